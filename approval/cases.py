@@ -1,0 +1,97 @@
+"""Cases: found by number, bound to their project code, walked through four stages (Art. 3, 12)."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, selectinload
+
+from approval.models import Case, CaseStage
+from approval.project_code import ProjectCode, read_project_code
+from approval.stages import Stage, StageDays, refuse_acceptance, refuse_conclusion
+from blueprint.errors import ConflictError, NotFoundError
+from blueprint.permissions import Actor
+
+
+def list_cases(session: Session, *, after: int = 0, limit: int = 50) -> Sequence[Case]:
+    """Cases in the order they came in, those after the id `after`."""
+    statement = select(Case).where(Case.id > after).order_by(Case.id).limit(limit)
+    return session.scalars(statement.options(selectinload(Case.stages))).all()
+
+
+def find_case(session: Session, number: str) -> Case:
+    """The case of a project code or planning number."""
+    case = session.scalars(select(Case).where(_numbered(number))).one_or_none()
+    if case is None:
+        raise NotFoundError(f"no case {number[:40]!r}; give its project code or its planning number (策划编号)")
+    return case
+
+
+def _locked_case(session: Session, number: str) -> Case:
+    statement = select(Case).where(_numbered(number)).with_for_update().execution_options(populate_existing=True)
+    case = session.scalars(statement).one_or_none()
+    return case if case is not None else find_case(session, number)
+
+
+def _numbered(number: str) -> ColumnElement[bool]:
+    text = number.strip().upper()
+    return or_(Case.project_code == text, Case.planning_number == text)
+
+
+def days_of(case: Case) -> tuple[StageDays, ...]:
+    """The case's stages as the rules take them."""
+    return tuple(StageDays(Stage(row.stage), row.accepted_on, row.concluded_on) for row in case.stages)
+
+
+def bind_project_code(session: Session, number: str, code: str, *, actor: Actor, now: datetime) -> tuple[Case, ProjectCode]:
+    """Bind the investment project code: the case's one identity from here on; fixed once a stage was accepted."""
+    read = read_project_code(code)
+    case = _locked_case(session, number)
+    if case.project_code == read.text:
+        return case, read
+    if any(row.accepted_on is not None for row in case.stages):
+        raise ConflictError(f"{case.planning_number} runs under {case.project_code}; a code is not changed after acceptance")
+    _refuse_taken(session, read.text)
+    case.project_code = read.text
+    case.project_code_bound_by = actor.name
+    case.project_code_bound_at = now
+    try:
+        with session.begin_nested():
+            session.flush()
+    except IntegrityError as error:
+        raise _taken(read.text) from error
+    return case, read
+
+
+def _refuse_taken(session: Session, code: str) -> None:
+    if session.scalar(select(Case.id).where(Case.project_code == code)) is not None:
+        raise _taken(code)
+
+
+def _taken(code: str) -> ConflictError:
+    return ConflictError(f"project code {code} is bound to another case already; compare the two")
+
+
+def accept_stage(session: Session, number: str, stage: Stage, *, actor: Actor, today: date) -> Case:
+    """Accept (受理) a stage: never without the project code, never before the stage before it was concluded."""
+    case = _locked_case(session, number)
+    refuse_acceptance(days_of(case), stage, project_code=case.project_code)
+    row = _row(case, stage)
+    row.accepted_on, row.accepted_by = today, actor.name
+    session.flush()
+    return case
+
+
+def conclude_stage(session: Session, number: str, stage: Stage, *, actor: Actor, today: date) -> Case:
+    """Conclude (办结) a stage that was accepted."""
+    case = _locked_case(session, number)
+    refuse_conclusion(days_of(case), stage)
+    row = _row(case, stage)
+    row.concluded_on, row.concluded_by = today, actor.name
+    session.flush()
+    return case
+
+
+def _row(case: Case, stage: Stage) -> CaseStage:
+    return next(row for row in case.stages if row.stage == stage)

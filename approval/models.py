@@ -1,0 +1,59 @@
+"""Tables of approval: cases taken in from coordination, and their four stages."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from approval.stages import Stage
+from blueprint.database import Base, check_in
+
+
+class Case(Base):
+    """An approval case (审批): carries the planning number until the project code is bound (Art. 12)."""
+
+    __tablename__ = "case"
+    __table_args__ = ({"schema": "approval"},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    message_id: Mapped[str] = mapped_column(String(36), unique=True)
+    message_sha256: Mapped[str] = mapped_column(String(64))
+    planning_number: Mapped[str] = mapped_column(String(40), unique=True)
+    project_name: Mapped[str] = mapped_column(String(200))
+    applicant: Mapped[str] = mapped_column(String(200))
+    purpose: Mapped[str] = mapped_column(Text)
+    message: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    received_at: Mapped[datetime]
+    project_code: Mapped[str | None] = mapped_column(String(40), unique=True)
+    project_code_bound_by: Mapped[str | None] = mapped_column(String(200))
+    project_code_bound_at: Mapped[datetime | None]
+
+    stages: Mapped[list["CaseStage"]] = relationship(back_populates="case", order_by="CaseStage.position")
+
+
+class CaseStage(Base):
+    """One of a case's four stages (Art. 3): first accepted, then concluded, on days of the server's clock."""
+
+    __tablename__ = "case_stage"
+    __table_args__ = (
+        UniqueConstraint("case_id", "stage"),
+        UniqueConstraint("case_id", "position"),
+        CheckConstraint(check_in("stage", Stage), name="stage"),
+        CheckConstraint(
+            "concluded_on IS NULL OR (accepted_on IS NOT NULL AND concluded_on >= accepted_on)", name="order"
+        ),
+        {"schema": "approval"},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("approval.case.id"))
+    stage: Mapped[str] = mapped_column(String(24))
+    position: Mapped[int]
+    accepted_on: Mapped[date | None]
+    accepted_by: Mapped[str | None] = mapped_column(String(200))
+    concluded_on: Mapped[date | None]
+    concluded_by: Mapped[str | None] = mapped_column(String(200))
+
+    case: Mapped[Case] = relationship(back_populates="stages")

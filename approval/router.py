@@ -1,0 +1,146 @@
+"""Routes of approval: intake of handovers, cases, project codes, stages."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+
+from approval import cases
+from approval.intake import receive
+from approval.models import Case
+from approval.schemas import CaseBrief, CaseOut, CasePage, ProjectCodeIn, ReceiptOut, StageOut
+from approval.stages import STAGE_TITLES, Stage, StageDays, current_stage
+from blueprint.edge import ActorDep, NowDep, SessionDep, TodayDep
+from blueprint.errors import NotSignedInError, TooLargeError
+from blueprint.permissions import Act, Actor, Role, require
+from coordination.handover import MAX_MESSAGE_BYTES, SIGNATURE_HEADER, read_message, verify
+
+router = APIRouter(prefix="/api/approval", tags=["approval"])
+
+Number = Annotated[str, Path(max_length=40, description="项目代码或策划编号 project code or planning number")]
+StageName = Annotated[Stage, Path(description="one of the four stages")]
+
+
+async def _body(request: Request) -> bytes:
+    """The body byte for byte, for it is what was signed; no more than a message may have."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_MESSAGE_BYTES:
+            raise TooLargeError(f"a handover has at most {MAX_MESSAGE_BYTES} bytes")
+    return bytes(body)
+
+
+BodyDep = Annotated[bytes, Depends(_body)]
+
+
+def _interface(request: Request, body: BodyDep, actor: ActorDep, now: NowDep) -> Actor:
+    """Coordination by its signature; without one, whoever the token says."""
+    header = request.headers.get(SIGNATURE_HEADER)
+    if header is None:
+        return actor
+    secret: str | None = request.app.state.settings.handover_secret
+    if not secret:
+        raise NotSignedInError("no handover secret is set here; set BLUEPRINT_HANDOVER_SECRET, or use an interface token")
+    verify(header, body, secret=secret, now=now)
+    return Actor(name="coordination", roles=frozenset({Role.ANYONE, Role.SERVICE}))
+
+
+@router.post(
+    "/intake",
+    status_code=201,
+    responses={200: {"model": ReceiptOut, "description": "The message came before; the first result again"}},
+)
+def intake(
+    body: BodyDep,
+    actor: Annotated[Actor, Depends(_interface)],
+    session: SessionDep,
+    now: NowDep,
+    response: Response,
+) -> ReceiptOut:
+    """Take in a handed-over project: signed over timestamp and body, or sent with an interface token."""
+    require(actor, Act.RECEIVE_HANDOVER)
+    case = receive(session, read_message(body), now=now)
+    if case.received_at != now:
+        response.status_code = 200
+    return ReceiptOut(**{name: getattr(case, name) for name in ReceiptOut.model_fields})
+
+
+@router.get("/cases")
+def list_cases(
+    session: SessionDep,
+    actor: ActorDep,
+    cursor: Annotated[int, Query(ge=0, le=2_000_000_000)] = 0,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> CasePage:
+    """Cases in the order they came in."""
+    require(actor, Act.READ_CASE)
+    rows = cases.list_cases(session, after=cursor, limit=limit)
+    return CasePage(items=[case_brief(row) for row in rows], next=str(rows[-1].id) if len(rows) == limit else None)
+
+
+@router.get("/cases/{number}")
+def show_case(number: Number, session: SessionDep, actor: ActorDep) -> CaseOut:
+    """A case by its project code or planning number."""
+    require(actor, Act.READ_CASE)
+    return case_out(cases.find_case(session, number))
+
+
+@router.put("/cases/{number}/project-code")
+def bind_project_code(
+    number: Number, code: ProjectCodeIn, session: SessionDep, actor: ActorDep, now: NowDep
+) -> CaseOut:
+    """Bind the investment project code (项目代码); a wrong check digit only warns."""
+    require(actor, Act.BIND_PROJECT_CODE)
+    case, read = cases.bind_project_code(session, number, code.project_code, actor=actor, now=now)
+    return case_out(case).model_copy(update={"project_code_warning": read.warning})
+
+
+@router.post("/cases/{number}/stages/{stage}/accept")
+def accept_stage(number: Number, stage: StageName, session: SessionDep, actor: ActorDep, today: TodayDep) -> CaseOut:
+    """Accept (受理) a stage on today's date."""
+    require(actor, Act.ADVANCE_CASE)
+    return case_out(cases.accept_stage(session, number, stage, actor=actor, today=today))
+
+
+@router.post("/cases/{number}/stages/{stage}/conclude")
+def conclude_stage(number: Number, stage: StageName, session: SessionDep, actor: ActorDep, today: TodayDep) -> CaseOut:
+    """Conclude (办结) a stage on today's date."""
+    require(actor, Act.ADVANCE_CASE)
+    return case_out(cases.conclude_stage(session, number, stage, actor=actor, today=today))
+
+
+def case_brief(case: Case) -> CaseBrief:
+    """A case as a list shows it."""
+    return CaseBrief(
+        id=case.id,
+        number=case.project_code or case.planning_number,
+        planning_number=case.planning_number,
+        project_code=case.project_code,
+        project_name=case.project_name,
+        applicant=case.applicant,
+        current_stage=current_stage(cases.days_of(case)),
+        received_at=case.received_at,
+    )
+
+
+def case_out(case: Case) -> CaseOut:
+    """A case with its stages."""
+    return CaseOut(
+        **case_brief(case).model_dump(),
+        purpose=case.purpose,
+        project_code_bound_by=case.project_code_bound_by,
+        project_code_bound_at=case.project_code_bound_at,
+        handover=case.message,
+        stages=[
+            StageOut(
+                stage=Stage(row.stage),
+                title=STAGE_TITLES[Stage(row.stage)],
+                status=StageDays(Stage(row.stage), row.accepted_on, row.concluded_on).status,
+                accepted_on=row.accepted_on,
+                accepted_by=row.accepted_by,
+                concluded_on=row.concluded_on,
+                concluded_by=row.concluded_by,
+            )
+            for row in case.stages
+        ],
+    )

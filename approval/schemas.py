@@ -1,0 +1,68 @@
+"""HTTP shapes of cases and their stages."""
+
+from datetime import date, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from approval.stages import Stage, StageStatus
+
+
+class ProjectCodeIn(BaseModel):
+    """The investment project code (项目代码) from the provincial platform."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    project_code: str = Field(min_length=1, max_length=40)
+
+
+class ReceiptOut(BaseModel):
+    """What approval answers to a handover; the same to the same message."""
+
+    message_id: str
+    message_sha256: str
+    planning_number: str
+    received_at: datetime
+
+
+class StageOut(BaseModel):
+    """One stage of a case."""
+
+    stage: Stage
+    title: str
+    status: StageStatus
+    accepted_on: date | None
+    accepted_by: str | None
+    concluded_on: date | None
+    concluded_by: str | None
+
+
+class CaseBrief(BaseModel):
+    """A case as a list shows it; `number` is the project code once it is bound, the planning number before."""
+
+    id: int
+    number: str
+    planning_number: str
+    project_code: str | None
+    project_name: str
+    applicant: str
+    current_stage: Stage | None
+    received_at: datetime
+
+
+class CaseOut(CaseBrief):
+    """A case with its stages and what coordination handed over."""
+
+    purpose: str
+    project_code_bound_by: str | None
+    project_code_bound_at: datetime | None
+    project_code_warning: str | None = None
+    stages: list[StageOut]
+    handover: dict[str, Any]
+
+
+class CasePage(BaseModel):
+    """A page of cases; `next` is the cursor of the following one."""
+
+    items: list[CaseBrief]
+    next: str | None

@@ -1,0 +1,164 @@
+"""The city profile (`city.toml`): name, working CRS, districts, departments, calendar, limits."""
+
+import tomllib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import shapely
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from blueprint.errors import InvalidInputError, NotFoundError
+
+
+class AreaMeasure(StrEnum):
+    """How areas are reported: on the ellipsoid (国土调查, TD/T 1055) or in the plane of the working CRS."""
+
+    ELLIPSOID = "ellipsoid"
+    PLANE = "plane"
+
+
+class DepartmentRole(StrEnum):
+    """The two administrations of Art. 6 and 7; every other department gives opinions."""
+
+    COORDINATOR = "coordinator"
+    APPROVALS = "approvals"
+    OPINION = "opinion"
+
+
+@dataclass(frozen=True)
+class District:
+    """A district or county (县区) of the city."""
+
+    code: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Department:
+    """A department (部门) that owns layers or gives opinions."""
+
+    code: str
+    name: str
+    name_en: str | None = None
+    level: str = "city"
+    district: str | None = None
+    role: DepartmentRole = DepartmentRole.OPINION
+    always_asked: bool = False
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Time limits in working days (Art. 11 leaves the number to the city)."""
+
+    opinion_working_days: int = 5
+
+
+@dataclass(frozen=True)
+class City:
+    """A city as its profile says; `boundary` is the jurisdiction's outline in the working CRS (metres)."""
+
+    name: str
+    administrative_code: str
+    working_crs: str
+    name_en: str | None = None
+    area_measure: AreaMeasure = AreaMeasure.ELLIPSOID
+    time_zone: str = "Asia/Shanghai"
+    rule_set: str = "default"
+    districts: tuple[District, ...] = ()
+    departments: tuple[Department, ...] = ()
+    calendar_country: str = "CN"
+    calendar_subdivision: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    boundary_path: Path | None = None
+
+    @property
+    def working_srid(self) -> int:
+        """The EPSG number of the working CRS."""
+        return int(self.working_crs.removeprefix("EPSG:"))
+
+    @cached_property
+    def geographic_srid(self) -> int:
+        """The EPSG number of the geographic CRS that the working CRS is projected from."""
+        geodetic = CRS.from_user_input(self.working_crs).geodetic_crs
+        authority = geodetic.to_authority(min_confidence=20) if geodetic is not None else None
+        if authority is None:
+            raise InvalidInputError(f"working_crs {self.working_crs} has no geographic base CRS with an EPSG number")
+        return int(authority[1])
+
+    def department(self, code: str) -> Department:
+        """The department of that code; NotFoundError names the codes that exist."""
+        for department in self.departments:
+            if department.code == code:
+                return department
+        known = ", ".join(d.code for d in self.departments) or "none"
+        raise NotFoundError(f"no department {code!r} in the city profile of {self.name}; it has: {known}")
+
+
+def load_city(path: Path) -> City:
+    """Read and check a `city.toml`; InvalidInputError says which key is wrong."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InvalidInputError(f"no city profile at {path}; set BLUEPRINT_CITY to a city.toml") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"{path} is not a TOML file: {error}") from error
+    try:
+        return _city(document, path)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise InvalidInputError(f"{path}: a key has the wrong form: {error}") from error
+
+
+def _city(document: dict[str, Any], path: Path) -> City:
+    missing = [key for key in ("name", "administrative_code", "working_crs") if not document.get(key)]
+    if missing:
+        raise InvalidInputError(f"{path} lacks {', '.join(missing)}; add it at the top of the file")
+    calendar = document.get("calendar", {})
+    boundary = document.get("boundary")
+    return City(
+        name=str(document["name"]),
+        name_en=document.get("name_en"),
+        administrative_code=str(document["administrative_code"]),
+        working_crs=_working_crs(str(document["working_crs"]), path),
+        area_measure=AreaMeasure(document.get("area_measure", AreaMeasure.ELLIPSOID)),
+        time_zone=document.get("time_zone", "Asia/Shanghai"),
+        rule_set=document.get("rule_set", "default"),
+        districts=tuple(District(code=str(d["code"]), name=d["name"]) for d in document.get("district", [])),
+        departments=tuple(_department(d) for d in document.get("department", [])),
+        calendar_country=calendar.get("country", "CN"),
+        calendar_subdivision=calendar.get("subdivision"),
+        limits=Limits(**document.get("limits", {})),
+        boundary_path=(path.parent / boundary) if boundary else None,
+    )
+
+
+def _department(entry: dict[str, Any]) -> Department:
+    return Department(
+        code=str(entry["code"]),
+        name=entry["name"],
+        name_en=entry.get("name_en"),
+        level=entry.get("level", "city"),
+        district=entry.get("district"),
+        role=DepartmentRole(entry.get("role", DepartmentRole.OPINION)),
+        always_asked=bool(entry.get("always_asked", False)),
+    )
+
+
+def _working_crs(text: str, path: Path) -> str:
+    try:
+        crs = CRS.from_user_input(text)
+    except CRSError as error:
+        raise InvalidInputError(f"{path}: working_crs {text!r} is no CRS; write it as EPSG:4550") from error
+    units = {axis.unit_name for axis in crs.axis_info}
+    if not crs.is_projected or units != {"metre"} or not text.startswith("EPSG:"):
+        raise InvalidInputError(f"{path}: working_crs {text!r} must be a projected EPSG CRS in metres, e.g. EPSG:4550")
+    return text
+
+
+def polygonal(geometry: shapely.Geometry) -> shapely.MultiPolygon:
+    """All polygons of a geometry as one MultiPolygon."""
+    polygons = [g for g in shapely.get_parts(shapely.get_parts(geometry)) if g.geom_type == "Polygon"]
+    return shapely.MultiPolygon(polygons)

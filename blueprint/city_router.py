@@ -1,0 +1,67 @@
+"""The city to the outside: who it is, which CRS, where on the globe."""
+
+import numpy as np
+import shapely
+from fastapi import APIRouter
+from pydantic import BaseModel
+from pyproj import Transformer
+
+from blueprint.city import City
+from blueprint.edge import ActorDep, CityDep
+from blueprint.jurisdiction import jurisdiction
+from blueprint.permissions import Act, require
+
+router = APIRouter(prefix="/api/city", tags=["city"])
+
+
+class DepartmentOut(BaseModel):
+    """A department of the profile."""
+
+    code: str
+    name: str
+    name_en: str | None
+    level: str
+
+
+class CityOut(BaseModel):
+    """The city profile as map clients need it; `bounds` west, south, east, north in degrees."""
+
+    name: str
+    name_en: str | None
+    administrative_code: str
+    working_crs: str
+    area_measure: str
+    bounds: tuple[float, float, float, float]
+    departments: list[DepartmentOut]
+
+
+@router.get("")
+def show_city(actor: ActorDep, city: CityDep) -> CityOut:
+    """The city this service works for."""
+    require(actor, Act.LIST_LAYERS)
+    return CityOut(
+        name=city.name,
+        name_en=city.name_en,
+        administrative_code=city.administrative_code,
+        working_crs=city.working_crs,
+        area_measure=str(city.area_measure),
+        bounds=to_lonlat_bounds(jurisdiction(city).bounds, city),
+        departments=[
+            DepartmentOut(code=d.code, name=d.name, name_en=d.name_en, level=d.level) for d in city.departments
+        ],
+    )
+
+
+def to_lonlat_bounds(
+    bounds: tuple[float, float, float, float], city: City
+) -> tuple[float, float, float, float]:
+    """Bounds of the working CRS (metres) as west, south, east, north in degrees."""
+    transformer = Transformer.from_crs(city.working_crs, f"EPSG:{city.geographic_srid}", always_xy=True)
+    west, south, east, north = transformer.transform_bounds(*bounds)
+    return (west, south, east, north)
+
+
+def to_lonlat(geometry: shapely.Geometry, city: City) -> shapely.Geometry:
+    """A shape of the working CRS in longitude and latitude of its geographic CRS."""
+    transformer = Transformer.from_crs(city.working_crs, f"EPSG:{city.geographic_srid}", always_xy=True)
+    return shapely.transform(geometry, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])))

@@ -1,0 +1,102 @@
+"""Making a cluster: its files by initdb, then the service's role, database and extensions."""
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.pool import NullPool
+
+from blueprint.cluster import postmaster
+from blueprint.cluster.place import ADMIN_ROLE, SERVICE_ROLE, Place
+from blueprint.cluster.programs import Programs
+from blueprint.errors import StorageFullError, UnavailableError
+
+_EXTENSIONS = ("postgis", "btree_gist")
+_REMOVAL_TIMEOUT_S = 20
+_NEEDED_BYTES = 200_000_000
+"""An empty cluster with PostGIS in one database takes 90 MB, and needs room to write."""
+
+
+def start_afresh(place: Place) -> None:
+    """Clear away what a crash left of a cluster that was never finished; the marker says it is ours."""
+    postmaster.stop(place)
+    postmaster.stop_makers(place)
+    for folder in (place.data_dir, place.base / "socket"):
+        _remove(folder)
+
+
+def make_files(place: Place, programs: Programs, *, durable: bool, say: Callable[[str], None]) -> None:
+    """Make the data directory: UTF-8, plain byte order, checksums on pages, passwords asked even on the socket."""
+    say(f"建立私有数据库 / making the private database (PostgreSQL {programs.version}): {place.base}")
+    # Asked first: on a full disk initdb ends by a signal as often as by a message.
+    if shutil.disk_usage(place.base).free < _NEEDED_BYTES:
+        raise StorageFullError(_full(place))
+    place.make_passwords()
+    made = programs.run(
+        place,
+        "initdb",
+        f"--pgdata={place.data_dir}",
+        f"--username={ADMIN_ROLE}",
+        f"--pwfile={place.base / f'password-{ADMIN_ROLE}'}",
+        "--encoding=UTF8",
+        "--locale=C.UTF-8",
+        "--auth-local=scram-sha-256",
+        "--auth-host=reject",
+        "--data-checksums",
+        *([] if durable else ["--no-sync"]),
+        timeout_s=300,
+    )
+    if made.returncode == 0:
+        return
+    _remove(place.data_dir)
+    if "No space left on device" in made.stdout:
+        raise StorageFullError(_full(place))
+    reason = made.stdout.strip().splitlines()[-1:] or ["no reason given"]
+    raise UnavailableError(f"the private database cannot be made in {place.base}: {reason[0]}")
+
+
+def make_database(place: Place, database: str) -> None:
+    """Make the service's role and its database with the extensions, each only when missing."""
+    engine = create_engine(place.admin_url(), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        if not connection.scalar(
+            text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": SERVICE_ROLE}
+        ):
+            connection.execute(text(f"CREATE ROLE {SERVICE_ROLE} LOGIN CREATEDB"))
+        # A bind cannot stand in a utility statement: the server itself writes the literal.
+        statement = connection.scalar(
+            text("SELECT format('ALTER ROLE %I PASSWORD %L', CAST(:role AS text), CAST(:password AS text))"),
+            {"role": SERVICE_ROLE, "password": place.password(SERVICE_ROLE)},
+        )
+        connection.exec_driver_sql(str(statement))
+        if not connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": database}):
+            connection.execute(text(f'CREATE DATABASE "{database}" OWNER {SERVICE_ROLE}'))
+        connection.execute(text(f'REVOKE CONNECT ON DATABASE "{database}" FROM PUBLIC'))
+    url = make_url(place.admin_url()).set(database=database)
+    with create_engine(url, poolclass=NullPool).begin() as connection:
+        for extension in _EXTENSIONS:
+            connection.execute(text(f"CREATE EXTENSION IF NOT EXISTS {extension}"))
+
+
+def _remove(folder: Path) -> None:
+    # What initdb had started may take a moment to notice its end, and still write.
+    deadline = time.monotonic() + _REMOVAL_TIMEOUT_S
+    while folder.exists():
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise UnavailableError(
+                    f"{folder} cannot be removed: {error.strerror}; remove it by hand"
+                ) from error
+            time.sleep(0.1)
+
+
+def _full(place: Place) -> str:
+    free_mb = shutil.disk_usage(place.base).free // 1_000_000
+    return (
+        f"the disk of {place.base} is full ({free_mb} MB free), the private database needs {_NEEDED_BYTES // 1_000_000} MB to begin with;"
+        " free some space or set BLUEPRINT_HOME to another disk"
+    )

@@ -1,0 +1,107 @@
+"""Coordinate reference systems: which one a file is in, and the best way from it into the working CRS."""
+
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import shapely
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError, ProjError
+from pyproj.transformer import TransformerGroup
+
+from blueprint.errors import InvalidInputError
+
+CRS84 = "OGC:CRS84"
+"""WGS 84, longitude first: what GeoJSON (RFC 7946) is in."""
+
+WEB_MERCATOR_SRID = 3857
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A coordinate operation: its name, its accuracy in metres (None: unknown) and the transformer itself."""
+
+    source: str
+    name: str
+    accuracy_m: float | None
+    transformer: Transformer
+
+    def apply(self, geometries: np.ndarray) -> np.ndarray:
+        """Transform an array of 2D shapely geometries, x before y on both sides."""
+        if self.name == "none":
+            return geometries
+
+        def move(points: np.ndarray) -> np.ndarray:
+            x, y = self.transformer.transform(points[:, 0], points[:, 1])
+            return np.column_stack([x, y])
+
+        return np.asarray(shapely.transform(geometries, move))
+
+
+def parse_crs(text: str) -> CRS:
+    """A CRS from EPSG:n, a WKT or an OGC name; a bad one is refused with how to write it."""
+    try:
+        return CRS.from_user_input(text)
+    except CRSError as error:
+        short = text if len(text) < 60 else text[:57] + "…"
+        raise InvalidInputError(f"{short!r} is no coordinate system I know; write it like EPSG:4550") from error
+
+
+def label(crs: CRS) -> str:
+    """The shortest unambiguous name: EPSG:n when it is exactly one, else the CRS's own name."""
+    authority = crs.to_authority(min_confidence=70)
+    return ":".join(authority) if authority else crs.name
+
+
+@lru_cache(maxsize=64)
+def best_operation(source_text: str, working_crs: str) -> Operation:
+    """The most accurate operation from the source CRS into the working CRS.
+
+    A CRS on a datum without a known path to the working one (Xian 1980, Beijing 1954, local grids) is refused:
+    PROJ alone would take the coordinates over unchanged, a silent shift of up to a hundred metres.
+    """
+    source, target = parse_crs(source_text), CRS.from_user_input(working_crs)
+    if source.is_compound:
+        source = source.sub_crs_list[0]
+    if source.equals(target, ignore_axis_order=True):
+        return Operation(label(source), "none", 0.0, Transformer.from_crs(source, target, always_xy=True))
+    if not (source.is_projected or source.is_geographic or source.is_bound):
+        raise InvalidInputError(f"{label(source)} is neither projected nor geographic; give the layer's map CRS")
+    if _datum(source) == "WGS 84" and _datum(target) == "CGCS2000":
+        # Both follow the ITRF within decimetres (hazards of GCJ-02 are another matter); PROJ has no operation for it.
+        transformer = Transformer.from_crs(source, target, always_xy=True)
+        return Operation(label(source), "WGS 84 taken as CGCS2000, then map projection", 1.0, transformer)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # a more accurate grid exists but is not installed
+            group = TransformerGroup(source, target, always_xy=True)
+        transformer = Transformer.from_crs(source, target, always_xy=True, allow_ballpark=False)
+    except ProjError as error:
+        raise _no_path(source, target) from error
+    known = [t for t in group.transformers if "ballpark" not in t.description.lower()]
+    if not known:
+        raise _no_path(source, target)
+    accuracy = known[0].accuracy if known[0].accuracy is not None and known[0].accuracy >= 0 else None
+    return Operation(label(source), known[0].description, accuracy, transformer)
+
+
+_DATUMS = {4326: "WGS 84", 4979: "WGS 84", 4490: "CGCS2000", 4480: "CGCS2000"}
+
+
+def _datum(crs: CRS) -> str | None:
+    geodetic = crs.geodetic_crs
+    number = geodetic.to_epsg(min_confidence=20) if geodetic is not None else None
+    if number in _DATUMS:
+        return _DATUMS[number]
+    name = (geodetic.datum.name if geodetic is not None and geodetic.datum is not None else "").lower()
+    if "world geodetic system 1984" in name or name == "wgs_1984":
+        return "WGS 84"
+    return "CGCS2000" if "china" in name and "2000" in name or "cgcs_2000" in name else None
+
+
+def _no_path(source: CRS, target: CRS) -> InvalidInputError:
+    return InvalidInputError(
+        f"there is no registered transformation from {label(source)} ({source.name}) to {label(target)}; have the data"
+        " transformed to CGCS2000 with official parameters and upload it again"
+    )

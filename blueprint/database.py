@@ -1,0 +1,54 @@
+"""The database: one declarative base, one engine per process, named spatial statements."""
+
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import DateTime, Engine, MetaData, TextClause, create_engine, text
+from sqlalchemy.orm import DeclarativeBase
+
+SCHEMAS = ("blueprint", "coordination", "approval")
+"""PostgreSQL schemas carry the package names; a package writes only to its own."""
+
+
+class Base(DeclarativeBase):
+    """The base of every table; names of constraints are fixed so that migrations can speak of them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: DateTime(timezone=True)}
+
+
+def make_engine(url: str, *, pool_size: int = 10, application_name: str = "blueprint") -> Engine:
+    """An engine with the connection settings that the spatial statements were measured with (no JIT)."""
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=5,
+        pool_timeout=5,
+        pool_pre_ping=True,
+        connect_args={"application_name": application_name, "options": "-c jit=off", "connect_timeout": 10},
+    )
+
+
+_NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
+
+
+def load_statements(path: Path) -> dict[str, TextClause]:
+    """Read a `.sql` file of statements, each opened by `-- name: …`, with `:parameter` binds."""
+    pieces = _NAME.split(path.read_text(encoding="utf-8"))
+    return {name: text(body.strip().removesuffix(";")) for name, body in zip(pieces[1::2], pieces[2::2], strict=True)}
+
+
+def check_in(column: str, values: Any) -> str:
+    """The SQL of a check constraint that a text column holds one of an enum's values."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    return f"{column} IN ({listed})"

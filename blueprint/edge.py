@@ -1,0 +1,81 @@
+"""What a route is given: session, actor, clock and city, set up by `service` on the application's state."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import Depends, Request
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from blueprint.city import City
+from blueprint.permissions import ANONYMOUS, Actor
+from blueprint.tokens import actor_of_token
+from blueprint.working_days import WorkingCalendar
+
+
+@dataclass(frozen=True)
+class Edge:
+    """What the application was started with; `clock` gives the instant, aware of its time zone."""
+
+    engine: Engine
+    city: City
+    clock: Callable[[], datetime]
+    base_url: str
+    scratch: Path
+
+    @property
+    def calendar(self) -> WorkingCalendar:
+        """The city's working-day calendar."""
+        return WorkingCalendar(self.city.calendar_country, self.city.calendar_subdivision)
+
+    def now(self) -> datetime:
+        """The instant in the city's time zone."""
+        return self.clock().astimezone(ZoneInfo(self.city.time_zone))
+
+
+def _edge(request: Request) -> Edge:
+    edge: Edge = request.app.state.edge
+    return edge
+
+
+EdgeDep = Annotated[Edge, Depends(_edge)]
+
+
+def _session(edge: EdgeDep) -> Iterator[Session]:
+    with Session(edge.engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+SessionDep = Annotated[Session, Depends(_session, scope="function")]
+"""One request is one transaction, committed before the answer goes out (hence the scope)."""
+
+
+def _actor(request: Request, session: SessionDep, edge: EdgeDep) -> Actor:
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    if not scheme:
+        return ANONYMOUS
+    return actor_of_token(session, f"{scheme} {credentials}", city=edge.city, today=edge.now().date())
+
+
+ActorDep = Annotated[Actor, Depends(_actor)]
+
+
+def _city(edge: EdgeDep) -> City:
+    return edge.city
+
+
+def _now(edge: EdgeDep) -> datetime:
+    return edge.now()
+
+
+def _today(edge: EdgeDep) -> date:
+    return edge.now().date()
+
+
+CityDep = Annotated[City, Depends(_city)]
+NowDep = Annotated[datetime, Depends(_now)]
+TodayDep = Annotated[date, Depends(_today)]

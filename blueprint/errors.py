@@ -1,0 +1,43 @@
+"""The families of errors: each says in one sentence what is wrong and how to mend it."""
+
+
+class BlueprintError(Exception):
+    """Something the user can read and act on; `service.problems` turns the family into HTTP or an exit status."""
+
+    def __init__(self, message: str, *, place: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.place = place
+        """Where it is wrong: a field, a feature's number or coordinates, when one place can be named."""
+
+
+class InvalidInputError(BlueprintError):
+    """What was given cannot be taken as it is (HTTP 422, exit 2)."""
+
+
+class NotFoundError(BlueprintError):
+    """The thing asked for does not exist, or not on that day (HTTP 404, exit 2)."""
+
+
+class NotPermittedError(BlueprintError):
+    """The actor may not do this (HTTP 403, exit 1)."""
+
+
+class NotSignedInError(NotPermittedError):
+    """Nobody is signed in, or the token is not (or no longer) good (HTTP 401, exit 1)."""
+
+
+class ConflictError(BlueprintError):
+    """The thing is not in a state in which this can be done (HTTP 409, exit 1)."""
+
+
+class TooLargeError(InvalidInputError):
+    """What was given is larger than the service takes (HTTP 413, exit 2)."""
+
+
+class UnavailableError(BlueprintError):
+    """Something the service needs is not there: database, disk, program (HTTP 503, exit 1)."""
+
+
+class StorageFullError(UnavailableError):
+    """The disk is full; nothing of the act was kept (HTTP 507, exit 1)."""

@@ -1,0 +1,182 @@
+"""The footprint (用地红线) of a project: any polygon in any known CRS becomes a valid MultiPolygon of the working CRS."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from shapely.errors import GEOSException
+from shapely.geometry import shape
+
+from blueprint.city import City, polygonal
+from blueprint.crs import CRS84, best_operation, label, parse_crs
+from blueprint.errors import InvalidInputError
+from blueprint.jurisdiction import jurisdiction
+from blueprint.layers.boundary_points import read_boundary_points
+from blueprint.layers.publication import judge_reading, upload_stream
+from blueprint.layers.reading import Bounds, ReadingRequest, StagedFile, reading, staged
+
+MAX_VERTICES = 20_000
+MAX_MENDED_M2 = 1.0
+"""Mending a footprint may change this much of its area; more, and it is refused."""
+
+MAX_TEXT_BYTES = 5 << 20
+_MENDING = Bounds(cpu_seconds=10, memory_bytes=2 << 30)
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """A site in the working CRS (metres): valid, normalised; `notes` say what was done to it."""
+
+    geometry: shapely.MultiPolygon
+    source_crs: str
+    operation: str
+    notes: tuple[str, ...] = ()
+
+
+def footprint_from_geojson(
+    document: Mapping[str, Any], *, city: City, scratch: Path, crs: str | None = None
+) -> Footprint:
+    """A footprint from GeoJSON: a geometry, a Feature or a FeatureCollection whose polygons make one site.
+
+    Longitude first, WGS 84 (RFC 7946), unless `crs` says otherwise. Raises InvalidInputError in one sentence.
+    """
+    shapes = [_geometry(part) for part in _geometries(document)]
+    if not shapes:
+        raise InvalidInputError("the GeoJSON holds 0 features with geometry; send the site as a Polygon")
+    return _footprint(np.array(shapes, dtype=object), crs or CRS84, city=city, scratch=scratch)
+
+
+def read_footprint_file(path: Path, *, city: City, scratch: Path, crs: str | None = None) -> Footprint:
+    """A footprint from a file: GeoPackage, zipped Shapefile, GeoJSON, or a surveyors' boundary-point TXT (勘测定界)."""
+    with upload_stream(path) as stream:
+        if path.suffix.lower() == ".txt":
+            return _from_boundary_points(stream.read(MAX_TEXT_BYTES + 1), city=city, scratch=scratch, crs=crs)
+        with staged(stream, path.name, scratch=scratch) as file:
+            return _from_dataset(file, city=city, crs=crs)
+
+
+def _from_boundary_points(content: bytes, *, city: City, scratch: Path, crs: str | None) -> Footprint:
+    surveyed = read_boundary_points(content)
+    source = crs or surveyed.crs
+    if source is None:
+        raise InvalidInputError("the boundary-point file does not say its zone; give it with --crs EPSG:4529")
+    shapes = np.array([parcel.geometry for parcel in surveyed.parcels], dtype=object)
+    footprint = _footprint(shapes, source, city=city, scratch=scratch)
+    return replace(footprint, notes=(*surveyed.warnings, *footprint.notes))
+
+
+def _from_dataset(file: StagedFile, *, city: City, crs: str | None) -> Footprint:
+    request = ReadingRequest(
+        geometry="polygon",
+        working_crs=city.working_crs,
+        working_srid=city.working_srid,
+        surroundings=jurisdiction(city).surroundings,
+        crs=crs,
+        tolerance_m2=MAX_MENDED_M2,
+    )
+    with reading(file, request, bounds=_MENDING) as opened:
+        shapes = [shapely.from_wkb(value) for batch in opened.batches for value in batch.column("geom").to_pylist()]
+    report = opened.report
+    judge_reading(report, kind="footprint")
+    notes = tuple(
+        f"feature {issue['feature']}: {issue['message']}" for issue in report["issues"] if issue["feature"] is not None
+    )
+    return _placed(np.array(shapes, dtype=object), report["source_crs"], report["operation"], notes, city=city)
+
+
+def _geometries(document: Mapping[str, Any]) -> list[Any]:
+    match document.get("type"):
+        case "FeatureCollection":
+            features = document.get("features")
+            if not isinstance(features, list):
+                raise InvalidInputError("the GeoJSON's 'features' must be a list")
+            return [f.get("geometry") for f in features if isinstance(f, Mapping) and f.get("geometry")]
+        case "Feature":
+            return [document["geometry"]] if document.get("geometry") else []
+        case _:
+            return [document]
+
+
+def _geometry(document: Any) -> shapely.Geometry:
+    try:
+        geometry = shape(document)
+    except (GEOSException, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        raise InvalidInputError("the footprint is no GeoJSON geometry; send a Polygon or MultiPolygon") from error
+    if geometry.geom_type not in ("Polygon", "MultiPolygon"):
+        raise InvalidInputError(f"the footprint is a {geometry.geom_type}, it must be a Polygon or MultiPolygon")
+    return shapely.force_2d(geometry)
+
+
+def _footprint(shapes: np.ndarray, crs: str, *, city: City, scratch: Path) -> Footprint:
+    """Judge shapes in their own CRS; a sound footprint never needs the child process."""
+    points = shapely.get_coordinates(shapes)
+    if not len(points):
+        raise InvalidInputError("the footprint is empty; send a polygon with at least three corners")
+    if not np.isfinite(points).all():
+        raise InvalidInputError("the footprint has a coordinate that is not a finite number (NaN or infinite)")
+    if len(points) > MAX_VERTICES:
+        raise _too_many(len(points))
+    operation = best_operation(crs, city.working_crs)
+    moved = operation.apply(shapes)
+    if not np.isfinite(shapely.get_coordinates(moved)).all():
+        raise InvalidInputError(f"the footprint lies where {label(parse_crs(crs))} cannot be transformed from; check its CRS")
+    if shapely.is_valid(moved).all():
+        swapped = operation.apply(shapely.transform(shapes, lambda xy: xy[:, ::-1]))
+        return _placed(moved, operation.source, operation.name, (), city=city, swapped=swapped)
+    return _mended(shapes, crs, city=city, scratch=scratch)
+
+
+def _mended(shapes: np.ndarray, crs: str, *, city: City, scratch: Path) -> Footprint:
+    """Mend in the child process: mending a hostile shape may take for ever."""
+    features = [{"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(g)} for g in shapes]
+    content = json.dumps({"type": "FeatureCollection", "features": features}).encode()
+    with staged(_Once(content), "footprint.geojson", scratch=scratch) as file:
+        return _from_dataset(file, city=city, crs=crs)
+
+
+class _Once:
+    """Bytes that can be read once, like an upload."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def read(self, size: int = -1) -> bytes:
+        """All that is left."""
+        content, self._content = self._content, b""
+        return content
+
+
+def _placed(
+    shapes: np.ndarray,
+    source_crs: str,
+    operation: str,
+    notes: tuple[str, ...],
+    *,
+    city: City,
+    swapped: np.ndarray | None = None,
+) -> Footprint:
+    """One site out of valid shapes, and where it lies: outside the city is refused, partly outside is said."""
+    geometry = shapely.normalize(polygonal(shapely.union_all(shapes) if len(shapes) > 1 else shapes[0]))
+    if geometry.is_empty or geometry.area <= 0:
+        raise InvalidInputError("the footprint has no area; send a polygon with at least three corners")
+    if shapely.get_num_coordinates(geometry) > MAX_VERTICES:
+        raise _too_many(int(shapely.get_num_coordinates(geometry)))
+    place = jurisdiction(city)
+    outline = place.outline if place.outline is not None else shapely.box(*place.bounds)
+    if not shapely.intersects(outline, geometry):
+        hint = f"check that its coordinates really are {source_crs}"
+        if swapped is not None and shapely.intersects(outline, swapped).any():
+            hint = "latitude and longitude (x and y) seem to be swapped"
+        raise InvalidInputError(f"the footprint lies outside the city; {hint}")
+    if place.outline is not None and not shapely.covers(place.outline, geometry):
+        outside_m2 = shapely.difference(geometry, place.outline).area
+        notes = (*notes, f"{outside_m2:.2f} m² of the footprint lie outside the city")
+    return Footprint(geometry=geometry, source_crs=source_crs, operation=operation, notes=notes)
+
+
+def _too_many(count: int) -> InvalidInputError:
+    return InvalidInputError(f"the footprint has {count:,} vertices, at most {MAX_VERTICES:,} are taken; simplify it")

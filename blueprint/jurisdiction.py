@@ -1,0 +1,59 @@
+"""The city's outline: what lies outside it is refused, never called free of conflict."""
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import shapely
+from pyproj import CRS
+from shapely.geometry import shape
+
+from blueprint.city import City, polygonal
+from blueprint.crs import CRS84, best_operation
+from blueprint.errors import InvalidInputError
+
+SURROUNDINGS_M = 20_000.0
+"""Plan data may reach this far over the city's bounds: neighbours' lines, whole rivers, national schemes."""
+
+
+@dataclass(frozen=True)
+class Jurisdiction:
+    """The outline in the working CRS (metres), None where the profile names no boundary file, and its bounds."""
+
+    outline: shapely.MultiPolygon | None
+    bounds: tuple[float, float, float, float]
+
+    @property
+    def surroundings(self) -> tuple[float, float, float, float]:
+        """West, south, east, north of where the city's data may lie, in metres of the working CRS."""
+        west, south, east, north = self.bounds
+        return (west - SURROUNDINGS_M, south - SURROUNDINGS_M, east + SURROUNDINGS_M, north + SURROUNDINGS_M)
+
+
+@lru_cache(maxsize=8)
+def jurisdiction(city: City) -> Jurisdiction:
+    """The city's outline from the profile's boundary file (GeoJSON, longitude first); without one, where its CRS holds."""
+    if city.boundary_path is None:
+        return Jurisdiction(outline=None, bounds=_area_of_use(city))
+    try:
+        document = json.loads(city.boundary_path.read_text(encoding="utf-8"))
+        shapes = np.array([shape(f["geometry"]) for f in document["features"]], dtype=object)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidInputError(f"the city's boundary file {city.boundary_path} is no GeoJSON of polygons: {error}") from error
+    outline = polygonal(shapely.union_all(best_operation(CRS84, city.working_crs).apply(shapes)))
+    if outline.is_empty:
+        raise InvalidInputError(f"the city's boundary file {city.boundary_path} holds no polygon")
+    shapely.prepare(outline)
+    west, south, east, north = outline.bounds
+    return Jurisdiction(outline=outline, bounds=(west, south, east, north))
+
+
+def _area_of_use(city: City) -> tuple[float, float, float, float]:
+    area = CRS.from_user_input(city.working_crs).area_of_use
+    if area is None:
+        raise InvalidInputError(f"{city.working_crs} has no area of use; name the city's boundary file in its profile")
+    frame = shapely.segmentize(shapely.box(area.west, area.south, area.east, area.north), 0.1)
+    moved = best_operation(CRS84, city.working_crs).apply(np.array([frame], dtype=object))[0]
+    west, south, east, north = moved.bounds
+    return (west, south, east, north)

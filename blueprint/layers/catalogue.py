@@ -1,0 +1,185 @@
+"""The catalogue: define layers, read a `layers.toml`, list and show what there is."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from blueprint.city import City
+from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
+from blueprint.layers.models import ConflictWhen, Control, GeometryKind, Layer, LayerVersion
+from blueprint.permissions import Sensitivity
+
+_CODE = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,59}$")
+_COLOR = re.compile(r"^#[0-9a-fA-F]{6}$")
+_RESERVED = {"blueprint", "style"}
+"""Words that the tile addresses use themselves."""
+
+
+@dataclass(frozen=True)
+class LayerDefinition:
+    """What defines a layer; lengths in metres, areas in m²."""
+
+    code: str
+    title: str
+    department: str
+    geometry: str
+    control: str
+    title_en: str | None = None
+    conflict_when: str = ConflictWhen.INSIDE
+    buffer_m: float = 0.0
+    tolerance_m2: float = 1.0
+    sliver_width_m: float = 0.1
+    sensitivity: str = Sensitivity.PUBLIC
+    basis: str | None = None
+    source_id_field: str | None = None
+    label_field: str | None = None
+    color: str | None = None
+    is_base_map: bool = False
+
+
+@dataclass(frozen=True)
+class VersionFile:
+    """A file of a `layers.toml` that becomes a version of its layer."""
+
+    path: Path
+    sublayer: str | None = None
+    crs: str | None = None
+    encoding: str | None = None
+    in_force_from: date | None = None
+    valid_until: date | None = None
+    coverage: Path | None = None
+
+
+@dataclass(frozen=True)
+class CatalogueEntry:
+    """A layer of a `layers.toml` with its files, oldest first."""
+
+    definition: LayerDefinition
+    versions: tuple[VersionFile, ...] = field(default=())
+
+
+def check_definition(definition: LayerDefinition, city: City) -> None:
+    """Refuse a definition that makes no sense, naming the key and what it may be."""
+    if not _CODE.match(definition.code) or definition.code.lower() in _RESERVED:
+        raise InvalidInputError(
+            f"layer code {definition.code!r} must be 1 to 60 letters, digits or _, begin with a letter,"
+            " and not be 'blueprint' or 'style'"
+        )
+    if not definition.title.strip():
+        raise InvalidInputError(f"layer {definition.code} needs a title")
+    city.department(definition.department)
+    for key, values in (
+        ("geometry", GeometryKind),
+        ("control", Control),
+        ("conflict_when", ConflictWhen),
+        ("sensitivity", Sensitivity),
+    ):
+        value = getattr(definition, key)
+        if value not in set(values):
+            raise InvalidInputError(f"{key} {value!r} of layer {definition.code} must be one of: {', '.join(values)}")
+    for key in ("buffer_m", "tolerance_m2", "sliver_width_m"):
+        if not 0 <= getattr(definition, key) <= 100_000:
+            raise InvalidInputError(f"{key} of layer {definition.code} must be a number from 0 to 100,000")
+    if definition.color is not None and not _COLOR.match(definition.color):
+        raise InvalidInputError(f"color {definition.color!r} of layer {definition.code} must be like #2e7d32")
+    if definition.conflict_when == ConflictWhen.OUTSIDE and (
+        definition.geometry != GeometryKind.POLYGON or definition.buffer_m
+    ):
+        raise InvalidInputError(f"layer {definition.code}: conflict_when 'outside' is for polygon layers without a buffer")
+
+
+def define_layer(session: Session, definition: LayerDefinition, *, city: City) -> tuple[Layer, bool]:
+    """Define a layer, or change one that exists; says whether it is new.
+
+    The kind of geometry stays once there are versions; a changed buffer holds for versions uploaded from then on.
+    """
+    check_definition(definition, city)
+    layer = session.scalars(select(Layer).where(Layer.code == definition.code).with_for_update()).one_or_none()
+    is_new = layer is None
+    if layer is None:
+        layer = Layer(code=definition.code)
+        session.add(layer)
+    elif layer.geometry != definition.geometry and _has_versions(session, layer):
+        raise ConflictError(f"layer {layer.code} has versions of {layer.geometry}s; define another layer for others")
+    for column in fields(LayerDefinition):
+        setattr(layer, column.name, getattr(definition, column.name))
+    session.flush()
+    return layer, is_new
+
+
+def _has_versions(session: Session, layer: Layer) -> bool:
+    return session.scalar(select(LayerVersion.id).where(LayerVersion.layer_id == layer.id).limit(1)) is not None
+
+
+def find_layer(session: Session, code: str) -> Layer:
+    """The layer of that code, with its versions."""
+    layer = session.scalars(
+        select(Layer)
+        .where(Layer.code == code)
+        .options(selectinload(Layer.versions).selectinload(LayerVersion.periods))
+    ).one_or_none()
+    if layer is None:
+        raise NotFoundError(f"no layer {code[:60]!r}; `blueprint layer list` shows the codes")
+    return layer
+
+
+def list_layers(session: Session, *, after: str = "", limit: int = 1000) -> list[Layer]:
+    """Layers by code, those after the code `after`."""
+    return list(
+        session.scalars(
+            select(Layer)
+            .where(Layer.code > after)
+            .options(selectinload(Layer.versions).selectinload(LayerVersion.periods))
+            .order_by(Layer.code)
+            .limit(limit)
+        )
+    )
+
+
+def read_catalogue(path: Path) -> list[CatalogueEntry]:
+    """Read a `layers.toml`: definitions and the files that belong to them, paths relative to it."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInputError(f"cannot open {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"{path} is not a TOML file: {error}") from error
+    entries = document.get("layer", [])
+    if not isinstance(entries, list) or not entries:
+        raise InvalidInputError(f"{path} defines no [[layer]]")
+    return [_entry(entry, path) for entry in entries]
+
+
+def _entry(entry: Mapping[str, Any], path: Path) -> CatalogueEntry:
+    known = {column.name for column in fields(LayerDefinition)} | {"version"}
+    unknown = sorted(set(entry) - known)
+    name = entry.get("code", "?")
+    if unknown:
+        raise InvalidInputError(f"{path}: layer {name} has unknown keys {', '.join(unknown)}")
+    try:
+        definition = LayerDefinition(**{key: value for key, value in entry.items() if key != "version"})
+        versions = tuple(_version_file(version, path) for version in entry.get("version", []))
+    except (TypeError, KeyError) as error:
+        raise InvalidInputError(f"{path}: layer {name}: {error}") from error
+    return CatalogueEntry(definition=definition, versions=versions)
+
+
+def _version_file(entry: Mapping[str, Any], path: Path) -> VersionFile:
+    values = dict(entry)
+    coverage = values.pop("coverage", None)
+    return VersionFile(
+        path=path.parent / values.pop("file"),
+        coverage=path.parent / coverage if coverage else None,
+        **{key: _day(value) if key in ("in_force_from", "valid_until") else value for key, value in values.items()},
+    )
+
+
+def _day(value: Any) -> date:
+    return value if isinstance(value, date) else date.fromisoformat(value)

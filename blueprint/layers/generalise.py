@@ -1,0 +1,55 @@
+"""The shapes that tiles are cut from: every feature in EPSG:3857, as it is and generalised for the zooms below 15.
+
+A pixel is one of a tile of 512 by 512. On a level an outline is simplified by half a pixel. An area smaller than
+the level's threshold stays with the probability area / threshold, by a hash of its feature id, as a square of the
+threshold's size: the share of ground that a layer covers is kept, and so is a bound on the features of a tile.
+Short lines stay; of points that lie in one cell of six pixels one stays.
+"""
+
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from blueprint.database import load_statements
+
+_SQL = load_statements(Path(__file__).with_suffix(".sql"))
+
+FULL_LEVEL = 24
+"""The level whose shapes are the features as they are."""
+
+GENERALISED_LEVELS = (8, 9, 10, 11, 12, 14)
+"""A zoom is drawn from the first level that is not below it."""
+
+_WORLD_M = 40_075_016.685_578_5
+_TILE_PIXELS = 512
+_POINT_CELL_PIXELS = 6
+
+
+def level_of_zoom(zoom: int) -> int:
+    """The level that a tile of `zoom` is cut from: the smallest level not below it."""
+    return next((level for level in GENERALISED_LEVELS if level >= zoom), FULL_LEVEL)
+
+
+def pixel_m(level: int) -> float:
+    """The side of a pixel on a level, in metres of EPSG:3857."""
+    return _WORLD_M / 2**level / _TILE_PIXELS
+
+
+def smallest_area_m2(level: int) -> float:
+    """The area, in square metres of EPSG:3857, below which a feature is drawn by chance, as a square of this size."""
+    pixels = 4 if level >= 13 else 9 if level == 12 else 16
+    return pixels * pixel_m(level) ** 2
+
+
+def build_tile_shapes(session: Session, version_id: int) -> None:
+    """Fill `blueprint.tile_shape` from the features of a version, in the caller's transaction."""
+    values = {
+        "version_id": version_id,
+        "full_level": FULL_LEVEL,
+        "levels": list(GENERALISED_LEVELS),
+        "pixels_m": [pixel_m(level) for level in GENERALISED_LEVELS],
+        "smallest_m2": [smallest_area_m2(level) for level in GENERALISED_LEVELS],
+        "cells_m": [_POINT_CELL_PIXELS * pixel_m(level) for level in GENERALISED_LEVELS],
+    }
+    for step in ("forget", "project", "store_full", "store_areas", "store_lines", "store_points", "forget"):
+        session.execute(_SQL[step], values)

@@ -1,0 +1,142 @@
+-- Tile shapes of a version. Shapes of more than 256 vertices are stored in pieces; a tile puts the pieces of a
+-- feature together again, so that no cut is ever drawn. Rows go in along a Hilbert curve (the order of geometries):
+-- the shapes of a tile then lie on few pages.
+
+-- name: forget
+DROP TABLE IF EXISTS pg_temp.projected;
+
+-- name: project
+-- What are the features of the version in EPSG:3857?
+CREATE TEMPORARY TABLE projected ON COMMIT DROP AS
+SELECT
+    shape.feature_id,
+    shape.geom,
+    ST_Dimension(shape.geom) AS dimension,
+    ST_NPoints(shape.geom) AS vertex_count,
+    ST_Area(shape.geom) AS area_m2,
+    (CAST(hashint8(shape.feature_id) AS double precision) + 2147483648.0) / 4294967296.0 AS chance
+FROM (
+    SELECT feature_id, ST_Transform(geom, 3857) AS geom
+    FROM blueprint.feature
+    WHERE version_id = :version_id
+    OFFSET 0
+) AS shape;
+
+-- name: store_full
+-- Every feature as it is. Projecting can make a hair's breadth of a shape invalid; only a shape that is to be cut
+-- must not be.
+INSERT INTO blueprint.tile_shape (version_id, level, feature_id, geom)
+SELECT :version_id, :full_level, shape.feature_id, shape.geom
+FROM (
+    SELECT feature_id, geom
+    FROM projected
+    WHERE vertex_count <= 256
+    UNION ALL
+    SELECT
+        feature_id,
+        ST_Subdivide(CASE WHEN dimension = 2 AND NOT ST_IsValid(geom) THEN ST_Buffer(geom, 0) ELSE geom END, 256)
+    FROM projected
+    WHERE vertex_count > 256
+) AS shape
+ORDER BY shape.geom;
+
+-- name: store_areas
+-- Areas on each level. Simplifying can make small loops, which are dropped from a shape that is to be cut; a narrow
+-- area that would collapse keeps its width.
+INSERT INTO blueprint.tile_shape (version_id, level, feature_id, geom)
+WITH simple AS (
+    SELECT
+        level.level,
+        projected.feature_id,
+        projected.area_m2,
+        level.smallest_m2,
+        level.pixel_m,
+        projected.geom AS original,
+        CASE
+            WHEN projected.area_m2 < level.smallest_m2
+                THEN ST_Expand(ST_Centroid(projected.geom), sqrt(level.smallest_m2) / 2)
+            ELSE ST_Simplify(projected.geom, level.pixel_m / 2, TRUE)
+        END AS geom
+    FROM projected
+    CROSS JOIN
+        unnest(
+            CAST(:levels AS integer []),
+            CAST(:pixels_m AS double precision []),
+            CAST(:smallest_m2 AS double precision [])
+        ) AS level (level, pixel_m, smallest_m2)
+    WHERE projected.dimension = 2
+        AND (
+            projected.area_m2 >= level.smallest_m2
+            OR projected.chance < projected.area_m2 / level.smallest_m2
+        )
+    OFFSET 0
+),
+
+mended AS (
+    SELECT
+        level,
+        feature_id,
+        area_m2,
+        original,
+        pixel_m,
+        CASE WHEN ST_NPoints(geom) > 256 AND NOT ST_IsValid(geom) THEN ST_Buffer(geom, 0) ELSE geom END AS geom
+    FROM simple
+    OFFSET 0
+),
+
+kept AS (
+    SELECT
+        level,
+        feature_id,
+        CASE
+            WHEN ST_Area(geom) >= area_m2 / 2 THEN geom
+            ELSE ST_SimplifyPreserveTopology(original, pixel_m / 8)
+        END AS geom
+    FROM mended
+    OFFSET 0
+)
+
+SELECT :version_id, shape.level, shape.feature_id, shape.geom
+FROM (
+    SELECT level, feature_id, geom
+    FROM kept
+    WHERE ST_NPoints(geom) <= 256
+    UNION ALL
+    SELECT level, feature_id, ST_Subdivide(geom, 256)
+    FROM kept
+    WHERE ST_NPoints(geom) > 256
+) AS shape
+ORDER BY shape.level, shape.geom;
+
+-- name: store_lines
+-- Lines on each level, simplified and never lost.
+INSERT INTO blueprint.tile_shape (version_id, level, feature_id, geom)
+SELECT :version_id, shape.level, shape.feature_id, shape.geom
+FROM (
+    SELECT
+        level.level,
+        projected.feature_id,
+        ST_Subdivide(ST_Simplify(projected.geom, level.pixel_m / 2, TRUE), 256) AS geom
+    FROM projected
+    CROSS JOIN
+        unnest(CAST(:levels AS integer []), CAST(:pixels_m AS double precision [])) AS level (level, pixel_m)
+    WHERE projected.dimension = 1
+) AS shape
+ORDER BY shape.level, shape.geom;
+
+-- name: store_points
+-- Of the points in one cell of a level's grid, one.
+INSERT INTO blueprint.tile_shape (version_id, level, feature_id, geom)
+SELECT :version_id, shape.level, shape.feature_id, shape.geom
+FROM (
+    SELECT DISTINCT ON (level.level, ST_SnapToGrid(ST_Centroid(projected.geom), level.cell_m))
+        level.level,
+        projected.feature_id,
+        projected.geom
+    FROM projected
+    CROSS JOIN
+        unnest(CAST(:levels AS integer []), CAST(:cells_m AS double precision [])) AS level (level, cell_m)
+    WHERE projected.dimension = 0
+    ORDER BY level.level, ST_SnapToGrid(ST_Centroid(projected.geom), level.cell_m), projected.chance
+) AS shape
+ORDER BY shape.level, shape.geom;

@@ -1,0 +1,213 @@
+"""Tables of the spatial store: catalogue, versions, periods in force, features, parts, tile shapes."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from geoalchemy2 import Geometry
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Computed,
+    Float,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, ExcludeConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from blueprint.database import Base, check_in
+from blueprint.permissions import Sensitivity, Thing
+
+
+class GeometryKind(StrEnum):
+    """What the features of a layer are."""
+
+    POLYGON = "polygon"
+    LINE = "line"
+    POINT = "point"
+
+
+class Control(StrEnum):
+    """What a layer does to a project that meets it (禁止/限制/建议/提示), worst first."""
+
+    PROHIBIT = "prohibit"
+    RESTRICT = "restrict"
+    ADVISE = "advise"
+    INFORM = "inform"
+
+
+class ConflictWhen(StrEnum):
+    """Whether being inside a layer's features is the conflict, or being outside (城镇开发边界外)."""
+
+    INSIDE = "inside"
+    OUTSIDE = "outside"
+
+
+class VersionState(StrEnum):
+    """Where a version stands on a day."""
+
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    IN_FORCE = "in_force"
+    SUPERSEDED = "superseded"
+    WITHDRAWN = "withdrawn"
+
+
+class Layer(Base):
+    """A layer (图层) of the catalogue: what it is, whose, and the rule it carries."""
+
+    __tablename__ = "layer"
+    __table_args__ = (
+        CheckConstraint(check_in("geometry", GeometryKind), name="geometry"),
+        CheckConstraint(check_in("control", Control), name="control"),
+        CheckConstraint(check_in("conflict_when", ConflictWhen), name="conflict_when"),
+        CheckConstraint(check_in("sensitivity", Sensitivity), name="sensitivity"),
+        CheckConstraint("buffer_m >= 0 AND tolerance_m2 >= 0 AND sliver_width_m >= 0", name="not_negative"),
+        {"schema": "blueprint"},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(String(60), unique=True)
+    title: Mapped[str] = mapped_column(String(200))
+    title_en: Mapped[str | None] = mapped_column(String(200))
+    department: Mapped[str] = mapped_column(String(40))
+    geometry: Mapped[str] = mapped_column(String(10))
+    control: Mapped[str] = mapped_column(String(10))
+    conflict_when: Mapped[str] = mapped_column(String(10), default=ConflictWhen.INSIDE)
+    buffer_m: Mapped[float] = mapped_column(default=0.0)
+    tolerance_m2: Mapped[float] = mapped_column(default=1.0)
+    sliver_width_m: Mapped[float] = mapped_column(default=0.1)
+    sensitivity: Mapped[str] = mapped_column(String(10), default=Sensitivity.PUBLIC)
+    basis: Mapped[str | None] = mapped_column(Text)
+    source_id_field: Mapped[str | None] = mapped_column(String(60))
+    label_field: Mapped[str | None] = mapped_column(String(60))
+    color: Mapped[str | None] = mapped_column(String(7))
+    is_base_map: Mapped[bool] = mapped_column(default=False)
+
+    versions: Mapped[list["LayerVersion"]] = relationship(back_populates="layer", order_by="LayerVersion.number")
+
+    @property
+    def thing(self) -> Thing:
+        """The layer as the permission check sees it."""
+        return Thing(department=self.department, sensitivity=Sensitivity(self.sensitivity))
+
+
+class LayerVersion(Base):
+    """A version (版本) of a layer: what one file said; never changed after it was stored."""
+
+    __tablename__ = "layer_version"
+    __table_args__ = (UniqueConstraint("layer_id", "number"), {"schema": "blueprint"})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    layer_id: Mapped[int] = mapped_column(ForeignKey("blueprint.layer.id"))
+    number: Mapped[int]
+    source_name: Mapped[str] = mapped_column(String(255))
+    source_sha256: Mapped[str] = mapped_column(String(64))
+    source_crs: Mapped[str] = mapped_column(Text)
+    operation: Mapped[str] = mapped_column(Text)
+    operation_accuracy_m: Mapped[float | None]
+    buffer_m: Mapped[float]
+    feature_count: Mapped[int]
+    vertex_count: Mapped[int] = mapped_column(BigInteger)
+    valid_until: Mapped[date | None]
+    quality: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    uploaded_by: Mapped[str] = mapped_column(String(200))
+    uploaded_at: Mapped[datetime]
+    withdrawn_on: Mapped[date | None]
+    withdrawn_by: Mapped[str | None] = mapped_column(String(200))
+    extent: Mapped[Any] = mapped_column(Geometry("POLYGON", srid=-1, spatial_index=False))
+    coverage: Mapped[Any | None] = mapped_column(Geometry("MULTIPOLYGON", srid=-1, spatial_index=False))
+
+    layer: Mapped[Layer] = relationship(back_populates="versions")
+    periods: Mapped[list["InForcePeriod"]] = relationship(back_populates="version", order_by="InForcePeriod.starts_on")
+
+
+class InForcePeriod(Base):
+    """Days on which a version is in force, `starts_on` to the day before `ends_on`; never two of a layer at once."""
+
+    __tablename__ = "in_force_period"
+    __table_args__ = (
+        ExcludeConstraint(
+            ("layer_id", "="), ("days", "&&"), using="gist", name="ex_in_force_period_one_version_a_day"
+        ),
+        CheckConstraint("ends_on IS NULL OR ends_on >= starts_on", name="order"),
+        {"schema": "blueprint"},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    layer_id: Mapped[int] = mapped_column(ForeignKey("blueprint.layer.id"))
+    version_id: Mapped[int] = mapped_column(ForeignKey("blueprint.layer_version.id"))
+    starts_on: Mapped[date]
+    ends_on: Mapped[date | None]
+    days: Mapped[Any] = mapped_column(DATERANGE, Computed("daterange(starts_on, ends_on)", persisted=True))
+    decided_by: Mapped[str] = mapped_column(String(200))
+    decided_at: Mapped[datetime]
+
+    version: Mapped[LayerVersion] = relationship(back_populates="periods")
+
+
+def _version_id() -> Column[int]:
+    return Column(
+        "version_id", Integer, ForeignKey("blueprint.layer_version.id", ondelete="CASCADE"), nullable=False
+    )
+
+
+feature = Table(
+    "feature",
+    Base.metadata,
+    _version_id(),
+    Column("feature_id", BigInteger, nullable=False),
+    Column("source_id", Text),
+    Column("attributes", JSONB, nullable=False),
+    Column("plane_m2", Float(53)),
+    Column("ellipsoid_m2", Float(53)),
+    Column("length_m", Float(53)),
+    Column("point_count", Integer),
+    Column("zone_plane_m2", Float(53)),
+    Column("zone_ellipsoid_m2", Float(53)),
+    Column("geom", Geometry("GEOMETRY", srid=-1, spatial_index=False), nullable=False),
+    Column("zone", Geometry("GEOMETRY", srid=-1, spatial_index=False)),
+    PrimaryKeyConstraint("version_id", "feature_id"),
+    schema="blueprint",
+)
+"""Whole features (图斑) with their attributes as declared; `zone` is the feature grown by the version's buffer."""
+
+part = Table(
+    "part",
+    Base.metadata,
+    Column("part_id", BigInteger, Identity(always=True), primary_key=True),
+    _version_id(),
+    Column("feature_id", BigInteger, nullable=False),
+    Column("is_zone", Boolean, nullable=False),
+    Column("plane_m2", Float(53), nullable=False),
+    Column("ellipsoid_m2", Float(53), nullable=False),
+    Column("geom", Geometry("GEOMETRY", srid=-1, spatial_index=False), nullable=False),
+    Index("ix_part_geom", "geom", postgresql_using="gist"),
+    Index("ix_part_version_id", "version_id"),
+    schema="blueprint",
+)
+"""Every feature in pieces (分块) of at most 128 vertices: what an overlay meets."""
+
+tile_shape = Table(
+    "tile_shape",
+    Base.metadata,
+    Column("shape_id", BigInteger, Identity(always=True), primary_key=True),
+    _version_id(),
+    Column("level", SmallInteger, nullable=False),
+    Column("feature_id", BigInteger, nullable=False),
+    Column("geom", Geometry("GEOMETRY", srid=3857, spatial_index=False), nullable=False),
+    Index("ix_tile_shape_version_id_level_geom", "version_id", "level", "geom", postgresql_using="gist"),
+    schema="blueprint",
+)
+"""Features in EPSG:3857, once as they are and generalised for low zooms: what a tile is cut from."""

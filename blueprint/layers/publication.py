@@ -1,0 +1,287 @@
+"""Publication: a file becomes a version, a version comes into force, is superseded or withdrawn."""
+
+import io
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import shapely
+from geoalchemy2.shape import from_shape
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from blueprint.city import City
+from blueprint.database import load_statements
+from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
+from blueprint.jurisdiction import jurisdiction
+from blueprint.layers.generalise import build_tile_shapes
+from blueprint.layers.models import InForcePeriod, Layer, LayerVersion, VersionState
+from blueprint.layers.reading import Reading, ReadingRequest, StagedFile, reading
+
+_SQL = load_statements(Path(__file__).with_suffix(".sql"))
+
+Progress = Callable[[str, int], None]
+"""Told a step's name and how many features it has done so far."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What the uploader says of a file."""
+
+    uploaded_by: str
+    sublayer: str | None = None
+    crs: str | None = None
+    encoding: str | None = None
+    valid_until: date | None = None
+    coverage: shapely.MultiPolygon | None = None
+
+
+def _silent(step: str, count: int) -> None:
+    return None
+
+
+def store_version(
+    session: Session,
+    layer: Layer,
+    file: StagedFile,
+    upload: Upload,
+    *,
+    city: City,
+    now: datetime,
+    progress: Progress = _silent,
+) -> LayerVersion:
+    """Read a file into a new draft version: all of it in the caller's transaction, or nothing.
+
+    Raises InvalidInputError with the first faults' feature numbers and places when any feature cannot be taken.
+    """
+    session.execute(select(Layer.id).where(Layer.id == layer.id).with_for_update())
+    version = _draft(session, layer, file, upload, city=city, now=now)
+    request = ReadingRequest(
+        geometry=layer.geometry,
+        working_crs=city.working_crs,
+        working_srid=city.working_srid,
+        surroundings=jurisdiction(city).surroundings,
+        crs=upload.crs,
+        sublayer=upload.sublayer,
+        layer_hint=layer.code,
+        encoding=upload.encoding,
+        source_id_field=layer.source_id_field,
+        buffer_m=layer.buffer_m,
+        tolerance_m2=layer.tolerance_m2,
+    )
+    with reading(file, request) as opened:
+        _copy_features(session, version.id, opened, progress)
+    report = opened.report
+    judge_reading(report, kind="layer")
+    _settle(version, report, city)
+    _cut(session, version, city, progress)
+    return version
+
+
+def _draft(
+    session: Session, layer: Layer, file: StagedFile, upload: Upload, *, city: City, now: datetime
+) -> LayerVersion:
+    last = session.scalar(select(func.max(LayerVersion.number)).where(LayerVersion.layer_id == layer.id))
+    nowhere = shapely.box(0, 0, 1, 1)
+    version = LayerVersion(
+        layer_id=layer.id,
+        number=(last or 0) + 1,
+        source_name=file.name,
+        source_sha256=file.sha256,
+        source_crs="",
+        operation="",
+        buffer_m=layer.buffer_m,
+        feature_count=0,
+        vertex_count=0,
+        valid_until=upload.valid_until,
+        quality={},
+        uploaded_by=upload.uploaded_by,
+        uploaded_at=now,
+        extent=from_shape(nowhere, srid=city.working_srid),
+        coverage=from_shape(upload.coverage, srid=city.working_srid) if upload.coverage is not None else None,
+    )
+    session.add(version)
+    session.flush()
+    return version
+
+
+def judge_reading(report: dict[str, Any], *, kind: str) -> None:
+    """Refuse what the reading found wrong: errors by feature, nothing at all, or everything outside the city."""
+    errors = [issue for issue in report["issues"] if issue["severity"] == "error"]
+    if errors:
+        first = errors[0]
+        more = f" (and {report['error_count'] - 1:,} more errors)" if report["error_count"] > 1 else ""
+        place = f" at {first['place']}" if first["place"] else ""
+        raise InvalidInputError(f"feature {first['feature']}{place}: {first['message']}{more}", place=first["place"])
+    if report["feature_count"] == 0:
+        raise InvalidInputError(f"the {kind} holds 0 features; check the export and the sublayer")
+    if report["inside_count"] == 0:
+        hint = (
+            "latitude and longitude (x and y) seem to be swapped"
+            if report["swap_would_fit"]
+            else f"check that its coordinates really are {report['source_crs']}"
+        )
+        raise InvalidInputError(f"the {kind} lies outside the city; {hint}")
+
+
+def _settle(version: LayerVersion, report: dict[str, Any], city: City) -> None:
+    version.source_crs = report["source_crs"]
+    version.operation = report["operation"]
+    version.operation_accuracy_m = report["operation_accuracy_m"]
+    version.feature_count = report["feature_count"]
+    version.vertex_count = report["vertex_count"]
+    version.extent = from_shape(shapely.box(*_opened(report["extent"])), srid=city.working_srid)
+    version.quality = {
+        "sublayer": report["sublayer"],
+        "fields": report["fields"],
+        "mended_count": report["mended_count"],
+        "mended_m2": report["mended_m2"],
+        "outside_count": report["feature_count"] - report["inside_count"],
+        "issues": report["issues"],
+    }
+
+
+def _opened(bounds: list[float]) -> tuple[float, float, float, float]:
+    """Bounds as a box with an inside, also where all features share an x or a y."""
+    west, south, east, north = bounds
+    return (west, south, max(east, west + 0.001), max(north, south + 0.001))
+
+
+def _cut(session: Session, version: LayerVersion, city: City, progress: Progress) -> None:
+    """Measure the features, cut them into parts and make the shapes of the tiles."""
+    session.flush()
+    values = {"version_id": version.id, "geographic_srid": city.geographic_srid}
+    for step in ("store_features", "drop_incoming", "cut_areas", "cut_lines", "cut_points", "cut_zones"):
+        progress(step, version.feature_count)
+        session.execute(_SQL[step], values)
+    progress("tile_shapes", version.feature_count)
+    build_tile_shapes(session, version.id)
+    if version.feature_count >= 1000:
+        progress("analyze", version.feature_count)
+        session.execute(_SQL["analyze"])
+
+
+def _copy_features(session: Session, version_id: int, opened: Reading, progress: Progress) -> None:
+    """Stream the batches by binary COPY into a table of this transaction alone."""
+    session.execute(_SQL["make_incoming"])
+    connection: Any = session.connection().connection.dbapi_connection
+    with connection.cursor() as cursor:
+        cursor.copy_expert(
+            "COPY incoming (version_id, feature_id, source_id, attributes, geom, zone) FROM STDIN WITH (FORMAT binary)",
+            _CopyStream(version_id, opened.batches, progress),
+            size=1 << 18,
+        )
+
+
+class _CopyStream(io.RawIOBase):
+    """A readable stream of PostgreSQL's binary COPY format, made batch by batch as it is read."""
+
+    def __init__(self, version_id: int, batches: Iterator[pa.RecordBatch], progress: Progress) -> None:
+        self._blocks = self._encode(version_id, batches, progress)
+        self._rest = memoryview(b"")
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes, at most `size`; empty at the end."""
+        if not self._rest:
+            self._rest = memoryview(next(self._blocks, b""))
+        taken, self._rest = bytes(self._rest[:size]), self._rest[size:]
+        return taken
+
+    @staticmethod
+    def _encode(version_id: int, batches: Iterator[pa.RecordBatch], progress: Progress) -> Iterator[bytes]:
+        yield b"PGCOPY\n\xff\r\n\x00" + struct.pack(">ii", 0, 0)
+        head = struct.Struct(">hiiiq")
+        done = 0
+        for batch in batches:
+            columns = [column.to_pylist() for column in batch.columns]
+            block = bytearray()
+            for feature_id, source_id, attributes, geom, zone in zip(*columns, strict=True):
+                block += head.pack(6, 4, version_id, 8, feature_id)
+                block += _field(source_id.encode() if source_id is not None else None)
+                block += _field(b"\x01" + attributes.encode())  # jsonb's binary form, version 1
+                block += _field(geom) + _field(zone)
+            done += batch.num_rows
+            progress("copy", done)
+            yield bytes(block)
+        yield struct.pack(">h", -1)
+
+
+def _field(value: bytes | None) -> bytes:
+    return struct.pack(">i", -1) if value is None else struct.pack(">i", len(value)) + value
+
+
+def version_of(session: Session, layer: Layer, number: int) -> LayerVersion:
+    """A layer's version by its number."""
+    version = session.scalars(
+        select(LayerVersion).where(LayerVersion.layer_id == layer.id, LayerVersion.number == number)
+    ).one_or_none()
+    if version is None:
+        raise NotFoundError(f"layer {layer.code} has no version {number}; see `blueprint layer versions {layer.code}`")
+    return version
+
+
+def bring_into_force(
+    session: Session, version: LayerVersion, *, starts_on: date, decided_by: str, now: datetime
+) -> InForcePeriod:
+    """Let a version be in force from `starts_on`; what was in force until then is superseded on that day.
+
+    Raises ConflictError when the version was withdrawn, or when a period of the layer starts later than `starts_on`.
+    """
+    layer_id = version.layer_id
+    session.execute(select(Layer.id).where(Layer.id == layer_id).with_for_update())
+    if version.withdrawn_on is not None:
+        raise ConflictError(f"version {version.number} was withdrawn on {version.withdrawn_on}; upload it again")
+    latest = session.scalars(
+        select(InForcePeriod).where(InForcePeriod.layer_id == layer_id).order_by(InForcePeriod.id.desc()).limit(1)
+    ).first()
+    if latest is not None:
+        if latest.starts_on > starts_on:
+            raise ConflictError(
+                f"a version of this layer comes into force on {latest.starts_on} already; choose that day or a later one"
+            )
+        if latest.version_id == version.id and latest.ends_on is None:
+            raise ConflictError(f"version {version.number} is in force since {latest.starts_on} already")
+        if latest.ends_on is None or latest.ends_on > starts_on:
+            latest.ends_on = starts_on
+            session.flush()
+    period = InForcePeriod(
+        layer_id=layer_id, version_id=version.id, starts_on=starts_on, decided_by=decided_by, decided_at=now
+    )
+    session.add(period)
+    session.flush()
+    return period
+
+
+def withdraw(session: Session, version: LayerVersion, *, on: date, withdrawn_by: str) -> None:
+    """Withdraw a version from `on` (收回): checks of earlier days still find it; nothing takes its place by itself."""
+    session.execute(select(Layer.id).where(Layer.id == version.layer_id).with_for_update())
+    if version.withdrawn_on is not None:
+        raise ConflictError(f"version {version.number} was withdrawn on {version.withdrawn_on} already")
+    version.withdrawn_on, version.withdrawn_by = on, withdrawn_by
+    for period in version.periods:
+        if period.ends_on is None or period.ends_on > on:
+            period.ends_on = max(on, period.starts_on)
+    session.flush()
+
+
+def state_on(version: LayerVersion, day: date) -> VersionState:
+    """Say where a version stands on `day`."""
+    if version.withdrawn_on is not None and day >= version.withdrawn_on:
+        return VersionState.WITHDRAWN
+    if any(p.starts_on <= day and (p.ends_on is None or day < p.ends_on) for p in version.periods):
+        return VersionState.IN_FORCE
+    if any(p.starts_on > day for p in version.periods):
+        return VersionState.SCHEDULED
+    return VersionState.SUPERSEDED if version.periods else VersionState.DRAFT
+
+
+def upload_stream(path: Path) -> IO[bytes]:
+    """Open a file of the command line for staging; a missing or unreadable one is said in one sentence."""
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise InvalidInputError(f"cannot open {path}: {error.strerror}") from error

@@ -1,0 +1,222 @@
+"""Reading a hostile file: take it to a scratch folder, judge its kind, open it in the confined child process."""
+
+import hashlib
+import json
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import pyogrio
+
+from blueprint.crs import best_operation
+from blueprint.errors import InvalidInputError, StorageFullError, TooLargeError, UnavailableError
+from blueprint.layers.archives import dbf_encoding, unpack
+from blueprint.layers.confinement import GDAL_ENVIRONMENT, Bounds, skip_drivers
+
+MAX_UPLOAD_BYTES = 2 << 30
+WALL_SECONDS = 1800
+_ALLOWED_DRIVERS = ("ESRI Shapefile", "GPKG", "GeoJSON", "GeoJSONSeq", "MEM")
+_FORMATS = "GeoPackage, zipped Shapefile, GeoJSON"
+
+
+@dataclass(frozen=True)
+class ReadingRequest:
+    """What is asked of the child: lengths in metres, areas in m², `surroundings` as west, south, east, north."""
+
+    geometry: str
+    working_crs: str
+    working_srid: int
+    surroundings: tuple[float, float, float, float]
+    crs: str | None = None
+    sublayer: str | None = None
+    layer_hint: str | None = None
+    encoding: str | None = None
+    source_id_field: str | None = None
+    buffer_m: float = 0.0
+    tolerance_m2: float = 1.0
+
+
+@dataclass
+class Reading:
+    """An open stream of features and, once it is read to its end, the child's report."""
+
+    batches: Iterator[pa.RecordBatch]
+    report: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StagedFile:
+    """An uploaded file in its scratch folder: where, what it was called, its SHA-256 and the dataset to open."""
+
+    folder: Path
+    name: str
+    sha256: str
+    dataset: Path
+
+
+@contextmanager
+def staged(source: IO[bytes], name: str, *, scratch: Path) -> Iterator[StagedFile]:
+    """Copy an upload to a scratch folder that is removed afterwards, and find the dataset in it."""
+    try:
+        scratch.mkdir(parents=True, exist_ok=True, mode=0o711)
+        if scratch.lstat().st_uid != os.geteuid():
+            raise UnavailableError(f"the scratch folder {scratch} belongs to another user; set BLUEPRINT_SCRATCH")
+        folder = Path(tempfile.mkdtemp(prefix="upload-", dir=scratch))
+    except OSError as error:
+        raise _storage_error(error) from error
+    try:
+        upload = folder / "upload"
+        digest = _copy(source, upload)
+        dataset = _dataset(upload, folder)
+        yield StagedFile(folder=folder, name=Path(name).name[:255], sha256=digest, dataset=dataset)
+    except OSError as error:
+        raise _storage_error(error) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copy(source: IO[bytes], target: Path) -> str:
+    digest, size = hashlib.sha256(), 0
+    with target.open("xb") as opened:
+        while block := source.read(1 << 20):
+            size += len(block)
+            if size > MAX_UPLOAD_BYTES:
+                raise TooLargeError(f"the file is larger than {MAX_UPLOAD_BYTES >> 30} GB; split the layer")
+            digest.update(block)
+            opened.write(block)
+    if size == 0:
+        raise InvalidInputError("the file is empty; check the export and upload it again")
+    return digest.hexdigest()
+
+
+def _storage_error(error: OSError) -> StorageFullError | UnavailableError:
+    if error.errno in (28, 122):  # ENOSPC, EDQUOT
+        return StorageFullError("the disk is full; nothing was stored, free some space and upload again")
+    return UnavailableError(f"the scratch folder cannot be used: {error.strerror}")
+
+
+def _dataset(upload: Path, folder: Path) -> Path:
+    """Judge a file by its first bytes, never by its name, and give it the suffix its driver wants."""
+    with upload.open("rb") as opened:
+        head = opened.read(4096)
+    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
+        return unpack(upload, folder)
+    if head.startswith(b"SQLite format 3\x00"):
+        return upload.rename(folder / "data.gpkg")
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":
+        return upload.rename(folder / "data.geojson")
+    raise InvalidInputError(f"this is no geodata file that can be read; {_FORMATS} are taken")
+
+
+@cache
+def _skipped_drivers() -> str:
+    return skip_drivers(pyogrio.list_drivers(), _ALLOWED_DRIVERS)
+
+
+@contextmanager
+def reading(file: StagedFile, request: ReadingRequest, *, bounds: Bounds | None = None) -> Iterator[Reading]:
+    """Open the dataset in the child; the caller reads all batches, then looks at the report.
+
+    Raises InvalidInputError when the child refuses the file or comes to its bounds.
+    """
+    if request.crs is not None:
+        best_operation(request.crs, request.working_crs)  # refused here, before a process is started
+    uid, gid = _nobody() if os.geteuid() == 0 else (os.getuid(), os.getgid())
+    _hand_over(file.folder, uid, gid)
+    report_read, report_write = os.pipe()
+    message = asdict(request) | {
+        "path": str(file.dataset),
+        "encoding": request.encoding or (dbf_encoding(file.dataset) if file.dataset.suffix == ".shp" else None),
+        "report_fd": report_write,
+        "uid": uid,
+        "gid": gid,
+        "bounds": asdict(bounds or Bounds()),
+    }
+    with open(report_read, encoding="utf-8") as report_stream:
+        try:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "blueprint.layers.confinement", "blueprint.layers.reading_child", json.dumps(message)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=(report_write,),
+                env=_environment(file.folder),
+                start_new_session=True,
+            )
+        finally:
+            os.close(report_write)
+        killer = threading.Timer(WALL_SECONDS, child.kill)
+        killer.start()
+        try:
+            result = Reading(batches=iter(()))
+            result.batches = _batches(child, report_stream, result)
+            yield result
+        finally:
+            killer.cancel()
+            child.kill()
+            child.wait()
+            for stream in (child.stdout, child.stderr):
+                if stream is not None:
+                    stream.close()
+
+
+def _batches(child: subprocess.Popen[bytes], report_stream: IO[str], result: Reading) -> Iterator[pa.RecordBatch]:
+    assert child.stdout is not None and child.stderr is not None
+    broken = None
+    try:
+        with pa.ipc.open_stream(child.stdout) as stream:
+            yield from stream
+    except pa.ArrowInvalid as error:  # the stream ended early: the report says why, or the child died
+        broken = error
+    text = report_stream.read(8 << 20)
+    if not text:
+        complaint = child.stderr.read(1 << 16).decode(errors="replace").strip().splitlines()
+        raise _died(child.wait(), complaint) from broken
+    result.report = json.loads(text)
+    if result.report["refusal"] is not None:
+        raise InvalidInputError(result.report["refusal"])
+
+
+def _died(status: int, complaint: list[str]) -> InvalidInputError | UnavailableError:
+    if status in (-24, -9):  # SIGXCPU, SIGKILL: the bounds of the cell
+        return InvalidInputError("the file takes longer to read than an upload may; simplify or split it")
+    if complaint and "MemoryError" in complaint[-1] or status == -6:
+        return InvalidInputError("the file needs more memory than an upload may use; split it into smaller files")
+    if status == -11:
+        return InvalidInputError("the file brings its reader down; it is damaged or made to harm, export it again")
+    return UnavailableError(f"the reading process ended with {status}: {complaint[-1] if complaint else 'no word'}")
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return GDAL_ENVIRONMENT | {
+        "GDAL_SKIP": _skipped_drivers(),
+        "OGR_SKIP": _skipped_drivers(),
+        "PATH": "/usr/bin:/bin",
+        "LC_ALL": "C.UTF-8",
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _nobody() -> tuple[int, int]:
+    entry = pwd.getpwnam("nobody")
+    return entry.pw_uid, entry.pw_gid
+
+
+def _hand_over(folder: Path, uid: int, gid: int) -> None:
+    """The child's user owns the scratch copy: GDAL may write side files beside it, and it sees nothing else."""
+    if os.geteuid() == 0:
+        for path in (folder, *folder.iterdir()):
+            os.chown(path, uid, gid)

@@ -1,0 +1,214 @@
+"""Routes of layers: catalogue, versions, in force, withdrawal, difference."""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, Path as PathParameter, Query, UploadFile
+from geoalchemy2.shape import to_shape
+from sqlalchemy.orm import Session
+
+from blueprint.city import City
+from blueprint.city_router import to_lonlat_bounds
+from blueprint.edge import ActorDep, CityDep, EdgeDep, NowDep, SessionDep, TodayDep
+from blueprint.errors import NotFoundError
+from blueprint.layers import catalogue, publication
+from blueprint.layers.difference import count_difference
+from blueprint.layers.models import InForcePeriod, Layer, LayerVersion
+from blueprint.layers.reading import staged
+from blueprint.layers.schemas import (
+    DifferenceOut,
+    InForceIn,
+    LayerIn,
+    LayerOut,
+    LayerPage,
+    PeriodOut,
+    QualityOut,
+    VersionOut,
+    VersionPage,
+)
+from blueprint.permissions import Act, Actor, Thing, may, require
+
+router = APIRouter(prefix="/api/layers", tags=["layers"])
+
+Code = Annotated[str, PathParameter(max_length=60, description="图层代码 layer code")]
+Number = Annotated[int, PathParameter(ge=1, le=2_000_000_000, description="版本号 version number")]
+
+
+@router.get("")
+def list_layers(
+    session: SessionDep,
+    actor: ActorDep,
+    city: CityDep,
+    today: TodayDep,
+    cursor: Annotated[str, Query(max_length=60)] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> LayerPage:
+    """The layers that the caller may read, with the version in force today."""
+    require(actor, Act.LIST_LAYERS)
+    layers = catalogue.list_layers(session, after=cursor, limit=limit)
+    items = [layer_out(layer, city, today) for layer in layers if may(actor, Act.READ_LAYER, layer.thing)]
+    return LayerPage(items=items, next=layers[-1].code if len(layers) == limit else None)
+
+
+@router.post("", status_code=201)
+def define_layer(definition: LayerIn, session: SessionDep, actor: ActorDep, city: CityDep, today: TodayDep) -> LayerOut:
+    """Define a layer, or change the rule of one that exists."""
+    require(actor, Act.DEFINE_LAYER, Thing(department=definition.department))
+    values = catalogue.LayerDefinition(**definition.model_dump())
+    layer, _ = catalogue.define_layer(session, values, city=city)
+    return layer_out(layer, city, today)
+
+
+@router.get("/{code}")
+def show_layer(code: Code, session: SessionDep, actor: ActorDep, city: CityDep, today: TodayDep) -> LayerOut:
+    """One layer."""
+    return layer_out(_readable(session, code, actor), city, today)
+
+
+@router.get("/{code}/versions")
+def list_versions(code: Code, session: SessionDep, actor: ActorDep, today: TodayDep) -> VersionPage:
+    """All versions of a layer, oldest first."""
+    layer = _readable(session, code, actor)
+    return VersionPage(items=[version_out(layer, version, today) for version in layer.versions])
+
+
+@router.get("/{code}/versions/{number}")
+def show_version(code: Code, number: Number, session: SessionDep, actor: ActorDep, today: TodayDep) -> VersionOut:
+    """One version."""
+    layer = _readable(session, code, actor)
+    return version_out(layer, publication.version_of(session, layer, number), today)
+
+
+@router.get("/{code}/versions/{number}/quality")
+def show_quality(code: Code, number: Number, session: SessionDep, actor: ActorDep) -> QualityOut:
+    """What the reading of a version's file found."""
+    layer = _readable(session, code, actor)
+    version = publication.version_of(session, layer, number)
+    return QualityOut(layer=layer.code, number=version.number, quality=version.quality)
+
+
+@router.post("/{code}/versions", status_code=201)
+def upload_version(
+    code: Code,
+    file: Annotated[UploadFile, File(description="GeoPackage, zipped Shapefile or GeoJSON")],
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+    sublayer: Annotated[str | None, Form(max_length=200)] = None,
+    crs: Annotated[str | None, Form(max_length=4000)] = None,
+    encoding: Annotated[str | None, Form(max_length=40)] = None,
+    valid_until: Annotated[date | None, Form()] = None,
+    in_force_from: Annotated[date | None, Form()] = None,
+) -> VersionOut:
+    """Store a file as a new draft version; with `in_force_from` it comes into force on that day."""
+    layer = _readable(session, code, actor)
+    require(actor, Act.UPLOAD_VERSION, layer.thing)
+    upload = publication.Upload(
+        uploaded_by=actor.name, sublayer=sublayer, crs=crs, encoding=encoding, valid_until=valid_until
+    )
+    with staged(file.file, Path(file.filename or "upload").name, scratch=edge.scratch) as staged_file:
+        version = publication.store_version(session, layer, staged_file, upload, city=edge.city, now=now)
+    if in_force_from is not None:
+        require(actor, Act.BRING_INTO_FORCE, layer.thing)
+        publication.bring_into_force(session, version, starts_on=in_force_from, decided_by=actor.name, now=now)
+    session.refresh(version)
+    return version_out(layer, version, now.date())
+
+
+@router.post("/{code}/versions/{number}/in-force")
+def bring_into_force(
+    code: Code, number: Number, body: InForceIn, session: SessionDep, actor: ActorDep, now: NowDep
+) -> VersionOut:
+    """Let a version be in force from a day on; the one before is superseded on that day."""
+    layer = _readable(session, code, actor)
+    require(actor, Act.BRING_INTO_FORCE, layer.thing)
+    version = publication.version_of(session, layer, number)
+    publication.bring_into_force(
+        session, version, starts_on=body.starts_on or now.date(), decided_by=actor.name, now=now
+    )
+    session.refresh(version)
+    return version_out(layer, version, now.date())
+
+
+@router.post("/{code}/versions/{number}/withdrawal")
+def withdraw(code: Code, number: Number, session: SessionDep, actor: ActorDep, today: TodayDep) -> VersionOut:
+    """Withdraw a version from today; checks of earlier days still find it."""
+    layer = _readable(session, code, actor)
+    require(actor, Act.WITHDRAW_VERSION, layer.thing)
+    version = publication.version_of(session, layer, number)
+    publication.withdraw(session, version, on=today, withdrawn_by=actor.name)
+    return version_out(layer, version, today)
+
+
+@router.get("/{code}/difference")
+def show_difference(
+    code: Code,
+    session: SessionDep,
+    actor: ActorDep,
+    old: Annotated[int, Query(alias="from", ge=1, le=2_000_000_000)],
+    new: Annotated[int, Query(alias="to", ge=1, le=2_000_000_000)],
+) -> DifferenceOut:
+    """How many features were added, removed and changed from one version to another."""
+    layer = _readable(session, code, actor)
+    counted = count_difference(
+        session, publication.version_of(session, layer, old), publication.version_of(session, layer, new)
+    )
+    return DifferenceOut(layer=layer.code, from_version=old, to_version=new, **vars(counted))
+
+
+def _readable(session: Session, code: str, actor: Actor) -> Layer:
+    """The layer, or the same 404 for one that does not exist and one that the caller may not read."""
+    layer = catalogue.find_layer(session, code)
+    if not may(actor, Act.READ_LAYER, layer.thing):
+        raise NotFoundError(f"no layer {code!r}; `blueprint layer list` shows the codes")
+    return layer
+
+
+def in_force_on(layer: Layer, day: date) -> tuple[LayerVersion, InForcePeriod] | None:
+    """The version in force on a day and its period."""
+    for version in layer.versions:
+        for period in version.periods:
+            if period.starts_on <= day and (period.ends_on is None or day < period.ends_on):
+                return version, period
+    return None
+
+
+def layer_out(layer: Layer, city: City, today: date) -> LayerOut:
+    """A layer as the outside sees it."""
+    found = in_force_on(layer, today)
+    version, period = found if found is not None else (None, None)
+    names = {department.code: department.name for department in city.departments}
+    return LayerOut(
+        **{name: getattr(layer, name) for name in LayerIn.model_fields if name in LayerOut.model_fields},
+        department_name=names.get(layer.department, layer.department),
+        version=version.number if version is not None else None,
+        in_force_from=period.starts_on if period is not None else None,
+        feature_count=version.feature_count if version is not None else None,
+        extent=to_lonlat_bounds(to_shape(version.extent).bounds, city) if version is not None else None,
+    )
+
+
+def version_out(layer: Layer, version: LayerVersion, today: date) -> VersionOut:
+    """A version as the outside sees it."""
+    return VersionOut(
+        layer=layer.code,
+        number=version.number,
+        state=str(publication.state_on(version, today)),
+        source_name=version.source_name,
+        source_sha256=version.source_sha256,
+        source_crs=version.source_crs,
+        operation=version.operation,
+        operation_accuracy_m=version.operation_accuracy_m,
+        buffer_m=version.buffer_m,
+        feature_count=version.feature_count,
+        vertex_count=version.vertex_count,
+        mended_count=version.quality["mended_count"],
+        warning_count=len(version.quality["issues"]),
+        valid_until=version.valid_until,
+        uploaded_by=version.uploaded_by,
+        uploaded_at=version.uploaded_at,
+        withdrawn_on=version.withdrawn_on,
+        periods=[PeriodOut(starts_on=p.starts_on, ends_on=p.ends_on, decided_by=p.decided_by) for p in version.periods],
+    )

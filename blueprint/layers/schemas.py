@@ -1,0 +1,128 @@
+"""HTTP shapes of layers and versions."""
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class LayerIn(BaseModel):
+    """What defines a layer; lengths in metres, areas in m²."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: str = Field(max_length=60)
+    title: str = Field(min_length=1, max_length=200)
+    title_en: str | None = Field(default=None, max_length=200)
+    department: str = Field(max_length=40)
+    geometry: Literal["polygon", "line", "point"]
+    control: Literal["prohibit", "restrict", "advise", "inform"]
+    conflict_when: Literal["inside", "outside"] = "inside"
+    buffer_m: float = Field(default=0.0, ge=0, le=100_000)
+    tolerance_m2: float = Field(default=1.0, ge=0, le=100_000)
+    sliver_width_m: float = Field(default=0.1, ge=0, le=100)
+    sensitivity: Literal["public", "internal", "restricted"] = "public"
+    basis: str | None = Field(default=None, max_length=2000)
+    source_id_field: str | None = Field(default=None, max_length=60)
+    label_field: str | None = Field(default=None, max_length=60)
+    color: str | None = Field(default=None, pattern="^#[0-9a-fA-F]{6}$")
+    is_base_map: bool = False
+
+
+class LayerOut(BaseModel):
+    """A layer with the version in force today; `extent` west, south, east, north in degrees."""
+
+    code: str
+    title: str
+    title_en: str | None
+    department: str
+    department_name: str
+    geometry: str
+    control: str
+    conflict_when: str
+    buffer_m: float
+    tolerance_m2: float
+    sliver_width_m: float
+    sensitivity: str
+    basis: str | None
+    color: str | None
+    is_base_map: bool
+    version: int | None
+    in_force_from: date | None
+    feature_count: int | None
+    extent: tuple[float, float, float, float] | None
+
+
+class LayerPage(BaseModel):
+    """A page of layers; `next` is the cursor of the following one."""
+
+    items: list[LayerOut]
+    next: str | None
+
+
+class PeriodOut(BaseModel):
+    """Days in force: from `starts_on` to the day before `ends_on`."""
+
+    starts_on: date
+    ends_on: date | None
+    decided_by: str
+
+
+class VersionOut(BaseModel):
+    """A version of a layer and where it came from."""
+
+    layer: str
+    number: int
+    state: str
+    source_name: str
+    source_sha256: str
+    source_crs: str
+    operation: str
+    operation_accuracy_m: float | None
+    buffer_m: float
+    feature_count: int
+    vertex_count: int
+    mended_count: int
+    warning_count: int
+    valid_until: date | None
+    uploaded_by: str
+    uploaded_at: datetime
+    withdrawn_on: date | None
+    periods: list[PeriodOut]
+
+
+class VersionPage(BaseModel):
+    """All versions of a layer, oldest first."""
+
+    items: list[VersionOut]
+    next: str | None = None
+
+
+class QualityOut(BaseModel):
+    """What the reading of a version's file found; every issue names its feature."""
+
+    layer: str
+    number: int
+    quality: dict[str, Any]
+
+
+class InForceIn(BaseModel):
+    """The first day in force; today when not given."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    starts_on: date | None = None
+
+
+class DifferenceOut(BaseModel):
+    """How two versions differ, in features: compared by source id where both have unique ones, else by shape."""
+
+    layer: str
+    from_version: int
+    to_version: int
+    compared_by: Literal["source_id", "shape"]
+    added: int
+    removed: int
+    changed_shape: int
+    changed_attributes: int
+    unchanged: int

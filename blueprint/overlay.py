@@ -1,0 +1,195 @@
+"""The overlay: what the layers in force share with a footprint, asked in one statement (`overlay.sql`)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import shapely
+from sqlalchemy import Row
+from sqlalchemy.orm import Session
+
+from blueprint.city import AreaMeasure, City
+from blueprint.database import load_statements
+from blueprint.layers.models import ConflictWhen, Control
+from blueprint.snapshot import LayerOnDay
+
+ENGINE = "overlay-1"
+"""Named in every digest; raised whenever the same input may give other figures."""
+
+NOISE_M = 1e-6
+"""Overlaps thinner, or shorter, than this are the rounding of coordinates."""
+
+CLOSING_M2 = 0.01
+"""The ledger's pieces add up to the footprint within this."""
+
+_SQL = load_statements(Path(__file__).with_suffix(".sql"))
+_RANKS = {control: rank for rank, control in enumerate(Control, start=1)}
+
+
+class Relation(StrEnum):
+    """How a footprint stands to a feature; `touches` is said of points and lines on its boundary alone."""
+
+    OVERLAPS = "overlaps"
+    WITHIN = "within"
+    COVERS = "covers"
+    CROSSES = "crosses"
+    CONTAINS = "contains"
+    TOUCHES = "touches"
+    WITHIN_DISTANCE = "within_distance"
+    OUTSIDE = "outside"
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What a footprint shares with one feature; areas by the city's measure in m², lengths in m."""
+
+    version_id: int
+    feature_id: int | None
+    source_id: str | None
+    attributes: Mapping[str, Any]
+    relation: Relation
+    is_areal: bool
+    overlap_m2: float
+    overlap_share: float
+    feature_share: float | None
+    length_m: float
+    point_count: int
+    distance_m: float
+    is_sliver: bool
+    mean_width_m: float
+    shape: shapely.Geometry | None
+
+
+@dataclass(frozen=True)
+class SiteMeasures:
+    """The footprint itself: `area_m2` by the city's measure, `plane_area_m2` in the working CRS."""
+
+    area_m2: float
+    plane_area_m2: float
+    perimeter_m: float
+    parts: int
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The footprint in disjoint pieces, worst control first, in m²."""
+
+    conflict_free_m2: float
+    prohibited_m2: float
+    restricted_m2: float
+    advised_m2: float
+    closes: bool
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """All that one statement says of a footprint; by version, `layer_m2` and `layer_m` measure the overlaps' union."""
+
+    site: SiteMeasures
+    ledger: Ledger
+    overlaps: tuple[Overlap, ...]
+    layer_m2: Mapping[int, float]
+    layer_m: Mapping[int, float]
+    not_covering: frozenset[int]
+
+
+def find_overlaps(
+    session: Session,
+    footprint: shapely.MultiPolygon,
+    layers: Sequence[LayerOnDay],
+    *,
+    city: City,
+    with_shapes: bool = False,
+) -> Overlay:
+    """Overlay a footprint (working CRS, valid) with the versions of `layers`; all of them must have one."""
+    row = session.execute(_SQL["overlaps"], parameters(footprint, layers, city=city, with_shapes=with_shapes)).one()
+    on_ellipsoid = city.area_measure is AreaMeasure.ELLIPSOID
+    site = SiteMeasures(
+        area_m2=row.ellipsoid_m2 if on_ellipsoid else row.plane_m2,
+        plane_area_m2=row.plane_m2,
+        perimeter_m=row.perimeter_m,
+        parts=len(footprint.geoms),
+    )
+    return Overlay(
+        site=site,
+        ledger=_ledger(row, site),
+        overlaps=tuple(_overlap(finding, site) for finding in row.findings),
+        layer_m2={int(version_id): area for version_id, area in row.layer_areas.items()},
+        layer_m={int(version_id): length for version_id, length in row.layer_lengths.items()},
+        not_covering=frozenset(row.not_covering),
+    )
+
+
+def parameters(
+    footprint: shapely.MultiPolygon, layers: Sequence[LayerOnDay], *, city: City, with_shapes: bool = False
+) -> dict[str, Any]:
+    """The values bound to the statement `overlaps`."""
+    return {
+        "footprint": shapely.to_wkb(footprint),
+        "working_srid": city.working_srid,
+        "geographic_srid": city.geographic_srid,
+        "on_ellipsoid": city.area_measure is AreaMeasure.ELLIPSOID,
+        "noise_m": NOISE_M,
+        "with_shapes": with_shapes,
+        "version_ids": [layer.version_id for layer in layers],
+        "control_ranks": [_RANKS[Control(layer.control)] for layer in layers],
+        "outsides": [layer.conflict_when == ConflictWhen.OUTSIDE for layer in layers],
+        "buffereds": [layer.buffer_m > 0 for layer in layers],
+        "tolerances": [layer.tolerance_m2 for layer in layers],
+        "sliver_widths": [layer.sliver_width_m for layer in layers],
+    }
+
+
+def _ledger(row: Row[Any], site: SiteMeasures) -> Ledger:
+    pieces = (row.conflict_free_m2, row.prohibited_m2, row.restricted_m2, row.advised_m2)
+    return Ledger(*pieces, closes=abs(sum(pieces) - site.area_m2) <= CLOSING_M2)
+
+
+def _overlap(finding: Mapping[str, Any], site: SiteMeasures) -> Overlap:
+    is_areal = finding["dimension"] == 2
+    overlap_m2, feature_m2 = finding["overlap_m2"], finding["feature_m2"]
+    perimeter_m = finding["perimeter_m"]
+    return Overlap(
+        version_id=finding["version_id"],
+        feature_id=finding["feature_id"],
+        source_id=finding["source_id"],
+        attributes=finding["attributes"] or {},
+        relation=_relation(finding, site),
+        is_areal=is_areal,
+        overlap_m2=overlap_m2,
+        overlap_share=min(1.0, overlap_m2 / site.area_m2),
+        feature_share=min(1.0, overlap_m2 / feature_m2) if is_areal and feature_m2 else None,
+        length_m=finding["length_m"] or 0.0,
+        point_count=int(finding["point_count"] or 0),
+        distance_m=finding["distance_m"],
+        is_sliver=finding["is_sliver"],
+        mean_width_m=2 * finding["plane_m2"] / perimeter_m if perimeter_m else 0.0,
+        shape=shapely.from_wkb(finding["shape"]) if finding["shape"] else None,
+    )
+
+
+def _relation(finding: Mapping[str, Any], site: SiteMeasures) -> Relation:
+    if finding["feature_id"] is None:
+        return Relation.OUTSIDE
+    if finding["is_zone"] and not finding["is_body_met"]:
+        return Relation.WITHIN_DISTANCE
+    if finding["feature_plane_m2"] is None or (finding["is_zone"] and finding["feature_length_m"] is not None):
+        return _relation_of_thin(finding)
+    plane_m2 = finding["plane_m2"]
+    if site.plane_area_m2 - plane_m2 <= NOISE_M * site.perimeter_m:
+        return Relation.WITHIN
+    if finding["feature_plane_m2"] - plane_m2 <= NOISE_M * finding["perimeter_m"]:
+        return Relation.COVERS
+    return Relation.OVERLAPS
+
+
+def _relation_of_thin(finding: Mapping[str, Any]) -> Relation:
+    """The relation to a line or a point: on the boundary, wholly inside, or through it."""
+    if finding["is_on_boundary"]:
+        return Relation.TOUCHES
+    length_m = finding["feature_length_m"]
+    if length_m is None or length_m - finding["length_m"] <= NOISE_M:
+        return Relation.CONTAINS
+    return Relation.CROSSES

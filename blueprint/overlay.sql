@@ -1,0 +1,194 @@
+-- name: overlaps
+-- What every layer in force says of a footprint: one statement, one row. The footprint comes first in every predicate:
+-- it is then prepared once. A piece is what the footprint and a part share; whether a feature is met and how much of
+-- it is both read off the pieces, so the list of hits and the areas cannot disagree.
+WITH site AS MATERIALIZED (
+    SELECT geom, ST_Boundary(geom) AS boundary, ST_Area(geom) AS plane_m2, ST_Perimeter(geom) AS perimeter_m,
+        blueprint.ellipsoid_m2(geom, :geographic_srid) AS ellipsoid_m2
+    FROM ST_SetSRID(ST_GeomFromWKB(:footprint), :working_srid) AS geom
+),
+rule AS MATERIALIZED (
+    SELECT rule.*, version.coverage
+    FROM unnest(
+        CAST(:version_ids AS integer[]), CAST(:control_ranks AS integer[]), CAST(:outsides AS boolean[]),
+        CAST(:buffereds AS boolean[]), CAST(:tolerances AS double precision[]),
+        CAST(:sliver_widths AS double precision[])
+    ) AS rule (version_id, control_rank, is_outside, is_buffered, tolerance_m2, sliver_width_m)
+    JOIN blueprint.layer_version AS version ON version.id = rule.version_id
+),
+met AS MATERIALIZED (
+    SELECT part.version_id, part.feature_id, part.is_zone, part.geom, part.plane_m2, part.ellipsoid_m2,
+        ST_Dimension(part.geom) AS dimension, ST_Covers(site.geom, part.geom) AS is_covered
+    FROM site
+    JOIN blueprint.part AS part ON part.geom && site.geom AND ST_Intersects(site.geom, part.geom)
+    WHERE part.version_id = ANY(CAST(:version_ids AS integer[]))
+),
+clipped AS MATERIALIZED (
+    SELECT met.version_id, met.feature_id, met.is_zone, met.dimension, met.is_covered, met.plane_m2, met.ellipsoid_m2,
+        CASE
+            WHEN met.is_covered THEN met.geom
+            ELSE ST_CollectionExtract(ST_Intersection(site.geom, met.geom), met.dimension + 1)
+        END AS geom
+    FROM met CROSS JOIN site
+),
+piece AS MATERIALIZED (
+    SELECT clipped.version_id, clipped.feature_id, clipped.is_zone, clipped.dimension, clipped.geom,
+        CASE
+            WHEN clipped.dimension < 2 THEN 0
+            WHEN clipped.is_covered THEN clipped.plane_m2
+            ELSE ST_Area(clipped.geom)
+        END AS plane_m2,
+        CASE
+            WHEN clipped.dimension < 2 THEN 0
+            WHEN clipped.is_covered THEN clipped.ellipsoid_m2
+            ELSE blueprint.ellipsoid_m2(clipped.geom, :geographic_srid)
+        END AS ellipsoid_m2
+    FROM clipped
+    JOIN rule ON rule.version_id = clipped.version_id
+    WHERE NOT rule.is_outside AND NOT ST_IsEmpty(clipped.geom)
+    UNION ALL
+    -- A layer whose outside is the conflict: what of the footprint none of its features covers.
+    SELECT rule.version_id, 0, FALSE, 2, beyond.geom, ST_Area(beyond.geom),
+        blueprint.ellipsoid_m2(beyond.geom, :geographic_srid)
+    FROM rule
+    CROSS JOIN site
+    CROSS JOIN LATERAL (
+        SELECT coalesce(
+            ST_CollectionExtract(ST_Difference(site.geom, ST_Union(clipped.geom)), 3), site.geom
+        ) AS geom
+        FROM clipped
+        WHERE clipped.version_id = rule.version_id
+    ) AS beyond
+    WHERE rule.is_outside AND NOT ST_IsEmpty(beyond.geom)
+),
+measured AS MATERIALIZED (
+    SELECT piece.version_id, piece.feature_id, piece.is_zone, max(piece.dimension) AS dimension,
+        sum(piece.plane_m2) AS plane_m2,
+        sum(CASE WHEN :on_ellipsoid THEN piece.ellipsoid_m2 ELSE piece.plane_m2 END) AS overlap_m2,
+        sum(CASE WHEN piece.dimension = 2 THEN ST_Perimeter(piece.geom) ELSE 0 END) AS perimeter_m,
+        sum(CASE WHEN piece.dimension = 1 THEN ST_Length(piece.geom) ELSE 0 END) AS length_m,
+        sum(CASE WHEN piece.dimension = 0 THEN ST_NumGeometries(piece.geom) ELSE 0 END) AS point_count,
+        bool_and(piece.dimension < 2 AND ST_CoveredBy(piece.geom, site.boundary)) AS is_on_boundary
+    FROM piece CROSS JOIN site
+    GROUP BY piece.version_id, piece.feature_id, piece.is_zone
+    -- Thinner than a micrometre is the rounding of coordinates: that is touching, and touching is no conflict.
+    HAVING sum(CASE WHEN piece.dimension = 0 THEN 1 ELSE 0 END) > 0
+        OR sum(CASE WHEN piece.dimension = 1 THEN ST_Length(piece.geom) ELSE 0 END) > :noise_m
+        OR 2 * sum(piece.plane_m2)
+            > :noise_m * sum(CASE WHEN piece.dimension = 2 THEN ST_Perimeter(piece.geom) ELSE 0 END)
+),
+thin AS MATERIALIZED (
+    -- The opening test: shrunk by half the width nothing is left. Twice area by perimeter sorts out the candidates,
+    -- since a shape whose inner circle has radius r has at most the area r times its perimeter.
+    SELECT measured.version_id, measured.feature_id, measured.is_zone
+    FROM measured
+    JOIN rule ON rule.version_id = measured.version_id
+    JOIN piece
+        ON piece.version_id = measured.version_id AND piece.feature_id = measured.feature_id
+            AND piece.is_zone = measured.is_zone
+    WHERE measured.dimension = 2 AND 2 * measured.plane_m2 <= rule.sliver_width_m * measured.perimeter_m
+    GROUP BY measured.version_id, measured.feature_id, measured.is_zone, rule.sliver_width_m
+    HAVING ST_IsEmpty(ST_Buffer(ST_Union(piece.geom), -rule.sliver_width_m / 2))
+),
+judged AS MATERIALIZED (
+    -- One row a feature that is met: in a buffered layer by its zone, else by its body.
+    SELECT measured.version_id, measured.feature_id, measured.is_zone, measured.dimension, measured.plane_m2,
+        measured.overlap_m2, measured.perimeter_m, body.length_m, body.point_count, body.is_on_boundary,
+        body.version_id IS NOT NULL AS is_body_met, rule.control_rank,
+        measured.dimension = 2 AND (measured.overlap_m2 < rule.tolerance_m2 OR thin.version_id IS NOT NULL) AS is_sliver
+    FROM measured
+    JOIN rule ON rule.version_id = measured.version_id AND rule.is_buffered = measured.is_zone
+    LEFT JOIN measured AS body
+        ON body.version_id = measured.version_id AND body.feature_id = measured.feature_id AND NOT body.is_zone
+    LEFT JOIN thin
+        ON thin.version_id = measured.version_id AND thin.feature_id = measured.feature_id
+            AND thin.is_zone = measured.is_zone
+),
+layer_area AS MATERIALIZED (
+    SELECT judged.version_id, judged.control_rank, judged.is_sliver,
+        CASE WHEN count(*) = 1 THEN (array_agg(piece.geom))[1] ELSE ST_Union(piece.geom) END AS geom,
+        count(DISTINCT judged.feature_id) AS feature_count, sum(piece.plane_m2) AS plane_m2,
+        sum(CASE WHEN :on_ellipsoid THEN piece.ellipsoid_m2 ELSE piece.plane_m2 END) AS overlap_m2
+    FROM judged
+    JOIN piece
+        ON piece.version_id = judged.version_id AND piece.feature_id = judged.feature_id
+            AND piece.is_zone = judged.is_zone
+    WHERE judged.dimension = 2
+    GROUP BY judged.version_id, judged.control_rank, judged.is_sliver
+),
+layer_total AS (
+    SELECT version_id,
+        CASE
+            WHEN sum(feature_count) = 1 THEN sum(overlap_m2)
+            ELSE blueprint.measure_m2(ST_Union(geom), :geographic_srid, :on_ellipsoid)
+        END AS overlap_m2
+    FROM layer_area
+    GROUP BY version_id
+),
+layer_length AS (
+    -- Lines of a layer that lie on each other count once.
+    SELECT measured.version_id,
+        CASE WHEN count(*) = 1 THEN sum(ST_Length(piece.geom)) ELSE ST_Length(ST_Union(piece.geom)) END AS length_m
+    FROM measured
+    JOIN piece
+        ON piece.version_id = measured.version_id AND piece.feature_id = measured.feature_id
+            AND piece.is_zone = measured.is_zone
+    WHERE measured.dimension = 1
+    GROUP BY measured.version_id
+),
+nothing AS (SELECT ST_SetSRID(ST_GeomFromText('POLYGON EMPTY'), :working_srid) AS geom),
+control_area AS MATERIALIZED (
+    SELECT
+        coalesce(ST_Union(geom) FILTER (WHERE control_rank = 1), (SELECT geom FROM nothing)) AS prohibited,
+        coalesce(ST_Union(geom) FILTER (WHERE control_rank = 2), (SELECT geom FROM nothing)) AS restricted,
+        coalesce(ST_Union(geom) FILTER (WHERE control_rank = 3), (SELECT geom FROM nothing)) AS advised
+    FROM layer_area
+    WHERE NOT is_sliver
+),
+worst_first AS MATERIALIZED (
+    SELECT prohibited, ST_Difference(restricted, prohibited) AS restricted,
+        ST_Difference(advised, ST_Union(prohibited, restricted)) AS advised,
+        ST_Difference(site.geom, ST_Union(ST_Union(prohibited, restricted), advised)) AS conflict_free
+    FROM control_area CROSS JOIN site
+),
+finding AS (
+    SELECT judged.version_id, nullif(judged.feature_id, 0) AS feature_id, feature.source_id, feature.attributes,
+        judged.is_zone, judged.dimension, judged.plane_m2, judged.overlap_m2, judged.perimeter_m, judged.length_m,
+        judged.point_count, judged.is_on_boundary, judged.is_body_met, judged.is_sliver,
+        CASE WHEN judged.is_zone THEN feature.zone_plane_m2 ELSE feature.plane_m2 END AS feature_plane_m2,
+        CASE
+            WHEN judged.is_zone AND :on_ellipsoid THEN feature.zone_ellipsoid_m2
+            WHEN judged.is_zone THEN feature.zone_plane_m2
+            WHEN :on_ellipsoid THEN feature.ellipsoid_m2
+            ELSE feature.plane_m2
+        END AS feature_m2,
+        feature.length_m AS feature_length_m,
+        CASE WHEN judged.is_zone AND NOT judged.is_body_met THEN ST_Distance(site.geom, feature.geom) ELSE 0 END
+            AS distance_m,
+        CASE
+            WHEN :with_shapes THEN (
+                SELECT encode(ST_AsBinary(ST_Union(piece.geom)), 'hex')
+                FROM piece
+                WHERE piece.version_id = judged.version_id AND piece.feature_id = judged.feature_id
+                    AND piece.is_zone = judged.is_zone
+            )
+        END AS shape
+    FROM judged
+    CROSS JOIN site
+    LEFT JOIN blueprint.feature AS feature
+        ON feature.version_id = judged.version_id AND feature.feature_id = judged.feature_id
+)
+SELECT site.plane_m2, site.ellipsoid_m2, site.perimeter_m,
+    blueprint.measure_m2(worst_first.prohibited, :geographic_srid, :on_ellipsoid) AS prohibited_m2,
+    blueprint.measure_m2(worst_first.restricted, :geographic_srid, :on_ellipsoid) AS restricted_m2,
+    blueprint.measure_m2(worst_first.advised, :geographic_srid, :on_ellipsoid) AS advised_m2,
+    blueprint.measure_m2(worst_first.conflict_free, :geographic_srid, :on_ellipsoid) AS conflict_free_m2,
+    (SELECT coalesce(json_agg(finding ORDER BY finding.version_id, finding.feature_id), '[]') FROM finding) AS findings,
+    (SELECT coalesce(json_object_agg(version_id, overlap_m2), '{}') FROM layer_total) AS layer_areas,
+    (SELECT coalesce(json_object_agg(version_id, length_m), '{}') FROM layer_length) AS layer_lengths,
+    (
+        SELECT coalesce(json_agg(rule.version_id), '[]')
+        FROM rule
+        WHERE rule.coverage IS NOT NULL AND NOT ST_Covers(rule.coverage, site.geom)
+    ) AS not_covering
+FROM site CROSS JOIN worst_first;

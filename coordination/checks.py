@@ -1,0 +1,280 @@
+"""The check (合规性检查): a footprint against every layer in force, as the report of DESIGN part 3.2."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+import shapely
+from geoalchemy2.shape import from_shape
+from sqlalchemy.orm import Session
+
+from blueprint.city import City
+from blueprint.footprint import Footprint
+from blueprint.layers.models import Control
+from blueprint.overlay import ENGINE, Ledger, Overlap, Overlay, SiteMeasures, find_overlaps
+from blueprint.permissions import Act, Actor, may
+from blueprint.snapshot import LayerOnDay, take_snapshot
+from coordination.models import Check
+from coordination.rules import Outcome, Severity, likely_cause, outcome_of, severity_of, verdict_of
+
+
+@dataclass(frozen=True)
+class LayerResult:
+    """What one layer says; figures are None where it was not asked. `overlap_m2`, `length_m` measure the overlaps' union."""
+
+    code: str
+    title: str
+    title_en: str | None
+    department: str
+    version: int | None
+    control: str
+    basis: str | None
+    feature_count: int | None
+    sliver_count: int | None
+    overlap_m2: float | None
+    overlap_sum_m2: float | None
+    overlap_share: float | None
+    length_m: float | None
+    point_count: int | None
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One conflict (冲突): a feature of a layer and what the footprint shares with it."""
+
+    layer: str
+    version: int
+    feature_id: int | None
+    source_id: str | None
+    control: str
+    severity: Severity
+    relation: str
+    overlap_m2: float
+    overlap_share: float
+    feature_share: float | None
+    length_m: float
+    point_count: int
+    distance_m: float
+    sliver: bool
+    sliver_width_m: float | None
+    sliver_cause: str | None
+    attributes: Mapping[str, Any]
+    basis: str | None
+    shape: shapely.Geometry | None = None
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """The report of a check; the same footprint, versions, rules and engine give the same `digest`."""
+
+    digest: str
+    working_crs: str
+    area_measure: str
+    on: date
+    rule_set: str
+    verdict: Severity
+    footprint: SiteMeasures
+    ledger: Ledger
+    layers: tuple[LayerResult, ...]
+    findings: tuple[Finding, ...]
+    source_crs: str
+    operation: str
+    notes: tuple[str, ...]
+    check_id: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain JSON values, names as in the contract."""
+        document = {
+            "check_id": self.check_id,
+            "digest": self.digest,
+            "engine": ENGINE,
+            "working_crs": self.working_crs,
+            "area_measure": self.area_measure,
+            "on": self.on.isoformat(),
+            "rule_set": self.rule_set,
+            "verdict": str(self.verdict),
+            "footprint": asdict(self.footprint) | {"source_crs": self.source_crs, "operation": self.operation},
+            "ledger": asdict(self.ledger),
+            "layers": [asdict(layer) | {"outcome": str(layer.outcome)} for layer in self.layers],
+            "findings": [_finding_json(finding) for finding in self.findings],
+            "notes": list(self.notes),
+        }
+        return document
+
+
+def _finding_json(finding: Finding) -> dict[str, Any]:
+    document = {name: value for name, value in vars(finding).items() if name != "shape"}
+    return document | {"severity": str(finding.severity), "relation": str(finding.relation)}
+
+
+def run_check(
+    session: Session, footprint: Footprint, *, city: City, actor: Actor, on: date, with_shapes: bool = False
+) -> CheckReport:
+    """Check a footprint against the blueprint on a day, as far as the actor may read it; nothing is kept."""
+    snapshot = take_snapshot(session, on)
+    asked = [layer for layer in snapshot.layers if _is_asked(layer, actor, on)]
+    overlay = find_overlaps(session, footprint.geometry, asked, city=city, with_shapes=with_shapes)
+    by_version = {layer.version_id: layer for layer in asked}
+    findings = tuple(_finding(overlap, by_version[overlap.version_id]) for overlap in overlay.overlaps)
+    order = list(Severity)
+    findings = tuple(sorted(findings, key=lambda f: (order.index(f.severity), f.sliver, f.layer, -f.overlap_m2)))
+    layers = tuple(_layer_result(layer, overlay, actor=actor, on=on) for layer in snapshot.layers)
+    return CheckReport(
+        digest=digest_of(footprint.geometry, asked, city),
+        working_crs=city.working_crs,
+        area_measure=str(city.area_measure),
+        on=on,
+        rule_set=city.rule_set,
+        verdict=verdict_of(finding.severity for finding in findings),
+        footprint=overlay.site,
+        ledger=overlay.ledger,
+        layers=layers,
+        findings=findings,
+        source_crs=footprint.source_crs,
+        operation=footprint.operation,
+        notes=footprint.notes,
+    )
+
+
+def _is_asked(layer: LayerOnDay, actor: Actor, on: date) -> bool:
+    is_expired = layer.valid_until is not None and on > layer.valid_until
+    return layer.version_id is not None and not is_expired and may(actor, Act.READ_LAYER, layer.thing)
+
+
+def digest_of(footprint: shapely.MultiPolygon, asked: Sequence[LayerOnDay], city: City) -> str:
+    """SHA-256 over the footprint, the versions asked, their rules and the engine: all that decides the figures."""
+    content = {
+        "engine": ENGINE,
+        "working_crs": city.working_crs,
+        "area_measure": str(city.area_measure),
+        "rule_set": city.rule_set,
+        "footprint": shapely.to_wkb(shapely.normalize(footprint), hex=True, byte_order=1),
+        "layers": [
+            [
+                layer.code,
+                layer.version,
+                layer.source_sha256,
+                layer.control,
+                layer.conflict_when,
+                layer.buffer_m,
+                layer.tolerance_m2,
+                layer.sliver_width_m,
+            ]
+            for layer in asked
+        ],
+    }
+    canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
+
+
+def _finding(overlap: Overlap, layer: LayerOnDay) -> Finding:
+    assert layer.version is not None
+    return Finding(
+        layer=layer.code,
+        version=layer.version,
+        feature_id=overlap.feature_id,
+        source_id=overlap.source_id,
+        control=layer.control,
+        severity=severity_of(Control(layer.control), is_sliver=overlap.is_sliver),
+        relation=overlap.relation,
+        overlap_m2=overlap.overlap_m2,
+        overlap_share=overlap.overlap_share,
+        feature_share=overlap.feature_share,
+        length_m=overlap.length_m,
+        point_count=overlap.point_count,
+        distance_m=overlap.distance_m,
+        sliver=overlap.is_sliver,
+        sliver_width_m=overlap.mean_width_m if overlap.is_sliver else None,
+        sliver_cause=_cause(overlap, layer) if overlap.is_sliver else None,
+        attributes=overlap.attributes,
+        basis=layer.basis,
+        shape=overlap.shape,
+    )
+
+
+def _cause(overlap: Overlap, layer: LayerOnDay) -> str:
+    return likely_cause(
+        overlap_m2=overlap.overlap_m2,
+        mean_width_m=overlap.mean_width_m,
+        tolerance_m2=layer.tolerance_m2,
+        sliver_width_m=layer.sliver_width_m,
+    )
+
+
+def _layer_result(layer: LayerOnDay, overlay: Overlay, *, actor: Actor, on: date) -> LayerResult:
+    overlaps = [o for o in overlay.overlaps if o.version_id == layer.version_id]
+    slivers = Counter(o.is_sliver for o in overlaps)
+    outcome = outcome_of(
+        on=on,
+        has_version=layer.version_id is not None,
+        is_permitted=may(actor, Act.READ_LAYER, layer.thing),
+        valid_until=layer.valid_until,
+        hit_count=slivers[False],
+        covers_site=layer.version_id not in overlay.not_covering,
+    )
+    silent = LayerResult(
+        code=layer.code,
+        title=layer.title,
+        title_en=layer.title_en,
+        department=layer.department,
+        version=None if outcome is Outcome.NOT_PERMITTED else layer.version,
+        control=layer.control,
+        basis=layer.basis,
+        feature_count=None,
+        sliver_count=None,
+        overlap_m2=None,
+        overlap_sum_m2=None,
+        overlap_share=None,
+        length_m=None,
+        point_count=None,
+        outcome=outcome,
+    )
+    if outcome in (Outcome.NO_DATA, Outcome.NOT_PERMITTED, Outcome.EXPIRED):
+        return silent
+    assert layer.version_id is not None
+    overlap_m2 = overlay.layer_m2.get(layer.version_id, 0.0)
+    return replace(
+        silent,
+        feature_count=slivers[False],
+        sliver_count=slivers[True],
+        overlap_m2=overlap_m2,
+        overlap_sum_m2=sum(o.overlap_m2 for o in overlaps),
+        overlap_share=min(1.0, overlap_m2 / overlay.site.area_m2),
+        length_m=overlay.layer_m.get(layer.version_id, 0.0),
+        point_count=sum(o.point_count for o in overlaps),
+    )
+
+
+def keep_check(
+    session: Session,
+    report: CheckReport,
+    footprint: Footprint,
+    *,
+    city: City,
+    actor: Actor,
+    now: datetime,
+    project_id: int | None = None,
+    footprint_revision_id: int | None = None,
+) -> Check:
+    """Keep a report with its footprint, so that it can be shown again and proven from its versions."""
+    check = Check(
+        project_id=project_id,
+        footprint_revision_id=footprint_revision_id,
+        digest=report.digest,
+        on_day=report.on,
+        verdict=str(report.verdict),
+        report={},
+        footprint=from_shape(footprint.geometry, srid=city.working_srid),
+        made_by=actor.name,
+        made_at=now,
+    )
+    session.add(check)
+    session.flush()
+    check.report = replace(report, check_id=str(check.id)).to_json()
+    session.flush()
+    return check

@@ -1,0 +1,132 @@
+"""The handover (推送): the one message by which approval knows coordination (Art. 3), its canonical form and signature."""
+
+import hashlib
+import hmac
+import json
+from datetime import date, datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from blueprint.errors import InvalidInputError, NotSignedInError
+
+SIGNATURE_HEADER = "Blueprint-Signature"
+SIGNATURE_LIFETIME_S = 300
+"""A signature older (or newer) than this many seconds is not taken: a recorded message cannot be replayed later."""
+
+MAX_MESSAGE_BYTES = 5 << 20
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class HandedProject(_Part):
+    """The project as coordination knows it; it has no project code yet (Art. 12)."""
+
+    planning_number: str = Field(pattern=r"^CH-[0-9]{6}-[0-9]{4}-[0-9]{6,}$", max_length=40)
+    name: str = Field(min_length=1, max_length=200)
+    applicant: str = Field(min_length=1, max_length=200)
+    purpose: str = Field(min_length=1, max_length=4000)
+
+
+class HandedFootprint(_Part):
+    """The site boundary (用地红线): a MultiPolygon's rings in the named CRS, easting before northing, metres."""
+
+    revision: int = Field(ge=1)
+    crs: str = Field(pattern=r"^EPSG:[0-9]{4,6}$")
+    area_m2: float = Field(gt=0)
+    coordinates: tuple[tuple[tuple[tuple[float, float], ...], ...], ...] = Field(min_length=1)
+
+
+class HandedConflict(_Part):
+    """What one layer says of the footprint."""
+
+    layer: str = Field(max_length=60)
+    title: str = Field(max_length=200)
+    department: str = Field(max_length=40)
+    control: str = Field(max_length=10)
+    feature_count: int = Field(ge=0)
+    overlap_m2: float = Field(ge=0)
+    length_m: float = Field(ge=0)
+    point_count: int = Field(ge=0)
+
+
+class HandedCheck(_Part):
+    """The check that the clearance rests on; the digest proves it against the blueprint of that day."""
+
+    digest: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
+    on: date
+    verdict: Literal["clear", "inform", "advise", "restrict"]
+    conflicts: tuple[HandedConflict, ...] = Field(max_length=1000)
+
+
+class HandedOpinion(_Part):
+    """One department's opinion, or its silence past the limit (Art. 11)."""
+
+    department: str = Field(max_length=40)
+    department_name: str = Field(max_length=200)
+    kind: Literal["agree", "agree_with_conditions", "no_objection", "deemed_no_objection"]
+    conditions: str | None = Field(default=None, max_length=4000)
+    remark: str | None = Field(default=None, max_length=4000)
+    given_on: date
+
+
+class HandoverMessage(_Part):
+    """A cleared project with all that coordination found out about it (策划生成信息)."""
+
+    format: Literal["one-blueprint-handover/1"] = "one-blueprint-handover/1"
+    message_id: UUID
+    city_code: str = Field(pattern=r"^[0-9]{6}$")
+    city_name: str = Field(max_length=200)
+    project: HandedProject
+    footprint: HandedFootprint
+    check: HandedCheck
+    opinions: tuple[HandedOpinion, ...] = Field(max_length=500)
+    cleared_on: date
+    cleared_by: str = Field(max_length=200)
+
+
+def canonical(message: HandoverMessage) -> str:
+    """The one way to write a message as JSON: sorted keys, no spaces, UTF-8 as it is."""
+    document = message.model_dump(mode="json")
+    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def sha256_of(message: HandoverMessage) -> str:
+    """SHA-256 (hexadecimal) of the canonical form: two messages are the same when this is."""
+    return hashlib.sha256(canonical(message).encode()).hexdigest()
+
+
+def read_message(body: bytes) -> HandoverMessage:
+    """Read a message that came over the interface; InvalidInputError names the field that is wrong."""
+    try:
+        return HandoverMessage.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "message"
+        raise InvalidInputError(f"the handover cannot be read: {where}: {first['msg']}", place=where) from error
+
+
+def sign(body: bytes, *, secret: str, at: datetime) -> str:
+    """The signature header's value: the instant and HMAC-SHA256 over instant and body."""
+    instant = int(at.timestamp())
+    return f"t={instant},v1={_mac(body, secret=secret, instant=instant)}"
+
+
+def verify(header: str, body: bytes, *, secret: str, now: datetime) -> None:
+    """Refuse a signature that is malformed, of another secret or body, or older than its lifetime."""
+    values = dict(part.partition("=")[::2] for part in header.split(","))
+    text = values.get("t", "")
+    if not (text.isascii() and text.isdigit() and len(text) <= 12):
+        raise NotSignedInError(f"the {SIGNATURE_HEADER} header must read t=SECONDS,v1=HEX")
+    expected = _mac(body, secret=secret, instant=int(text))
+    if not hmac.compare_digest(expected.encode(), values.get("v1", "").encode()):
+        raise NotSignedInError("the handover's signature is not of the shared secret and this body")
+    if abs(now.timestamp() - int(text)) > SIGNATURE_LIFETIME_S:
+        raise NotSignedInError("the handover's signature is too old or from the future; check both systems' clocks")
+
+
+def _mac(body: bytes, *, secret: str, instant: int) -> str:
+    return hmac.new(secret.encode(), f"{instant}.".encode() + body, hashlib.sha256).hexdigest()

@@ -1,0 +1,220 @@
+"""Tables of coordination: projects, footprints, checks, consultations, opinions, clearances, handovers."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from geoalchemy2 import Geometry
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from blueprint.database import Base, check_in
+from blueprint.permissions import Thing
+
+
+class OpinionKind(StrEnum):
+    """What a department said; the last is what its silence says (Art. 11), and is never given by anyone."""
+
+    AGREE = "agree"
+    AGREE_WITH_CONDITIONS = "agree_with_conditions"
+    DISAGREE = "disagree"
+    NO_OBJECTION = "no_objection"
+    DEEMED_NO_OBJECTION = "deemed_no_objection"
+
+
+class PlanningNumberSeries(Base):
+    """The last planning number (策划编号) given out in a city and year."""
+
+    __tablename__ = "planning_number_series"
+    __table_args__ = (CheckConstraint("last_number >= 1", name="positive"), {"schema": "coordination"})
+
+    administrative_code: Mapped[str] = mapped_column(String(20), primary_key=True)
+    year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    last_number: Mapped[int]
+
+
+class Project(Base):
+    """A project in preparation (策划生成): known by its planning number until approval binds the project code."""
+
+    __tablename__ = "project"
+    __table_args__ = ({"schema": "coordination"},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    planning_number: Mapped[str] = mapped_column(String(40), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    applicant: Mapped[str] = mapped_column(String(200))
+    purpose: Mapped[str] = mapped_column(Text)
+    in_scope: Mapped[bool]
+    scope_reason: Mapped[str | None] = mapped_column(Text)
+    scope_decided_by: Mapped[str] = mapped_column(String(200))
+    registered_by: Mapped[str] = mapped_column(String(200))
+    registered_at: Mapped[datetime]
+
+    revisions: Mapped[list["FootprintRevision"]] = relationship(
+        back_populates="project", order_by="FootprintRevision.number"
+    )
+
+
+class FootprintRevision(Base):
+    """A project's site boundary (用地红线) as it was given the n-th time, in the working CRS; never changed."""
+
+    __tablename__ = "footprint_revision"
+    __table_args__ = (
+        UniqueConstraint("project_id", "number"),
+        CheckConstraint("number >= 1", name="positive"),
+        {"schema": "coordination"},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("coordination.project.id"))
+    number: Mapped[int]
+    footprint: Mapped[Any] = mapped_column(Geometry("MULTIPOLYGON", srid=-1, spatial_index=False))
+    source_crs: Mapped[str] = mapped_column(Text)
+    operation: Mapped[str] = mapped_column(Text)
+    notes: Mapped[list[str]] = mapped_column(JSONB)
+    made_by: Mapped[str] = mapped_column(String(200))
+    made_at: Mapped[datetime]
+
+    project: Mapped[Project] = relationship(back_populates="revisions")
+
+
+class Check(Base):
+    """A kept check (合规性检查): its report word for word, and the footprint it was made of."""
+
+    __tablename__ = "check"
+    __table_args__ = (
+        Index("ix_check_footprint_revision_id", "footprint_revision_id"),
+        {"schema": "coordination"},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int | None] = mapped_column(ForeignKey("coordination.project.id"))
+    footprint_revision_id: Mapped[int | None] = mapped_column(ForeignKey("coordination.footprint_revision.id"))
+    digest: Mapped[str] = mapped_column(String(80))
+    on_day: Mapped[date]
+    verdict: Mapped[str] = mapped_column(String(10))
+    report: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    footprint: Mapped[Any] = mapped_column(Geometry("MULTIPOLYGON", srid=-1, spatial_index=False))
+    made_by: Mapped[str] = mapped_column(String(200))
+    made_at: Mapped[datetime]
+
+
+class Consultation(Base):
+    """One round of asking departments (征求意见) about one footprint revision."""
+
+    __tablename__ = "consultation"
+    __table_args__ = (UniqueConstraint("project_id", "footprint_revision_id"), {"schema": "coordination"})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("coordination.project.id"))
+    footprint_revision_id: Mapped[int] = mapped_column(ForeignKey("coordination.footprint_revision.id"))
+    check_id: Mapped[int] = mapped_column(ForeignKey("coordination.check.id"))
+    working_days: Mapped[int]
+    opened_on: Mapped[date]
+    opened_by: Mapped[str] = mapped_column(String(200))
+    opened_at: Mapped[datetime]
+
+    project: Mapped[Project] = relationship()
+    revision: Mapped[FootprintRevision] = relationship()
+    requests: Mapped[list["OpinionRequest"]] = relationship(
+        back_populates="consultation", order_by="OpinionRequest.department"
+    )
+
+
+class OpinionRequest(Base):
+    """One department's part of a consultation (意见征询): due by working days, withdrawn when the limit has passed."""
+
+    __tablename__ = "opinion_request"
+    __table_args__ = (
+        UniqueConstraint("consultation_id", "department"),
+        CheckConstraint("due_on > sent_on", name="due_after_sent"),
+        Index("ix_opinion_request_department", "department"),
+        Index("ix_opinion_request_due_on", "due_on", postgresql_where=text("withdrawn_on IS NULL")),
+        {"schema": "coordination"},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    consultation_id: Mapped[int] = mapped_column(ForeignKey("coordination.consultation.id"))
+    department: Mapped[str] = mapped_column(String(40))
+    sent_on: Mapped[date]
+    due_on: Mapped[date]
+    provisional: Mapped[bool]
+    findings: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    draft: Mapped[str] = mapped_column(Text)
+    withdrawn_on: Mapped[date | None]
+
+    consultation: Mapped[Consultation] = relationship(back_populates="requests")
+    opinion: Mapped["Opinion | None"] = relationship(back_populates="request")
+
+    @property
+    def thing(self) -> Thing:
+        """The request as the permission check sees it: its department's own."""
+        return Thing(department=self.department)
+
+
+class Opinion(Base):
+    """A department's opinion (部门意见), or its silence past the limit; one a request, never changed."""
+
+    __tablename__ = "opinion"
+    __table_args__ = (
+        CheckConstraint(check_in("kind", OpinionKind), name="kind"),
+        CheckConstraint("kind <> 'agree_with_conditions' OR conditions IS NOT NULL", name="conditions"),
+        CheckConstraint("kind <> 'disagree' OR reason IS NOT NULL", name="reason"),
+        {"schema": "coordination"},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    request_id: Mapped[int] = mapped_column(ForeignKey("coordination.opinion_request.id"), unique=True)
+    kind: Mapped[str] = mapped_column(String(24))
+    conditions: Mapped[str | None] = mapped_column(Text)
+    reason: Mapped[str | None] = mapped_column(Text)
+    remark: Mapped[str | None] = mapped_column(Text)
+    given_by: Mapped[str] = mapped_column(String(200))
+    given_on: Mapped[date]
+    given_at: Mapped[datetime]
+
+    request: Mapped[OpinionRequest] = relationship(back_populates="opinion")
+
+
+class Clearance(Base):
+    """A project's passing (通过): of one footprint, one consultation, one check; one a project."""
+
+    __tablename__ = "clearance"
+    __table_args__ = ({"schema": "coordination"},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("coordination.project.id"), unique=True)
+    footprint_revision_id: Mapped[int] = mapped_column(ForeignKey("coordination.footprint_revision.id"))
+    consultation_id: Mapped[int] = mapped_column(ForeignKey("coordination.consultation.id"), unique=True)
+    check_id: Mapped[int] = mapped_column(ForeignKey("coordination.check.id"))
+    cleared_on: Mapped[date]
+    cleared_by: Mapped[str] = mapped_column(String(200))
+    cleared_at: Mapped[datetime]
+
+    project: Mapped[Project] = relationship()
+    handover: Mapped["Handover"] = relationship(back_populates="clearance")
+
+
+class Handover(Base):
+    """The message about a cleared project that approval has to get (推送), and how its delivery stands."""
+
+    __tablename__ = "handover"
+    __table_args__ = (
+        CheckConstraint("attempts >= 0", name="attempts"),
+        Index("ix_handover_next_try_at", "next_try_at", postgresql_where=text("delivered_at IS NULL")),
+        {"schema": "coordination"},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    clearance_id: Mapped[int] = mapped_column(ForeignKey("coordination.clearance.id"), unique=True)
+    message_id: Mapped[str] = mapped_column(String(36), unique=True)
+    body: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[str] = mapped_column(String(64))
+    attempts: Mapped[int]
+    next_try_at: Mapped[datetime]
+    last_error: Mapped[str | None] = mapped_column(Text)
+    delivered_at: Mapped[datetime | None]
+    made_at: Mapped[datetime]
+
+    clearance: Mapped[Clearance] = relationship(back_populates="handover")

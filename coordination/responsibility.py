@@ -1,0 +1,110 @@
+"""Which departments a check concerns, what each is told, and the draft it can start from: pure functions."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from blueprint.city import City
+
+_ASKING = ("prohibit", "restrict", "advise")
+"""Severities that make a department responsible; what only informs, a sliver among it, asks nobody."""
+
+_WORDS = {"prohibit": "禁止", "restrict": "限制", "advise": "建议"}
+_MAX_LINES = 20
+
+
+@dataclass(frozen=True)
+class Concern:
+    """A finding as its department is told of it: areas in m², lengths and distances in metres."""
+
+    layer: str
+    title: str
+    feature: str
+    severity: str
+    relation: str
+    overlap_m2: float
+    length_m: float
+    point_count: int
+    basis: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The concern as plain JSON values."""
+        return asdict(self)
+
+
+def concerns_by_department(report: Mapping[str, Any]) -> dict[str, tuple[Concern, ...]]:
+    """The findings of a kept report that ask for an opinion, by the department that owns the layer.
+
+    The layer's version is left out: a new version that says the same of the footprint changes nothing.
+    """
+    layers = {layer["code"]: layer for layer in report["layers"]}
+    concerns: dict[str, list[Concern]] = {}
+    for finding in report["findings"]:
+        if finding["sliver"] or finding["severity"] not in _ASKING:
+            continue
+        layer = layers[finding["layer"]]
+        concerns.setdefault(layer["department"], []).append(_concern(finding, layer))
+    return {department: tuple(sorted(found, key=_order)) for department, found in concerns.items()}
+
+
+def _concern(finding: Mapping[str, Any], layer: Mapping[str, Any]) -> Concern:
+    source_id, feature_id = finding.get("source_id"), finding.get("feature_id")
+    return Concern(
+        layer=finding["layer"],
+        title=layer["title"],
+        feature=str(source_id if source_id is not None else feature_id if feature_id is not None else ""),
+        severity=finding["severity"],
+        relation=finding["relation"],
+        overlap_m2=round(finding["overlap_m2"], 2),
+        length_m=round(finding["length_m"], 2),
+        point_count=finding["point_count"],
+        basis=finding.get("basis"),
+    )
+
+
+def _order(concern: Concern) -> tuple[int, str, str, float]:
+    return (_ASKING.index(concern.severity), concern.layer, concern.feature, -concern.overlap_m2)
+
+
+def responsible_departments(concerned: Iterable[str], city: City) -> tuple[str, ...]:
+    """The departments to ask: the owners of what was found, and those the city always asks."""
+    always = {department.code for department in city.departments if department.always_asked}
+    return tuple(sorted(always | set(concerned)))
+
+
+def layers_not_seen(report: Mapping[str, Any]) -> tuple[str, ...]:
+    """The titles of layers that whoever made the check may not read: such a check is no ground for a consultation."""
+    return tuple(layer["title"] for layer in report["layers"] if layer["outcome"] == "not_permitted")
+
+
+def draft_opinion(project_name: str, concerns: Sequence[Concern]) -> str:
+    """A draft of the opinion, written from the department's own findings; the department decides."""
+    if not concerns:
+        return f"经核对，“{project_name}”用地范围与我部门图层无冲突，无意见。"
+    lines = [f"经核对，“{project_name}”用地范围涉及我部门下列管控内容：", ""]
+    lines += [f"{number}. {_line(concern)}" for number, concern in enumerate(concerns[:_MAX_LINES], start=1)]
+    if len(concerns) > _MAX_LINES:
+        lines.append(f"……其余 {len(concerns) - _MAX_LINES} 处见检测报告。")
+    return "\n".join([*lines, "", _proposal(concerns)])
+
+
+def _line(concern: Concern) -> str:
+    measures = []
+    if concern.overlap_m2:
+        measures.append(f"压占 {concern.overlap_m2:,.2f} 平方米")
+    if concern.length_m:
+        measures.append(f"涉及长度 {concern.length_m:,.2f} 米")
+    if concern.point_count:
+        measures.append(f"涉及点位 {concern.point_count} 处")
+    feature = f"（图斑 {concern.feature}）" if concern.feature else ""
+    basis = f"，依据{concern.basis}" if concern.basis else ""
+    return f"{concern.title}{feature}：{_WORDS[concern.severity]}，{'，'.join(measures) or concern.relation}{basis}；"
+
+
+def _proposal(concerns: Sequence[Concern]) -> str:
+    worst = concerns[0].severity
+    if worst == "prohibit":
+        return "建议意见：不同意。理由：用地范围位于禁止建设的范围内，请调整用地范围后重新征求意见。"
+    if worst == "restrict":
+        return "建议意见：有条件同意。条件：依法办理上述管控内容的许可或评估手续，并落实其保护要求。"
+    return "建议意见：同意，并请在设计中落实上述要求。"

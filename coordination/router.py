@@ -1,0 +1,148 @@
+"""Routes of coordination: projects, their checks, consultations and clearances, and departments' opinions."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, TodayDep
+from blueprint.footprint import footprint_from_geojson
+from blueprint.permissions import Act, require
+from coordination import consultation, opinions, projects
+from coordination.clearance import clear_project
+from coordination.limits import OpinionStatus
+from coordination.models import OpinionKind
+from coordination.opinions import OpinionGiven
+from coordination.overview import (
+    check_out,
+    clearance_out,
+    consultation_out,
+    footprint_out,
+    project_briefs,
+    project_out,
+    request_out,
+)
+from coordination.projects import ProjectDetails
+from coordination.schemas import (
+    CheckOut,
+    ClearanceOut,
+    ConsultationOut,
+    FootprintIn,
+    FootprintOut,
+    OpinionIn,
+    OpinionRequestOut,
+    OpinionRequestPage,
+    ProjectIn,
+    ProjectOut,
+    ProjectPage,
+)
+
+router = APIRouter(tags=["coordination"])
+
+Id = Annotated[int, Path(ge=1, le=2_000_000_000)]
+Cursor = Annotated[int, Query(ge=0, le=2_000_000_000, description="`next` of the page before")]
+Limit = Annotated[int, Query(ge=1, le=200)]
+
+
+@router.post("/api/projects", status_code=201)
+def register(project: ProjectIn, session: SessionDep, actor: ActorDep, edge: EdgeDep, now: NowDep) -> ProjectOut:
+    """Register a project with its footprint; it gets its planning number (策划编号)."""
+    require(actor, Act.REGISTER_PROJECT)
+    footprint = footprint_from_geojson(project.footprint, city=edge.city, scratch=edge.scratch, crs=project.crs)
+    details = ProjectDetails(**project.model_dump(exclude={"footprint", "crs"}))
+    registered = projects.register_project(session, details, footprint, city=edge.city, actor=actor, now=now)
+    return project_out(session, registered, actor=actor, edge=edge)
+
+
+@router.get("/api/projects")
+def list_projects(session: SessionDep, actor: ActorDep, cursor: Cursor = 0, limit: Limit = 50) -> ProjectPage:
+    """Projects in the order of registration."""
+    require(actor, Act.READ_PROJECT)
+    rows = projects.list_projects(session, after=cursor, limit=limit)
+    return ProjectPage(items=project_briefs(session, rows), next=str(rows[-1].id) if len(rows) == limit else None)
+
+
+@router.get("/api/projects/{project_id}")
+def show_project(project_id: Id, session: SessionDep, actor: ActorDep, edge: EdgeDep) -> ProjectOut:
+    """A project with its footprint, latest check, consultation and clearance."""
+    require(actor, Act.READ_PROJECT)
+    return project_out(session, projects.find_project(session, project_id), actor=actor, edge=edge)
+
+
+@router.put("/api/projects/{project_id}/footprint")
+def revise_footprint(
+    project_id: Id, revised: FootprintIn, session: SessionDep, actor: ActorDep, edge: EdgeDep, now: NowDep
+) -> FootprintOut:
+    """Give the project a new footprint, revision r + 1; what was asked about the old one is taken back."""
+    require(actor, Act.REGISTER_PROJECT)
+    footprint = footprint_from_geojson(revised.footprint, city=edge.city, scratch=edge.scratch, crs=revised.crs)
+    revision = consultation.revise_footprint(
+        session, project_id, footprint, city=edge.city, calendar=edge.calendar, actor=actor, now=now
+    )
+    return footprint_out(revision, edge.city)
+
+
+@router.post("/api/projects/{project_id}/checks", status_code=201)
+def check_project(project_id: Id, session: SessionDep, actor: ActorDep, edge: EdgeDep, now: NowDep) -> CheckOut:
+    """Check the current footprint against today's blueprint and keep the report; the whole blueprint is asked."""
+    require(actor, Act.KEEP_CHECK)
+    require(actor, Act.CONSULT_DEPARTMENTS)
+    return check_out(projects.check_project(session, project_id, city=edge.city, actor=actor, now=now))
+
+
+@router.post("/api/projects/{project_id}/consultation", status_code=201)
+def consult(project_id: Id, session: SessionDep, actor: ActorDep, edge: EdgeDep, now: NowDep) -> ConsultationOut:
+    """Ask every responsible department about the current footprint (征求意见)."""
+    require(actor, Act.CONSULT_DEPARTMENTS)
+    opened = consultation.open_consultation(
+        session, project_id, city=edge.city, calendar=edge.calendar, actor=actor, now=now
+    )
+    return consultation_out(session, opened, actor=actor, edge=edge)
+
+
+@router.post("/api/projects/{project_id}/clearance", status_code=201)
+def clear(project_id: Id, session: SessionDep, actor: ActorDep, edge: EdgeDep, now: NowDep) -> ClearanceOut:
+    """Let the project pass (通过); its handover to approval is written with it."""
+    require(actor, Act.CLEAR_PROJECT)
+    clearance = clear_project(session, project_id, city=edge.city, calendar=edge.calendar, actor=actor, now=now)
+    return clearance_out(clearance, projects.current_revision(session, clearance.project))
+
+
+@router.get("/api/opinion-requests")
+def list_requests(
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    today: TodayDep,
+    department: Annotated[str | None, Query(max_length=40)] = None,
+    state: Annotated[OpinionStatus | None, Query(description="the state as of today")] = None,
+    cursor: Cursor = 0,
+    limit: Limit = 50,
+) -> OpinionRequestPage:
+    """The opinion requests that the caller may see: a department its own, the coordinator all."""
+    require(actor, Act.READ_OPINION_REQUESTS)
+    rows = opinions.list_requests(
+        session, actor=actor, today=today, department=department, state=state, after=cursor, limit=limit
+    )
+    items = [request_out(row, city=edge.city, calendar=edge.calendar, today=today) for row in rows]
+    return OpinionRequestPage(items=items, next=str(rows[-1].id) if len(rows) == limit else None)
+
+
+@router.get("/api/opinion-requests/{request_id}")
+def show_request(
+    request_id: Id, session: SessionDep, actor: ActorDep, edge: EdgeDep, today: TodayDep
+) -> OpinionRequestOut:
+    """One opinion request with its findings and the draft to start from."""
+    require(actor, Act.READ_OPINION_REQUESTS)
+    request = opinions.find_request(session, request_id, actor=actor)
+    return request_out(request, city=edge.city, calendar=edge.calendar, today=today)
+
+
+@router.put("/api/opinion-requests/{request_id}/opinion")
+def give_opinion(
+    request_id: Id, opinion: OpinionIn, session: SessionDep, actor: ActorDep, edge: EdgeDep, now: NowDep
+) -> OpinionRequestOut:
+    """Answer a request while its limit runs; a late or second answer is refused (409)."""
+    require(actor, Act.READ_OPINION_REQUESTS)
+    given = OpinionGiven(OpinionKind(opinion.kind), opinion.conditions, opinion.reason, opinion.remark)
+    request = opinions.give_opinion(session, request_id, given, actor=actor, calendar=edge.calendar, now=now)
+    return request_out(request, city=edge.city, calendar=edge.calendar, today=now.date())

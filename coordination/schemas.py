@@ -1,0 +1,183 @@
+"""HTTP shapes of projects, consultations, opinions and clearances."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from coordination.limits import OpinionStatus
+
+MAX_TEXT = 4000
+
+
+class ProjectStatus(StrEnum):
+    """Where a project stands: 策划生成, 征求意见, 通过, 已推送."""
+
+    PREPARING = "preparing"
+    CONSULTING = "consulting"
+    CLEARED = "cleared"
+    HANDED_OVER = "handed_over"
+
+
+class ProjectIn(BaseModel):
+    """What registers a project; `footprint` is GeoJSON in longitude and latitude unless `crs` says otherwise."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=200)
+    applicant: str = Field(min_length=1, max_length=200)
+    purpose: str = Field(min_length=1, max_length=MAX_TEXT)
+    in_scope: bool = True
+    scope_reason: str | None = Field(default=None, max_length=MAX_TEXT)
+    footprint: dict[str, Any]
+    crs: str | None = Field(default=None, max_length=100)
+
+
+class FootprintIn(BaseModel):
+    """A new footprint of a project."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    footprint: dict[str, Any]
+    crs: str | None = Field(default=None, max_length=100)
+
+
+class OpinionIn(BaseModel):
+    """A department's answer: 同意, 有条件同意 (conditions), 不同意 (reason), 无意见."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["agree", "agree_with_conditions", "disagree", "no_objection"]
+    conditions: str | None = Field(default=None, max_length=MAX_TEXT)
+    reason: str | None = Field(default=None, max_length=MAX_TEXT)
+    remark: str | None = Field(default=None, max_length=MAX_TEXT)
+
+
+class FootprintOut(BaseModel):
+    """A footprint revision; `geometry` is GeoJSON in longitude and latitude."""
+
+    revision: int
+    geometry: dict[str, Any]
+    source_crs: str
+    operation: str
+    notes: list[str]
+    made_by: str
+    made_at: datetime
+
+
+class CheckOut(BaseModel):
+    """A kept check in short; the report is at /api/checks/{id}."""
+
+    id: int
+    digest: str
+    on: date
+    verdict: str
+    made_at: datetime
+
+
+class OpinionOut(BaseModel):
+    """What a department said, or its silence past the limit (`deemed_no_objection`)."""
+
+    kind: str
+    conditions: str | None
+    reason: str | None
+    remark: str | None
+    given_by: str
+    given_on: date
+    given_at: datetime
+
+
+class OpinionRequestOut(BaseModel):
+    """A department's part of a consultation, with its state as of today; `provisional` dates are marked 暂定."""
+
+    id: int
+    project_id: int
+    planning_number: str
+    project_name: str
+    footprint_revision: int
+    department: str
+    department_name: str
+    state: OpinionStatus
+    sent_on: date
+    due_on: date
+    provisional: bool
+    working_days_left: int
+    withdrawn_on: date | None
+    draft: str
+    findings: list[dict[str, Any]]
+    opinion: OpinionOut | None
+
+
+class OpinionRequestPage(BaseModel):
+    """A page of requests; `next` is the cursor of the following one."""
+
+    items: list[OpinionRequestOut]
+    next: str | None
+
+
+class ConsultationOut(BaseModel):
+    """A consultation, with the requests that the caller may see."""
+
+    id: int
+    footprint_revision: int
+    check_id: int
+    working_days: int
+    opened_on: date
+    opened_by: str
+    requests: list[OpinionRequestOut]
+
+
+class HandoverOut(BaseModel):
+    """How the delivery of a handover stands."""
+
+    message_id: str
+    sha256: str
+    attempts: int
+    next_try_at: datetime
+    last_error: str | None
+    delivered_at: datetime | None
+
+
+class ClearanceOut(BaseModel):
+    """A project's passing and its handover."""
+
+    id: int
+    planning_number: str
+    footprint_revision: int
+    check_id: int
+    cleared_on: date
+    cleared_by: str
+    handover: HandoverOut
+
+
+class ProjectBrief(BaseModel):
+    """A project as a list shows it."""
+
+    id: int
+    planning_number: str
+    name: str
+    applicant: str
+    in_scope: bool
+    status: ProjectStatus
+    registered_at: datetime
+
+
+class ProjectOut(ProjectBrief):
+    """A project with its current footprint, and what was done about it."""
+
+    purpose: str
+    scope_reason: str | None
+    scope_decided_by: str
+    registered_by: str
+    footprint: FootprintOut
+    check: CheckOut | None
+    consultation: ConsultationOut | None
+    clearance: ClearanceOut | None
+
+
+class ProjectPage(BaseModel):
+    """A page of projects; `next` is the cursor of the following one."""
+
+    items: list[ProjectBrief]
+    next: str | None

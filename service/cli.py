@@ -1,0 +1,60 @@
+"""The command line `blueprint`: exit 0 done, 1 failed, 2 bad input; messages on standard error."""
+
+import sys
+
+import typer
+from click.exceptions import Abort, ClickException
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from blueprint.errors import BlueprintError
+from service.commands import case, database, layer, project, token
+from service.commands.check import check
+from service.commands.context import console
+from service.commands.demo import demo
+from service.commands.serve import serve
+from service.problems import as_blueprint_error, exit_status_of
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="一张蓝图：多规合一业务协同与联合审批 · One Blueprint. 设置 settings: BLUEPRINT_HOME, BLUEPRINT_CITY, DATABASE_URL.",
+)
+app.command("demo")(demo)
+app.command("serve")(serve)
+app.command("check")(check)
+app.add_typer(layer.app, name="layer")
+app.add_typer(project.app, name="project")
+app.add_typer(case.app, name="case")
+app.add_typer(database.app, name="database")
+app.add_typer(token.app, name="token")
+
+
+def main() -> None:
+    """Run a command; an error is one sentence, never a traceback."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line with these arguments and give its exit status."""
+    try:
+        result = app(arguments, prog_name="blueprint", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except BlueprintError as error:
+        return _say(error)
+    except (DBAPIError, PoolTimeoutError, OSError) as error:
+        known = as_blueprint_error(error)
+        if known is None:
+            raise
+        return _say(known)
+    except ClickException as error:
+        error.show()
+        return error.exit_code
+    except (Abort, KeyboardInterrupt):
+        console.print("stopped")
+        return 130
+
+
+def _say(error: BlueprintError) -> int:
+    console.print(f"blueprint: {error.message}", markup=False, soft_wrap=True)
+    return exit_status_of(error)

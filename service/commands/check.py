@@ -1,0 +1,143 @@
+"""`blueprint check FILE`: a footprint against the blueprint, as a table, JSON, GeoJSON or a page."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+from sqlalchemy.orm import Session
+
+from blueprint.city import City
+from blueprint.edge import Edge
+from blueprint.errors import InvalidInputError
+from blueprint.footprint import Footprint, read_footprint_file
+from coordination.checks import CheckReport, Finding, run_check
+from coordination.reports import OUTCOME_WORDS, RELATION_WORDS, SEVERITY_WORDS, hectares, to_geojson, to_html
+from service.commands.context import local_operator, open_edge, output, say
+from service.commands.options import parse_day
+
+SEVERITY_STYLES = {"prohibit": "bold red", "restrict": "dark_orange3", "advise": "yellow", "inform": "blue", "clear": "green"}
+
+
+class ReportFormat(StrEnum):
+    """The forms of a report."""
+
+    TABLE = "table"
+    JSON = "json"
+    GEOJSON = "geojson"
+    HTML = "html"
+
+
+def check(
+    file: Annotated[Path, typer.Argument(help="用地红线文件 footprint: GeoPackage, zipped Shapefile, GeoJSON, TXT")],
+    crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")] = None,
+    on: Annotated[str | None, typer.Option(help="检查日 a day YYYY-MM-DD; today when not given")] = None,
+    report_format: Annotated[ReportFormat, typer.Option("--format", help="table | json | geojson | html")] = ReportFormat.TABLE,
+    output_path: Annotated[Path | None, typer.Option("--output", help="写入文件 write to a file")] = None,
+) -> None:
+    """检查用地红线与现行图层的冲突 · check a footprint against every layer in force."""
+    day = parse_day(on)
+    with open_edge() as edge, Session(edge.engine) as session:
+        footprint = read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs)
+        report = run_check(
+            session,
+            footprint,
+            city=edge.city,
+            actor=local_operator(),
+            on=day or edge.now().date(),
+            with_shapes=report_format in (ReportFormat.GEOJSON, ReportFormat.HTML),
+        )
+    if report_format is ReportFormat.TABLE and output_path is None:
+        print_report(report, file.name, edge.city)
+        return
+    write(render(report, footprint, report_format, edge, file.name), output_path)
+
+
+def render(report: CheckReport, footprint: Footprint, form: ReportFormat, edge: Edge, name: str) -> str:
+    """The report as text of the given form."""
+    match form:
+        case ReportFormat.JSON:
+            return json.dumps(report.to_json(), ensure_ascii=False, indent=2)
+        case ReportFormat.GEOJSON:
+            return json.dumps(to_geojson(report, footprint, city=edge.city), ensure_ascii=False)
+        case ReportFormat.HTML:
+            return to_html(report, footprint, city=edge.city, name=name)
+        case ReportFormat.TABLE:
+            with output.capture() as captured:
+                print_report(report, name, edge.city)
+            return captured.get()
+
+
+def write(text: str, path: Path | None) -> None:
+    """Print a result, or write it whole to a file."""
+    if path is None:
+        typer.echo(text)
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.part")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise InvalidInputError(f"cannot write {path}: {error.strerror}") from error
+    say(f"wrote {path}")
+
+
+def print_report(report: CheckReport, name: str, city: City) -> None:
+    """The report as tables: verdict, findings, and how every layer answered."""
+    verdict = str(report.verdict)
+    headline = Text.assemble(
+        (f"{name}  ", "bold"),
+        (f"{SEVERITY_WORDS[verdict][0]} {SEVERITY_WORDS[verdict][1]}", SEVERITY_STYLES[verdict]),
+        f"  {hectares(report.footprint.area_m2)} ha · {report.on} · {report.working_crs} · {report.area_measure}",
+    )
+    output.print(headline)
+    for note in report.notes:
+        output.print(Text(f"⚠ {note}"))
+    if report.findings:
+        output.print(_findings(report))
+    else:
+        output.print(Text("未发现冲突 no conflict found", style="green"))
+    ledger = report.ledger
+    output.print(
+        f"面积台账 ledger (m²): 禁止 {ledger.prohibited_m2:,.2f} · 限制 {ledger.restricted_m2:,.2f}"
+        f" · 建议 {ledger.advised_m2:,.2f} · 无冲突 {ledger.conflict_free_m2:,.2f}"
+        f" · {'闭合 closes' if ledger.closes else '不闭合 does not close'}"
+    )
+    others: dict[str, list[str]] = {}
+    for layer in report.layers:
+        if layer.outcome != "conflict":
+            others.setdefault(str(layer.outcome), []).append(layer.code)
+    for outcome, codes in others.items():
+        output.print(Text(f"{OUTCOME_WORDS[outcome][0]} {OUTCOME_WORDS[outcome][1]} ({len(codes)}): {', '.join(codes)}", style="dim"))
+    output.print(Text(report.digest, style="dim"))
+
+
+def _findings(report: CheckReport) -> Table:
+    titles = {layer.code: layer.title for layer in report.layers}
+    table = Table(header_style="bold", pad_edge=False)
+    for column in ("结论", "图层 layer", "图斑 feature", "关系 relation", "m²", "%", "m"):
+        table.add_column(column, justify="right" if column in ("m²", "%", "m") else "left", overflow="fold")
+    for finding in report.findings:
+        words = SEVERITY_WORDS[str(finding.severity)]
+        sliver = " 碎面 sliver" if finding.sliver else ""
+        table.add_row(
+            Text(f"{words[0]} {words[1]}{sliver}", style=SEVERITY_STYLES[str(finding.severity)]),
+            f"{titles[finding.layer]} v{finding.version}",
+            str(finding.source_id or finding.feature_id or "—"),
+            _relation(finding),
+            f"{finding.overlap_m2:,.2f}" if finding.overlap_m2 else "",
+            f"{finding.overlap_share * 100:.2f}" if finding.overlap_m2 else "",
+            f"{finding.length_m:,.2f}" if finding.length_m else "",
+        )
+    return table
+
+
+def _relation(finding: Finding) -> str:
+    words = " ".join(RELATION_WORDS[str(finding.relation)])
+    if finding.relation == "within_distance":
+        return f"{words} {finding.distance_m:.2f} m"
+    return f"{words} ×{finding.point_count}" if finding.point_count else words

@@ -1,0 +1,74 @@
+"""What a command works with: settings, city and a database that is up, migrated and of this city."""
+
+import getpass
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from rich.console import Console
+from sqlalchemy.engine import make_url
+
+from blueprint import cluster
+from blueprint.city import load_city
+from blueprint.database import make_engine
+from blueprint.edge import Edge
+from blueprint.permissions import Actor, operator
+from service.settings import Settings, read_settings
+from service.setup import hold_to_city, initialise
+
+console = Console(stderr=True, highlight=False)
+"""Progress and messages go to standard error; standard output is for results alone."""
+
+output = Console(highlight=False, soft_wrap=False)
+"""Results."""
+
+
+def say(message: str) -> None:
+    """Tell the person at the command line what is being done."""
+    console.print(message, markup=False)
+
+
+def local_operator() -> Actor:
+    """The person at this machine's command line."""
+    try:
+        return operator(getpass.getuser())
+    except (KeyError, OSError):
+        return operator("operator")
+
+
+def database_url(settings: Settings) -> str:
+    """The database given by DATABASE_URL, else the private cluster's, started when needed."""
+    if settings.database_url is not None:
+        url = make_url(settings.database_url)
+        if url.drivername in ("postgres", "postgresql"):
+            url = url.set(drivername="postgresql+psycopg2")
+        return url.render_as_string(hide_password=False)
+    return cluster.ensure_running(settings.home, say=say)
+
+
+@contextmanager
+def open_edge(*, base_url: str | None = None, pool_size: int = 10) -> Iterator[Edge]:
+    """Settings, city, clock and database for one command; a private database is migrated on the way."""
+    settings = read_settings()
+    city = load_city(settings.city)
+    url = database_url(settings)
+    if settings.database_url is None:
+        initialise(url, city)
+    engine = make_engine(url, pool_size=pool_size)
+    try:
+        hold_to_city(engine, city)
+        yield Edge(
+            engine=engine,
+            city=city,
+            clock=lambda: datetime.now(UTC),
+            base_url=base_url or settings.base_url or "http://127.0.0.1:8000",
+            scratch=settings.scratch,
+        )
+    finally:
+        engine.dispose()
+
+
+def new_secret() -> str:
+    """A secret for one start, when none was set."""
+    return secrets.token_urlsafe(32)

@@ -1,0 +1,70 @@
+"""`blueprint database …`: the private cluster and the schema."""
+
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.pool import NullPool
+
+import typer
+
+from blueprint import cluster
+from blueprint.city import load_city
+from blueprint.errors import InvalidInputError
+from service import migrations
+from service.commands.context import database_url, say
+from service.commands.options import FormatOption, OutputFormat, print_json, print_table
+from service.settings import Settings, read_settings
+from service.setup import initialise
+
+app = typer.Typer(no_args_is_help=True, help="数据库：启动、停止、状态、迁移 · the private cluster and the schema")
+
+
+def _private(settings: Settings) -> Settings:
+    if settings.database_url is not None:
+        raise InvalidInputError("DATABASE_URL is set: that server is not ours to start or stop; unset it first")
+    return settings
+
+
+@app.command("start")
+def start() -> None:
+    """启动私有数据库 · make and start the private PostGIS."""
+    settings = _private(read_settings())
+    cluster.ensure_running(settings.home, say=say)
+    say(f"the database of {settings.home.resolve()} runs")
+
+
+@app.command("stop")
+def stop() -> None:
+    """停止私有数据库 · stop the private PostGIS."""
+    settings = _private(read_settings())
+    stopped = cluster.stop(settings.home)
+    say("the database is stopped" if stopped else "the database was not running")
+
+
+@app.command("status")
+def status(output: FormatOption = OutputFormat.TABLE) -> None:
+    """数据库状态 · say what runs where, and at which schema revision."""
+    settings = read_settings()
+    values: dict[str, object] = {"needs_revision": migrations.head_revision()}
+    url = settings.database_url
+    if url is None:
+        found = cluster.status(settings.home)
+        url = found.url if found.running else None
+        values |= {"running": found.running, "home": str(found.home), "data": str(found.data_dir), "version": found.version}
+    else:
+        values |= {"database": make_url(url).render_as_string(hide_password=True)}
+    if url is not None:
+        engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 5})
+        with engine.connect() as connection:
+            values["revision"] = migrations.current_revision(connection)
+    if output is OutputFormat.JSON:
+        print_json(values)
+        return
+    print_table("数据库 database", ["项 key", "值 value"], values.items(), empty="")
+
+
+@app.command("migrate")
+def migrate() -> None:
+    """升级数据库结构 · bring the schema to the newest revision; a new database is made for the city of the profile."""
+    settings = read_settings()
+    city = load_city(settings.city)
+    initialise(database_url(settings), city)
+    say(f"the database is at revision {migrations.head_revision()}, for {city.name} in {city.working_crs}")

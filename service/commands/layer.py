@@ -1,0 +1,277 @@
+"""`blueprint layer …`: define, upload, versions, in force, withdraw, list, show, difference, export."""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from sqlalchemy.orm import Session
+
+from blueprint.city import polygonal
+from blueprint.edge import Edge
+from blueprint.errors import InvalidInputError
+from blueprint.footprint import read_footprint_file
+from blueprint.layers import catalogue, publication
+from blueprint.layers.difference import count_difference
+from blueprint.layers.export import export_version
+from blueprint.layers.models import Layer, LayerVersion
+from blueprint.layers.reading import staged
+from blueprint.layers.router import layer_out, version_out
+from blueprint.permissions import Act, require
+from service.commands.context import console, local_operator, open_edge, say
+from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
+
+app = typer.Typer(no_args_is_help=True, help="图层：定义、上传、版本、生效 · layers of the blueprint")
+
+Code = Annotated[str, typer.Argument(help="图层代码 layer code")]
+Number = Annotated[int, typer.Argument(min=1, help="版本号 version number")]
+
+_STEPS = {
+    "copy": "读取 reading",
+    "store_features": "入库 storing",
+    "cut_areas": "分块 cutting",
+    "tile_shapes": "瓦片 tile shapes",
+}
+
+
+@app.command("define")
+def define(
+    code: Annotated[str | None, typer.Argument(help="图层代码 layer code")] = None,
+    title: Annotated[str | None, typer.Option(help="图层名称 title")] = None,
+    title_en: Annotated[str | None, typer.Option(help="英文名称 English title")] = None,
+    department: Annotated[str | None, typer.Option(help="责任部门代码 department code")] = None,
+    geometry: Annotated[str | None, typer.Option(help="polygon | line | point")] = None,
+    control: Annotated[str | None, typer.Option(help="prohibit | restrict | advise | inform")] = None,
+    conflict_when: Annotated[str, typer.Option(help="inside | outside")] = "inside",
+    buffer_m: Annotated[float, typer.Option("--buffer-m", help="控制距离（米） buffer in metres")] = 0.0,
+    tolerance_m2: Annotated[float, typer.Option("--tolerance-m2", help="容差（平方米） tolerance in m²")] = 1.0,
+    sliver_width_m: Annotated[float, typer.Option("--sliver-width-m", help="碎面宽度（米） sliver width in metres")] = 0.1,
+    sensitivity: Annotated[str, typer.Option(help="public | internal | restricted")] = "public",
+    basis: Annotated[str | None, typer.Option(help="法规依据 legal basis")] = None,
+    source_id_field: Annotated[str | None, typer.Option(help="标识码字段 field with the source id, e.g. BSM")] = None,
+    label_field: Annotated[str | None, typer.Option(help="名称字段 field with the label, e.g. MC")] = None,
+    color: Annotated[str | None, typer.Option(help="颜色 #rrggbb")] = None,
+    from_file: Annotated[Path | None, typer.Option("--from", help="从 layers.toml 定义 define all layers of a layers.toml")] = None,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """定义图层，或修改其规则 · define a layer, or change the rule of one that exists."""
+    definitions = _definitions(from_file, locals())
+    with open_edge() as edge, Session(edge.engine) as session, session.begin():
+        defined = [catalogue.define_layer(session, definition, city=edge.city) for definition in definitions]
+        items = [layer_out(layer, edge.city, edge.now().date()).model_dump(mode="json") for layer, _ in defined]
+    for (layer, is_new), item in zip(defined, items, strict=True):
+        say(f"{'defined' if is_new else 'changed'} {item['code']} {layer.title}")
+    if output is OutputFormat.JSON:
+        print_json(items if from_file else items[0])
+
+
+def _definitions(from_file: Path | None, given: dict[str, Any]) -> list[catalogue.LayerDefinition]:
+    if from_file is not None:
+        return [entry.definition for entry in catalogue.read_catalogue(from_file)]
+    missing = [name for name in ("code", "title", "department", "geometry", "control") if given[name] is None]
+    if missing:
+        raise InvalidInputError(f"give {', '.join(missing)}, or a catalogue with --from layers.toml")
+    keys = catalogue.LayerDefinition.__dataclass_fields__
+    return [catalogue.LayerDefinition(**{key: value for key, value in given.items() if key in keys})]
+
+
+@app.command("upload")
+def upload(
+    code: Code,
+    file: Annotated[Path, typer.Argument(help="GeoPackage、Shapefile 压缩包或 GeoJSON · GeoPackage, zipped Shapefile or GeoJSON")],
+    sublayer: Annotated[str | None, typer.Option(help="文件内的图层 layer inside the file")] = None,
+    crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")] = None,
+    encoding: Annotated[str | None, typer.Option(help="属性编码 encoding of attributes, e.g. GB18030")] = None,
+    valid_until: Annotated[str | None, typer.Option(help="规划期末 last day of the plan's own term")] = None,
+    coverage: Annotated[Path | None, typer.Option(help="覆盖范围 polygon file of the area that the data speak of")] = None,
+    in_force: Annotated[bool, typer.Option("--in-force", help="上传后即生效 bring into force at once")] = False,
+    in_force_from: Annotated[str | None, typer.Argument(metavar="[DATE]", help="生效日 first day in force, with --in-force")] = None,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """上传文件为新版本 · store a file as a new draft version; `--in-force [DATE]` brings it into force."""
+    starts_on = parse_day(in_force_from)
+    if starts_on is not None and not in_force:
+        raise InvalidInputError("a date needs --in-force before it")
+    entry = catalogue.VersionFile(
+        path=file,
+        sublayer=sublayer,
+        crs=crs,
+        encoding=encoding,
+        valid_until=parse_day(valid_until),
+        coverage=coverage,
+    )
+    with open_edge() as edge, Session(edge.engine) as session, session.begin():
+        layer = catalogue.find_layer(session, code)
+        version = store_file(session, edge, layer, entry)
+        if in_force:
+            bring_into_force(session, edge, version, starts_on)
+        session.refresh(version)
+        result = version_out(layer, version, edge.now().date())
+    if output is OutputFormat.JSON:
+        print_json(result.model_dump(mode="json"))
+        return
+    say(
+        f"{layer.code} version {result.number}: {result.feature_count:,} features, {result.vertex_count:,} vertices,"
+        f" {result.state}; from {result.source_crs} by {result.operation}; {result.mended_count} mended"
+    )
+
+
+def store_file(session: Session, edge: Edge, layer: Layer, entry: catalogue.VersionFile) -> LayerVersion:
+    """Store a file of the command line as a version, with a progress line."""
+    actor = local_operator()
+    require(actor, Act.UPLOAD_VERSION, layer.thing)
+    coverage = None
+    if entry.coverage is not None:
+        site = read_footprint_file(entry.coverage, city=edge.city, scratch=edge.scratch)
+        coverage = polygonal(site.geometry)
+    request = publication.Upload(
+        uploaded_by=actor.name,
+        sublayer=entry.sublayer,
+        crs=entry.crs,
+        encoding=entry.encoding,
+        valid_until=entry.valid_until,
+        coverage=coverage,
+    )
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(f"{layer.code} {layer.title}", total=None, count="")
+
+        def tell(step: str, count: int) -> None:
+            progress.update(task, count=f"{_STEPS.get(step, step)} {count:,}")
+
+        with publication.upload_stream(entry.path) as stream, staged(stream, entry.path.name, scratch=edge.scratch) as file:
+            return publication.store_version(session, layer, file, request, city=edge.city, now=edge.now(), progress=tell)
+
+
+def bring_into_force(session: Session, edge: Edge, version: LayerVersion, starts_on: date | None) -> None:
+    """Bring a version into force as the person at the command line."""
+    actor, now = local_operator(), edge.now()
+    publication.bring_into_force(
+        session, version, starts_on=starts_on or now.date(), decided_by=actor.name, now=now
+    )
+
+
+@app.command("in-force")
+def in_force(
+    code: Code,
+    number: Number,
+    starts_on: Annotated[str | None, typer.Option("--from", help="生效日 first day; today when not given")] = None,
+) -> None:
+    """使版本生效 · bring a version into force; the one before is superseded on that day."""
+    with open_edge() as edge, Session(edge.engine) as session, session.begin():
+        version = publication.version_of(session, catalogue.find_layer(session, code), number)
+        bring_into_force(session, edge, version, parse_day(starts_on))
+        say(f"{code} version {number} is in force from {starts_on or edge.now().date()}")
+
+
+@app.command("withdraw")
+def withdraw(
+    code: Code,
+    number: Number,
+    yes: Annotated[bool, typer.Option("--yes", help="不再确认 do not ask")] = False,
+) -> None:
+    """撤回版本 · withdraw a version from today; checks of earlier days still find it."""
+    if not yes:
+        typer.confirm(f"撤回 {code} 第 {number} 版？此操作不可撤销 Withdraw version {number} of {code}? It cannot be undone", abort=True, err=True)
+    with open_edge() as edge, Session(edge.engine) as session, session.begin():
+        version = publication.version_of(session, catalogue.find_layer(session, code), number)
+        publication.withdraw(session, version, on=edge.now().date(), withdrawn_by=local_operator().name)
+    say(f"{code} version {number} is withdrawn")
+
+
+@app.command("list")
+def list_layers(output: FormatOption = OutputFormat.TABLE) -> None:
+    """列出图层 · list the layers and their versions in force."""
+    with open_edge() as edge, Session(edge.engine) as session:
+        items = [layer_out(layer, edge.city, edge.now().date()) for layer in catalogue.list_layers(session)]
+    if output is OutputFormat.JSON:
+        print_json([item.model_dump(mode="json") for item in items])
+        return
+    print_table(
+        f"图层 Layers · {edge.city.name}",
+        ["代码 code", "名称 title", "部门 department", "管控 control", "类型", "现行版本 in force", "自 from", "图斑"],
+        [
+            [i.code, i.title, i.department_name, i.control, i.geometry, i.version, i.in_force_from, i.feature_count]
+            for i in items
+        ],
+        empty="尚无图层 no layer yet: blueprint layer define --from layers.toml",
+    )
+
+
+@app.command("show")
+def show(code: Code, output: FormatOption = OutputFormat.TABLE) -> None:
+    """查看图层 · show a layer."""
+    with open_edge() as edge, Session(edge.engine) as session:
+        item = layer_out(catalogue.find_layer(session, code), edge.city, edge.now().date()).model_dump(mode="json")
+    if output is OutputFormat.JSON:
+        print_json(item)
+        return
+    print_table(f"{item['code']} {item['title']}", ["项 key", "值 value"], item.items(), empty="")
+
+
+@app.command("versions")
+def versions(code: Code, output: FormatOption = OutputFormat.TABLE) -> None:
+    """列出版本 · list the versions of a layer."""
+    with open_edge() as edge, Session(edge.engine) as session:
+        layer = catalogue.find_layer(session, code)
+        items = [version_out(layer, version, edge.now().date()) for version in layer.versions]
+    if output is OutputFormat.JSON:
+        print_json([item.model_dump(mode="json") for item in items])
+        return
+    print_table(
+        f"{code} 版本 versions",
+        ["版本", "状态 state", "生效 in force", "图斑 features", "修复 mended", "文件 file", "坐标系 CRS", "上传 by"],
+        [
+            [
+                i.number,
+                i.state,
+                "; ".join(f"{p.starts_on} – {p.ends_on or ''}" for p in i.periods),
+                f"{i.feature_count:,}",
+                i.mended_count,
+                i.source_name,
+                i.source_crs,
+                i.uploaded_by,
+            ]
+            for i in items
+        ],
+        empty=f"{code} 尚无版本 has no version yet: blueprint layer upload {code} FILE",
+    )
+
+
+@app.command("difference")
+def difference(
+    code: Code,
+    old: Annotated[int, typer.Argument(min=1, help="旧版本 from version")],
+    new: Annotated[int, typer.Argument(min=1, help="新版本 to version")],
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """两版差异计数 · count what changed between two versions."""
+    with open_edge() as edge, Session(edge.engine) as session:
+        layer = catalogue.find_layer(session, code)
+        counted = count_difference(
+            session, publication.version_of(session, layer, old), publication.version_of(session, layer, new)
+        )
+    values = {"layer": code, "from_version": old, "to_version": new, **vars(counted)}
+    if output is OutputFormat.JSON:
+        print_json(values)
+        return
+    print_table(f"{code}: {old} → {new}", ["项 key", "值 value"], values.items(), empty="")
+
+
+@app.command("export")
+def export(
+    code: Code,
+    file: Annotated[Path, typer.Argument(help=".gpkg, .geojson or .fgb")],
+    version: Annotated[int | None, typer.Option(min=1, help="版本 version; the one in force when not given")] = None,
+) -> None:
+    """导出图层 · write a version of a layer to a file."""
+    with open_edge() as edge, Session(edge.engine) as session:
+        layer = catalogue.find_layer(session, code)
+        require(local_operator(), Act.EXPORT_LAYER, layer.thing)
+        number = version or layer_out(layer, edge.city, edge.now().date()).version
+        if number is None:
+            raise InvalidInputError(f"no version of {code} is in force; name one with --version")
+        chosen = publication.version_of(session, layer, number)
+        count = export_version(session, layer, chosen, file, city=edge.city)
+    say(f"wrote {count:,} features of {code} version {number} to {file}")

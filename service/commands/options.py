@@ -1,0 +1,53 @@
+"""Options that several commands share, and how they print."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from blueprint.errors import InvalidInputError
+from service.commands.context import output
+
+
+class OutputFormat(StrEnum):
+    """How a list or a thing is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+FormatOption = Annotated[OutputFormat, typer.Option("--format", help="输出格式 table or json")]
+
+
+def parse_day(text: str | None) -> date | None:
+    """A day as YYYY-MM-DD."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InvalidInputError(f"{text!r} is no day; write it as 2026-01-31") from None
+
+
+def print_json(value: Any) -> None:
+    """Machine-readable output, alone on standard output."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
+    """A table for people; says `empty` where there is nothing."""
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    filled = False
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row))
+        filled = True
+    if filled:
+        output.print(table)
+    else:
+        typer.echo(empty)

@@ -1,0 +1,123 @@
+"""`blueprint serve`: the HTTP service; stops with Ctrl-C, hands over what is due and closes what is overdue."""
+
+import errno
+import logging
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from blueprint.edge import Edge
+from blueprint.errors import BlueprintError, InvalidInputError
+from coordination.opinions import close_overdue
+from service.app import create_app
+from service.commands.context import new_secret, open_edge, say
+from service.push import push_due
+from service.settings import Settings, read_settings
+
+TICK_SECONDS = 30.0
+_log = logging.getLogger("blueprint")
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="监听地址 address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="端口 port; 0 takes a free one")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="进程数 worker processes")] = 1,
+) -> None:
+    """启动服务 · serve the map, the API and the tiles."""
+    settings = read_settings()
+    listener = bind(host, port)
+    base_url = settings.base_url or f"http://{_host_in_url(host)}:{listener.getsockname()[1]}"
+    with open_edge(base_url=base_url) as edge:
+        run(edge, settings, listener, workers=workers)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take the port before anything else is done, so that one in use is said at once."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            raise InvalidInputError(f"port {port} of {host} is taken; choose another with --port, or 0 for a free one") from None
+        raise InvalidInputError(f"cannot listen on {host} port {port}: {error}") from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def run(edge: Edge, settings: Settings, listener: socket.socket, *, workers: int = 1) -> None:
+    """Serve until interrupted; with more workers, each is a process of its own on the same port."""
+    if settings.handover_secret is None:
+        settings = settings.model_copy(update={"handover_secret": new_secret()})
+    say(f"serving {edge.city.name} at {edge.base_url}/  (API: {edge.base_url}/api/docs, stop with Ctrl-C)")
+    children = [_spawn(edge, settings, listener) for _ in range(workers - 1)]
+    try:
+        with ticking(edge, settings):
+            _serve(create_app(edge, settings), listener)
+    finally:
+        for child in children:
+            os.kill(child, 15)
+        for child in children:
+            os.waitpid(child, 0)
+
+
+def _spawn(edge: Edge, settings: Settings, listener: socket.socket) -> int:
+    child = os.fork()
+    if child:
+        return child
+    edge.engine.dispose(close=False)  # the parent's connections are the parent's
+    try:
+        _serve(create_app(edge, settings), listener)
+    finally:
+        os._exit(0)
+
+
+def _serve(app: FastAPI, listener: socket.socket) -> None:
+    config = uvicorn.Config(
+        app, loop="uvloop", http="httptools", log_level="warning", access_log=False, timeout_graceful_shutdown=10, lifespan="off"
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextmanager
+def ticking(edge: Edge, settings: Settings) -> Iterator[None]:
+    """While serving: push handovers that are due and record requests past their limit (Art. 11)."""
+    stopped = threading.Event()
+
+    def tick() -> None:
+        while not stopped.wait(TICK_SECONDS):
+            tick_once(edge, settings)
+
+    thread = threading.Thread(target=tick, name="ticking", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join(timeout=5)
+
+
+def tick_once(edge: Edge, settings: Settings) -> None:
+    """One round; a failing round is logged and tried again at the next."""
+    try:
+        with Session(edge.engine) as session, session.begin():
+            close_overdue(session, edge.now().date(), city=edge.city)
+        push_due(edge.engine, now=edge.now(), approval_url=settings.approval_url, secret=settings.handover_secret or "")
+    except (BlueprintError, SQLAlchemyError) as error:
+        _log.warning("a round of due work failed and is tried again: %s", error)
+
+
+def _host_in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,34 @@
+"""Alembic's environment: one connection, one transaction for all migrations (PostgreSQL's DDL is transactional)."""
+
+from alembic import context
+from sqlalchemy import Connection
+
+import approval.models
+import blueprint.layers.models
+import blueprint.models
+import coordination.models
+from blueprint.database import SCHEMAS, Base
+
+assert approval.models and blueprint.layers.models and blueprint.models and coordination.models
+
+
+def include_name(name: str | None, type_: str, parent_names: object) -> bool:
+    """Compare our own schemas only, not PostGIS's or another system's."""
+    return name in SCHEMAS if type_ == "schema" else True
+
+
+def run(connection: Connection) -> None:
+    """Run the migrations on the connection that the caller gave."""
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        include_schemas=True,
+        include_name=include_name,
+        version_table="schema_revision",
+        version_table_schema="public",
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+run(context.config.attributes["connection"])

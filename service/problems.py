@@ -1,0 +1,111 @@
+"""The one table from errors to HTTP: RFC 9457 problem documents, and exit statuses of the command line."""
+
+import logging
+from collections.abc import Callable
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from psycopg2.errors import DiskFull
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
+
+from blueprint.errors import (
+    BlueprintError,
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    NotPermittedError,
+    NotSignedInError,
+    StorageFullError,
+    TooLargeError,
+    UnavailableError,
+)
+from blueprint.problem import problem_document
+
+_log = logging.getLogger("blueprint")
+
+_FAMILIES: list[tuple[type[BlueprintError], int, str]] = [
+    (TooLargeError, 413, "Too large"),
+    (InvalidInputError, 422, "Invalid input"),
+    (NotFoundError, 404, "Not found"),
+    (NotSignedInError, 401, "Not signed in"),
+    (NotPermittedError, 403, "Not permitted"),
+    (ConflictError, 409, "Conflict with the present state"),
+    (StorageFullError, 507, "Disk full"),
+    (UnavailableError, 503, "Unavailable"),
+]
+
+
+def status_of(error: BlueprintError) -> tuple[int, str]:
+    """The HTTP status and title of an error's family."""
+    for family, status, title in _FAMILIES:
+        if isinstance(error, family):
+            return status, title
+    return 500, "Internal error"
+
+
+def exit_status_of(error: BlueprintError) -> int:
+    """2 when the input was bad, else 1."""
+    return 2 if isinstance(error, InvalidInputError | NotFoundError) else 1
+
+
+def as_blueprint_error(error: DBAPIError | PoolTimeoutError | OSError) -> BlueprintError | None:
+    """What a database or disk error means to a user; None when it is a fault of ours."""
+    if isinstance(error, DBAPIError) and isinstance(error.orig, DiskFull):
+        return StorageFullError("the database's disk is full; nothing was stored, free some space and try again")
+    if isinstance(error, OSError):
+        full = error.errno in (28, 122)
+        return StorageFullError("the disk is full; nothing was stored, free some space and try again") if full else None
+    if isinstance(error, OperationalError | PoolTimeoutError) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    ):
+        return UnavailableError("the database cannot be reached; is it started, and is DATABASE_URL right?")
+    return None
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Answer every error of the application as `application/problem+json`."""
+    app.add_exception_handler(BlueprintError, _on(_blueprint_error))
+    app.add_exception_handler(RequestValidationError, _on(_validation_error))
+    app.add_exception_handler(HTTPException, _on(_http_error))
+    app.add_exception_handler(DBAPIError, _on(_database_error))
+    app.add_exception_handler(PoolTimeoutError, _on(_database_error))
+    app.add_exception_handler(Exception, _on(_internal_error))
+
+
+def _on(answer: Callable[..., JSONResponse]) -> Callable[[Request, Exception], JSONResponse]:
+    return answer
+
+
+def _problem(request: Request, status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    document = problem_document(status, title, detail, request.url.path)
+    return JSONResponse(document, status, headers=headers, media_type="application/problem+json")
+
+
+def _blueprint_error(request: Request, error: BlueprintError) -> JSONResponse:
+    status, title = status_of(error)
+    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status)
+    return _problem(request, status, title, error.message, headers)
+
+
+def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+    return _problem(request, 422, "Invalid input", f"{where}: {first['msg']}")
+
+
+def _http_error(request: Request, error: HTTPException) -> JSONResponse:
+    return _problem(request, error.status_code, str(error.detail), str(error.detail), dict(error.headers or {}))
+
+
+def _database_error(request: Request, error: DBAPIError | PoolTimeoutError) -> JSONResponse:
+    known = as_blueprint_error(error)
+    return _blueprint_error(request, known) if known is not None else _internal_error(request, error)
+
+
+def _internal_error(request: Request, error: Exception) -> JSONResponse:
+    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    detail = "the service failed; the fault is in its log with the time of this answer"
+    return _problem(request, 500, "Internal error", detail)

@@ -1,0 +1,68 @@
+"""Sends due handovers to approval: in this process, or over HTTP with a signature; delivery is at least once."""
+
+from datetime import datetime
+
+import httpx
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from approval.intake import receive
+from blueprint.errors import BlueprintError, ConflictError, InvalidInputError
+from coordination.deliveries import next_due, record_delivery, record_failure
+from coordination.handover import SIGNATURE_HEADER, read_message, sign
+from coordination.models import Handover
+
+_TIMEOUT_S = 10.0
+
+
+def push_due(engine: Engine, *, now: datetime, approval_url: str | None, secret: str | None) -> int:
+    """Try every handover that is due at `now`, each in its own transaction; says how many were delivered."""
+    if approval_url is not None and not secret:
+        raise InvalidInputError("set BLUEPRINT_HANDOVER_SECRET: a handover over HTTP is signed with it")
+    delivered = 0
+    while (outcome := _push_one(engine, now=now, approval_url=approval_url, secret=secret or "")) is not None:
+        delivered += outcome
+    return delivered
+
+
+def _push_one(engine: Engine, *, now: datetime, approval_url: str | None, secret: str) -> bool | None:
+    """Whether the next handover was delivered; None when there is none. Its row stays locked meanwhile."""
+    with Session(engine) as session, session.begin():
+        handover = next_due(session, now)
+        if handover is None:
+            return None
+        try:
+            if approval_url is None:
+                _deliver_here(engine, handover, now=now)
+            else:
+                _deliver_by_http(approval_url, handover, secret=secret, now=now)
+        except (BlueprintError, httpx.HTTPError, SQLAlchemyError) as error:
+            record_failure(handover, error=str(error) or type(error).__name__, now=now)
+            return False
+        record_delivery(handover, now=now)
+        return True
+
+
+def _deliver_here(engine: Engine, handover: Handover, *, now: datetime) -> None:
+    """Approval's own transaction: its case stands even when the delivery cannot be recorded, and is found next time."""
+    with Session(engine) as session, session.begin():
+        receive(session, read_message(handover.body.encode()), now=now)
+
+
+def _deliver_by_http(approval_url: str, handover: Handover, *, secret: str, now: datetime) -> None:
+    body = handover.body.encode()
+    answer = httpx.post(
+        f"{approval_url.rstrip('/')}/api/approval/intake",
+        content=body,
+        headers={"Content-Type": "application/json", SIGNATURE_HEADER: sign(body, secret=secret, at=now)},
+        timeout=_TIMEOUT_S,
+    )
+    if not answer.is_success:
+        raise ConflictError(f"approval answered {answer.status_code}: {answer.text[:500]}")
+    try:
+        receipt = answer.json()
+    except ValueError as error:
+        raise ConflictError("approval's receipt is no JSON; is approval_url right?") from error
+    if not isinstance(receipt, dict) or receipt.get("message_sha256") != handover.sha256:
+        raise ConflictError("approval's receipt is not of this message; is approval_url right?")

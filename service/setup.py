@@ -1,0 +1,60 @@
+"""Making a database ready for a city, and refusing one that was made for another."""
+
+from sqlalchemy import Engine, create_engine, select, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
+
+from blueprint.city import City
+from blueprint.errors import ConflictError, UnavailableError
+from blueprint.models import CityRow
+from service import migrations
+
+_MIGRATION_LOCK = 2019_08_21
+"""Two starts at once migrate one after the other; the number is the regulation's date."""
+
+
+def initialise(url: str, city: City) -> None:
+    """Migrate the database at `url` to the newest schema and hold it to the city's working CRS."""
+    engine = create_engine(url, poolclass=NullPool)
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+            migrations.upgrade(connection, city)
+        hold_to_city(engine, city)
+    except OperationalError as error:
+        raise _unreachable(error) from error
+    finally:
+        engine.dispose()
+
+
+def hold_to_city(engine: Engine, city: City) -> None:
+    """Refuse a database whose schema or working CRS is not what this start expects; each in one sentence."""
+    try:
+        with engine.connect() as connection:
+            revision = migrations.current_revision(connection)
+            if revision is None:
+                raise ConflictError("the database has no blueprint yet; run `blueprint database migrate`")
+            if revision != migrations.head_revision():
+                raise ConflictError(
+                    f"the database is at schema revision {revision}, this version needs"
+                    f" {migrations.head_revision()}; run `blueprint database migrate`"
+                )
+            row = Session(connection).scalars(select(CityRow)).one()
+    except OperationalError as error:
+        raise _unreachable(error) from error
+    if row.working_srid != city.working_srid:
+        raise ConflictError(
+            f"this database was made for {row.name} in EPSG:{row.working_srid} and cannot be used with"
+            f" {city.name} in {city.working_crs}; use that city's profile, or another database for this one"
+        )
+    if row.administrative_code != city.administrative_code:
+        raise ConflictError(
+            f"this database belongs to {row.name} ({row.administrative_code}), the profile is of"
+            f" {city.name} ({city.administrative_code}); use that city's profile, or another database for this one"
+        )
+
+
+def _unreachable(error: OperationalError) -> UnavailableError:
+    reason = str(error.orig).strip().splitlines()[0] if error.orig else "no answer"
+    return UnavailableError(f"the database cannot be reached: {reason}; is it started, and is DATABASE_URL right?")

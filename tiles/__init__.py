@@ -1,0 +1,1 @@
+"""Vector tiles, TileJSON and styles of the layers in force."""
