@@ -24,12 +24,16 @@ def find_case(session: Session, number: str) -> Case:
     """The case of a project code or planning number."""
     case = session.scalars(select(Case).where(_numbered(number))).one_or_none()
     if case is None:
-        raise NotFoundError(f"no case {number[:40]!r}; give its project code or its planning number (策划编号)")
+        raise NotFoundError(
+            f"no case {number[:40]!r}; give its project code or its planning number (策划编号)"
+        )
     return case
 
 
 def _locked_case(session: Session, number: str) -> Case:
-    statement = select(Case).where(_numbered(number)).with_for_update().execution_options(populate_existing=True)
+    statement = (
+        select(Case).where(_numbered(number)).with_for_update().execution_options(populate_existing=True)
+    )
     case = session.scalars(statement).one_or_none()
     return case if case is not None else find_case(session, number)
 
@@ -44,14 +48,18 @@ def days_of(case: Case) -> tuple[StageDays, ...]:
     return tuple(StageDays(Stage(row.stage), row.accepted_on, row.concluded_on) for row in case.stages)
 
 
-def bind_project_code(session: Session, number: str, code: str, *, actor: Actor, now: datetime) -> tuple[Case, ProjectCode]:
+def bind_project_code(
+    session: Session, number: str, code: str, *, actor: Actor, now: datetime
+) -> tuple[Case, ProjectCode]:
     """Bind the investment project code: the case's one identity from here on; fixed once a stage was accepted."""
     read = read_project_code(code)
     case = _locked_case(session, number)
     if case.project_code == read.text:
         return case, read
     if any(row.accepted_on is not None for row in case.stages):
-        raise ConflictError(f"{case.planning_number} runs under {case.project_code}; a code is not changed after acceptance")
+        raise ConflictError(
+            f"{case.planning_number} runs under {case.project_code}; a code is not changed after acceptance"
+        )
     _refuse_taken(session, read.text)
     case.project_code = read.text
     case.project_code_bound_by = actor.name

@@ -38,7 +38,8 @@ def receive(session: Session, message: HandoverMessage, *, now: datetime) -> Cas
     if new_id is None:
         return _known_case(session, message, sha256)
     session.add_all(
-        CaseStage(case_id=new_id, stage=stage, position=position) for position, stage in enumerate(Stage, start=1)
+        CaseStage(case_id=new_id, stage=stage, position=position)
+        for position, stage in enumerate(Stage, start=1)
     )
     session.flush()
     return session.get_one(Case, new_id)

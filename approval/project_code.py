@@ -35,7 +35,8 @@ def read_project_code(text: str) -> ProjectCode:
     if check_digit(digits[:-1]) == digits[-1]:
         return ProjectCode(code)
     return ProjectCode(
-        code, warning=f"校验位不符，请核对 (the check digit of {code} should be {check_digit(digits[:-1])}; compare it)"
+        code,
+        warning=f"校验位不符，请核对 (the check digit of {code} should be {check_digit(digits[:-1])}; compare it)",
     )
 
 

@@ -52,12 +52,16 @@ class StageDays:
 def refuse_acceptance(stages: Sequence[StageDays], stage: Stage, *, project_code: str | None) -> None:
     """Refuse to accept `stage` without the project code, twice, or before the stage before it is concluded (Art. 12)."""
     if project_code is None:
-        raise ConflictError("bind the investment project code first: without it no stage can be accepted (Art. 12)")
+        raise ConflictError(
+            "bind the investment project code first: without it no stage can be accepted (Art. 12)"
+        )
     if _of(stages, stage).status is not StageStatus.NOT_ACCEPTED:
         raise ConflictError(f"{_title(stage)} was accepted already; a stage is not opened again")
     for earlier in list(Stage)[: list(Stage).index(stage)]:
         if _of(stages, earlier).status is not StageStatus.CONCLUDED:
-            raise ConflictError(f"conclude {_title(earlier)} before accepting {_title(stage)}; no stage is skipped")
+            raise ConflictError(
+                f"conclude {_title(earlier)} before accepting {_title(stage)}; no stage is skipped"
+            )
 
 
 def refuse_conclusion(stages: Sequence[StageDays], stage: Stage) -> None:

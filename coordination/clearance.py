@@ -67,13 +67,19 @@ def obstacles(standing: Standing) -> tuple[str, ...]:
     if standing.verdict == "prohibit":
         found.append("the check found a prohibition (禁止); change the footprint")
     if standing.layers_not_seen:
-        found.append(f"the check did not see {'、'.join(standing.layers_not_seen)}; let the coordinator check")
+        found.append(
+            f"the check did not see {'、'.join(standing.layers_not_seen)}; let the coordinator check"
+        )
     if standing.awaited:
         found.append(f"opinions are awaited of {'、'.join(standing.awaited)}")
     if standing.disagreeing:
-        found.append(f"{'、'.join(standing.disagreeing)} disagree (不同意); change the footprint and consult again")
+        found.append(
+            f"{'、'.join(standing.disagreeing)} disagree (不同意); change the footprint and consult again"
+        )
     if standing.not_asked:
-        found.append(f"{'、'.join(standing.not_asked)} were not asked; give the footprint again and consult again")
+        found.append(
+            f"{'、'.join(standing.not_asked)} were not asked; give the footprint again and consult again"
+        )
     if standing.asked_of_other_findings:
         found.append(
             f"the findings of {'、'.join(standing.asked_of_other_findings)} changed since they were asked;"
@@ -90,7 +96,7 @@ def clear_project(
     refuse_after_clearance(session, project)
     revision = current_revision(session, project)
     check, consultation = _grounds(session, project, revision)
-    close_overdue(session, today=now.date(), now=now, calendar=calendar, consultation_id=consultation.id)
+    close_overdue(session, now.date(), now=now, calendar=calendar, consultation_id=consultation.id)
     requests = sorted(lock_requests(session, consultation), key=lambda request: request.department)
     found = obstacles(_standing(project, check, requests, city=city, now=now))
     if found:
@@ -206,7 +212,8 @@ def _handed_conflicts(check: Check) -> tuple[HandedConflict, ...]:
 
 def _handed_opinion(request: OpinionRequest, city: City) -> HandedOpinion:
     opinion = request.opinion
-    assert opinion is not None, "clearance is refused while an opinion is awaited"
+    if opinion is None:
+        raise ConflictError(f"the opinion of {request.department} is awaited")
     return HandedOpinion(
         department=request.department,
         department_name=_names([request.department], city)[0],

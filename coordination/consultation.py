@@ -69,7 +69,9 @@ def _check_to_consult_on(
 ) -> Check:
     check = latest_check(session, revision)
     if check is None:
-        raise ConflictError(f"footprint revision {revision.number} of {project.planning_number} was not checked; check it first")
+        raise ConflictError(
+            f"footprint revision {revision.number} of {project.planning_number} was not checked; check it first"
+        )
     hidden = layers_not_seen(check.report)
     if hidden:
         raise ConflictError(
@@ -113,7 +115,7 @@ def revise_footprint(
     refuse_after_clearance(session, project)
     consultation = consultation_of(session, current_revision(session, project))
     if consultation is not None:
-        close_overdue(session, today=now.date(), now=now, calendar=calendar, consultation_id=consultation.id)
+        close_overdue(session, now.date(), now=now, calendar=calendar, consultation_id=consultation.id)
         withdraw_requests(session, consultation, on=now.date())
     return add_revision(session, project, footprint, city=city, actor=actor, now=now)
 

@@ -14,7 +14,8 @@ _MAX_ERROR_CHARACTERS = 1000
 
 def wait_after(attempts: int) -> timedelta:
     """How long to wait after that many failed tries: one minute, doubled each time, an hour at most."""
-    return min(_FIRST_WAIT * 2 ** min(attempts - 1, 20), _LONGEST_WAIT)
+    doublings = min(attempts - 1, 20)
+    return min(_FIRST_WAIT * (1 << doublings), _LONGEST_WAIT)
 
 
 def next_due(session: Session, now: datetime) -> Handover | None:

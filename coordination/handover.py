@@ -58,7 +58,7 @@ class HandedCheck(_Part):
 
     digest: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
     on: date
-    verdict: Literal["clear", "inform", "advise", "restrict"]
+    verdict: str = Field(pattern="^(clear|inform|advise|restrict)$")
     conflicts: tuple[HandedConflict, ...] = Field(max_length=1000)
 
 
@@ -67,7 +67,7 @@ class HandedOpinion(_Part):
 
     department: str = Field(max_length=40)
     department_name: str = Field(max_length=200)
-    kind: Literal["agree", "agree_with_conditions", "no_objection", "deemed_no_objection"]
+    kind: str = Field(pattern="^(agree|agree_with_conditions|no_objection|deemed_no_objection)$")
     conditions: str | None = Field(default=None, max_length=4000)
     remark: str | None = Field(default=None, max_length=4000)
     given_on: date
@@ -106,7 +106,9 @@ def read_message(body: bytes) -> HandoverMessage:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "message"
-        raise InvalidInputError(f"the handover cannot be read: {where}: {first['msg']}", place=where) from error
+        raise InvalidInputError(
+            f"the handover cannot be read: {where}: {first['msg']}", place=where
+        ) from error
 
 
 def sign(body: bytes, *, secret: str, at: datetime) -> str:
@@ -125,7 +127,9 @@ def verify(header: str, body: bytes, *, secret: str, now: datetime) -> None:
     if not hmac.compare_digest(expected.encode(), values.get("v1", "").encode()):
         raise NotSignedInError("the handover's signature is not of the shared secret and this body")
     if abs(now.timestamp() - int(text)) > SIGNATURE_LIFETIME_S:
-        raise NotSignedInError("the handover's signature is too old or from the future; check both systems' clocks")
+        raise NotSignedInError(
+            "the handover's signature is too old or from the future; check both systems' clocks"
+        )
 
 
 def _mac(body: bytes, *, secret: str, instant: int) -> str:

@@ -90,7 +90,9 @@ class Check(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     project_id: Mapped[int | None] = mapped_column(ForeignKey("coordination.project.id"))
-    footprint_revision_id: Mapped[int | None] = mapped_column(ForeignKey("coordination.footprint_revision.id"))
+    footprint_revision_id: Mapped[int | None] = mapped_column(
+        ForeignKey("coordination.footprint_revision.id")
+    )
     digest: Mapped[str] = mapped_column(String(80))
     on_day: Mapped[date]
     verdict: Mapped[str] = mapped_column(String(10))

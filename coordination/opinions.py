@@ -30,13 +30,18 @@ class OpinionGiven:
         """The answer with its texts trimmed; refuses one without the conditions or reason its kind needs."""
         conditions, reason, remark = (_trimmed(t) for t in (self.conditions, self.reason, self.remark))
         if self.kind is OpinionKind.DEEMED_NO_OBJECTION:
-            raise InvalidInputError("silence is recorded by the system; answer no_objection (无意见) instead", place="kind")
+            raise InvalidInputError(
+                "silence is recorded by the system; answer no_objection (无意见) instead", place="kind"
+            )
         if (self.kind is OpinionKind.AGREE_WITH_CONDITIONS) != (conditions is not None):
             raise InvalidInputError(
-                "agree_with_conditions (有条件同意) needs its conditions, and no other answer has any", place="conditions"
+                "agree_with_conditions (有条件同意) needs its conditions, and no other answer has any",
+                place="conditions",
             )
         if (self.kind is OpinionKind.DISAGREE) != (reason is not None):
-            raise InvalidInputError("disagree (不同意) needs its reason, and no other answer has one", place="reason")
+            raise InvalidInputError(
+                "disagree (不同意) needs its reason, and no other answer has one", place="reason"
+            )
         return OpinionGiven(kind=self.kind, conditions=conditions, reason=reason, remark=remark)
 
 
@@ -62,7 +67,11 @@ def may_see(actor: Actor, request: OpinionRequest) -> bool:
 
 def find_request(session: Session, request_id: int, *, actor: Actor) -> OpinionRequest:
     """The request of that id; another department's is as unknown as one that does not exist."""
-    statement = select(OpinionRequest).where(OpinionRequest.id == request_id).options(joinedload(OpinionRequest.opinion))
+    statement = (
+        select(OpinionRequest)
+        .where(OpinionRequest.id == request_id)
+        .options(joinedload(OpinionRequest.opinion))
+    )
     return _seen(session.scalars(statement).one_or_none(), request_id, actor)
 
 
@@ -126,7 +135,13 @@ def _in_state(state: OpinionStatus, today: date) -> ColumnElement[bool]:
 
 
 def give_opinion(
-    session: Session, request_id: int, given: OpinionGiven, *, actor: Actor, calendar: WorkingCalendar, now: datetime
+    session: Session,
+    request_id: int,
+    given: OpinionGiven,
+    *,
+    actor: Actor,
+    calendar: WorkingCalendar,
+    now: datetime,
 ) -> OpinionRequest:
     """Record a department's answer while its limit runs; a second or late one is refused in this transaction."""
     request = _seen(_locked(session, OpinionRequest.id == request_id).get(request_id), request_id, actor)
@@ -150,19 +165,23 @@ def give_opinion(
 def _refuse_late(request: OpinionRequest, today: date) -> None:
     status = request_status(request, today)
     if status is OpinionStatus.GIVEN and request.opinion is not None:
-        raise ConflictError(f"the department answered on {request.opinion.given_on} already; an opinion is not changed")
+        raise ConflictError(
+            f"the department answered on {request.opinion.given_on} already; an opinion is not changed"
+        )
     if status is OpinionStatus.DEEMED_NO_OBJECTION:
         raise ConflictError(
             f"the limit ended on {request.due_on}: silence counts as no objection and the request is withdrawn (Art. 11)"
         )
     if status is OpinionStatus.WITHDRAWN:
-        raise ConflictError(f"the request was withdrawn on {request.withdrawn_on}: the footprint was changed meanwhile")
+        raise ConflictError(
+            f"the request was withdrawn on {request.withdrawn_on}: the footprint was changed meanwhile"
+        )
 
 
 def close_overdue(
     session: Session,
-    *,
     today: date,
+    *,
     now: datetime,
     calendar: WorkingCalendar,
     consultation_id: int | None = None,
@@ -177,7 +196,10 @@ def close_overdue(
     closed = 0
     for request in _locked(session, candidate).values():
         _settle(request, calendar)
-        if request.opinion is not None or request_status(request, today) is not OpinionStatus.DEEMED_NO_OBJECTION:
+        if (
+            request.opinion is not None
+            or request_status(request, today) is not OpinionStatus.DEEMED_NO_OBJECTION
+        ):
             continue
         ended_on = withdrawal_day(request.due_on)
         request.withdrawn_on = ended_on
@@ -204,7 +226,9 @@ def lock_requests(session: Session, consultation: Consultation) -> Iterable[Opin
 
 def _locked(session: Session, condition: ColumnElement[bool]) -> dict[int, OpinionRequest]:
     """Lock requests in one order, then read what was committed while waiting: an answer does not touch the row it is to."""
-    ids = session.scalars(select(OpinionRequest.id).where(condition).order_by(OpinionRequest.id).with_for_update()).all()
+    ids = session.scalars(
+        select(OpinionRequest.id).where(condition).order_by(OpinionRequest.id).with_for_update()
+    ).all()
     statement = (
         select(OpinionRequest)
         .where(OpinionRequest.id.in_(ids))

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 import shapely
 from geoalchemy2.shape import to_shape
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from blueprint.city import City
+from blueprint.city import City, polygonal
 from blueprint.city_router import to_lonlat
 from blueprint.edge import Edge
 from blueprint.permissions import Actor
@@ -79,7 +80,7 @@ def project_briefs(session: Session, projects: Sequence[Project]) -> list[Projec
     ]
 
 
-def _common(project: Project) -> dict[str, object]:
+def _common(project: Project) -> dict[str, Any]:
     names = ("id", "planning_number", "name", "applicant", "in_scope", "registered_at")
     return {name: getattr(project, name) for name in names}
 
@@ -98,13 +99,17 @@ def project_out(session: Session, project: Project, *, actor: Actor, edge: Edge)
         registered_by=project.registered_by,
         footprint=footprint_out(revision, edge.city),
         check=check_out(check) if check else None,
-        consultation=consultation_out(session, consultation, actor=actor, edge=edge) if consultation else None,
+        consultation=consultation_out(session, consultation, actor=actor, edge=edge)
+        if consultation
+        else None,
         clearance=clearance_out(clearance, revision) if clearance else None,
     )
 
 
 def _clearance_of(session: Session, project: Project) -> Clearance | None:
-    statement = select(Clearance).where(Clearance.project_id == project.id).options(joinedload(Clearance.handover))
+    statement = (
+        select(Clearance).where(Clearance.project_id == project.id).options(joinedload(Clearance.handover))
+    )
     return session.scalars(statement).one_or_none()
 
 
@@ -112,7 +117,7 @@ def footprint_out(revision: FootprintRevision, city: City) -> FootprintOut:
     """A footprint revision in longitude and latitude."""
     return FootprintOut(
         revision=revision.number,
-        geometry=shapely.geometry.mapping(to_lonlat(to_shape(revision.footprint), city)),
+        geometry=shapely.geometry.mapping(polygonal(to_lonlat(to_shape(revision.footprint), city))),
         source_crs=revision.source_crs,
         operation=revision.operation,
         notes=revision.notes,
@@ -128,7 +133,9 @@ def check_out(check: Check) -> CheckOut:
     )
 
 
-def consultation_out(session: Session, consultation: Consultation, *, actor: Actor, edge: Edge) -> ConsultationOut:
+def consultation_out(
+    session: Session, consultation: Consultation, *, actor: Actor, edge: Edge
+) -> ConsultationOut:
     """A consultation with the requests that the reader may see."""
     today = edge.now().date()
     visible = list_requests(session, actor=actor, today=today, project_id=consultation.project_id, limit=_ALL)

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from blueprint.city import City
+from blueprint.city import City, polygonal
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.footprint import Footprint
 from blueprint.permissions import Actor
@@ -29,7 +29,13 @@ class ProjectDetails:
 
 
 def register_project(
-    session: Session, details: ProjectDetails, footprint: Footprint, *, city: City, actor: Actor, now: datetime
+    session: Session,
+    details: ProjectDetails,
+    footprint: Footprint,
+    *,
+    city: City,
+    actor: Actor,
+    now: datetime,
 ) -> Project:
     """Register a project with its first footprint and give it a planning number (策划编号)."""
     texts = {"name": details.name, "applicant": details.applicant, "purpose": details.purpose}
@@ -65,7 +71,8 @@ def _next_planning_number(session: Session, administrative_code: str, year: int)
         insert(series)
         .values(administrative_code=administrative_code, year=year, last_number=1)
         .on_conflict_do_update(
-            index_elements=[series.administrative_code, series.year], set_={"last_number": series.last_number + 1}
+            index_elements=[series.administrative_code, series.year],
+            set_={"last_number": series.last_number + 1},
         )
         .returning(series.last_number)
     )
@@ -107,7 +114,9 @@ def list_projects(session: Session, *, after: int = 0, limit: int = 50) -> Seque
 def current_revision(session: Session, project: Project) -> FootprintRevision:
     """The footprint as it was given last."""
     newest = FootprintRevision.number.desc()
-    statement = select(FootprintRevision).where(FootprintRevision.project_id == project.id).order_by(newest).limit(1)
+    statement = (
+        select(FootprintRevision).where(FootprintRevision.project_id == project.id).order_by(newest).limit(1)
+    )
     return session.scalars(statement).one()
 
 
@@ -115,7 +124,9 @@ def add_revision(
     session: Session, project: Project, footprint: Footprint, *, city: City, actor: Actor, now: datetime
 ) -> FootprintRevision:
     """Keep a footprint as the project's revision r + 1 (r is 0 at registration); the project row is locked or new."""
-    last = session.scalar(select(func.max(FootprintRevision.number)).where(FootprintRevision.project_id == project.id))
+    last = session.scalar(
+        select(func.max(FootprintRevision.number)).where(FootprintRevision.project_id == project.id)
+    )
     revision = FootprintRevision(
         project_id=project.id,
         number=(last or 0) + 1,
@@ -143,7 +154,7 @@ def refuse_after_clearance(session: Session, project: Project) -> None:
 def footprint_of(revision: FootprintRevision) -> Footprint:
     """The footprint of a revision as the check takes it."""
     return Footprint(
-        geometry=to_shape(revision.footprint),
+        geometry=polygonal(to_shape(revision.footprint)),
         source_crs=revision.source_crs,
         operation=revision.operation,
         notes=tuple(revision.notes),
@@ -172,7 +183,9 @@ def check_project(
 
 def latest_check(session: Session, revision: FootprintRevision) -> Check | None:
     """The check of a footprint revision that was made last."""
-    statement = select(Check).where(Check.footprint_revision_id == revision.id).order_by(Check.id.desc()).limit(1)
+    statement = (
+        select(Check).where(Check.footprint_revision_id == revision.id).order_by(Check.id.desc()).limit(1)
+    )
     return session.scalars(statement).one_or_none()
 
 

@@ -44,10 +44,14 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 
 
 @router.post("/api/projects", status_code=201)
-def register(project: ProjectIn, session: SessionDep, actor: ActorDep, edge: EdgeDep, now: NowDep) -> ProjectOut:
+def register(
+    project: ProjectIn, session: SessionDep, actor: ActorDep, edge: EdgeDep, now: NowDep
+) -> ProjectOut:
     """Register a project with its footprint; it gets its planning number (策划编号)."""
     require(actor, Act.REGISTER_PROJECT)
-    footprint = footprint_from_geojson(project.footprint, city=edge.city, scratch=edge.scratch, crs=project.crs)
+    footprint = footprint_from_geojson(
+        project.footprint, city=edge.city, scratch=edge.scratch, crs=project.crs
+    )
     details = ProjectDetails(**project.model_dump(exclude={"footprint", "crs"}))
     registered = projects.register_project(session, details, footprint, city=edge.city, actor=actor, now=now)
     return project_out(session, registered, actor=actor, edge=edge)
@@ -58,7 +62,9 @@ def list_projects(session: SessionDep, actor: ActorDep, cursor: Cursor = 0, limi
     """Projects in the order of registration."""
     require(actor, Act.READ_PROJECT)
     rows = projects.list_projects(session, after=cursor, limit=limit)
-    return ProjectPage(items=project_briefs(session, rows), next=str(rows[-1].id) if len(rows) == limit else None)
+    return ProjectPage(
+        items=project_briefs(session, rows), next=str(rows[-1].id) if len(rows) == limit else None
+    )
 
 
 @router.get("/api/projects/{project_id}")
@@ -74,7 +80,9 @@ def revise_footprint(
 ) -> FootprintOut:
     """Give the project a new footprint, revision r + 1; what was asked about the old one is taken back."""
     require(actor, Act.REGISTER_PROJECT)
-    footprint = footprint_from_geojson(revised.footprint, city=edge.city, scratch=edge.scratch, crs=revised.crs)
+    footprint = footprint_from_geojson(
+        revised.footprint, city=edge.city, scratch=edge.scratch, crs=revised.crs
+    )
     revision = consultation.revise_footprint(
         session, project_id, footprint, city=edge.city, calendar=edge.calendar, actor=actor, now=now
     )
@@ -82,7 +90,9 @@ def revise_footprint(
 
 
 @router.post("/api/projects/{project_id}/checks", status_code=201)
-def check_project(project_id: Id, session: SessionDep, actor: ActorDep, edge: EdgeDep, now: NowDep) -> CheckOut:
+def check_project(
+    project_id: Id, session: SessionDep, actor: ActorDep, edge: EdgeDep, now: NowDep
+) -> CheckOut:
     """Check the current footprint against today's blueprint and keep the report; the whole blueprint is asked."""
     require(actor, Act.KEEP_CHECK)
     require(actor, Act.CONSULT_DEPARTMENTS)
@@ -90,7 +100,9 @@ def check_project(project_id: Id, session: SessionDep, actor: ActorDep, edge: Ed
 
 
 @router.post("/api/projects/{project_id}/consultation", status_code=201)
-def consult(project_id: Id, session: SessionDep, actor: ActorDep, edge: EdgeDep, now: NowDep) -> ConsultationOut:
+def consult(
+    project_id: Id, session: SessionDep, actor: ActorDep, edge: EdgeDep, now: NowDep
+) -> ConsultationOut:
     """Ask every responsible department about the current footprint (征求意见)."""
     require(actor, Act.CONSULT_DEPARTMENTS)
     opened = consultation.open_consultation(
@@ -103,7 +115,9 @@ def consult(project_id: Id, session: SessionDep, actor: ActorDep, edge: EdgeDep,
 def clear(project_id: Id, session: SessionDep, actor: ActorDep, edge: EdgeDep, now: NowDep) -> ClearanceOut:
     """Let the project pass (通过); its handover to approval is written with it."""
     require(actor, Act.CLEAR_PROJECT)
-    clearance = clear_project(session, project_id, city=edge.city, calendar=edge.calendar, actor=actor, now=now)
+    clearance = clear_project(
+        session, project_id, city=edge.city, calendar=edge.calendar, actor=actor, now=now
+    )
     return clearance_out(clearance, projects.current_revision(session, clearance.project))
 
 

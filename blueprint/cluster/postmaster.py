@@ -97,6 +97,7 @@ def _launch(place: Place, programs: Programs, *, durable: bool) -> None:
     if place.log_file.exists() and place.log_file.stat().st_size > _LOG_LIMIT_BYTES:
         place.log_file.replace(place.log_file.with_suffix(".log.1"))
     try:
+        _end_orphans(place)
         _remove_leftovers(place)
         place.prepare_socket_dir()
         settings = "".join(f"{name} = {value}\n" for name, value in _settings(place, durable=durable).items())
@@ -111,6 +112,17 @@ def _launch(place: Place, programs: Programs, *, durable: bool) -> None:
             f"the private database in {place.base} cannot be started: {error.strerror}"
         ) from error
     programs.launch(place)
+
+
+def _end_orphans(place: Place) -> None:
+    # A busy process of a server that was killed holds its memory until it is done, which may be minutes.
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            stands_in = (folder / "cwd").readlink()
+        except OSError:
+            continue
+        if stands_in == place.data_dir and _command_line(int(folder.name))[0].startswith(b"postgres: "):
+            _signal(place, int(folder.name), signal.SIGQUIT)
 
 
 def _remove_leftovers(place: Place) -> None:

@@ -20,7 +20,7 @@ from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.generalise import build_tile_shapes
 from blueprint.layers.models import InForcePeriod, Layer, LayerVersion, VersionState
-from blueprint.layers.reading import Reading, ReadingRequest, StagedFile, reading
+from blueprint.layers.reading import ReadingRequest, StagedFile, reading
 
 _SQL = load_statements(Path(__file__).with_suffix(".sql"))
 
@@ -74,11 +74,10 @@ def store_version(
         tolerance_m2=layer.tolerance_m2,
     )
     with reading(file, request) as opened:
-        _copy_features(session, version.id, opened, progress)
-    report = opened.report
-    judge_reading(report, kind="layer")
-    _settle(version, report, city)
-    _cut(session, version, city, progress)
+        copy_features(session, version, opened.batches, progress)
+    judge_reading(opened.report, kind="layer")
+    _settle(version, opened.report, city)
+    cut_features(session, version, city=city, progress=progress)
     return version
 
 
@@ -151,8 +150,8 @@ def _opened(bounds: list[float]) -> tuple[float, float, float, float]:
     return (west, south, max(east, west + 0.001), max(north, south + 0.001))
 
 
-def _cut(session: Session, version: LayerVersion, city: City, progress: Progress) -> None:
-    """Measure the features, cut them into parts and make the shapes of the tiles."""
+def cut_features(session: Session, version: LayerVersion, *, city: City, progress: Progress = _silent) -> None:
+    """Measure the copied features, cut them into parts and make the shapes of the tiles."""
     session.flush()
     values = {"version_id": version.id, "geographic_srid": city.geographic_srid}
     for step in ("store_features", "drop_incoming", "cut_areas", "cut_lines", "cut_points", "cut_zones"):
@@ -165,14 +164,16 @@ def _cut(session: Session, version: LayerVersion, city: City, progress: Progress
         session.execute(_SQL["analyze"])
 
 
-def _copy_features(session: Session, version_id: int, opened: Reading, progress: Progress) -> None:
+def copy_features(
+    session: Session, version: LayerVersion, batches: Iterator[pa.RecordBatch], progress: Progress = _silent
+) -> None:
     """Stream the batches by binary COPY into a table of this transaction alone."""
     session.execute(_SQL["make_incoming"])
     connection: Any = session.connection().connection.dbapi_connection
     with connection.cursor() as cursor:
         cursor.copy_expert(
             "COPY incoming (version_id, feature_id, source_id, attributes, geom, zone) FROM STDIN WITH (FORMAT binary)",
-            _CopyStream(version_id, opened.batches, progress),
+            _CopyStream(version.id, batches, progress),
             size=1 << 18,
         )
 

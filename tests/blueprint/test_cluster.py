@@ -233,6 +233,26 @@ def test_a_killed_server_starts_again_with_what_was_committed(make_home: MakeHom
     assert ask(url, "SELECT answer FROM kept") == 42
 
 
+def test_a_server_killed_in_the_middle_of_long_work_starts_again_at_once(make_home: MakeHome) -> None:
+    home = make_home("busy")
+    url = cluster.ensure_running(home, durable=False)
+    with ThreadPoolExecutor() as pool:
+        # Longer than the test may take: a busy process does not notice that its server is gone.
+        work = pool.submit(ask, url, "SELECT count(*) FROM generate_series(1, 1000000000)")
+        while not ask(
+            url,
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%(1, 1000000000)' AND pid <> pg_backend_pid()",
+        ):
+            time.sleep(0.05)
+        kill_and_wait(server_process(home))
+        begun = time.monotonic()
+
+        cluster.ensure_running(home, durable=False)
+
+        assert time.monotonic() - begun < 20
+        assert isinstance(work.exception(timeout=20), OperationalError)
+
+
 def test_a_stale_process_number_that_was_given_to_another_process_does_not_block(make_home: MakeHome) -> None:
     home = make_home("reused")
     cluster.ensure_running(home, durable=False)

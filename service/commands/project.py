@@ -1,0 +1,361 @@
+"""`blueprint project …`: register, check, consult, opinions, answer, clear, push."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.orm import Session
+
+from blueprint.edge import Edge
+from blueprint.footprint import read_footprint_file
+from blueprint.permissions import Act, Thing, require
+from coordination import consultation, opinions, projects
+from coordination.clearance import clear_project
+from coordination.limits import OpinionStatus
+from coordination.models import Check, OpinionKind, Project
+from coordination.opinions import OpinionGiven
+from coordination.overview import (
+    check_out,
+    clearance_out,
+    consultation_out,
+    project_briefs,
+    project_out,
+    request_out,
+)
+from coordination.reports import SEVERITY_WORDS
+from coordination.schemas import OpinionRequestOut, ProjectOut, ProjectStatus
+from service.commands.context import local_operator, open_edge, say
+from service.commands.options import FormatOption, OutputFormat, print_json, print_table
+from service.push import push_due
+from service.settings import read_settings
+
+app = typer.Typer(
+    no_args_is_help=True, help="项目：登记、检查、征求意见、通过、推送 · projects in preparation"
+)
+
+Number = Annotated[str, typer.Argument(help="策划编号或序号 planning number (CH-…) or id")]
+RequestId = Annotated[int, typer.Argument(min=1, help="意见征询序号 id of the opinion request")]
+Cursor = Annotated[int, typer.Option(min=0, help="从此序号之后 start after this id")]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="最多条数 at most so many")]
+
+STATUS_WORDS = {
+    ProjectStatus.PREPARING: "策划生成 preparing",
+    ProjectStatus.CONSULTING: "征求意见 consulting",
+    ProjectStatus.CLEARED: "通过 cleared",
+    ProjectStatus.HANDED_OVER: "已推送 handed over",
+}
+STATE_WORDS = {
+    OpinionStatus.AWAITED: "待反馈 awaited",
+    OpinionStatus.GIVEN: "已反馈 given",
+    OpinionStatus.DEEMED_NO_OBJECTION: "逾期视为无意见 deemed no objection",
+    OpinionStatus.WITHDRAWN: "已收回 withdrawn",
+}
+KIND_WORDS = {
+    OpinionKind.AGREE: "同意 agree",
+    OpinionKind.AGREE_WITH_CONDITIONS: "有条件同意 agree with conditions",
+    OpinionKind.DISAGREE: "不同意 disagree",
+    OpinionKind.NO_OBJECTION: "无意见 no objection",
+    OpinionKind.DEEMED_NO_OBJECTION: "视为无意见 deemed no objection",
+}
+
+
+@contextmanager
+def _opened() -> Iterator[tuple[Edge, Session]]:
+    """The edge and one transaction on it."""
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
+        yield edge, session
+
+
+@app.command("register")
+def register(
+    file: Annotated[
+        Path, typer.Argument(help="用地红线文件 footprint: GeoPackage, zipped Shapefile, GeoJSON, TXT")
+    ],
+    name: Annotated[str, typer.Option(help="项目名称 name")],
+    applicant: Annotated[str, typer.Option(help="建设单位 applicant")],
+    purpose: Annotated[str, typer.Option(help="建设内容与用途 purpose")],
+    out_of_scope: Annotated[
+        str | None,
+        typer.Option(
+            "--out-of-scope",
+            metavar="REASON",
+            help="不适用本办法的理由（第五条） why the regulation does not cover it",
+        ),
+    ] = None,
+    crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")] = None,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """登记项目并取得策划编号 · register a project with its footprint; prints its planning number."""
+    details = projects.ProjectDetails(
+        name=name,
+        applicant=applicant,
+        purpose=purpose,
+        in_scope=out_of_scope is None,
+        scope_reason=out_of_scope,
+    )
+    actor = local_operator()
+    require(actor, Act.REGISTER_PROJECT)
+    with _opened() as (edge, session):
+        footprint = read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs)
+        project = projects.register_project(
+            session, details, footprint, city=edge.city, actor=actor, now=edge.now()
+        )
+        result = project_out(session, project, actor=actor, edge=edge)
+    for note in result.footprint.notes:
+        say(note)
+    if output is OutputFormat.JSON:
+        print_json(result.model_dump(mode="json"))
+    else:
+        typer.echo(result.planning_number)
+
+
+@app.command("list")
+def list_all(cursor: Cursor = 0, limit: Limit = 100, output: FormatOption = OutputFormat.TABLE) -> None:
+    """列出项目 · list projects in the order of registration."""
+    require(local_operator(), Act.READ_PROJECT)
+    with _opened() as (_, session):
+        briefs = project_briefs(session, projects.list_projects(session, after=cursor, limit=limit))
+    if output is OutputFormat.JSON:
+        print_json([brief.model_dump(mode="json") for brief in briefs])
+        return
+    rows = ([b.id, b.planning_number, b.name, b.applicant, STATUS_WORDS[b.status]] for b in briefs)
+    columns = ["#", "策划编号 number", "项目 project", "建设单位 applicant", "状态 status"]
+    print_table("项目 projects", columns, rows, empty="没有项目 no project is registered yet")
+
+
+@app.command("show")
+def show(number: Number, output: FormatOption = OutputFormat.TABLE) -> None:
+    """查看项目 · show a project: check, opinions, clearance, handover."""
+    actor = local_operator()
+    require(actor, Act.READ_PROJECT)
+    with _opened() as (edge, session):
+        result = project_out(
+            session, projects.find_project_by_number(session, number), actor=actor, edge=edge
+        )
+    if output is OutputFormat.JSON:
+        print_json(result.model_dump(mode="json"))
+    else:
+        _print_project(result)
+
+
+@app.command("footprint")
+def revise_footprint(
+    number: Number,
+    file: Annotated[Path, typer.Argument(help="新的用地红线文件 the new footprint")],
+    crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")] = None,
+) -> None:
+    """变更用地红线 · give the project a new footprint; what was asked about the old one is taken back."""
+    actor = local_operator()
+    require(actor, Act.REGISTER_PROJECT)
+    with _opened() as (edge, session):
+        project = projects.find_project_by_number(session, number)
+        footprint = read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs)
+        revision = consultation.revise_footprint(
+            session,
+            project.id,
+            footprint,
+            city=edge.city,
+            calendar=edge.calendar,
+            actor=actor,
+            now=edge.now(),
+        )
+    for note in revision.notes:
+        say(note)
+    typer.echo(
+        f"{project.planning_number} 用地红线第 {revision.number} 版 footprint revision {revision.number}"
+    )
+
+
+@app.command("check")
+def check(number: Number, output: FormatOption = OutputFormat.TABLE) -> None:
+    """检查项目当前用地红线并留存报告 · check the current footprint and keep the report."""
+    actor = local_operator()
+    require(actor, Act.KEEP_CHECK)
+    with _opened() as (edge, session):
+        project = projects.find_project_by_number(session, number)
+        kept = projects.check_project(session, project.id, city=edge.city, actor=actor, now=edge.now())
+    if output is OutputFormat.JSON:
+        print_json(kept.report)
+    else:
+        _print_check(project, kept)
+
+
+@app.command("consult")
+def consult(number: Number, output: FormatOption = OutputFormat.TABLE) -> None:
+    """征求意见 · ask every responsible department about the current footprint."""
+    actor = local_operator()
+    require(actor, Act.CONSULT_DEPARTMENTS)
+    with _opened() as (edge, session):
+        project = projects.find_project_by_number(session, number)
+        opened = consultation.open_consultation(
+            session, project.id, city=edge.city, calendar=edge.calendar, actor=actor, now=edge.now()
+        )
+        result = consultation_out(session, opened, actor=actor, edge=edge)
+    if output is OutputFormat.JSON:
+        print_json(result.model_dump(mode="json"))
+    else:
+        _print_requests(result.requests)
+
+
+@app.command("opinions")
+def list_opinions(
+    number: Annotated[
+        str | None, typer.Argument(help="策划编号或序号 planning number or id; all projects when not given")
+    ] = None,
+    department: Annotated[str | None, typer.Option(help="部门代码 department code")] = None,
+    state: Annotated[OpinionStatus | None, typer.Option(help="状态 state as of today")] = None,
+    cursor: Cursor = 0,
+    limit: Limit = 100,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """列出意见征询 · list opinion requests with their state as of today."""
+    actor = local_operator()
+    require(actor, Act.READ_OPINION_REQUESTS)
+    with _opened() as (edge, session):
+        today = edge.now().date()
+        project_id = projects.find_project_by_number(session, number).id if number else None
+        rows = opinions.list_requests(
+            session,
+            actor=actor,
+            today=today,
+            department=department,
+            state=state,
+            project_id=project_id,
+            after=cursor,
+            limit=limit,
+        )
+        results = [request_out(row, city=edge.city, calendar=edge.calendar, today=today) for row in rows]
+    if output is OutputFormat.JSON:
+        print_json([result.model_dump(mode="json") for result in results])
+    else:
+        _print_requests(results)
+
+
+@app.command("answer")
+def answer(
+    request_id: RequestId,
+    kind: Annotated[
+        OpinionKind,
+        typer.Argument(
+            help="agree 同意 | agree_with_conditions 有条件同意 | disagree 不同意 | no_objection 无意见"
+        ),
+    ],
+    conditions: Annotated[
+        str | None, typer.Option(help="条件 conditions, with agree_with_conditions")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="理由 reason, with disagree")] = None,
+    remark: Annotated[str | None, typer.Option(help="备注 remark")] = None,
+) -> None:
+    """代部门录入意见 · record a department's answer while its limit runs."""
+    given = OpinionGiven(kind, conditions, reason, remark)
+    actor = local_operator()
+    with _opened() as (edge, session):
+        request = opinions.find_request(session, request_id, actor=actor)
+        require(actor, Act.GIVE_OPINION, Thing(department=request.department))
+        opinions.give_opinion(session, request_id, given, actor=actor, calendar=edge.calendar, now=edge.now())
+    say(f"{request.department}: {KIND_WORDS[kind]}")
+
+
+@app.command("close-overdue")
+def close_overdue() -> None:
+    """到期自动收回（第十一条） · record the silence of every request whose limit has passed."""
+    require(local_operator(), Act.CLOSE_OVERDUE)
+    with _opened() as (edge, session):
+        now = edge.now()
+        closed = opinions.close_overdue(session, now.date(), now=now, calendar=edge.calendar)
+    typer.echo(f"逾期视为无意见 deemed no objection: {closed}")
+
+
+@app.command("clear")
+def clear(number: Number, output: FormatOption = OutputFormat.TABLE) -> None:
+    """通过项目并生成推送信息 · let the project pass; its handover is written with it."""
+    actor = local_operator()
+    require(actor, Act.CLEAR_PROJECT)
+    with _opened() as (edge, session):
+        project = projects.find_project_by_number(session, number)
+        clearance = clear_project(
+            session, project.id, city=edge.city, calendar=edge.calendar, actor=actor, now=edge.now()
+        )
+        result = clearance_out(clearance, projects.current_revision(session, project))
+    if output is OutputFormat.JSON:
+        print_json(result.model_dump(mode="json"))
+    else:
+        typer.echo(
+            f"{result.planning_number} 通过 cleared {result.cleared_on} · {result.handover.message_id}"
+        )
+
+
+@app.command("push")
+def push() -> None:
+    """推送到联合审批系统 · deliver every handover that is due, here or to BLUEPRINT_APPROVAL_URL."""
+    require(local_operator(), Act.PUSH_HANDOVER)
+    settings = read_settings()
+    with open_edge() as edge:
+        delivered = push_due(
+            edge.engine, now=edge.now(), approval_url=settings.approval_url, secret=settings.handover_secret
+        )
+    typer.echo(f"已推送 delivered: {delivered}")
+
+
+def _print_project(project: ProjectOut) -> None:
+    typer.echo(f"{project.planning_number}  {project.name}  {STATUS_WORDS[project.status]}")
+    typer.echo(f"建设单位 applicant: {project.applicant} · 用途 purpose: {project.purpose}")
+    if not project.in_scope:
+        typer.echo(f"不适用本办法 out of scope (Art. 5): {project.scope_reason}")
+    typer.echo(
+        f"用地红线 footprint: 第 {project.footprint.revision} 版 revision {project.footprint.revision}"
+    )
+    if project.check is not None:
+        verdict = " ".join(SEVERITY_WORDS[project.check.verdict])
+        typer.echo(f"检查 check {project.check.id}: {verdict} · {project.check.on} · {project.check.digest}")
+    if project.consultation is not None:
+        _print_requests(project.consultation.requests)
+    if project.clearance is not None:
+        handover = project.clearance.handover
+        delivered = (
+            handover.delivered_at or f"待推送 not yet delivered ({handover.last_error or 'not tried'})"
+        )
+        typer.echo(
+            f"通过 cleared: {project.clearance.cleared_on} · 推送 handover {handover.message_id}: {delivered}"
+        )
+
+
+def _print_check(project: Project, kept: Check) -> None:
+    result = check_out(kept)
+    typer.echo(
+        f"{project.planning_number} 检查 check {result.id}: {' '.join(SEVERITY_WORDS[result.verdict])} · {result.digest}"
+    )
+    rows = (
+        [layer["title"], layer["department"], layer["feature_count"], f"{layer['overlap_m2']:,.2f}"]
+        for layer in kept.report["layers"]
+        if layer["outcome"] == "conflict"
+    )
+    columns = ["图层 layer", "部门 department", "图斑 features", "m²"]
+    print_table("冲突 conflicts", columns, rows, empty="未发现冲突 no conflict found")
+
+
+def _print_requests(requests: list[OpinionRequestOut]) -> None:
+    rows = (
+        [
+            r.id,
+            r.planning_number,
+            r.department_name,
+            STATE_WORDS[r.state],
+            f"{r.due_on}{' 暂定 provisional' if r.provisional else ''}",
+            KIND_WORDS[OpinionKind(r.opinion.kind)] if r.opinion else "",
+            (r.opinion.conditions or r.opinion.reason or r.opinion.remark) if r.opinion else "",
+        ]
+        for r in requests
+    )
+    columns = [
+        "#",
+        "策划编号 number",
+        "部门 department",
+        "状态 state",
+        "期限 due",
+        "意见 opinion",
+        "条件/理由 text",
+    ]
+    print_table("意见征询 opinion requests", columns, rows, empty="没有意见征询 no opinion request")

@@ -1,0 +1,61 @@
+// The map page: the city fitted, all layers in force, features under the pointer, a check of a footprint.
+
+import * as maplibregl from "./vendor/maplibre-gl/maplibre-gl.mjs";
+import { prepareForm, prepareMap } from "./check.js";
+import { readLayers, showFeatures, showLayers } from "./layers.js";
+import { ask, bilingual, element } from "./words.js";
+
+const message = document.getElementById("message");
+
+function say(...parts) {
+  message.replaceChildren(...parts);
+  message.hidden = parts.length === 0;
+}
+
+function showCity(city) {
+  document.title = `${city.name}一张蓝图 One Blueprint`;
+  document.getElementById("city").textContent = `${city.name}一张蓝图`;
+  document.getElementById("city-en").textContent = `One Blueprint of ${city.name_en ?? city.name}`;
+}
+
+function makeMap(style, bounds) {
+  maplibregl.setWorkerUrl(new URL("./vendor/maplibre-gl/maplibre-gl-worker.mjs", import.meta.url).href);
+  const map = new maplibregl.Map({
+    container: "map",
+    style,
+    bounds,
+    fitBoundsOptions: { padding: 20 },
+    maxZoom: 20,
+    dragRotate: false,
+    pitchWithRotate: false,
+    attributionControl: false,
+    localIdeographFontFamily: "'Noto Sans CJK SC', 'Microsoft YaHei', 'PingFang SC', sans-serif",
+    locale: { "NavigationControl.ZoomIn": "放大 Zoom in", "NavigationControl.ZoomOut": "缩小 Zoom out", "Map.Title": "地图 Map" },
+  });
+  map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "top-left");
+  map.addControl(new maplibregl.ScaleControl(), "bottom-left");
+  map.touchZoomRotate.disableRotation();
+  return map;
+}
+
+async function start() {
+  const [city, layers, style] = await Promise.all([ask("/api/city"), readLayers(ask), ask("/tiles/style.json")]);
+  showCity(city);
+  const map = makeMap(style, city.bounds);
+  // Whoever drives the page from outside (a test, the console) finds the map here.
+  window.blueprintMap = map;
+  map.on("error", (event) => say(`地图出错：${event.error?.message ?? ""} The map reports an error.`));
+  await map.once("load");
+  prepareMap(map);
+  showLayers(map, layers, document.getElementById("layers"));
+  prepareForm(map, document.getElementById("check"), document.getElementById("report"));
+  const layersByCode = new Map(layers.map((layer) => [layer.code, layer]));
+  map.on("click", ({ point }) => {
+    const around = [[point.x - 3, point.y - 3], [point.x + 3, point.y + 3]];
+    showFeatures(map.queryRenderedFeatures(around), layersByCode, document.getElementById("here"));
+  });
+  if (layers.some((layer) => layer.version !== null)) say();
+  else say(...bilingual("还没有现行图层，请先上传并启用一个。", "No layer is in force yet; upload one and bring it into force."));
+}
+
+start().catch((error) => say(element("span", { class: "error", role: "alert" }, error.message)));

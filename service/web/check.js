@@ -1,0 +1,125 @@
+// The check of a footprint: GeoJSON in, verdict, ledger and findings out, the shapes on the map.
+
+import { RELATION_WORDS, VERDICT_WORDS, CONTROL_WORDS, ask, bilingual, element } from "./words.js";
+
+const SOURCE = "check";
+const NOTHING = { type: "FeatureCollection", features: [] };
+
+export function prepareMap(map) {
+  map.addSource(SOURCE, { type: "geojson", data: NOTHING });
+  const finding = ["==", ["get", "kind"], "finding"];
+  map.addLayer({
+    id: "check-finding", type: "fill", source: SOURCE, filter: finding,
+    paint: { "fill-color": "#b00020", "fill-opacity": 0.55 },
+  });
+  map.addLayer({
+    id: "check-footprint", type: "line", source: SOURCE, filter: ["!=", ["get", "kind"], "finding"],
+    paint: { "line-color": "#e4002b", "line-width": 3 },
+  });
+}
+
+function post(address, text) {
+  return ask(address, { method: "POST", headers: { "content-type": "application/json" }, body: text });
+}
+
+function readText(text) {
+  if (!text.trim()) throw new Error("请先选择文件或粘贴 GeoJSON。 Choose a file or paste GeoJSON first.");
+  try {
+    JSON.parse(text);
+  } catch {
+    throw new Error("这不是 GeoJSON：不是合法的 JSON 文本。 This is not GeoJSON: the text is not JSON.");
+  }
+  return text;
+}
+
+function squareMetres(value) {
+  return value.toLocaleString("zh-CN", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+}
+
+function measure(finding) {
+  if (finding.overlap_m2) return `${squareMetres(finding.overlap_m2)} m²`;
+  if (finding.length_m) return `${squareMetres(finding.length_m)} m`;
+  if (finding.point_count) return `${finding.point_count} 点`;
+  return finding.distance_m ? `距 ${squareMetres(finding.distance_m)} m` : "—";
+}
+
+function table(report) {
+  const titles = new Map(report.layers.map((layer) => [layer.code, layer.title]));
+  const head = [["结论", "severity"], ["图层", "layer"], ["图斑", "feature"], ["关系", "relation"], ["量", "measure"]];
+  const rows = report.findings.map((finding) => element(
+    "tr", {},
+    element("td", {}, finding.sliver ? "碎面 sliver" : CONTROL_WORDS[finding.severity]?.[0] ?? finding.severity),
+    element("td", { title: finding.basis ?? "" }, titles.get(finding.layer) ?? finding.layer),
+    element("td", {}, finding.source_id ?? String(finding.feature_id ?? "—")),
+    element("td", {}, RELATION_WORDS[finding.relation] ?? finding.relation),
+    element("td", { class: "number" }, measure(finding)),
+  ));
+  return element(
+    "table", { id: "findings" },
+    element("thead", {}, element("tr", {}, ...head.map((words) => element("th", { scope: "col" }, ...bilingual(...words))))),
+    element("tbody", {}, ...rows),
+  );
+}
+
+function showReport(report, place) {
+  const [chinese, english] = VERDICT_WORDS[report.verdict] ?? [report.verdict, ""];
+  const area = `用地面积 ${squareMetres(report.footprint.area_m2)} m²，其中无冲突 ${squareMetres(report.ledger.conflict_free_m2)} m²`;
+  const unanswered = report.layers.filter((layer) => !["conflict", "clear"].includes(layer.outcome));
+  place.replaceChildren(
+    element("p", { class: `verdict ${report.verdict}`, id: "verdict", "data-verdict": report.verdict },
+      ...bilingual(chinese, english)),
+    element("p", { class: "hint" }, `${area}；现行图层日期 ${report.on}。`),
+    report.findings.length ? table(report)
+      : element("p", { class: "hint" }, ...bilingual("没有触及任何图斑。", "It meets no feature.")),
+  );
+  if (unanswered.length) {
+    const names = unanswered.map((layer) => layer.title).join("、");
+    place.append(element("p", { class: "hint" }, `以下图层对此处没有答复（无数据、不覆盖或无权查看）：${names}。`));
+  }
+}
+
+function boundsOf(collection) {
+  const bounds = [Infinity, Infinity, -Infinity, -Infinity];
+  const visit = (coordinates) => {
+    if (typeof coordinates[0] !== "number") {
+      coordinates.forEach(visit);
+      return;
+    }
+    const [x, y] = coordinates;
+    bounds[0] = Math.min(bounds[0], x);
+    bounds[1] = Math.min(bounds[1], y);
+    bounds[2] = Math.max(bounds[2], x);
+    bounds[3] = Math.max(bounds[3], y);
+  };
+  const site = collection.features.find((feature) => feature.properties.kind !== "finding");
+  visit(site.geometry.coordinates);
+  return bounds;
+}
+
+export function prepareForm(map, form, place) {
+  const [file, text, button] = [form.elements.file, form.elements.text, form.querySelector("[type=submit]")];
+
+  file.addEventListener("change", async () => {
+    if (file.files.length) text.value = await file.files[0].text();
+  });
+  form.addEventListener("reset", () => {
+    place.replaceChildren();
+    map.getSource(SOURCE).setData(NOTHING);
+  });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    try {
+      const footprint = readText(text.value);
+      const report = await post("/api/checks", footprint);
+      showReport(report, place);
+      const shapes = await post("/api/checks?f=geojson", footprint);
+      map.getSource(SOURCE).setData({ ...shapes, features: shapes.features.filter((feature) => feature.geometry) });
+      map.fitBounds(boundsOf(shapes), { padding: 80, maxZoom: 17, duration: 0 });
+    } catch (error) {
+      place.replaceChildren(element("p", { class: "error", role: "alert" }, error.message));
+    } finally {
+      button.disabled = false;
+    }
+  });
+}

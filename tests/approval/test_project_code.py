@@ -1,0 +1,60 @@
+"""The two written forms of the investment project code."""
+
+import pytest
+
+from approval.project_code import check_digit, read_project_code
+from blueprint.errors import InvalidInputError
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "2111-522323-04-01-342068",
+        "2109-210302-04-01-315727",
+        "2203-210381-04-01-904166",
+        "2306-210303-07-02-572030",
+        "2404-210323-04-05-120888",
+        "2511-210300-04-01-669303",
+        "2608-210311-04-01-402751",
+        "2019-210302-47-01-004312",
+        "2020-330327-48-01-167360",
+        "2020-451421-88-03-016343",
+    ],
+)
+def test_codes_of_both_forms_are_taken_without_a_warning(code: str) -> None:
+    read = read_project_code(f" {code} ")
+
+    assert (read.text, read.warning) == (code, None)
+
+
+def test_a_wrong_check_digit_only_warns_and_names_the_right_one() -> None:
+    read = read_project_code("2511-210300-04-01-669304")
+
+    assert read.text == "2511-210300-04-01-669304"
+    assert read.warning is not None
+    assert "should be 3" in read.warning
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "",
+        "CH-210300-2026-000001",
+        "2513-210300-04-01-669303",
+        "2500-210300-04-01-669303",
+        "2013-210302-47-01-004312",
+        "2019-210302-47-04-004312",
+        "2511-210300-04-01-66930",
+        "2511-210300-04-01-6693033",
+        "２５１１-210300-04-01-669303",
+        "2511-210300-04-01-669303\n2",
+        "2511 210300 04 01 669303",
+    ],
+)
+def test_anything_else_is_refused(code: str) -> None:
+    with pytest.raises(InvalidInputError, match="project code"):
+        read_project_code(code)
+
+
+def test_the_check_digit_is_iso_7064_mod_11_10() -> None:
+    assert check_digit("0794") == "5"

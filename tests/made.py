@@ -1,0 +1,99 @@
+"""Layers made for tests: shapes on whole metres, stored the way the product stores them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pyarrow as pa
+import shapely
+from geoalchemy2.shape import from_shape
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from blueprint.city import City
+from blueprint.layers.catalogue import LayerDefinition, define_layer
+from blueprint.layers.models import LayerVersion
+from blueprint.layers.publication import bring_into_force, copy_features, cut_features
+from blueprint.layers.reading_child import BUFFER_QUADRANT_SEGMENTS, SCHEMA
+
+ORIGIN = (500_000.0, 4_550_000.0)
+"""A place within Anshan in EPSG:4550; shapes of tests are given in metres east and north of it."""
+
+LONG_AGO = date(2020, 1, 1)
+_KINDS = {"Polygon": "polygon", "MultiPolygon": "polygon", "LineString": "line", "MultiLineString": "line"}
+
+
+def at_origin(shape: shapely.Geometry) -> shapely.Geometry:
+    """A shape moved from local metres to its place in the city."""
+    return shapely.transform(shape, lambda xy: xy + ORIGIN)
+
+
+def square(west: float, south: float, side: float) -> shapely.Polygon:
+    """A square in local metres."""
+    return shapely.box(west, south, west + side, south + side)
+
+
+def publish(
+    session: Session,
+    city: City,
+    code: str,
+    shapes: Sequence[shapely.Geometry],
+    *,
+    starts_on: date | None = LONG_AGO,
+    valid_until: date | None = None,
+    coverage: shapely.MultiPolygon | None = None,
+    attributes: Sequence[Mapping[str, Any]] | None = None,
+    **definition: Any,
+) -> LayerVersion:
+    """Define a layer and store `shapes` (local metres) as its next version, in force from `starts_on` unless None."""
+    kind = _KINDS.get(shapes[0].geom_type, "point")
+    values = {"title": code, "department": city.departments[0].code, "geometry": kind, "control": "restrict"}
+    layer, _ = define_layer(session, LayerDefinition(code=code, **(values | definition)), city=city)
+    last = session.scalar(select(func.max(LayerVersion.number)).where(LayerVersion.layer_id == layer.id)) or 0
+    placed = [shapely.set_srid(at_origin(shape), city.working_srid) for shape in shapes]
+    version = LayerVersion(
+        layer_id=layer.id,
+        number=last + 1,
+        source_name="made.geojson",
+        source_sha256=f"{last + 1:064d}",
+        source_crs=city.working_crs,
+        operation="none",
+        operation_accuracy_m=0.0,
+        buffer_m=layer.buffer_m,
+        feature_count=len(placed),
+        vertex_count=int(shapely.get_num_coordinates(placed).sum()),
+        valid_until=valid_until,
+        quality={"mended_count": 0, "mended_m2": 0.0, "issues": []},
+        uploaded_by="test",
+        uploaded_at=datetime(2026, 1, 1, tzinfo=UTC),
+        extent=from_shape(shapely.box(*shapely.buffer(shapely.union_all(placed), 1).bounds), srid=city.working_srid),
+        coverage=from_shape(at_origin(coverage), srid=city.working_srid) if coverage is not None else None,
+    )
+    session.add(version)
+    session.flush()
+    copy_features(session, version, iter([_batch(placed, attributes, layer.buffer_m, city.working_srid)]))
+    cut_features(session, version, city=city)
+    if starts_on is not None:
+        bring_into_force(session, version, starts_on=starts_on, decided_by="test", now=datetime(2026, 1, 1, tzinfo=UTC))
+    return version
+
+
+def _batch(
+    shapes: Sequence[shapely.Geometry], attributes: Sequence[Mapping[str, Any]] | None, buffer_m: float, srid: int
+) -> pa.RecordBatch:
+    numbers = list(range(1, len(shapes) + 1))
+    zones: list[bytes | None] = [None] * len(shapes)
+    if buffer_m:
+        grown = shapely.set_srid(shapely.buffer(shapes, buffer_m, quad_segs=BUFFER_QUADRANT_SEGMENTS), srid)
+        zones = list(shapely.to_wkb(grown, include_srid=True))
+    return pa.record_batch(
+        [
+            pa.array(numbers, pa.int64()),
+            pa.array([f"S{number}" for number in numbers], pa.string()),
+            pa.array([json.dumps(row, ensure_ascii=False) for row in attributes or [{}] * len(shapes)], pa.string()),
+            pa.array(list(shapely.to_wkb(shapes, include_srid=True)), pa.binary()),
+            pa.array(zones, pa.binary()),
+        ],
+        schema=SCHEMA,
+    )

@@ -1,0 +1,148 @@
+"""Vector tiles: which versions a request means, whether its actor may read them, and the tile cut from them."""
+
+import hashlib
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from blueprint.database import load_statements
+from blueprint.layers.generalise import level_of_zoom
+from blueprint.permissions import Act, Actor, Sensitivity, Thing, may
+from tiles.addresses import BlueprintTile, Coordinates, LayerTile, NoSuchTileError, VersionTile, no_such_layer
+from tiles.connections import Connections
+
+STATEMENTS = load_statements(Path(__file__).with_suffix(".sql"))
+
+TileAddress = LayerTile | VersionTile | BlueprintTile
+
+_GENERATOR = 1
+"""Part of every tag: to be raised when tiles of the same version come to look different."""
+
+_MOST_NAMED = 4_096
+_MOST_FEATURES = 16_384
+"""Bounds for one tile, shared by its layers: features that carry names, features at all."""
+_LEAST_SHARE = 1_024
+
+_GZIP = 31
+_GZIP_LEVEL = 4
+"""Level 6 saves 3 % more bytes and takes almost twice the time."""
+
+
+@dataclass(frozen=True)
+class DrawnVersion:
+    """A version of a layer that a tile shows."""
+
+    code: str
+    label_field: str | None
+    thing: Thing
+    version_id: int
+    number: int
+    uploaded_at: datetime
+
+    @property
+    def is_public(self) -> bool:
+        """Say whether anybody may read it."""
+        return self.thing.sensitivity is Sensitivity.PUBLIC
+
+
+def find_versions(connections: Connections, address: TileAddress, actor: Actor, today: date) -> list[DrawnVersion]:
+    """The versions that a tile at `address` shows `actor`; a layer they may not read does not exist for them."""
+    match address:
+        case VersionTile(code=code, number=number):
+            return [_one(connections.rows("layer_version", {"code": code, "number": number}), address, actor, today)]
+        case LayerTile(code=code, on=on):
+            return [_one(connections.rows("layer_on_day", {"code": code, "day": on or today}), address, actor, today)]
+        case BlueprintTile(codes=codes, on=on):
+            rows = connections.rows("layers_on_day", {"day": on or today})
+            return _several(rows, codes, actor, on or today)
+
+
+def _one(rows: list[tuple[Any, ...]], address: LayerTile | VersionTile, actor: Actor, today: date) -> DrawnVersion:
+    if not rows or not _may_read(rows[0], actor):
+        raise no_such_layer(address.code)
+    version = _version(rows[0])
+    if version is None:
+        if isinstance(address, VersionTile):
+            raise NoSuchTileError(f"layer {address.code} has no version {address.number}")
+        raise _not_in_force(address.code, address.on or today)
+    return version
+
+
+def _several(
+    rows: list[tuple[Any, ...]], codes: tuple[str, ...] | None, actor: Actor, day: date
+) -> list[DrawnVersion]:
+    readable = {row[0]: _version(row) for row in rows if _may_read(row, actor)}
+    if codes is None:
+        versions = [version for version in readable.values() if version is not None]
+        if not versions:
+            raise NoSuchTileError(f"no layer is in force on {day}")
+        return versions
+    asked = []
+    for code in codes:
+        if code not in readable:
+            raise no_such_layer(code)
+        version = readable[code]
+        if version is None:
+            raise _not_in_force(code, day)
+        asked.append(version)
+    return asked
+
+
+def _not_in_force(code: str, day: date) -> NoSuchTileError:
+    return NoSuchTileError(f"no version of layer {code} is in force on {day}")
+
+
+def _thing(row: Sequence[Any]) -> Thing:
+    return Thing(department=row[2], sensitivity=Sensitivity(row[3]))
+
+
+def _may_read(row: Sequence[Any], actor: Actor) -> bool:
+    """A draft is read by those who could bring it into force, as long as nobody did."""
+    thing = _thing(row)
+    is_draft = row[4] is not None and not row[7]
+    return may(actor, Act.READ_LAYER, thing) and (not is_draft or may(actor, Act.BRING_INTO_FORCE, thing))
+
+
+def _version(row: Sequence[Any]) -> DrawnVersion | None:
+    code, label_field, _, _, version_id, number, uploaded_at, _ = row
+    if version_id is None:
+        return None
+    return DrawnVersion(code, label_field, _thing(row), version_id, number, uploaded_at)
+
+
+def tag_of(versions: Sequence[DrawnVersion], at: Coordinates) -> str:
+    """What names the content of a tile: it changes with the versions shown, their names and the generator.
+
+    The instant of the upload is in it because version ids begin anew in a database made anew.
+    """
+    content = [(v.version_id, v.uploaded_at.isoformat(), v.code, v.label_field) for v in versions]
+    digest = hashlib.blake2b(repr((_GENERATOR, content)).encode(), digest_size=9).hexdigest()
+    return f"{digest}-{at.z}-{at.x}-{at.y}"
+
+
+def cut_tile(connections: Connections, versions: Sequence[DrawnVersion], at: Coordinates) -> bytes:
+    """The Mapbox Vector Tile (version 2.1, extent 4096) of these versions, one layer each; empty where nothing is."""
+    share = len(versions)
+    rows = connections.rows(
+        "tile",
+        {
+            "version_ids": [version.version_id for version in versions],
+            "codes": [version.code for version in versions],
+            "label_fields": [version.label_field for version in versions],
+            "z": at.z,
+            "x": at.x,
+            "y": at.y,
+            "level": level_of_zoom(at.z),
+            "most_named": max(_MOST_NAMED // share, _LEAST_SHARE // 4),
+            "most_features": max(_MOST_FEATURES // share, _LEAST_SHARE),
+        },
+    )
+    return bytes(rows[0][0] or b"")
+
+
+def compress(tile: bytes) -> bytes:
+    """The tile in gzip, the same bytes every time."""
+    return zlib.compress(tile, _GZIP_LEVEL, wbits=_GZIP)

@@ -1,0 +1,100 @@
+-- The statements of the tile routes. They are prepared once per connection.
+
+-- name: layer_on_day
+-- Which version of the layer is in force on the day?
+SELECT
+    layer.code, layer.label_field, layer.department, layer.sensitivity, version.id, version.number,
+    version.uploaded_at, TRUE AS is_decided
+FROM blueprint.layer
+LEFT JOIN blueprint.in_force_period AS period
+    ON period.layer_id = layer.id
+        AND period.starts_on <= CAST(:day AS date)
+        AND (period.ends_on IS NULL OR period.ends_on > CAST(:day AS date))
+LEFT JOIN blueprint.layer_version AS version ON version.id = period.version_id
+WHERE layer.code = CAST(:code AS text);
+
+-- name: layers_on_day
+-- Which version of every layer is in force on the day?
+SELECT
+    layer.code, layer.label_field, layer.department, layer.sensitivity, version.id, version.number,
+    version.uploaded_at, TRUE AS is_decided
+FROM blueprint.layer
+LEFT JOIN blueprint.in_force_period AS period
+    ON period.layer_id = layer.id
+        AND period.starts_on <= CAST(:day AS date)
+        AND (period.ends_on IS NULL OR period.ends_on > CAST(:day AS date))
+LEFT JOIN blueprint.layer_version AS version ON version.id = period.version_id
+ORDER BY layer.code;
+
+-- name: layer_version
+-- What is the layer's version of that number, and was it ever decided that it comes into force?
+SELECT
+    layer.code, layer.label_field, layer.department, layer.sensitivity, version.id, version.number,
+    version.uploaded_at,
+    EXISTS (
+        SELECT FROM blueprint.in_force_period AS period
+        WHERE period.version_id = version.id
+    ) AS is_decided
+FROM blueprint.layer
+LEFT JOIN blueprint.layer_version AS version
+    ON version.layer_id = layer.id AND version.number = CAST(:number AS integer)
+WHERE layer.code = CAST(:code AS text);
+
+-- name: tile
+-- What do these versions show in the tile, one MVT layer each? The pieces of a feature are put together, so that no
+-- cut is drawn. Where features crowd, names are left out first, then features by their hash, so that a tile stays
+-- of a size that a browser takes.
+SELECT string_agg(drawn.mvt, '' ORDER BY asked.place) AS tile
+FROM unnest(CAST(:version_ids AS integer []), CAST(:codes AS text []), CAST(:label_fields AS text []))
+    WITH ORDINALITY AS asked (version_id, code, label_field, place)
+CROSS JOIN (
+    SELECT
+        ST_TileEnvelope(CAST(:z AS integer), CAST(:x AS integer), CAST(:y AS integer)) AS frame,
+        ST_TileEnvelope(CAST(:z AS integer), CAST(:x AS integer), CAST(:y AS integer), margin => 64.0 / 4096) AS reach
+) AS place
+CROSS JOIN LATERAL (
+    WITH shape AS MATERIALIZED (
+        SELECT tile_shape.feature_id, array_agg(tile_shape.geom) AS pieces
+        FROM blueprint.tile_shape
+        WHERE tile_shape.version_id = asked.version_id
+            AND tile_shape.level = CAST(:level AS smallint)
+            AND tile_shape.geom && place.reach
+        GROUP BY tile_shape.feature_id
+    ),
+
+    crowd AS MATERIALIZED (SELECT count(*) AS feature_count FROM shape)
+
+    SELECT ST_AsMVT(tile_feature, asked.code, 4096, 'geom', 'feature_id') AS mvt
+    FROM (
+        SELECT
+            shape.feature_id,
+            ST_AsMVTGeom(
+                CASE
+                    WHEN cardinality(shape.pieces) = 1 THEN shape.pieces[1]
+                    WHEN ST_Dimension(shape.pieces[1]) < 2 THEN ST_Collect(shape.pieces)
+                    ELSE ST_Union(ARRAY(
+                        SELECT ST_ClipByBox2D(piece, place.reach) FROM unnest(shape.pieces) AS piece
+                    ))
+                END,
+                place.frame, 4096, 64, TRUE
+            ) AS geom,
+            named.label,
+            named.source_id,
+            named.class_code
+        FROM shape
+        CROSS JOIN crowd
+        LEFT JOIN LATERAL (
+            SELECT
+                feature.source_id,
+                feature.attributes ->> asked.label_field AS label,
+                feature.attributes ->> 'YSDM' AS class_code
+            FROM blueprint.feature
+            WHERE feature.version_id = asked.version_id
+                AND feature.feature_id = shape.feature_id
+                AND crowd.feature_count <= CAST(:most_named AS integer)
+        ) AS named ON TRUE
+        WHERE crowd.feature_count <= CAST(:most_features AS integer)
+            OR (hashint8extended(shape.feature_id, 1) & 1048575)
+                < 1048576.0 * CAST(:most_features AS integer) / crowd.feature_count
+    ) AS tile_feature
+) AS drawn;
