@@ -16,7 +16,12 @@ from coordination.handover import MAX_MESSAGE_BYTES, SIGNATURE_HEADER, read_mess
 
 router = APIRouter(prefix="/api/approval", tags=["approval"])
 
-Number = Annotated[str, Path(max_length=40, description="项目代码或策划编号 project code or planning number")]
+Number = Annotated[
+    str,
+    Path(
+        max_length=40, pattern=r"^[^\x00]*$", description="项目代码或策划编号 project code or planning number"
+    ),
+]
 StageName = Annotated[Stage, Path(description="one of the four stages")]
 
 

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from blueprint.errors import InvalidInputError, NotSignedInError
 
@@ -21,11 +21,18 @@ MAX_MESSAGE_BYTES = 5 << 20
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    @field_validator("*")
+    @classmethod
+    def _storable(cls, value: object) -> object:
+        if isinstance(value, str) and "\x00" in value:
+            raise ValueError("text has a NUL character, which cannot be stored")
+        return value
+
 
 class HandedProject(_Part):
     """The project as coordination knows it; it has no project code yet (Art. 12)."""
 
-    planning_number: str = Field(pattern=r"^CH-[0-9]{6}-[0-9]{4}-[0-9]{6,}$", max_length=40)
+    planning_number: str = Field(pattern=r"^CH-[0-9A-Z-]{1,20}-[0-9]{4}-[0-9]{6,}$", max_length=40)
     name: str = Field(min_length=1, max_length=200)
     applicant: str = Field(min_length=1, max_length=200)
     purpose: str = Field(min_length=1, max_length=4000)
@@ -78,7 +85,7 @@ class HandoverMessage(_Part):
 
     format: Literal["one-blueprint-handover/1"] = "one-blueprint-handover/1"
     message_id: UUID
-    city_code: str = Field(pattern=r"^[0-9]{6}$")
+    city_code: str = Field(min_length=1, max_length=20)
     city_name: str = Field(max_length=200)
     project: HandedProject
     footprint: HandedFootprint

@@ -12,6 +12,10 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from blueprint.database import Base, check_in
 from blueprint.permissions import Thing
 
+MAX_NAME = 200
+MAX_TEXT = 4000
+"""Characters of a name and of a free text: what the handover carries."""
+
 
 class OpinionKind(StrEnum):
     """What a department said; the last is what its silence says (Art. 11), and is never given by anyone."""

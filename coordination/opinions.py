@@ -11,7 +11,7 @@ from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.permissions import Act, Actor, may, require
 from blueprint.working_days import DueDate, WorkingCalendar
 from coordination.limits import OpinionStatus, settled_due_date, status_on, withdrawal_day
-from coordination.models import Consultation, Opinion, OpinionKind, OpinionRequest
+from coordination.models import MAX_TEXT, Consultation, Opinion, OpinionKind, OpinionRequest
 
 SYSTEM = "系统 (system)"
 """Who records a department's silence."""
@@ -29,6 +29,11 @@ class OpinionGiven:
     def checked(self) -> "OpinionGiven":
         """The answer with its texts trimmed; refuses one without the conditions or reason its kind needs."""
         conditions, reason, remark = (_trimmed(t) for t in (self.conditions, self.reason, self.remark))
+        for place, text in (("conditions", conditions), ("reason", reason), ("remark", remark)):
+            if text is not None and len(text) > MAX_TEXT:
+                raise InvalidInputError(
+                    f"the opinion's {place} is longer than {MAX_TEXT} characters; shorten it", place=place
+                )
         if self.kind is OpinionKind.DEEMED_NO_OBJECTION:
             raise InvalidInputError(
                 "silence is recorded by the system; answer no_objection (无意见) instead", place="kind"

@@ -58,15 +58,12 @@ def project_briefs(session: Session, projects: Sequence[Project]) -> list[Projec
     """Projects as a list shows them, their status read in one question for all."""
     ids = [project.id for project in projects]
     consulted = set(session.scalars(select(Consultation.project_id).where(Consultation.project_id.in_(ids))))
-    delivered_at = dict(
-        session.execute(
-            select(Clearance.project_id, Handover.delivered_at)
-            .join(Clearance.handover)
-            .where(Clearance.project_id.in_(ids))
-        )
-        .tuples()
-        .all()
+    handed = (
+        select(Clearance.project_id, Handover.delivered_at)
+        .join(Clearance.handover)
+        .where(Clearance.project_id.in_(ids))
     )
+    delivered_at = {row.project_id: row.delivered_at for row in session.execute(handed)}
     return [
         ProjectBrief(
             **_common(project),

@@ -14,7 +14,15 @@ from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.footprint import Footprint
 from blueprint.permissions import Actor
 from coordination.checks import keep_check, run_check
-from coordination.models import Check, Clearance, FootprintRevision, PlanningNumberSeries, Project
+from coordination.models import (
+    MAX_NAME,
+    MAX_TEXT,
+    Check,
+    Clearance,
+    FootprintRevision,
+    PlanningNumberSeries,
+    Project,
+)
 
 
 @dataclass(frozen=True)
@@ -38,11 +46,12 @@ def register_project(
     now: datetime,
 ) -> Project:
     """Register a project with its first footprint and give it a planning number (策划编号)."""
-    texts = {"name": details.name, "applicant": details.applicant, "purpose": details.purpose}
-    for field, value in texts.items():
-        if not value.strip():
-            raise InvalidInputError(f"the project's {field} is empty; say it", place=field)
+    _refuse_unfit("name", details.name, at_most=MAX_NAME)
+    _refuse_unfit("applicant", details.applicant, at_most=MAX_NAME)
+    _refuse_unfit("purpose", details.purpose, at_most=MAX_TEXT)
     reason = (details.scope_reason or "").strip() or None
+    if reason is not None:
+        _refuse_unfit("scope_reason", reason, at_most=MAX_TEXT)
     if not details.in_scope and reason is None:
         raise InvalidInputError(
             "a project outside the regulation's scope needs the reason for it (Art. 5)", place="scope_reason"
@@ -64,6 +73,15 @@ def register_project(
     return project
 
 
+def _refuse_unfit(field: str, value: str, *, at_most: int) -> None:
+    if not value.strip():
+        raise InvalidInputError(f"the project's {field} is empty; say it", place=field)
+    if len(value.strip()) > at_most:
+        raise InvalidInputError(
+            f"the project's {field} has more than {at_most} characters; shorten it", place=field
+        )
+
+
 def _next_planning_number(session: Session, administrative_code: str, year: int) -> str:
     """Whoever comes second waits on the row until the first has committed: no number twice, no gap."""
     series = PlanningNumberSeries
@@ -77,7 +95,7 @@ def _next_planning_number(session: Session, administrative_code: str, year: int)
         .returning(series.last_number)
     )
     number = session.execute(statement).scalar_one()
-    return f"CH-{administrative_code}-{year}-{number:06d}"
+    return f"CH-{administrative_code.upper()}-{year}-{number:06d}"
 
 
 def find_project(session: Session, project_id: int) -> Project:

@@ -127,7 +127,7 @@ def list_requests(
     actor: ActorDep,
     edge: EdgeDep,
     today: TodayDep,
-    department: Annotated[str | None, Query(max_length=40)] = None,
+    department: Annotated[str | None, Query(max_length=40, pattern=r"^[^\x00]*$")] = None,
     state: Annotated[OpinionStatus | None, Query(description="the state as of today")] = None,
     cursor: Cursor = 0,
     limit: Limit = 50,

@@ -4,11 +4,10 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from coordination.limits import OpinionStatus
-
-MAX_TEXT = 4000
+from coordination.models import MAX_NAME, MAX_TEXT
 
 
 class ProjectStatus(StrEnum):
@@ -20,13 +19,22 @@ class ProjectStatus(StrEnum):
     HANDED_OVER = "handed_over"
 
 
-class ProjectIn(BaseModel):
-    """What registers a project; `footprint` is GeoJSON in longitude and latitude unless `crs` says otherwise."""
-
+class _In(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=200)
-    applicant: str = Field(min_length=1, max_length=200)
+    @field_validator("*")
+    @classmethod
+    def _storable(cls, value: object) -> object:
+        if isinstance(value, str) and "\x00" in value:
+            raise ValueError("text has a NUL character, which cannot be stored")
+        return value
+
+
+class ProjectIn(_In):
+    """What registers a project; `footprint` is GeoJSON in longitude and latitude unless `crs` says otherwise."""
+
+    name: str = Field(min_length=1, max_length=MAX_NAME)
+    applicant: str = Field(min_length=1, max_length=MAX_NAME)
     purpose: str = Field(min_length=1, max_length=MAX_TEXT)
     in_scope: bool = True
     scope_reason: str | None = Field(default=None, max_length=MAX_TEXT)
@@ -34,19 +42,15 @@ class ProjectIn(BaseModel):
     crs: str | None = Field(default=None, max_length=100)
 
 
-class FootprintIn(BaseModel):
+class FootprintIn(_In):
     """A new footprint of a project."""
-
-    model_config = ConfigDict(extra="forbid")
 
     footprint: dict[str, Any]
     crs: str | None = Field(default=None, max_length=100)
 
 
-class OpinionIn(BaseModel):
+class OpinionIn(_In):
     """A department's answer: 同意, 有条件同意 (conditions), 不同意 (reason), 无意见."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: Literal["agree", "agree_with_conditions", "disagree", "no_objection"]
     conditions: str | None = Field(default=None, max_length=MAX_TEXT)

@@ -6,7 +6,7 @@
 DROP TABLE IF EXISTS pg_temp.projected;
 
 -- name: project
--- What are the features of the version in EPSG:3857?
+-- What are the features of the version in EPSG:3857, their rings in the direction that vector tiles ask for?
 CREATE TEMPORARY TABLE projected ON COMMIT DROP AS
 SELECT
     shape.feature_id,
@@ -16,7 +16,7 @@ SELECT
     ST_Area(shape.geom) AS area_m2,
     (CAST(hashint8(shape.feature_id) AS double precision) + 2147483648.0) / 4294967296.0 AS chance
 FROM (
-    SELECT feature_id, ST_Transform(geom, 3857) AS geom
+    SELECT feature_id, ST_ForcePolygonCW(ST_Transform(geom, 3857)) AS geom
     FROM blueprint.feature
     WHERE version_id = :version_id
     OFFSET 0

@@ -11,12 +11,13 @@ from typing import IO, Any
 import pyarrow as pa
 import shapely
 from geoalchemy2.shape import from_shape
+from psycopg2.errors import QueryCanceled
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.database import load_statements
-from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
+from blueprint.errors import BlueprintError, ConflictError, InvalidInputError, NotFoundError
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.generalise import build_tile_shapes
 from blueprint.layers.models import InForcePeriod, Layer, LayerVersion, VersionState
@@ -111,12 +112,12 @@ def _draft(
 def judge_reading(report: dict[str, Any], *, kind: str) -> None:
     """Refuse what the reading found wrong: errors by feature, nothing at all, or everything outside the city."""
     errors = [issue for issue in report["issues"] if issue["severity"] == "error"]
-    if errors:
+    if errors and not report["swap_would_fit"]:
         first = errors[0]
         more = f" (and {report['error_count'] - 1:,} more errors)" if report["error_count"] > 1 else ""
         place = f" at {first['place']}" if first["place"] else ""
         raise InvalidInputError(f"feature {first['feature']}{place}: {first['message']}{more}", place=first["place"])
-    if report["feature_count"] == 0:
+    if report["feature_count"] == 0 and not report["swap_would_fit"]:
         raise InvalidInputError(f"the {kind} holds 0 features; check the export and the sublayer")
     if report["inside_count"] == 0:
         hint = (
@@ -170,12 +171,20 @@ def copy_features(
     """Stream the batches by binary COPY into a table of this transaction alone."""
     session.execute(_SQL["make_incoming"])
     connection: Any = session.connection().connection.dbapi_connection
+    stream = _CopyStream(version.id, batches, progress)
     with connection.cursor() as cursor:
-        cursor.copy_expert(
-            "COPY incoming (version_id, feature_id, source_id, attributes, geom, zone) FROM STDIN WITH (FORMAT binary)",
-            _CopyStream(version.id, batches, progress),
-            size=1 << 18,
-        )
+        try:
+            cursor.copy_expert(
+                "COPY incoming (version_id, feature_id, source_id, attributes, geom, zone)"
+                " FROM STDIN WITH (FORMAT binary)",
+                stream,
+                size=1 << 18,
+            )
+        except QueryCanceled:
+            # psycopg2 tells only that reading the stream failed; what was wrong with the file is in the stream.
+            if stream.failure is not None:
+                raise stream.failure from None
+            raise
 
 
 class _CopyStream(io.RawIOBase):
@@ -184,11 +193,16 @@ class _CopyStream(io.RawIOBase):
     def __init__(self, version_id: int, batches: Iterator[pa.RecordBatch], progress: Progress) -> None:
         self._blocks = self._encode(version_id, batches, progress)
         self._rest = memoryview(b"")
+        self.failure: BlueprintError | None = None
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes, at most `size`; empty at the end."""
         if not self._rest:
-            self._rest = memoryview(next(self._blocks, b""))
+            try:
+                self._rest = memoryview(next(self._blocks, b""))
+            except BlueprintError as error:
+                self.failure = error
+                raise
         taken, self._rest = bytes(self._rest[:size]), self._rest[size:]
         return taken
 

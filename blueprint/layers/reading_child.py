@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyogrio
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
@@ -189,10 +190,10 @@ def _settle(
     if keep.any() and shapely.has_z(shapes[keep]).any() and not any(i["rule"] == "dimension" for i in report.issues):
         report.add("warning", "dimension", None, "heights (Z) are dropped; the blueprint is two-dimensional")
     shapes[keep] = shapely.force_2d(shapes[keep])
-    before = shapes.copy()
+    before = shapes[keep][:1]
     shapes[keep] = operation.apply(shapes[keep])
     keep &= _finite(shapes, keep, numbers, report, f"it lies where {report.source_crs} cannot be transformed from")
-    _locate(shapes[keep], before[keep], operation, request, report)
+    _locate(shapes[keep], before, operation, request, report)
     keep &= _mend(shapes, keep, numbers, request, report)
     report.feature_count += int(keep.sum())
     report.vertex_count += int(shapely.get_num_coordinates(shapes[keep]).sum())
@@ -237,16 +238,14 @@ def _locate(
     shapes: np.ndarray, before: np.ndarray, operation: Operation, request: dict[str, Any], report: Report
 ) -> None:
     """Count the features that lie in the city's surroundings; when none does, try whether swapped axes would."""
-    if not len(shapes):
-        return
-    bounds = shapely.total_bounds(shapes)
-    old = report.extent or list(bounds)
-    report.extent = [*np.minimum(bounds[:2], old[:2]).tolist(), *np.maximum(bounds[2:], old[2:]).tolist()]
     around = shapely.box(*request["surroundings"])
-    inside = int(shapely.intersects(shapes, around).sum())
-    report.inside_count += inside
-    if not report.inside_count and not report.swap_would_fit:
-        swapped = operation.apply(shapely.transform(before[:1], lambda points: points[:, ::-1]))
+    if len(shapes):
+        bounds = shapely.total_bounds(shapes)
+        old = report.extent or list(bounds)
+        report.extent = [*np.minimum(bounds[:2], old[:2]).tolist(), *np.maximum(bounds[2:], old[2:]).tolist()]
+        report.inside_count += int(shapely.intersects(shapes, around).sum())
+    if len(before) and not report.inside_count and not report.swap_would_fit:
+        swapped = operation.apply(shapely.transform(before, lambda points: points[:, ::-1]))
         report.swap_would_fit = bool(shapely.intersects(swapped, around)[0])
 
 
@@ -284,7 +283,7 @@ def _batch(
     shapes: np.ndarray,
     request: dict[str, Any],
 ) -> pa.RecordBatch:
-    rows = batch.drop_columns([geometry_name]).filter(pa.array(keep)).to_pylist()
+    rows = pc.filter(batch.drop_columns([geometry_name]), pa.array(keep)).to_pylist()
     kept = shapely.set_srid(shapes[keep], request["working_srid"])
     zones: list[bytes | None] = [None] * len(rows)
     if request["buffer_m"] > 0:

@@ -40,7 +40,7 @@ def check(
 ) -> None:
     """检查用地红线与现行图层的冲突 · check a footprint against every layer in force."""
     day = parse_day(on)
-    with open_edge() as edge, Session(edge.engine) as session:
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
         footprint = read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs)
         report = run_check(
             session,

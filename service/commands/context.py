@@ -1,7 +1,6 @@
 """What a command works with: settings, city and a database that is up, migrated and of this city."""
 
 import getpass
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -48,14 +47,14 @@ def database_url(settings: Settings) -> str:
 
 
 @contextmanager
-def open_edge(*, base_url: str | None = None, pool_size: int = 10) -> Iterator[Edge]:
+def open_edge(*, settings: Settings | None = None, base_url: str | None = None) -> Iterator[Edge]:
     """Settings, city, clock and database for one command; a private database is migrated on the way."""
-    settings = read_settings()
+    settings = settings or read_settings()
     city = load_city(settings.city)
     url = database_url(settings)
     if settings.database_url is None:
         initialise(url, city)
-    engine = make_engine(url, pool_size=pool_size)
+    engine = make_engine(url)
     try:
         hold_to_city(engine, city)
         yield Edge(
@@ -67,8 +66,3 @@ def open_edge(*, base_url: str | None = None, pool_size: int = 10) -> Iterator[E
         )
     finally:
         engine.dispose()
-
-
-def new_secret() -> str:
-    """A secret for one start, when none was set."""
-    return secrets.token_urlsafe(32)

@@ -57,7 +57,7 @@ def define(
 ) -> None:
     """定义图层，或修改其规则 · define a layer, or change the rule of one that exists."""
     definitions = _definitions(from_file, locals())
-    with open_edge() as edge, Session(edge.engine) as session, session.begin():
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         defined = [catalogue.define_layer(session, definition, city=edge.city) for definition in definitions]
         items = [layer_out(layer, edge.city, edge.now().date()).model_dump(mode="json") for layer, _ in defined]
     for (layer, is_new), item in zip(defined, items, strict=True):
@@ -101,7 +101,7 @@ def upload(
         valid_until=parse_day(valid_until),
         coverage=coverage,
     )
-    with open_edge() as edge, Session(edge.engine) as session, session.begin():
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         layer = catalogue.find_layer(session, code)
         version = store_file(session, edge, layer, entry)
         if in_force:
@@ -159,7 +159,7 @@ def in_force(
     starts_on: Annotated[str | None, typer.Option("--from", help="生效日 first day; today when not given")] = None,
 ) -> None:
     """使版本生效 · bring a version into force; the one before is superseded on that day."""
-    with open_edge() as edge, Session(edge.engine) as session, session.begin():
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         version = publication.version_of(session, catalogue.find_layer(session, code), number)
         bring_into_force(session, edge, version, parse_day(starts_on))
         say(f"{code} version {number} is in force from {starts_on or edge.now().date()}")
@@ -174,7 +174,7 @@ def withdraw(
     """撤回版本 · withdraw a version from today; checks of earlier days still find it."""
     if not yes:
         typer.confirm(f"撤回 {code} 第 {number} 版？此操作不可撤销 Withdraw version {number} of {code}? It cannot be undone", abort=True, err=True)
-    with open_edge() as edge, Session(edge.engine) as session, session.begin():
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         version = publication.version_of(session, catalogue.find_layer(session, code), number)
         publication.withdraw(session, version, on=edge.now().date(), withdrawn_by=local_operator().name)
     say(f"{code} version {number} is withdrawn")
@@ -183,7 +183,7 @@ def withdraw(
 @app.command("list")
 def list_layers(output: FormatOption = OutputFormat.TABLE) -> None:
     """列出图层 · list the layers and their versions in force."""
-    with open_edge() as edge, Session(edge.engine) as session:
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
         items = [layer_out(layer, edge.city, edge.now().date()) for layer in catalogue.list_layers(session)]
     if output is OutputFormat.JSON:
         print_json([item.model_dump(mode="json") for item in items])
@@ -202,7 +202,7 @@ def list_layers(output: FormatOption = OutputFormat.TABLE) -> None:
 @app.command("show")
 def show(code: Code, output: FormatOption = OutputFormat.TABLE) -> None:
     """查看图层 · show a layer."""
-    with open_edge() as edge, Session(edge.engine) as session:
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
         item = layer_out(catalogue.find_layer(session, code), edge.city, edge.now().date()).model_dump(mode="json")
     if output is OutputFormat.JSON:
         print_json(item)
@@ -213,7 +213,7 @@ def show(code: Code, output: FormatOption = OutputFormat.TABLE) -> None:
 @app.command("versions")
 def versions(code: Code, output: FormatOption = OutputFormat.TABLE) -> None:
     """列出版本 · list the versions of a layer."""
-    with open_edge() as edge, Session(edge.engine) as session:
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
         layer = catalogue.find_layer(session, code)
         items = [version_out(layer, version, edge.now().date()) for version in layer.versions]
     if output is OutputFormat.JSON:
@@ -247,7 +247,7 @@ def difference(
     output: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """两版差异计数 · count what changed between two versions."""
-    with open_edge() as edge, Session(edge.engine) as session:
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
         layer = catalogue.find_layer(session, code)
         counted = count_difference(
             session, publication.version_of(session, layer, old), publication.version_of(session, layer, new)
@@ -266,7 +266,7 @@ def export(
     version: Annotated[int | None, typer.Option(min=1, help="版本 version; the one in force when not given")] = None,
 ) -> None:
     """导出图层 · write a version of a layer to a file."""
-    with open_edge() as edge, Session(edge.engine) as session:
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
         layer = catalogue.find_layer(session, code)
         require(local_operator(), Act.EXPORT_LAYER, layer.thing)
         number = version or layer_out(layer, edge.city, edge.now().date()).version

@@ -19,7 +19,7 @@ from blueprint.edge import Edge
 from blueprint.errors import BlueprintError, InvalidInputError
 from coordination.opinions import close_overdue
 from service.app import create_app
-from service.commands.context import new_secret, open_edge, say
+from service.commands.context import open_edge, say
 from service.push import push_due
 from service.settings import Settings, read_settings
 
@@ -59,8 +59,6 @@ def bind(host: str, port: int) -> socket.socket:
 
 def run(edge: Edge, settings: Settings, listener: socket.socket, *, workers: int = 1) -> None:
     """Serve until interrupted; with more workers, each is a process of its own on the same port."""
-    if settings.handover_secret is None:
-        settings = settings.model_copy(update={"handover_secret": new_secret()})
     say(f"serving {edge.city.name} at {edge.base_url}/  (API: {edge.base_url}/api/docs, stop with Ctrl-C)")
     children = [_spawn(edge, settings, listener) for _ in range(workers - 1)]
     try:
@@ -112,9 +110,9 @@ def ticking(edge: Edge, settings: Settings) -> Iterator[None]:
 def tick_once(edge: Edge, settings: Settings) -> None:
     """One round; a failing round is logged and tried again at the next."""
     try:
-        with Session(edge.engine) as session, session.begin():
-            close_overdue(session, edge.now().date(), city=edge.city)
-        push_due(edge.engine, now=edge.now(), approval_url=settings.approval_url, secret=settings.handover_secret or "")
+        with Session(edge.engine, expire_on_commit=False) as session, session.begin():
+            close_overdue(session, edge.now().date(), now=edge.now(), calendar=edge.calendar)
+        push_due(edge.engine, now=edge.now(), approval_url=settings.approval_url, secret=settings.handover_secret)
     except (BlueprintError, SQLAlchemyError) as error:
         _log.warning("a round of due work failed and is tried again: %s", error)
 

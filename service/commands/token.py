@@ -21,7 +21,7 @@ def issue(
     """签发令牌（只显示一次） · make a token; it is shown once."""
     if (department is None) == (not interface):
         raise InvalidInputError("name a department, or say --interface")
-    with open_edge() as edge, Session(edge.engine) as session, session.begin():
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         token = issue_token(
             session, department=department, city=edge.city, now=edge.now(), days=days, is_service=interface
         )
@@ -31,7 +31,7 @@ def issue(
 @app.command("revoke")
 def revoke(department: Annotated[str, typer.Argument(help="部门代码 department code")]) -> None:
     """撤销部门的全部令牌 · revoke all tokens of a department, at once."""
-    with open_edge() as edge, Session(edge.engine) as session, session.begin():
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         edge.city.department(department)
         count = revoke_tokens(session, department=department, now=edge.now())
     say(f"revoked {count} token(s) of {department}")

@@ -36,7 +36,12 @@ def message(number: int, *, message_id: UUID | None = None, **changes: Any) -> H
             "purpose": "小学",
         },
         "footprint": {"revision": 1, "crs": "EPSG:4550", "area_m2": 50, "coordinates": [[ring]]},
-        "check": {"digest": f"sha256:{'0' * 64}", "on": date(2026, 11, 23), "verdict": "clear", "conflicts": []},
+        "check": {
+            "digest": f"sha256:{'0' * 64}",
+            "on": date(2026, 11, 23),
+            "verdict": "clear",
+            "conflicts": [],
+        },
         "opinions": [],
         "cleared_on": date(2026, 11, 30),
         "cleared_by": "自然资源局",

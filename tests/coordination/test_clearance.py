@@ -34,14 +34,18 @@ def consulted(session: Session, world: City, west: float = 220, east: float = 32
     site = footprint(world, west, east)
     project = projects.register_project(session, DETAILS, site, city=world, actor=COORDINATOR, now=NOW)
     projects.check_project(session, project.id, city=world, actor=COORDINATOR, now=NOW)
-    consultation.open_consultation(session, project.id, city=world, calendar=CALENDAR, actor=COORDINATOR, now=NOW)
+    consultation.open_consultation(
+        session, project.id, city=world, calendar=CALENDAR, actor=COORDINATOR, now=NOW
+    )
     return project
 
 
 def answer(session: Session, department: str, given: OpinionGiven) -> None:
     actor = {"slj": WATER, "wlj": HERITAGE}[department]
     request_id = session.scalars(
-        select(OpinionRequest.id).where(OpinionRequest.department == department).order_by(OpinionRequest.id.desc())
+        select(OpinionRequest.id)
+        .where(OpinionRequest.department == department)
+        .order_by(OpinionRequest.id.desc())
     ).first()
     assert request_id is not None
     opinions.give_opinion(session, request_id, given, actor=actor, calendar=CALENDAR, now=NOW)
@@ -64,7 +68,10 @@ def test_nothing_stands_in_the_way_of_a_project_with_nothing_open_and_nothing_bl
         (Standing(in_scope=True, verdict="clear", awaited=("水利局",)), "awaited of 水利局"),
         (Standing(in_scope=True, verdict="clear", disagreeing=("水利局",)), "水利局 disagree"),
         (Standing(in_scope=True, verdict="clear", not_asked=("水利局",)), "水利局 were not asked"),
-        (Standing(in_scope=True, verdict="clear", asked_of_other_findings=("水利局",)), "findings of 水利局 changed"),
+        (
+            Standing(in_scope=True, verdict="clear", asked_of_other_findings=("水利局",)),
+            "findings of 水利局 changed",
+        ),
     ],
 )
 def test_each_obstacle_is_said(standing: Standing, word: str) -> None:
@@ -74,7 +81,9 @@ def test_each_obstacle_is_said(standing: Standing, word: str) -> None:
     assert word in found[0]
 
 
-def test_a_cleared_project_has_its_handover_with_every_opinion_and_silence(world_session: Session, world: City) -> None:
+def test_a_cleared_project_has_its_handover_with_every_opinion_and_silence(
+    world_session: Session, world: City
+) -> None:
     project = consulted(world_session, world)
     answer(world_session, "slj", CONDITIONS)
 
@@ -105,7 +114,9 @@ def test_a_project_is_not_cleared_while_an_opinion_is_awaited(world_session: Ses
         clear(world_session, world, project, NOW)
 
 
-def test_a_project_that_a_department_disagrees_with_is_not_cleared(world_session: Session, world: City) -> None:
+def test_a_project_that_a_department_disagrees_with_is_not_cleared(
+    world_session: Session, world: City
+) -> None:
     project = consulted(world_session, world)
     answer(world_session, "slj", OpinionGiven(OpinionKind.DISAGREE, reason="妨碍行洪"))
 
@@ -130,7 +141,7 @@ def test_a_project_without_check_or_consultation_of_its_footprint_is_not_cleared
         world_session, project.id, site, city=world, calendar=CALENDAR, actor=COORDINATOR, now=NOW
     )
 
-    with pytest.raises(ConflictError, match="revision 2 .* was not checked"):
+    with pytest.raises(ConflictError, match=r"revision 2 .* was not checked"):
         clear(world_session, world, project)
     projects.check_project(world_session, project.id, city=world, actor=COORDINATOR, now=NOW)
     with pytest.raises(ConflictError, match="not asked about footprint revision 2"):
@@ -141,7 +152,9 @@ def test_a_project_is_cleared_on_todays_blueprint_alone(world_session: Session, 
     project = consulted(world_session, world)
     install_layer(world_session, world, "farmland", (0, 90), starts_on=TODAY)
 
-    with pytest.raises(ConflictError, match="the blueprint changed since the check of 2026-11-23; check again"):
+    with pytest.raises(
+        ConflictError, match="the blueprint changed since the check of 2026-11-23; check again"
+    ):
         clear(world_session, world, project)
     projects.check_project(world_session, project.id, city=world, actor=COORDINATOR, now=TOO_LATE)
 
@@ -157,7 +170,9 @@ def test_departments_answer_for_what_they_were_told(world_session: Session, worl
         clear(world_session, world, project)
 
 
-def test_a_department_that_a_new_layer_makes_responsible_has_to_be_asked(world_session: Session, world: City) -> None:
+def test_a_department_that_a_new_layer_makes_responsible_has_to_be_asked(
+    world_session: Session, world: City
+) -> None:
     project = consulted(world_session, world, 400, 450)
     install_layer(world_session, world, "river", (420, 500), starts_on=TODAY)
     projects.check_project(world_session, project.id, city=world, actor=COORDINATOR, now=TOO_LATE)

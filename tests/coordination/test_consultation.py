@@ -57,7 +57,12 @@ def request_of(session: Session, opened: Consultation, department: str) -> Opini
 
 
 def answer(
-    session: Session, request: OpinionRequest, given: OpinionGiven = AGREE, *, actor: Actor = WATER, now: datetime = NOW
+    session: Session,
+    request: OpinionRequest,
+    given: OpinionGiven = AGREE,
+    *,
+    actor: Actor = WATER,
+    now: datetime = NOW,
 ) -> OpinionRequest:
     return opinions.give_opinion(session, request.id, given, actor=actor, calendar=CALENDAR, now=now)
 
@@ -109,7 +114,9 @@ def test_a_consultation_rests_on_a_check_of_todays_blueprint(world_session: Sess
         )
 
 
-def test_a_project_outside_the_scope_is_checked_but_not_consulted(world_session: Session, world: City) -> None:
+def test_a_project_outside_the_scope_is_checked_but_not_consulted(
+    world_session: Session, world: City
+) -> None:
     details = replace(DETAILS, in_scope=False, scope_reason="须报国家审批")
     project = projects.register_project(
         world_session, details, footprint(world, 220, 320), city=world, actor=COORDINATOR, now=NOW
@@ -127,7 +134,9 @@ def test_an_answer_is_taken_until_the_last_moment_of_the_due_day(world_session: 
     assert opinions.request_status(answered, TOO_LATE.date()) is OpinionStatus.GIVEN
 
 
-def test_a_late_answer_is_refused_though_nobody_recorded_the_silence_yet(world_session: Session, world: City) -> None:
+def test_a_late_answer_is_refused_though_nobody_recorded_the_silence_yet(
+    world_session: Session, world: City
+) -> None:
     request = request_of(world_session, consult(world_session, world, register(world_session, world)), "slj")
 
     with pytest.raises(ConflictError, match="limit ended on 2026-11-30"):
@@ -172,7 +181,9 @@ def test_another_departments_request_is_as_unknown_and_the_coordinator_may_read_
         answer(world_session, request, actor=COORDINATOR)
 
 
-def test_silence_is_recorded_once_and_dated_the_day_after_the_limit(world_session: Session, world: City) -> None:
+def test_silence_is_recorded_once_and_dated_the_day_after_the_limit(
+    world_session: Session, world: City
+) -> None:
     opened = consult(world_session, world, register(world_session, world))
     answer(world_session, request_of(world_session, opened, "slj"))
     week_later = TOO_LATE + timedelta(days=7)
@@ -225,7 +236,9 @@ def test_no_limit_runs_out_on_a_provisional_date_and_it_is_counted_again_when_th
     much_later = new_year_eve + timedelta(days=60)
 
     held = opinions.close_overdue(world_session, much_later.date(), now=much_later, calendar=CALENDAR)
-    ended = opinions.close_overdue(world_session, much_later.date(), now=much_later, calendar=WorkingCalendar("US"))
+    ended = opinions.close_overdue(
+        world_session, much_later.date(), now=much_later, calendar=WorkingCalendar("US")
+    )
 
     assert (held, ended) == (0, 3)
     assert not request.provisional
@@ -277,7 +290,7 @@ def _answer_act(session: Session, request_id: int) -> str:
 
 def _close_act(session: Session, request_id: int) -> str:
     opinions.close_overdue(session, TOO_LATE.date(), now=TOO_LATE, calendar=CALENDAR)
-    request = session.get_one(OpinionRequest, request_id)
+    request = session.get_one(OpinionRequest, request_id, populate_existing=True)
     return "deemed" if request.withdrawn_on is not None else "left alone"
 
 
@@ -301,7 +314,10 @@ def test_whoever_holds_the_request_first_wins_and_the_other_waits_and_sees_it(
 
     def run_second() -> str:
         with Session(engine) as session, session.begin():
-            return second(session, request_id)
+            seen_before = opinions.find_request(session, request_id, actor=COORDINATOR)
+            result = second(session, request_id)
+            assert seen_before.id == request_id  # held on to: what was read before the wait is no ground
+            return result
 
     with Session(engine) as session, ThreadPoolExecutor(1) as pool:
         first_result = first(session, request_id)

@@ -13,7 +13,11 @@ from coordination.responsibility import (
 
 def finding(layer: str, severity: str, *, sliver: bool = False, **figures: Any) -> dict[str, Any]:
     values = {"source_id": "7", "feature_id": 1, "relation": "overlaps", "overlap_m2": 0.0, "length_m": 0.0}
-    return values | {"point_count": 0, "basis": None, "layer": layer, "severity": severity, "sliver": sliver} | figures
+    return (
+        values
+        | {"point_count": 0, "basis": None, "layer": layer, "severity": severity, "sliver": sliver}
+        | figures
+    )
 
 
 def report(*findings: dict[str, Any], outcome: str = "conflict") -> dict[str, Any]:
@@ -38,14 +42,20 @@ def test_a_sliver_asks_nobody() -> None:
 
 
 def test_the_worst_finding_comes_first() -> None:
-    concerns = concerns_by_department(report(finding("river", "advise"), finding("river", "prohibit", source_id="2")))
+    concerns = concerns_by_department(
+        report(finding("river", "advise"), finding("river", "prohibit", source_id="2"))
+    )
 
     assert [c.severity for c in concerns["slj"]] == ["prohibit", "advise"]
 
 
 def test_a_new_layer_version_that_says_the_same_changes_no_concern() -> None:
-    first = concerns_by_department(report(finding("river", "restrict", overlap_m2=5.0, version=1, feature_id=1)))
-    second = concerns_by_department(report(finding("river", "restrict", overlap_m2=5.0, version=2, feature_id=9)))
+    first = concerns_by_department(
+        report(finding("river", "restrict", overlap_m2=5.0, version=1, feature_id=1))
+    )
+    second = concerns_by_department(
+        report(finding("river", "restrict", overlap_m2=5.0, version=2, feature_id=9))
+    )
 
     assert first == second
 
@@ -58,7 +68,9 @@ def test_departments_that_are_always_asked_are_asked_without_a_finding() -> None
 
 
 def test_a_draft_names_layer_feature_measure_and_basis_and_proposes_by_the_worst() -> None:
-    concerns = concerns_by_department(report(finding("river", "restrict", overlap_m2=4800.0, basis="《防洪法》第27条")))
+    concerns = concerns_by_department(
+        report(finding("river", "restrict", overlap_m2=4800.0, basis="《防洪法》第27条"))
+    )
 
     draft = draft_opinion("示例小学", concerns["slj"])
 

@@ -54,7 +54,10 @@ def world_city(city: City) -> City:
 
 LAYERS = {
     "farmland": (LayerDefinition("farmland", "永久基本农田", "zrzy", "polygon", "prohibit"), (0, 100)),
-    "river": (LayerDefinition("river", "河道管理范围", "slj", "polygon", "restrict", basis="《防洪法》第27条"), (200, 300)),
+    "river": (
+        LayerDefinition("river", "河道管理范围", "slj", "polygon", "restrict", basis="《防洪法》第27条"),
+        (200, 300),
+    ),
     "heritage": (LayerDefinition("heritage", "建设控制地带", "wlj", "polygon", "advise"), (250, 350)),
     "census": (LayerDefinition("census", "普查区", "tjj", "polygon", "inform"), (0, 1000)),
 }
@@ -72,7 +75,9 @@ def feature_collection(west: float, east: float) -> bytes:
     return json.dumps({"type": "FeatureCollection", "features": [feature]}).encode()
 
 
-def install_layer(session: Session, city: City, code: str, strip: tuple[float, float], *, starts_on: date) -> None:
+def install_layer(
+    session: Session, city: City, code: str, strip: tuple[float, float], *, starts_on: date
+) -> None:
     """Store a new version of a layer of this world and bring it into force."""
     layer, _ = define_layer(session, LAYERS[code][0], city=city)
     upload = Upload(uploaded_by="test", crs="EPSG:4550")
@@ -89,7 +94,9 @@ def install_layers(session: Session, city: City) -> None:
 
 def footprint(city: City, west: float, east: float, south: float = 20, north: float = 80) -> Footprint:
     """A site as the service takes it."""
-    return footprint_from_geojson(square(west, east, south, north), city=city, scratch=SCRATCH, crs="EPSG:4550")
+    return footprint_from_geojson(
+        square(west, east, south, north), city=city, scratch=SCRATCH, crs="EPSG:4550"
+    )
 
 
 def write_footprint(path: Path, west: float, east: float) -> Path:

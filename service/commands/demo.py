@@ -1,0 +1,218 @@
+"""`blueprint demo`: from nothing to a conflict report of a sample city, one project all the way, and a map."""
+
+import contextlib
+import os
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from approval.cases import accept_stage, bind_project_code, conclude_stage, find_case
+from approval.models import Case
+from approval.stages import Stage
+from blueprint.city import City, DepartmentRole
+from blueprint.edge import Edge
+from blueprint.errors import BlueprintError
+from blueprint.footprint import read_footprint_file
+from blueprint.permissions import Actor, Role
+from blueprint.tokens import issue_token, revoke_tokens
+from coordination.checks import CheckReport, run_check
+from coordination.clearance import clear_project
+from coordination.consultation import open_consultation
+from coordination.models import OpinionKind, Project
+from coordination.opinions import OpinionGiven, close_overdue, give_opinion
+from coordination.projects import ProjectDetails, check_project, register_project
+from coordination.reports import to_html
+from service.commands.check import SEVERITY_STYLES, print_report, write
+from service.commands.context import local_operator, open_edge, output, say
+from service.commands.layer import store_file
+from service.commands.serve import bind, run
+from service.push import push_due
+from service.samples import SampleProject, load_samples, sample_folder, sample_projects
+from service.settings import Settings, read_settings
+
+DEFAULT_CITY = "anshan"
+SAMPLE_PROJECT_CODE = "2608-210311-04-01-402751"
+"""A made investment project code of the form in use since 2020-11."""
+
+
+def demo(
+    serve_too: Annotated[bool, typer.Option("--serve/--no-serve", help="完成后启动地图服务 serve the map when done")] = True,
+    city: Annotated[str, typer.Option(help="示例城市 sample city: anshan | cambridge")] = DEFAULT_CITY,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="端口 port; 0 takes a free one")] = 8000,
+) -> None:
+    """演示：示例图层、冲突报告、一个项目走完全程、地图 · sample layers, conflict reports, one project all the way, a map."""
+    folder = sample_folder(city)
+    settings = _settings(folder, city)
+    listener = bind("127.0.0.1", port) if serve_too else None
+    with contextlib.ExitStack() as stack:
+        if listener is not None:
+            stack.callback(listener.close)
+        base_url = f"http://127.0.0.1:{listener.getsockname()[1]}" if listener is not None else None
+        edge = stack.enter_context(open_edge(settings=settings, base_url=base_url))
+        say(f"一张蓝图 One Blueprint · {edge.city.name} {edge.city.name_en or ''}")
+        layers, stored = load_samples(edge, folder, store=store_file, decided_by=local_operator().name)
+        say(f"图层 layers: {layers}, 新版本 new versions: {stored}")
+        projects = sample_projects(folder)
+        verdicts = _check_all(edge, projects, settings.home / "demo")
+        _walk(edge, projects, verdicts)
+        if listener is not None:
+            _print_tokens(edge)
+            run(edge, settings, listener)
+        else:
+            _print_next(settings, city)
+
+
+def _settings(folder: Path, city: str) -> Settings:
+    """The default city uses the home itself; another needs a database of its own, so a home of its own."""
+    settings = read_settings()
+    home = settings.home if city == DEFAULT_CITY else settings.home / city
+    return settings.model_copy(update={"city": folder / "city.toml", "home": home})
+
+
+def _check_all(edge: Edge, projects: list[SampleProject], folder: Path) -> dict[str, str]:
+    """Check every sample footprint, print its report, write the first with a conflict as a page; name to verdict."""
+    verdicts: dict[str, str] = {}
+    page: str | None = None
+    for project in projects:
+        output.print()
+        try:
+            report = _check(edge, project)
+        except BlueprintError as error:
+            verdicts[project.name] = "refused"
+            output.print(Text.assemble((f"{project.name}  ", "bold"), ("拒绝 refused  ", "bold magenta"), error.message))
+            continue
+        verdicts[project.name] = str(report.verdict)
+        print_report(report, project.name, edge.city)
+        if page is None and report.verdict in ("prohibit", "restrict"):
+            page = _page(edge, project)
+    output.print()
+    _print_summary(projects, verdicts)
+    if page is not None:
+        write(page, folder / "report.html")
+    return verdicts
+
+
+def _check(edge: Edge, project: SampleProject) -> CheckReport:
+    footprint = read_footprint_file(project.path, city=edge.city, scratch=edge.scratch)
+    with Session(edge.engine, expire_on_commit=False) as session:
+        return run_check(session, footprint, city=edge.city, actor=local_operator(), on=edge.now().date())
+
+
+def _page(edge: Edge, project: SampleProject) -> str:
+    footprint = read_footprint_file(project.path, city=edge.city, scratch=edge.scratch)
+    with Session(edge.engine, expire_on_commit=False) as session:
+        report = run_check(
+            session, footprint, city=edge.city, actor=local_operator(), on=edge.now().date(), with_shapes=True
+        )
+    return to_html(report, footprint, city=edge.city, name=project.name)
+
+
+def _print_summary(projects: list[SampleProject], verdicts: dict[str, str]) -> None:
+    table = Table(title="示例项目 sample projects", title_justify="left", title_style="bold", header_style="bold")
+    for column in ("项目 project", "预期 expected", "结论 verdict", "说明 note"):
+        table.add_column(column, overflow="fold")
+    for project in projects:
+        verdict = verdicts[project.name]
+        table.add_row(project.name, project.expected, Text(verdict, style=SEVERITY_STYLES.get(verdict, "magenta")), project.note)
+    output.print(table)
+
+
+def _walk(edge: Edge, projects: list[SampleProject], verdicts: dict[str, str]) -> None:
+    """Take one project with conditions through consultation, clearance, handover and the four stages, once."""
+    chosen = next((p for p in projects if verdicts[p.name] in ("restrict", "advise")), None)
+    if chosen is None:
+        return
+    with Session(edge.engine, expire_on_commit=False) as session:
+        known = session.scalars(select(Project).where(Project.name == chosen.name)).first()
+        if known is not None:
+            case = session.scalars(select(Case).where(Case.planning_number == known.planning_number)).first()
+            if case is not None:
+                say(f"{chosen.name} 已走完全程 went all the way before: {known.planning_number}, {case.project_code}")
+                return
+    number = _coordinate(edge, chosen, known_id=known.id if known is not None else None)
+    push_due(edge.engine, now=edge.now(), approval_url=None, secret=None)
+    _approve(edge, number)
+
+
+def _at_noon(edge: Edge, day: date) -> datetime:
+    return datetime.combine(day, datetime.min.time(), tzinfo=edge.now().tzinfo) + timedelta(hours=12)
+
+
+def _coordinate(edge: Edge, chosen: SampleProject, *, known_id: int | None) -> str:
+    """Register, check and consult eight working days ago, answer the day after, one department silent, clear today."""
+    today = edge.now().date()
+    start = today
+    while edge.calendar.working_days_left(start, today) < edge.city.limits.opinion_working_days + 3:
+        start -= timedelta(days=1)
+    keeper = _keeper(edge.city)
+    opened = _at_noon(edge, start)
+    with Session(edge.engine, expire_on_commit=False) as session, session.begin():
+        footprint = read_footprint_file(chosen.path, city=edge.city, scratch=edge.scratch)
+        details = ProjectDetails(name=chosen.name, applicant=chosen.applicant, purpose=chosen.purpose)
+        project = register_project(session, details, footprint, city=edge.city, actor=keeper, now=opened)
+        say(f"{start} 登记 registered {project.planning_number} {chosen.name}")
+        check = check_project(session, project.id, city=edge.city, actor=keeper, now=opened)
+        say(f"{start} 检查 checked: {check.verdict}")
+        consultation = open_consultation(
+            session, project.id, city=edge.city, calendar=edge.calendar, actor=keeper, now=opened
+        )
+        answered_at = _at_noon(edge, start + timedelta(days=1))
+        silent = consultation.requests[-1]
+        for request in consultation.requests:
+            name = edge.city.department(request.department).name
+            if request is silent:
+                say(f"          征求 asked {name}, 限 due {request.due_on}: 未反馈 no answer")
+                continue
+            actor = Actor(name=name, department=request.department, roles=frozenset({Role.ANYONE, Role.DEPARTMENT}))
+            given = OpinionGiven(kind=OpinionKind.AGREE_WITH_CONDITIONS, conditions="按本部门管控要求实施 as our control rules require")
+            give_opinion(session, request.id, given, actor=actor, calendar=edge.calendar, now=answered_at)
+            say(f"          征求 asked {name}, 限 due {request.due_on}: 有条件同意 agrees with conditions")
+        close_overdue(session, today, now=edge.now(), calendar=edge.calendar)
+        say(f"{silent.withdrawn_on} 到期收回，视为无意见 withdrawn, deemed no objection (第十一条 Art. 11)")
+        clear_project(session, project.id, city=edge.city, calendar=edge.calendar, actor=keeper, now=edge.now())
+        say(f"{today} 通过并推送 cleared and handed over")
+        return project.planning_number
+
+
+def _approve(edge: Edge, number: str) -> None:
+    approver = local_operator()
+    now = edge.now()
+    with Session(edge.engine, expire_on_commit=False) as session, session.begin():
+        bind_project_code(session, number, SAMPLE_PROJECT_CODE, actor=approver, now=now)
+        say(f"{now.date()} 绑定项目代码 project code bound: {SAMPLE_PROJECT_CODE}")
+        for stage in Stage:
+            accept_stage(session, number, stage, actor=approver, today=now.date())
+            conclude_stage(session, number, stage, actor=approver, today=now.date())
+        case = find_case(session, SAMPLE_PROJECT_CODE)
+        say(f"{now.date()} 四阶段办结 four stages concluded: {', '.join(row.stage for row in case.stages)}")
+
+
+def _keeper(city: City) -> Actor:
+    """The bureau that keeps coordination, else the person at the command line."""
+    for department in city.departments:
+        if department.role is DepartmentRole.COORDINATOR:
+            roles = frozenset({Role.ANYONE, Role.DEPARTMENT, Role.COORDINATOR})
+            return Actor(name=department.name, department=department.code, roles=roles)
+    return replace(local_operator(), name="operator")
+
+
+def _print_tokens(edge: Edge) -> None:
+    """Fresh tokens for the two administrations and one department; the last run's are revoked."""
+    roles = {d.role: d for d in reversed(edge.city.departments)}
+    with Session(edge.engine, expire_on_commit=False) as session, session.begin():
+        for department in roles.values():
+            revoke_tokens(session, department=department.code, now=edge.now())
+            token = issue_token(session, department=department.code, city=edge.city, now=edge.now(), days=7)
+            say(f"令牌 token {department.code} {department.name}: {token}")
+
+
+def _print_next(settings: Settings, city: str) -> None:
+    prefix = "" if city == DEFAULT_CITY else f"BLUEPRINT_CITY={os.path.relpath(settings.city)} BLUEPRINT_HOME={settings.home} "
+    say(f"下一步 next: {prefix}blueprint serve · {prefix}blueprint layer list · {prefix}blueprint check FILE")

@@ -1,0 +1,82 @@
+"""The sample cities of `data/sample_layers/`: their catalogue, their footprints, and loading what is not there yet."""
+
+import hashlib
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from blueprint.edge import Edge
+from blueprint.errors import InvalidInputError
+from blueprint.layers import catalogue, publication
+from blueprint.layers.models import Layer, LayerVersion
+from service.settings import SAMPLE_LAYERS
+
+Store = Callable[[Session, Edge, Layer, catalogue.VersionFile], LayerVersion]
+"""Stores a file as a version; the command line's shows progress."""
+
+
+@dataclass(frozen=True)
+class SampleProject:
+    """A project of a `projects.toml`: its footprint's file and what a check of it is expected to say."""
+
+    name: str
+    applicant: str
+    purpose: str
+    path: Path
+    expected: str
+    note: str
+
+
+def sample_folder(city: str) -> Path:
+    """The folder of a sample city."""
+    folder = SAMPLE_LAYERS / city
+    if not (folder / "city.toml").is_file():
+        known = sorted(path.parent.name for path in SAMPLE_LAYERS.glob("*/city.toml"))
+        raise InvalidInputError(f"no sample city {city!r}; there are: {', '.join(known)}")
+    return folder
+
+
+def sample_projects(folder: Path) -> list[SampleProject]:
+    """The projects of a sample city."""
+    document: dict[str, Any] = tomllib.loads((folder / "projects.toml").read_text(encoding="utf-8"))
+    return [
+        SampleProject(
+            name=entry["name"],
+            applicant=entry.get("applicant", "—"),
+            purpose=entry.get("purpose", "—"),
+            path=folder / entry["file"],
+            expected=entry["expected"],
+            note=entry.get("note", ""),
+        )
+        for entry in document["project"]
+    ]
+
+
+def load_samples(edge: Edge, folder: Path, *, store: Store, decided_by: str) -> tuple[int, int]:
+    """Define the layers of a sample city and store the files that are not there yet; says how many layers and new versions."""
+    entries = catalogue.read_catalogue(folder / "layers.toml")
+    stored = 0
+    for entry in entries:
+        for file in entry.versions:
+            with Session(edge.engine, expire_on_commit=False) as session, session.begin():
+                layer, _ = catalogue.define_layer(session, entry.definition, city=edge.city)
+                if _is_stored(layer, file):
+                    continue
+                version = store(session, edge, layer, file)
+                starts_on = file.in_force_from or edge.now().date()
+                publication.bring_into_force(session, version, starts_on=starts_on, decided_by=decided_by, now=edge.now())
+                stored += 1
+    return len(entries), stored
+
+
+def _is_stored(layer: Layer, file: catalogue.VersionFile) -> bool:
+    """One file may hold several versions of a layer, as sublayers: the same bytes are the same version only together."""
+    sha256 = hashlib.sha256(file.path.read_bytes()).hexdigest()
+    sublayer = file.sublayer
+    return any(
+        version.source_sha256 == sha256 and sublayer in (None, version.quality["sublayer"]) for version in layer.versions
+    )

@@ -1,0 +1,129 @@
+"""`blueprint project …` and `blueprint case …`: the whole way on the command line, against a real database."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+from typer import Typer
+from typer.testing import CliRunner
+
+from blueprint.city import City
+from blueprint.database import make_engine
+from blueprint.errors import BlueprintError, ConflictError, InvalidInputError, NotFoundError
+from service.commands import case, project
+from tests.coordination.world import install_layer, write_footprint
+
+CODE = "2511-210300-04-01-669304"
+"""Its check digit should be 3: taken with a warning."""
+
+PROFILE = """
+name = "鞍山市"
+administrative_code = "210300"
+working_crs = "EPSG:4550"
+[[department]]
+code = "slj"
+name = "水利局"
+[[department]]
+code = "fgw"
+name = "发展和改革委员会"
+always_asked = true
+"""
+
+
+class Commands:
+    """The command line of this test's database."""
+
+    def run(self, app: Typer, *arguments: str) -> str:
+        """Standard output of a command that succeeds."""
+        result = CliRunner().invoke(app, arguments)
+        if isinstance(result.exception, BlueprintError):
+            raise result.exception
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    def read(self, app: Typer, *arguments: str) -> Any:
+        """What a command prints as JSON, and nothing else."""
+        return json.loads(self.run(app, *arguments, "--format", "json"))
+
+
+@pytest.fixture
+def commands(fresh_database: str, world: City, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
+    """Commands on a database of the test's own that has the river."""
+    profile = tmp_path / "city.toml"
+    profile.write_text(PROFILE, encoding="utf-8")
+    monkeypatch.setenv("DATABASE_URL", fresh_database)
+    monkeypatch.setenv("BLUEPRINT_CITY", str(profile))
+    monkeypatch.delenv("BLUEPRINT_APPROVAL_URL", raising=False)
+    engine = make_engine(fresh_database)
+    with Session(engine) as session, session.begin():
+        install_layer(session, world, "river", (200, 300), starts_on=date(2026, 1, 1))
+    engine.dispose()
+    return Commands()
+
+
+def test_a_project_goes_the_whole_way_by_commands(commands: Commands, tmp_path: Path) -> None:
+    site = str(write_footprint(tmp_path / "site.geojson", 220, 320))
+    particulars = ("--name", "示例小学", "--applicant", "教育局", "--purpose", "小学", "--crs", "EPSG:4550")
+    number = commands.run(project.app, "register", site, *particulars).strip()
+    with pytest.raises(ConflictError, match="check it first"):
+        commands.run(project.app, "consult", number)
+    assert commands.read(project.app, "check", number)["verdict"] == "restrict"
+    opened = commands.read(project.app, "consult", number)
+    requests = {r["department"]: str(r["id"]) for r in opened["requests"]}
+    assert sorted(requests) == ["fgw", "slj"]
+    assert "待反馈" in commands.run(project.app, "opinions", number)
+    with pytest.raises(InvalidInputError, match="conditions"):
+        commands.run(project.app, "answer", requests["slj"], "agree_with_conditions")
+    commands.run(project.app, "answer", requests["slj"], "agree_with_conditions", "--conditions", "办理许可")
+    with pytest.raises(ConflictError, match="awaited of 发展和改革委员会"):
+        commands.run(project.app, "clear", number)
+    commands.run(project.app, "answer", requests["fgw"], "no_objection")
+    assert "0" in commands.run(project.app, "close-overdue")
+    commands.run(project.app, "clear", number)
+    assert "1" in commands.run(project.app, "push")
+    assert "0" in commands.run(project.app, "push")
+    assert [p["status"] for p in commands.read(project.app, "list")] == ["handed_over"]
+    for words in (number, "有条件同意", "办理许可", "已推送"):
+        assert words in commands.run(project.app, "show", number)
+
+    with pytest.raises(ConflictError, match="project code"):
+        commands.run(case.app, "accept", number, "land_use_planning")
+    assert commands.read(case.app, "bind-code", number, CODE)["project_code_warning"]
+    for stage in ("land_use_planning", "project_permit", "construction_permit", "completion_acceptance"):
+        commands.run(case.app, "accept", CODE, stage)
+        commands.run(case.app, "conclude", CODE, stage)
+    assert [c["current_stage"] for c in commands.read(case.app, "list")] == [None]
+    assert "已办结" in commands.run(case.app, "show", CODE)
+
+
+def test_a_new_footprint_by_command_is_the_next_revision(commands: Commands, tmp_path: Path) -> None:
+    site = str(write_footprint(tmp_path / "site.geojson", 220, 320))
+    reason = ("--out-of-scope", "须报国家审批", "--crs", "EPSG:4550")
+    registered = commands.read(
+        project.app, "register", site, "--name", "铁路", "--applicant", "铁路局", "--purpose", "铁路", *reason
+    )
+    assert registered["in_scope"] is False
+
+    commands.run(project.app, "footprint", str(registered["id"]), site, "--crs", "EPSG:4550")
+
+    assert commands.read(project.app, "show", str(registered["id"]))["footprint"]["revision"] == 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [("show", "CH-210300-2026-000009"), ("check", "7"), ("answer", "7", "agree")]
+)
+def test_an_unknown_number_is_said_by_commands(commands: Commands, arguments: tuple[str, ...]) -> None:
+    with pytest.raises(NotFoundError):
+        commands.run(project.app, *arguments)
+
+
+@pytest.mark.parametrize("app", [project.app, case.app])
+def test_every_command_has_help_in_chinese_and_english(app: Typer) -> None:
+    for command in app.registered_commands:
+        assert command.callback is not None
+        text = CliRunner().invoke(app, [command.name or "", "--help"]).stdout
+        assert any("\u4e00" <= letter <= "\u9fff" for letter in text), command.name
+        assert "·" in (command.callback.__doc__ or "")

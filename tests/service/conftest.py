@@ -1,0 +1,91 @@
+"""The command line and the HTTP service, each over a database of its own."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from sqlalchemy.orm import Session
+
+from blueprint.city import City
+from blueprint.database import make_engine
+from blueprint.edge import Edge
+from blueprint.tokens import issue_token
+from service import cli
+from service.app import create_app
+from service.commands.serve import bind
+from service.settings import Settings
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command did: exit status, standard output, standard error."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> object:
+        """Standard output read as JSON."""
+        return json.loads(self.out)
+
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def command(fresh_database: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    """Runs `blueprint …` on a database of the test's own."""
+    monkeypatch.setenv("DATABASE_URL", fresh_database)
+    monkeypatch.setenv("COLUMNS", "400")
+
+    def run(*arguments: str | Path) -> Result:
+        capfd.readouterr()
+        status = cli.run([str(argument) for argument in arguments])
+        captured = capfd.readouterr()
+        return Result(status, captured.out, captured.err)
+
+    return run
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running service: a client for anyone, tokens by department, and its edge."""
+
+    url: str
+    edge: Edge
+    tokens: dict[str, str]
+
+    def client(self, department: str | None = None) -> httpx.Client:
+        """A client signed in as a department, or as nobody."""
+        headers = {"Authorization": f"Bearer {self.tokens[department]}"} if department else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=60)
+
+
+@pytest.fixture
+def running(fresh_database: str, city: City, tmp_path: Path) -> Iterator[Server]:
+    """A real uvicorn on a free port over a database of the test's own."""
+    listener = bind("127.0.0.1", 0)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    edge = Edge(
+        engine=make_engine(fresh_database), city=city, clock=lambda: datetime.now(UTC), base_url=url, scratch=tmp_path / "scratch"
+    )
+    tmp_path.chmod(0o711)
+    with Session(edge.engine) as session, session.begin():
+        tokens = {
+            d.code: issue_token(session, department=d.code, city=city, now=edge.now()) for d in city.departments
+        }
+    config = uvicorn.Config(create_app(edge, Settings()), log_level="warning", lifespan="off")
+    service = uvicorn.Server(config)
+    thread = threading.Thread(target=service.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    yield Server(url, edge, tokens)
+    service.should_exit = True
+    thread.join(timeout=20)
+    edge.engine.dispose()
