@@ -86,7 +86,9 @@ class City:
         geodetic = CRS.from_user_input(self.working_crs).geodetic_crs
         authority = geodetic.to_authority(min_confidence=20) if geodetic is not None else None
         if authority is None:
-            raise InvalidInputError(f"working_crs {self.working_crs} has no geographic base CRS with an EPSG number")
+            raise InvalidInputError(
+                f"working_crs {self.working_crs} has no geographic base CRS with an EPSG number"
+            )
         return int(authority[1])
 
     def department(self, code: str) -> Department:
@@ -154,7 +156,9 @@ def _working_crs(text: str, path: Path) -> str:
         raise InvalidInputError(f"{path}: working_crs {text!r} is no CRS; write it as EPSG:4550") from error
     units = {axis.unit_name for axis in crs.axis_info}
     if not crs.is_projected or units != {"metre"} or not text.startswith("EPSG:"):
-        raise InvalidInputError(f"{path}: working_crs {text!r} must be a projected EPSG CRS in metres, e.g. EPSG:4550")
+        raise InvalidInputError(
+            f"{path}: working_crs {text!r} must be a projected EPSG CRS in metres, e.g. EPSG:4550"
+        )
     return text
 
 

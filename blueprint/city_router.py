@@ -47,7 +47,8 @@ def show_city(actor: ActorDep, city: CityDep) -> CityOut:
         area_measure=str(city.area_measure),
         bounds=to_lonlat_bounds(jurisdiction(city).bounds, city),
         departments=[
-            DepartmentOut(code=d.code, name=d.name, name_en=d.name_en, level=d.level) for d in city.departments
+            DepartmentOut(code=d.code, name=d.name, name_en=d.name_en, level=d.level)
+            for d in city.departments
         ],
     )
 

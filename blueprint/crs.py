@@ -45,7 +45,9 @@ def parse_crs(text: str) -> CRS:
         return CRS.from_user_input(text)
     except CRSError as error:
         short = text if len(text) < 60 else text[:57] + "…"
-        raise InvalidInputError(f"{short!r} is no coordinate system I know; write it like EPSG:4550") from error
+        raise InvalidInputError(
+            f"{short!r} is no coordinate system I know; write it like EPSG:4550"
+        ) from error
 
 
 def label(crs: CRS) -> str:
@@ -67,7 +69,9 @@ def best_operation(source_text: str, working_crs: str) -> Operation:
     if source.equals(target, ignore_axis_order=True):
         return Operation(label(source), "none", 0.0, Transformer.from_crs(source, target, always_xy=True))
     if not (source.is_projected or source.is_geographic or source.is_bound):
-        raise InvalidInputError(f"{label(source)} is neither projected nor geographic; give the layer's map CRS")
+        raise InvalidInputError(
+            f"{label(source)} is neither projected nor geographic; give the layer's map CRS"
+        )
     if _datum(source) == "WGS 84" and _datum(target) == "CGCS2000":
         # Both follow the ITRF within decimetres (hazards of GCJ-02 are another matter); PROJ has no operation for it.
         transformer = Transformer.from_crs(source, target, always_xy=True)

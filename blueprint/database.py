@@ -45,7 +45,10 @@ _NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 def load_statements(path: Path) -> dict[str, TextClause]:
     """Read a `.sql` file of statements, each opened by `-- name: …`, with `:parameter` binds."""
     pieces = _NAME.split(path.read_text(encoding="utf-8"))
-    return {name: text(body.strip().removesuffix(";")) for name, body in zip(pieces[1::2], pieces[2::2], strict=True)}
+    return {
+        name: text(body.strip().removesuffix(";"))
+        for name, body in zip(pieces[1::2], pieces[2::2], strict=True)
+    }
 
 
 def check_in(column: str, values: Any) -> str:

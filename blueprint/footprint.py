@@ -1,6 +1,7 @@
 """The footprint (用地红线) of a project: any polygon in any known CRS becomes a valid MultiPolygon of the working CRS."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from shapely.errors import GEOSException
 from shapely.geometry import shape
 
 from blueprint.city import City, polygonal
-from blueprint.crs import CRS84, best_operation, label, parse_crs
+from blueprint.crs import CRS84, best_operation
 from blueprint.errors import InvalidInputError
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.boundary_points import read_boundary_points
@@ -79,13 +80,19 @@ def _from_dataset(file: StagedFile, *, city: City, crs: str | None) -> Footprint
         tolerance_m2=MAX_MENDED_M2,
     )
     with reading(file, request, bounds=_MENDING) as opened:
-        shapes = [shapely.from_wkb(value) for batch in opened.batches for value in batch.column("geom").to_pylist()]
+        shapes = [
+            shapely.from_wkb(value) for batch in opened.batches for value in batch.column("geom").to_pylist()
+        ]
     report = opened.report
     judge_reading(report, kind="footprint")
     notes = tuple(
-        f"feature {issue['feature']}: {issue['message']}" for issue in report["issues"] if issue["feature"] is not None
+        f"feature {issue['feature']}: {issue['message']}"
+        for issue in report["issues"]
+        if issue["feature"] is not None
     )
-    return _placed(np.array(shapes, dtype=object), report["source_crs"], report["operation"], notes, city=city)
+    return _placed(
+        np.array(shapes, dtype=object), report["source_crs"], report["operation"], notes, city=city
+    )
 
 
 def _geometries(document: Mapping[str, Any]) -> list[Any]:
@@ -102,13 +109,27 @@ def _geometries(document: Mapping[str, Any]) -> list[Any]:
 
 
 def _geometry(document: Any) -> shapely.Geometry:
+    if isinstance(document, Mapping) and not _is_finite(document.get("coordinates")):
+        raise InvalidInputError("the footprint has a coordinate that is not a finite number (NaN or infinite)")
     try:
         geometry = shape(document)
-    except (GEOSException, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+    except (GEOSException, ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
         raise InvalidInputError("the footprint is no GeoJSON geometry; send a Polygon or MultiPolygon") from error
     if geometry.geom_type not in ("Polygon", "MultiPolygon"):
         raise InvalidInputError(f"the footprint is a {geometry.geom_type}, it must be a Polygon or MultiPolygon")
     return shapely.force_2d(geometry)
+
+
+def _is_finite(coordinates: Any) -> bool:
+    """Say whether no number in nested lists is NaN or infinite; anything else in them is for `shape` to refuse."""
+    left = [coordinates]
+    while left:
+        value = left.pop()
+        if isinstance(value, list | tuple):
+            left.extend(value)
+        elif isinstance(value, float) and not math.isfinite(value):
+            return False
+    return True
 
 
 def _footprint(shapes: np.ndarray, crs: str, *, city: City, scratch: Path) -> Footprint:
@@ -117,22 +138,26 @@ def _footprint(shapes: np.ndarray, crs: str, *, city: City, scratch: Path) -> Fo
     if not len(points):
         raise InvalidInputError("the footprint is empty; send a polygon with at least three corners")
     if not np.isfinite(points).all():
-        raise InvalidInputError("the footprint has a coordinate that is not a finite number (NaN or infinite)")
+        raise InvalidInputError(
+            "the footprint has a coordinate that is not a finite number (NaN or infinite)"
+        )
     if len(points) > MAX_VERTICES:
         raise _too_many(len(points))
     operation = best_operation(crs, city.working_crs)
     moved = operation.apply(shapes)
+    swapped = operation.apply(shapely.transform(shapes, lambda xy: xy[:, ::-1]))
     if not np.isfinite(shapely.get_coordinates(moved)).all():
-        raise InvalidInputError(f"the footprint lies where {label(parse_crs(crs))} cannot be transformed from; check its CRS")
+        raise _outside(city, operation.source, swapped)
     if shapely.is_valid(moved).all():
-        swapped = operation.apply(shapely.transform(shapes, lambda xy: xy[:, ::-1]))
         return _placed(moved, operation.source, operation.name, (), city=city, swapped=swapped)
     return _mended(shapes, crs, city=city, scratch=scratch)
 
 
 def _mended(shapes: np.ndarray, crs: str, *, city: City, scratch: Path) -> Footprint:
     """Mend in the child process: mending a hostile shape may take for ever."""
-    features = [{"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(g)} for g in shapes]
+    features = [
+        {"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(g)} for g in shapes
+    ]
     content = json.dumps({"type": "FeatureCollection", "features": features}).encode()
     with staged(_Once(content), "footprint.geojson", scratch=scratch) as file:
         return _from_dataset(file, city=city, crs=crs)
@@ -168,15 +193,24 @@ def _placed(
     place = jurisdiction(city)
     outline = place.outline if place.outline is not None else shapely.box(*place.bounds)
     if not shapely.intersects(outline, geometry):
-        hint = f"check that its coordinates really are {source_crs}"
-        if swapped is not None and shapely.intersects(outline, swapped).any():
-            hint = "latitude and longitude (x and y) seem to be swapped"
-        raise InvalidInputError(f"the footprint lies outside the city; {hint}")
+        raise _outside(city, source_crs, swapped)
     if place.outline is not None and not shapely.covers(place.outline, geometry):
         outside_m2 = shapely.difference(geometry, place.outline).area
         notes = (*notes, f"{outside_m2:.2f} m² of the footprint lie outside the city")
     return Footprint(geometry=geometry, source_crs=source_crs, operation=operation, notes=notes)
 
 
+def _outside(city: City, source_crs: str, swapped: np.ndarray | None) -> InvalidInputError:
+    place = jurisdiction(city)
+    outline = place.outline if place.outline is not None else shapely.box(*place.bounds)
+    hint = f"check that its coordinates really are {source_crs}"
+    if swapped is not None and np.isfinite(shapely.get_coordinates(swapped)).all():
+        if shapely.intersects(outline, swapped).any():
+            hint = "latitude and longitude (x and y) seem to be swapped"
+    return InvalidInputError(f"the footprint lies outside the city; {hint}")
+
+
 def _too_many(count: int) -> InvalidInputError:
-    return InvalidInputError(f"the footprint has {count:,} vertices, at most {MAX_VERTICES:,} are taken; simplify it")
+    return InvalidInputError(
+        f"the footprint has {count:,} vertices, at most {MAX_VERTICES:,} are taken; simplify it"
+    )

@@ -40,7 +40,9 @@ def jurisdiction(city: City) -> Jurisdiction:
         document = json.loads(city.boundary_path.read_text(encoding="utf-8"))
         shapes = np.array([shape(f["geometry"]) for f in document["features"]], dtype=object)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidInputError(f"the city's boundary file {city.boundary_path} is no GeoJSON of polygons: {error}") from error
+        raise InvalidInputError(
+            f"the city's boundary file {city.boundary_path} is no GeoJSON of polygons: {error}"
+        ) from error
     outline = polygonal(shapely.union_all(best_operation(CRS84, city.working_crs).apply(shapes)))
     if outline.is_empty:
         raise InvalidInputError(f"the city's boundary file {city.boundary_path} holds no polygon")
@@ -52,7 +54,9 @@ def jurisdiction(city: City) -> Jurisdiction:
 def _area_of_use(city: City) -> tuple[float, float, float, float]:
     area = CRS.from_user_input(city.working_crs).area_of_use
     if area is None:
-        raise InvalidInputError(f"{city.working_crs} has no area of use; name the city's boundary file in its profile")
+        raise InvalidInputError(
+            f"{city.working_crs} has no area of use; name the city's boundary file in its profile"
+        )
     frame = shapely.segmentize(shapely.box(area.west, area.south, area.east, area.north), 0.1)
     moved = best_operation(CRS84, city.working_crs).apply(np.array([frame], dtype=object))[0]
     west, south, east, north = moved.bounds

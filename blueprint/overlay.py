@@ -104,7 +104,9 @@ def find_overlaps(
     with_shapes: bool = False,
 ) -> Overlay:
     """Overlay a footprint (working CRS, valid) with the versions of `layers`; all of them must have one."""
-    row = session.execute(_SQL["overlaps"], parameters(footprint, layers, city=city, with_shapes=with_shapes)).one()
+    row = session.execute(
+        _SQL["overlaps"], parameters(footprint, layers, city=city, with_shapes=with_shapes)
+    ).one()
     on_ellipsoid = city.area_measure is AreaMeasure.ELLIPSOID
     site = SiteMeasures(
         area_m2=row.ellipsoid_m2 if on_ellipsoid else row.plane_m2,
@@ -175,7 +177,9 @@ def _relation(finding: Mapping[str, Any], site: SiteMeasures) -> Relation:
         return Relation.OUTSIDE
     if finding["is_zone"] and not finding["is_body_met"]:
         return Relation.WITHIN_DISTANCE
-    if finding["feature_plane_m2"] is None or (finding["is_zone"] and finding["feature_length_m"] is not None):
+    if finding["feature_plane_m2"] is None or (
+        finding["is_zone"] and finding["feature_length_m"] is not None
+    ):
         return _relation_of_thin(finding)
     plane_m2 = finding["plane_m2"]
     if site.plane_area_m2 - plane_m2 <= NOISE_M * site.perimeter_m:

@@ -142,5 +142,9 @@ def require(actor: Actor, act: Act, thing: Thing | None = None) -> None:
     if may(actor, act, thing):
         return
     if not actor.signed_in:
-        raise NotSignedInError(f"sign in first: {act.replace('_', ' ')} needs a department's token (Authorization: Bearer …)")
-    raise NotPermittedError(f"{actor.name} may not {act.replace('_', ' ')} here; ask the department that keeps it")
+        raise NotSignedInError(
+            f"sign in first: {act.replace('_', ' ')} needs a department's token (Authorization: Bearer …)"
+        )
+    raise NotPermittedError(
+        f"{actor.name} may not {act.replace('_', ' ')} here; ask the department that keeps it"
+    )

@@ -90,5 +90,7 @@ def take_snapshot(session: Session, day: date) -> Snapshot:
 def _nothing_in_force(session: Session, day: date) -> InvalidInputError:
     first = session.scalar(select(func.min(InForcePeriod.starts_on)))
     if first is None:
-        return InvalidInputError("no layer is in force yet; upload one with `blueprint layer upload … --in-force`")
+        return InvalidInputError(
+            "no layer is in force yet; upload one with `blueprint layer upload … --in-force`"
+        )
     return InvalidInputError(f"no layer was in force on {day}; the blueprint begins on {first}")

@@ -16,7 +16,13 @@ _ROLE_OF_DEPARTMENT = {DepartmentRole.COORDINATOR: Role.COORDINATOR, DepartmentR
 
 
 def issue_token(
-    session: Session, *, department: str | None, city: City, now: datetime, days: int = 90, is_service: bool = False
+    session: Session,
+    *,
+    department: str | None,
+    city: City,
+    now: datetime,
+    days: int = 90,
+    is_service: bool = False,
 ) -> str:
     """Make a token for a department (or the interface, `is_service`); its text is shown once and never kept."""
     label = city.department(department).name if department else "interface"

@@ -18,7 +18,9 @@ from coordination.reports import to_geojson, to_html
 router = APIRouter(prefix="/api/checks", tags=["checks"])
 
 Format = Annotated[Literal["json", "geojson", "html"], Query(alias="f", description="json, geojson or html")]
-GeoJson = Annotated[dict[str, Any], Body(description="GeoJSON: Polygon, MultiPolygon, Feature or FeatureCollection")]
+GeoJson = Annotated[
+    dict[str, Any], Body(description="GeoJSON: Polygon, MultiPolygon, Feature or FeatureCollection")
+]
 
 
 @router.post("")
@@ -29,7 +31,9 @@ def check_footprint(
     edge: EdgeDep,
     now: NowDep,
     on: Annotated[date | None, Query(description="a day; today when not given")] = None,
-    crs: Annotated[str | None, Query(max_length=100, description="EPSG:n when not longitude/latitude")] = None,
+    crs: Annotated[
+        str | None, Query(max_length=100, description="EPSG:n when not longitude/latitude")
+    ] = None,
     keep: Annotated[bool, Query(description="keep the report under a check id")] = False,
     output: Format = "json",
 ) -> Response:
@@ -66,10 +70,14 @@ def show_check(
     if output == "json":
         return JSONResponse(check.report)
     kept = check.report["footprint"]
-    footprint = Footprint(to_shape(check.footprint), kept["source_crs"], kept["operation"], tuple(check.report["notes"]))
+    footprint = Footprint(
+        to_shape(check.footprint), kept["source_crs"], kept["operation"], tuple(check.report["notes"])
+    )
     report = run_check(session, footprint, city=edge.city, actor=actor, on=check.on_day, with_shapes=True)
     if report.digest != check.digest:
-        raise ConflictError("the layers or rules of that day, or your rights, are not what they were; ask for ?f=json")
+        raise ConflictError(
+            "the layers or rules of that day, or your rights, are not what they were; ask for ?f=json"
+        )
     if output == "html":
         return HTMLResponse(to_html(report, footprint, city=edge.city))
     return JSONResponse(to_geojson(report, footprint, city=edge.city), media_type="application/geo+json")

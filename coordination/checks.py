@@ -98,7 +98,8 @@ class CheckReport:
             "on": self.on.isoformat(),
             "rule_set": self.rule_set,
             "verdict": str(self.verdict),
-            "footprint": asdict(self.footprint) | {"source_crs": self.source_crs, "operation": self.operation},
+            "footprint": asdict(self.footprint)
+            | {"source_crs": self.source_crs, "operation": self.operation},
             "ledger": asdict(self.ledger),
             "layers": [asdict(layer) | {"outcome": str(layer.outcome)} for layer in self.layers],
             "findings": [_finding_json(finding) for finding in self.findings],
@@ -122,7 +123,9 @@ def run_check(
     by_version = {layer.version_id: layer for layer in asked}
     findings = tuple(_finding(overlap, by_version[overlap.version_id]) for overlap in overlay.overlaps)
     order = list(Severity)
-    findings = tuple(sorted(findings, key=lambda f: (order.index(f.severity), f.sliver, f.layer, -f.overlap_m2)))
+    findings = tuple(
+        sorted(findings, key=lambda f: (order.index(f.severity), f.sliver, f.layer, -f.overlap_m2))
+    )
     layers = tuple(_layer_result(layer, overlay, actor=actor, on=on) for layer in snapshot.layers)
     return CheckReport(
         digest=digest_of(footprint.geometry, asked, city),

@@ -49,7 +49,12 @@ RELATION_WORDS = {
 
 def to_geojson(report: CheckReport, footprint: Footprint, *, city: City) -> dict[str, Any]:
     """The footprint and the shape of every finding as GeoJSON, longitude first (CGCS2000 equals WGS 84 at this accuracy)."""
-    site = {"kind": "footprint", "verdict": str(report.verdict), "digest": report.digest, "area_m2": report.footprint.area_m2}
+    site = {
+        "kind": "footprint",
+        "verdict": str(report.verdict),
+        "digest": report.digest,
+        "area_m2": report.footprint.area_m2,
+    }
     features = [_feature(footprint.geometry, site, city)]
     for finding, document in zip(report.findings, report.to_json()["findings"], strict=True):
         features.append(_feature(finding.shape, {"kind": "finding", **document}, city))
@@ -121,7 +126,11 @@ def _picture(report: CheckReport, footprint: Footprint) -> dict[str, Any]:
 
 
 def _bar(width_m: float) -> int:
-    return max(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000) if step <= max(width_m / 3, 1))
+    return max(
+        step
+        for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
+        if step <= max(width_m / 3, 1)
+    )
 
 
 def _paths(shape: shapely.Geometry, west: float, north: float, scale: float) -> Iterable[str]:

@@ -40,7 +40,13 @@ def verdict_of(severities: Iterable[Severity]) -> Severity:
 
 
 def outcome_of(
-    *, on: date, has_version: bool, is_permitted: bool, valid_until: date | None, hit_count: int, covers_site: bool
+    *,
+    on: date,
+    has_version: bool,
+    is_permitted: bool,
+    valid_until: date | None,
+    hit_count: int,
+    covers_site: bool,
 ) -> Outcome:
     """What to say of a layer; a plan past its own end (`valid_until`) is not asked, its silence would mislead."""
     if not is_permitted:
@@ -54,7 +60,9 @@ def outcome_of(
     return Outcome.CLEAR if covers_site else Outcome.OUTSIDE_COVERAGE
 
 
-def likely_cause(*, overlap_m2: float, mean_width_m: float, tolerance_m2: float, sliver_width_m: float) -> str:
+def likely_cause(
+    *, overlap_m2: float, mean_width_m: float, tolerance_m2: float, sliver_width_m: float
+) -> str:
     """Why an overlap is called a sliver (碎面), in Chinese and English."""
     if overlap_m2 < tolerance_m2:
         return (

@@ -54,10 +54,16 @@ def exit_status_of(error: BlueprintError) -> int:
 def as_blueprint_error(error: DBAPIError | PoolTimeoutError | OSError) -> BlueprintError | None:
     """What a database or disk error means to a user; None when it is a fault of ours."""
     if isinstance(error, DBAPIError) and isinstance(error.orig, DiskFull):
-        return StorageFullError("the database's disk is full; nothing was stored, free some space and try again")
+        return StorageFullError(
+            "the database's disk is full; nothing was stored, free some space and try again"
+        )
     if isinstance(error, OSError):
         full = error.errno in (28, 122)
-        return StorageFullError("the disk is full; nothing was stored, free some space and try again") if full else None
+        return (
+            StorageFullError("the disk is full; nothing was stored, free some space and try again")
+            if full
+            else None
+        )
     if isinstance(error, OperationalError | PoolTimeoutError) or (
         isinstance(error, DBAPIError) and error.connection_invalidated
     ):
@@ -79,7 +85,9 @@ def _on(answer: Callable[..., JSONResponse]) -> Callable[[Request, Exception], J
     return answer
 
 
-def _problem(request: Request, status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
+def _problem(
+    request: Request, status: int, title: str, detail: str, headers: dict[str, str] | None = None
+) -> JSONResponse:
     document = problem_document(status, title, detail, request.url.path)
     return JSONResponse(document, status, headers=headers, media_type="application/problem+json")
 
@@ -97,7 +105,9 @@ def _validation_error(request: Request, error: RequestValidationError) -> JSONRe
 
 
 def _http_error(request: Request, error: HTTPException) -> JSONResponse:
-    return _problem(request, error.status_code, str(error.detail), str(error.detail), dict(error.headers or {}))
+    return _problem(
+        request, error.status_code, str(error.detail), str(error.detail), dict(error.headers or {})
+    )
 
 
 def _database_error(request: Request, error: DBAPIError | PoolTimeoutError) -> JSONResponse:

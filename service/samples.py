@@ -68,7 +68,9 @@ def load_samples(edge: Edge, folder: Path, *, store: Store, decided_by: str) -> 
                     continue
                 version = store(session, edge, layer, file)
                 starts_on = file.in_force_from or edge.now().date()
-                publication.bring_into_force(session, version, starts_on=starts_on, decided_by=decided_by, now=edge.now())
+                publication.bring_into_force(
+                    session, version, starts_on=starts_on, decided_by=decided_by, now=edge.now()
+                )
                 stored += 1
     return len(entries), stored
 
@@ -78,5 +80,6 @@ def _is_stored(layer: Layer, file: catalogue.VersionFile) -> bool:
     sha256 = hashlib.sha256(file.path.read_bytes()).hexdigest()
     sublayer = file.sublayer
     return any(
-        version.source_sha256 == sha256 and sublayer in (None, version.quality["sublayer"]) for version in layer.versions
+        version.source_sha256 == sha256 and sublayer in (None, version.quality["sublayer"])
+        for version in layer.versions
     )

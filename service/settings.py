@@ -25,7 +25,9 @@ class Settings(BaseSettings):
     approval_url: str | None = None
     handover_secret: str | None = None
 
-    scratch: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()) / f"blueprint-scratch-{os.getuid()}")
+    scratch: Path = Field(
+        default_factory=lambda: Path(tempfile.gettempdir()) / f"blueprint-scratch-{os.getuid()}"
+    )
     """Where uploads are unpacked and read; a folder that the confined reader's user can reach."""
 
 

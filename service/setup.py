@@ -57,4 +57,6 @@ def hold_to_city(engine: Engine, city: City) -> None:
 
 def _unreachable(error: OperationalError) -> UnavailableError:
     reason = str(error.orig).strip().splitlines()[0] if error.orig else "no answer"
-    return UnavailableError(f"the database cannot be reached: {reason}; is it started, and is DATABASE_URL right?")
+    return UnavailableError(
+        f"the database cannot be reached: {reason}; is it started, and is DATABASE_URL right?"
+    )

@@ -43,7 +43,12 @@ def good() -> bytes:
 
 
 def write_dataset(
-    path: Path, shapes: Sequence[shapely.Geometry], *, crs: str | None = "EPSG:4490", layer: str = "data", **options: Any
+    path: Path,
+    shapes: Sequence[shapely.Geometry],
+    *,
+    crs: str | None = "EPSG:4490",
+    layer: str = "data",
+    **options: Any,
 ) -> Path:
     """A GeoPackage or Shapefile of these shapes with a BSM and a MC field."""
     numbers = range(1, len(shapes) + 1)

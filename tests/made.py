@@ -67,7 +67,9 @@ def publish(
         quality={"mended_count": 0, "mended_m2": 0.0, "issues": []},
         uploaded_by="test",
         uploaded_at=datetime(2026, 1, 1, tzinfo=UTC),
-        extent=from_shape(shapely.box(*shapely.buffer(shapely.union_all(placed), 1).bounds), srid=city.working_srid),
+        extent=from_shape(
+            shapely.box(*shapely.buffer(shapely.union_all(placed), 1).bounds), srid=city.working_srid
+        ),
         coverage=from_shape(at_origin(coverage), srid=city.working_srid) if coverage is not None else None,
     )
     session.add(version)
@@ -75,12 +77,17 @@ def publish(
     copy_features(session, version, iter([_batch(placed, attributes, layer.buffer_m, city.working_srid)]))
     cut_features(session, version, city=city)
     if starts_on is not None:
-        bring_into_force(session, version, starts_on=starts_on, decided_by="test", now=datetime(2026, 1, 1, tzinfo=UTC))
+        bring_into_force(
+            session, version, starts_on=starts_on, decided_by="test", now=datetime(2026, 1, 1, tzinfo=UTC)
+        )
     return version
 
 
 def _batch(
-    shapes: Sequence[shapely.Geometry], attributes: Sequence[Mapping[str, Any]] | None, buffer_m: float, srid: int
+    shapes: Sequence[shapely.Geometry],
+    attributes: Sequence[Mapping[str, Any]] | None,
+    buffer_m: float,
+    srid: int,
 ) -> pa.RecordBatch:
     numbers = list(range(1, len(shapes) + 1))
     zones: list[bytes | None] = [None] * len(shapes)
@@ -91,7 +98,9 @@ def _batch(
         [
             pa.array(numbers, pa.int64()),
             pa.array([f"S{number}" for number in numbers], pa.string()),
-            pa.array([json.dumps(row, ensure_ascii=False) for row in attributes or [{}] * len(shapes)], pa.string()),
+            pa.array(
+                [json.dumps(row, ensure_ascii=False) for row in attributes or [{}] * len(shapes)], pa.string()
+            ),
             pa.array(list(shapely.to_wkb(shapes, include_srid=True)), pa.binary()),
             pa.array(zones, pa.binary()),
         ],

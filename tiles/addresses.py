@@ -158,7 +158,11 @@ def _parameter(query: bytes, name: str) -> str | None:
     if not query:
         return None
     try:
-        values = parse_qs(query.decode("ascii"), keep_blank_values=True, max_num_fields=20, errors="strict").get(name)
+        values = parse_qs(
+            query.decode("ascii"), keep_blank_values=True, max_num_fields=20, errors="strict"
+        ).get(name)
     except ValueError:
-        raise BadAddressError("the query of the address cannot be read; it is not percent-encoded UTF-8") from None
+        raise BadAddressError(
+            "the query of the address cannot be read; it is not percent-encoded UTF-8"
+        ) from None
     return values[0] if values else None

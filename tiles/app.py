@@ -23,7 +23,14 @@ from blueprint.errors import BlueprintError, NotSignedInError
 from blueprint.permissions import ANONYMOUS, Actor
 from blueprint.problem import PROBLEM_MEDIA_TYPE, problem_document
 from blueprint.tokens import actor_of_token
-from tiles.addresses import Address, BadAddressError, LayerDocument, NoSuchTileError, StyleDocument, VersionTile
+from tiles.addresses import (
+    Address,
+    BadAddressError,
+    LayerDocument,
+    NoSuchTileError,
+    StyleDocument,
+    VersionTile,
+)
 from tiles.addresses import read_address
 from tiles.cache import Tile, TileCache
 from tiles.connections import Connections
@@ -113,7 +120,9 @@ class TilesApp:
             return _problem(status, error.message, path, headers)
         except (psycopg2.Error, SQLAlchemyError) as error:
             _log.warning("no tile for %s: %s", path, error)
-            return _problem(503, "the database does not answer; try again in a moment", path, [(b"retry-after", b"5")])
+            return _problem(
+                503, "the database does not answer; try again in a moment", path, [(b"retry-after", b"5")]
+            )
         return answer
 
     def _work(self, address: Address, asked: Asked) -> Answer | Pending:

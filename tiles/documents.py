@@ -184,12 +184,26 @@ def _style_layers(layer: Layer) -> list[dict[str, Any]]:
     }
     if kind is GeometryKind.POINT:
         radius = ["interpolate", ["linear"], ["zoom"], 8, 2, 14, 5]
-        paint = {"circle-color": color, "circle-radius": radius, "circle-stroke-color": "#ffffff", "circle-stroke-width": 1}
+        paint = {
+            "circle-color": color,
+            "circle-radius": radius,
+            "circle-stroke-color": "#ffffff",
+            "circle-stroke-width": 1,
+        }
         return [{"id": layer.code, "type": "circle", **shared, "paint": paint}]
     width = ["interpolate", ["linear"], ["zoom"], 8, 0.6, 16, 2.4]
-    line = {"type": "line", **shared, "layout": {"line-join": "round"}, "paint": {"line-color": color, "line-width": width}}
+    line = {
+        "type": "line",
+        **shared,
+        "layout": {"line-join": "round"},
+        "paint": {"line-color": color, "line-width": width},
+    }
     if kind is GeometryKind.LINE:
         return [{"id": layer.code, **line}]
-    fill = {"type": "fill", **shared, "paint": {"fill-color": color, "fill-opacity": 0.12 if layer.is_base_map else 0.35}}
+    fill = {
+        "type": "fill",
+        **shared,
+        "paint": {"fill-color": color, "fill-opacity": 0.12 if layer.is_base_map else 0.35},
+    }
     # A dot cannot stand in a layer's code, so that the outline's name is nobody else's.
     return [{"id": layer.code, **fill}, {"id": f"{layer.code}.outline", **line}]

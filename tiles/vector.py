@@ -48,19 +48,34 @@ class DrawnVersion:
         return self.thing.sensitivity is Sensitivity.PUBLIC
 
 
-def find_versions(connections: Connections, address: TileAddress, actor: Actor, today: date) -> list[DrawnVersion]:
+def find_versions(
+    connections: Connections, address: TileAddress, actor: Actor, today: date
+) -> list[DrawnVersion]:
     """The versions that a tile at `address` shows `actor`; a layer they may not read does not exist for them."""
     match address:
         case VersionTile(code=code, number=number):
-            return [_one(connections.rows("layer_version", {"code": code, "number": number}), address, actor, today)]
+            return [
+                _one(
+                    connections.rows("layer_version", {"code": code, "number": number}), address, actor, today
+                )
+            ]
         case LayerTile(code=code, on=on):
-            return [_one(connections.rows("layer_on_day", {"code": code, "day": on or today}), address, actor, today)]
+            return [
+                _one(
+                    connections.rows("layer_on_day", {"code": code, "day": on or today}),
+                    address,
+                    actor,
+                    today,
+                )
+            ]
         case BlueprintTile(codes=codes, on=on):
             rows = connections.rows("layers_on_day", {"day": on or today})
             return _several(rows, codes, actor, on or today)
 
 
-def _one(rows: list[tuple[Any, ...]], address: LayerTile | VersionTile, actor: Actor, today: date) -> DrawnVersion:
+def _one(
+    rows: list[tuple[Any, ...]], address: LayerTile | VersionTile, actor: Actor, today: date
+) -> DrawnVersion:
     if not rows or not _may_read(rows[0], actor):
         raise no_such_layer(address.code)
     version = _version(rows[0])

@@ -27,13 +27,24 @@ def unpack(archive: Path, into: Path) -> Path:
 def _judged(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     entries = [entry for entry in opened.infolist() if not entry.is_dir()]
     if len(entries) > MAX_ENTRIES:
-        raise InvalidInputError(f"the zip archive has {len(entries):,} entries, at most {MAX_ENTRIES:,} are taken")
+        raise InvalidInputError(
+            f"the zip archive has {len(entries):,} entries, at most {MAX_ENTRIES:,} are taken"
+        )
     seen: set[str] = set()
     for entry in entries:
         name = entry.filename
         path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or "\\" in name or "\x00" in name or ":" in name or len(name) > 255:
-            raise InvalidInputError(f"the zip archive holds an unsafe path {name[:80]!r}; pack the files without folders")
+        if (
+            path.is_absolute()
+            or ".." in path.parts
+            or "\\" in name
+            or "\x00" in name
+            or ":" in name
+            or len(name) > 255
+        ):
+            raise InvalidInputError(
+                f"the zip archive holds an unsafe path {name[:80]!r}; pack the files without folders"
+            )
         if entry.flag_bits & 1:
             raise InvalidInputError("the zip archive is encrypted; pack it without a password")
         if (entry.external_attr >> 16) & 0o170000 == 0o120000:
@@ -44,7 +55,9 @@ def _judged(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     unpacked = sum(entry.file_size for entry in entries)
     packed = sum(entry.compress_size for entry in entries)
     if unpacked > MAX_UNPACKED_BYTES or unpacked > MAX_RATIO * max(packed, 1):
-        raise InvalidInputError("the zip archive unpacks to far more than it holds; upload the data in smaller files")
+        raise InvalidInputError(
+            "the zip archive unpacks to far more than it holds; upload the data in smaller files"
+        )
     return entries
 
 
@@ -54,7 +67,9 @@ def _dataset(entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
     singles = [e for e in entries if PurePosixPath(e.filename.lower()).suffix in _SINGLE_FILES]
     if len(shapes) + len(singles) != 1:
         found = len(shapes) + len(singles)
-        raise InvalidInputError(f"the zip archive must hold one Shapefile, GeoPackage or GeoJSON file, it holds {found}")
+        raise InvalidInputError(
+            f"the zip archive must hold one Shapefile, GeoPackage or GeoJSON file, it holds {found}"
+        )
     if singles:
         return {PurePosixPath(singles[0].filename.lower()).suffix: singles[0]}
     stem = shapes[0].filename[:-4].lower()
@@ -65,7 +80,9 @@ def _dataset(entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
     }
     for suffix in (".shx", ".dbf"):
         if suffix not in parts:
-            raise InvalidInputError(f"the Shapefile in the zip archive lacks its {suffix} file; pack all parts")
+            raise InvalidInputError(
+                f"the Shapefile in the zip archive lacks its {suffix} file; pack all parts"
+            )
     return parts
 
 
@@ -96,7 +113,9 @@ def check_shapefile(shp: Path, shx: Path, dbf: Path) -> None:
         raise InvalidInputError("the .dbf file is cut short; copy it again")
     rows, header_bytes, row_bytes = struct.unpack("<IHH", head[4:12])
     if rows != records:
-        raise InvalidInputError(f"the Shapefile has {records} shapes but {rows} attribute rows; export it again")
+        raise InvalidInputError(
+            f"the Shapefile has {records} shapes but {rows} attribute rows; export it again"
+        )
     if dbf.stat().st_size < header_bytes + rows * row_bytes:
         raise InvalidInputError("the .dbf file is cut short; copy it again")
 

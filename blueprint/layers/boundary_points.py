@@ -1,2 +1,5 @@
 """placeholder while it is being written"""
-def read_boundary_points(content): raise ValueError
+
+
+def read_boundary_points(content):
+    raise ValueError

@@ -83,7 +83,9 @@ def check_definition(definition: LayerDefinition, city: City) -> None:
     ):
         value = getattr(definition, key)
         if value not in set(values):
-            raise InvalidInputError(f"{key} {value!r} of layer {definition.code} must be one of: {', '.join(values)}")
+            raise InvalidInputError(
+                f"{key} {value!r} of layer {definition.code} must be one of: {', '.join(values)}"
+            )
     for key in ("buffer_m", "tolerance_m2", "sliver_width_m"):
         if not 0 <= getattr(definition, key) <= 100_000:
             raise InvalidInputError(f"{key} of layer {definition.code} must be a number from 0 to 100,000")
@@ -92,7 +94,9 @@ def check_definition(definition: LayerDefinition, city: City) -> None:
     if definition.conflict_when == ConflictWhen.OUTSIDE and (
         definition.geometry != GeometryKind.POLYGON or definition.buffer_m
     ):
-        raise InvalidInputError(f"layer {definition.code}: conflict_when 'outside' is for polygon layers without a buffer")
+        raise InvalidInputError(
+            f"layer {definition.code}: conflict_when 'outside' is for polygon layers without a buffer"
+        )
 
 
 def define_layer(session: Session, definition: LayerDefinition, *, city: City) -> tuple[Layer, bool]:
@@ -101,13 +105,17 @@ def define_layer(session: Session, definition: LayerDefinition, *, city: City) -
     The kind of geometry stays once there are versions; a changed buffer holds for versions uploaded from then on.
     """
     check_definition(definition, city)
-    layer = session.scalars(select(Layer).where(Layer.code == definition.code).with_for_update()).one_or_none()
+    layer = session.scalars(
+        select(Layer).where(Layer.code == definition.code).with_for_update()
+    ).one_or_none()
     is_new = layer is None
     if layer is None:
         layer = Layer(code=definition.code)
         session.add(layer)
     elif layer.geometry != definition.geometry and _has_versions(session, layer):
-        raise ConflictError(f"layer {layer.code} has versions of {layer.geometry}s; define another layer for others")
+        raise ConflictError(
+            f"layer {layer.code} has versions of {layer.geometry}s; define another layer for others"
+        )
     for column in fields(LayerDefinition):
         setattr(layer, column.name, getattr(definition, column.name))
     session.flush()
@@ -115,7 +123,9 @@ def define_layer(session: Session, definition: LayerDefinition, *, city: City) -
 
 
 def _has_versions(session: Session, layer: Layer) -> bool:
-    return session.scalar(select(LayerVersion.id).where(LayerVersion.layer_id == layer.id).limit(1)) is not None
+    return (
+        session.scalar(select(LayerVersion.id).where(LayerVersion.layer_id == layer.id).limit(1)) is not None
+    )
 
 
 def find_layer(session: Session, code: str) -> Layer:
@@ -177,7 +187,10 @@ def _version_file(entry: Mapping[str, Any], path: Path) -> VersionFile:
     return VersionFile(
         path=path.parent / values.pop("file"),
         coverage=path.parent / coverage if coverage else None,
-        **{key: _day(value) if key in ("in_force_from", "valid_until") else value for key, value in values.items()},
+        **{
+            key: _day(value) if key in ("in_force_from", "valid_until") else value
+            for key, value in values.items()
+        },
     )
 
 

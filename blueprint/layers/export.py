@@ -22,7 +22,9 @@ def export_version(session: Session, layer: Layer, version: LayerVersion, path: 
     """Write a version's features as declared and say how many; GeoJSON is in longitude and latitude, the others in the working CRS."""
     driver = _DRIVERS.get(path.suffix.lower())
     if driver is None:
-        raise InvalidInputError(f"cannot export to {path.suffix or 'a file without suffix'}; use .gpkg, .geojson or .fgb")
+        raise InvalidInputError(
+            f"cannot export to {path.suffix or 'a file without suffix'}; use .gpkg, .geojson or .fgb"
+        )
     frame = geopandas.pd.concat(list(_frames(session, version, city, to_degrees=driver == "GeoJSON")))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

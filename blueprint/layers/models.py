@@ -95,7 +95,9 @@ class Layer(Base):
     color: Mapped[str | None] = mapped_column(String(7))
     is_base_map: Mapped[bool] = mapped_column(default=False)
 
-    versions: Mapped[list["LayerVersion"]] = relationship(back_populates="layer", order_by="LayerVersion.number")
+    versions: Mapped[list["LayerVersion"]] = relationship(
+        back_populates="layer", order_by="LayerVersion.number"
+    )
 
     @property
     def thing(self) -> Thing:
@@ -130,7 +132,9 @@ class LayerVersion(Base):
     coverage: Mapped[Any | None] = mapped_column(Geometry("MULTIPOLYGON", srid=-1, spatial_index=False))
 
     layer: Mapped[Layer] = relationship(back_populates="versions")
-    periods: Mapped[list["InForcePeriod"]] = relationship(back_populates="version", order_by="InForcePeriod.starts_on")
+    periods: Mapped[list["InForcePeriod"]] = relationship(
+        back_populates="version", order_by="InForcePeriod.starts_on"
+    )
 
 
 class InForcePeriod(Base):

@@ -116,7 +116,9 @@ def judge_reading(report: dict[str, Any], *, kind: str) -> None:
         first = errors[0]
         more = f" (and {report['error_count'] - 1:,} more errors)" if report["error_count"] > 1 else ""
         place = f" at {first['place']}" if first["place"] else ""
-        raise InvalidInputError(f"feature {first['feature']}{place}: {first['message']}{more}", place=first["place"])
+        raise InvalidInputError(
+            f"feature {first['feature']}{place}: {first['message']}{more}", place=first["place"]
+        )
     if report["feature_count"] == 0 and not report["swap_would_fit"]:
         raise InvalidInputError(f"the {kind} holds 0 features; check the export and the sublayer")
     if report["inside_count"] == 0:
@@ -151,7 +153,9 @@ def _opened(bounds: list[float]) -> tuple[float, float, float, float]:
     return (west, south, max(east, west + 0.001), max(north, south + 0.001))
 
 
-def cut_features(session: Session, version: LayerVersion, *, city: City, progress: Progress = _silent) -> None:
+def cut_features(
+    session: Session, version: LayerVersion, *, city: City, progress: Progress = _silent
+) -> None:
     """Measure the copied features, cut them into parts and make the shapes of the tiles."""
     session.flush()
     values = {"version_id": version.id, "geographic_srid": city.geographic_srid}
@@ -235,7 +239,9 @@ def version_of(session: Session, layer: Layer, number: int) -> LayerVersion:
         select(LayerVersion).where(LayerVersion.layer_id == layer.id, LayerVersion.number == number)
     ).one_or_none()
     if version is None:
-        raise NotFoundError(f"layer {layer.code} has no version {number}; see `blueprint layer versions {layer.code}`")
+        raise NotFoundError(
+            f"layer {layer.code} has no version {number}; see `blueprint layer versions {layer.code}`"
+        )
     return version
 
 
@@ -249,9 +255,14 @@ def bring_into_force(
     layer_id = version.layer_id
     session.execute(select(Layer.id).where(Layer.id == layer_id).with_for_update())
     if version.withdrawn_on is not None:
-        raise ConflictError(f"version {version.number} was withdrawn on {version.withdrawn_on}; upload it again")
+        raise ConflictError(
+            f"version {version.number} was withdrawn on {version.withdrawn_on}; upload it again"
+        )
     latest = session.scalars(
-        select(InForcePeriod).where(InForcePeriod.layer_id == layer_id).order_by(InForcePeriod.id.desc()).limit(1)
+        select(InForcePeriod)
+        .where(InForcePeriod.layer_id == layer_id)
+        .order_by(InForcePeriod.id.desc())
+        .limit(1)
     ).first()
     if latest is not None:
         if latest.starts_on > starts_on:

@@ -71,11 +71,14 @@ def staged(source: IO[bytes], name: str, *, scratch: Path) -> Iterator[StagedFil
     try:
         scratch.mkdir(parents=True, exist_ok=True, mode=0o711)
         if scratch.lstat().st_uid != os.geteuid():
-            raise UnavailableError(f"the scratch folder {scratch} belongs to another user; set BLUEPRINT_SCRATCH")
+            raise UnavailableError(
+                f"the scratch folder {scratch} belongs to another user; set BLUEPRINT_SCRATCH"
+            )
         folder = Path(tempfile.mkdtemp(prefix="upload-", dir=scratch))
     except OSError as error:
         raise _storage_error(error) from error
     try:
+        _refuse_unreachable(folder)
         upload = folder / "upload"
         digest = _copy(source, upload)
         dataset = _dataset(upload, folder)
@@ -137,7 +140,8 @@ def reading(file: StagedFile, request: ReadingRequest, *, bounds: Bounds | None 
     report_read, report_write = os.pipe()
     message = asdict(request) | {
         "path": str(file.dataset),
-        "encoding": request.encoding or (dbf_encoding(file.dataset) if file.dataset.suffix == ".shp" else None),
+        "encoding": request.encoding
+        or (dbf_encoding(file.dataset) if file.dataset.suffix == ".shp" else None),
         "report_fd": report_write,
         "uid": uid,
         "gid": gid,
@@ -146,7 +150,13 @@ def reading(file: StagedFile, request: ReadingRequest, *, bounds: Bounds | None 
     with open(report_read, encoding="utf-8") as report_stream:
         try:
             child = subprocess.Popen(
-                [sys.executable, "-m", "blueprint.layers.confinement", "blueprint.layers.reading_child", json.dumps(message)],
+                [
+                    sys.executable,
+                    "-m",
+                    "blueprint.layers.confinement",
+                    "blueprint.layers.reading_child",
+                    json.dumps(message),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -171,7 +181,9 @@ def reading(file: StagedFile, request: ReadingRequest, *, bounds: Bounds | None 
                     stream.close()
 
 
-def _batches(child: subprocess.Popen[bytes], report_stream: IO[str], result: Reading) -> Iterator[pa.RecordBatch]:
+def _batches(
+    child: subprocess.Popen[bytes], report_stream: IO[str], result: Reading
+) -> Iterator[pa.RecordBatch]:
     assert child.stdout is not None and child.stderr is not None
     broken = None
     try:
@@ -192,10 +204,16 @@ def _died(status: int, complaint: list[str]) -> InvalidInputError | UnavailableE
     if status in (-24, -9):  # SIGXCPU, SIGKILL: the bounds of the cell
         return InvalidInputError("the file takes longer to read than an upload may; simplify or split it")
     if complaint and "MemoryError" in complaint[-1] or status == -6:
-        return InvalidInputError("the file needs more memory than an upload may use; split it into smaller files")
+        return InvalidInputError(
+            "the file needs more memory than an upload may use; split it into smaller files"
+        )
     if status == -11:
-        return InvalidInputError("the file brings its reader down; it is damaged or made to harm, export it again")
-    return UnavailableError(f"the reading process ended with {status}: {complaint[-1] if complaint else 'no word'}")
+        return InvalidInputError(
+            "the file brings its reader down; it is damaged or made to harm, export it again"
+        )
+    return UnavailableError(
+        f"the reading process ended with {status}: {complaint[-1] if complaint else 'no word'}"
+    )
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -208,6 +226,16 @@ def _environment(folder: Path) -> dict[str, str]:
         "TMPDIR": str(folder),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+
+
+def _refuse_unreachable(folder: Path) -> None:
+    """As root the child runs as another user, who must be able to come to its folder."""
+    for parent in folder.parents:
+        if os.geteuid() == 0 and not parent.stat().st_mode & 0o001:
+            raise UnavailableError(
+                f"the scratch folder lies in {parent}, which the confined reader cannot enter;"
+                " set BLUEPRINT_SCRATCH to a folder like /var/tmp/blueprint"
+            )
 
 
 def _nobody() -> tuple[int, int]:

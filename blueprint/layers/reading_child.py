@@ -41,7 +41,16 @@ SCHEMA = pa.schema(
 )
 
 _TYPES = {"polygon": (3, 6), "line": (1, 2, 5), "point": (0, 4)}
-_NAMES = {0: "point", 1: "line", 2: "line", 3: "polygon", 4: "point", 5: "line", 6: "polygon", 7: "collection"}
+_NAMES = {
+    0: "point",
+    1: "line",
+    2: "line",
+    3: "polygon",
+    4: "point",
+    5: "line",
+    6: "polygon",
+    7: "collection",
+}
 _WARM_UP = (
     '{"type":"FeatureCollection","features":[{"type":"Feature","properties":{},'
     '"geometry":{"type":"Point","coordinates":[0,0]}}]}'
@@ -68,7 +77,9 @@ class Report:
     fields: list[str] = field(default_factory=list)
     refusal: str | None = None
 
-    def add(self, severity: str, rule: str, number: int | None, message: str, place: str | None = None) -> None:
+    def add(
+        self, severity: str, rule: str, number: int | None, message: str, place: str | None = None
+    ) -> None:
         """Note an issue; the list is bounded, the counts are not."""
         self.error_count += severity == "error"
         if len(self.issues) < MAX_ISSUES:
@@ -109,7 +120,9 @@ def _read(request: dict[str, Any], report: Report) -> None:
     sublayer = _sublayer(path, request["sublayer"], request["layer_hint"])
     report.sublayer = sublayer
     options = {"encoding": request["encoding"]} if request["encoding"] else {}
-    with pyogrio.raw.open_arrow(path, layer=sublayer, batch_size=BATCH_FEATURES, use_pyarrow=True, **options) as (
+    with pyogrio.raw.open_arrow(
+        path, layer=sublayer, batch_size=BATCH_FEATURES, use_pyarrow=True, **options
+    ) as (
         meta,
         reader,
     ):
@@ -130,13 +143,17 @@ def _refuse_views(path: str) -> None:
     """A view or trigger in a GeoPackage is a program; only the triggers that the standard itself makes are taken."""
     try:
         with sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True) as connection:
-            rows = connection.execute("SELECT type, name FROM sqlite_master WHERE type IN ('view', 'trigger')").fetchall()
+            rows = connection.execute(
+                "SELECT type, name FROM sqlite_master WHERE type IN ('view', 'trigger')"
+            ).fetchall()
             tables = {row[0] for row in connection.execute("SELECT table_name FROM gpkg_contents")}
     except sqlite3.DatabaseError as error:
         raise InvalidInputError(f"the GeoPackage cannot be read: {error}; export it again") from error
     views = [name for kind, name in rows if kind == "view" and name in tables]
     if views:
-        raise InvalidInputError(f"the GeoPackage's layer {views[0]!r} is a view; save it as a table and upload again")
+        raise InvalidInputError(
+            f"the GeoPackage's layer {views[0]!r} is a view; save it as a table and upload again"
+        )
 
 
 def _sublayer(path: str, wanted: str | None, hint: str | None) -> str:
@@ -148,7 +165,9 @@ def _sublayer(path: str, wanted: str | None, hint: str | None) -> str:
             raise InvalidInputError(f"the file has no sublayer {wanted!r}; it has: {', '.join(names[:20])}")
         return wanted
     if len(names) > 1 and hint not in names:
-        raise InvalidInputError(f"the file holds several layers; name one with --sublayer: {', '.join(names[:20])}")
+        raise InvalidInputError(
+            f"the file holds several layers; name one with --sublayer: {', '.join(names[:20])}"
+        )
     return hint if hint in names and hint is not None else names[0]
 
 
@@ -178,7 +197,9 @@ def _settle(
     """Which rows are kept, and their shapes: 2D, of the declared kind, finite, in the working CRS, valid."""
     unreadable = present & shapely.is_missing(shapes)
     for number in numbers[unreadable]:
-        report.add("error", "geometry-readable", int(number), "its geometry cannot be read (open ring or curve)")
+        report.add(
+            "error", "geometry-readable", int(number), "its geometry cannot be read (open ring or curve)"
+        )
     empty = ~unreadable & (shapely.is_missing(shapes) | shapely.is_empty(shapes))
     for number in numbers[empty]:
         report.add("warning", "geometry-present", int(number), "it has no geometry and was left out")
@@ -187,12 +208,18 @@ def _settle(
     keep &= _finite(shapes, keep, numbers, report, "a coordinate is not a finite number (NaN or infinite)")
     keep &= _small_enough(shapes, keep, numbers, report)
     shapes = shapes.copy()
-    if keep.any() and shapely.has_z(shapes[keep]).any() and not any(i["rule"] == "dimension" for i in report.issues):
+    if (
+        keep.any()
+        and shapely.has_z(shapes[keep]).any()
+        and not any(i["rule"] == "dimension" for i in report.issues)
+    ):
         report.add("warning", "dimension", None, "heights (Z) are dropped; the blueprint is two-dimensional")
     shapes[keep] = shapely.force_2d(shapes[keep])
     before = shapes[keep][:1]
     shapes[keep] = operation.apply(shapes[keep])
-    keep &= _finite(shapes, keep, numbers, report, f"it lies where {report.source_crs} cannot be transformed from")
+    keep &= _finite(
+        shapes, keep, numbers, report, f"it lies where {report.source_crs} cannot be transformed from"
+    )
     _locate(shapes[keep], before, operation, request, report)
     keep &= _mend(shapes, keep, numbers, request, report)
     report.feature_count += int(keep.sum())
@@ -264,7 +291,13 @@ def _mend(
             report.add("error", "geometry-valid", number, message, _place(reason))
             good[row] = False
             continue
-        report.add("warning", "geometry-valid", number, f"mended ({changed_m2:.4f} m² changed): {reason}", _place(reason))
+        report.add(
+            "warning",
+            "geometry-valid",
+            number,
+            f"mended ({changed_m2:.4f} m² changed): {reason}",
+            _place(reason),
+        )
         report.mended_count += 1
         report.mended_m2 += changed_m2
         shapes[row] = mended

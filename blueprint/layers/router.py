@@ -52,7 +52,9 @@ def list_layers(
 
 
 @router.post("", status_code=201)
-def define_layer(definition: LayerIn, session: SessionDep, actor: ActorDep, city: CityDep, today: TodayDep) -> LayerOut:
+def define_layer(
+    definition: LayerIn, session: SessionDep, actor: ActorDep, city: CityDep, today: TodayDep
+) -> LayerOut:
     """Define a layer, or change the rule of one that exists."""
     require(actor, Act.DEFINE_LAYER, Thing(department=definition.department))
     values = catalogue.LayerDefinition(**definition.model_dump())
@@ -74,7 +76,9 @@ def list_versions(code: Code, session: SessionDep, actor: ActorDep, today: Today
 
 
 @router.get("/{code}/versions/{number}")
-def show_version(code: Code, number: Number, session: SessionDep, actor: ActorDep, today: TodayDep) -> VersionOut:
+def show_version(
+    code: Code, number: Number, session: SessionDep, actor: ActorDep, today: TodayDep
+) -> VersionOut:
     """One version."""
     layer = _readable(session, code, actor)
     return version_out(layer, publication.version_of(session, layer, number), today)
@@ -112,7 +116,9 @@ def upload_version(
         version = publication.store_version(session, layer, staged_file, upload, city=edge.city, now=now)
     if in_force_from is not None:
         require(actor, Act.BRING_INTO_FORCE, layer.thing)
-        publication.bring_into_force(session, version, starts_on=in_force_from, decided_by=actor.name, now=now)
+        publication.bring_into_force(
+            session, version, starts_on=in_force_from, decided_by=actor.name, now=now
+        )
     session.refresh(version)
     return version_out(layer, version, now.date())
 
@@ -210,5 +216,8 @@ def version_out(layer: Layer, version: LayerVersion, today: date) -> VersionOut:
         uploaded_by=version.uploaded_by,
         uploaded_at=version.uploaded_at,
         withdrawn_on=version.withdrawn_on,
-        periods=[PeriodOut(starts_on=p.starts_on, ends_on=p.ends_on, decided_by=p.decided_by) for p in version.periods],
+        periods=[
+            PeriodOut(starts_on=p.starts_on, ends_on=p.ends_on, decided_by=p.decided_by)
+            for p in version.periods
+        ],
     )

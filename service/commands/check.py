@@ -19,7 +19,13 @@ from coordination.reports import OUTCOME_WORDS, RELATION_WORDS, SEVERITY_WORDS, 
 from service.commands.context import local_operator, open_edge, output, say
 from service.commands.options import parse_day
 
-SEVERITY_STYLES = {"prohibit": "bold red", "restrict": "dark_orange3", "advise": "yellow", "inform": "blue", "clear": "green"}
+SEVERITY_STYLES = {
+    "prohibit": "bold red",
+    "restrict": "dark_orange3",
+    "advise": "yellow",
+    "inform": "blue",
+    "clear": "green",
+}
 
 
 class ReportFormat(StrEnum):
@@ -32,10 +38,14 @@ class ReportFormat(StrEnum):
 
 
 def check(
-    file: Annotated[Path, typer.Argument(help="用地红线文件 footprint: GeoPackage, zipped Shapefile, GeoJSON, TXT")],
+    file: Annotated[
+        Path, typer.Argument(help="用地红线文件 footprint: GeoPackage, zipped Shapefile, GeoJSON, TXT")
+    ],
     crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")] = None,
     on: Annotated[str | None, typer.Option(help="检查日 a day YYYY-MM-DD; today when not given")] = None,
-    report_format: Annotated[ReportFormat, typer.Option("--format", help="table | json | geojson | html")] = ReportFormat.TABLE,
+    report_format: Annotated[
+        ReportFormat, typer.Option("--format", help="table | json | geojson | html")
+    ] = ReportFormat.TABLE,
     output_path: Annotated[Path | None, typer.Option("--output", help="写入文件 write to a file")] = None,
 ) -> None:
     """检查用地红线与现行图层的冲突 · check a footprint against every layer in force."""
@@ -112,7 +122,12 @@ def print_report(report: CheckReport, name: str, city: City) -> None:
         if layer.outcome != "conflict":
             others.setdefault(str(layer.outcome), []).append(layer.code)
     for outcome, codes in others.items():
-        output.print(Text(f"{OUTCOME_WORDS[outcome][0]} {OUTCOME_WORDS[outcome][1]} ({len(codes)}): {', '.join(codes)}", style="dim"))
+        output.print(
+            Text(
+                f"{OUTCOME_WORDS[outcome][0]} {OUTCOME_WORDS[outcome][1]} ({len(codes)}): {', '.join(codes)}",
+                style="dim",
+            )
+        )
     output.print(Text(report.digest, style="dim"))
 
 

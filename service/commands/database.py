@@ -14,12 +14,16 @@ from service.commands.options import FormatOption, OutputFormat, print_json, pri
 from service.settings import Settings, read_settings
 from service.setup import initialise
 
-app = typer.Typer(no_args_is_help=True, help="数据库：启动、停止、状态、迁移 · the private cluster and the schema")
+app = typer.Typer(
+    no_args_is_help=True, help="数据库：启动、停止、状态、迁移 · the private cluster and the schema"
+)
 
 
 def _private(settings: Settings) -> Settings:
     if settings.database_url is not None:
-        raise InvalidInputError("DATABASE_URL is set: that server is not ours to start or stop; unset it first")
+        raise InvalidInputError(
+            "DATABASE_URL is set: that server is not ours to start or stop; unset it first"
+        )
     return settings
 
 
@@ -48,7 +52,12 @@ def status(output: FormatOption = OutputFormat.TABLE) -> None:
     if url is None:
         found = cluster.status(settings.home)
         url = found.url if found.running else None
-        values |= {"running": found.running, "home": str(found.home), "data": str(found.data_dir), "version": found.version}
+        values |= {
+            "running": found.running,
+            "home": str(found.home),
+            "data": str(found.data_dir),
+            "version": found.version,
+        }
     else:
         values |= {"database": make_url(url).render_as_string(hide_password=True)}
     if url is not None:

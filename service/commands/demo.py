@@ -43,7 +43,9 @@ SAMPLE_PROJECT_CODE = "2608-210311-04-01-402751"
 
 
 def demo(
-    serve_too: Annotated[bool, typer.Option("--serve/--no-serve", help="完成后启动地图服务 serve the map when done")] = True,
+    serve_too: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="完成后启动地图服务 serve the map when done")
+    ] = True,
     city: Annotated[str, typer.Option(help="示例城市 sample city: anshan | cambridge")] = DEFAULT_CITY,
     port: Annotated[int, typer.Option(min=0, max=65535, help="端口 port; 0 takes a free one")] = 8000,
 ) -> None:
@@ -86,7 +88,11 @@ def _check_all(edge: Edge, projects: list[SampleProject], folder: Path) -> dict[
             report = _check(edge, project)
         except BlueprintError as error:
             verdicts[project.name] = "refused"
-            output.print(Text.assemble((f"{project.name}  ", "bold"), ("拒绝 refused  ", "bold magenta"), error.message))
+            output.print(
+                Text.assemble(
+                    (f"{project.name}  ", "bold"), ("拒绝 refused  ", "bold magenta"), error.message
+                )
+            )
             continue
         verdicts[project.name] = str(report.verdict)
         print_report(report, project.name, edge.city)
@@ -115,12 +121,19 @@ def _page(edge: Edge, project: SampleProject) -> str:
 
 
 def _print_summary(projects: list[SampleProject], verdicts: dict[str, str]) -> None:
-    table = Table(title="示例项目 sample projects", title_justify="left", title_style="bold", header_style="bold")
+    table = Table(
+        title="示例项目 sample projects", title_justify="left", title_style="bold", header_style="bold"
+    )
     for column in ("项目 project", "预期 expected", "结论 verdict", "说明 note"):
         table.add_column(column, overflow="fold")
     for project in projects:
         verdict = verdicts[project.name]
-        table.add_row(project.name, project.expected, Text(verdict, style=SEVERITY_STYLES.get(verdict, "magenta")), project.note)
+        table.add_row(
+            project.name,
+            project.expected,
+            Text(verdict, style=SEVERITY_STYLES.get(verdict, "magenta")),
+            project.note,
+        )
     output.print(table)
 
 
@@ -134,7 +147,9 @@ def _walk(edge: Edge, projects: list[SampleProject], verdicts: dict[str, str]) -
         if known is not None:
             case = session.scalars(select(Case).where(Case.planning_number == known.planning_number)).first()
             if case is not None:
-                say(f"{chosen.name} 已走完全程 went all the way before: {known.planning_number}, {case.project_code}")
+                say(
+                    f"{chosen.name} 已走完全程 went all the way before: {known.planning_number}, {case.project_code}"
+                )
                 return
     number = _coordinate(edge, chosen, known_id=known.id if known is not None else None)
     push_due(edge.engine, now=edge.now(), approval_url=None, secret=None)
@@ -170,13 +185,20 @@ def _coordinate(edge: Edge, chosen: SampleProject, *, known_id: int | None) -> s
             if request is silent:
                 say(f"          征求 asked {name}, 限 due {request.due_on}: 未反馈 no answer")
                 continue
-            actor = Actor(name=name, department=request.department, roles=frozenset({Role.ANYONE, Role.DEPARTMENT}))
-            given = OpinionGiven(kind=OpinionKind.AGREE_WITH_CONDITIONS, conditions="按本部门管控要求实施 as our control rules require")
+            actor = Actor(
+                name=name, department=request.department, roles=frozenset({Role.ANYONE, Role.DEPARTMENT})
+            )
+            given = OpinionGiven(
+                kind=OpinionKind.AGREE_WITH_CONDITIONS,
+                conditions="按本部门管控要求实施 as our control rules require",
+            )
             give_opinion(session, request.id, given, actor=actor, calendar=edge.calendar, now=answered_at)
             say(f"          征求 asked {name}, 限 due {request.due_on}: 有条件同意 agrees with conditions")
         close_overdue(session, today, now=edge.now(), calendar=edge.calendar)
         say(f"{silent.withdrawn_on} 到期收回，视为无意见 withdrawn, deemed no objection (第十一条 Art. 11)")
-        clear_project(session, project.id, city=edge.city, calendar=edge.calendar, actor=keeper, now=edge.now())
+        clear_project(
+            session, project.id, city=edge.city, calendar=edge.calendar, actor=keeper, now=edge.now()
+        )
         say(f"{today} 通过并推送 cleared and handed over")
         return project.planning_number
 
@@ -214,5 +236,9 @@ def _print_tokens(edge: Edge) -> None:
 
 
 def _print_next(settings: Settings, city: str) -> None:
-    prefix = "" if city == DEFAULT_CITY else f"BLUEPRINT_CITY={os.path.relpath(settings.city)} BLUEPRINT_HOME={settings.home} "
+    prefix = (
+        ""
+        if city == DEFAULT_CITY
+        else f"BLUEPRINT_CITY={os.path.relpath(settings.city)} BLUEPRINT_HOME={settings.home} "
+    )
     say(f"下一步 next: {prefix}blueprint serve · {prefix}blueprint layer list · {prefix}blueprint check FILE")

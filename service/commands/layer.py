@@ -45,21 +45,31 @@ def define(
     control: Annotated[str | None, typer.Option(help="prohibit | restrict | advise | inform")] = None,
     conflict_when: Annotated[str, typer.Option(help="inside | outside")] = "inside",
     buffer_m: Annotated[float, typer.Option("--buffer-m", help="控制距离（米） buffer in metres")] = 0.0,
-    tolerance_m2: Annotated[float, typer.Option("--tolerance-m2", help="容差（平方米） tolerance in m²")] = 1.0,
-    sliver_width_m: Annotated[float, typer.Option("--sliver-width-m", help="碎面宽度（米） sliver width in metres")] = 0.1,
+    tolerance_m2: Annotated[
+        float, typer.Option("--tolerance-m2", help="容差（平方米） tolerance in m²")
+    ] = 1.0,
+    sliver_width_m: Annotated[
+        float, typer.Option("--sliver-width-m", help="碎面宽度（米） sliver width in metres")
+    ] = 0.1,
     sensitivity: Annotated[str, typer.Option(help="public | internal | restricted")] = "public",
     basis: Annotated[str | None, typer.Option(help="法规依据 legal basis")] = None,
-    source_id_field: Annotated[str | None, typer.Option(help="标识码字段 field with the source id, e.g. BSM")] = None,
+    source_id_field: Annotated[
+        str | None, typer.Option(help="标识码字段 field with the source id, e.g. BSM")
+    ] = None,
     label_field: Annotated[str | None, typer.Option(help="名称字段 field with the label, e.g. MC")] = None,
     color: Annotated[str | None, typer.Option(help="颜色 #rrggbb")] = None,
-    from_file: Annotated[Path | None, typer.Option("--from", help="从 layers.toml 定义 define all layers of a layers.toml")] = None,
+    from_file: Annotated[
+        Path | None, typer.Option("--from", help="从 layers.toml 定义 define all layers of a layers.toml")
+    ] = None,
     output: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """定义图层，或修改其规则 · define a layer, or change the rule of one that exists."""
     definitions = _definitions(from_file, locals())
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         defined = [catalogue.define_layer(session, definition, city=edge.city) for definition in definitions]
-        items = [layer_out(layer, edge.city, edge.now().date()).model_dump(mode="json") for layer, _ in defined]
+        items = [
+            layer_out(layer, edge.city, edge.now().date()).model_dump(mode="json") for layer, _ in defined
+        ]
     for (layer, is_new), item in zip(defined, items, strict=True):
         say(f"{'defined' if is_new else 'changed'} {item['code']} {layer.title}")
     if output is OutputFormat.JSON:
@@ -79,14 +89,27 @@ def _definitions(from_file: Path | None, given: dict[str, Any]) -> list[catalogu
 @app.command("upload")
 def upload(
     code: Code,
-    file: Annotated[Path, typer.Argument(help="GeoPackage、Shapefile 压缩包或 GeoJSON · GeoPackage, zipped Shapefile or GeoJSON")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="GeoPackage、Shapefile 压缩包或 GeoJSON · GeoPackage, zipped Shapefile or GeoJSON"
+        ),
+    ],
     sublayer: Annotated[str | None, typer.Option(help="文件内的图层 layer inside the file")] = None,
     crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")] = None,
-    encoding: Annotated[str | None, typer.Option(help="属性编码 encoding of attributes, e.g. GB18030")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="属性编码 encoding of attributes, e.g. GB18030")
+    ] = None,
     valid_until: Annotated[str | None, typer.Option(help="规划期末 last day of the plan's own term")] = None,
-    coverage: Annotated[Path | None, typer.Option(help="覆盖范围 polygon file of the area that the data speak of")] = None,
-    in_force: Annotated[bool, typer.Option("--in-force", help="上传后即生效 bring into force at once")] = False,
-    in_force_from: Annotated[str | None, typer.Argument(metavar="[DATE]", help="生效日 first day in force, with --in-force")] = None,
+    coverage: Annotated[
+        Path | None, typer.Option(help="覆盖范围 polygon file of the area that the data speak of")
+    ] = None,
+    in_force: Annotated[
+        bool, typer.Option("--in-force", help="上传后即生效 bring into force at once")
+    ] = False,
+    in_force_from: Annotated[
+        str | None, typer.Argument(metavar="[DATE]", help="生效日 first day in force, with --in-force")
+    ] = None,
     output: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """上传文件为新版本 · store a file as a new draft version; `--in-force [DATE]` brings it into force."""
@@ -133,15 +156,26 @@ def store_file(session: Session, edge: Edge, layer: Layer, entry: catalogue.Vers
         valid_until=entry.valid_until,
         coverage=coverage,
     )
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}"), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[count]}"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(f"{layer.code} {layer.title}", total=None, count="")
 
         def tell(step: str, count: int) -> None:
             progress.update(task, count=f"{_STEPS.get(step, step)} {count:,}")
 
-        with publication.upload_stream(entry.path) as stream, staged(stream, entry.path.name, scratch=edge.scratch) as file:
-            return publication.store_version(session, layer, file, request, city=edge.city, now=edge.now(), progress=tell)
+        with (
+            publication.upload_stream(entry.path) as stream,
+            staged(stream, entry.path.name, scratch=edge.scratch) as file,
+        ):
+            return publication.store_version(
+                session, layer, file, request, city=edge.city, now=edge.now(), progress=tell
+            )
 
 
 def bring_into_force(session: Session, edge: Edge, version: LayerVersion, starts_on: date | None) -> None:
@@ -156,7 +190,9 @@ def bring_into_force(session: Session, edge: Edge, version: LayerVersion, starts
 def in_force(
     code: Code,
     number: Number,
-    starts_on: Annotated[str | None, typer.Option("--from", help="生效日 first day; today when not given")] = None,
+    starts_on: Annotated[
+        str | None, typer.Option("--from", help="生效日 first day; today when not given")
+    ] = None,
 ) -> None:
     """使版本生效 · bring a version into force; the one before is superseded on that day."""
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
@@ -173,7 +209,11 @@ def withdraw(
 ) -> None:
     """撤回版本 · withdraw a version from today; checks of earlier days still find it."""
     if not yes:
-        typer.confirm(f"撤回 {code} 第 {number} 版？此操作不可撤销 Withdraw version {number} of {code}? It cannot be undone", abort=True, err=True)
+        typer.confirm(
+            f"撤回 {code} 第 {number} 版？此操作不可撤销 Withdraw version {number} of {code}? It cannot be undone",
+            abort=True,
+            err=True,
+        )
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         version = publication.version_of(session, catalogue.find_layer(session, code), number)
         publication.withdraw(session, version, on=edge.now().date(), withdrawn_by=local_operator().name)
@@ -190,9 +230,27 @@ def list_layers(output: FormatOption = OutputFormat.TABLE) -> None:
         return
     print_table(
         f"图层 Layers · {edge.city.name}",
-        ["代码 code", "名称 title", "部门 department", "管控 control", "类型", "现行版本 in force", "自 from", "图斑"],
         [
-            [i.code, i.title, i.department_name, i.control, i.geometry, i.version, i.in_force_from, i.feature_count]
+            "代码 code",
+            "名称 title",
+            "部门 department",
+            "管控 control",
+            "类型",
+            "现行版本 in force",
+            "自 from",
+            "图斑",
+        ],
+        [
+            [
+                i.code,
+                i.title,
+                i.department_name,
+                i.control,
+                i.geometry,
+                i.version,
+                i.in_force_from,
+                i.feature_count,
+            ]
             for i in items
         ],
         empty="尚无图层 no layer yet: blueprint layer define --from layers.toml",
@@ -203,7 +261,9 @@ def list_layers(output: FormatOption = OutputFormat.TABLE) -> None:
 def show(code: Code, output: FormatOption = OutputFormat.TABLE) -> None:
     """查看图层 · show a layer."""
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
-        item = layer_out(catalogue.find_layer(session, code), edge.city, edge.now().date()).model_dump(mode="json")
+        item = layer_out(catalogue.find_layer(session, code), edge.city, edge.now().date()).model_dump(
+            mode="json"
+        )
     if output is OutputFormat.JSON:
         print_json(item)
         return
@@ -221,7 +281,16 @@ def versions(code: Code, output: FormatOption = OutputFormat.TABLE) -> None:
         return
     print_table(
         f"{code} 版本 versions",
-        ["版本", "状态 state", "生效 in force", "图斑 features", "修复 mended", "文件 file", "坐标系 CRS", "上传 by"],
+        [
+            "版本",
+            "状态 state",
+            "生效 in force",
+            "图斑 features",
+            "修复 mended",
+            "文件 file",
+            "坐标系 CRS",
+            "上传 by",
+        ],
         [
             [
                 i.number,
@@ -263,7 +332,9 @@ def difference(
 def export(
     code: Code,
     file: Annotated[Path, typer.Argument(help=".gpkg, .geojson or .fgb")],
-    version: Annotated[int | None, typer.Option(min=1, help="版本 version; the one in force when not given")] = None,
+    version: Annotated[
+        int | None, typer.Option(min=1, help="版本 version; the one in force when not given")
+    ] = None,
 ) -> None:
     """导出图层 · write a version of a layer to a file."""
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:

@@ -51,7 +51,9 @@ def bind(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-            raise InvalidInputError(f"port {port} of {host} is taken; choose another with --port, or 0 for a free one") from None
+            raise InvalidInputError(
+                f"port {port} of {host} is taken; choose another with --port, or 0 for a free one"
+            ) from None
         raise InvalidInputError(f"cannot listen on {host} port {port}: {error}") from error
     listener.set_inheritable(True)
     return listener
@@ -84,7 +86,13 @@ def _spawn(edge: Edge, settings: Settings, listener: socket.socket) -> int:
 
 def _serve(app: FastAPI, listener: socket.socket) -> None:
     config = uvicorn.Config(
-        app, loop="uvloop", http="httptools", log_level="warning", access_log=False, timeout_graceful_shutdown=10, lifespan="off"
+        app,
+        loop="uvloop",
+        http="httptools",
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=10,
+        lifespan="off",
     )
     uvicorn.Server(config).run(sockets=[listener])
 
@@ -112,7 +120,9 @@ def tick_once(edge: Edge, settings: Settings) -> None:
     try:
         with Session(edge.engine, expire_on_commit=False) as session, session.begin():
             close_overdue(session, edge.now().date(), now=edge.now(), calendar=edge.calendar)
-        push_due(edge.engine, now=edge.now(), approval_url=settings.approval_url, secret=settings.handover_secret)
+        push_due(
+            edge.engine, now=edge.now(), approval_url=settings.approval_url, secret=settings.handover_secret
+        )
     except (BlueprintError, SQLAlchemyError) as error:
         _log.warning("a round of due work failed and is tried again: %s", error)
 

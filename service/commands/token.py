@@ -15,7 +15,9 @@ app = typer.Typer(no_args_is_help=True, help="令牌：签发与撤销 · bearer
 @app.command("issue")
 def issue(
     department: Annotated[str | None, typer.Argument(help="部门代码 department code")] = None,
-    interface: Annotated[bool, typer.Option("--interface", help="接口令牌 for the push of handovers")] = False,
+    interface: Annotated[
+        bool, typer.Option("--interface", help="接口令牌 for the push of handovers")
+    ] = False,
     days: Annotated[int, typer.Option(min=1, max=366, help="有效天数 days it is good for")] = 90,
 ) -> None:
     """签发令牌（只显示一次） · make a token; it is shown once."""

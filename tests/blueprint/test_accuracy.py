@@ -25,7 +25,9 @@ GEOD = Geod(a=6378137.0, rf=298.257222101)  # the CGCS2000 ellipsoid
 
 _side = st.integers(min_value=1, max_value=12)
 _corner = st.integers(min_value=0, max_value=24)
-_lattice_box = st.builds(lambda x, y, w, h: shapely.box(10 * x, 10 * y, 10 * (x + w), 10 * (y + h)), _corner, _corner, _side, _side)
+_lattice_box = st.builds(
+    lambda x, y, w, h: shapely.box(10 * x, 10 * y, 10 * (x + w), 10 * (y + h)), _corner, _corner, _side, _side
+)
 _triangle = st.builds(
     lambda points: shapely.Polygon([(10 * x, 10 * y) for x, y in points]),
     st.lists(st.tuples(_corner, _corner), min_size=3, max_size=3, unique=True),
@@ -69,7 +71,11 @@ bounded = settings(
     max_examples=60,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+        HealthCheck.filter_too_much,
+    ],
 )
 
 
@@ -78,7 +84,9 @@ def _move(shape: shapely.Geometry, metres: float) -> shapely.Geometry:
 
 
 def _overlay(session: Session, city: City, case: Case) -> tuple[Overlay, LayerVersion]:
-    version = publish(session, city, "A", [_move(f, case.away_m) for f in case.features], tolerance_m2=0, sliver_width_m=0)
+    version = publish(
+        session, city, "A", [_move(f, case.away_m) for f in case.features], tolerance_m2=0, sliver_width_m=0
+    )
     site = at_origin(_move(case.site, case.away_m))
     layers = [layer for layer in take_snapshot(session, TODAY).layers if layer.version_id == version.id]
     return find_overlaps(session, site, layers, city=city), version
@@ -87,7 +95,10 @@ def _overlay(session: Session, city: City, case: Case) -> tuple[Overlay, LayerVe
 def _expected(case: Case) -> dict[int, shapely.Geometry]:
     """Feature number to what it shares with the site, where that is more than a touch."""
     site = at_origin(_move(case.site, case.away_m))
-    shared = {n: polygonal(shapely.intersection(site, at_origin(_move(f, case.away_m)))) for n, f in enumerate(case.features, 1)}
+    shared = {
+        n: polygonal(shapely.intersection(site, at_origin(_move(f, case.away_m))))
+        for n, f in enumerate(case.features, 1)
+    }
     return {n: shape for n, shape in shared.items() if 2 * shape.area > NOISE_M * shape.length}
 
 
@@ -157,9 +168,13 @@ def test_parts_give_what_whole_features_give(session: Session, city: City, case:
 @bounded
 @given(
     site=areas(),
-    vertices=st.lists(st.tuples(_corner, _corner), min_size=2, max_size=12).filter(lambda points: len(set(points)) > 1),
+    vertices=st.lists(st.tuples(_corner, _corner), min_size=2, max_size=12).filter(
+        lambda points: len(set(points)) > 1
+    ),
 )
-def test_lengths_equal_shapely(session: Session, city: City, site: shapely.MultiPolygon, vertices: list[tuple[int, int]]):
+def test_lengths_equal_shapely(
+    session: Session, city: City, site: shapely.MultiPolygon, vertices: list[tuple[int, int]]
+):
     line = shapely.LineString([(10 * x, 10 * y) for x, y in vertices])
     with session.begin_nested() as savepoint:
         version = publish(session, city, "L", [line])

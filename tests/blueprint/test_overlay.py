@@ -30,8 +30,12 @@ def plane_city(city: City) -> City:
 def check(session: Session, plane_city: City) -> Check:
     """Check a site in local metres."""
 
-    def run(site: shapely.Geometry, *, on: date = TODAY, actor: Any = None, city: City = plane_city) -> CheckReport:
-        placed = shapely.normalize(at_origin(shapely.MultiPolygon([site]) if site.geom_type == "Polygon" else site))
+    def run(
+        site: shapely.Geometry, *, on: date = TODAY, actor: Any = None, city: City = plane_city
+    ) -> CheckReport:
+        placed = shapely.normalize(
+            at_origin(shapely.MultiPolygon([site]) if site.geom_type == "Polygon" else site)
+        )
         footprint = Footprint(geometry=placed, source_crs=city.working_crs, operation="none")
         return run_check(session, footprint, city=city, actor=actor or operator("test"), on=on)
 
@@ -100,7 +104,9 @@ def test_a_line_along_the_boundary_touches_and_is_not_lost(session: Session, pla
     assert finding.length_m == pytest.approx(100)
 
 
-def test_a_long_line_along_the_boundary_is_measured_over_its_parts(session: Session, plane_city: City, check: Check):
+def test_a_long_line_along_the_boundary_is_measured_over_its_parts(
+    session: Session, plane_city: City, check: Check
+):
     publish(session, plane_city, "L", [shapely.LineString([(100, y) for y in range(-500, 501)])])
 
     finding = only(check(square(0, 0, 100)))
@@ -109,7 +115,9 @@ def test_a_long_line_along_the_boundary_is_measured_over_its_parts(session: Sess
     assert finding.length_m == pytest.approx(100)
 
 
-def test_a_line_ending_on_the_boundary_from_outside_is_no_conflict(session: Session, plane_city: City, check: Check):
+def test_a_line_ending_on_the_boundary_from_outside_is_no_conflict(
+    session: Session, plane_city: City, check: Check
+):
     publish(session, plane_city, "L", [shapely.LineString([(100, 50), (200, 50)])])
 
     assert check(square(0, 0, 100)).findings == ()
@@ -158,7 +166,9 @@ def test_tolerance_is_judged_on_the_sum_over_the_pieces(session: Session, plane_
 
 
 def test_tolerance_decides_the_hit_and_not_the_measure(session: Session, plane_city: City, check: Check):
-    publish(session, plane_city, "A", [square(0, 0, 100), square(300, 0, 100)], control="prohibit", tolerance_m2=5)
+    publish(
+        session, plane_city, "A", [square(0, 0, 100), square(300, 0, 100)], control="prohibit", tolerance_m2=5
+    )
 
     report = check(shapely.box(98, 0, 100, 2).union(shapely.box(200, 0, 310, 10)))
 
@@ -169,7 +179,9 @@ def test_tolerance_decides_the_hit_and_not_the_measure(session: Session, plane_c
     assert report.ledger.prohibited_m2 == pytest.approx(100)
 
 
-def test_a_thin_overlap_is_a_sliver_with_its_width_and_cause(session: Session, plane_city: City, check: Check):
+def test_a_thin_overlap_is_a_sliver_with_its_width_and_cause(
+    session: Session, plane_city: City, check: Check
+):
     publish(session, plane_city, "A", [square(0, 0, 1000)], control="prohibit", sliver_width_m=0.1)
 
     report = check(shapely.box(999.97, 100, 1200, 300))
@@ -189,7 +201,9 @@ def test_a_thick_overlap_with_a_thin_tail_is_no_sliver(session: Session, plane_c
     assert not only(check(shapely.box(-10, -10, 1100, 10))).sliver
 
 
-def test_features_of_one_layer_that_overlap_count_once_in_the_union(session: Session, plane_city: City, check: Check):
+def test_features_of_one_layer_that_overlap_count_once_in_the_union(
+    session: Session, plane_city: City, check: Check
+):
     publish(session, plane_city, "A", [square(0, 0, 100), square(50, 0, 100)])
 
     layer = layer_of(check(square(0, 0, 150)), "A")
@@ -199,7 +213,9 @@ def test_features_of_one_layer_that_overlap_count_once_in_the_union(session: Ses
     assert layer.overlap_share == pytest.approx(15_000 / 22_500)
 
 
-def test_lines_of_one_layer_that_lie_on_each_other_count_once(session: Session, plane_city: City, check: Check):
+def test_lines_of_one_layer_that_lie_on_each_other_count_once(
+    session: Session, plane_city: City, check: Check
+):
     line = shapely.LineString([(10, 50), (90, 50)])
     publish(session, plane_city, "L", [line, line])
 
@@ -224,7 +240,9 @@ def test_a_hole_is_no_part_of_its_feature(session: Session, plane_city: City, ch
     assert only(check(square(350, 450, 100))).overlap_m2 == pytest.approx(5000)
 
 
-def test_a_footprint_with_a_hole_and_parts_is_measured_as_it_is(session: Session, plane_city: City, check: Check):
+def test_a_footprint_with_a_hole_and_parts_is_measured_as_it_is(
+    session: Session, plane_city: City, check: Check
+):
     publish(session, plane_city, "A", [square(0, 0, 1000)])
     frame = square(100, 100, 100).difference(square(120, 120, 60))
 
@@ -235,7 +253,9 @@ def test_a_footprint_with_a_hole_and_parts_is_measured_as_it_is(session: Session
     assert only(report).overlap_m2 == pytest.approx(6_500)
 
 
-def test_a_buffered_line_gives_zone_overlap_length_and_distance(session: Session, plane_city: City, check: Check):
+def test_a_buffered_line_gives_zone_overlap_length_and_distance(
+    session: Session, plane_city: City, check: Check
+):
     publish(session, plane_city, "R", [shapely.LineString([(0, 0), (1000, 0)])], buffer_m=50)
 
     near = only(check(shapely.box(400, 30, 500, 130)))
@@ -325,7 +345,9 @@ def test_a_reader_without_rights_gets_no_figure(session: Session, plane_city: Ci
     assert report.ledger.prohibited_m2 == 0
 
 
-def test_a_past_day_is_checked_against_the_versions_of_that_day(session: Session, plane_city: City, check: Check):
+def test_a_past_day_is_checked_against_the_versions_of_that_day(
+    session: Session, plane_city: City, check: Check
+):
     publish(session, plane_city, "A", [square(0, 0, 100)], starts_on=date(2024, 1, 1))
     publish(session, plane_city, "A", [square(0, 0, 50)], starts_on=date(2026, 3, 1))
     site = square(0, 0, 100)

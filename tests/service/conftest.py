@@ -40,7 +40,9 @@ Command = Callable[..., Result]
 
 
 @pytest.fixture
-def command(fresh_database: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+def command(
+    fresh_database: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Command:
     """Runs `blueprint …` on a database of the test's own."""
     monkeypatch.setenv("DATABASE_URL", fresh_database)
     monkeypatch.setenv("COLUMNS", "400")
@@ -69,17 +71,21 @@ class Server:
 
 
 @pytest.fixture
-def running(fresh_database: str, city: City, tmp_path: Path) -> Iterator[Server]:
+def running(fresh_database: str, city: City) -> Iterator[Server]:
     """A real uvicorn on a free port over a database of the test's own."""
     listener = bind("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     edge = Edge(
-        engine=make_engine(fresh_database), city=city, clock=lambda: datetime.now(UTC), base_url=url, scratch=tmp_path / "scratch"
+        engine=make_engine(fresh_database),
+        city=city,
+        clock=lambda: datetime.now(UTC),
+        base_url=url,
+        scratch=Settings().scratch,
     )
-    tmp_path.chmod(0o711)
     with Session(edge.engine) as session, session.begin():
         tokens = {
-            d.code: issue_token(session, department=d.code, city=city, now=edge.now()) for d in city.departments
+            d.code: issue_token(session, department=d.code, city=city, now=edge.now())
+            for d in city.departments
         }
     config = uvicorn.Config(create_app(edge, Settings()), log_level="warning", lifespan="off")
     service = uvicorn.Server(config)

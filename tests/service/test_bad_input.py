@@ -16,7 +16,17 @@ from tests.service.conftest import Command, Result
 def defined(command: Command) -> Command:
     """A database with one polygon layer and no version."""
     result = command(
-        "layer", "define", "PLAN", "--title", "规划", "--department", "ZRZY", "--geometry", "polygon", "--control", "restrict"
+        "layer",
+        "define",
+        "PLAN",
+        "--title",
+        "规划",
+        "--department",
+        "ZRZY",
+        "--geometry",
+        "polygon",
+        "--control",
+        "restrict",
     )
     assert result.status == 0, result.err
     return command
@@ -37,11 +47,15 @@ def stored_rows(url: str) -> int:
     """Rows of everything an upload writes."""
     tables = ("layer_version", "feature", "part", "tile_shape")
     with create_engine(url).connect() as connection:
-        return sum(connection.scalar(text(f"SELECT count(*) FROM blueprint.{table}")) or 0 for table in tables)
+        return sum(
+            connection.scalar(text(f"SELECT count(*) FROM blueprint.{table}")) or 0 for table in tables
+        )
 
 
 def _bow_tie() -> bytes:
-    return geojson(polygon([[LON, LAT], [LON + 0.001, LAT + 0.001], [LON + 0.001, LAT], [LON, LAT + 0.001], [LON, LAT]]))
+    return geojson(
+        polygon([[LON, LAT], [LON + 0.001, LAT + 0.001], [LON + 0.001, LAT], [LON, LAT + 0.001], [LON, LAT]])
+    )
 
 
 CONTENTS = {
@@ -52,22 +66,40 @@ CONTENTS = {
     "corrupt zip": (b"PK\x03\x04" + b"\x00" * 200, "x.zip", "zip archive is damaged"),
     "zip with a path upwards": (badfiles.zipped({"../plan.geojson": b"{}"}), "x.zip", "unsafe path"),
     "zip with an absolute path": (badfiles.zipped({"/etc/plan.geojson": b"{}"}), "x.zip", "unsafe path"),
-    "zip of two datasets": (badfiles.zipped({"a.geojson": b"{}", "b.geojson": b"{}"}), "x.zip", "must hold one"),
+    "zip of two datasets": (
+        badfiles.zipped({"a.geojson": b"{}", "b.geojson": b"{}"}),
+        "x.zip",
+        "must hold one",
+    ),
     "zip bomb": (badfiles.zipped({"a.geojson": b" " * (64 << 20)}), "x.zip", "unpacks to far more"),
-    "wrong geometry kind": (geojson({"type": "Point", "coordinates": [LON, LAT]}), "x.geojson", "it is a point, the layer takes a polygon"),
+    "wrong geometry kind": (
+        geojson({"type": "Point", "coordinates": [LON, LAT]}),
+        "x.geojson",
+        "it is a point, the layer takes a polygon",
+    ),
     "no features": (geojson(), "x.geojson", "0 features"),
     "not a number": (badfiles.good().replace(str(LON).encode(), b"NaN", 1), "x.geojson", ""),
     "infinite": (badfiles.good().replace(str(LON).encode(), b"1e999", 1), "x.geojson", ""),
     "swapped axes": (geojson(polygon(lonlat_square(LAT, LON))), "x.geojson", "swapped"),
     "elsewhere": (geojson(polygon(lonlat_square(116.4, 39.9))), "x.geojson", "outside the city"),
     "bow tie": (_bow_tie(), "x.geojson", "feature 1 at"),
-    "a virtual dataset": (b'<OGRVRTDataSource><OGRVRTLayer name="p"/></OGRVRTDataSource>', "x.geojson", "no geodata file"),
-    "a gdal pipeline": (b'{"type":"gdal_streamed_alg","command_line":"gdal vector read /etc/passwd"}', "x.geojson", "cannot be read"),
+    "a virtual dataset": (
+        b'<OGRVRTDataSource><OGRVRTLayer name="p"/></OGRVRTDataSource>',
+        "x.geojson",
+        "no geodata file",
+    ),
+    "a gdal pipeline": (
+        b'{"type":"gdal_streamed_alg","command_line":"gdal vector read /etc/passwd"}',
+        "x.geojson",
+        "cannot be read",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", CONTENTS)
-def test_bad_file_is_refused_and_nothing_is_stored(name: str, defined: Command, fresh_database: str, tmp_path: Path):
+def test_bad_file_is_refused_and_nothing_is_stored(
+    name: str, defined: Command, fresh_database: str, tmp_path: Path
+):
     content, file_name, words = CONTENTS[name]
     path = tmp_path / file_name
     path.write_bytes(content)
@@ -165,7 +197,19 @@ def test_bad_footprints(defined: Command, tmp_path: Path, geometry: dict[str, ob
 
 
 def test_a_bad_definition_names_its_key(command: Command):
-    base = ["layer", "define", "X", "--title", "t", "--department", "ZRZY", "--geometry", "polygon", "--control", "restrict"]
+    base = [
+        "layer",
+        "define",
+        "X",
+        "--title",
+        "t",
+        "--department",
+        "ZRZY",
+        "--geometry",
+        "polygon",
+        "--control",
+        "restrict",
+    ]
     refused(command(*base[:-1], "forbid"), "control 'forbid'", "prohibit")
     refused(command(*base[:5], "--department", "NOBODY", *base[7:]), "no department 'NOBODY'")
     refused(command(*base, "--buffer-m", "-5"), "buffer_m")
@@ -188,7 +232,9 @@ def test_a_taken_port_is_one_sentence(command: Command):
 
 def test_another_working_crs_is_refused(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     profile = tmp_path / "city.toml"
-    profile.write_text('name = "鞍山市"\nadministrative_code = "210300"\nworking_crs = "EPSG:4529"\n', encoding="utf-8")
+    profile.write_text(
+        'name = "鞍山市"\nadministrative_code = "210300"\nworking_crs = "EPSG:4529"\n', encoding="utf-8"
+    )
     monkeypatch.setenv("BLUEPRINT_CITY", str(profile))
 
     result = command("layer", "list")

@@ -22,7 +22,7 @@ def shapes_of(session: Session, version_id: int, level: int) -> list[tuple[int, 
 
 def rough_disc(radius: float, vertices: int) -> shapely.Polygon:
     turn = np.linspace(0, 2 * np.pi, vertices, endpoint=False)
-    distance = radius * (1 + 0.02 * np.sin(turn * vertices / 4))
+    distance = radius * (1 + 0.002 * np.sin(turn * vertices / 4))
     return shapely.Polygon(np.column_stack([distance * np.cos(turn), distance * np.sin(turn)]) + radius * 2)
 
 

@@ -1,0 +1,376 @@
+"""Layers and checks as users meet them: by command line and by HTTP, on real files."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import geopandas
+import httpx
+import numpy as np
+import pytest
+import shapely
+from pyproj import Transformer
+
+from tests import badfiles
+from tests.badfiles import LAT, LON, geojson, lonlat_square, polygon
+from tests.service.conftest import Command, Server
+
+DEFINITION = {
+    "code": "PLAN",
+    "title": "规划",
+    "department": "STHJ",
+    "geometry": "polygon",
+    "control": "prohibit",
+    "source_id_field": "BSM",
+}
+
+
+@pytest.fixture
+def keeper(running: Server) -> httpx.Client:
+    """A client of the bureau that keeps the blueprint, with one layer defined."""
+    client = running.client("ZRZY")
+    assert client.post("/api/layers", json=DEFINITION).status_code == 201
+    return client
+
+
+def upload(
+    client: httpx.Client, content: bytes, name: str = "plan.geojson", code: str = "PLAN", **form: str
+) -> httpx.Response:
+    """Upload a file as a version."""
+    return client.post(f"/api/layers/{code}/versions", files={"file": (name, content)}, data=form)
+
+
+def problem(response: httpx.Response, status: int, *words: str) -> dict[str, Any]:
+    """A problem document of RFC 9457 with this status whose detail holds these words."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    document = response.json()
+    assert document["status"] == status
+    for word in words:
+        assert word in document["detail"]
+    return document
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4490", "EPSG:4529", "EPSG:4550"])
+@pytest.mark.parametrize("suffix", ["gpkg", "shp", "geojson"])
+def test_a_file_in_any_form_and_crs_lands_in_the_same_place(
+    command: Command, tmp_path: Path, suffix: str, crs: str
+):
+    square = shapely.box(499_000, 4_552_000, 499_200, 4_552_100)
+    from_4550 = Transformer.from_crs("EPSG:4550", crs, always_xy=True)
+    placed = shapely.transform(square, lambda xy: np.column_stack(from_4550.transform(xy[:, 0], xy[:, 1])))
+    path = badfiles.write_dataset(
+        tmp_path / f"plan.{suffix}", [placed], crs=crs, **({} if suffix != "geojson" else {"RFC7946": "NO"})
+    )
+    if suffix == "shp":
+        packed = badfiles.zipped({p.name: p.read_bytes() for p in tmp_path.glob("plan.*")})
+        path = tmp_path / "plan.zip"
+        path.write_bytes(packed)
+    assert (
+        command(
+            "layer",
+            "define",
+            "PLAN",
+            "--title",
+            "规划",
+            "--department",
+            "ZRZY",
+            "--geometry",
+            "polygon",
+            "--control",
+            "restrict",
+        ).status
+        == 0
+    )
+
+    uploaded = command("layer", "upload", "PLAN", path, "--in-force", "--format", "json")
+    assert uploaded.status == 0, uploaded.err
+    exported = tmp_path / "out.gpkg"
+    assert command("layer", "export", "PLAN", exported).status == 0
+
+    stored = geopandas.read_file(exported)
+    assert stored.crs.to_epsg() == 4550
+    assert stored.geometry[0].equals_exact(square, tolerance=1e-3, normalize=True)
+    assert stored.MC[0] == "图斑1"
+
+
+def test_versions_come_into_force_are_superseded_and_withdrawn(keeper: httpx.Client):
+    first = upload(keeper, badfiles.good(), in_force_from="2024-01-01").json()
+    second = upload(keeper, geojson(polygon(lonlat_square(LON + 0.01)))).json()
+    assert (first["number"], first["state"]) == (1, "in_force")
+    assert (second["number"], second["state"]) == (2, "draft")
+    assert keeper.get("/api/layers/PLAN").json()["version"] == 1
+
+    assert keeper.post("/api/layers/PLAN/versions/2/in-force", json={}).json()["state"] == "in_force"
+    states = [version["state"] for version in keeper.get("/api/layers/PLAN/versions").json()["items"]]
+    assert states == ["superseded", "in_force"]
+    assert keeper.get("/api/layers/PLAN").json()["version"] == 2
+
+    problem(
+        keeper.post("/api/layers/PLAN/versions/1/in-force", json={"starts_on": "2023-01-01"}),
+        409,
+        "choose that day or a later one",
+    )
+    assert keeper.post("/api/layers/PLAN/versions/2/withdrawal").json()["state"] == "withdrawn"
+    problem(keeper.post("/api/layers/PLAN/versions/2/withdrawal"), 409, "withdrawn on")
+    assert keeper.get("/api/layers/PLAN").json()["version"] is None
+    assert keeper.post("/api/layers/PLAN/versions/1/in-force", json={}).json()["state"] == "in_force"
+
+
+def test_the_difference_of_two_versions_is_counted(keeper: httpx.Client):
+    squares = [polygon(lonlat_square(LON + 0.01 * n)) for n in range(4)]
+    upload(keeper, geojson(*squares[:3], properties=[{"BSM": str(n), "MC": "a"} for n in range(3)]))
+    upload(
+        keeper,
+        geojson(
+            squares[0],
+            polygon(lonlat_square(LON + 0.01, side=0.002)),
+            squares[3],
+            properties=[{"BSM": "0", "MC": "b"}, {"BSM": "1", "MC": "a"}, {"BSM": "9", "MC": "a"}],
+        ),
+    )
+
+    counted = keeper.get("/api/layers/PLAN/difference", params={"from": 1, "to": 2}).json()
+
+    assert counted["compared_by"] == "source_id"
+    assert (counted["added"], counted["removed"]) == (1, 1)
+    assert (counted["changed_shape"], counted["changed_attributes"], counted["unchanged"]) == (1, 1, 0)
+
+
+def test_what_was_mended_is_said_with_feature_and_place(keeper: httpx.Client):
+    spike = [
+        [LON, LAT],
+        [LON + 0.001, LAT],
+        [LON + 0.001, LAT + 0.001],
+        [LON + 0.0005, LAT + 0.001],
+        [LON + 0.0005, LAT + 0.002],
+        [LON + 0.0005, LAT + 0.001],
+        [LON, LAT + 0.001],
+        [LON, LAT],
+    ]
+
+    uploaded = upload(keeper, geojson(polygon(lonlat_square()), polygon(spike)))
+
+    assert uploaded.status_code == 201, uploaded.text
+    assert uploaded.json()["mended_count"] == 1
+    issue = keeper.get("/api/layers/PLAN/versions/1/quality").json()["quality"]["issues"][0]
+    assert (issue["feature"], issue["severity"]) == (2, "warning")
+    assert issue["place"]
+
+
+def test_a_bad_upload_by_http_is_a_problem_document_and_leaves_nothing(keeper: httpx.Client):
+    problem(upload(keeper, b""), 422, "the file is empty")
+    problem(upload(keeper, badfiles.zipped({"../x.geojson": b"{}"}), "x.zip"), 422, "unsafe path")
+    problem(upload(keeper, geojson({"type": "Point", "coordinates": [LON, LAT]})), 422, "feature 1", "point")
+    problem(upload(keeper, badfiles.good(), code="NOPE"), 404, "no layer 'NOPE'")
+    assert keeper.get("/api/layers/PLAN/versions").json()["items"] == []
+
+
+def test_a_check_by_http_has_the_shape_of_the_contract(keeper: httpx.Client, running: Server):
+    upload(keeper, badfiles.good(), in_force_from="2024-01-01")
+
+    with running.client() as anyone:
+        response = anyone.post("/api/checks", json=polygon(lonlat_square(LON + 0.0005)))
+
+    report = response.json()
+    assert response.status_code == 200, report
+    assert {
+        "check_id",
+        "digest",
+        "working_crs",
+        "area_measure",
+        "on",
+        "rule_set",
+        "verdict",
+        "footprint",
+        "ledger",
+        "layers",
+        "findings",
+    } <= report.keys()
+    assert report["check_id"] is None
+    assert report["verdict"] == "prohibit"
+    assert {"area_m2", "plane_area_m2", "perimeter_m", "parts"} <= report["footprint"].keys()
+    assert report["ledger"]["closes"] is True
+    layer, finding = report["layers"][0], report["findings"][0]
+    assert {
+        "code",
+        "title",
+        "department",
+        "version",
+        "control",
+        "feature_count",
+        "overlap_m2",
+        "overlap_sum_m2",
+        "overlap_share",
+        "length_m",
+        "point_count",
+        "outcome",
+    } <= layer.keys()
+    assert {
+        "layer",
+        "version",
+        "feature_id",
+        "source_id",
+        "control",
+        "severity",
+        "relation",
+        "overlap_m2",
+        "overlap_share",
+        "feature_share",
+        "length_m",
+        "point_count",
+        "distance_m",
+        "sliver",
+        "sliver_width_m",
+        "attributes",
+        "basis",
+    } <= finding.keys()
+    assert finding["source_id"] == "B1"
+    assert finding["overlap_share"] == pytest.approx(0.5, rel=1e-3)
+
+
+def test_a_check_is_kept_only_when_asked_and_shown_again(keeper: httpx.Client, running: Server):
+    upload(keeper, badfiles.good(), in_force_from="2024-01-01")
+    site = polygon(lonlat_square())
+
+    kept = keeper.post("/api/checks", params={"keep": True}, json=site).json()
+
+    assert keeper.get(f"/api/checks/{kept['check_id']}").json() == kept
+    page = keeper.get(f"/api/checks/{kept['check_id']}", params={"f": "html"})
+    assert kept["digest"] in page.text
+    shapes = keeper.get(f"/api/checks/{kept['check_id']}", params={"f": "geojson"}).json()
+    assert [feature["properties"]["kind"] for feature in shapes["features"]] == ["footprint", "finding"]
+    problem(keeper.get("/api/checks/4711"), 404)
+    with running.client() as anyone:
+        problem(anyone.get(f"/api/checks/{kept['check_id']}"), 401)
+        problem(anyone.post("/api/checks", params={"keep": True}, json=site), 401)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        ({"type": "LineString", "coordinates": [[LON, LAT], [LON + 1, LAT]]}, 422, "LineString"),
+        ({"type": "Polygon"}, 422, "no GeoJSON geometry"),
+        ({"type": "Polygon", "coordinates": "x"}, 422, "no GeoJSON geometry"),
+        ({"type": "FeatureCollection", "features": []}, 422, "0 features"),
+        ({"type": "FeatureCollection", "features": 5}, 422, "must be a list"),
+        (polygon(lonlat_square(LAT, LON)), 422, "swapped"),
+        (polygon(lonlat_square(116.4, 39.9)), 422, "outside the city"),
+        ([1, 2], 422, "dictionary"),
+    ],
+)
+def test_bad_footprints_by_http(keeper: httpx.Client, body: Any, status: int, words: str):
+    upload(keeper, badfiles.good(), in_force_from="2024-01-01")
+
+    problem(keeper.post("/api/checks", json=body), status, words)
+
+
+def test_a_footprint_with_nan_by_http(keeper: httpx.Client):
+    upload(keeper, badfiles.good(), in_force_from="2024-01-01")
+    body = json.dumps(polygon(lonlat_square())).replace(str(LON), "NaN", 1)
+
+    problem(
+        keeper.post("/api/checks", content=body, headers={"content-type": "application/json"}), 422, "finite"
+    )
+
+
+def test_a_bow_tie_is_refused_and_a_spike_is_mended_and_said(keeper: httpx.Client):
+    upload(keeper, badfiles.good(), in_force_from="2024-01-01")
+    bow_tie = [[LON, LAT], [LON + 0.001, LAT + 0.001], [LON + 0.001, LAT], [LON, LAT + 0.001], [LON, LAT]]
+    spike = [
+        [LON, LAT],
+        [LON + 0.001, LAT],
+        [LON + 0.002, LAT],
+        [LON + 0.001, LAT],
+        [LON + 0.001, LAT + 0.001],
+        [LON, LAT + 0.001],
+        [LON, LAT],
+    ]
+
+    problem(keeper.post("/api/checks", json=polygon(bow_tie)), 422, "invalid", "Self-intersection")
+    mended = keeper.post("/api/checks", json=polygon(spike)).json()
+    assert "mended" in mended["notes"][0]
+
+
+def test_rights_are_asked_on_every_layer_route(running: Server, keeper: httpx.Client):
+    with running.client() as anyone, running.client("SPJ") as other, running.client("STHJ") as owner:
+        problem(anyone.post("/api/layers", json=DEFINITION), 401, "sign in")
+        problem(other.post("/api/layers", json=DEFINITION), 403)
+        problem(upload(other, badfiles.good()), 403)
+        assert upload(owner, badfiles.good()).status_code == 201
+        problem(other.post("/api/layers/PLAN/versions/1/in-force", json={}), 403)
+        assert owner.post("/api/layers/PLAN/versions/1/in-force", json={}).status_code == 200
+
+        secret = DEFINITION | {"code": "SECRET", "sensitivity": "restricted"}
+        assert keeper.post("/api/layers", json=secret).status_code == 201
+        codes = [item["code"] for item in other.get("/api/layers").json()["items"]]
+        assert "SECRET" not in codes
+        unknown = problem(other.get("/api/layers/NOSUCH"), 404)
+        hidden = problem(other.get("/api/layers/SECRET"), 404)
+        assert hidden["detail"].replace("SECRET", "NOSUCH") == unknown["detail"]
+        assert owner.get("/api/layers/SECRET").status_code == 200
+
+
+def test_a_bad_token_is_401(running: Server):
+    response = httpx.get(f"{running.url}/api/layers", headers={"Authorization": "Bearer ob_wrong"})
+
+    problem(response, 401, "unknown, revoked or expired")
+    assert response.headers["www-authenticate"] == "Bearer"
+
+
+def test_layers_page_by_cursor(keeper: httpx.Client):
+    for code in ("A1", "B1", "C1"):
+        assert keeper.post("/api/layers", json=DEFINITION | {"code": code}).status_code == 201
+
+    first = keeper.get("/api/layers", params={"limit": 2}).json()
+    second = keeper.get("/api/layers", params={"limit": 2, "cursor": first["next"]}).json()
+
+    assert [item["code"] for item in first["items"] + second["items"]] == ["A1", "B1", "C1", "PLAN"]
+
+
+def test_every_answer_carries_security_headers_and_problems_their_shape(running: Server):
+    response = httpx.get(f"{running.url}/api/nowhere")
+
+    document = problem(response, 404)
+    assert {"type", "title", "status", "detail", "instance"} <= document.keys()
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert "default-src 'self'" in response.headers["content-security-policy"]
+
+
+def test_health(running: Server):
+    assert httpx.get(f"{running.url}/health/live").json() == {"status": "live"}
+    assert httpx.get(f"{running.url}/health/ready").json() == {"status": "ready"}
+
+
+def test_check_formats_of_the_command_line(command: Command, tmp_path: Path):
+    plan = tmp_path / "plan.geojson"
+    plan.write_bytes(badfiles.good())
+    assert (
+        command(
+            "layer",
+            "define",
+            "PLAN",
+            "--title",
+            "规划",
+            "--department",
+            "ZRZY",
+            "--geometry",
+            "polygon",
+            "--control",
+            "prohibit",
+        ).status
+        == 0
+    )
+    assert command("layer", "upload", "PLAN", plan, "--in-force", "2024-01-01").status == 0
+
+    table = command("check", plan)
+    document = command("check", plan, "--format", "json")
+    shapes = command("check", plan, "--format", "geojson")
+    page = tmp_path / "out" / "report.html"
+    written = command("check", plan, "--format", "html", "--output", page)
+
+    assert "禁止 prohibited" in table.out and "规划 v1" in table.out
+    assert document.json["verdict"] == "prohibit"  # type: ignore[index]
+    assert json.loads(shapes.out)["type"] == "FeatureCollection"
+    assert written.status == 0 and "合规性检查报告" in page.read_text(encoding="utf-8")
+    assert document.err == ""
