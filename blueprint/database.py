@@ -27,6 +27,10 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: DateTime(timezone=True)}
 
 
+CONNECT_ARGS: dict[str, Any] = {"options": "-c jit=off -c search_path=public", "connect_timeout": 10}
+"""No JIT, as the spatial statements were measured; and every table is named by schema, whatever the role is called."""
+
+
 def make_engine(url: str, *, pool_size: int = 10, application_name: str = "blueprint") -> Engine:
     """An engine with the connection settings that the spatial statements were measured with (no JIT)."""
     return create_engine(
@@ -35,7 +39,7 @@ def make_engine(url: str, *, pool_size: int = 10, application_name: str = "bluep
         max_overflow=5,
         pool_timeout=5,
         pool_pre_ping=True,
-        connect_args={"application_name": application_name, "options": "-c jit=off", "connect_timeout": 10},
+        connect_args=CONNECT_ARGS | {"application_name": application_name},
     )
 
 

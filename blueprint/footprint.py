@@ -110,13 +110,27 @@ def _geometries(document: Mapping[str, Any]) -> list[Any]:
 
 def _geometry(document: Any) -> shapely.Geometry:
     if isinstance(document, Mapping) and not _is_finite(document.get("coordinates")):
-        raise InvalidInputError("the footprint has a coordinate that is not a finite number (NaN or infinite)")
+        raise InvalidInputError(
+            "the footprint has a coordinate that is not a finite number (NaN or infinite)"
+        )
     try:
         geometry = shape(document)
-    except (GEOSException, ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
-        raise InvalidInputError("the footprint is no GeoJSON geometry; send a Polygon or MultiPolygon") from error
+    except (
+        GEOSException,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        IndexError,
+        RecursionError,
+    ) as error:
+        raise InvalidInputError(
+            "the footprint is no GeoJSON geometry; send a Polygon or MultiPolygon"
+        ) from error
     if geometry.geom_type not in ("Polygon", "MultiPolygon"):
-        raise InvalidInputError(f"the footprint is a {geometry.geom_type}, it must be a Polygon or MultiPolygon")
+        raise InvalidInputError(
+            f"the footprint is a {geometry.geom_type}, it must be a Polygon or MultiPolygon"
+        )
     return shapely.force_2d(geometry)
 
 

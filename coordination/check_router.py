@@ -8,11 +8,10 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from geoalchemy2.shape import to_shape
 
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
-from blueprint.errors import ConflictError, NotFoundError
+from blueprint.errors import ConflictError
 from blueprint.footprint import Footprint, footprint_from_geojson
 from blueprint.permissions import Act, require
-from coordination.checks import keep_check, run_check
-from coordination.models import Check
+from coordination.checks import find_check, keep_check, run_check
 from coordination.reports import to_geojson, to_html
 
 router = APIRouter(prefix="/api/checks", tags=["checks"])
@@ -64,9 +63,7 @@ def show_check(
 ) -> Response:
     """A kept report; as GeoJSON or HTML it is made again from the versions of its day, and held to its digest."""
     require(actor, Act.READ_CHECK)
-    check = session.get(Check, check_id)
-    if check is None:
-        raise NotFoundError(f"no check {check_id} was kept")
+    check = find_check(session, check_id, actor=actor)
     if output == "json":
         return JSONResponse(check.report)
     kept = check.report["footprint"]

@@ -10,11 +10,13 @@ from typing import Any
 
 import shapely
 from geoalchemy2.shape import from_shape
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.footprint import Footprint
-from blueprint.layers.models import Control
+from blueprint.errors import NotFoundError
+from blueprint.layers.models import Control, Layer
 from blueprint.overlay import ENGINE, Ledger, Overlap, Overlay, SiteMeasures, find_overlaps
 from blueprint.permissions import Act, Actor, may
 from blueprint.snapshot import LayerOnDay, take_snapshot
@@ -281,3 +283,17 @@ def keep_check(
     check.report = replace(report, check_id=str(check.id)).to_json()
     session.flush()
     return check
+
+
+def find_check(session: Session, check_id: int, *, actor: Actor) -> Check:
+    """A kept check, for a reader who may read every layer that it speaks of; for others there is no such check."""
+    check = session.get(Check, check_id)
+    if check is None or not _is_readable(session, check, actor):
+        raise NotFoundError(f"no check {check_id} was kept, or it speaks of layers that you may not read")
+    return check
+
+
+def _is_readable(session: Session, check: Check, actor: Actor) -> bool:
+    told = {layer["code"] for layer in check.report["layers"] if layer["outcome"] != Outcome.NOT_PERMITTED}
+    layers = session.scalars(select(Layer).where(Layer.code.in_(told)))
+    return all(may(actor, Act.READ_LAYER, layer.thing) for layer in layers)

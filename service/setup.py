@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from blueprint.city import City
+from blueprint.database import CONNECT_ARGS
 from blueprint.errors import ConflictError, UnavailableError
 from blueprint.models import CityRow
 from service import migrations
@@ -16,7 +17,7 @@ _MIGRATION_LOCK = 2019_08_21
 
 def initialise(url: str, city: City) -> None:
     """Migrate the database at `url` to the newest schema and hold it to the city's working CRS."""
-    engine = create_engine(url, poolclass=NullPool)
+    engine = create_engine(url, poolclass=NullPool, connect_args=CONNECT_ARGS)
     try:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})

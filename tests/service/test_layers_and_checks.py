@@ -318,6 +318,16 @@ def test_a_bad_token_is_401(running: Server):
     assert response.headers["www-authenticate"] == "Bearer"
 
 
+def test_a_kept_check_is_no_way_round_the_rights_on_a_layer(running: Server, keeper: httpx.Client):
+    assert keeper.post("/api/layers", json=DEFINITION | {"sensitivity": "restricted"}).status_code == 201
+    upload(keeper, badfiles.good(), in_force_from="2024-01-01")
+    kept = keeper.post("/api/checks", params={"keep": True}, json=polygon(lonlat_square())).json()
+
+    with running.client("SPJ") as other, running.client("STHJ") as owner:
+        problem(other.get(f"/api/checks/{kept['check_id']}"), 404)
+        assert owner.get(f"/api/checks/{kept['check_id']}").json() == kept
+
+
 def test_layers_page_by_cursor(keeper: httpx.Client):
     for code in ("A1", "B1", "C1"):
         assert keeper.post("/api/layers", json=DEFINITION | {"code": code}).status_code == 201

@@ -76,7 +76,14 @@ def _publish_all(session: Session, city: City, owner: str) -> None:
         session, city, "zoning", [square(0, 0, 100), square(300, 0, 100)], attributes=names, title="控制性详细规划",
         label_field="MC", control="restrict", color="#123456", department=owner,
     )  # fmt: skip
-    publish(session, city, "rail", [shapely.LineString([(0, 0), (500, 500)])], control="prohibit", department=owner)
+    publish(
+        session,
+        city,
+        "rail",
+        [shapely.LineString([(0, 0), (500, 500)])],
+        control="prohibit",
+        department=owner,
+    )
     publish(session, city, "wells", [shapely.Point(50, 50)], control="inform", department=owner)
     publish(session, city, "pipes", [square(0, 0, 50)], sensitivity="internal", department=owner)
     publish(session, city, "bunkers", [square(0, 0, 50)], sensitivity="restricted", department=owner)

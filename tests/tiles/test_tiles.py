@@ -1,13 +1,19 @@
 import gzip
 from datetime import date
+from pathlib import Path
 
 import mapbox_vector_tile
-import psycopg2
 import pytest
 import shapely
+from fastapi import FastAPI
+from starlette.testclient import TestClient
 
+from blueprint.database import make_engine
+from blueprint.edge import Edge
+from tests.conftest import TestServer
 from tests.made import publish, square
-from tests.tiles.conftest import World
+from tests.tiles.conftest import NOW, World
+from tiles.app import TilesApp
 
 
 def address(world: World, code: str = "zoning", z: int = 15, *, at: tuple[float, float] = (50, 50)) -> str:
@@ -36,7 +42,7 @@ def assert_problem(response, status: int) -> dict:
 
 
 def test_a_tile_shows_the_features_with_name_source_id_and_class_code(world: World):
-    response = world.client.get(address(world))
+    response = world.client.get(address(world, z=13))
 
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/vnd.mapbox-vector-tile"
@@ -133,7 +139,13 @@ def test_a_new_version_shows_at_once_and_the_old_one_on_its_own_days_and_address
     before = world.client.get(path)
 
     with world.session() as session, session.begin():
-        publish(session, world.city, "moving", [square(0, 0, 100), square(200, 0, 50)], starts_on=date(2026, 11, 23))
+        publish(
+            session,
+            world.city,
+            "moving",
+            [square(0, 0, 100), square(200, 0, 50)],
+            starts_on=date(2026, 11, 23),
+        )
     after = world.client.get(path, headers={"if-none-match": before.headers["etag"]})
 
     assert after.status_code == 200
@@ -165,7 +177,9 @@ def test_the_composite_of_named_layers_is_their_tiles_in_that_order(world: World
 
     both = world.client.get(path, params={"layers": "wells,zoning"}, headers=plain)
 
-    one, other = (world.client.get(address(world, code), headers=plain).content for code in ("wells", "zoning"))
+    one, other = (
+        world.client.get(address(world, code), headers=plain).content for code in ("wells", "zoning")
+    )
     assert both.content == one + other
     assert_problem(world.client.get(path, params={"layers": "wells,nothing"}), 404)
     assert_problem(world.client.get(path, params={"layers": "wells,future"}), 404)
@@ -246,7 +260,14 @@ def test_only_reading_is_allowed_and_a_head_has_no_body(world: World):
 def test_a_crowded_tile_stays_small_and_keeps_its_features_within_bounds(world: World):
     points = [shapely.Point(i % 200, i // 200) for i in range(20_000)]
     with world.session() as session, session.begin():
-        publish(session, world.city, "trees", points, attributes=[{"MC": f"树{i}"} for i in range(20_000)], label_field="MC")
+        publish(
+            session,
+            world.city,
+            "trees",
+            points,
+            attributes=[{"MC": f"树{i}"} for i in range(20_000)],
+            label_field="MC",
+        )
 
     body = world.client.get(address(world, "trees", 15), headers={"accept-encoding": "identity"}).content
 
@@ -269,27 +290,20 @@ def test_no_database_is_a_problem_and_the_next_request_recovers(world: World):
     assert world.client.get(address(world, "after_loss")).status_code == 200
 
 
-def test_a_database_that_is_gone_is_told_as_unavailable(server, template: str, world: World):
-    from fastapi import FastAPI
-    from starlette.testclient import TestClient
-
-    from blueprint.database import make_engine
-    from blueprint.edge import Edge
-    from tests.tiles.conftest import NOW
-    from tiles.app import TilesApp
-
+def test_a_database_that_is_gone_is_told_as_unavailable(server: TestServer, template: str, world: World):
     url = server.create(f"{template}_gone", template=template)
-    edge = Edge(make_engine(url), world.city, lambda: NOW, "https://blueprint.example", world.app._edge.scratch)
-    routes, app = FastAPI(), TilesApp(edge)
+    app = TilesApp(
+        Edge(make_engine(url), world.city, lambda: NOW, "https://blueprint.example", Path("/nonexistent"))
+    )
+    routes = FastAPI()
     routes.mount("/tiles", app)
+    client = TestClient(routes)
     server.drop(f"{template}_gone")
 
-    response = TestClient(routes).get("/tiles/zoning/3/6/3.mvt")
-
-    assert_problem(response, 503)
-    assert response.headers["retry-after"]
-    with pytest.raises(psycopg2.OperationalError):
-        app._connections.rows("layers_on_day", {"day": date(2026, 1, 1)})
+    for path in ("zoning/3/6/3.mvt", "blueprint/3/6/3.mvt", "zoning.json", "style.json"):
+        response = client.get(f"/tiles/{path}")
+        assert_problem(response, 503)
+        assert response.headers["retry-after"]
     # An address that cannot exist is answered without the database.
-    assert_problem(TestClient(routes).get("/tiles/zoning/3/9/3.mvt"), 404)
+    assert_problem(client.get("/tiles/zoning/3/9/3.mvt"), 404)
     app.close()

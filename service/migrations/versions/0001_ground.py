@@ -104,7 +104,7 @@ CREATE TABLE blueprint.layer_version (
     withdrawn_by varchar(200),
     extent geometry(Polygon, WORKING_SRID) NOT NULL,
     coverage geometry(MultiPolygon, WORKING_SRID),
-    CONSTRAINT uq_layer_version_layer_id UNIQUE (layer_id, number)
+    CONSTRAINT uq_layer_version_layer_id_number UNIQUE (layer_id, number)
 );
 
 CREATE TABLE blueprint.in_force_period (

@@ -1,0 +1,119 @@
+"""Migrations: up, down and up again; models and migrations agree; one working CRS for ever."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from geoalchemy2 import Geometry
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.pool import NullPool
+
+import approval.models
+import blueprint.layers.models
+import blueprint.models
+import coordination.models
+from blueprint.city import City
+from blueprint.database import CONNECT_ARGS, SCHEMAS, Base, make_engine
+from blueprint.errors import ConflictError
+from service import migrations
+from service.setup import hold_to_city, initialise
+
+assert approval.models and blueprint.layers.models and blueprint.models and coordination.models
+
+
+def _objects(connection: Connection) -> set[str]:
+    """Our tables and functions by name."""
+    found = connection.execute(
+        text(
+            "SELECT table_schema || '.' || table_name FROM information_schema.tables WHERE table_schema = ANY(:schemas)"
+            " UNION SELECT routine_schema || '.' || routine_name FROM information_schema.routines"
+            " WHERE routine_schema = ANY(:schemas)"
+        ),
+        {"schemas": list(SCHEMAS)},
+    )
+    return {row[0] for row in found}
+
+
+def test_every_migration_goes_up_down_and_up_again(empty_database: str, city: City):
+    engine = create_engine(empty_database, poolclass=NullPool, connect_args=CONNECT_ARGS)
+    with engine.begin() as connection:
+        migrations.upgrade(connection, city)
+        whole = _objects(connection)
+    assert "blueprint.part" in whole and "coordination.handover" in whole
+
+    script = ScriptDirectory(str(migrations.__path__[0]))
+    steps = [revision.down_revision or "base" for revision in script.walk_revisions()]
+    for step in steps:
+        with engine.begin() as connection:
+            migrations.downgrade(connection, city, revision=str(step))
+    with engine.begin() as connection:
+        assert _objects(connection) == set()
+        migrations.upgrade(connection, city)
+        assert _objects(connection) == whole
+        assert migrations.current_revision(connection) == migrations.head_revision()
+
+
+def _same_type(
+    context: Any, inspected: Any, column: Any, inspected_type: Any, metadata_type: Any
+) -> bool | None:
+    """Geometry columns get the city's CRS when the database is made, so only their kind is compared."""
+    if isinstance(metadata_type, Geometry):
+        return (
+            not isinstance(inspected_type, Geometry)
+            or inspected_type.geometry_type != metadata_type.geometry_type
+        )
+    return None
+
+
+def test_models_and_migrations_agree(empty_database: str, city: City):
+    initialise(empty_database, city)
+    with create_engine(empty_database, poolclass=NullPool, connect_args=CONNECT_ARGS).connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "include_schemas": True,
+                "include_name": lambda name, kind, _: name in SCHEMAS if kind == "schema" else True,
+                "compare_type": _same_type,
+            },
+        )
+        differences = compare_metadata(context, Base.metadata)
+
+    assert differences == []
+
+
+def test_geometry_is_held_to_the_working_crs_by_the_database(fresh_database: str, city: City):
+    with create_engine(fresh_database, poolclass=NullPool, connect_args=CONNECT_ARGS).connect() as connection:
+        srids = connection.execute(
+            text("SELECT f_table_name, srid FROM geometry_columns WHERE f_table_schema = ANY(:schemas)"),
+            {"schemas": list(SCHEMAS)},
+        ).all()
+
+    assert len(srids) > 5
+    assert {srid for table, srid in srids if table != "tile_shape"} == {city.working_srid}
+
+
+def test_another_crs_or_city_is_refused_in_one_sentence(fresh_database: str, city: City):
+    engine = make_engine(fresh_database)
+    with pytest.raises(ConflictError, match="made for 鞍山市 in EPSG:4550 .* EPSG:4529"):
+        hold_to_city(engine, replace(city, working_crs="EPSG:4529"))
+    with pytest.raises(ConflictError, match="belongs to 鞍山市"):
+        hold_to_city(engine, replace(city, name="沈阳市", administrative_code="210100"))
+    engine.dispose()
+
+
+def test_a_database_without_schema_says_how_to_make_it(empty_database: str, city: City):
+    engine = make_engine(empty_database)
+    with pytest.raises(ConflictError, match="blueprint database migrate"):
+        hold_to_city(engine, city)
+    engine.dispose()
+
+
+def test_initialising_twice_changes_nothing(empty_database: str, city: City):
+    initialise(empty_database, city)
+    initialise(empty_database, city)
+
+    with create_engine(empty_database, poolclass=NullPool, connect_args=CONNECT_ARGS).connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM blueprint.city")) == 1
