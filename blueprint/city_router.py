@@ -5,6 +5,7 @@ import shapely
 from fastapi import APIRouter
 from pydantic import BaseModel
 from pyproj import Transformer
+from shapely.geometry.base import BaseGeometry
 
 from blueprint.city import City
 from blueprint.edge import ActorDep, CityDep
@@ -62,7 +63,7 @@ def to_lonlat_bounds(
     return (west, south, east, north)
 
 
-def to_lonlat(geometry: shapely.Geometry, city: City) -> shapely.Geometry:
+def to_lonlat(geometry: BaseGeometry, city: City) -> BaseGeometry:
     """A shape of the working CRS in longitude and latitude of its geographic CRS."""
     transformer = Transformer.from_crs(city.working_crs, f"EPSG:{city.geographic_srid}", always_xy=True)
     return shapely.transform(geometry, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])))

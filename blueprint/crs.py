@@ -101,7 +101,7 @@ def _datum(crs: CRS) -> str | None:
     name = (geodetic.datum.name if geodetic is not None and geodetic.datum is not None else "").lower()
     if "world geodetic system 1984" in name or name == "wgs_1984":
         return "WGS 84"
-    return "CGCS2000" if "china" in name and "2000" in name or "cgcs_2000" in name else None
+    return "CGCS2000" if ("china" in name and "2000" in name) or "cgcs_2000" in name else None
 
 
 def _no_path(source: CRS, target: CRS) -> InvalidInputError:

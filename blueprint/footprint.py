@@ -1,5 +1,6 @@
 """The footprint (用地红线) of a project: any polygon in any known CRS becomes a valid MultiPolygon of the working CRS."""
 
+import io
 import json
 import math
 from collections.abc import Mapping
@@ -17,8 +18,9 @@ from blueprint.crs import CRS84, best_operation
 from blueprint.errors import InvalidInputError
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.boundary_points import read_boundary_points
+from blueprint.layers.confinement import Bounds
 from blueprint.layers.publication import judge_reading, upload_stream
-from blueprint.layers.reading import Bounds, ReadingRequest, StagedFile, reading, staged
+from blueprint.layers.reading import ReadingRequest, StagedFile, reading, staged
 
 MAX_VERTICES = 20_000
 MAX_MENDED_M2 = 1.0
@@ -173,20 +175,8 @@ def _mended(shapes: np.ndarray, crs: str, *, city: City, scratch: Path) -> Footp
         {"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(g)} for g in shapes
     ]
     content = json.dumps({"type": "FeatureCollection", "features": features}).encode()
-    with staged(_Once(content), "footprint.geojson", scratch=scratch) as file:
+    with staged(io.BytesIO(content), "footprint.geojson", scratch=scratch) as file:
         return _from_dataset(file, city=city, crs=crs)
-
-
-class _Once:
-    """Bytes that can be read once, like an upload."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def read(self, size: int = -1) -> bytes:
-        """All that is left."""
-        content, self._content = self._content, b""
-        return content
 
 
 def _placed(
@@ -218,9 +208,9 @@ def _outside(city: City, source_crs: str, swapped: np.ndarray | None) -> Invalid
     place = jurisdiction(city)
     outline = place.outline if place.outline is not None else shapely.box(*place.bounds)
     hint = f"check that its coordinates really are {source_crs}"
-    if swapped is not None and np.isfinite(shapely.get_coordinates(swapped)).all():
-        if shapely.intersects(outline, swapped).any():
-            hint = "latitude and longitude (x and y) seem to be swapped"
+    is_known = swapped is not None and bool(np.isfinite(shapely.get_coordinates(swapped)).all())
+    if is_known and bool(shapely.intersects(outline, swapped).any()):
+        hint = "latitude and longitude (x and y) seem to be swapped"
     return InvalidInputError(f"the footprint lies outside the city; {hint}")
 
 

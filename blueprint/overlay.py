@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import shapely
+from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
@@ -59,7 +60,7 @@ class Overlap:
     distance_m: float
     is_sliver: bool
     mean_width_m: float
-    shape: shapely.Geometry | None
+    shape: BaseGeometry | None
 
 
 @dataclass(frozen=True)

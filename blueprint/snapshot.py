@@ -81,7 +81,7 @@ def take_snapshot(session: Session, day: date) -> Snapshot:
         .outerjoin(LayerVersion, LayerVersion.id == InForcePeriod.version_id)
         .order_by(Layer.code)
     ).all()
-    layers = tuple(LayerOnDay(*row) for row in rows)
+    layers = tuple(LayerOnDay(**row._mapping) for row in rows)
     if not any(layer.version_id is not None for layer in layers):
         raise _nothing_in_force(session, day)
     return Snapshot(day=day, layers=layers)

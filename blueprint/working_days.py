@@ -36,7 +36,7 @@ class WorkingCalendar:
         if self.country == "CN" and self.is_published(day):
             return bool(chinese_calendar.is_workday(day))
         calendar = holidays.country_holidays(self.country, subdiv=self.subdivision, years=day.year)
-        return day.weekday() < 5 and day not in calendar
+        return bool(day.weekday() < 5 and day not in calendar)
 
     def due_date(self, start: date, *, working_days: int) -> DueDate:
         """The `working_days`-th working day after `start`; the day of issue does not count."""

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Body, Path, Query
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from geoalchemy2.shape import to_shape
 
+from blueprint.city import polygonal
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.errors import ConflictError
 from blueprint.footprint import Footprint, footprint_from_geojson
@@ -68,7 +69,10 @@ def show_check(
         return JSONResponse(check.report)
     kept = check.report["footprint"]
     footprint = Footprint(
-        to_shape(check.footprint), kept["source_crs"], kept["operation"], tuple(check.report["notes"])
+        polygonal(to_shape(check.footprint)),
+        kept["source_crs"],
+        kept["operation"],
+        tuple(check.report["notes"]),
     )
     report = run_check(session, footprint, city=edge.city, actor=actor, on=check.on_day, with_shapes=True)
     if report.digest != check.digest:

@@ -10,12 +10,13 @@ from typing import Any
 
 import shapely
 from geoalchemy2.shape import from_shape
+from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
-from blueprint.footprint import Footprint
 from blueprint.errors import NotFoundError
+from blueprint.footprint import Footprint
 from blueprint.layers.models import Control, Layer
 from blueprint.overlay import ENGINE, Ledger, Overlap, Overlay, SiteMeasures, find_overlaps
 from blueprint.permissions import Act, Actor, may
@@ -67,7 +68,7 @@ class Finding:
     sliver_cause: str | None
     attributes: Mapping[str, Any]
     basis: str | None
-    shape: shapely.Geometry | None = None
+    shape: BaseGeometry | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class CheckReport:
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain JSON values, names as in the contract."""
-        document = {
+        return {
             "check_id": self.check_id,
             "digest": self.digest,
             "engine": ENGINE,
@@ -107,7 +108,6 @@ class CheckReport:
             "findings": [_finding_json(finding) for finding in self.findings],
             "notes": list(self.notes),
         }
-        return document
 
 
 def _finding_json(finding: Finding) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import Any
 
 import shapely
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
 
 from blueprint.city import City
 from blueprint.city_router import to_lonlat
@@ -61,8 +63,8 @@ def to_geojson(report: CheckReport, footprint: Footprint, *, city: City) -> dict
     return {"type": "FeatureCollection", "features": features}
 
 
-def _feature(shape: shapely.Geometry | None, properties: dict[str, Any], city: City) -> dict[str, Any]:
-    geometry = shapely.geometry.mapping(to_lonlat(shape, city)) if shape is not None else None
+def _feature(shape: BaseGeometry | None, properties: dict[str, Any], city: City) -> dict[str, Any]:
+    geometry = mapping(to_lonlat(shape, city)) if shape is not None else None
     return {"type": "Feature", "properties": properties, "geometry": geometry}
 
 

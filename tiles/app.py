@@ -30,8 +30,8 @@ from tiles.addresses import (
     NoSuchTileError,
     StyleDocument,
     VersionTile,
+    read_address,
 )
-from tiles.addresses import read_address
 from tiles.cache import Tile, TileCache
 from tiles.connections import Connections
 from tiles.documents import Scene, style, tilejson
@@ -93,7 +93,7 @@ class TilesApp:
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._connections.close()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3)."""
         if scope["type"] != "http":
             return

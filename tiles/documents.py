@@ -72,7 +72,7 @@ def tilejson(session: Session, code: str, scene: Scene, actor: Actor) -> Descrip
     row = session.execute(_on_day(scene.day).where(Layer.code == code)).one_or_none()
     if row is None or not may(actor, Act.READ_LAYER, row.Layer.thing):
         raise no_such_layer(code)
-    layer, version, starts_on = row
+    layer, version, starts_on = row.Layer, row.LayerVersion, row.starts_on
     if version is None:
         raise NoSuchTileError(f"no version of layer {code} is in force on {scene.day}")
     control = _CONTROL_NAMES[Control(layer.control)]
@@ -132,7 +132,7 @@ def color_of(layer: Layer) -> str:
     return _BASE_MAP_COLOR if layer.is_base_map else COLORS[Control(layer.control)]
 
 
-def _on_day(day: date) -> Select[tuple[Layer, LayerVersion, date]]:
+def _on_day(day: date) -> Select[Layer, LayerVersion, date]:
     return (
         select(Layer, LayerVersion, InForcePeriod.starts_on)
         .outerjoin(
@@ -147,7 +147,7 @@ def _on_day(day: date) -> Select[tuple[Layer, LayerVersion, date]]:
     )
 
 
-def _bottom_up(row: Row[tuple[Layer, LayerVersion, date]]) -> tuple[bool, int, int, str]:
+def _bottom_up(row: Row[Layer, LayerVersion, date]) -> tuple[bool, int, int, str]:
     layer = row[0]
     kind, control = GeometryKind(layer.geometry), Control(layer.control)
     return (not layer.is_base_map, _KINDS_BOTTOM_UP.index(kind), _BOTTOM_UP.index(control), layer.code)

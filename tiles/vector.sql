@@ -46,8 +46,8 @@ WHERE layer.code = CAST(:code AS text);
 -- fifth of the time of ST_AsMVTGeom; the pieces of a feature are put together again, so that no cut is drawn. Where features crowd, names are left out first, then features by their hash, so
 -- that a tile stays of a size that a browser takes.
 SELECT string_agg(drawn.mvt, '' ORDER BY asked.place) AS tile
-FROM unnest(CAST(:version_ids AS integer []), CAST(:codes AS text []), CAST(:label_fields AS text []))
-    WITH ORDINALITY AS asked (version_id, code, label_field, place)
+FROM unnest(CAST(:version_ids AS integer[]), CAST(:codes AS text[]), CAST(:label_fields AS text[]))
+    WITH ORDINALITY AS asked(version_id, code, label_field, place)
 CROSS JOIN (
     SELECT
         tile.frame,
@@ -63,9 +63,7 @@ CROSS JOIN (
                 AS reach,
             ST_TileEnvelope(CAST(:z AS integer), CAST(:x AS integer), CAST(:y AS integer), margin => 0.25)
                 AS surroundings
-        OFFSET 0
     ) AS tile
-    OFFSET 0
 ) AS place
 CROSS JOIN LATERAL (
     WITH shape AS MATERIALIZED (

@@ -184,13 +184,11 @@ def _entry(entry: Mapping[str, Any], path: Path) -> CatalogueEntry:
 def _version_file(entry: Mapping[str, Any], path: Path) -> VersionFile:
     values = dict(entry)
     coverage = values.pop("coverage", None)
+    for key in ("in_force_from", "valid_until"):
+        if key in values:
+            values[key] = _day(values[key])
     return VersionFile(
-        path=path.parent / values.pop("file"),
-        coverage=path.parent / coverage if coverage else None,
-        **{
-            key: _day(value) if key in ("in_force_from", "valid_until") else value
-            for key, value in values.items()
-        },
+        path=path.parent / values.pop("file"), coverage=path.parent / coverage if coverage else None, **values
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import geopandas
 import shapely
+from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -47,7 +48,7 @@ def _frames(
     )
     crs = f"EPSG:{city.geographic_srid}" if to_degrees else city.working_crs
     for rows in session.execute(statement).partitions():
-        shapes = [shapely.from_wkb(bytes(row[2])) for row in rows]
+        shapes: list[BaseGeometry] = [shapely.from_wkb(bytes(row[2])) for row in rows]
         if to_degrees:
             shapes = [to_lonlat(shape, city) for shape in shapes]
         attributes = [{k: _flat(v) for k, v in row[1].items()} for row in rows]

@@ -32,7 +32,7 @@ def level_of_zoom(zoom: int) -> int:
 
 def pixel_m(level: int) -> float:
     """The side of a pixel on a level, in metres of EPSG:3857."""
-    return _WORLD_M / 2**level / _TILE_PIXELS
+    return _WORLD_M / (1 << level) / _TILE_PIXELS
 
 
 def smallest_area_m2(level: int) -> float:

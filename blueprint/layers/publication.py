@@ -41,7 +41,7 @@ class Upload:
     coverage: shapely.MultiPolygon | None = None
 
 
-def _silent(step: str, count: int) -> None:
+def _silent(_step: str, _count: int) -> None:
     return None
 
 

@@ -113,7 +113,7 @@ def _dataset(upload: Path, folder: Path) -> Path:
     """Judge a file by its first bytes, never by its name, and give it the suffix its driver wants."""
     with upload.open("rb") as opened:
         head = opened.read(4096)
-    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return unpack(upload, folder)
     if head.startswith(b"SQLite format 3\x00"):
         return upload.rename(folder / "data.gpkg")
@@ -147,7 +147,7 @@ def reading(file: StagedFile, request: ReadingRequest, *, bounds: Bounds | None 
         "gid": gid,
         "bounds": asdict(bounds or Bounds()),
     }
-    with open(report_read, encoding="utf-8") as report_stream:
+    with os.fdopen(report_read, encoding="utf-8") as report_stream:
         try:
             child = subprocess.Popen(
                 [
@@ -203,7 +203,7 @@ def _batches(
 def _died(status: int, complaint: list[str]) -> InvalidInputError | UnavailableError:
     if status in (-24, -9):  # SIGXCPU, SIGKILL: the bounds of the cell
         return InvalidInputError("the file takes longer to read than an upload may; simplify or split it")
-    if complaint and "MemoryError" in complaint[-1] or status == -6:
+    if (complaint and "MemoryError" in complaint[-1]) or status == -6:
         return InvalidInputError(
             "the file needs more memory than an upload may use; split it into smaller files"
         )

@@ -4,7 +4,8 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Path as PathParameter, Query, UploadFile
+from fastapi import APIRouter, File, Form, Query, UploadFile
+from fastapi import Path as PathParameter
 from geoalchemy2.shape import to_shape
 from sqlalchemy.orm import Session
 

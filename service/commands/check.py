@@ -10,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy.orm import Session
 
-from blueprint.city import City
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint, read_footprint_file
@@ -61,7 +60,7 @@ def check(
             with_shapes=report_format in (ReportFormat.GEOJSON, ReportFormat.HTML),
         )
     if report_format is ReportFormat.TABLE and output_path is None:
-        print_report(report, file.name, edge.city)
+        print_report(report, file.name)
         return
     write(render(report, footprint, report_format, edge, file.name), output_path)
 
@@ -77,7 +76,7 @@ def render(report: CheckReport, footprint: Footprint, form: ReportFormat, edge: 
             return to_html(report, footprint, city=edge.city, name=name)
         case ReportFormat.TABLE:
             with output.capture() as captured:
-                print_report(report, name, edge.city)
+                print_report(report, name)
             return captured.get()
 
 
@@ -96,7 +95,7 @@ def write(text: str, path: Path | None) -> None:
     say(f"wrote {path}")
 
 
-def print_report(report: CheckReport, name: str, city: City) -> None:
+def print_report(report: CheckReport, name: str) -> None:
     """The report as tables: verdict, findings, and how every layer answered."""
     verdict = str(report.verdict)
     headline = Text.assemble(

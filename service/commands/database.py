@@ -1,9 +1,8 @@
 """`blueprint database …`: the private cluster and the schema."""
 
+import typer
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.pool import NullPool
-
-import typer
 
 from blueprint import cluster
 from blueprint.city import load_city

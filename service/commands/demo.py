@@ -95,7 +95,7 @@ def _check_all(edge: Edge, projects: list[SampleProject], folder: Path) -> dict[
             )
             continue
         verdicts[project.name] = str(report.verdict)
-        print_report(report, project.name, edge.city)
+        print_report(report, project.name)
         if page is None and report.verdict in ("prohibit", "restrict"):
             page = _page(edge, project)
     output.print()
@@ -145,13 +145,14 @@ def _walk(edge: Edge, projects: list[SampleProject], verdicts: dict[str, str]) -
     with Session(edge.engine, expire_on_commit=False) as session:
         known = session.scalars(select(Project).where(Project.name == chosen.name)).first()
         if known is not None:
+            push_due(edge.engine, now=edge.now(), approval_url=None, secret=None)
             case = session.scalars(select(Case).where(Case.planning_number == known.planning_number)).first()
             if case is not None:
                 say(
                     f"{chosen.name} 已走完全程 went all the way before: {known.planning_number}, {case.project_code}"
                 )
                 return
-    number = _coordinate(edge, chosen, known_id=known.id if known is not None else None)
+    number = _coordinate(edge, chosen)
     push_due(edge.engine, now=edge.now(), approval_url=None, secret=None)
     _approve(edge, number)
 
@@ -160,7 +161,7 @@ def _at_noon(edge: Edge, day: date) -> datetime:
     return datetime.combine(day, datetime.min.time(), tzinfo=edge.now().tzinfo) + timedelta(hours=12)
 
 
-def _coordinate(edge: Edge, chosen: SampleProject, *, known_id: int | None) -> str:
+def _coordinate(edge: Edge, chosen: SampleProject) -> str:
     """Register, check and consult eight working days ago, answer the day after, one department silent, clear today."""
     today = edge.now().date()
     start = today

@@ -9,10 +9,11 @@ import blueprint.models
 import coordination.models
 from blueprint.database import SCHEMAS, Base
 
-assert approval.models and blueprint.layers.models and blueprint.models and coordination.models
+MODELS = (blueprint.models, blueprint.layers.models, coordination.models, approval.models)
+"""What the metadata must know before it is compared."""
 
 
-def include_name(name: str | None, type_: str, parent_names: object) -> bool:
+def include_name(name: str | None, type_: str, _parents: object) -> bool:
     """Compare our own schemas only, not PostGIS's or another system's."""
     return name in SCHEMAS if type_ == "schema" else True
 

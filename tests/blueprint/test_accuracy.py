@@ -80,7 +80,7 @@ bounded = settings(
 
 
 def _move(shape: shapely.Geometry, metres: float) -> shapely.Geometry:
-    return shapely.transform(shape, lambda xy: xy + (metres, 0.0))
+    return shapely.transform(shape, lambda xy: xy + np.array([metres, 0.0]))
 
 
 def _overlay(session: Session, city: City, case: Case) -> tuple[Overlay, LayerVersion]:

@@ -105,7 +105,9 @@ def _until(page: Page, expression: str) -> None:
     """Wait until the expression holds; the page's own policy forbids the browser driver to wait inside it."""
     deadline = time.monotonic() + 30
     while not page.evaluate(expression):
-        assert time.monotonic() < deadline, f"still not so: {expression}"
+        assert time.monotonic() < deadline, (
+            f"still not so: {expression}; {page.inner_text('#message')}; {page.faults}"
+        )
         page.wait_for_timeout(50)
 
 

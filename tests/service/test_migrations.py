@@ -21,7 +21,7 @@ from blueprint.errors import ConflictError
 from service import migrations
 from service.setup import hold_to_city, initialise
 
-assert approval.models and blueprint.layers.models and blueprint.models and coordination.models
+MODELS = (blueprint.models, blueprint.layers.models, coordination.models, approval.models)
 
 
 def _objects(connection: Connection) -> set[str]:
@@ -97,7 +97,7 @@ def test_geometry_is_held_to_the_working_crs_by_the_database(fresh_database: str
 
 def test_another_crs_or_city_is_refused_in_one_sentence(fresh_database: str, city: City):
     engine = make_engine(fresh_database)
-    with pytest.raises(ConflictError, match="made for 鞍山市 in EPSG:4550 .* EPSG:4529"):
+    with pytest.raises(ConflictError, match=r"made for 鞍山市 in EPSG:4550 .* EPSG:4529"):
         hold_to_city(engine, replace(city, working_crs="EPSG:4529"))
     with pytest.raises(ConflictError, match="belongs to 鞍山市"):
         hold_to_city(engine, replace(city, name="沈阳市", administrative_code="210100"))
