@@ -62,11 +62,11 @@ def take_snapshot(session: Session, day: date) -> Snapshot:
             Layer.sliver_width_m,
             Layer.sensitivity,
             Layer.basis,
-            func.coalesce(LayerVersion.buffer_m, Layer.buffer_m),
-            LayerVersion.id,
-            LayerVersion.number,
+            func.coalesce(LayerVersion.buffer_m, Layer.buffer_m).label("buffer_m"),
+            LayerVersion.id.label("version_id"),
+            LayerVersion.number.label("version"),
             LayerVersion.source_sha256,
-            InForcePeriod.starts_on,
+            InForcePeriod.starts_on.label("in_force_from"),
             LayerVersion.valid_until,
         )
         .select_from(Layer)

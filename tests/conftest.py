@@ -68,6 +68,10 @@ class TestServer:
         """The URL of one of the databases, for the role that the service uses."""
         return self._url.set(database=database).render_as_string(hide_password=False)
 
+    def maintenance(self) -> Connection:
+        """A connection of the server's administrator, each statement for itself."""
+        return self._engine.connect()
+
     def create(self, database: str, *, template: str | None = None) -> str:
         """Make a database, as a copy of `template` or empty but for the extensions; returns its URL."""
         owner = self._url.username

@@ -31,7 +31,7 @@ ORDER BY layer.code;
 SELECT
     layer.code, layer.label_field, layer.department, layer.sensitivity, version.id, version.number,
     version.uploaded_at,
-    EXISTS (
+    EXISTS(
         SELECT FROM blueprint.in_force_period AS period
         WHERE period.version_id = version.id
     ) AS is_decided
@@ -43,11 +43,12 @@ WHERE layer.code = CAST(:code AS text);
 -- name: tile
 -- What do these versions show in the tile, one MVT layer each? A shape that reaches less than a quarter of a tile
 -- beyond it is left unclipped (renderers clip to the tile themselves) and only moved to the tile's grid, which takes a
--- fifth of the time of ST_AsMVTGeom; the pieces of a feature are put together again, so that no cut is drawn. Where features crowd, names are left out first, then features by their hash, so
--- that a tile stays of a size that a browser takes.
+-- fifth of the time of ST_AsMVTGeom; the pieces of a feature are put together again, so that no cut is drawn. Where
+-- features crowd, names are left out first, then features by their hash, so that a tile stays of a size that a browser
+-- takes.
 SELECT string_agg(drawn.mvt, '' ORDER BY asked.place) AS tile
 FROM unnest(CAST(:version_ids AS integer[]), CAST(:codes AS text[]), CAST(:label_fields AS text[]))
-    WITH ORDINALITY AS asked(version_id, code, label_field, place)
+    WITH ORDINALITY AS asked (version_id, code, label_field, place)
 CROSS JOIN (
     SELECT
         tile.frame,

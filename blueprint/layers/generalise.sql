@@ -63,7 +63,7 @@ WITH simple AS (
             CAST(:levels AS integer[]),
             CAST(:pixels_m AS double precision[]),
             CAST(:smallest_m2 AS double precision[])
-        ) AS level(level, pixel_m, smallest_m2)
+        ) AS level (level, pixel_m, smallest_m2)
     WHERE projected.dimension = 2
         AND (
             projected.area_m2 >= level.smallest_m2
@@ -119,7 +119,7 @@ FROM (
         ST_Subdivide(ST_Simplify(projected.geom, level.pixel_m / 2, TRUE), 256) AS geom
     FROM projected
     CROSS JOIN
-        unnest(CAST(:levels AS integer[]), CAST(:pixels_m AS double precision[])) AS level(level, pixel_m)
+        unnest(CAST(:levels AS integer[]), CAST(:pixels_m AS double precision[])) AS level (level, pixel_m)
     WHERE projected.dimension = 1
 ) AS shape
 ORDER BY shape.level, shape.geom;
@@ -135,7 +135,7 @@ FROM (
         projected.geom
     FROM projected
     CROSS JOIN
-        unnest(CAST(:levels AS integer[]), CAST(:cells_m AS double precision[])) AS level(level, cell_m)
+        unnest(CAST(:levels AS integer[]), CAST(:cells_m AS double precision[])) AS level (level, cell_m)
     WHERE projected.dimension = 0
     ORDER BY level.level, ST_SnapToGrid(ST_Centroid(projected.geom), level.cell_m), projected.chance
 ) AS shape

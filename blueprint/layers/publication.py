@@ -11,13 +11,13 @@ from typing import IO, Any
 import pyarrow as pa
 import shapely
 from geoalchemy2.shape import from_shape
-from psycopg2.errors import QueryCanceled
+from psycopg2.errors import DiskFull, QueryCanceled
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.database import load_statements
-from blueprint.errors import BlueprintError, ConflictError, InvalidInputError, NotFoundError
+from blueprint.errors import BlueprintError, ConflictError, InvalidInputError, NotFoundError, StorageFullError
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.generalise import build_tile_shapes
 from blueprint.layers.models import InForcePeriod, Layer, LayerVersion, VersionState
@@ -189,6 +189,10 @@ def copy_features(
             if stream.failure is not None:
                 raise stream.failure from None
             raise
+        except DiskFull as error:
+            raise StorageFullError(
+                "the database's disk is full; nothing was stored, free some space and try again"
+            ) from error
 
 
 class _CopyStream(io.RawIOBase):

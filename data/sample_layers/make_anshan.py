@@ -164,3 +164,162 @@ def outline_and_districts() -> tuple[Polygon, dict[str, Polygon]]:
     }
     assert len(tiles) == len(districts) == len({id(d) for d in districts.values()})
     return Polygon(outline), districts
+
+
+def write_geojson(path: Path, name: str, rows: list[Row], crs: str = "EPSG:4490") -> None:
+    """Rows with a `geometry` as GeoJSON, one feature a line; `crs` is named as GDAL names it."""
+    head = {"type": "name", "properties": {"name": f"urn:ogc:def:crs:EPSG::{crs.removeprefix('EPSG:')}"}}
+    features = []
+    for row in rows:
+        attributes = {key: value for key, value in row.items() if key != "geometry"}
+        feature = {"type": "Feature", "properties": attributes, "geometry": mapping(row["geometry"])}
+        features.append(json.dumps(feature, ensure_ascii=False, separators=(",", ":")))
+    text = f'{{"type":"FeatureCollection","name":{json.dumps(name)},"crs":{json.dumps(head)},"features":[\n'
+    path.write_text(text + ",\n".join(features) + "\n]}\n", encoding="utf-8")
+
+
+def write_gpkg(path: Path, layer: str, rows: list[Row], crs: str, *, append: bool = True) -> None:
+    """Rows as a layer of a GeoPackage, without a spatial index (the reader does not need one)."""
+    frame = gpd.GeoDataFrame(rows, crs=crs)
+    options = {"SPATIAL_INDEX": "NO", "IDENTIFIER": layer, "GEOMETRY_NAME": "geom"}
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": MADE_ON})
+    pyogrio.write_dataframe(frame, path, layer=layer, driver="GPKG", append=append and path.exists(), **options)
+
+
+def write_zipped_shapefile(path: Path, layer: str, rows: list[Row], crs: str, encoding: str) -> None:
+    """Rows as a zipped Shapefile with its .cpg in that encoding."""
+    with TemporaryDirectory() as folder:
+        frame = gpd.GeoDataFrame(rows, crs=crs)
+        pyogrio.write_dataframe(
+            frame, Path(folder) / f"{layer}.shp", encoding=encoding, DBF_DATE_LAST_UPDATE=MADE_ON[:10]
+        )
+        with zipfile.ZipFile(path, "w") as archive:
+            for part in sorted(Path(folder).iterdir()):
+                entry = zipfile.ZipInfo(part.name, date_time=(2026, 1, 1, 0, 0, 0))
+                entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+                archive.writestr(entry, part.read_bytes())
+
+
+# ---------------------------------------------------------------- the world (metres east and north of the centre)
+
+RIVER = smooth([
+    (15500, -2500), (12000, -1400), (9200, 900), (6200, 3900), (2200, 5300), (-2800, 5000), (-7800, 6300),
+    (-15000, 9300), (-24000, 14500), (-33000, 19000), (-46000, 22500),
+], 4)  # fmt: skip
+TRIBUTARY = smooth([(-9500, 15500), (-8600, 12500), (-9600, 9500), (-10100, 7150)], 4)
+PIPELINE = smooth([
+    (4300, 14500), (5000, 7200), (5300, 2000), (5100, -3000), (5700, -8200), (3200, -16500), (800, -31000),
+    (9000, -45000), (20000, -53000),
+])  # fmt: skip
+LINE_66KV = [(-12200, -5400), (-7600, -5150), (-4000, -4350), (2100, -4500), (6900, -5250), (9100, -3100)]
+LINE_220KV = [(9600, 9100), (8350, 4200), (7600, -1000), (8250, -6100), (7700, -14000), (-3000, -24000)]
+RAILWAY = smooth([
+    (-1200, 16500), (-3300, 9000), (-4000, 3600), (-4150, -2100), (-4800, -7600), (-9200, -16200), (-19000, -30500),
+    (-32000, -42000),
+])  # fmt: skip
+ROAD = [
+    smooth([(-44000, 26000), (-30000, 11000), (-20500, -1500), (-15500, -9900), (-9000, -9400), (-5600, -8000)]),
+    smooth([(-5000, -7900), (900, -7000), (6200, -7300), (9000, -10500), (8900, -17000), (14000, -38000)]),
+]
+RED_LINE_FACE_X = 9800.0
+"""Where the hill's foot was straightened along the town's edge: the red line and the town share this line."""
+
+
+def red_line() -> Polygon:
+    """The hill in the south-east, some hundred vertices, with a straight western face."""
+    hill = blob(13600, -9500, 4300, 30, aspect=1.15, rough=0.06, points=640)
+    return hill.intersection(box(RED_LINE_FACE_X, -20000, 30000, 5000))
+
+
+def farmland() -> list[tuple[str, str, BaseGeometry]]:
+    """Blocks of permanent basic farmland: name, class code, shape; the first has a hole, the second is one in the boundary."""
+    west = blob(-14500, 3600, 2600, 31, aspect=1.25, rough=0.05)
+    village = blob(-15000, 3900, 420, 32, rough=0.08, points=40)
+    return [
+        ("宁远永久基本农田", "0103", west.difference(village)),
+        ("城中永久基本农田", "0103", blob(-5750, 300, 620, 33, points=60)),
+        ("台安黑土永久基本农田", "0101", blob(-43000, 26000, 5200, 34, aspect=1.3, rough=0.05)),
+        ("海城永久基本农田", "0103", blob(-33000, -22000, 3600, 35, aspect=1.2, rough=0.05)),
+    ]
+
+
+def development_boundary(*, is_extended: bool) -> list[tuple[str, BaseGeometry]]:
+    """The urban development boundary (城镇开发边界): of 2024, or of 2026 with a park added in the north-east."""
+    core = blob(0, 0, 7500, 40, rough=0.035, points=240)
+    if is_extended:
+        core = core.union(blob(6100, 6100, 2200, 41, rough=0.02, points=80))
+    core = core.difference(farmland()[1][2])
+    town = box(8900, -10200, RED_LINE_FACE_X, -8800)
+    return [
+        ("鞍山中心城区", core),
+        ("千山脚下小镇", town),
+        ("腾鳌镇", blob(-13500, -7500, 1700, 42, rough=0.03, points=60)),
+        ("海城市区", blob(-22000, -29000, 4200, 43, rough=0.04)),
+        ("台安县城", blob(-50500, 31500, 2600, 44, rough=0.04)),
+        ("岫岩县城", blob(24000, -55500, 2300, 45, rough=0.04)),
+    ]
+
+
+# ---------------------------------------------------------------- planned land use and control plots
+
+USES = {
+    "070102": ("二类城镇住宅用地", "#FFFF2D"), "0702": ("城镇社区服务设施用地", "#FFD000"),
+    "0801": ("机关团体用地", "#FF00FF"), "0802": ("科研用地", "#E6005C"), "0803": ("文化用地", "#FF7F00"),
+    "080403": ("中小学用地", "#FF85C9"), "0805": ("体育用地", "#00A57C"), "0806": ("医疗卫生用地", "#FF7F7E"),
+    "0901": ("商业用地", "#FF0000"), "0902": ("商务金融用地", "#C80000"), "1001": ("工业用地", "#BB9674"),
+    "1101": ("物流仓储用地", "#8761D3"), "1207": ("城镇村道路用地", "#A3A3A3"), "1303": ("供电用地", "#006380"),
+    "1401": ("公园绿地", "#00FF00"), "1402": ("防护绿地", "#148D4A"), "1403": ("广场用地", "#ACFFCF"),
+}  # fmt: skip
+STEPS = [110.0, 130.0, 110.0, 120.0, 30.0] * 12
+"""Widths of the columns and rows of the street grid, metres; every fifth is a street."""
+
+
+def land_use_parcels() -> list[tuple[str, Polygon]]:
+    """A tessellation of the centre: land-use class and parcel; neighbours share every vertex of their common edge."""
+    random = np.random.default_rng(SEED + 50)
+    lines = np.concatenate([[0.0], np.cumsum(STEPS)]) - sum(STEPS) / 2
+    count = len(STEPS)
+    x, y = np.meshgrid(lines, lines)
+    bent_x = x + 60 * np.sin(y / 1300) + 0.12 * y
+    bent_y = y + 70 * np.sin(x / 1500 + 1) - 0.12 * x
+    nodes = np.dstack([bent_x, bent_y])
+    street = np.array([i % 5 == 4 for i in range(count)])
+    taken = np.zeros((count, count), dtype=bool)
+    parcels = []
+    for row in range(count):
+        for column in range(count):
+            if taken[row, column]:
+                continue
+            width, height = _extent(row, column, street, taken, random)
+            taken[row : row + height, column : column + width] = True
+            ring = [
+                *(nodes[row, column + i] for i in range(width)),
+                *(nodes[row + i, column + width] for i in range(height)),
+                *(nodes[row + height, column + width - i] for i in range(width)),
+                *(nodes[row + height - i, column] for i in range(height)),
+            ]
+            parcel = Polygon(ring)
+            parcels.append(("1207" if street[row] or street[column] else _use(parcel.centroid, random), parcel))
+    return parcels
+
+
+def _extent(row: int, column: int, street: np.ndarray, taken: np.ndarray, random: np.random.Generator) -> tuple[int, int]:
+    """How many columns and rows of the grid a parcel takes: a street runs to the next crossing, some blocks are double."""
+    if street[row] != street[column]:
+        return (4, 1) if street[row] else (1, 4)
+    is_last = column + 1 == len(street) or street[column + 1] or taken[row, column + 1]
+    return (1, 1) if street[row] or is_last or random.random() > 0.2 else (2, 1)
+
+
+def _use(point: Point, random: np.random.Generator) -> str:
+    """A plausible class: business in the middle, homes around it, industry in the north-west, services everywhere."""
+    distance = np.hypot(point.x, point.y)
+    chance = random.random()
+    for limit, use in ((0.07, "1401"), (0.10, "080403"), (0.115, "0806"), (0.15, "0702"), (0.17, "1303"), (0.19, "1403")):
+        if chance < limit:
+            return use
+    if distance < 900:
+        return str(random.choice(["0901", "0902", "0801", "0803", "070102"], p=[0.35, 0.2, 0.15, 0.1, 0.2]))
+    if point.x < -1700 and point.y > 700:
+        return str(random.choice(["1001", "1101", "1402"], p=[0.7, 0.15, 0.15]))
+    return str(random.choice(["070102", "0901", "0801", "0802", "0805"], p=[0.78, 0.12, 0.04, 0.03, 0.03]))

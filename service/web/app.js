@@ -18,6 +18,15 @@ function showCity(city) {
   document.getElementById("city-en").textContent = `One Blueprint of ${city.name_en ?? city.name}`;
 }
 
+// A profile without a boundary only knows where its CRS is used, which may be half a country.
+function boundsToShow(city, style) {
+  const drawn = style.sources.blueprint?.bounds;
+  if (!drawn) return city.bounds;
+  const [width, height] = [city.bounds[2] - city.bounds[0], city.bounds[3] - city.bounds[1]];
+  const isLost = drawn[2] - drawn[0] < width / 4 && drawn[3] - drawn[1] < height / 4;
+  return isLost ? drawn : city.bounds;
+}
+
 function makeMap(style, bounds) {
   maplibregl.setWorkerUrl(new URL("./vendor/maplibre-gl/maplibre-gl-worker.mjs", import.meta.url).href);
   const map = new maplibregl.Map({
@@ -41,7 +50,7 @@ function makeMap(style, bounds) {
 async function start() {
   const [city, layers, style] = await Promise.all([ask("/api/city"), readLayers(ask), ask("/tiles/style.json")]);
   showCity(city);
-  const map = makeMap(style, city.bounds);
+  const map = makeMap(style, boundsToShow(city, style));
   // Whoever drives the page from outside (a test, the console) finds the map here.
   window.blueprintMap = map;
   map.on("error", (event) => say(`地图出错：${event.error?.message ?? ""} The map reports an error.`));

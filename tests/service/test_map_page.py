@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,7 +45,13 @@ def site(fresh_database: str, city: City, tmp_path: Path) -> Iterator[str]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        edge = Edge(engine, city, lambda: datetime(2026, 11, 23, 4, 0, tzinfo=UTC), address, tmp_path)
+        edge = Edge(
+            engine,
+            replace(city, boundary_path=None),
+            lambda: datetime(2026, 11, 23, 4, 0, tzinfo=UTC),
+            address,
+            tmp_path,
+        )
         server = uvicorn.Server(uvicorn.Config(create_app(edge, Settings()), log_level="warning"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -1,0 +1,151 @@
+"""Make `cambridge/` from the City of Cambridge's open data (PDDL 1.0): same features, same attributes, same coordinates.
+
+python data/sample_layers/make_cambridge.py [SOURCE] [FOLDER]
+SOURCE is a checkout of github.com/cambridgegis/cambridgegis_data with the `scenario/` that SOURCE.md describes.
+"""
+
+import csv
+import gzip
+import io
+import json
+import shutil
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyogrio
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT.parent / "shared" / "data" / "cambridge_ma"
+FOLDER = Path(__file__).resolve().parent / "cambridge"
+EXPECTED = ROOT / "tests" / "data"
+
+FID_FIELD = "SOURCE_FID"
+"""Added where the city's file has no key: the feature's number in that file, by which the scenario names it."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file of the city that becomes a table of a GeoPackage."""
+
+    package: str
+    name: str
+    source: str
+    has_key: bool = True
+    crs: str | None = None
+
+
+TABLES = [
+    Table("planning", "zoning", "cdd_planning/CDD_ZoningDistricts.geojson"),
+    Table("planning", "zoning_overlay", "cdd_planning/CDD_ZoningOverlayDistricts.geojson"),
+    Table("heritage", "historic_district", "historical_commission/HISTORICAL_HistoricDistricts.geojson"),
+    Table(
+        "heritage", "conservation_district", "historical_commission/HISTORICAL_NhoodConservationDist.geojson"
+    ),
+    Table("heritage", "landmark", "historical_commission/HISTORICAL_LandmarksEasements.geojson"),
+    Table(
+        "heritage",
+        "national_register",
+        "historical_commission/HISTORICAL_NationalRegisterHistoricPlaces.geojson",
+    ),
+    Table("hydro", "flood_100y", "hydro/FEMA_FloodPlains100Year.geojson"),
+    Table("hydro", "flood_500y", "hydro/FEMA_FloodPlains500Year.geojson"),
+    Table("hydro", "water", "hydro/HYDRO_WaterBodies.geojson", has_key=False),
+    Table("hydro", "wetland", "hydro/HYDRO_Wetlands.geojson"),
+    Table("recreation", "open_space", "recreation/RECREATION_OpenSpace.geojson"),
+    Table("transport", "rail_line", "trans/TRANS_Rail.geojson", has_key=False),
+    Table("transport", "subway", "trans/TRANS_SubwayLines.geojson", has_key=False),
+    Table("transport", "major_road_line", "trans/TRANS_MajorRoads.geojson"),
+    Table("roads", "road_surface", "basemap/BASEMAP_Roads.topojson", has_key=False, crs="EPSG:4326"),
+    Table("infrastructure", "drainage_line", "infra/INFRA_Drainage.geojson", has_key=False),
+    Table("infrastructure", "utility_point", "infra/INFRA_UtilityFacilities.geojson"),
+    Table("footprints/special_permit_areas", "special_permit_areas", "cdd_planning/CDD_SpecialPermitAreas.geojson"),
+]
+
+SITES = {
+    "a-massachusetts-avenue-2551": "PB-299",
+}
+"""Sites that are shipped as footprint files of their own: file name to the Planning Board's case."""
+
+
+def main(arguments: list[str]) -> None:
+    source = Path(arguments[0]) if arguments else SOURCE
+    folder = Path(arguments[1]) if len(arguments) > 1 else FOLDER
+    make_layers(source, folder)
+    make_footprints(source, folder)
+    make_expected(source, EXPECTED if folder == FOLDER else folder)
+
+
+def make_layers(source: Path, folder: Path) -> None:
+    """Copy the outline and every layer's features into GeoPackages of the departments."""
+    # The same bytes every time: without this the day of making is written into the file.
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2026-08-17T00:00:00Z"})
+    (folder / "footprints").mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source / "boundary/BOUNDARY_CityBoundary.geojson", folder / "boundary.geojson")
+    shutil.copyfile(source / "LICENSE.md", folder / "LICENSE.md")
+    for package in dict.fromkeys(table.package for table in TABLES):
+        path = folder / f"{package}.gpkg"
+        path.unlink(missing_ok=True)
+        for table in (table for table in TABLES if table.package == package):
+            _copy(table, source / table.source, path)
+    (folder / "boundary.geojson").chmod(0o644)
+    (folder / "LICENSE.md").chmod(0o644)
+
+
+def _copy(table: Table, source: Path, path: Path) -> None:
+    """Copy by way of Arrow: no attribute changes its type, no coordinate its last digit."""
+    meta, features = pyogrio.read_arrow(source, return_fids=not table.has_key)
+    geometry_name = meta["geometry_name"] or "wkb_geometry"
+    if not table.has_key:
+        fids = features.column("OGC_FID").cast(pa.int64())
+        features = features.drop_columns(["OGC_FID"]).append_column(FID_FIELD, fids)
+    pyogrio.write_arrow(
+        features,
+        path,
+        layer=table.name,
+        driver="GPKG",
+        geometry_name=geometry_name,
+        geometry_type=meta["geometry_type"] or "Unknown",
+        crs=table.crs or meta["crs"],
+        append=path.exists(),
+        layer_options={"SPATIAL_INDEX": "NO", "GEOMETRY_NAME": "geom"},
+    )
+
+
+def make_footprints(source: Path, folder: Path) -> None:
+    """Write single sites as GeoJSON, features word for word as the city has them."""
+    text = (source / "cdd_planning/CDD_SpecialPermitAreas.geojson").read_text(encoding="utf-8")
+    features = json.loads(text)["features"]
+    for name, case in SITES.items():
+        chosen = [feature for feature in features if feature["properties"]["CaseID"] == case]
+        document = {"type": "FeatureCollection", "features": chosen}
+        (folder / "footprints" / f"{name}.geojson").write_text(json.dumps(document) + "\n", encoding="utf-8")
+
+
+def make_expected(source: Path, folder: Path) -> None:
+    """Cut the scenario's results down to what a test compares: pairs of site and feature, and sums by layer."""
+    pairs = "footprint_id layer_code feature_id kind overlap_m2 overlap_length_m n_points".split()
+    with (source / "scenario/expected_pairs.csv").open(encoding="utf-8", newline="") as stream:
+        _write_csv(folder / "cambridge_expected_pairs.csv.gz", pairs, csv.DictReader(stream))
+    sums = (
+        "footprint_id footprint_area_m2 layer_code kind n_overlapping n_touching_only overlap_m2 overlap_length_m"
+        " n_points"
+    ).split()
+    with (source / "scenario/expected_summary.csv").open(encoding="utf-8", newline="") as stream:
+        rows = (row for row in csv.DictReader(stream) if row["n_overlapping"] != "0" or row["n_touching_only"] != "0")
+        _write_csv(folder / "cambridge_expected_layers.csv.gz", sums, rows)
+
+
+def _write_csv(path: Path, columns: list[str], rows: Iterable[dict[str, str]]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(text.getvalue().encode(), 9, mtime=0))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

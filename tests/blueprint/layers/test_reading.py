@@ -1,0 +1,166 @@
+"""The confined reader: it reaches nothing, ends at its bounds, and holds no more than a batch."""
+
+import contextlib
+import io
+import json
+import os
+import resource
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import numpy as np
+import pyogrio
+import pytest
+import shapely
+
+from blueprint.errors import BlueprintError, InvalidInputError
+from blueprint.layers.confinement import Bounds
+from blueprint.layers.reading import ReadingRequest, reading, staged
+from service.settings import Settings
+from tests import badfiles
+from tests.badfiles import LAT, LON, geojson, lonlat_square, polygon
+
+REQUEST = ReadingRequest(
+    geometry="polygon",
+    working_crs="EPSG:4550",
+    working_srid=4550,
+    surroundings=(380_000, 4_470_000, 620_000, 4_640_000),
+)
+
+
+def read(
+    content: bytes, name: str = "x", request: ReadingRequest = REQUEST, bounds: Bounds | None = None
+) -> dict:
+    """Read a file to its end; the child's report and how many features came."""
+    with staged(io.BytesIO(content), name, scratch=Settings().scratch) as file:
+        with reading(file, request, bounds=bounds) as opened:
+            count = sum(batch.num_rows for batch in opened.batches)
+        return opened.report | {"streamed": count}
+
+
+@pytest.fixture
+def canary() -> Iterator[tuple[str, list[str]]]:
+    """A web server that notes who calls."""
+    calls: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            calls.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    web = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{web.server_port}", calls
+    web.shutdown()
+
+
+def test_a_link_in_a_geojson_is_not_followed(canary: tuple[str, list[str]]):
+    url, calls = canary
+    document = json.loads(badfiles.good())
+    document["crs"] = {"type": "link", "properties": {"href": f"{url}/crs.prj", "type": "ogcwkt"}}
+
+    with contextlib.suppress(InvalidInputError):
+        read(json.dumps(document).encode())
+
+    assert calls == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"type":"gdal_streamed_alg","command_line":"gdal vector pipeline ! read %s"}',
+        '<OGRVRTDataSource><OGRVRTLayer name="x"><SrcDataSource>%s</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>',
+        '{"type":"FeatureCollection","features":[{"type":"Feature","geometry":null,"properties":{"href":"%s"}}]}',
+    ],
+)
+def test_another_file_is_never_read(content: str, tmp_path: Path):
+    secret = tmp_path / "secret.geojson"
+    secret.write_bytes(badfiles.good())
+
+    with pytest.raises(BlueprintError):
+        report = read((content % secret).encode())
+        assert report["streamed"] == 0
+        raise InvalidInputError("nothing came, which is as good as a refusal")
+
+
+def test_a_geopackage_whose_layer_is_a_view_is_refused(tmp_path: Path):
+    import sqlite3
+
+    path = badfiles.write_dataset(tmp_path / "x.gpkg", [shapely.Polygon(lonlat_square())], layer="t")
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "CREATE VIEW v AS WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT n AS fid, geom FROM r, t"
+        )
+        connection.execute(
+            "INSERT INTO gpkg_contents (table_name, data_type, identifier, srs_id) VALUES ('v', 'features', 'v', 4490)"
+        )
+        connection.execute("INSERT INTO gpkg_geometry_columns VALUES ('v', 'geom', 'POLYGON', 4490, 0, 0)")
+
+    with pytest.raises(InvalidInputError, match="is a view"):
+        read(path.read_bytes())
+
+
+def test_endless_work_ends_at_the_cpu_bound():
+    star = [
+        [LON + 0.01 * np.cos(2 * np.pi * 500 * n / 1001), LAT + 0.01 * np.sin(2 * np.pi * 500 * n / 1001)]
+        for n in range(1002)
+    ]
+
+    with pytest.raises(InvalidInputError, match=r"takes longer to read|mending would change"):
+        read(geojson(polygon([*star[:-1], star[0]])), bounds=Bounds(cpu_seconds=5))
+
+
+def test_too_much_memory_is_refused():
+    ring = ",".join(["[122.9946,41.1106]"] * 3_000_000)
+    content = f'{{"type":"Feature","properties":{{}},"geometry":{{"type":"Polygon","coordinates":[[{ring}]]}}}}'
+
+    with pytest.raises(InvalidInputError, match=r"memory|cannot be read"):
+        read(content.encode(), bounds=Bounds(memory_bytes=800 << 20))
+
+
+def test_the_reader_runs_as_nobody_without_network_when_started_by_root():
+    with (
+        staged(io.BytesIO(badfiles.good()), "x", scratch=Settings().scratch) as file,
+        reading(file, REQUEST) as opened,
+    ):
+        next(iter(opened.batches))
+        owner = file.folder.stat().st_uid
+
+    assert (owner == os.getuid()) == (os.getuid() != 0)
+
+
+def _tessellation(path: Path, count: int) -> Path:
+    side = int(np.sqrt(count))
+    x, y = np.meshgrid(np.arange(side) * 10.0 + 480_000, np.arange(side) * 10.0 + 4_540_000)
+    corners = shapely.box(x.ravel(), y.ravel(), x.ravel() + 10, y.ravel() + 10)
+    pyogrio.raw.write(
+        path,
+        geometry=shapely.to_wkb(shapely.segmentize(corners, 1.0)),
+        field_data=[np.arange(len(corners))],
+        fields=["n"],
+        geometry_type="Polygon",
+        crs="EPSG:4550",
+        layer="t",
+    )
+    return path
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path):
+    """Eight times the features, at most a tenth more memory in the largest reading child of this process so far."""
+    small = _tessellation(tmp_path / "small.gpkg", 10_000).read_bytes()
+    large = _tessellation(tmp_path / "large.gpkg", 80_000).read_bytes()
+
+    assert read(small)["streamed"] == 10_000
+    after_small = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    report = read(large)
+    after_large = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+
+    assert report["streamed"] > 79_000
+    assert len(large) > 7 * len(small)
+    assert after_large <= after_small * 1.1
