@@ -3,9 +3,9 @@
 import sys
 
 import typer
-from click.exceptions import Abort, ClickException
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from typer.exceptions import TyperException
 
 from blueprint.errors import BlueprintError
 from service.commands import case, database, layer, project, token
@@ -47,12 +47,21 @@ def run(arguments: list[str]) -> int:
         if known is None:
             raise
         return _say(known)
-    except ClickException as error:
-        error.show()
-        return error.exit_code
-    except (Abort, KeyboardInterrupt):
+    except TyperException as error:
+        return _usage(error)
+    except (typer.Abort, KeyboardInterrupt):
         console.print("stopped")
         return 130
+
+
+def _usage(error: TyperException) -> int:
+    """A call that cannot be understood: what is wrong and where the help is; a bare noun has printed its help already."""
+    if not error.format_message().strip():
+        return 2
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "blueprint"
+    console.print(f"blueprint: {error.format_message()} See `{path} --help`.", markup=False, soft_wrap=True)
+    return 2
 
 
 def _say(error: BlueprintError) -> int:

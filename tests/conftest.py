@@ -90,11 +90,12 @@ class TestServer:
         with self._engine.connect() as connection:
             connection.execute(text(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)'))
 
-    def template(self, name: str, fill: Callable[[str], None]) -> str:
+    def template(self, name: str, fill: Callable[[str], None], *, tidy: bool = False) -> str:
         """A database made once and copied many times; `fill` gets its URL. Workers wait for the one that makes it."""
         with self._alone() as connection:
             if not self._exists(connection, name):
-                self.drop_leftovers(connection, keep=name)
+                if tidy:
+                    self.drop_leftovers(connection, keep=name)
                 draft = f"{name}_draft"
                 fill(self.create(draft))
                 connection.execute(text(f'ALTER DATABASE "{draft}" RENAME TO "{name}"'))
@@ -148,7 +149,7 @@ def template(server: TestServer, city: City) -> str:
     for path in (*sorted((ROOT / "service").rglob("migrations/**/*.py")), CITY_PROFILE):
         made_from.update(path.read_bytes())
     name = f"{PREFIX}_template_{made_from.hexdigest()[:12]}"
-    return server.template(name, lambda url: initialise(url, city))
+    return server.template(name, lambda url: initialise(url, city), tidy=True)
 
 
 @pytest.fixture(scope="session")

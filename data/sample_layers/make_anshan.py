@@ -1,198 +1,58 @@
-"""Make the sample city of Anshan (鞍山, 合成示例) from a seed: outline, districts, plan layers and project footprints.
+"""Make the sample city of Anshan (鞍山, 合成示例): outline, districts, plan layers, catalogue and project footprints.
 
-Everything is drawn here: no line comes from a survey, a plan or a published map. Shapes are laid out in metres east and
-north of 122.9946 E 41.1106 N in EPSG:4550 and rounded to the millimetre, so that neighbours share their edges exactly.
+The shapes are in `anshan/world.py`, the layers in `anshan/layers.py`, the projects in `anshan/projects.py`; this writes
+their files. The same seed gives the same files; `city.toml` and the texts beside it are written by hand.
 
     python data/sample_layers/make_anshan.py [FOLDER]
 """
 
-from decimal import ROUND_HALF_UP, Decimal
-from functools import cache
+import json
+import sys
+import zipfile
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
+import geopandas as gpd
+import pyogrio
 import shapely
-from pyproj import Geod, Transformer
-from shapely.geometry import LineString, Point, Polygon
-from shapely.geometry.base import BaseGeometry
+from anshan.layers import GEOGRAPHIC, NOTE, PlanLayer, Row, plan_layers, rows
+from anshan.projects import GEOJSON_SWAPPED, GPKG, GPKG_XIAN80, TXT, SampleProject, sample_projects, survey_text
+from anshan.world import CONTROL_PLAN_COVERAGE, DISTRICTS, WORKING_CRS, area_m2, moved, outline_and_districts, placed
+from shapely.geometry import mapping
 
-SEED = 210300
-CENTRE = (499_546.43, 4_552_855.986)
-WORKING_CRS = "EPSG:4550"
+FOLDER = Path(__file__).parent / "anshan"
 MADE_ON = "2026-01-01T00:00:00.000Z"
 """The day written into files, so that making them again gives the same."""
 
-NOTE = "合成示例"
-ELLIPSOID = Geod(a=6_378_137.0, rf=298.257222101)  # CGCS2000
 
-Row = dict[str, Any]
-
-# ---------------------------------------------------------------- shapes
-
-
-@cache
-def _transformer(source: str, target: str) -> Transformer:
-    return Transformer.from_crs(source, target, always_xy=True)
-
-
-def moved(shape: BaseGeometry, source: str, target: str) -> BaseGeometry:
-    """A shape in another CRS, rounded to 0.1 mm or 1e-9 degrees (about 0.1 mm)."""
-    if source == target:
-        return shape
-    transformer = _transformer(source, target)
-    digits = 9 if target == "EPSG:4490" else 4
-
-    def move(points: np.ndarray) -> np.ndarray:
-        return np.round(np.column_stack(transformer.transform(points[:, 0], points[:, 1])), digits)
-
-    return shapely.transform(shape, move)
-
-
-def placed(shape: BaseGeometry) -> BaseGeometry:
-    """A shape in metres from the centre, in EPSG:4550, rounded to the millimetre."""
-    return shapely.transform(shape, lambda points: np.round(points + np.array(CENTRE), 3))
-
-
-def area_m2(shape: BaseGeometry) -> float:
-    """The area on the ellipsoid of a shape in EPSG:4550, m², rounded half up to two decimals."""
-    area, _ = ELLIPSOID.geometry_area_perimeter(moved(shape, WORKING_CRS, "EPSG:4490"))
-    return float(Decimal(repr(abs(area))).quantize(Decimal("0.01"), ROUND_HALF_UP))
-
-
-def roughened(
-    points: list[tuple[float, float]], levels: int, rough: float, seed: int
-) -> list[tuple[float, float]]:
-    """The line with midpoints pushed aside, `levels` times over; the points given stay."""
-    random = np.random.default_rng(SEED + seed)
-    line = np.array(points, dtype=float)
-    for _ in range(levels):
-        steps = np.diff(line, axis=0)
-        normals = np.column_stack([-steps[:, 1], steps[:, 0]])
-        middles = (
-            line[:-1]
-            + steps / 2
-            + normals * random.normal(0, rough, (len(steps), 1)).clip(-2 * rough, 2 * rough)
-        )
-        woven = np.empty((len(line) + len(middles), 2))
-        woven[0::2], woven[1::2] = line, middles
-        line = woven
-    return [tuple(point) for point in line.tolist()]
-
-
-def blob(
-    x: float,
-    y: float,
-    radius: float,
-    seed: int,
-    *,
-    aspect: float = 1.0,
-    rough: float = 0.03,
-    points: int = 120,
-) -> Polygon:
-    """A round natural shape: a circle with a few seeded waves on it."""
-    random = np.random.default_rng(SEED + seed)
-    angle = np.linspace(0, 2 * np.pi, points, endpoint=False)
-    r = np.full(points, radius)
-    for wave in range(2, 14):
-        r += (
-            radius
-            * rough
-            * random.normal()
-            / np.sqrt(wave)
-            * np.cos(wave * angle + random.uniform(0, 2 * np.pi))
-        )
-    return Polygon(np.column_stack([x + r * np.cos(angle) * aspect, y + r * np.sin(angle)]))
-
-
-def smooth(points: list[tuple[float, float]], rounds: int = 3) -> LineString:
-    """The line with its corners cut (Chaikin), ends kept."""
-    line = np.array(points, dtype=float)
-    for _ in range(rounds):
-        before, after = line[:-1], line[1:]
-        cut = np.empty((2 * len(before), 2))
-        cut[0::2], cut[1::2] = 0.75 * before + 0.25 * after, 0.25 * before + 0.75 * after
-        line = np.vstack([line[:1], cut, line[-1:]])
-    return LineString(line)
-
-
-# ---------------------------------------------------------------- outline and districts (degrees)
-
-OUTLINE = [
-    (122.17, 41.42), (122.25, 41.50), (122.36, 41.57), (122.47, 41.55), (122.56, 41.48), (122.63, 41.40),
-    (122.72, 41.34), (122.80, 41.29), (122.90, 41.26), (123.00, 41.27), (123.09, 41.24), (123.17, 41.19),
-    (123.24, 41.12), (123.30, 41.03), (123.33, 40.95), (123.42, 40.90), (123.52, 40.84), (123.61, 40.76),
-    (123.69, 40.68), (123.66, 40.59), (123.57, 40.53), (123.45, 40.48), (123.33, 40.45), (123.20, 40.47),
-    (123.08, 40.50), (122.98, 40.49), (122.87, 40.53), (122.75, 40.55), (122.64, 40.60), (122.53, 40.66),
-    (122.44, 40.74), (122.38, 40.83), (122.35, 40.92), (122.30, 41.01), (122.24, 41.10), (122.20, 41.20),
-    (122.18, 41.31), (122.17, 41.42),
-]  # fmt: skip
-BORDERS = [
-    [(122.72, 41.34), (122.66, 41.24), (122.60, 41.14)],
-    [(122.60, 41.14), (122.50, 41.06), (122.41, 41.03), (122.30, 41.01)],
-    [(122.60, 41.14), (122.70, 41.08), (122.80, 41.01), (122.93, 40.97), (123.06, 40.93)],
-    [(123.06, 40.93), (123.18, 40.92), (123.33, 40.95)],
-    [(123.06, 40.93), (123.08, 40.83), (123.03, 40.72), (123.00, 40.60), (122.98, 40.49)],
-    [(122.92, 41.17), (122.96, 41.20), (123.03, 41.20), (123.09, 41.16)],
-    [(123.09, 41.16), (123.08, 41.09), (123.04, 41.04), (122.96, 41.04)],
-    [(122.96, 41.04), (122.90, 41.10), (122.92, 41.17)],
-    [(122.985, 41.135), (122.92, 41.17)],
-    [(122.985, 41.135), (123.09, 41.16)],
-    [(122.985, 41.135), (122.978, 41.09), (122.96, 41.04)],
-]
-DISTRICTS = {
-    "210302": ("铁东区", (123.03, 41.10)),
-    "210303": ("铁西区", (122.95, 41.11)),
-    "210304": ("立山区", (122.99, 41.17)),
-    "210311": ("千山区", (123.20, 41.02)),
-    "210321": ("台安县", (122.42, 41.38)),
-    "210323": ("岫岩满族自治县", (123.28, 40.65)),
-    "210381": ("海城市", (122.72, 40.80)),
-}  # fmt: skip
-
-
-def outline_and_districts() -> tuple[Polygon, dict[str, Polygon]]:
-    """The made outline and the seven districts that tile it, EPSG:4490 degrees to seven decimals."""
-    outline = np.round(roughened(OUTLINE, 1, 0.12, 1), 7)
-    borders = [np.round(roughened(border, 2, 0.10, 10 + i), 7) for i, border in enumerate(BORDERS)]
-    edges = [
-        LineString(pair) for line in [outline, *borders] for pair in zip(line[:-1], line[1:], strict=True)
-    ]
-    tiles = list(shapely.get_parts(shapely.polygonize(edges)))
-    districts = {
-        code: next(tile for tile in tiles if tile.contains(Point(inside)))
-        for code, (_, inside) in DISTRICTS.items()
-    }
-    assert len(tiles) == len(districts) == len({id(d) for d in districts.values()})
-    return Polygon(outline), districts
-
-
-def write_geojson(path: Path, name: str, rows: list[Row], crs: str = "EPSG:4490") -> None:
-    """Rows with a `geometry` as GeoJSON, one feature a line; `crs` is named as GDAL names it."""
-    head = {"type": "name", "properties": {"name": f"urn:ogc:def:crs:EPSG::{crs.removeprefix('EPSG:')}"}}
-    features = []
-    for row in rows:
+def write_geojson(path: Path, name: str, features: list[Row], crs: str | None = GEOGRAPHIC) -> None:
+    """Rows with a `geometry` as GeoJSON, one feature a line; without a CRS it is WGS 84, as RFC 7946 has it."""
+    head = f'{{"type":"FeatureCollection","name":{json.dumps(name)},'
+    if crs is not None:
+        urn = f"urn:ogc:def:crs:EPSG::{crs.removeprefix('EPSG:')}"
+        head += f'"crs":{{"type":"name","properties":{{"name":"{urn}"}}}},'
+    lines = []
+    for row in features:
         attributes = {key: value for key, value in row.items() if key != "geometry"}
         feature = {"type": "Feature", "properties": attributes, "geometry": mapping(row["geometry"])}
-        features.append(json.dumps(feature, ensure_ascii=False, separators=(",", ":")))
-    text = f'{{"type":"FeatureCollection","name":{json.dumps(name)},"crs":{json.dumps(head)},"features":[\n'
-    path.write_text(text + ",\n".join(features) + "\n]}\n", encoding="utf-8")
+        lines.append(json.dumps(feature, ensure_ascii=False, separators=(",", ":")))
+    path.write_text(head + '"features":[\n' + ",\n".join(lines) + "\n]}\n", encoding="utf-8")
 
 
-def write_gpkg(path: Path, layer: str, rows: list[Row], crs: str, *, append: bool = True) -> None:
-    """Rows as a layer of a GeoPackage, without a spatial index (the reader does not need one)."""
-    frame = gpd.GeoDataFrame(rows, crs=crs)
-    options = {"SPATIAL_INDEX": "NO", "IDENTIFIER": layer, "GEOMETRY_NAME": "geom"}
+def write_gpkg(path: Path, layer: str, features: list[Row], crs: str) -> None:
+    """Rows as a layer of a GeoPackage, beside what it holds; no spatial index, since files are read from end to end."""
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": MADE_ON})
-    pyogrio.write_dataframe(frame, path, layer=layer, driver="GPKG", append=append and path.exists(), **options)
+    frame = gpd.GeoDataFrame(features, crs=crs)
+    pyogrio.write_dataframe(frame, path, layer=layer, driver="GPKG", SPATIAL_INDEX="NO", GEOMETRY_NAME="geom")
 
 
-def write_zipped_shapefile(path: Path, layer: str, rows: list[Row], crs: str, encoding: str) -> None:
+def write_zipped_shapefile(path: Path, layer: str, features: list[Row], crs: str, encoding: str) -> None:
     """Rows as a zipped Shapefile with its .cpg in that encoding."""
     with TemporaryDirectory() as folder:
-        frame = gpd.GeoDataFrame(rows, crs=crs)
-        pyogrio.write_dataframe(
-            frame, Path(folder) / f"{layer}.shp", encoding=encoding, DBF_DATE_LAST_UPDATE=MADE_ON[:10]
-        )
+        frame = gpd.GeoDataFrame(features, crs=crs)
+        shp = Path(folder) / f"{layer}.shp"
+        pyogrio.write_dataframe(frame, shp, encoding=encoding, DBF_DATE_LAST_UPDATE=MADE_ON[:10])
         with zipfile.ZipFile(path, "w") as archive:
             for part in sorted(Path(folder).iterdir()):
                 entry = zipfile.ZipInfo(part.name, date_time=(2026, 1, 1, 0, 0, 0))
@@ -200,126 +60,105 @@ def write_zipped_shapefile(path: Path, layer: str, rows: list[Row], crs: str, en
                 archive.writestr(entry, part.read_bytes())
 
 
-# ---------------------------------------------------------------- the world (metres east and north of the centre)
-
-RIVER = smooth([
-    (15500, -2500), (12000, -1400), (9200, 900), (6200, 3900), (2200, 5300), (-2800, 5000), (-7800, 6300),
-    (-15000, 9300), (-24000, 14500), (-33000, 19000), (-46000, 22500),
-], 4)  # fmt: skip
-TRIBUTARY = smooth([(-9500, 15500), (-8600, 12500), (-9600, 9500), (-10100, 7150)], 4)
-PIPELINE = smooth([
-    (4300, 14500), (5000, 7200), (5300, 2000), (5100, -3000), (5700, -8200), (3200, -16500), (800, -31000),
-    (9000, -45000), (20000, -53000),
-])  # fmt: skip
-LINE_66KV = [(-12200, -5400), (-7600, -5150), (-4000, -4350), (2100, -4500), (6900, -5250), (9100, -3100)]
-LINE_220KV = [(9600, 9100), (8350, 4200), (7600, -1000), (8250, -6100), (7700, -14000), (-3000, -24000)]
-RAILWAY = smooth([
-    (-1200, 16500), (-3300, 9000), (-4000, 3600), (-4150, -2100), (-4800, -7600), (-9200, -16200), (-19000, -30500),
-    (-32000, -42000),
-])  # fmt: skip
-ROAD = [
-    smooth([(-44000, 26000), (-30000, 11000), (-20500, -1500), (-15500, -9900), (-9000, -9400), (-5600, -8000)]),
-    smooth([(-5000, -7900), (900, -7000), (6200, -7300), (9000, -10500), (8900, -17000), (14000, -38000)]),
-]
-RED_LINE_FACE_X = 9800.0
-"""Where the hill's foot was straightened along the town's edge: the red line and the town share this line."""
+def toml_table(head: str, values: dict[str, Any]) -> str:
+    """A TOML table of plain values; a key that ends in _from or _until holds a date."""
+    lines = [head]
+    for key, value in values.items():
+        is_date = key.endswith(("_from", "_until"))
+        lines.append(f"{key} = {value if is_date else json.dumps(value, ensure_ascii=False)}")
+    return "\n".join(lines) + "\n"
 
 
-def red_line() -> Polygon:
-    """The hill in the south-east, some hundred vertices, with a straight western face."""
-    hill = blob(13600, -9500, 4300, 30, aspect=1.15, rough=0.06, points=640)
-    return hill.intersection(box(RED_LINE_FACE_X, -20000, 30000, 5000))
+def make_layers(folder: Path, districts: dict[str, shapely.Polygon]) -> None:
+    """Write every layer's files and the catalogue `layers.toml`."""
+    tables = ["# 图层目录（合成示例）· catalogue of the sample layers; written by make_anshan.py.\n"]
+    for number, layer in enumerate(plan_layers()):
+        tables.append(toml_table("[[layer]]", _definition(layer)))
+        for file in layer.files:
+            sublayer = file.sublayer or layer.code
+            features = rows(layer, number, file, districts)
+            path = folder / file.file
+            if path.suffix == ".gpkg":
+                write_gpkg(path, sublayer, features, file.crs)
+            elif path.suffix == ".zip":
+                write_zipped_shapefile(path, sublayer, features, file.crs, file.encoding)
+            else:
+                write_geojson(path, sublayer, features, file.crs)
+            version = {
+                "file": file.file,
+                "sublayer": sublayer if path.suffix == ".gpkg" else None,
+                "in_force_from": file.in_force_from,
+                "valid_until": file.valid_until,
+                "coverage": file.coverage,
+            }
+            tables.append(toml_table("[[layer.version]]", {k: v for k, v in version.items() if v is not None}))
+    (folder / "layers.toml").write_text("\n".join(tables), encoding="utf-8")
 
 
-def farmland() -> list[tuple[str, str, BaseGeometry]]:
-    """Blocks of permanent basic farmland: name, class code, shape; the first has a hole, the second is one in the boundary."""
-    west = blob(-14500, 3600, 2600, 31, aspect=1.25, rough=0.05)
-    village = blob(-15000, 3900, 420, 32, rough=0.08, points=40)
-    return [
-        ("宁远永久基本农田", "0103", west.difference(village)),
-        ("城中永久基本农田", "0103", blob(-5750, 300, 620, 33, points=60)),
-        ("台安黑土永久基本农田", "0101", blob(-43000, 26000, 5200, 34, aspect=1.3, rough=0.05)),
-        ("海城永久基本农田", "0103", blob(-33000, -22000, 3600, 35, aspect=1.2, rough=0.05)),
+def _definition(layer: PlanLayer) -> dict[str, Any]:
+    return {
+        "code": layer.code,
+        "title": f"{layer.title}（{NOTE}）",
+        "title_en": f"{layer.title_en} (sample)",
+        "department": layer.department,
+        "geometry": layer.geometry,
+        "control": layer.control,
+        **layer.more,
+        "basis": layer.basis,
+        "source_id_field": "BSM",
+        "label_field": "MC",
+        "color": layer.color,
+    }
+
+
+def make_footprints(folder: Path) -> None:
+    """Write every project's footprint and the list `projects.toml`."""
+    tables = ["# 示例项目（合成示例）· sample projects and the verdict expected; written by make_anshan.py.\n"]
+    (folder / "footprints").mkdir(exist_ok=True)
+    for project in sample_projects():
+        _write_footprint(folder / "footprints" / project.file, project)
+        keys = ("name", "name_en", "applicant", "purpose", "expected", "note")
+        entry = {key: getattr(project, key) for key in keys} | {"file": f"footprints/{project.file}"}
+        tables.append(toml_table("[[project]]", entry))
+    (folder / "projects.toml").write_text("\n".join(tables), encoding="utf-8")
+
+
+def _write_footprint(path: Path, project: SampleProject) -> None:
+    shape = placed(project.shape)
+    row: Row = {"XMMC": project.name, "YDMJ": area_m2(shape), "BZ": NOTE}
+    degrees = moved(shape, WORKING_CRS, GEOGRAPHIC)
+    if project.form == TXT:
+        text = survey_text(project.name, (project.purpose, "1101"), project.shape)
+        path.write_bytes(text.encode("gbk"))
+    elif project.form == GPKG:
+        write_gpkg(path, path.stem, [{**row, "geometry": shape}], WORKING_CRS)
+    elif project.form == GPKG_XIAN80:
+        write_gpkg(path, path.stem, [{**row, "geometry": degrees}], "EPSG:4610")
+    elif project.form == GEOJSON_SWAPPED:
+        swapped = shapely.transform(degrees, lambda points: points[:, ::-1])
+        write_geojson(path, path.stem, [{**row, "geometry": swapped}], crs=None)
+    else:
+        write_geojson(path, path.stem, [{**row, "geometry": degrees}], crs=None)
+
+
+def make(folder: Path) -> None:
+    """Write all made files of the city into a folder, in place of those that are there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in [*folder.glob("*.gpkg"), *folder.glob("*.zip"), *folder.glob("footprints/*")]:
+        old.unlink()
+    outline, districts = outline_and_districts()
+    row = {"XZQDM": "210300", "XZQMC": f"鞍山市（{NOTE}）", "BZ": NOTE, "geometry": outline}
+    write_geojson(folder / "boundary.geojson", "boundary", [row])
+    named: list[Row] = [
+        {"XZQDM": code, "XZQMC": f"{DISTRICTS[code][0]}（{NOTE}）", "BZ": NOTE, "geometry": district}
+        for code, district in districts.items()
     ]
+    write_geojson(folder / "districts.geojson", "districts", named)
+    coverage = moved(placed(CONTROL_PLAN_COVERAGE), WORKING_CRS, GEOGRAPHIC)
+    write_geojson(folder / "kgdk_coverage.geojson", "kgdk_coverage", [{"BZ": NOTE, "geometry": coverage}])
+    make_layers(folder, districts)
+    make_footprints(folder)
 
 
-def development_boundary(*, is_extended: bool) -> list[tuple[str, BaseGeometry]]:
-    """The urban development boundary (城镇开发边界): of 2024, or of 2026 with a park added in the north-east."""
-    core = blob(0, 0, 7500, 40, rough=0.035, points=240)
-    if is_extended:
-        core = core.union(blob(6100, 6100, 2200, 41, rough=0.02, points=80))
-    core = core.difference(farmland()[1][2])
-    town = box(8900, -10200, RED_LINE_FACE_X, -8800)
-    return [
-        ("鞍山中心城区", core),
-        ("千山脚下小镇", town),
-        ("腾鳌镇", blob(-13500, -7500, 1700, 42, rough=0.03, points=60)),
-        ("海城市区", blob(-22000, -29000, 4200, 43, rough=0.04)),
-        ("台安县城", blob(-50500, 31500, 2600, 44, rough=0.04)),
-        ("岫岩县城", blob(24000, -55500, 2300, 45, rough=0.04)),
-    ]
-
-
-# ---------------------------------------------------------------- planned land use and control plots
-
-USES = {
-    "070102": ("二类城镇住宅用地", "#FFFF2D"), "0702": ("城镇社区服务设施用地", "#FFD000"),
-    "0801": ("机关团体用地", "#FF00FF"), "0802": ("科研用地", "#E6005C"), "0803": ("文化用地", "#FF7F00"),
-    "080403": ("中小学用地", "#FF85C9"), "0805": ("体育用地", "#00A57C"), "0806": ("医疗卫生用地", "#FF7F7E"),
-    "0901": ("商业用地", "#FF0000"), "0902": ("商务金融用地", "#C80000"), "1001": ("工业用地", "#BB9674"),
-    "1101": ("物流仓储用地", "#8761D3"), "1207": ("城镇村道路用地", "#A3A3A3"), "1303": ("供电用地", "#006380"),
-    "1401": ("公园绿地", "#00FF00"), "1402": ("防护绿地", "#148D4A"), "1403": ("广场用地", "#ACFFCF"),
-}  # fmt: skip
-STEPS = [110.0, 130.0, 110.0, 120.0, 30.0] * 12
-"""Widths of the columns and rows of the street grid, metres; every fifth is a street."""
-
-
-def land_use_parcels() -> list[tuple[str, Polygon]]:
-    """A tessellation of the centre: land-use class and parcel; neighbours share every vertex of their common edge."""
-    random = np.random.default_rng(SEED + 50)
-    lines = np.concatenate([[0.0], np.cumsum(STEPS)]) - sum(STEPS) / 2
-    count = len(STEPS)
-    x, y = np.meshgrid(lines, lines)
-    bent_x = x + 60 * np.sin(y / 1300) + 0.12 * y
-    bent_y = y + 70 * np.sin(x / 1500 + 1) - 0.12 * x
-    nodes = np.dstack([bent_x, bent_y])
-    street = np.array([i % 5 == 4 for i in range(count)])
-    taken = np.zeros((count, count), dtype=bool)
-    parcels = []
-    for row in range(count):
-        for column in range(count):
-            if taken[row, column]:
-                continue
-            width, height = _extent(row, column, street, taken, random)
-            taken[row : row + height, column : column + width] = True
-            ring = [
-                *(nodes[row, column + i] for i in range(width)),
-                *(nodes[row + i, column + width] for i in range(height)),
-                *(nodes[row + height, column + width - i] for i in range(width)),
-                *(nodes[row + height - i, column] for i in range(height)),
-            ]
-            parcel = Polygon(ring)
-            parcels.append(("1207" if street[row] or street[column] else _use(parcel.centroid, random), parcel))
-    return parcels
-
-
-def _extent(row: int, column: int, street: np.ndarray, taken: np.ndarray, random: np.random.Generator) -> tuple[int, int]:
-    """How many columns and rows of the grid a parcel takes: a street runs to the next crossing, some blocks are double."""
-    if street[row] != street[column]:
-        return (4, 1) if street[row] else (1, 4)
-    is_last = column + 1 == len(street) or street[column + 1] or taken[row, column + 1]
-    return (1, 1) if street[row] or is_last or random.random() > 0.2 else (2, 1)
-
-
-def _use(point: Point, random: np.random.Generator) -> str:
-    """A plausible class: business in the middle, homes around it, industry in the north-west, services everywhere."""
-    distance = np.hypot(point.x, point.y)
-    chance = random.random()
-    for limit, use in ((0.07, "1401"), (0.10, "080403"), (0.115, "0806"), (0.15, "0702"), (0.17, "1303"), (0.19, "1403")):
-        if chance < limit:
-            return use
-    if distance < 900:
-        return str(random.choice(["0901", "0902", "0801", "0803", "070102"], p=[0.35, 0.2, 0.15, 0.1, 0.2]))
-    if point.x < -1700 and point.y > 700:
-        return str(random.choice(["1001", "1101", "1402"], p=[0.7, 0.15, 0.15]))
-    return str(random.choice(["070102", "0901", "0801", "0802", "0805"], p=[0.78, 0.12, 0.04, 0.03, 0.03]))
+if __name__ == "__main__":
+    make(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)

@@ -54,18 +54,30 @@ TABLES = [
     Table("hydro", "flood_500y", "hydro/FEMA_FloodPlains500Year.geojson"),
     Table("hydro", "water", "hydro/HYDRO_WaterBodies.geojson", has_key=False),
     Table("hydro", "wetland", "hydro/HYDRO_Wetlands.geojson"),
-    Table("recreation", "open_space", "recreation/RECREATION_OpenSpace.geojson"),
-    Table("transport", "rail_line", "trans/TRANS_Rail.geojson", has_key=False),
-    Table("transport", "subway", "trans/TRANS_SubwayLines.geojson", has_key=False),
-    Table("transport", "major_road_line", "trans/TRANS_MajorRoads.geojson"),
-    Table("roads", "road_surface", "basemap/BASEMAP_Roads.topojson", has_key=False, crs="EPSG:4326"),
-    Table("infrastructure", "drainage_line", "infra/INFRA_Drainage.geojson", has_key=False),
-    Table("infrastructure", "utility_point", "infra/INFRA_UtilityFacilities.geojson"),
+    Table("planning", "open_space", "recreation/RECREATION_OpenSpace.geojson"),
+    Table("works", "rail_line", "trans/TRANS_Rail.geojson", has_key=False),
+    Table("works", "subway", "trans/TRANS_SubwayLines.geojson", has_key=False),
+    Table("works", "major_road_line", "trans/TRANS_MajorRoads.geojson"),
+    Table("works", "road_surface", "basemap/BASEMAP_Roads.topojson", has_key=False, crs="EPSG:4326"),
+    Table("works", "drainage_line", "infra/INFRA_Drainage.geojson", has_key=False),
+    Table("works", "utility_point", "infra/INFRA_UtilityFacilities.geojson"),
     Table("footprints/special_permit_areas", "special_permit_areas", "cdd_planning/CDD_SpecialPermitAreas.geojson"),
 ]
 
 SITES = {
-    "a-massachusetts-avenue-2551": "PB-299",
+    "draper-expansion": "PB-182",
+    "2161-massachusetts-avenue": "PB-397",
+    "stata-center": "PB-158",
+    "745-concord-avenue": "PB-407",
+    "130-cambridgepark-drive": "PB-279",
+    "mit-west-campus-graduate-dorm": "PB-371",
+    "king-open-school": "PB-323",
+    "broad-institute": "PB-257",
+    "mit-scc": "PB-370",
+    "mit-volpe-redevelopment": "PB-368",
+    "residences-at-alewife-station": "PB-326",
+    "main-library": "PB-193",
+    "foundry": "PB-362",
 }
 """Sites that are shipped as footprint files of their own: file name to the Planning Board's case."""
 
@@ -79,7 +91,7 @@ def main(arguments: list[str]) -> None:
 
 
 def make_layers(source: Path, folder: Path) -> None:
-    """Copy the outline and every layer's features into GeoPackages of the departments."""
+    """Copy the outline and every layer's features into GeoPackages by field of work."""
     # The same bytes every time: without this the day of making is written into the file.
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2026-08-17T00:00:00Z"})
     (folder / "footprints").mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,67 @@
+"""The sample cities, loaded as the demo loads them, once for all test runs until a file of theirs changes."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from blueprint.city import load_city
+from blueprint.database import make_engine
+from blueprint.edge import Edge
+from service.commands.layer import store_file
+from service.samples import load_samples, sample_folder
+from service.settings import Settings
+from service.setup import initialise
+from tests.conftest import PREFIX, ROOT, TestServer
+
+_MADE_BY = ("blueprint/**/*.py", "blueprint/**/*.sql", "service/migrations/**/*.py")
+
+
+@contextmanager
+def _sample_city(server: TestServer, name: str) -> Iterator[Edge]:
+    folder = sample_folder(name)
+    made_from = hashlib.sha256()
+    files = [path for pattern in _MADE_BY for path in ROOT.glob(pattern)] + [p for p in folder.rglob("*") if p.is_file()]
+    for path in sorted(files):
+        made_from.update(path.read_bytes())
+
+    def edge(engine: Engine) -> Edge:
+        city = load_city(folder / "city.toml")
+        return Edge(
+            engine=engine, city=city, clock=lambda: datetime.now(UTC), base_url="http://test", scratch=Settings().scratch
+        )
+
+    def fill(url: str) -> None:
+        initialise(url, load_city(folder / "city.toml"))
+        engine = make_engine(url)
+        load_samples(edge(engine), folder, store=store_file, decided_by="test")
+        engine.dispose()
+
+    database = server.template(f"{PREFIX}_{name}_{made_from.hexdigest()[:12]}", fill)
+    engine = make_engine(server.url(database))
+    yield edge(engine)
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def cambridge(server: TestServer) -> Iterator[Edge]:
+    """Cambridge, Massachusetts, with all its layers; only read."""
+    with _sample_city(server, "cambridge") as edge:
+        yield edge
+
+
+@pytest.fixture(scope="session")
+def anshan(server: TestServer) -> Iterator[Edge]:
+    """Anshan with its made layers; only read."""
+    with _sample_city(server, "anshan") as edge:
+        yield edge
+
+
+@pytest.fixture(scope="session")
+def expected() -> Path:
+    """The independent figures of 355 Cambridge sites."""
+    return ROOT / "tests" / "data" / "cambridge_expected.csv.gz"
