@@ -36,7 +36,6 @@ class DrawnVersion:
     """A version of a layer that a tile shows."""
 
     code: str
-    label_field: str | None
     thing: Thing
     version_id: int
     number: int
@@ -111,29 +110,29 @@ def _not_in_force(code: str, day: date) -> NoSuchTileError:
 
 
 def _thing(row: Sequence[Any]) -> Thing:
-    return Thing(department=row[2], sensitivity=Sensitivity(row[3]))
+    return Thing(department=row[1], sensitivity=Sensitivity(row[2]))
 
 
 def _may_read(row: Sequence[Any], actor: Actor) -> bool:
     """A draft is read by those who could bring it into force, as long as nobody did."""
     thing = _thing(row)
-    is_draft = row[4] is not None and not row[7]
+    is_draft = row[3] is not None and not row[6]
     return may(actor, Act.READ_LAYER, thing) and (not is_draft or may(actor, Act.BRING_INTO_FORCE, thing))
 
 
 def _version(row: Sequence[Any]) -> DrawnVersion | None:
-    code, label_field, _, _, version_id, number, uploaded_at, _ = row
+    code, _, _, version_id, number, uploaded_at, _ = row
     if version_id is None:
         return None
-    return DrawnVersion(code, label_field, _thing(row), version_id, number, uploaded_at)
+    return DrawnVersion(code, _thing(row), version_id, number, uploaded_at)
 
 
 def tag_of(versions: Sequence[DrawnVersion], at: Coordinates) -> str:
-    """What names the content of a tile: it changes with the versions shown, their names and the generator.
+    """What names the content of a tile: it changes with the versions shown and the generator.
 
     The instant of the upload is in it because version ids begin anew in a database made anew.
     """
-    content = [(v.version_id, v.uploaded_at.isoformat(), v.code, v.label_field) for v in versions]
+    content = [(v.version_id, v.uploaded_at.isoformat(), v.code) for v in versions]
     digest = hashlib.blake2b(repr((_GENERATOR, content)).encode(), digest_size=9).hexdigest()
     return f"{digest}-{at.z}-{at.x}-{at.y}"
 
@@ -146,7 +145,6 @@ def cut_tile(connections: Connections, versions: Sequence[DrawnVersion], at: Coo
         {
             "version_ids": [version.version_id for version in versions],
             "codes": [version.code for version in versions],
-            "label_fields": [version.label_field for version in versions],
             "z": at.z,
             "x": at.x,
             "y": at.y,

@@ -3,7 +3,7 @@
 -- name: layer_on_day
 -- Which version of the layer is in force on the day?
 SELECT
-    layer.code, layer.label_field, layer.department, layer.sensitivity, version.id, version.number,
+    layer.code, layer.department, layer.sensitivity, version.id, version.number,
     version.uploaded_at, TRUE AS is_decided
 FROM blueprint.layer
 LEFT JOIN blueprint.in_force_period AS period
@@ -16,7 +16,7 @@ WHERE layer.code = CAST(:code AS text);
 -- name: layers_on_day
 -- Which version of every layer is in force on the day?
 SELECT
-    layer.code, layer.label_field, layer.department, layer.sensitivity, version.id, version.number,
+    layer.code, layer.department, layer.sensitivity, version.id, version.number,
     version.uploaded_at, TRUE AS is_decided
 FROM blueprint.layer
 LEFT JOIN blueprint.in_force_period AS period
@@ -29,7 +29,7 @@ ORDER BY layer.code;
 -- name: layer_version
 -- What is the layer's version of that number, and was it ever decided that it comes into force?
 SELECT
-    layer.code, layer.label_field, layer.department, layer.sensitivity, version.id, version.number,
+    layer.code, layer.department, layer.sensitivity, version.id, version.number,
     version.uploaded_at,
     EXISTS(
         SELECT FROM blueprint.in_force_period AS period
@@ -47,8 +47,8 @@ WHERE layer.code = CAST(:code AS text);
 -- features crowd, names are left out first, then features by their hash, so that a tile stays of a size that a browser
 -- takes.
 SELECT string_agg(drawn.mvt, '' ORDER BY asked.place) AS tile
-FROM unnest(CAST(:version_ids AS integer[]), CAST(:codes AS text[]), CAST(:label_fields AS text[]))
-    WITH ORDINALITY AS asked (version_id, code, label_field, place)
+FROM unnest(CAST(:version_ids AS integer[]), CAST(:codes AS text[]))
+    WITH ORDINALITY AS asked (version_id, code, place)
 CROSS JOIN (
     SELECT
         tile.frame,
@@ -68,7 +68,12 @@ CROSS JOIN (
 ) AS place
 CROSS JOIN LATERAL (
     WITH shape AS MATERIALIZED (
-        SELECT tile_shape.feature_id, array_agg(tile_shape.geom) AS pieces
+        SELECT
+            tile_shape.feature_id,
+            array_agg(tile_shape.geom) AS pieces,
+            min(tile_shape.label) AS label,
+            min(tile_shape.source_id) AS source_id,
+            min(tile_shape.class_code) AS class_code
         FROM blueprint.tile_shape
         WHERE tile_shape.version_id = asked.version_id
             AND tile_shape.level = CAST(:level AS smallint)
@@ -103,21 +108,11 @@ CROSS JOIN LATERAL (
                     )
                 ELSE ST_AsMVTGeom(shape.pieces[1], place.frame, 4096, 64, TRUE)
             END AS geom,
-            named.label,
-            named.source_id,
-            named.class_code
+            CASE WHEN crowd.feature_count <= CAST(:most_named AS integer) THEN shape.label END AS label,
+            CASE WHEN crowd.feature_count <= CAST(:most_named AS integer) THEN shape.source_id END AS source_id,
+            CASE WHEN crowd.feature_count <= CAST(:most_named AS integer) THEN shape.class_code END AS class_code
         FROM shape
         CROSS JOIN crowd
-        LEFT JOIN LATERAL (
-            SELECT
-                feature.source_id,
-                feature.attributes ->> asked.label_field AS label,
-                feature.attributes ->> 'YSDM' AS class_code
-            FROM blueprint.feature
-            WHERE feature.version_id = asked.version_id
-                AND feature.feature_id = shape.feature_id
-                AND crowd.feature_count <= CAST(:most_named AS integer)
-        ) AS named ON TRUE
         WHERE crowd.feature_count <= CAST(:most_features AS integer)
             OR (hashint8extended(shape.feature_id, 1) & 1048575)
                 < 1048576.0 * CAST(:most_features AS integer) / crowd.feature_count

@@ -6,27 +6,38 @@
 DROP TABLE IF EXISTS pg_temp.projected;
 
 -- name: project
--- What are the features of the version in EPSG:3857, their rings in the direction that vector tiles ask for?
+-- What are the features of the version in EPSG:3857, their rings in the direction that vector tiles ask for, and the
+-- names that a tile carries?
 CREATE TEMPORARY TABLE projected ON COMMIT DROP AS
 SELECT
     shape.feature_id,
+    shape.label,
+    shape.source_id,
+    shape.class_code,
     shape.geom,
     ST_Dimension(shape.geom) AS dimension,
     ST_NPoints(shape.geom) AS vertex_count,
     ST_Area(shape.geom) AS area_m2,
     (CAST(hashint8(shape.feature_id) AS double precision) + 2147483648.0) / 4294967296.0 AS chance
 FROM (
-    SELECT feature_id, ST_ForcePolygonCW(ST_Transform(geom, 3857)) AS geom
+    SELECT
+        feature.feature_id,
+        feature.attributes ->> layer.label_field AS label,
+        feature.source_id,
+        feature.attributes ->> 'YSDM' AS class_code,
+        ST_ForcePolygonCW(ST_Transform(feature.geom, 3857)) AS geom
     FROM blueprint.feature
-    WHERE version_id = :version_id
+    JOIN blueprint.layer_version AS version ON version.id = feature.version_id
+    JOIN blueprint.layer ON layer.id = version.layer_id
+    WHERE feature.version_id = :version_id
     OFFSET 0
 ) AS shape;
 
 -- name: store_full
 -- Every feature as it is. Projecting can make a hair's breadth of a shape invalid; only a shape that is to be cut
 -- must not be.
-INSERT INTO blueprint.tile_shape (version_id, level, feature_id, geom)
-SELECT :version_id, :full_level, shape.feature_id, shape.geom
+INSERT INTO blueprint.tile_shape (version_id, level, feature_id, geom, label, source_id, class_code)
+SELECT :version_id, :full_level, shape.feature_id, shape.geom, named.label, named.source_id, named.class_code
 FROM (
     SELECT feature_id, geom
     FROM projected
@@ -38,12 +49,13 @@ FROM (
     FROM projected
     WHERE vertex_count > 256
 ) AS shape
+JOIN projected AS named ON named.feature_id = shape.feature_id
 ORDER BY shape.geom;
 
 -- name: store_areas
 -- Areas on each level. Simplifying can make small loops, which are dropped from a shape that is to be cut; a narrow
 -- area that would collapse keeps its width.
-INSERT INTO blueprint.tile_shape (version_id, level, feature_id, geom)
+INSERT INTO blueprint.tile_shape (version_id, level, feature_id, geom, label, source_id, class_code)
 WITH simple AS (
     SELECT
         level.level,
@@ -96,7 +108,7 @@ kept AS (
     OFFSET 0
 )
 
-SELECT :version_id, shape.level, shape.feature_id, shape.geom
+SELECT :version_id, shape.level, shape.feature_id, shape.geom, named.label, named.source_id, named.class_code
 FROM (
     SELECT level, feature_id, geom
     FROM kept
@@ -106,12 +118,13 @@ FROM (
     FROM kept
     WHERE ST_NPoints(geom) > 256
 ) AS shape
+JOIN projected AS named ON named.feature_id = shape.feature_id
 ORDER BY shape.level, shape.geom;
 
 -- name: store_lines
 -- Lines on each level, simplified and never lost.
-INSERT INTO blueprint.tile_shape (version_id, level, feature_id, geom)
-SELECT :version_id, shape.level, shape.feature_id, shape.geom
+INSERT INTO blueprint.tile_shape (version_id, level, feature_id, geom, label, source_id, class_code)
+SELECT :version_id, shape.level, shape.feature_id, shape.geom, named.label, named.source_id, named.class_code
 FROM (
     SELECT
         level.level,
@@ -122,12 +135,13 @@ FROM (
         unnest(CAST(:levels AS integer[]), CAST(:pixels_m AS double precision[])) AS level (level, pixel_m)
     WHERE projected.dimension = 1
 ) AS shape
+JOIN projected AS named ON named.feature_id = shape.feature_id
 ORDER BY shape.level, shape.geom;
 
 -- name: store_points
 -- Of the points in one cell of a level's grid, one.
-INSERT INTO blueprint.tile_shape (version_id, level, feature_id, geom)
-SELECT :version_id, shape.level, shape.feature_id, shape.geom
+INSERT INTO blueprint.tile_shape (version_id, level, feature_id, geom, label, source_id, class_code)
+SELECT :version_id, shape.level, shape.feature_id, shape.geom, named.label, named.source_id, named.class_code
 FROM (
     SELECT DISTINCT ON (level.level, ST_SnapToGrid(ST_Centroid(projected.geom), level.cell_m))
         level.level,
@@ -139,4 +153,5 @@ FROM (
     WHERE projected.dimension = 0
     ORDER BY level.level, ST_SnapToGrid(ST_Centroid(projected.geom), level.cell_m), projected.chance
 ) AS shape
+JOIN projected AS named ON named.feature_id = shape.feature_id
 ORDER BY shape.level, shape.geom;

@@ -210,8 +210,11 @@ tile_shape = Table(
     _version_id(),
     Column("level", SmallInteger, nullable=False),
     Column("feature_id", BigInteger, nullable=False),
+    Column("label", Text),
+    Column("source_id", Text),
+    Column("class_code", Text),
     Column("geom", Geometry("GEOMETRY", srid=3857, spatial_index=False), nullable=False),
     Index("ix_tile_shape_version_id_level_geom", "version_id", "level", "geom", postgresql_using="gist"),
     schema="blueprint",
 )
-"""Features in EPSG:3857, once as they are and generalised for low zooms: what a tile is cut from."""
+"""Features in EPSG:3857, once as they are and generalised for low zooms, with the names it carries: what a tile is cut from."""

@@ -17,8 +17,25 @@ import geopandas as gpd
 import pyogrio
 import shapely
 from anshan.layers import GEOGRAPHIC, NOTE, PlanLayer, Row, plan_layers, rows
-from anshan.projects import GEOJSON_SWAPPED, GPKG, GPKG_XIAN80, TXT, SampleProject, sample_projects, survey_text
-from anshan.world import CONTROL_PLAN_COVERAGE, DISTRICTS, WORKING_CRS, area_m2, moved, outline_and_districts, placed
+from anshan.projects import (
+    GEOJSON_SWAPPED,
+    GPKG,
+    GPKG_XIAN80,
+    SHAPEFILE,
+    TXT,
+    SampleProject,
+    sample_projects,
+    survey_text,
+)
+from anshan.world import (
+    CONTROL_PLAN_COVERAGE,
+    DISTRICTS,
+    WORKING_CRS,
+    area_m2,
+    moved,
+    outline_and_districts,
+    placed,
+)
 from shapely.geometry import mapping
 
 FOLDER = Path(__file__).parent / "anshan"
@@ -91,7 +108,9 @@ def make_layers(folder: Path, districts: dict[str, shapely.Polygon]) -> None:
                 "valid_until": file.valid_until,
                 "coverage": file.coverage,
             }
-            tables.append(toml_table("[[layer.version]]", {k: v for k, v in version.items() if v is not None}))
+            tables.append(
+                toml_table("[[layer.version]]", {k: v for k, v in version.items() if v is not None})
+            )
     (folder / "layers.toml").write_text("\n".join(tables), encoding="utf-8")
 
 
@@ -113,7 +132,9 @@ def _definition(layer: PlanLayer) -> dict[str, Any]:
 
 def make_footprints(folder: Path) -> None:
     """Write every project's footprint and the list `projects.toml`."""
-    tables = ["# 示例项目（合成示例）· sample projects and the verdict expected; written by make_anshan.py.\n"]
+    tables = [
+        "# 示例项目（合成示例）· sample projects and the verdict expected; written by make_anshan.py.\n"
+    ]
     (folder / "footprints").mkdir(exist_ok=True)
     for project in sample_projects():
         _write_footprint(folder / "footprints" / project.file, project)
@@ -132,6 +153,8 @@ def _write_footprint(path: Path, project: SampleProject) -> None:
         path.write_bytes(text.encode("gbk"))
     elif project.form == GPKG:
         write_gpkg(path, path.stem, [{**row, "geometry": shape}], WORKING_CRS)
+    elif project.form == SHAPEFILE:
+        write_zipped_shapefile(path, path.stem, [{**row, "geometry": shape}], WORKING_CRS, "GBK")
     elif project.form == GPKG_XIAN80:
         write_gpkg(path, path.stem, [{**row, "geometry": degrees}], "EPSG:4610")
     elif project.form == GEOJSON_SWAPPED:

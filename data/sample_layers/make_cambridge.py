@@ -61,7 +61,11 @@ TABLES = [
     Table("works", "road_surface", "basemap/BASEMAP_Roads.topojson", has_key=False, crs="EPSG:4326"),
     Table("works", "drainage_line", "infra/INFRA_Drainage.geojson", has_key=False),
     Table("works", "utility_point", "infra/INFRA_UtilityFacilities.geojson"),
-    Table("footprints/special_permit_areas", "special_permit_areas", "cdd_planning/CDD_SpecialPermitAreas.geojson"),
+    Table(
+        "footprints/special_permit_areas",
+        "special_permit_areas",
+        "cdd_planning/CDD_SpecialPermitAreas.geojson",
+    ),
 ]
 
 SITES = {
@@ -146,7 +150,11 @@ def make_expected(source: Path, folder: Path) -> None:
         " n_points"
     ).split()
     with (source / "scenario/expected_summary.csv").open(encoding="utf-8", newline="") as stream:
-        rows = (row for row in csv.DictReader(stream) if row["n_overlapping"] != "0" or row["n_touching_only"] != "0")
+        rows = (
+            row
+            for row in csv.DictReader(stream)
+            if row["n_overlapping"] != "0" or row["n_touching_only"] != "0"
+        )
         _write_csv(folder / "cambridge_expected_layers.csv.gz", sums, rows)
 
 

@@ -25,7 +25,7 @@ output = Console(highlight=False, soft_wrap=False)
 
 def say(message: str) -> None:
     """Tell the person at the command line what is being done."""
-    console.print(message, markup=False)
+    console.print(message, markup=False, soft_wrap=True)
 
 
 def local_operator() -> Actor:

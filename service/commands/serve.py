@@ -92,7 +92,6 @@ def _serve(app: FastAPI, listener: socket.socket) -> None:
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=10,
-        lifespan="off",
     )
     uvicorn.Server(config).run(sockets=[listener])
 

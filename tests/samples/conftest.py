@@ -25,14 +25,20 @@ _MADE_BY = ("blueprint/**/*.py", "blueprint/**/*.sql", "service/migrations/**/*.
 def _sample_city(server: TestServer, name: str) -> Iterator[Edge]:
     folder = sample_folder(name)
     made_from = hashlib.sha256()
-    files = [path for pattern in _MADE_BY for path in ROOT.glob(pattern)] + [p for p in folder.rglob("*") if p.is_file()]
+    files = [path for pattern in _MADE_BY for path in ROOT.glob(pattern)] + [
+        p for p in folder.rglob("*") if p.is_file()
+    ]
     for path in sorted(files):
         made_from.update(path.read_bytes())
 
     def edge(engine: Engine) -> Edge:
         city = load_city(folder / "city.toml")
         return Edge(
-            engine=engine, city=city, clock=lambda: datetime.now(UTC), base_url="http://test", scratch=Settings().scratch
+            engine=engine,
+            city=city,
+            clock=lambda: datetime.now(UTC),
+            base_url="http://test",
+            scratch=Settings().scratch,
         )
 
     def fill(url: str) -> None:

@@ -87,7 +87,7 @@ def running(fresh_database: str, city: City) -> Iterator[Server]:
             d.code: issue_token(session, department=d.code, city=city, now=edge.now())
             for d in city.departments
         }
-    config = uvicorn.Config(create_app(edge, Settings()), log_level="warning", lifespan="off")
+    config = uvicorn.Config(create_app(edge, Settings()), log_level="warning")
     service = uvicorn.Server(config)
     thread = threading.Thread(target=service.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -56,8 +56,11 @@ def rows(layer: PlanLayer, number: int, file: LayerFile, districts: dict[str, Po
     made = []
     for sequence, (name, local, fields) in enumerate(file.items, 1):
         shape = placed(local)
-        point = moved(shapely.get_point(shape, 0) if shape.geom_type == "LineString" else shape.representative_point(),
-                      WORKING_CRS, GEOGRAPHIC)
+        point = moved(
+            shapely.get_point(shape, 0) if shape.geom_type == "LineString" else shape.representative_point(),
+            WORKING_CRS,
+            GEOGRAPHIC,
+        )
         county = next((code for code, district in districts.items() if district.covers(point)), "210300")
         row: Row = {
             "BSM": f"{county}{layer.ysdm[-4:] or f'{9000 + number:04d}'}{sequence:08d}",
@@ -70,7 +73,9 @@ def rows(layer: PlanLayer, number: int, file: LayerFile, districts: dict[str, Po
             row["MJ"] = area_m2(shape)
         elif layer.geometry == "line":
             row["CD"] = round(shape.length, 2)
-        made.append({**row, "BZ": NOTE, "geometry": _uniform(moved(shape, WORKING_CRS, file.crs), file.items)})
+        made.append(
+            {**row, "BZ": NOTE, "geometry": _uniform(moved(shape, WORKING_CRS, file.crs), file.items)}
+        )
     return made
 
 

@@ -4,13 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from shapely.affinity import rotate
+from shapely.affinity import rotate, translate
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 from shapely.geometry.base import BaseGeometry
 
-from anshan.world import RED_LINE_FACE_X, area_m2, land_use_parcels, placed
+from anshan.world import PIPELINE, RED_LINE_FACE_X, area_m2, land_use_parcels, placed
 
-GEOJSON, GEOJSON_SWAPPED, GPKG, GPKG_XIAN80, TXT = "geojson", "geojson-swapped", "gpkg", "gpkg-xian80", "txt"
+GEOJSON, GEOJSON_SWAPPED, GPKG, GPKG_XIAN80, SHAPEFILE, TXT = (
+    "geojson", "geojson-swapped", "gpkg", "gpkg-xian80", "shapefile", "txt",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,13 @@ def _homes() -> BaseGeometry:
     return first.union(near[0])
 
 
+def _beside_pipeline(y: float, *, gap: float, width: float, depth: float) -> Polygon:
+    """A block east of the pipeline whose nearest corner is `gap` metres from it."""
+    reach = PIPELINE.intersection(box(-50_000, y - depth / 2, 50_000, y + depth / 2))
+    block = _block(reach.bounds[2] + gap + width / 2, y, width, depth)
+    return translate(block, gap - block.distance(PIPELINE))
+
+
 def _road() -> MultiPolygon:
     """A road across the river with a roundabout (its island is a hole) and a separate slip road."""
     x, south, north, turn = -900.0, 4500.0, 5800.0, 4650.0
@@ -53,21 +62,22 @@ def sample_projects() -> list[SampleProject]:
     face = RED_LINE_FACE_X
     return [
         SampleProject(
-            "城西住宅小区", "Residential block", "示例置业有限公司", "residential_block.geojson", "二类城镇住宅用地",
-            "inform", "正好为两块规划住宅地块，只与规划用地重叠，相邻地块仅相接 "
-            "two planned parcels to their edges: only planned land use is met, neighbours are merely touched",
+            "城西住宅小区", "Residential block", "示例置业有限公司", "residential_block.zip", "二类城镇住宅用地",
+            "inform", "Shapefile 压缩包，EPSG:4550；正好为两块规划住宅地块，只与规划用地重叠，相邻地块仅相接 "
+            "zipped Shapefile; two planned parcels to their edges: only planned land use is met, neighbours are merely touched",
             _homes(),
+            SHAPEFILE,
         ),
         SampleProject(
             "宁远配套工厂", "Parts factory", "示例机械有限公司", "factory.geojson", "工业用地", "prohibit",
-            "占用永久基本农田，且在城镇开发边界外、机场净空保护区内 "
-            "on permanent basic farmland, outside the development boundary, in the airport's clearance zone",
-            _block(-12600, 2300, 420, 300, 12),
+            "部分占用永久基本农田，且在城镇开发边界外、机场净空保护区内 "
+            "partly on permanent basic farmland, outside the development boundary, in the airport's clearance zone",
+            _block(-11800, 2300, 420, 300, 12),
         ),
         SampleProject(
             "东湖小学", "Primary school", "示例教育投资有限公司", "school.geojson", "中小学用地", "restrict",
             "距油气管道 5 米以外、50 米以内 more than 5 m and less than 50 m from the pipeline",
-            _block(5395, 150, 160, 120),
+            _beside_pipeline(150, gap=20, width=160, depth=120),
         ),
         SampleProject(
             "跨沙柳河道路", "Road across the river", "示例城建投资有限公司", "river_road.geojson", "城镇村道路用地",

@@ -175,7 +175,9 @@ RAILWAY = smooth([
     (-32000, -42000),
 ])  # fmt: skip
 ROAD = [
-    smooth([(-44000, 26000), (-30000, 11000), (-20500, -1500), (-15500, -9900), (-9000, -9400), (-5600, -8000)]),
+    smooth(
+        [(-44000, 26000), (-30000, 11000), (-20500, -1500), (-15500, -9900), (-9000, -9400), (-5600, -8000)]
+    ),
     smooth([(-5000, -7900), (900, -7000), (6200, -7300), (7000, -10500), (6600, -17000), (14000, -38000)]),
 ]
 RED_LINE_FACE_X = 9800.0
@@ -256,11 +258,15 @@ def land_use_parcels() -> list[tuple[str, Polygon]]:
                 *(nodes[row + height - i, column] for i in range(height)),
             ]
             parcel = Polygon(ring)
-            parcels.append(("1207" if street[row] or street[column] else _use(parcel.centroid, random), parcel))
+            parcels.append(
+                ("1207" if street[row] or street[column] else _use(parcel.centroid, random), parcel)
+            )
     return parcels
 
 
-def _extent(row: int, column: int, street: np.ndarray, taken: np.ndarray, random: np.random.Generator) -> tuple[int, int]:
+def _extent(
+    row: int, column: int, street: np.ndarray, taken: np.ndarray, random: np.random.Generator
+) -> tuple[int, int]:
     """How many columns and rows of the grid a parcel takes: a street runs to the next crossing, some blocks are double."""
     if street[row] != street[column]:
         return (4, 1) if street[row] else (1, 4)
@@ -272,7 +278,14 @@ def _use(point: Point, random: np.random.Generator) -> str:
     """A plausible class: business in the middle, homes around it, industry in the north-west, services everywhere."""
     distance = np.hypot(point.x, point.y)
     chance = random.random()
-    for limit, use in ((0.07, "1401"), (0.10, "080403"), (0.115, "0806"), (0.15, "0702"), (0.17, "1303"), (0.19, "1403")):
+    for limit, use in (
+        (0.07, "1401"),
+        (0.10, "080403"),
+        (0.115, "0806"),
+        (0.15, "0702"),
+        (0.17, "1303"),
+        (0.19, "1403"),
+    ):
         if chance < limit:
             return use
     if distance < 900:
@@ -289,13 +302,20 @@ def river_strips(width: float) -> list[tuple[str, BaseGeometry]]:
     """The river in two reaches with a weir between them (one multipolygon) and its tributary, `width` metres a side."""
     weir = box(-5300, 4000, -5000, 8000)
     main = RIVER.buffer(width, quad_segs=4, cap_style="flat")
-    return [("沙柳河", main.difference(weir)), ("小柳沟", TRIBUTARY.buffer(width * 0.6, quad_segs=4, cap_style="flat"))]
+    return [
+        ("沙柳河", main.difference(weir)),
+        ("小柳沟", TRIBUTARY.buffer(width * 0.6, quad_segs=4, cap_style="flat")),
+    ]
 
 
 def heritage_sites() -> list[tuple[str, str, Polygon]]:
     """Protected monuments: name, grade, scope of protection."""
     return [
-        ("老站房旧址", "省级", Polygon([(840, -1180), (1010, -1150), (990, -1010), (915, -995), (910, -1030), (815, -1050)])),
+        (
+            "老站房旧址",
+            "省级",
+            Polygon([(840, -1180), (1010, -1150), (990, -1010), (915, -995), (910, -1030), (815, -1050)]),
+        ),
         ("高炉旧址", "国家级", Polygon([(-2350, 1750), (-2150, 1730), (-2120, 1900), (-2330, 1930)])),
         ("山门石塔", "市级", blob(11800, -6300, 70, 60, points=24)),
     ]
@@ -308,7 +328,13 @@ def forest() -> list[tuple[str, BaseGeometry]]:
     for number in range(1, 9):
         x, y = random.uniform(13_000, 21_000), random.uniform(-17_000, -5_500)
         pieces = [
-            blob(x + random.normal(0, 900), y + random.normal(0, 900), random.uniform(350, 900), 620 + 10 * number + i, points=48)
+            blob(
+                x + random.normal(0, 900),
+                y + random.normal(0, 900),
+                random.uniform(350, 900),
+                620 + 10 * number + i,
+                points=48,
+            )
             for i in range(3)
         ]
         stands.append((f"第{number}林班", shapely.union_all(pieces)))
@@ -328,7 +354,8 @@ def historic_buildings() -> list[tuple[str, Point]]:
     """Historic buildings (历史建筑) in the eastern centre."""
     random = np.random.default_rng(SEED + 64)
     return [
-        (f"{number}号历史建筑", Point(random.uniform(200, 2600), random.uniform(-2400, 2000))) for number in range(1, 13)
+        (f"{number}号历史建筑", Point(random.uniform(200, 2600), random.uniform(-2400, 2000)))
+        for number in range(1, 13)
     ]
 
 

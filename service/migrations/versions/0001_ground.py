@@ -158,6 +158,9 @@ CREATE TABLE blueprint.tile_shape (
         CONSTRAINT fk_tile_shape_version_id REFERENCES blueprint.layer_version (id) ON DELETE CASCADE,
     level smallint NOT NULL,
     feature_id bigint NOT NULL,
+    label text,
+    source_id text,
+    class_code text,
     geom geometry(Geometry, 3857) NOT NULL
 );
 ALTER TABLE blueprint.tile_shape ALTER COLUMN geom SET STORAGE EXTERNAL;

@@ -118,7 +118,9 @@ def test_endless_work_ends_at_the_cpu_bound():
 
 def test_too_much_memory_is_refused():
     ring = ",".join(["[122.9946,41.1106]"] * 1_000_000)
-    content = f'{{"type":"Feature","properties":{{}},"geometry":{{"type":"Polygon","coordinates":[[{ring}]]}}}}'
+    content = (
+        f'{{"type":"Feature","properties":{{}},"geometry":{{"type":"Polygon","coordinates":[[{ring}]]}}}}'
+    )
 
     with pytest.raises(InvalidInputError, match=r"memory|cannot be read"):
         read(content.encode(), bounds=Bounds(memory_bytes=600 << 20))
