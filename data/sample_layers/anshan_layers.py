@@ -23,6 +23,9 @@ HAICHENG, TAIAN, XIUYAN, TENGAO = (
 )  # fmt: skip
 """The towns away from the centre, in kilometres from it."""
 
+GRID_M = 0.01
+"""What is cut from something else lies on whole centimetres, so that both sides keep the same corners."""
+
 Rows = list[dict[str, object]]
 
 
@@ -34,9 +37,9 @@ class World:
         self.outline = outline
         self.outline_m = to_metres(outline)
         self.districts = districts
-        self.centre_blob = blob(self.rng("centre"), (-0.2, -0.4), (6.6, 7.4), roughness=0.16, vertices=260)
-        self.hill = blob(self.rng("hill"), (7.4, -3.9), (1.5, 1.2), roughness=0.2, vertices=220)
-        self.inner_field = blob(self.rng("field"), (-3.1, -4.0), (0.75, 0.6), roughness=0.2, vertices=120)
+        self.centre_blob = shapely.set_precision(blob(self.rng("centre"), (-0.2, -0.4), (6.6, 7.4), roughness=0.16, vertices=260), GRID_M)
+        self.hill = shapely.set_precision(blob(self.rng("hill"), (7.4, -3.9), (1.5, 1.2), roughness=0.2, vertices=220), GRID_M)
+        self.inner_field = shapely.set_precision(blob(self.rng("field"), (-3.1, -4.0), (0.75, 0.6), roughness=0.2, vertices=120), GRID_M)
         self.river = meander(
             self.rng("river"),
             [(18.0, 0.8), (12.0, 2.7), (7.0, 3.4), (2.0, 4.9), (-3.0, 5.2), (-7.0, 6.9), (-12.0, 9.0), (-17.5, 10.2)],
@@ -102,11 +105,13 @@ def square_kilometres(shape: shapely.Geometry) -> float:
 def urban_development_boundary(world: World) -> geopandas.GeoDataFrame:
     """城镇开发边界: the centre without its inner field and the hill, four towns; three kinds of zone."""
     rng = world.rng("CZKFBJ")
-    centre = shapely.difference(world.centre_blob, shapely.union_all([world.inner_field, world.hill]))
+    field_and_hill = shapely.union_all([world.inner_field, world.hill])
+    centre = shapely.difference(world.centre_blob, field_and_hill, grid_size=GRID_M)
     centre = max(shapely.get_parts(centre), key=lambda part: part.area)
-    south = shapely.intersection(centre, shapely.box(*at(-9, -9), *at(9, -6.55)))
-    belt = shapely.difference(shapely.intersection(centre, shapely.buffer(world.water, 120)), south)
-    rest = shapely.difference(centre, shapely.union_all([south, belt]))
+    south = shapely.intersection(centre, shapely.box(*at(-9, -9), *at(9, -6.55)), grid_size=GRID_M)
+    belt = shapely.intersection(centre, shapely.buffer(world.water, 120), grid_size=GRID_M)
+    belt = shapely.difference(belt, south, grid_size=GRID_M)
+    rest = shapely.difference(centre, shapely.union_all([south, belt]), grid_size=GRID_M)
     zones = [("鞍山市中心城区", "集中建设区", rest), ("鞍山市中心城区", "弹性发展区", south), ("鞍山市中心城区", "特别用途区", belt)]
     for name, where, radii in (
         ("海城市城区", HAICHENG, (3.6, 3.1)), ("台安县城区", TAIAN, (2.3, 2.0)),

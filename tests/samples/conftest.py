@@ -65,9 +65,3 @@ def anshan(server: TestServer) -> Iterator[Edge]:
     """Anshan with its made layers; only read."""
     with _sample_city(server, "anshan") as edge:
         yield edge
-
-
-@pytest.fixture(scope="session")
-def expected() -> Path:
-    """The independent figures of 355 Cambridge sites."""
-    return ROOT / "tests" / "data" / "cambridge_expected.csv.gz"
