@@ -1,10 +1,13 @@
 """The city to the outside: who it is, which CRS, where on the globe."""
 
+from typing import Any
+
 import numpy as np
 import shapely
 from fastapi import APIRouter
 from pydantic import BaseModel
 from pyproj import Transformer
+from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from blueprint.city import City
@@ -52,6 +55,15 @@ def show_city(actor: ActorDep, city: CityDep) -> CityOut:
             for d in city.departments
         ],
     )
+
+
+@router.get("/outline")
+def show_outline(actor: ActorDep, city: CityDep) -> dict[str, Any]:
+    """The jurisdiction's outline as a GeoJSON feature; its geometry is null where the profile names no boundary."""
+    require(actor, Act.LIST_LAYERS)
+    outline = jurisdiction(city).outline
+    geometry = mapping(to_lonlat(outline, city)) if outline is not None else None
+    return {"type": "Feature", "properties": {"name": city.name}, "geometry": geometry}
 
 
 def to_lonlat_bounds(

@@ -47,14 +47,28 @@ function makeMap(style, bounds) {
   return map;
 }
 
+// The outline of the jurisdiction lies under everything else: it says where the blueprint speaks at all.
+function drawOutline(map, outline) {
+  if (outline.geometry === null) return;
+  const below = map.getStyle().layers.find((layer) => layer.type !== "background")?.id;
+  map.addSource("outline", { type: "geojson", data: outline });
+  map.addLayer({ id: "outline-area", type: "fill", source: "outline", paint: { "fill-color": "#ffffff" } }, below);
+  map.addLayer(
+    { id: "outline-line", type: "line", source: "outline", paint: { "line-color": "#5b6770", "line-width": 1.5, "line-dasharray": [4, 2] } },
+    below,
+  );
+}
+
 async function start() {
   const [city, layers, style] = await Promise.all([ask("/api/city"), readLayers(ask), ask("/tiles/style.json")]);
+  const outline = await ask("/api/city/outline");
   showCity(city);
   const map = makeMap(style, boundsToShow(city, style));
   // Whoever drives the page from outside (a test, the console) finds the map here.
   window.blueprintMap = map;
   map.on("error", (event) => say(`地图出错：${event.error?.message ?? ""} The map reports an error.`));
   await map.once("load");
+  drawOutline(map, outline);
   prepareMap(map);
   showLayers(map, layers, document.getElementById("layers"));
   prepareForm(map, document.getElementById("check"), document.getElementById("report"));

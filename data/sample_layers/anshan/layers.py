@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import shapely
-from shapely.geometry import LineString, MultiLineString, MultiPolygon, Point, Polygon
-from shapely.geometry.base import BaseGeometry
-
 from anshan import world
 from anshan.world import USES, WORKING_CRS, area_m2, blob, moved, placed
+from shapely.geometry import LineString, MultiLineString, MultiPolygon, Point, Polygon
+from shapely.geometry.base import BaseGeometry
 
 Row = dict[str, Any]
 Item = tuple[str, BaseGeometry, Row]
@@ -69,13 +68,12 @@ def rows(layer: PlanLayer, number: int, file: LayerFile, districts: dict[str, Po
             "MC": name,
             **fields,
         }
+        written = moved(shape, WORKING_CRS, file.crs)
         if layer.geometry == "polygon":
-            row["MJ"] = area_m2(shape)
+            row["MJ"] = area_m2(written, file.crs)
         elif layer.geometry == "line":
             row["CD"] = round(shape.length, 2)
-        made.append(
-            {**row, "BZ": NOTE, "geometry": _uniform(moved(shape, WORKING_CRS, file.crs), file.items)}
-        )
+        made.append({**row, "BZ": NOTE, "geometry": _uniform(written, file.items)})
     return made
 
 

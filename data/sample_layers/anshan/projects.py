@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
+from anshan.world import PIPELINE, RED_LINE_FACE_X, area_m2, land_use_parcels, placed
 from shapely.affinity import rotate, translate
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 from shapely.geometry.base import BaseGeometry
-
-from anshan.world import PIPELINE, RED_LINE_FACE_X, area_m2, land_use_parcels, placed
 
 GEOJSON, GEOJSON_SWAPPED, GPKG, GPKG_XIAN80, SHAPEFILE, TXT = (
     "geojson", "geojson-swapped", "gpkg", "gpkg-xian80", "shapefile", "txt",

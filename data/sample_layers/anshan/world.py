@@ -6,6 +6,7 @@ No line comes from a survey, a plan or a published map. Shapes are laid out in m
 
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -28,10 +29,12 @@ def _transformer(source: str, target: str) -> Transformer:
 
 def moved(shape: BaseGeometry, source: str, target: str) -> BaseGeometry:
     """A shape in another CRS, rounded to 0.1 mm or 1e-9 degrees (about 0.1 mm)."""
-    if source == target:
-        return shape
-    transformer = _transformer(source, target)
     digits = 9 if target == "EPSG:4490" else 4
+    return shape if source == target else _transformed(shape, source, target, digits)
+
+
+def _transformed(shape: BaseGeometry, source: str, target: str, digits: int) -> BaseGeometry:
+    transformer = _transformer(source, target)
 
     def move(points: np.ndarray) -> np.ndarray:
         return np.round(np.column_stack(transformer.transform(points[:, 0], points[:, 1])), digits)
@@ -44,9 +47,10 @@ def placed(shape: BaseGeometry) -> BaseGeometry:
     return shapely.transform(shape, lambda points: np.round(points + np.array(CENTRE), 3))
 
 
-def area_m2(shape: BaseGeometry) -> float:
-    """The area on the ellipsoid of a shape in EPSG:4550, m², rounded half up to two decimals."""
-    area, _ = ELLIPSOID.geometry_area_perimeter(moved(shape, WORKING_CRS, "EPSG:4490"))
+def area_m2(shape: BaseGeometry, crs: str = WORKING_CRS) -> float:
+    """The area on the ellipsoid of a shape in that CRS, m², rounded half up to two decimals."""
+    degrees = shape if crs == "EPSG:4490" else _transformed(shape, crs, "EPSG:4490", 15)
+    area, _ = ELLIPSOID.geometry_area_perimeter(degrees)
     return float(Decimal(repr(abs(area))).quantize(Decimal("0.01"), ROUND_HALF_UP))
 
 
@@ -145,9 +149,7 @@ def outline_and_districts() -> tuple[Polygon, dict[str, Polygon]]:
     """The made outline and the seven districts that tile it, EPSG:4490 degrees to seven decimals."""
     outline = np.round(roughened(OUTLINE, 1, 0.12, 1), 7)
     borders = [np.round(roughened(border, 2, 0.10, 10 + i), 7) for i, border in enumerate(BORDERS)]
-    edges = [
-        LineString(pair) for line in [outline, *borders] for pair in zip(line[:-1], line[1:], strict=True)
-    ]
+    edges = [LineString(pair) for line in [outline, *borders] for pair in pairwise(line)]
     tiles = list(shapely.get_parts(shapely.polygonize(edges)))
     districts = {
         code: next(tile for tile in tiles if tile.contains(Point(inside)))
