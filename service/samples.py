@@ -67,7 +67,9 @@ def load_samples(edge: Edge, folder: Path, *, store: Store, decided_by: str) -> 
                 if _is_stored(layer, file):
                     continue
                 version = store(session, edge, layer, file)
-                starts_on = file.in_force_from or edge.now().date()
+                # A sample file that changed since the last run supersedes what is in force, never the past.
+                known = [period.starts_on for version in layer.versions for period in version.periods]
+                starts_on = max([file.in_force_from or edge.now().date(), *known])
                 publication.bring_into_force(
                     session, version, starts_on=starts_on, decided_by=decided_by, now=edge.now()
                 )

@@ -1,107 +1,187 @@
-"""Make `anshan/`: outline, districts, plan layers and footprints, all from one seed and none of them real.
+"""Make the sample city of Anshan (鞍山, 合成示例): outline, districts, plan layers, catalogue and project footprints.
 
-python data/sample_layers/make_anshan.py [FOLDER]
-`city.toml`, `layers.toml`, `projects.toml` and `land_use_codes.csv` are kept by hand beside what this writes.
+The shapes are in `anshan/world.py`, the layers in `anshan/layers.py`, the projects in `anshan/projects.py`; this writes
+their files. The same seed gives the same files; `city.toml` and the texts beside it are written by hand.
+
+    python data/sample_layers/make_anshan.py [FOLDER]
 """
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+import zipfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-import geopandas
+import geopandas as gpd
 import pyogrio
 import shapely
-from anshan_layers import HERE, MADE, World, make_layers
-from anshan_outline import outline_and_districts
-from anshan_projects import write_footprints
-from anshan_shapes import area_m2
+from anshan.layers import GEOGRAPHIC, NOTE, PlanLayer, Row, plan_layers, rows
+from anshan.projects import (
+    GEOJSON_SWAPPED,
+    GPKG,
+    GPKG_XIAN80,
+    SHAPEFILE,
+    TXT,
+    SampleProject,
+    sample_projects,
+    survey_text,
+)
+from anshan.world import (
+    CONTROL_PLAN_COVERAGE,
+    DISTRICTS,
+    WORKING_CRS,
+    area_m2,
+    moved,
+    outline_and_districts,
+    placed,
+)
+from shapely.geometry import mapping
 
-SEED = 20260301
-
-FILES = {
-    "plan.gpkg": (
-        4490,
-        [
-            "CZKFBJ", "STBHHX", "YYSSYD_1", "YYSSYD_2", "ZRBHD", "FJMSQ", "STLD", "X_HDGL", "ZXCQCSLX", "X_YQGD",
-            "WWBHDWM_BHFW", "WWBHDWM_JKDD", "DXWWMCQ", "X_JCJK", "X_YJTX", "X_HTD",
-        ],
-    ),
-    "farmland.gpkg": (4490, ["YJJBNT_2024", "YJJBNT_2026"]),
-    "land_use.gpkg": (4490, ["GHYDYH", "X_KGDY"]),
-    "networks.gpkg": (4529, ["X_GYXL_66", "X_GYXL_220", "X_GLXL", "X_TLXL"]),
-    "hazards.gpkg": (4550, ["X_CKQ", "X_WKK", "X_TRWR", "KCZYKCBHX"]),
-    "X_LDBH.zip": (4529, ["X_LDBH"]),
-    "XZHQ.zip": (4490, ["XZHQ"]),
-    "X_GSMM.geojson": (4326, ["X_GSMM"]),
-    "X_JCJ.geojson": (4326, ["X_JCJ"]),
-    "BKYDWWD.geojson": (4326, ["BKYDWWD"]),
-    "LSJZD.geojson": (4326, ["LSJZD"]),
-    "X_DZZH.geojson": (4326, ["X_DZZH"]),
-    "X_RFGC.geojson": (4326, ["X_RFGC"]),
-    "X_CL.geojson": (4326, ["X_CL"]),
-}  # fmt: skip
-"""Each file: the EPSG number it is in, and its tables."""
-
-FULL_PLANS = ("GHYDYH", "X_KGDY")
-"""Layers that say something only where they have been drawn up."""
+FOLDER = Path(__file__).parent / "anshan"
+MADE_ON = "2026-01-01T00:00:00.000Z"
+"""The day written into files, so that making them again gives the same."""
 
 
-def main(arguments: list[str]) -> None:
-    folder = Path(arguments[0]) if arguments else HERE / "anshan"
-    folder.mkdir(parents=True, exist_ok=True)
-    # The same bytes every time: without this the day of making is written into the file.
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2026-03-01T00:00:00Z"})
-    outline, districts = outline_and_districts(SEED)
-    world = World(SEED, outline, districts)
-    layers = make_layers(world)
-    write_feature_collection(folder / "boundary.geojson", [({"XZQDM": "210300", "XZQMC": "鞍山市"}, outline)])
-    write_feature_collection(
-        folder / "districts.geojson",
-        [({"XZQDM": each.code, "XZQMC": each.name, "MJ": area_m2(each.geometry)}, each.geometry) for each in districts],
-    )  # fmt: skip
-    for name in FULL_PLANS:
-        covered = shapely.union_all(layers[name].geometry.to_numpy())
-        if name == "X_KGDY":
-            # The streets between its plots are covered by the detailed plan, too.
-            covered = shapely.buffer(shapely.buffer(covered, 5e-4), -5e-4)
-        write_feature_collection(folder / f"coverage_{name}.geojson", [({"MC": name}, covered)])
-    for file, (epsg, tables) in FILES.items():
-        write_tables(folder / file, epsg, {name: layers[name] for name in tables})
-    write_footprints(world, layers, folder / "footprints")
+def write_geojson(path: Path, name: str, features: list[Row], crs: str | None = GEOGRAPHIC) -> None:
+    """Rows with a `geometry` as GeoJSON, one feature a line; without a CRS it is WGS 84, as RFC 7946 has it."""
+    head = f'{{"type":"FeatureCollection","name":{json.dumps(name)},'
+    if crs is not None:
+        urn = f"urn:ogc:def:crs:EPSG::{crs.removeprefix('EPSG:')}"
+        head += f'"crs":{{"type":"name","properties":{{"name":"{urn}"}}}},'
+    lines = []
+    for row in features:
+        attributes = {key: value for key, value in row.items() if key != "geometry"}
+        feature = {"type": "Feature", "properties": attributes, "geometry": mapping(row["geometry"])}
+        lines.append(json.dumps(feature, ensure_ascii=False, separators=(",", ":")))
+    path.write_text(head + '"features":[\n' + ",\n".join(lines) + "\n]}\n", encoding="utf-8")
 
 
-def write_feature_collection(
-    path: Path, features: Sequence[tuple[Mapping[str, object], shapely.Geometry]]
-) -> None:
-    """Write GeoJSON, longitude first, coordinates as they are."""
-    document = {
-        "type": "FeatureCollection",
-        "features": [
-            {
-                "type": "Feature",
-                "properties": {**values, "BZ": MADE},
-                "geometry": shapely.geometry.mapping(shape),
+def write_gpkg(path: Path, layer: str, features: list[Row], crs: str) -> None:
+    """Rows as a layer of a GeoPackage, beside what it holds; no spatial index, since files are read from end to end."""
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": MADE_ON})
+    frame = gpd.GeoDataFrame(features, crs=crs)
+    pyogrio.write_dataframe(frame, path, layer=layer, driver="GPKG", SPATIAL_INDEX="NO", GEOMETRY_NAME="geom")
+
+
+def write_zipped_shapefile(path: Path, layer: str, features: list[Row], crs: str, encoding: str) -> None:
+    """Rows as a zipped Shapefile with its .cpg in that encoding."""
+    with TemporaryDirectory() as folder:
+        frame = gpd.GeoDataFrame(features, crs=crs)
+        shp = Path(folder) / f"{layer}.shp"
+        pyogrio.write_dataframe(frame, shp, encoding=encoding, DBF_DATE_LAST_UPDATE=MADE_ON[:10])
+        with zipfile.ZipFile(path, "w") as archive:
+            for part in sorted(Path(folder).iterdir()):
+                entry = zipfile.ZipInfo(part.name, date_time=(2026, 1, 1, 0, 0, 0))
+                entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+                archive.writestr(entry, part.read_bytes())
+
+
+def toml_table(head: str, values: dict[str, Any]) -> str:
+    """A TOML table of plain values; a key that ends in _from or _until holds a date."""
+    lines = [head]
+    for key, value in values.items():
+        is_date = key.endswith(("_from", "_until"))
+        lines.append(f"{key} = {value if is_date else json.dumps(value, ensure_ascii=False)}")
+    return "\n".join(lines) + "\n"
+
+
+def make_layers(folder: Path, districts: dict[str, shapely.Polygon]) -> None:
+    """Write every layer's files and the catalogue `layers.toml`."""
+    tables = ["# 图层目录（合成示例）· catalogue of the sample layers; written by make_anshan.py.\n"]
+    for number, layer in enumerate(plan_layers()):
+        tables.append(toml_table("[[layer]]", _definition(layer)))
+        for file in layer.files:
+            sublayer = file.sublayer or layer.code
+            features = rows(layer, number, file, districts)
+            path = folder / file.file
+            if path.suffix == ".gpkg":
+                write_gpkg(path, sublayer, features, file.crs)
+            elif path.suffix == ".zip":
+                write_zipped_shapefile(path, sublayer, features, file.crs, file.encoding)
+            else:
+                write_geojson(path, sublayer, features, file.crs)
+            version = {
+                "file": file.file,
+                "sublayer": sublayer if path.suffix == ".gpkg" else None,
+                "in_force_from": file.in_force_from,
+                "valid_until": file.valid_until,
+                "coverage": file.coverage,
             }
-            for values, shape in features
-        ],
+            tables.append(
+                toml_table("[[layer.version]]", {k: v for k, v in version.items() if v is not None})
+            )
+    (folder / "layers.toml").write_text("\n".join(tables), encoding="utf-8")
+
+
+def _definition(layer: PlanLayer) -> dict[str, Any]:
+    return {
+        "code": layer.code,
+        "title": f"{layer.title}（{NOTE}）",
+        "title_en": f"{layer.title_en} (sample)",
+        "department": layer.department,
+        "geometry": layer.geometry,
+        "control": layer.control,
+        **layer.more,
+        "basis": layer.basis,
+        "source_id_field": "BSM",
+        "label_field": "MC",
+        "color": layer.color,
     }
-    path.write_text(json.dumps(document, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def write_tables(path: Path, epsg: int, tables: Mapping[str, geopandas.GeoDataFrame]) -> None:
-    """Write a GeoPackage, a zipped Shapefile (UTF-8) or a GeoJSON; CGCS2000 degrees go into GeoJSON as they are."""
-    path.unlink(missing_ok=True)
-    for name, table in tables.items():
-        if path.suffix == ".geojson":
-            table.set_crs(epsg, allow_override=True).to_file(path, driver="GeoJSON", COORDINATE_PRECISION=9)
-            continue
-        moved = table.to_crs(epsg) if epsg != 4490 else table
-        if path.suffix == ".zip":
-            moved.to_file(path, layer=name, driver="ESRI Shapefile", encoding="UTF-8")
-        else:
-            moved.to_file(path, layer=name, driver="GPKG", layer_options={"SPATIAL_INDEX": "NO"})
+def make_footprints(folder: Path) -> None:
+    """Write every project's footprint and the list `projects.toml`."""
+    tables = [
+        "# 示例项目（合成示例）· sample projects and the verdict expected; written by make_anshan.py.\n"
+    ]
+    (folder / "footprints").mkdir(exist_ok=True)
+    for project in sample_projects():
+        _write_footprint(folder / "footprints" / project.file, project)
+        keys = ("name", "name_en", "applicant", "purpose", "expected", "note")
+        entry = {key: getattr(project, key) for key in keys} | {"file": f"footprints/{project.file}"}
+        tables.append(toml_table("[[project]]", entry))
+    (folder / "projects.toml").write_text("\n".join(tables), encoding="utf-8")
+
+
+def _write_footprint(path: Path, project: SampleProject) -> None:
+    shape = placed(project.shape)
+    row: Row = {"XMMC": project.name, "YDMJ": area_m2(shape), "BZ": NOTE}
+    degrees = moved(shape, WORKING_CRS, GEOGRAPHIC)
+    if project.form == TXT:
+        text = survey_text(project.name, (project.purpose, "1101"), project.shape)
+        path.write_bytes(text.encode("gbk"))
+    elif project.form == GPKG:
+        write_gpkg(path, path.stem, [{**row, "geometry": shape}], WORKING_CRS)
+    elif project.form == SHAPEFILE:
+        write_zipped_shapefile(path, path.stem, [{**row, "geometry": shape}], WORKING_CRS, "GBK")
+    elif project.form == GPKG_XIAN80:
+        write_gpkg(path, path.stem, [{**row, "geometry": degrees}], "EPSG:4610")
+    elif project.form == GEOJSON_SWAPPED:
+        swapped = shapely.transform(degrees, lambda points: points[:, ::-1])
+        write_geojson(path, path.stem, [{**row, "geometry": swapped}], crs=None)
+    else:
+        write_geojson(path, path.stem, [{**row, "geometry": degrees}], crs=None)
+
+
+def make(folder: Path) -> None:
+    """Write all made files of the city into a folder, in place of those that are there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in [*folder.glob("*.gpkg"), *folder.glob("*.zip"), *folder.glob("footprints/*")]:
+        old.unlink()
+    outline, districts = outline_and_districts()
+    row = {"XZQDM": "210300", "XZQMC": f"鞍山市（{NOTE}）", "BZ": NOTE, "geometry": outline}
+    write_geojson(folder / "boundary.geojson", "boundary", [row])
+    named: list[Row] = [
+        {"XZQDM": code, "XZQMC": f"{DISTRICTS[code][0]}（{NOTE}）", "BZ": NOTE, "geometry": district}
+        for code, district in districts.items()
+    ]
+    write_geojson(folder / "districts.geojson", "districts", named)
+    coverage = moved(placed(CONTROL_PLAN_COVERAGE), WORKING_CRS, GEOGRAPHIC)
+    write_geojson(folder / "kgdk_coverage.geojson", "kgdk_coverage", [{"BZ": NOTE, "geometry": coverage}])
+    make_layers(folder, districts)
+    make_footprints(folder)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    make(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)

@@ -27,7 +27,9 @@ LONGEST_M = 20_000
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:
-    with gzip.open(ROOT / "tests" / "data" / f"cambridge_expected_{name}.csv.gz", "rt", encoding="utf-8") as stream:
+    with gzip.open(
+        ROOT / "tests" / "data" / f"cambridge_expected_{name}.csv.gz", "rt", encoding="utf-8"
+    ) as stream:
         yield from csv.DictReader(stream)
 
 
@@ -56,7 +58,9 @@ def test_every_site_and_layer_is_measured_as_expected(reports: dict[str, CheckRe
         where = (site, layer.code)
         assert layer.overlap_m2 == pytest.approx(float(row.get("overlap_m2") or 0), abs=PRINTED), where
         if not row or row["kind"] != "area":
-            assert layer.length_m == pytest.approx(float(row.get("overlap_length_m") or 0), abs=PRINTED), where
+            assert layer.length_m == pytest.approx(float(row.get("overlap_length_m") or 0), abs=PRINTED), (
+                where
+            )
             assert layer.point_count == int(row.get("n_points") or 0), where
 
 
@@ -79,7 +83,9 @@ def test_every_feature_that_is_met_is_a_finding_and_no_other(reports: dict[str, 
             assert found[key].overlap_m2 < max(PRINTED, NOISE_M * LONGEST_M)
         for key, measure in expected[site].items():
             finding = found[key]
-            assert measure == pytest.approx(finding.overlap_m2 or finding.length_m or finding.point_count, abs=PRINTED)
+            assert measure == pytest.approx(
+                finding.overlap_m2 or finding.length_m or finding.point_count, abs=PRINTED
+            )
 
 
 def test_every_ledger_closes(reports: dict[str, CheckReport]):
