@@ -25,7 +25,7 @@ NOISE_M = 1e-6
 CLOSING_M2 = 0.01
 """The ledger's pieces add up to the footprint within this."""
 
-_SQL = load_statements(Path(__file__).with_suffix(".sql"))
+STATEMENTS = load_statements(Path(__file__).with_suffix(".sql"))
 _RANKS = {control: rank for rank, control in enumerate(Control, start=1)}
 
 
@@ -106,7 +106,7 @@ def find_overlaps(
 ) -> Overlay:
     """Overlay a footprint (working CRS, valid) with the versions of `layers`; all of them must have one."""
     row = session.execute(
-        _SQL["overlaps"], parameters(footprint, layers, city=city, with_shapes=with_shapes)
+        STATEMENTS["overlaps"], parameters(footprint, layers, city=city, with_shapes=with_shapes)
     ).one()
     on_ellipsoid = city.area_measure is AreaMeasure.ELLIPSOID
     site = SiteMeasures(

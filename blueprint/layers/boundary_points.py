@@ -1,41 +1,35 @@
-"""Boundary points (界址点坐标) of a 勘测定界 TXT file, as land surveyors hand over a red line.
+"""The surveyors' boundary-point file (勘测定界 TXT): parcels as numbered points, X (north) before Y (east)."""
 
-Sections in brackets: `[属性描述]` holds `key=value` lines with the coordinate system, `[地块坐标]` the parcels: a header
-line that ends in `@`, then one line a point: number, ring, X (northing first), Y (easting, with or without the zone).
-"""
-
+import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import shapely
 
-from blueprint.errors import InvalidInputError
+from blueprint.errors import InvalidInputError, TooLargeError
 
 MAX_BYTES = 5 << 20
 MAX_POINTS = 100_000
-AREA_TOLERANCE = 0.01
-"""A stated area may differ by this share from the coordinates' before it is told."""
+MAX_RINGS = 1_000
+"""Rings of one parcel: each is compared with every other."""
 
-_ENCODINGS = ("utf-8-sig", "gb18030")
-_SECTION = re.compile(r"^\[(.+)\]$")
-_FOREIGN_DATUMS = (
-    "西安80",
-    "西安1980",
-    "1980西安",
-    "80西安",
-    "1980 西安",
-    "北京54",
-    "1954北京",
-    "54北京",
-    "北京1954",
-)
-_FIRST_ZONE, _LAST_ZONE = 25, 45
-_ZONE_M = 1_000_000.0
+MAX_WARNINGS = 50
+AREA_TOLERANCE = 0.01
+"""The stated area and that of the points may differ by this share; more is a warning."""
+
+HECTARE_M2 = 10_000
+POINTS_SECTION = "[地块坐标]"
+_MILLION = 1_000_000
+"""An easting is below a million metres; what stands above is the zone's number."""
+
+_ZONE = re.compile(r"\d{1,3}")
+_WIDTH = re.compile(r"\d{1,2}(?:\.\d)?")
 
 
 @dataclass(frozen=True)
 class Parcel:
-    """A parcel (地块): its polygon in easting, northing (metres); `area_ha` as the file states it."""
+    """A parcel (地块), easting before northing; `area_ha` is what the file states for all parts of that number."""
 
     number: str
     name: str
@@ -46,153 +40,304 @@ class Parcel:
 
 @dataclass(frozen=True)
 class BoundaryPointFile:
-    """What a file says: its CRS as EPSG:n where it can be told, its parcels, and what looked odd."""
+    """What a boundary-point file says; `crs` is None when its header does not settle it."""
 
     crs: str | None
     parcels: tuple[Parcel, ...]
     warnings: tuple[str, ...]
 
 
-@dataclass
-class _Draft:
-    header: list[str]
+@dataclass(frozen=True)
+class _Point:
     line: int
-    rings: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    x: float
+    y: float
+
+
+@dataclass
+class _Listed:
+    """A parcel as its lines stand: the head, then the points by ring number."""
+
+    line: int
+    point_count: int | None
+    area_ha: float | None
+    number: str
+    name: str
+    purpose: str
+    rings: dict[str, list[_Point]] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        return f"parcel {self.number or self.name or f'of line {self.line}'}"[:60]
 
 
 def read_boundary_points(content: bytes) -> BoundaryPointFile:
-    """Read a boundary-point file; InvalidInputError names the line that cannot be read."""
+    """Read a boundary-point file in GBK or UTF-8; InvalidInputError names the line that is wrong."""
     if len(content) > MAX_BYTES:
-        raise InvalidInputError(
-            "the boundary-point file is larger than 5 MB; hand over one project at a time"
+        raise TooLargeError(
+            f"the boundary-point file is larger than {MAX_BYTES >> 20} MB; split it by parcel"
         )
-    facts, drafts = _sections(_decoded(content))
-    system = facts.get("坐标系", "")
-    if any(name in system for name in _FOREIGN_DATUMS):
-        raise InvalidInputError(
-            f"the boundary points are in {system}; have them transformed to CGCS2000 with official parameters"
-        )
-    if not drafts:
-        raise InvalidInputError(
-            "the file has no [地块坐标] section with parcels; it is no boundary-point file"
-        )
-    has_prefix = _has_zone_prefix(drafts)
-    parcels, warnings = [], []
-    for draft in drafts:
-        parcel = _parcel(draft)
-        parcels.append(parcel)
-        warnings += _area_warning(parcel)
-    return BoundaryPointFile(_crs(facts, drafts, has_prefix=has_prefix), tuple(parcels), tuple(warnings))
+    text = _decode(content)
+    header = _header(text)
+    listed = _listed(text)
+    warnings: list[str] = []
+    points = _points(listed)
+    if _is_swapped(points):
+        for parcel in listed:
+            parcel.rings = {
+                number: [_Point(point.line, point.y, point.x) for point in ring]
+                for number, ring in parcel.rings.items()
+            }
+        points = _points(listed)
+        warnings.append("the file writes the easting before the northing, and was read that way")
+    crs = _crs(header, _zone_prefix(points), warnings)
+    parcels = [part for parcel in listed for part in _parts(parcel, warnings)]
+    if len(warnings) > MAX_WARNINGS:
+        warnings[MAX_WARNINGS:] = [f"and {len(warnings) - MAX_WARNINGS} warnings more"]
+    return BoundaryPointFile(crs=crs, parcels=tuple(parcels), warnings=tuple(warnings))
 
 
-def _decoded(content: bytes) -> str:
-    for encoding in _ENCODINGS:
+def _decode(content: bytes) -> str:
+    for encoding in ("utf-8-sig", "gb18030"):
         try:
-            return content.decode(encoding)
+            text = content.decode(encoding)
         except UnicodeDecodeError:
             continue
+        if POINTS_SECTION in text:
+            return text
     raise InvalidInputError(
-        "the boundary-point file is neither UTF-8 nor GB18030 text; save it as one of them"
+        f"the file is no boundary-point file: it has no line {POINTS_SECTION}; export it as 勘测定界 TXT in GBK or UTF-8"
     )
 
 
-def _sections(text: str) -> tuple[dict[str, str], list[_Draft]]:
-    section, facts, drafts, points = "", {}, [], 0
-    for number, raw in enumerate(text.splitlines(), start=1):
-        line = raw.strip()
-        if not line:
+def _header(text: str) -> dict[str, str]:
+    lines = text.partition(POINTS_SECTION)[0].replace("＝", "=").splitlines()
+    pairs = (line.partition("=") for line in lines if "=" in line)
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _listed(text: str) -> list[_Listed]:
+    """The parcels as listed; every refusal names its line."""
+    parcels: list[_Listed] = []
+    count = 0
+    for number, line in _lines(text):
+        fields = [part.strip() for part in line.split(",")]
+        if line.endswith("@"):
+            _refuse_empty(parcels)
+            parcels.append(_parcel(number, fields))
             continue
-        if match := _SECTION.match(line):
-            section = match[1].strip()
-        elif section == "属性描述":
-            key, _, value = line.partition("=")
-            facts[key.strip()] = value.strip()
-        elif section == "地块坐标" and line.endswith("@"):
-            drafts.append(_Draft([part.strip() for part in line.rstrip("@").split(",")], number))
-        elif section == "地块坐标":
-            points += 1
-            if points > MAX_POINTS:
-                raise InvalidInputError(
-                    f"the boundary-point file has more than {MAX_POINTS:,} points; split it"
-                )
-            _add_point(drafts, line, number)
-    return facts, drafts
+        if not parcels:
+            raise _wrong(number, "a point stands before the first parcel; a parcel's line ends with @")
+        count += 1
+        if count > MAX_POINTS:
+            raise TooLargeError(f"the file has more than {MAX_POINTS:,} points; split it by parcel")
+        ring, point = _point(number, fields)
+        rings = parcels[-1].rings
+        rings.setdefault(ring, []).append(point)
+        if len(rings) > MAX_RINGS:
+            raise TooLargeError(f"{parcels[-1].label} has more than {MAX_RINGS:,} rings; split it")
+    if not parcels:
+        raise InvalidInputError(f"the file lists no parcel after {POINTS_SECTION}; export it again")
+    _refuse_empty(parcels)
+    for parcel in parcels:
+        for name, ring_points in parcel.rings.items():
+            if len({(point.x, point.y) for point in ring_points}) < 3:
+                message = f"ring {name[:20]} of {parcel.label} has fewer than three points; complete it"
+                raise _wrong(ring_points[0].line, message)
+    return parcels
 
 
-def _add_point(drafts: list[_Draft], line: str, number: int) -> None:
-    parts = [part.strip() for part in line.split(",")]
-    if not drafts:
-        raise InvalidInputError(f"line {number}: a point before any parcel line (one that ends in @)")
-    try:
-        ring, northing, easting = parts[1], float(parts[2]), float(parts[3])
-    except (IndexError, ValueError):
-        message = f"line {number}: {line[:60]!r} is no boundary point; write it as J1,1,northing,easting"
-        raise InvalidInputError(message) from None
-    if not (abs(northing) < 1e9 and abs(easting) < 1e9):
-        raise InvalidInputError(f"line {number}: a coordinate is not a finite number of metres")
-    drafts[-1].rings.setdefault(ring, []).append((easting, northing))
+def _refuse_empty(parcels: list[_Listed]) -> None:
+    if parcels and not parcels[-1].rings:
+        raise _wrong(parcels[-1].line, f"{parcels[-1].label} has no points; export it again")
 
 
-def _parcel(draft: _Draft) -> Parcel:
-    """The first ring is the outline; a later one is a hole where it lies within, else the parcel is refused."""
-    if not draft.rings or any(len(set(points)) < 3 for points in draft.rings.values()):
-        raise InvalidInputError(f"line {draft.line}: a ring of this parcel has fewer than three points")
-    shell, *holes = draft.rings.values()
-    outline = shapely.Polygon(shell)
-    for hole in holes:
-        if outline.is_valid and not outline.covers(shapely.Polygon(hole)):
-            raise InvalidInputError(
-                f"line {draft.line}: a further ring lies outside the first; make it a parcel of its own"
-            )
-    header = [*draft.header, *[""] * 7]
-    return Parcel(
-        number=header[2],
-        name=header[3],
-        area_ha=_number(header[1]),
-        purpose=header[6],
-        geometry=shapely.Polygon(shell, holes),
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """The lines after the section's head that are not blank, with their numbers in the file."""
+    begun = False
+    for number, line in enumerate(text.replace("，", ",").splitlines(), start=1):
+        if begun and line.strip():
+            yield number, line.strip()
+        begun = begun or POINTS_SECTION in line
+
+
+def _parcel(line: int, fields: list[str]) -> _Listed:
+    if len(fields) < 6:
+        raise _wrong(
+            line, "a parcel's line is 界址点数,地块面积,地块编号,地块名称,图形属性,图幅号,地块用途,地类编码,@"
+        )
+    count, area, number, name, kind, *rest = fields[:-1]
+    if kind not in ("面", ""):
+        raise _wrong(line, f"the parcel is a {kind[:20]!r}; only areas (面) can be a footprint")
+    area_ha = _number(line, area.removesuffix("公顷"), "the area in hectares") if area else None
+    if area_ha is not None and area_ha < 0:
+        raise _wrong(line, "the area is negative; correct it")
+    if count and not count.isdecimal():
+        raise _wrong(line, f"the number of points {count[:20]!r} is no whole number; correct it")
+    return _Listed(
+        line=line,
+        point_count=int(count[:9]) if count else None,
+        area_ha=area_ha or None,  # a zero is how the tools write that it is not known
+        number=number,
+        name=name,
+        purpose=rest[1] if len(rest) > 1 else "",
     )
 
 
-def _number(text: str) -> float | None:
+def _point(line: int, fields: list[str]) -> tuple[str, _Point]:
+    if len(fields) < 4:
+        raise _wrong(line, "a point's line is 点号,圈号,X,Y with X the northing; complete it")
+    if not fields[1]:
+        raise _wrong(line, "the point has no ring number (圈号); complete it")
+    return fields[1], _Point(line, _number(line, fields[2], "X"), _number(line, fields[3], "Y"))
+
+
+def _number(line: int, text: str, what: str) -> float:
     try:
-        return float(text)
+        value = float("nan") if "_" in text else float(text)
     except ValueError:
+        value = float("nan")
+    if not math.isfinite(value):
+        raise _wrong(line, f"{what} {text[:30]!r} is no number; correct it")
+    return value
+
+
+def _wrong(line: int, message: str) -> InvalidInputError:
+    return InvalidInputError(f"line {line} of the boundary-point file: {message}", place=f"line {line}")
+
+
+def _points(listed: list[_Listed]) -> list[_Point]:
+    return [point for parcel in listed for ring in parcel.rings.values() for point in ring]
+
+
+def _is_swapped(points: list[_Point]) -> bool:
+    """Say whether east stands before north throughout: a northing has 7 digits, an easting 6, or 8 with its zone."""
+    return all(
+        _is_easting(p.x) and _is_northing(p.y) and not (_is_easting(p.y) and _is_northing(p.x))
+        for p in points
+    )
+
+
+def _is_northing(metres: float) -> bool:
+    return 0 < metres < 10 * _MILLION
+
+
+def _is_easting(metres: float) -> bool:
+    return 0 < metres < _MILLION or 13 * _MILLION <= metres < 46 * _MILLION
+
+
+def _zone_prefix(points: list[_Point]) -> int | None:
+    """The zone that stands before every easting, if one does; a mixture is refused."""
+    first = int(points[0].y // _MILLION)
+    for point in points:
+        if max(abs(point.x), abs(point.y)) <= 360:
+            raise _wrong(point.line, "X and Y look like degrees; export the points in metres (Gauss-Krüger)")
+        if not (_is_northing(point.x) and _is_easting(point.y)):
+            message = (
+                f"X={point.x:.3f} Y={point.y:.3f} is no northing and easting in metres; X is the northing"
+            )
+            raise _wrong(point.line, message)
+        if point.y // _MILLION != first:
+            raise _wrong(
+                point.line, f"Y={point.y:.3f} is in another zone than the points before; use one zone"
+            )
+    return first or None
+
+
+def _crs(header: dict[str, str], prefix: int | None, warnings: list[str]) -> str | None:
+    """The CGCS2000 zone that the header and the eastings agree on; None when the datum or the zone is not said."""
+    unit, projection = header.get("计量单位", ""), header.get("投影类型", "")
+    if unit and unit not in ("米", "m"):
+        raise InvalidInputError(f"the file says 计量单位={unit[:20]}; export the points in metres (米)")
+    if projection and "高斯" not in projection and "gauss" not in projection.lower():
+        raise InvalidInputError(f"the file says 投影类型={projection[:20]}; export the points in 高斯克吕格")
+    is_known = _is_cgcs2000(header.get("坐标系", ""), warnings)
+    stated = _ZONE.search(header.get("带号", ""))
+    zone = int(stated.group()) if stated else prefix
+    if prefix and zone != prefix:
+        raise InvalidInputError(
+            f"the file says 带号={zone} but its eastings begin with {prefix}; correct one"
+        )
+    if zone is None:
         return None
+    is_three = 25 <= zone <= 45
+    if not is_three and not 13 <= zone <= 23:
+        raise InvalidInputError(
+            f"the file says 带号={zone}; zones are 25 to 45 (3°) or 13 to 23 (6°): correct it"
+        )
+    width = _WIDTH.search(header.get("几度分带") or header.get("分带", ""))
+    if width and float(width.group()) != (3 if is_three else 6):
+        raise InvalidInputError(f"the file says 几度分带={width.group()} but 带号={zone}; correct one")
+    if not is_known:
+        return None
+    # EPSG numbers CGCS2000's zones by four series: 3° and 6°, with the zone before the easting and without.
+    base = (4488 if prefix else 4509) if is_three else (4478 if prefix else 4489)
+    return f"EPSG:{base + zone}"
 
 
-def _area_warning(parcel: Parcel) -> list[str]:
-    found_ha = parcel.geometry.area / 10_000
-    if parcel.area_ha is None or abs(parcel.area_ha - found_ha) <= AREA_TOLERANCE * found_ha:
-        return []
+def _is_cgcs2000(name: str, warnings: list[str]) -> bool:
+    """Say whether the datum named is CGCS2000; the two old ones are refused, anything else leaves the CRS open."""
+    if "2000" in name:
+        return True
+    for old, marks in {
+        "西安80": ("西安", "80", "xian", "xi'an"),
+        "北京54": ("北京", "54", "beijing"),
+    }.items():
+        if any(mark in name.lower() for mark in marks):
+            raise InvalidInputError(
+                f"the file says 坐标系={name[:40]} ({old}), which has no public transformation to CGCS2000;"
+                " have the surveyor convert it to the 2000国家大地坐标系"
+            )
+    warnings.append(
+        f"the file says 坐标系={name[:40]}, which is not known here"
+        if name
+        else "the file does not name its 坐标系"
+    )
+    return False
+
+
+def _parts(parcel: _Listed, warnings: list[str]) -> list[Parcel]:
+    """A parcel's rings as polygons, one parcel for each part."""
+    shapes = _polygons([[(point.y, point.x) for point in ring] for ring in parcel.rings.values()])
+    if len(shapes) > 1:
+        warnings.append(f"{parcel.label} has {len(shapes)} separate parts")
+    _compare(parcel, sum(shape.area for shape in shapes), warnings)
+    return [Parcel(parcel.number, parcel.name, parcel.area_ha, parcel.purpose, shape) for shape in shapes]
+
+
+def _polygons(rings: list[list[tuple[float, float]]]) -> list[shapely.Polygon]:
+    """Sort rings by containment: one inside another is its hole, one outside or in a hole is a polygon of its own."""
+    filled = [shapely.Polygon(ring) for ring in rings]
+    if len(filled) == 1:
+        return filled
+    size = shapely.area(filled)
+    inner, outer = shapely.STRtree(filled).query(shapely.point_on_surface(filled), predicate="within")
+    is_larger = size[outer] > size[inner]
+    containers: dict[int, list[int]] = {ring: [] for ring in range(len(rings))}
+    for ring, container in zip(inner[is_larger].tolist(), outer[is_larger].tolist(), strict=True):
+        containers[ring].append(container)
+    holes: dict[int, list[int]] = {ring: [] for ring, around in containers.items() if len(around) % 2 == 0}
+    for ring, around in containers.items():
+        if len(around) % 2:
+            shell = min(around, key=lambda container: float(size[container]))
+            holes.setdefault(shell, []).append(ring)
     return [
-        f"地块 parcel {parcel.number or parcel.name}: 面积 stated {parcel.area_ha:g} ha, 坐标 from coordinates {found_ha:.4f} ha"
+        shapely.Polygon(rings[shell], [rings[hole] for hole in inside]) for shell, inside in holes.items()
     ]
 
 
-def _has_zone_prefix(drafts: list[_Draft]) -> bool:
-    eastings = [easting for draft in drafts for points in draft.rings.values() for easting, _ in points]
-    with_prefix = [easting >= _FIRST_ZONE * _ZONE_M for easting in eastings]
-    if any(with_prefix) and not all(with_prefix):
-        raise InvalidInputError("some eastings carry a zone number and some do not; write them all alike")
-    return bool(with_prefix) and all(with_prefix)
-
-
-def _crs(facts: dict[str, str], drafts: list[_Draft], *, has_prefix: bool) -> str | None:
-    """CGCS2000 3-degree zone n: EPSG:4488+n with the zone in the easting, EPSG:4509+n without."""
-    if facts.get("几度分带", "3") not in ("3", "3度", "3°", "三"):
-        raise InvalidInputError(
-            "the boundary points are not in 3-degree zones (几度分带); transform them to a 3-degree zone"
+def _compare(parcel: _Listed, enclosed_m2: float, warnings: list[str]) -> None:
+    """Warn where the head of a parcel and its points disagree, as when lines were lost on the way."""
+    enclosed_ha = enclosed_m2 / HECTARE_M2
+    if parcel.area_ha is not None and abs(parcel.area_ha - enclosed_ha) > AREA_TOLERANCE * enclosed_ha:
+        warnings.append(
+            f"{parcel.label}: the file says {parcel.area_ha:.4f} ha, its points enclose {enclosed_ha:.4f} ha"
         )
-    zone = _number(facts.get("带号", ""))
-    if has_prefix:
-        easting = next(iter(drafts[0].rings.values()))[0][0]
-        in_easting = int(easting // _ZONE_M)
-        if zone is not None and zone != in_easting:
-            raise InvalidInputError(
-                f"带号 says zone {zone:g}, the eastings say {in_easting}; correct one of them"
-            )
-        zone = in_easting
-    if zone is None or zone != int(zone) or not _FIRST_ZONE <= zone <= _LAST_ZONE:
-        return None
-    return f"EPSG:{(4488 if has_prefix else 4509) + int(zone)}"
+    rings = parcel.rings.values()
+    repeated = sum((ring[0].x, ring[0].y) == (ring[-1].x, ring[-1].y) for ring in rings)
+    distinct = sum(map(len, rings)) - repeated
+    # Some tools count the closing points and some do not, whether they write them or not.
+    if parcel.point_count is not None and not distinct <= parcel.point_count <= distinct + len(rings):
+        warnings.append(
+            f"{parcel.label}: the file says {parcel.point_count} points and lists {distinct + repeated}"
+        )

@@ -142,13 +142,19 @@ def make_footprints(source: Path, folder: Path) -> None:
 
 def make_expected(source: Path, folder: Path) -> None:
     """Cut the scenario's results down to what a test compares: pairs of site and feature, and sums by layer."""
-    pairs = "footprint_id layer_code feature_id kind overlap_m2 overlap_length_m n_points".split()
+    measures = ["overlap_m2", "overlap_length_m", "n_points"]
+    pairs = ["footprint_id", "layer_code", "feature_id", "kind", *measures]
     with (source / "scenario/expected_pairs.csv").open(encoding="utf-8", newline="") as stream:
         _write_csv(folder / "cambridge_expected_pairs.csv.gz", pairs, csv.DictReader(stream))
-    sums = (
-        "footprint_id footprint_area_m2 layer_code kind n_overlapping n_touching_only overlap_m2 overlap_length_m"
-        " n_points"
-    ).split()
+    sums = [
+        "footprint_id",
+        "footprint_area_m2",
+        "layer_code",
+        "kind",
+        "n_overlapping",
+        "n_touching_only",
+        *measures,
+    ]
     with (source / "scenario/expected_summary.csv").open(encoding="utf-8", newline="") as stream:
         rows = (
             row
