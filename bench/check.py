@@ -12,12 +12,12 @@ from typing import Any
 import psycopg2
 import shapely
 from sqlalchemy import Engine
-from sqlalchemy.dialects.postgresql import psycopg2 as dialect
 from sqlalchemy.orm import Session
 
 from bench.made_city import footprints, layers
 from blueprint.city import AreaMeasure, City
-from blueprint.overlay import STATEMENTS, find_overlaps, parameters
+from blueprint.database import CONNECT_ARGS
+from blueprint.overlay import OVERLAPS, find_overlaps, parameters
 from blueprint.snapshot import take_snapshot
 
 SIZES_HA = (1, 10, 100)
@@ -29,15 +29,15 @@ def run(engine: Engine, city: City, host: str, *, scale: float) -> dict[str, Any
     """Medians in milliseconds and their ratios for each size of footprint."""
     # The same driver and settings as the engine's own connections.
     _, arguments = engine.dialect.create_connect_args(engine.url)
-    connection = psycopg2.connect(**arguments, options="-c jit=off -c search_path=public")
+    connection = psycopg2.connect(**(arguments | CONNECT_ARGS))
     connection.autocommit = True
     client = http.client.HTTPConnection(host, timeout=60)
-    statement = str(STATEMENTS["overlaps"].compile(dialect=dialect.dialect()))
     with Session(engine) as session:
         snapshot = take_snapshot(session, date(2026, 11, 23))
     names = [made.code.lower() for made in layers(scale)]
     results: dict[str, Any] = {}
     with connection.cursor() as cursor:
+        cursor.execute(OVERLAPS.prepare)
         for hectares in SIZES_HA:
             sites = [shapely.MultiPolygon([site]) for site in footprints(hectares * 10_000, ROUNDS + WARM_UP)]
             _compare(engine, city, cursor, names, snapshot.layers, sites[:3])
@@ -49,7 +49,7 @@ def run(engine: Engine, city: City, host: str, *, scale: float) -> dict[str, Any
                 taken = {
                     "http": _timed(lambda body=body: _post(client, body)),
                     "statement": _timed(
-                        lambda bound=bound: (cursor.execute(statement, bound), cursor.fetchall())
+                        lambda bound=bound: (cursor.execute(OVERLAPS.execute, bound), cursor.fetchall())
                     ),
                     "naive": _timed(lambda wkb=wkb: _naive(cursor, names, wkb, city.working_srid)),
                 }

@@ -43,9 +43,9 @@ LAYERS = (
     MadeLayer("HEIGHT", "restrict", cells=50),
     MadeLayer("SCHOOL", "inform", cells=40),
     MadeLayer("DISTRICT", "inform", cells=30),
-    MadeLayer("REDLINE", "prohibit", huge=12, vertices=40_000),
-    MadeLayer("BOUNDARY", "restrict", huge=7, vertices=60_000),
-    MadeLayer("SOURCE", "prohibit", huge=8, vertices=30_000),
+    MadeLayer("REDLINE", "prohibit", huge=3, vertices=50_000),
+    MadeLayer("BOUNDARY", "restrict", huge=3, vertices=60_000),
+    MadeLayer("SOURCE", "prohibit", huge=3, vertices=30_000),
 )
 
 
@@ -98,9 +98,9 @@ def _edges(
 
 
 def _huge(layer: MadeLayer, rng: np.random.Generator) -> shapely.Polygon:
-    """A ragged blob with a ragged hole, a few kilometres wide, so that it holds many footprints' neighbourhoods."""
-    centre = np.array([WEST, SOUTH]) + SIDE_M * rng.uniform(0.12, 0.88, 2)
-    radius = rng.uniform(6_000, 10_000)
+    """A ragged blob with a ragged hole, as wide as a city's red line or growth boundary is: a few cover most of it."""
+    centre = np.array([WEST, SOUTH]) + SIDE_M * rng.uniform(0.25, 0.75, 2)
+    radius = rng.uniform(15_000, 20_000)
     shell = _ring(centre, radius, layer.vertices, rng)
     hole = _ring(centre, radius * 0.3, layer.vertices // 8, rng)
     return shapely.Polygon(shell, [hole])

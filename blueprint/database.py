@@ -1,12 +1,14 @@
 """The database: one declarative base, one engine per process, named spatial statements."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-from sqlalchemy import DateTime, Engine, MetaData, TextClause, create_engine, text
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy import CursorResult, DateTime, Engine, MetaData, TextClause, create_engine, text
+from sqlalchemy.orm import DeclarativeBase, Session
 
 SCHEMAS = ("blueprint", "coordination", "approval")
 """PostgreSQL schemas carry the package names; a package writes only to its own."""
@@ -27,8 +29,11 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar = {datetime: DateTime(timezone=True)}
 
 
-CONNECT_ARGS: dict[str, Any] = {"options": "-c jit=off -c search_path=public", "connect_timeout": 10}
-"""No JIT, as the spatial statements were measured; and every table is named by schema, whatever the role is called."""
+CONNECT_ARGS: dict[str, Any] = {
+    "options": "-c jit=off -c search_path=public -c plan_cache_mode=force_generic_plan",
+    "connect_timeout": 10,
+}
+"""No JIT, one plan for all values of a prepared statement; and every table is named by schema, whatever the role is."""
 
 
 def make_engine(url: str, *, pool_size: int = 10, application_name: str = "blueprint") -> Engine:
@@ -41,6 +46,38 @@ def make_engine(url: str, *, pool_size: int = 10, application_name: str = "bluep
         pool_pre_ping=True,
         connect_args=CONNECT_ARGS | {"application_name": application_name},
     )
+
+
+_BIND = re.compile(r"(?<![:\w]):(\w+)")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A named statement with `:name` binds, as the server prepares it once and executes it many times."""
+
+    name: str
+    prepare: str
+    execute: str
+    """With psycopg2's `%(name)s` for every bind."""
+
+
+def prepared(name: str, sql: str) -> Prepared:
+    """A statement with `:name` binds made ready for PREPARE and EXECUTE."""
+    binds = list(dict.fromkeys(_BIND.findall(sql)))
+    numbers = {bind: number for number, bind in enumerate(binds, start=1)}
+    numbered = _BIND.sub(lambda match: f"${numbers[match[1]]}", sql)
+    values = ", ".join(f"%({bind})s" for bind in binds)
+    return Prepared(name, f'PREPARE "{name}" AS {numbered}', f'EXECUTE "{name}" ({values})')
+
+
+def execute_prepared(session: Session, statement: Prepared, values: Mapping[str, Any]) -> CursorResult[Any]:
+    """Execute a statement that this session's connection prepares on its first use: planning it is paid once."""
+    connection = session.connection()
+    known: set[str] = connection.info.setdefault("prepared", set())
+    if statement.name not in known:
+        connection.exec_driver_sql(statement.prepare)
+        known.add(statement.name)
+    return connection.exec_driver_sql(statement.execute, dict(values))
 
 
 _NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)

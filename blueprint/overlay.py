@@ -12,7 +12,7 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City
-from blueprint.database import load_statements
+from blueprint.database import execute_prepared, load_statements, prepared
 from blueprint.layers.models import ConflictWhen, Control
 from blueprint.snapshot import LayerOnDay
 
@@ -25,7 +25,8 @@ NOISE_M = 1e-6
 CLOSING_M2 = 0.01
 """The ledger's pieces add up to the footprint within this."""
 
-STATEMENTS = load_statements(Path(__file__).with_suffix(".sql"))
+OVERLAPS = prepared("overlaps", load_statements(Path(__file__).with_suffix(".sql"))["overlaps"].text)
+"""The one statement."""
 _RANKS = {control: rank for rank, control in enumerate(Control, start=1)}
 
 
@@ -105,9 +106,8 @@ def find_overlaps(
     with_shapes: bool = False,
 ) -> Overlay:
     """Overlay a footprint (working CRS, valid) with the versions of `layers`; all of them must have one."""
-    row = session.execute(
-        STATEMENTS["overlaps"], parameters(footprint, layers, city=city, with_shapes=with_shapes)
-    ).one()
+    values = parameters(footprint, layers, city=city, with_shapes=with_shapes)
+    row = execute_prepared(session, OVERLAPS, values).one()
     on_ellipsoid = city.area_measure is AreaMeasure.ELLIPSOID
     site = SiteMeasures(
         area_m2=row.ellipsoid_m2 if on_ellipsoid else row.plane_m2,

@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from blueprint.database import execute_prepared, load_statements, prepared
 from blueprint.errors import InvalidInputError
-from blueprint.layers.models import InForcePeriod, Layer, LayerVersion
+from blueprint.layers.models import InForcePeriod
 from blueprint.permissions import Sensitivity, Thing
+
+_SNAPSHOT = prepared("snapshot", load_statements(Path(__file__).with_suffix(".sql"))["snapshot"].text)
 
 
 @dataclass(frozen=True)
@@ -49,39 +53,8 @@ class Snapshot:
 
 def take_snapshot(session: Session, day: date) -> Snapshot:
     """The layers as they are in force on `day`; refuses a day before the first version of all."""
-    rows = session.execute(
-        select(
-            Layer.code,
-            Layer.title,
-            Layer.title_en,
-            Layer.department,
-            Layer.geometry,
-            Layer.control,
-            Layer.conflict_when,
-            Layer.tolerance_m2,
-            Layer.sliver_width_m,
-            Layer.sensitivity,
-            Layer.basis,
-            func.coalesce(LayerVersion.buffer_m, Layer.buffer_m).label("buffer_m"),
-            LayerVersion.id.label("version_id"),
-            LayerVersion.number.label("version"),
-            LayerVersion.source_sha256,
-            InForcePeriod.starts_on.label("in_force_from"),
-            LayerVersion.valid_until,
-        )
-        .select_from(Layer)
-        .outerjoin(
-            InForcePeriod,
-            and_(
-                InForcePeriod.layer_id == Layer.id,
-                InForcePeriod.starts_on <= day,
-                or_(InForcePeriod.ends_on.is_(None), InForcePeriod.ends_on > day),
-            ),
-        )
-        .outerjoin(LayerVersion, LayerVersion.id == InForcePeriod.version_id)
-        .order_by(Layer.code)
-    ).all()
-    layers = tuple(LayerOnDay(**row._mapping) for row in rows)
+    rows = execute_prepared(session, _SNAPSHOT, {"day": day}).mappings()
+    layers = tuple(LayerOnDay(**row) for row in rows)
     if not any(layer.version_id is not None for layer in layers):
         raise _nothing_in_force(session, day)
     return Snapshot(day=day, layers=layers)

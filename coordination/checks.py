@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -101,10 +101,9 @@ class CheckReport:
             "on": self.on.isoformat(),
             "rule_set": self.rule_set,
             "verdict": str(self.verdict),
-            "footprint": asdict(self.footprint)
-            | {"source_crs": self.source_crs, "operation": self.operation},
-            "ledger": asdict(self.ledger),
-            "layers": [asdict(layer) | {"outcome": str(layer.outcome)} for layer in self.layers],
+            "footprint": vars(self.footprint) | {"source_crs": self.source_crs, "operation": self.operation},
+            "ledger": dict(vars(self.ledger)),
+            "layers": [vars(layer) | {"outcome": str(layer.outcome)} for layer in self.layers],
             "findings": [_finding_json(finding) for finding in self.findings],
             "notes": list(self.notes),
         }

@@ -1,6 +1,5 @@
 """The tiles' own database connections: one to a thread, in autocommit, with the statements prepared."""
 
-import re
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import psycopg2
 from sqlalchemy import Engine, TextClause
 
-_BIND = re.compile(r"(?<![:\w]):(\w+)")
+from blueprint.database import prepared
 
 
 class Connections:
@@ -16,8 +15,7 @@ class Connections:
 
     def __init__(self, engine: Engine, statements: Mapping[str, TextClause]) -> None:
         _, self._connect_arguments = engine.dialect.create_connect_args(engine.url)
-        self._prepare = [_prepare_statement(name, clause.text) for name, clause in statements.items()]
-        self._execute = {name: _execute_statement(name, clause.text) for name, clause in statements.items()}
+        self._statements = {name: prepared(name, clause.text) for name, clause in statements.items()}
         self._own = threading.local()
         self._all: list[Any] = []
         self._lock = threading.Lock()
@@ -49,7 +47,7 @@ class Connections:
         if connection is None:
             connection = self._own.connection = self._connect()
         with connection.cursor() as cursor:
-            cursor.execute(self._execute[name], values)
+            cursor.execute(self._statements[name].execute, values)
             rows: list[tuple[Any, ...]] = cursor.fetchall()
             return rows
 
@@ -65,8 +63,8 @@ class Connections:
         )
         connection.autocommit = True
         with connection.cursor() as cursor:
-            for statement in self._prepare:
-                cursor.execute(statement)
+            for statement in self._statements.values():
+                cursor.execute(statement.prepare)
         with self._lock:
             self._all.append(connection)
         return connection
@@ -75,18 +73,3 @@ class Connections:
         with self._lock:
             if connection in self._all:
                 self._all.remove(connection)
-
-
-def _binds(sql: str) -> list[str]:
-    """The names of the `:name` binds, in the order in which they first appear."""
-    return list(dict.fromkeys(_BIND.findall(sql)))
-
-
-def _prepare_statement(name: str, sql: str) -> str:
-    numbers = {bind: number for number, bind in enumerate(_binds(sql), start=1)}
-    numbered = _BIND.sub(lambda match: f"${numbers[match[1]]}", sql)
-    return f"PREPARE {name} AS {numbered}"
-
-
-def _execute_statement(name: str, sql: str) -> str:
-    return f"EXECUTE {name} ({', '.join(f'%({bind})s' for bind in _binds(sql))})"

@@ -1,0 +1,15 @@
+-- name: snapshot
+-- Every layer of the catalogue with its rule, and the version in force on the day where there is one.
+SELECT
+    layer.code, layer.title, layer.title_en, layer.department, layer.geometry, layer.control, layer.conflict_when,
+    layer.tolerance_m2, layer.sliver_width_m, layer.sensitivity, layer.basis,
+    coalesce(version.buffer_m, layer.buffer_m) AS buffer_m,
+    version.id AS version_id, version.number AS version, version.source_sha256,
+    period.starts_on AS in_force_from, version.valid_until
+FROM blueprint.layer
+LEFT JOIN blueprint.in_force_period AS period
+    ON period.layer_id = layer.id
+        AND period.starts_on <= CAST(:day AS date)
+        AND (period.ends_on IS NULL OR period.ends_on > CAST(:day AS date))
+LEFT JOIN blueprint.layer_version AS version ON version.id = period.version_id
+ORDER BY layer.code;
