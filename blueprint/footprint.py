@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import shapely
@@ -58,15 +58,32 @@ def read_footprint_file(path: Path, *, city: City, scratch: Path, crs: str | Non
     with upload_stream(path) as stream:
         if path.suffix.lower() == ".txt":
             return _from_boundary_points(stream.read(MAX_TEXT_BYTES + 1), city=city, scratch=scratch, crs=crs)
+        document = _plain_geojson(stream)
+        if document is not None:
+            return footprint_from_geojson(document, city=city, scratch=scratch, crs=crs)
         with staged(stream, path.name, scratch=scratch) as file:
             return _from_dataset(file, city=city, crs=crs)
+
+
+def _plain_geojson(stream: IO[bytes]) -> dict[str, Any] | None:
+    """A small GeoJSON in its own CRS (RFC 7946) is read here and now; anything else is for the child process."""
+    content = stream.read(MAX_TEXT_BYTES + 1)
+    stream.seek(0)
+    if len(content) > MAX_TEXT_BYTES or content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] != b"{":
+        return None
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    is_plain = isinstance(document, dict) and "crs" not in document and "type" in document
+    return document if is_plain else None
 
 
 def _from_boundary_points(content: bytes, *, city: City, scratch: Path, crs: str | None) -> Footprint:
     surveyed = read_boundary_points(content)
     source = crs or surveyed.crs
     if source is None:
-        raise InvalidInputError("the boundary-point file does not say its zone; give it with --crs EPSG:4529")
+        raise InvalidInputError("the boundary-point file does not say its datum or zone; give it with --crs EPSG:4529")
     shapes = np.array([parcel.geometry for parcel in surveyed.parcels], dtype=object)
     footprint = _footprint(shapes, source, city=city, scratch=scratch)
     return replace(footprint, notes=(*surveyed.warnings, *footprint.notes))

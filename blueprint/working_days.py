@@ -29,7 +29,8 @@ class WorkingCalendar:
         """Say whether the official arrangement of that day's year is known."""
         if self.country != "CN":
             return True
-        return min(chinese_calendar.holidays).year <= day.year <= max(chinese_calendar.holidays).year
+        published = {holiday.year for holiday in chinese_calendar.holidays}
+        return bool(min(published) <= day.year <= max(published))
 
     def is_working_day(self, day: date) -> bool:
         """Say whether `day` is worked; make-up Saturdays and Sundays (调休) count."""

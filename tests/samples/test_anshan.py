@@ -1,0 +1,122 @@
+"""The made city of Anshan: every footprint says what its note says, and the figures are shapely's, Geod's and PostGIS's."""
+
+from datetime import date
+
+import numpy as np
+import pytest
+import shapely
+from pyproj import Geod, Transformer
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from blueprint.city import City, polygonal
+from blueprint.edge import Edge
+from blueprint.errors import InvalidInputError
+from blueprint.footprint import Footprint, read_footprint_file
+from blueprint.overlay import NOISE_M, find_overlaps
+from blueprint.permissions import operator
+from blueprint.snapshot import LayerOnDay, take_snapshot
+from coordination.checks import run_check
+from service.samples import SampleProject, sample_folder, sample_projects
+
+TODAY = date(2026, 11, 23)
+GEOD = Geod(a=6378137.0, rf=298.257222101)
+PROJECTS = {project.path.stem: project for project in sample_projects(sample_folder("anshan"))}
+TAKEN = [name for name, project in PROJECTS.items() if project.expected != "refused"]
+
+
+def _footprint(edge: Edge, project: SampleProject) -> Footprint:
+    return read_footprint_file(project.path, city=edge.city, scratch=edge.scratch)
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_every_sample_footprint_has_its_expected_verdict(anshan: Edge, name: str):
+    project = PROJECTS[name]
+    if project.expected == "refused":
+        with pytest.raises(InvalidInputError):
+            _footprint(anshan, project)
+        return
+    with Session(anshan.engine) as session:
+        report = run_check(
+            session, _footprint(anshan, project), city=anshan.city, actor=operator("test"), on=TODAY
+        )
+
+    assert str(report.verdict) == project.expected
+    assert report.ledger.closes
+
+
+def test_a_past_day_gives_the_verdict_of_that_day(anshan: Edge):
+    footprint = _footprint(anshan, PROJECTS["north_east_park"])
+    with Session(anshan.engine) as session:
+        past = run_check(session, footprint, city=anshan.city, actor=operator("test"), on=date(2025, 6, 1))
+        today = run_check(session, footprint, city=anshan.city, actor=operator("test"), on=TODAY)
+
+    assert (str(past.verdict), str(today.verdict)) == ("restrict", "clear")
+
+
+def _layers(session: Session) -> list[LayerOnDay]:
+    return [layer for layer in take_snapshot(session, TODAY).layers if layer.version_id is not None]
+
+
+def _geodesic_m2(shape: shapely.MultiPolygon, city: City) -> float:
+    to_degrees = Transformer.from_crs(city.working_crs, f"EPSG:{city.geographic_srid}", always_xy=True)
+    lonlat = shapely.transform(
+        shapely.segmentize(shape, 25), lambda xy: np.column_stack(to_degrees.transform(xy[:, 0], xy[:, 1]))
+    )
+    parts = [shapely.geometry.polygon.orient(part) for part in shapely.get_parts(lonlat)]
+    return sum(abs(GEOD.geometry_area_perimeter(part)[0]) for part in parts)
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_every_overlap_equals_shapely_and_geod_on_whole_features(anshan: Edge, name: str):
+    footprint = _footprint(anshan, PROJECTS[name]).geometry
+    with Session(anshan.engine) as session:
+        layers = _layers(session)
+        overlay = find_overlaps(session, footprint, layers, city=anshan.city)
+        rows = session.execute(
+            text(
+                "SELECT version_id, feature_id, ST_AsBinary(coalesce(zone, geom)) FROM blueprint.feature"
+                " WHERE version_id = ANY(:versions) AND ST_Dimension(coalesce(zone, geom)) = 2"
+            ),
+            {"versions": [layer.version_id for layer in layers if layer.conflict_when == "inside"]},
+        ).all()
+
+    found = {
+        (o.version_id, o.feature_id): o for o in overlay.overlaps if o.is_areal and o.feature_id is not None
+    }
+    expected = {}
+    for version_id, feature_id, wkb in rows:
+        shared = polygonal(shapely.intersection(footprint, shapely.from_wkb(bytes(wkb))))
+        if 2 * shared.area > NOISE_M * shared.length:
+            expected[(version_id, feature_id)] = shared
+    assert found.keys() == expected.keys()
+    for key, shared in expected.items():
+        assert found[key].overlap_m2 == pytest.approx(_geodesic_m2(shared, anshan.city), abs=0.01)
+    assert overlay.site.area_m2 == pytest.approx(_geodesic_m2(footprint, anshan.city), abs=0.01)
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_parts_give_what_st_intersection_gives_on_whole_features(anshan: Edge, name: str):
+    footprint = _footprint(anshan, PROJECTS[name]).geometry
+    with Session(anshan.engine) as session:
+        layers = _layers(session)
+        overlay = find_overlaps(session, footprint, layers, city=anshan.city)
+        whole = session.execute(
+            text(
+                "SELECT version_id, feature_id, blueprint.ellipsoid_m2(ST_CollectionExtract("
+                "ST_Intersection(site, coalesce(zone, geom)), 3), :geographic)"
+                " FROM blueprint.feature, (SELECT ST_SetSRID(ST_GeomFromWKB(:site), :srid) AS site) AS given"
+                " WHERE version_id = ANY(:versions) AND ST_Dimension(coalesce(zone, geom)) = 2"
+                " AND ST_Intersects(site, coalesce(zone, geom))"
+            ),
+            {
+                "site": shapely.to_wkb(footprint),
+                "srid": anshan.city.working_srid,
+                "geographic": anshan.city.geographic_srid,
+                "versions": [layer.version_id for layer in layers if layer.conflict_when == "inside"],
+            },
+        ).all()
+
+    found = {(o.version_id, o.feature_id): o.overlap_m2 for o in overlay.overlaps if o.is_areal}
+    for version_id, feature_id, area_m2 in whole:
+        assert found.get((version_id, feature_id), 0.0) == pytest.approx(area_m2, rel=1e-6, abs=0.01)
