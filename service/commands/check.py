@@ -108,6 +108,9 @@ def print_report(report: CheckReport, name: str) -> None:
         output.print(Text(f"⚠ {note}"))
     if report.findings:
         output.print(_findings(report))
+        bases = {f.basis: f.layer for f in report.findings if f.basis}
+        for basis, code in bases.items():
+            output.print(Text(f"依据 basis · {code}: {basis}", style="dim"))
     else:
         output.print(Text("未发现冲突 no conflict found", style="green"))
     ledger = report.ledger
