@@ -1,5 +1,6 @@
 """The database: one declarative base, one engine per process, named spatial statements."""
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,7 +37,12 @@ CONNECT_ARGS: dict[str, Any] = {
 """No JIT, one plan for all values of a prepared statement; and every table is named by schema, whatever the role is."""
 
 
-def make_engine(url: str, *, pool_size: int = 10, application_name: str = "blueprint") -> Engine:
+def application_name(part: str = "") -> str:
+    """The name that this process's connections carry in `pg_stat_activity`."""
+    return f"blueprint {os.getpid()} {part}".strip()
+
+
+def make_engine(url: str, *, pool_size: int = 10) -> Engine:
     """An engine with the connection settings that the spatial statements were measured with (no JIT)."""
     return create_engine(
         url,
@@ -44,7 +50,7 @@ def make_engine(url: str, *, pool_size: int = 10, application_name: str = "bluep
         max_overflow=5,
         pool_timeout=5,
         pool_pre_ping=True,
-        connect_args=CONNECT_ARGS | {"application_name": application_name},
+        connect_args=CONNECT_ARGS | {"application_name": application_name()},
     )
 
 

@@ -83,7 +83,9 @@ def _from_boundary_points(content: bytes, *, city: City, scratch: Path, crs: str
     surveyed = read_boundary_points(content)
     source = crs or surveyed.crs
     if source is None:
-        raise InvalidInputError("the boundary-point file does not say its datum or zone; give it with --crs EPSG:4529")
+        raise InvalidInputError(
+            "the boundary-point file does not say its datum or zone; give it with --crs EPSG:4529"
+        )
     shapes = np.array([parcel.geometry for parcel in surveyed.parcels], dtype=object)
     footprint = _footprint(shapes, source, city=city, scratch=scratch)
     return replace(footprint, notes=(*surveyed.warnings, *footprint.notes))

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg2
 from sqlalchemy import Engine, TextClause
 
-from blueprint.database import prepared
+from blueprint.database import application_name, prepared
 
 
 class Connections:
@@ -55,7 +55,7 @@ class Connections:
         connection = psycopg2.connect(
             **{
                 **self._connect_arguments,
-                "application_name": "blueprint tiles",
+                "application_name": application_name("tiles"),
                 "connect_timeout": 10,
                 # A generic plan serves every tile; what a tile may cost is bounded by its features, this is the guard.
                 "options": "-c jit=off -c plan_cache_mode=force_generic_plan -c statement_timeout=30000",

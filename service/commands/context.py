@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from rich.console import Console
+from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from blueprint import cluster
 from blueprint.city import load_city
-from blueprint.database import make_engine
+from blueprint.database import application_name, make_engine
 from blueprint.edge import Edge
 from blueprint.permissions import Actor, operator
 from service.settings import Settings, read_settings
@@ -47,10 +49,16 @@ def database_url(settings: Settings) -> str:
 
 
 @contextmanager
-def open_edge(*, settings: Settings | None = None, base_url: str | None = None) -> Iterator[Edge]:
-    """Settings, city, clock and database for one command; a private database is migrated on the way."""
+def open_edge(
+    *, settings: Settings | None = None, base_url: str | None = None, stays: bool = True
+) -> Iterator[Edge]:
+    """Settings, city, clock and database for one command; a private database is migrated on the way.
+
+    Unless it `stays`, a private database that this command started is stopped at the end, if nobody else uses it.
+    """
     settings = settings or read_settings()
     city = load_city(settings.city)
+    is_ours = not stays and settings.database_url is None and not cluster.status(settings.home).running
     url = database_url(settings)
     if settings.database_url is None:
         initialise(url, city)
@@ -65,4 +73,23 @@ def open_edge(*, settings: Settings | None = None, base_url: str | None = None) 
             scratch=settings.scratch,
         )
     finally:
+        is_alone = is_ours and _is_alone(engine)
         engine.dispose()
+        if is_alone and cluster.stop(settings.home):
+            say("私有数据库已停止 the private database is stopped")
+
+
+def _is_alone(engine: Engine) -> bool:
+    """Say whether no other program is connected to the database."""
+    try:
+        with engine.connect() as connection:
+            others = connection.scalar(
+                text(
+                    "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+                    " AND NOT starts_with(application_name, :ours)"
+                ),
+                {"ours": application_name()},
+            )
+    except SQLAlchemyError:
+        return False
+    return bool(others == 0)

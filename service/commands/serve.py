@@ -36,7 +36,7 @@ def serve(
     settings = read_settings()
     listener = bind(host, port)
     base_url = settings.base_url or f"http://{_host_in_url(host)}:{listener.getsockname()[1]}"
-    with open_edge(base_url=base_url) as edge:
+    with open_edge(base_url=base_url, stays=False) as edge:
         run(edge, settings, listener, workers=workers)
 
 
