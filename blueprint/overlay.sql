@@ -145,11 +145,15 @@ control_area AS MATERIALIZED (
     FROM layer_area
     WHERE NOT is_sliver
 ),
+blocked AS MATERIALIZED (
+    SELECT prohibited, restricted, advised, ST_Union(prohibited, restricted) AS geom
+    FROM control_area
+),
 worst_first AS MATERIALIZED (
-    SELECT prohibited, ST_Difference(restricted, prohibited) AS restricted,
-        ST_Difference(advised, ST_Union(prohibited, restricted)) AS advised,
-        ST_Difference(site.geom, ST_Union(ST_Union(prohibited, restricted), advised)) AS conflict_free
-    FROM control_area CROSS JOIN site
+    SELECT blocked.prohibited, ST_Difference(blocked.restricted, blocked.prohibited) AS restricted,
+        ST_Difference(blocked.advised, blocked.geom) AS advised,
+        ST_Difference(site.geom, ST_Union(blocked.geom, blocked.advised)) AS conflict_free
+    FROM blocked CROSS JOIN site
 ),
 finding AS (
     SELECT judged.version_id, nullif(judged.feature_id, 0) AS feature_id, feature.source_id, feature.attributes,

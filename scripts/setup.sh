@@ -114,7 +114,7 @@ make_environment() {
     [ "$(.venv/bin/uv --version 2>/dev/null | cut -d' ' -f2)" = "${uv_pin#uv==}" ] ||
         .venv/bin/python -m pip install --quiet --disable-pip-version-check "$uv_pin"
     say "按 uv.lock 安装 Python 软件包（首次约一两分钟）/ installing the Python packages of uv.lock (a minute or two the first time)"
-    UV_PROJECT_ENVIRONMENT=.venv .venv/bin/uv sync --frozen --quiet --python .venv/bin/python
+    UV_PROJECT_ENVIRONMENT=.venv .venv/bin/uv sync --frozen --quiet --compile-bytecode --python .venv/bin/python
     fingerprint >"$stamp"
 }
 

@@ -113,6 +113,7 @@ export function prepareForm(map, form, place) {
       const footprint = readText(text.value);
       const report = await post("/api/checks", footprint);
       showReport(report, place);
+      place.scrollIntoView({ block: "nearest" });
       const shapes = await post("/api/checks?f=geojson", footprint);
       map.getSource(SOURCE).setData({ ...shapes, features: shapes.features.filter((feature) => feature.geometry) });
       map.fitBounds(boundsOf(shapes), { padding: 80, maxZoom: 17, duration: 0 });
