@@ -37,7 +37,10 @@ class Edge:
         return self.clock().astimezone(ZoneInfo(self.city.time_zone))
 
 
-def _edge(request: Request) -> Edge:
+# What only looks something up is async: a sync dependency costs a change of threads.
+
+
+async def _edge(request: Request) -> Edge:
     edge: Edge = request.app.state.edge
     return edge
 
@@ -64,15 +67,15 @@ def _actor(request: Request, session: SessionDep, edge: EdgeDep) -> Actor:
 ActorDep = Annotated[Actor, Depends(_actor)]
 
 
-def _city(edge: EdgeDep) -> City:
+async def _city(edge: EdgeDep) -> City:
     return edge.city
 
 
-def _now(edge: EdgeDep) -> datetime:
+async def _now(edge: EdgeDep) -> datetime:
     return edge.now()
 
 
-def _today(edge: EdgeDep) -> date:
+async def _today(edge: EdgeDep) -> date:
     return edge.now().date()
 
 

@@ -8,7 +8,7 @@ WITH site AS MATERIALIZED (
     FROM ST_SetSRID(ST_GeomFromWKB(:footprint), :working_srid) AS geom
 ),
 rule AS MATERIALIZED (
-    SELECT rule.*, version.coverage
+    SELECT rule.*, version.coverage, version.has_overlaps
     FROM unnest(
         CAST(:version_ids AS integer[]), CAST(:control_ranks AS integer[]), CAST(:outsides AS boolean[]),
         CAST(:buffereds AS boolean[]), CAST(:tolerances AS double precision[]),
@@ -104,26 +104,21 @@ judged AS MATERIALIZED (
         ON thin.version_id = measured.version_id AND thin.feature_id = measured.feature_id
             AND thin.is_zone = measured.is_zone
 ),
-layer_area AS MATERIALIZED (
-    SELECT judged.version_id, judged.control_rank, judged.is_sliver,
-        CASE WHEN count(*) = 1 THEN (array_agg(piece.geom))[1] ELSE ST_Union(piece.geom) END AS geom,
-        count(DISTINCT judged.feature_id) AS feature_count, sum(piece.plane_m2) AS plane_m2,
-        sum(CASE WHEN :on_ellipsoid THEN piece.ellipsoid_m2 ELSE piece.plane_m2 END) AS overlap_m2
+layer_area AS (
+    -- The area of the union of a layer's overlaps: where no features overlap each other it is their sum.
+    SELECT judged.version_id,
+        CASE
+            WHEN rule.has_overlaps AND count(DISTINCT judged.feature_id) > 1
+                THEN blueprint.measure_m2(ST_Union(piece.geom), :geographic_srid, :on_ellipsoid)
+            ELSE sum(CASE WHEN :on_ellipsoid THEN piece.ellipsoid_m2 ELSE piece.plane_m2 END)
+        END AS overlap_m2
     FROM judged
+    JOIN rule ON rule.version_id = judged.version_id
     JOIN piece
         ON piece.version_id = judged.version_id AND piece.feature_id = judged.feature_id
             AND piece.is_zone = judged.is_zone
     WHERE judged.dimension = 2
-    GROUP BY judged.version_id, judged.control_rank, judged.is_sliver
-),
-layer_total AS (
-    SELECT version_id,
-        CASE
-            WHEN sum(feature_count) = 1 THEN sum(overlap_m2)
-            ELSE blueprint.measure_m2(ST_Union(geom), :geographic_srid, :on_ellipsoid)
-        END AS overlap_m2
-    FROM layer_area
-    GROUP BY version_id
+    GROUP BY judged.version_id, rule.has_overlaps
 ),
 layer_length AS (
     -- Lines of a layer that lie on each other count once.
@@ -139,11 +134,14 @@ layer_length AS (
 nothing AS (SELECT ST_SetSRID(ST_GeomFromText('POLYGON EMPTY'), :working_srid) AS geom),
 control_area AS MATERIALIZED (
     SELECT
-        coalesce(ST_Union(geom) FILTER (WHERE control_rank = 1), (SELECT geom FROM nothing)) AS prohibited,
-        coalesce(ST_Union(geom) FILTER (WHERE control_rank = 2), (SELECT geom FROM nothing)) AS restricted,
-        coalesce(ST_Union(geom) FILTER (WHERE control_rank = 3), (SELECT geom FROM nothing)) AS advised
-    FROM layer_area
-    WHERE NOT is_sliver
+        coalesce(ST_Union(piece.geom) FILTER (WHERE judged.control_rank = 1), (SELECT geom FROM nothing)) AS prohibited,
+        coalesce(ST_Union(piece.geom) FILTER (WHERE judged.control_rank = 2), (SELECT geom FROM nothing)) AS restricted,
+        coalesce(ST_Union(piece.geom) FILTER (WHERE judged.control_rank = 3), (SELECT geom FROM nothing)) AS advised
+    FROM judged
+    JOIN piece
+        ON piece.version_id = judged.version_id AND piece.feature_id = judged.feature_id
+            AND piece.is_zone = judged.is_zone
+    WHERE judged.dimension = 2 AND NOT judged.is_sliver AND judged.control_rank <= 3
 ),
 blocked AS MATERIALIZED (
     SELECT prohibited, restricted, advised, ST_Union(prohibited, restricted) AS geom
@@ -188,7 +186,7 @@ SELECT site.plane_m2, site.ellipsoid_m2, site.perimeter_m,
     blueprint.measure_m2(worst_first.advised, :geographic_srid, :on_ellipsoid) AS advised_m2,
     blueprint.measure_m2(worst_first.conflict_free, :geographic_srid, :on_ellipsoid) AS conflict_free_m2,
     (SELECT coalesce(json_agg(finding ORDER BY finding.version_id, finding.feature_id), '[]') FROM finding) AS findings,
-    (SELECT coalesce(json_object_agg(version_id, overlap_m2), '{}') FROM layer_total) AS layer_areas,
+    (SELECT coalesce(json_object_agg(version_id, overlap_m2), '{}') FROM layer_area) AS layer_areas,
     (SELECT coalesce(json_object_agg(version_id, length_m), '{}') FROM layer_length) AS layer_lengths,
     (
         SELECT coalesce(json_agg(rule.version_id), '[]')

@@ -162,6 +162,10 @@ def cut_features(
     for step in ("store_features", "drop_incoming", "cut_areas", "cut_lines", "cut_points", "cut_zones"):
         progress(step, version.feature_count)
         session.execute(_SQL[step], values)
+    progress("note_overlaps", version.feature_count)
+    for step in ("search_by_index", "note_overlaps", "plan_freely"):
+        session.execute(_SQL[step], values)
+    session.refresh(version, ["has_overlaps"])
     progress("tile_shapes", version.feature_count)
     build_tile_shapes(session, version.id)
     if version.feature_count >= 1000:

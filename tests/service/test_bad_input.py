@@ -181,7 +181,7 @@ def test_a_check_of_an_empty_blueprint_says_what_to_do(defined: Command, tmp_pat
 @pytest.mark.parametrize(
     ("geometry", "words"),
     [
-        ({"type": "LineString", "coordinates": [[LON, LAT], [LON + 0.01, LAT]]}, "line"),
+        ({"type": "LineString", "coordinates": [[LON, LAT], [LON + 0.01, LAT]]}, "is a LineString"),
         (polygon(lonlat_square(LAT, LON)), "swapped"),
         (polygon(lonlat_square(116.4, 39.9)), "outside the city"),
         (polygon([[LON, LAT], [LON, LAT], [LON, LAT], [LON, LAT]]), ""),
