@@ -5,113 +5,195 @@ import json
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any
 
 import psycopg2
 import shapely
-from sqlalchemy import Engine
+from psycopg2 import sql
+from psycopg2.extras import RealDictCursor
 from sqlalchemy.orm import Session
 
-from bench.made_city import footprints, layers
-from blueprint.city import AreaMeasure, City
+from bench.loading import plain_table
+from bench.made_city import footprints
+from bench.setting import Setting
+from blueprint.city import AreaMeasure
 from blueprint.database import CONNECT_ARGS
-from blueprint.overlay import OVERLAPS, find_overlaps, parameters
-from blueprint.snapshot import take_snapshot
+from blueprint.overlay import OVERLAPS, parameters
+from blueprint.snapshot import LayerOnDay, take_snapshot
 
 SIZES_HA = (1, 10, 100)
 ROUNDS = 40
 WARM_UP = 5
+ON = date(2026, 1, 1)
+
+SAME_SHARE = 1e-6
+"""The plane areas of both ways agree in every layer within this share of the layer's area, or within 10⁻⁶ m²."""
+
+WHOLE_FEATURES = """
+SELECT id, ST_Area(ST_Intersection(geom, site))
+FROM {table}, (SELECT ST_SetSRID(ST_GeomFromWKB(%(site)s), %(srid)s) AS site) AS given
+WHERE ST_Intersects(geom, site)
+"""
+"""What one would write by hand: every feature of a layer that is met, and the area it shares."""
 
 
-def run(engine: Engine, city: City, host: str, *, scale: float) -> dict[str, Any]:
-    """Medians in milliseconds and their ratios for each size of footprint."""
-    # The same driver and settings as the engine's own connections.
-    _, arguments = engine.dialect.create_connect_args(engine.url)
-    connection = psycopg2.connect(**(arguments | CONNECT_ARGS))
+@dataclass(frozen=True)
+class CheckFigures:
+    """Milliseconds of the three ways for footprints of one size, and how they compare by their medians."""
+
+    footprints: int
+    findings: float
+    http_ms: float
+    http_p95_ms: float
+    statement_ms: float
+    statement_p95_ms: float
+    whole_features_ms: float
+    whole_features_p95_ms: float
+    http_over_statement: float
+    whole_features_over_http: float
+    whole_features_over_statement: float
+
+
+@dataclass
+class _Times:
+    http: list[float] = field(default_factory=list)
+    statement: list[float] = field(default_factory=list)
+    whole_features: list[float] = field(default_factory=list)
+    findings: list[int] = field(default_factory=list)
+
+
+def measure_checks(setting: Setting, host: str) -> dict[str, dict[str, float]]:
+    """The figures by size of footprint; ends the run when the three ways do not say the same."""
+    with Session(setting.engine) as session:
+        layers = take_snapshot(session, ON).layers
+    # A connection like the server's own: same driver, same settings, the statement prepared as the server does.
+    _, address = setting.engine.dialect.create_connect_args(setting.engine.url)
+    connection = psycopg2.connect(**{**address, **CONNECT_ARGS})
     connection.autocommit = True
     client = http.client.HTTPConnection(host, timeout=60)
-    with Session(engine) as session:
-        snapshot = take_snapshot(session, date(2026, 11, 23))
-    names = [made.code.lower() for made in layers(scale)]
-    results: dict[str, Any] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(OVERLAPS.prepare)
-        for hectares in SIZES_HA:
-            sites = [shapely.MultiPolygon([site]) for site in footprints(hectares * 10_000, ROUNDS + WARM_UP)]
-            _compare(engine, city, cursor, names, snapshot.layers, sites[:3])
-            times: dict[str, list[float]] = {"http": [], "statement": [], "naive": []}
-            for number, site in enumerate(sites):
-                body = json.dumps(shapely.geometry.mapping(site))
-                bound = parameters(site, snapshot.layers, city=city)
-                wkb = shapely.to_wkb(site)
-                taken = {
-                    "http": _timed(lambda body=body: _post(client, body)),
-                    "statement": _timed(
-                        lambda bound=bound: (cursor.execute(OVERLAPS.execute, bound), cursor.fetchall())
-                    ),
-                    "naive": _timed(lambda wkb=wkb: _naive(cursor, names, wkb, city.working_srid)),
-                }
-                if number >= WARM_UP:
-                    for way, seconds in taken.items():
-                        times[way].append(seconds * 1000)
-            results[f"{hectares} ha"] = _summary(times)
-    connection.close()
-    return results
+    try:
+        with connection.cursor(cursor_factory=RealDictCursor) as cursor:
+            cursor.execute(OVERLAPS.prepare)
+            ways = _Ways(setting, layers, client, cursor)
+            return {f"{size} ha": asdict(_measure(ways, size)) for size in SIZES_HA}
+    finally:
+        client.close()
+        connection.close()
 
 
-def _summary(times: dict[str, list[float]]) -> dict[str, float]:
-    medians = {way: statistics.median(values) for way, values in times.items()}
-    return {
-        "http_ms": round(medians["http"], 2),
-        "http_p95_ms": round(statistics.quantiles(times["http"], n=20)[-1], 2),
-        "statement_ms": round(medians["statement"], 2),
-        "naive_ms": round(medians["naive"], 2),
-        "http_over_statement": round(medians["http"] / medians["statement"], 2),
-        "naive_over_http": round(medians["naive"] / medians["http"], 2),
-        "naive_over_statement": round(medians["naive"] / medians["statement"], 2),
-    }
+def _measure(ways: "_Ways", size_ha: int) -> CheckFigures:
+    times = _Times()
+    for number, polygon in enumerate(footprints(size_ha * 10_000.0, WARM_UP + ROUNDS)):
+        site = shapely.MultiPolygon([polygon])
+        in_turn = [ways.http, ways.statement, ways.whole_features]
+        in_turn = (
+            in_turn[number % 3 :] + in_turn[: number % 3]
+        )  # none is always the one that finds the pages warm
+        answers = {act.__name__: _timed(act, site) for act in in_turn}
+        ways.compare(site, **{name: answer for name, (_, answer) in answers.items()})
+        if number >= WARM_UP:
+            for name, (seconds, _) in answers.items():
+                getattr(times, name).append(seconds * 1000)
+            times.findings.append(len(answers["http"][1]["findings"]))
+    return _figures(times)
 
 
-def _timed(act: Callable[[], object]) -> float:
+def _timed(act: Callable[[shapely.MultiPolygon], Any], site: shapely.MultiPolygon) -> tuple[float, Any]:
     started = time.perf_counter()
-    act()
-    return time.perf_counter() - started
+    answer = act(site)
+    return time.perf_counter() - started, answer
 
 
-def _post(client: http.client.HTTPConnection, body: str) -> None:
-    client.request("POST", "/api/checks?crs=EPSG:4550", body, {"content-type": "application/json"})
-    answer = client.getresponse()
-    content = answer.read()
-    if answer.status != 200:
-        raise SystemExit(f"check answered {answer.status}: {content[:300]!r}")
+class _Ways:
+    """The three ways to ask what a footprint meets."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        layers: tuple[LayerOnDay, ...],
+        client: http.client.HTTPConnection,
+        cursor: Any,
+    ) -> None:
+        self._setting, self._layers, self._client, self._cursor = setting, layers, client, cursor
+        self._by_hand = {
+            made.code: sql.SQL(WHOLE_FEATURES).format(table=plain_table(made)).as_string(cursor)
+            for made in setting.layers
+        }
+
+    def http(self, site: shapely.MultiPolygon) -> Any:
+        """The report, by POST over a kept connection."""
+        body = json.dumps(shapely.geometry.mapping(site))
+        address = f"/api/checks?crs={self._setting.city.working_crs}&on={ON}"
+        self._client.request("POST", address, body, {"content-type": "application/json"})
+        answer = self._client.getresponse()
+        content = answer.read()
+        if answer.status != 200:
+            raise SystemExit(f"the check answered {answer.status}: {content[:300]!r}")
+        return json.loads(content)
+
+    def statement(self, site: shapely.MultiPolygon, *, in_plane: bool = False) -> Any:
+        """The row of the statement that the check runs, with the same values bound."""
+        city = self._setting.city
+        if in_plane:
+            city = replace(city, area_measure=AreaMeasure.PLANE)
+        self._cursor.execute(OVERLAPS.execute, parameters(site, self._layers, city=city))
+        return self._cursor.fetchone()
+
+    def whole_features(self, site: shapely.MultiPolygon) -> dict[str, list[float]]:
+        """The shared plane areas by layer, one query each."""
+        values = {"site": shapely.to_wkb(site), "srid": self._setting.city.working_srid}
+        shared: dict[str, list[float]] = {}
+        for code, query in self._by_hand.items():
+            self._cursor.execute(query, values)
+            shared[code] = [row["st_area"] for row in self._cursor.fetchall()]
+        return shared
+
+    def compare(
+        self, site: shapely.MultiPolygon, *, http: Any, statement: Any, whole_features: dict[str, list[float]]
+    ) -> None:
+        """End the run unless the report is the statement's, and its plane areas are those of whole features."""
+        in_plane = self.statement(site, in_plane=True)
+        for layer in self._layers:
+            by_http = sum(f["overlap_m2"] for f in http["findings"] if f["layer"] == layer.code)
+            _same(layer.code, by_http, _sum(statement, layer), "over HTTP", "by the statement")
+            _same(
+                layer.code,
+                _sum(in_plane, layer),
+                sum(whole_features[layer.code]),
+                "by parts",
+                "by whole features",
+            )
 
 
-def _naive(cursor: Any, names: list[str], wkb: bytes, srid: int) -> dict[str, float]:
-    """What one would write by hand: per layer, every feature that is met and the area it shares."""
-    sums = {}
-    for name in names:
-        cursor.execute(
-            f"SELECT id, ST_Area(ST_Intersection(geom, site)) FROM bench.{name},"
-            " (SELECT ST_SetSRID(ST_GeomFromWKB(%s), %s) AS site) AS given WHERE ST_Intersects(geom, site)",
-            (wkb, srid),
-        )
-        sums[name] = sum(area for _, area in cursor.fetchall())
-    return sums
+def _sum(row: Any, layer: LayerOnDay) -> float:
+    return float(sum(f["overlap_m2"] for f in row["findings"] if f["version_id"] == layer.version_id))
 
 
-def _compare(
-    engine: Engine, city: City, cursor: Any, names: list[str], layers_on_day: Any, sites: list[Any]
-) -> None:
-    """Both ways must say the same before either is timed."""
-    plane = replace(city, area_measure=AreaMeasure.PLANE)
-    with Session(engine) as session:
-        for site in sites:
-            overlay = find_overlaps(session, site, layers_on_day, city=plane)
-            naive = _naive(cursor, names, shapely.to_wkb(site), city.working_srid)
-            for layer in layers_on_day:
-                ours = sum(o.overlap_m2 for o in overlay.overlaps if o.version_id == layer.version_id)
-                theirs = naive[layer.code.lower()]
-                if abs(ours - theirs) > 1e-6 * max(theirs, 1.0):
-                    raise SystemExit(f"{layer.code}: {ours} m² by parts, {theirs} m² by whole features")
+def _same(code: str, ours: float, theirs: float, us: str, them: str) -> None:
+    if abs(ours - theirs) > max(SAME_SHARE * theirs, SAME_SHARE):
+        raise SystemExit(f"{code}: {ours} m² {us}, but {theirs} m² {them}; one of them is wrong")
+
+
+def _figures(times: _Times) -> CheckFigures:
+    http, statement, whole = (
+        statistics.median(values) for values in (times.http, times.statement, times.whole_features)
+    )
+    return CheckFigures(
+        footprints=len(times.http),
+        findings=round(statistics.mean(times.findings), 1),
+        http_ms=round(http, 2),
+        http_p95_ms=_p95(times.http),
+        statement_ms=round(statement, 2),
+        statement_p95_ms=_p95(times.statement),
+        whole_features_ms=round(whole, 2),
+        whole_features_p95_ms=_p95(times.whole_features),
+        http_over_statement=round(http / statement, 2),
+        whole_features_over_http=round(whole / http, 2),
+        whole_features_over_statement=round(whole / statement, 2),
+    )
+
+
+def _p95(values: list[float]) -> float:
+    return round(statistics.quantiles(values, n=20, method="inclusive")[-1], 2)

@@ -1,7 +1,7 @@
 """A made city of 15 layers and 890,000 polygons: jittered tessellations whose edges match, and a few huge polygons."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
@@ -10,122 +10,149 @@ SEED = 20190821
 WEST, SOUTH, SIDE_M = 455_000.0, 4_505_000.0, 90_000.0
 """The city is a square of 90 km around Anshan, in EPSG:4550."""
 
-EDGE_POINTS = 8
-"""Points on every edge of a tessellation's cell: a cell has 37 vertices."""
+SMALL = 20
+"""A small city has one polygon where the full one has this many."""
+
+_JITTER = 0.15
+_BEND = 0.05
+_HARMONICS = 1.25
+"""The fall of a huge outline's waves: about as ragged as a coast."""
 
 
 @dataclass(frozen=True)
 class MadeLayer:
-    """A layer: a tessellation of `cells` by `cells`, or `huge` polygons of `vertices` with a hole each."""
+    """A layer: a tessellation of columns × rows cells, or as many huge polygons of `huge_vertices` with five holes each.
+
+    Between two corners an edge of a cell has `edge_points` more vertices.
+    """
 
     code: str
     control: str
-    cells: int = 0
-    huge: int = 0
-    vertices: int = 0
+    columns: int
+    rows: int
+    edge_points: int = 8
+    huge_vertices: int = 0
 
     @property
     def count(self) -> int:
         """How many polygons it has."""
-        return self.cells**2 if self.cells else self.huge
+        return self.columns * self.rows
 
 
 LAYERS = (
-    MadeLayer("LANDUSE", "inform", cells=707),
-    MadeLayer("PLANNED", "advise", cells=447),
-    MadeLayer("PARCEL", "inform", cells=316),
-    MadeLayer("FOREST", "restrict", cells=200),
-    MadeLayer("CONTROL", "advise", cells=141),
-    MadeLayer("SOIL", "inform", cells=100),
-    MadeLayer("NOISE", "advise", cells=80),
-    MadeLayer("WATER", "restrict", cells=70),
-    MadeLayer("GEOLOGY", "inform", cells=60),
-    MadeLayer("HEIGHT", "restrict", cells=50),
-    MadeLayer("SCHOOL", "inform", cells=40),
-    MadeLayer("DISTRICT", "inform", cells=30),
-    MadeLayer("REDLINE", "prohibit", huge=3, vertices=50_000),
-    MadeLayer("BOUNDARY", "restrict", huge=3, vertices=60_000),
-    MadeLayer("SOURCE", "prohibit", huge=3, vertices=30_000),
+    MadeLayer("LANDUSE", "inform", 800, 625),
+    MadeLayer("PLANNED", "advise", 500, 400),
+    MadeLayer("PARCEL", "inform", 400, 250, edge_points=3),
+    MadeLayer("FOREST", "restrict", 200, 200, edge_points=11),
+    MadeLayer("CONTROL", "advise", 160, 125),
+    MadeLayer("SOIL", "inform", 100, 100, edge_points=11),
+    MadeLayer("NOISE", "advise", 80, 80, edge_points=5),
+    MadeLayer("WATER", "restrict", 70, 70, edge_points=11),
+    MadeLayer("GEOLOGY", "inform", 60, 60, edge_points=11),
+    MadeLayer("HEIGHT", "restrict", 50, 50, edge_points=2),
+    MadeLayer("SCHOOL", "inform", 40, 40),
+    MadeLayer("DISTRICT", "inform", 38, 26, edge_points=11),
+    MadeLayer("REDLINE", "prohibit", 2, 2, huge_vertices=50_000),
+    MadeLayer("BOUNDARY", "restrict", 2, 2, huge_vertices=60_000),
+    MadeLayer("SOURCE", "prohibit", 2, 2, huge_vertices=40_000),
 )
 
 
-def layers(scale: float) -> tuple[MadeLayer, ...]:
-    """The layers with `scale` times the cells in each direction; the huge polygons stay as they are."""
+def made_layers(*, small: bool) -> tuple[MadeLayer, ...]:
+    """The layers of the full city, or of the small one, whose huge polygons are as many and as large."""
+    if not small:
+        return LAYERS
     return tuple(
-        MadeLayer(m.code, m.control, max(2, round(m.cells * scale)) if m.cells else 0, m.huge, m.vertices)
-        for m in LAYERS
+        layer
+        if layer.huge_vertices
+        else replace(layer, columns=round(layer.columns / SMALL**0.5), rows=round(layer.rows / SMALL**0.5))
+        for layer in LAYERS
     )
 
 
 def polygons(layer: MadeLayer) -> Iterator[np.ndarray]:
-    """The layer's polygons in batches, always the same."""
+    """The layer's polygons in EPSG:4550 (x east, y north, metres), in batches, always the same."""
     rng = np.random.default_rng([SEED, *layer.code.encode()])
-    if layer.cells:
-        yield from _tessellation(layer.cells, rng)
+    if layer.huge_vertices:
+        yield np.array(list(_huge_polygons(layer, rng)), dtype=object)
     else:
-        yield np.array([_huge(layer, rng) for _ in range(layer.huge)], dtype=object)
+        yield from _tessellation(layer, rng)
 
 
-def _tessellation(n: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Cells of a grid whose nodes are moved and whose edges are bent; both neighbours get the same edge."""
-    size = SIDE_M / n
-    x, y = np.meshgrid(np.arange(n + 1) * size, np.arange(n + 1) * size)
-    x[:, 1:-1] += rng.uniform(-0.15, 0.15, x[:, 1:-1].shape) * size
-    y[1:-1, :] += rng.uniform(-0.15, 0.15, y[1:-1, :].shape) * size
-    nodes = np.stack([x + WEST, y + SOUTH], axis=-1)
-    across = _edges(nodes[:, :-1], nodes[:, 1:], size, rng, axis=1)
+def _tessellation(layer: MadeLayer, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Cells of a grid whose corners are moved and whose edges are bent; both neighbours get the same edge."""
+    columns, rows = layer.columns, layer.rows
+    width, height = SIDE_M / columns, SIDE_M / rows
+    x, y = np.meshgrid(np.arange(columns + 1) * width, np.arange(rows + 1) * height)
+    x[:, 1:-1] += rng.uniform(-_JITTER, _JITTER, x[:, 1:-1].shape) * width
+    y[1:-1, :] += rng.uniform(-_JITTER, _JITTER, y[1:-1, :].shape) * height
+    corners = np.stack([x + WEST, y + SOUTH], axis=-1)
+    across = _edges(corners[:, :-1], corners[:, 1:], layer.edge_points, rng, bent=1, bend=height)
     across[0, :, :, 1], across[-1, :, :, 1] = SOUTH, SOUTH + SIDE_M
-    along = _edges(nodes[:-1], nodes[1:], size, rng, axis=0)
-    along[:, 0, :, 0], along[:, -1, :, 0] = WEST, WEST + SIDE_M
-    for row in range(n):
+    upward = _edges(corners[:-1], corners[1:], layer.edge_points, rng, bent=0, bend=width)
+    upward[:, 0, :, 0], upward[:, -1, :, 0] = WEST, WEST + SIDE_M
+    for row in range(rows):
         south, north = across[row], across[row + 1]
-        west, east = along[row, :-1], along[row, 1:]
+        west, east = upward[row, :-1], upward[row, 1:]
         ring = np.concatenate(
             [south[:, :-1], east[:, :-1], north[:, :0:-1], west[:, :0:-1], south[:, :1]], axis=1
         )
-        yield shapely.polygons(ring)
+        yield np.asarray(shapely.polygons(ring))
 
 
 def _edges(
-    start: np.ndarray, end: np.ndarray, size: float, rng: np.random.Generator, *, axis: int
+    start: np.ndarray, end: np.ndarray, edge_points: int, rng: np.random.Generator, *, bent: int, bend: float
 ) -> np.ndarray:
-    """Edges from start to end with bent points between; `axis` is the coordinate that is bent."""
-    along = np.linspace(0, 1, EDGE_POINTS + 2)
+    """Edges from start to end; the vertices between are moved along the coordinate `bent`, by a share of `bend`."""
+    along = np.linspace(0, 1, edge_points + 2)
     points = start[:, :, None, :] + (end - start)[:, :, None, :] * along[None, None, :, None]
-    bend = rng.uniform(-0.05, 0.05, points.shape[:3]) * size * np.sin(np.pi * along)
-    points[..., axis] += bend
-    return points
+    points[..., bent] += rng.uniform(-_BEND, _BEND, points.shape[:3]) * bend * np.sin(np.pi * along)
+    points[:, :, -1] = end  # the very same corner in all edges that meet in it
+    return np.asarray(points)
 
 
-def _huge(layer: MadeLayer, rng: np.random.Generator) -> shapely.Polygon:
-    """A ragged blob with a ragged hole, as wide as a city's red line or growth boundary is: a few cover most of it."""
-    centre = np.array([WEST, SOUTH]) + SIDE_M * rng.uniform(0.25, 0.75, 2)
-    radius = rng.uniform(15_000, 20_000)
-    shell = _ring(centre, radius, layer.vertices, rng)
-    hole = _ring(centre, radius * 0.3, layer.vertices // 8, rng)
-    return shapely.Polygon(shell, [hole])
+def _huge_polygons(layer: MadeLayer, rng: np.random.Generator) -> Iterator[shapely.Polygon]:
+    """Ragged shapes of some 32 km, apart from each other, with a large hole and four small ones."""
+    size = np.array([SIDE_M / layer.columns, SIDE_M / layer.rows])
+    for number in range(layer.count):
+        row, column = divmod(number, layer.columns)
+        centre = np.array([WEST, SOUTH]) + (np.array([column, row]) + 0.5) * size
+        centre += rng.uniform(-0.04, 0.04, 2) * size
+        radii = rng.uniform(0.33, 0.38) * size
+        holes = [_ring(centre, radii * 0.3, layer.huge_vertices // 8, rng)]
+        for quarter in range(4):
+            angle = np.pi * (quarter / 2 + 0.25)
+            place = centre + radii * 0.6 * np.array([np.cos(angle), np.sin(angle)])
+            holes.append(_ring(place, radii * 0.08, layer.huge_vertices // 40, rng))
+        yield shapely.Polygon(_ring(centre, radii, layer.huge_vertices, rng), holes)
 
 
-def _ring(centre: np.ndarray, radius: float, count: int, rng: np.random.Generator) -> np.ndarray:
-    angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
-    waves = sum(
-        rng.uniform(0.2, 1) / k * np.sin(k * angle + rng.uniform(0, 2 * np.pi))
-        for k in (2, 3, 5, 9, 17, 40, 90, 300, 1000)
-    )
-    distance = radius * (1 + 0.12 * waves + rng.uniform(-0.3, 0.3, count) / radius)
-    return centre + distance[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
+def _ring(centre: np.ndarray, radii: np.ndarray, vertices: int, rng: np.random.Generator) -> np.ndarray:
+    """A closed line seen whole from its centre, a fifth of the radii off an ellipse at most."""
+    angle = np.linspace(0, 2 * np.pi, vertices, endpoint=False)
+    waves = np.zeros(vertices // 2 + 1, dtype=complex)
+    order = np.arange(2, len(waves))
+    waves[2:] = order**-_HARMONICS * np.exp(2j * np.pi * rng.uniform(size=len(order)))
+    offset = np.fft.irfft(waves, n=vertices)
+    distance = 1 + 0.2 * offset / np.abs(offset).max()
+    return np.asarray(centre + radii * distance[:, None] * np.column_stack([np.cos(angle), np.sin(angle)]))
 
 
 def footprints(area_m2: float, count: int) -> list[shapely.Polygon]:
-    """Irregular sites of 24 corners and this area at seeded places."""
-    rng = np.random.default_rng([SEED, int(area_m2)])
-    sites = []
-    for _ in range(count):
-        centre = np.array([WEST, SOUTH]) + SIDE_M * rng.uniform(0.1, 0.9, 2)
-        angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
-        shape = shapely.Polygon(
-            np.column_stack([np.cos(angle), np.sin(angle)]) * rng.uniform(0.7, 1.3, 24)[:, None]
-        )
-        factor = np.sqrt(area_m2 / shape.area)
-        sites.append(shapely.Polygon(np.asarray(shape.exterior.coords) * factor + centre))
-    return sites
+    """Irregular sites of this plane area with 20 to 40 corners, at seeded places inside the city."""
+    rng = np.random.default_rng([SEED, round(area_m2)])
+    return [_footprint(area_m2, rng) for _ in range(count)]
+
+
+def _footprint(area_m2: float, rng: np.random.Generator) -> shapely.Polygon:
+    corners = int(rng.integers(20, 41))
+    angle = (np.arange(corners) + rng.uniform(-0.4, 0.4, corners)) * 2 * np.pi / corners
+    stretch = np.array([rng.uniform(0.7, 1.0), 1.0])
+    outline = (
+        np.column_stack([np.cos(angle), np.sin(angle)]) * rng.uniform(0.7, 1.3, corners)[:, None] * stretch
+    )
+    turn = rng.uniform(0, 2 * np.pi)
+    outline = outline @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    scale = np.sqrt(area_m2 / shapely.Polygon(outline).area)
+    centre = np.array([WEST, SOUTH]) + SIDE_M * rng.uniform(0.03, 0.97, 2)
+    return shapely.Polygon(outline * scale + centre)

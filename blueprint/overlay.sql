@@ -8,7 +8,7 @@ WITH site AS MATERIALIZED (
     FROM ST_SetSRID(ST_GeomFromWKB(:footprint), :working_srid) AS geom
 ),
 rule AS MATERIALIZED (
-    SELECT rule.*, version.coverage, version.has_overlaps
+    SELECT rule.*, version.coverage
     FROM unnest(
         CAST(:version_ids AS integer[]), CAST(:control_ranks AS integer[]), CAST(:outsides AS boolean[]),
         CAST(:buffereds AS boolean[]), CAST(:tolerances AS double precision[]),
@@ -105,20 +105,19 @@ judged AS MATERIALIZED (
             AND thin.is_zone = measured.is_zone
 ),
 layer_area AS (
-    -- The area of the union of a layer's overlaps: where no features overlap each other it is their sum.
+    -- Features of a layer that overlap each other count once: the area of the union of the layer's overlaps.
     SELECT judged.version_id,
         CASE
-            WHEN rule.has_overlaps AND count(DISTINCT judged.feature_id) > 1
+            WHEN count(DISTINCT judged.feature_id) > 1
                 THEN blueprint.measure_m2(ST_Union(piece.geom), :geographic_srid, :on_ellipsoid)
             ELSE sum(CASE WHEN :on_ellipsoid THEN piece.ellipsoid_m2 ELSE piece.plane_m2 END)
         END AS overlap_m2
     FROM judged
-    JOIN rule ON rule.version_id = judged.version_id
     JOIN piece
         ON piece.version_id = judged.version_id AND piece.feature_id = judged.feature_id
             AND piece.is_zone = judged.is_zone
     WHERE judged.dimension = 2
-    GROUP BY judged.version_id, rule.has_overlaps
+    GROUP BY judged.version_id
 ),
 layer_length AS (
     -- Lines of a layer that lie on each other count once.

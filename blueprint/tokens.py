@@ -41,9 +41,11 @@ def issue_token(
     return token
 
 
-def revoke_tokens(session: Session, *, department: str, now: datetime) -> int:
-    """Revoke every token of a department; says how many were good until now."""
-    statement = update(Token).where(Token.department == department, Token.revoked_at.is_(None))
+def revoke_tokens(session: Session, *, department: str | None, now: datetime) -> int:
+    """Revoke every token of a department, or of the interface (None); says how many were good until now."""
+    statement = update(Token).where(
+        Token.department.is_not_distinct_from(department), Token.revoked_at.is_(None)
+    )
     return len(session.execute(statement.values(revoked_at=now).returning(Token.id)).all())
 
 

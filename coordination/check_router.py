@@ -1,5 +1,6 @@
 """Routes of checks: a footprint in, a report out; nothing is kept unless asked."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -44,13 +45,13 @@ def check_footprint(
     footprint = footprint_from_geojson(document, city=edge.city, scratch=edge.scratch, crs=crs)
     day = on or now.date()
     report = run_check(session, footprint, city=edge.city, actor=actor, on=day, with_shapes=output != "json")
+    if keep:
+        check = keep_check(session, report, footprint, city=edge.city, actor=actor, now=now)
+        report = replace(report, check_id=str(check.id))
     if output == "html":
         return HTMLResponse(to_html(report, footprint, city=edge.city))
     if output == "geojson":
         return JSONResponse(to_geojson(report, footprint, city=edge.city), media_type="application/geo+json")
-    if keep:
-        check = keep_check(session, report, footprint, city=edge.city, actor=actor, now=now)
-        return JSONResponse(check.report)
     return JSONResponse(report.to_json())
 
 

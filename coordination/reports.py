@@ -55,6 +55,7 @@ def to_geojson(report: CheckReport, footprint: Footprint, *, city: City) -> dict
         "kind": "footprint",
         "verdict": str(report.verdict),
         "digest": report.digest,
+        "check_id": report.check_id,
         "area_m2": report.footprint.area_m2,
     }
     features = [_feature(footprint.geometry, site, city)]

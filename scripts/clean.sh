@@ -11,7 +11,7 @@ if [ "${1:-}" != 1 ]; then
     case $answer in y | Y | yes) ;; *) echo "未删除 / nothing removed"; exit 0 ;; esac
 fi
 # The cluster may keep its files elsewhere (see blueprint/cluster), so it takes itself away.
-for home in .blueprint .blueprint/test; do
+for home in .blueprint .blueprint/*; do
     [ -e "$home/cluster.lock" ] || continue
     [ -x .venv/bin/blueprint ] || { echo "!!  请先执行 make setup / run make setup first: it stops the database" >&2; exit 1; }
     .venv/bin/python -c 'import sys; from pathlib import Path; from blueprint.cluster import remove; remove(Path(sys.argv[1]))' "$home"

@@ -123,8 +123,6 @@ class LayerVersion(Base):
     feature_count: Mapped[int]
     vertex_count: Mapped[int] = mapped_column(BigInteger)
     valid_until: Mapped[date | None]
-    has_overlaps: Mapped[bool] = mapped_column(default=True)
-    """Whether features of the version overlap each other; where they do not, a union's area is the plain sum."""
     quality: Mapped[dict[str, Any]] = mapped_column(JSONB)
     uploaded_by: Mapped[str] = mapped_column(String(200))
     uploaded_at: Mapped[datetime]

@@ -12,7 +12,7 @@ import pyarrow as pa
 import shapely
 from geoalchemy2.shape import from_shape
 from psycopg2.errors import DiskFull, QueryCanceled
-from sqlalchemy import func, select
+from sqlalchemy import func, not_, select
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
@@ -162,10 +162,6 @@ def cut_features(
     for step in ("store_features", "drop_incoming", "cut_areas", "cut_lines", "cut_points", "cut_zones"):
         progress(step, version.feature_count)
         session.execute(_SQL[step], values)
-    progress("note_overlaps", version.feature_count)
-    for step in ("search_by_index", "note_overlaps", "plan_freely"):
-        session.execute(_SQL[step], values)
-    session.refresh(version, ["has_overlaps"])
     progress("tile_shapes", version.feature_count)
     build_tile_shapes(session, version.id)
     if version.feature_count >= 1000:
@@ -268,7 +264,7 @@ def bring_into_force(
         )
     latest = session.scalars(
         select(InForcePeriod)
-        .where(InForcePeriod.layer_id == layer_id)
+        .where(InForcePeriod.layer_id == layer_id, not_(func.isempty(InForcePeriod.days)))
         .order_by(InForcePeriod.id.desc())
         .limit(1)
     ).first()
@@ -299,7 +295,23 @@ def withdraw(session: Session, version: LayerVersion, *, on: date, withdrawn_by:
     for period in version.periods:
         if period.ends_on is None or period.ends_on > on:
             period.ends_on = max(on, period.starts_on)
+            if period.starts_on > on:
+                _reopen(session, period)
     session.flush()
+
+
+def _reopen(session: Session, planned: InForcePeriod) -> None:
+    """A period that never began gives its days back to the one that it would have ended."""
+    session.flush()
+    before = session.scalars(
+        select(InForcePeriod).where(
+            InForcePeriod.layer_id == planned.layer_id,
+            InForcePeriod.ends_on == planned.starts_on,
+            InForcePeriod.starts_on < planned.starts_on,
+        )
+    ).first()
+    if before is not None and before.version.withdrawn_on is None:
+        before.ends_on = None
 
 
 def state_on(version: LayerVersion, day: date) -> VersionState:

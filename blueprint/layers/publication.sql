@@ -77,28 +77,6 @@ FROM (
     WHERE version_id = :version_id AND zone IS NOT NULL
 ) AS piece;
 
--- name: search_by_index
--- The search for overlaps goes from part to part by the spatial index, whatever the planner believes of fresh rows.
-SELECT set_config('enable_hashjoin', 'off', TRUE), set_config('enable_mergejoin', 'off', TRUE),
-    set_config('enable_seqscan', 'off', TRUE);
-
--- name: note_overlaps
--- Whether any two features (or zones) of the version share an area; the search ends with the first that do.
-UPDATE blueprint.layer_version AS version
-SET has_overlaps = EXISTS(
-    SELECT
-    FROM blueprint.part AS one
-    JOIN blueprint.part AS other
-        ON other.version_id = one.version_id AND other.is_zone = one.is_zone AND other.feature_id > one.feature_id
-            AND other.geom && one.geom AND ST_Relate(one.geom, other.geom, '2********')
-    WHERE one.version_id = version.id AND one.is_zone = (version.buffer_m > 0) AND ST_Dimension(one.geom) = 2
-)
-WHERE version.id = :version_id;
-
--- name: plan_freely
-SELECT set_config('enable_hashjoin', 'on', TRUE), set_config('enable_mergejoin', 'on', TRUE),
-    set_config('enable_seqscan', 'on', TRUE);
-
 -- name: analyze
 -- Fresh statistics after a large load, so that the planner keeps to the spatial index.
 ANALYZE blueprint.feature, blueprint.part, blueprint.tile_shape;

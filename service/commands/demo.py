@@ -242,4 +242,6 @@ def _print_next(settings: Settings, city: str) -> None:
         if city == DEFAULT_CITY
         else f"BLUEPRINT_CITY={os.path.relpath(settings.city)} BLUEPRINT_HOME={settings.home} "
     )
-    say(f"下一步 next: {prefix}blueprint serve · {prefix}blueprint layer list · {prefix}blueprint check FILE")
+    say(
+        f"下一步 next: {prefix}.venv/bin/blueprint serve · {prefix}.venv/bin/blueprint layer list · {prefix}.venv/bin/blueprint check FILE"
+    )

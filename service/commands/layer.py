@@ -163,7 +163,7 @@ def store_file(session: Session, edge: Edge, layer: Layer, entry: catalogue.Vers
         TextColumn("{task.fields[count]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(f"{layer.code} {layer.title}", total=None, count="")
 
         def tell(step: str, count: int) -> None:

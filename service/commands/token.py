@@ -31,9 +31,15 @@ def issue(
 
 
 @app.command("revoke")
-def revoke(department: Annotated[str, typer.Argument(help="部门代码 department code")]) -> None:
-    """撤销部门的全部令牌 · revoke all tokens of a department, at once."""
+def revoke(
+    department: Annotated[str | None, typer.Argument(help="部门代码 department code")] = None,
+    interface: Annotated[bool, typer.Option("--interface", help="接口令牌 those of the interface")] = False,
+) -> None:
+    """撤销部门或接口的全部令牌 · revoke all tokens of a department or of the interface, at once."""
+    if (department is None) == (not interface):
+        raise InvalidInputError("name a department, or say --interface")
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        edge.city.department(department)
+        if department is not None:
+            edge.city.department(department)
         count = revoke_tokens(session, department=department, now=edge.now())
-    say(f"revoked {count} token(s) of {department}")
+    say(f"revoked {count} token(s) of {department or 'the interface'}")

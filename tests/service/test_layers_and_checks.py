@@ -117,6 +117,19 @@ def test_versions_come_into_force_are_superseded_and_withdrawn(keeper: httpx.Cli
     assert keeper.post("/api/layers/PLAN/versions/1/in-force", json={}).json()["state"] == "in_force"
 
 
+def test_withdrawing_a_version_before_its_first_day_gives_the_days_back(keeper: httpx.Client):
+    upload(keeper, badfiles.good(), in_force_from="2024-01-01")
+    upload(keeper, geojson(polygon(lonlat_square(LON + 0.01))), in_force_from="2999-01-01")
+    first = keeper.get("/api/layers/PLAN/versions/1").json()
+    assert first["periods"][0]["ends_on"] == "2999-01-01"
+
+    assert keeper.post("/api/layers/PLAN/versions/2/withdrawal").status_code == 200
+
+    assert keeper.get("/api/layers/PLAN/versions/1").json()["periods"][0]["ends_on"] is None
+    third = upload(keeper, geojson(polygon(lonlat_square(LON + 0.02))), in_force_from="2998-01-01")
+    assert third.json()["state"] == "scheduled", third.text
+
+
 def test_the_difference_of_two_versions_is_counted(keeper: httpx.Client):
     squares = [polygon(lonlat_square(LON + 0.01 * n)) for n in range(4)]
     upload(keeper, geojson(*squares[:3], properties=[{"BSM": str(n), "MC": "a"} for n in range(3)]))

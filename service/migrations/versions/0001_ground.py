@@ -97,7 +97,6 @@ CREATE TABLE blueprint.layer_version (
     feature_count integer NOT NULL,
     vertex_count bigint NOT NULL,
     valid_until date,
-    has_overlaps boolean NOT NULL,
     quality jsonb NOT NULL,
     uploaded_by varchar(200) NOT NULL,
     uploaded_at timestamptz NOT NULL,

@@ -1,0 +1,130 @@
+"""Loading the made city by publication's own statements; only the file and its confined reader are left out."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import shapely
+from geoalchemy2.shape import from_shape
+from psycopg2 import sql
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from bench.made_city import SIDE_M, SOUTH, WEST, MadeLayer, polygons
+from blueprint.city import City
+from blueprint.layers.catalogue import LayerDefinition, define_layer
+from blueprint.layers.models import LayerVersion
+from blueprint.layers.publication import bring_into_force, copy_features, cut_features
+from blueprint.layers.reading_child import SCHEMA
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+IN_FORCE_FROM = date(2024, 1, 1)
+DEPARTMENT = "BENCH"
+
+PLAIN_TABLE = """
+CREATE SCHEMA IF NOT EXISTS bench;
+CREATE TABLE {table} (id integer PRIMARY KEY, source_id text, mc text, ysdm text, geom geometry(Polygon, {srid}));
+ALTER TABLE {table} ALTER COLUMN geom SET STORAGE EXTERNAL;
+INSERT INTO {table}
+SELECT feature_id, source_id, attributes ->> 'MC', attributes ->> 'YSDM', geom
+FROM blueprint.feature WHERE version_id = {version_id} ORDER BY feature_id;
+CREATE INDEX ON {table} USING gist (geom);
+"""
+"""What one would have without parts and tile shapes: a table of whole features a layer, stored alike, with an index."""
+
+
+def load_city_into(
+    engine: Engine, city: City, layers: tuple[MadeLayer, ...], *, say: Callable[[str], None]
+) -> None:
+    """Fill an empty, migrated database; a layer is one transaction, as for a file that is uploaded."""
+    began = time.monotonic()
+    for number, made in enumerate(layers, start=1):
+        started = time.monotonic()
+        with Session(engine) as session, session.begin():
+            _load(session, city, made)
+        seconds = time.monotonic() - started
+        say(f"  {number:2} of {len(layers)}  {made.code:9} {made.count:8,} polygons  {seconds:6.1f} s")
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE"))
+    say(f"  loaded in {time.monotonic() - began:.0f} s")
+
+
+def _load(session: Session, city: City, made: MadeLayer) -> None:
+    layer, _ = define_layer(
+        session,
+        LayerDefinition(
+            code=made.code,
+            title=made.code,
+            department=DEPARTMENT,
+            geometry="polygon",
+            control=made.control,
+            source_id_field="BSM",
+            label_field="MC",
+        ),
+        city=city,
+    )
+    version = LayerVersion(
+        layer_id=layer.id,
+        number=1,
+        source_name="made",
+        source_sha256="0" * 64,
+        source_crs=city.working_crs,
+        operation="none",
+        buffer_m=0.0,
+        feature_count=made.count,
+        vertex_count=0,
+        quality={"mended_count": 0, "mended_m2": 0.0, "issues": []},
+        uploaded_by="bench",
+        uploaded_at=NOW,
+        extent=from_shape(shapely.box(WEST, SOUTH, WEST + SIDE_M, SOUTH + SIDE_M), srid=city.working_srid),
+    )
+    session.add(version)
+    session.flush()
+    copy_features(session, version, _batches(made, city.working_srid))
+    cut_features(session, version, city=city)
+    bring_into_force(session, version, starts_on=IN_FORCE_FROM, decided_by="bench", now=NOW)
+    _make_plain_table(session, made, version, city)
+
+
+def _make_plain_table(session: Session, made: MadeLayer, version: LayerVersion, city: City) -> None:
+    connection: Any = session.connection().connection.dbapi_connection
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL(PLAIN_TABLE).format(
+                table=plain_table(made),
+                srid=sql.Literal(city.working_srid),
+                version_id=sql.Literal(version.id),
+            )
+        )
+
+
+def plain_table(made: MadeLayer) -> sql.Identifier:
+    """The name of a layer's table of whole features."""
+    return sql.Identifier("bench", made.code.lower())
+
+
+def _batches(made: MadeLayer, srid: int) -> Iterator[pa.RecordBatch]:
+    first = 1
+    for shapes in polygons(made):
+        numbers = range(first, first + len(shapes))
+        first += len(shapes)
+        named = [
+            json.dumps({"BSM": f"{made.code}{n}", "MC": f"{made.code} {n}", "YSDM": "2003010100"})
+            for n in numbers
+        ]
+        yield pa.record_batch(
+            [
+                pa.array(np.array(numbers), pa.int64()),
+                pa.array([f"{made.code}{n}" for n in numbers], pa.string()),
+                pa.array(named, pa.string()),
+                pa.array(
+                    list(shapely.to_wkb(shapely.set_srid(shapes, srid), include_srid=True)), pa.binary()
+                ),
+                pa.array([None] * len(shapes), pa.binary()),
+            ],
+            schema=SCHEMA,
+        )

@@ -1,0 +1,161 @@
+"""What was measured, as a table of ratios held against what is asked (`bench/results/latest.json` and `.md`)."""
+
+import json
+import os
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+
+from bench.setting import Setting
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A ratio and what is asked of it."""
+
+    title: str
+    path: tuple[str, ...]
+    asked: float | None
+    is_most: bool = False
+
+    def value(self, result: dict[str, Any]) -> float | None:
+        """The measured ratio, or None where it was not measured."""
+        found: Any = result
+        for key in self.path:
+            found = found.get(key) if found else None
+        return None if found is None else float(found)
+
+    def is_met(self, value: float) -> bool:
+        """Whether the ratio is as asked; one of which nothing is asked always is."""
+        if self.asked is None:
+            return True
+        return value <= self.asked if self.is_most else value >= self.asked
+
+    @property
+    def asked_in_words(self) -> str:
+        """What is asked, for the table."""
+        return "" if self.asked is None else f"{'≤' if self.is_most else '≥'} {self.asked:g}"
+
+
+_SIZES = ("1 ha", "10 ha", "100 ha")
+BARS = (
+    *(
+        Bar(
+            f"check over HTTP ÷ its statement, {size}",
+            ("checks", size, "http_over_statement"),
+            2.5 if size == "10 ha" else None,
+            is_most=True,
+        )
+        for size in _SIZES
+    ),
+    *(
+        Bar(f"whole features ÷ check over HTTP, {size}", ("checks", size, "whole_features_over_http"), 3)
+        for size in _SIZES
+    ),
+    *(
+        Bar(f"whole features ÷ statement, {size}", ("checks", size, "whole_features_over_statement"), 3)
+        for size in _SIZES
+    ),
+    Bar("tiles a second at z14, ours ÷ tipg", ("tiles", "ours_over_tipg"), 4),
+)
+
+
+def circumstances(setting: Setting) -> dict[str, Any]:
+    """When, on what machine, with which versions and on what city it was measured."""
+    tables = [
+        f"SELECT max(ST_NPoints(geom)) AS n FROM bench.{layer.code.lower()}" for layer in setting.layers
+    ]
+    with setting.engine.connect() as connection:
+        server = connection.execute(
+            text("SELECT current_setting('server_version'), postgis_lib_version(), postgis_geos_version()")
+        ).one()
+        largest = connection.scalar(text(f"SELECT max(n) FROM ({' UNION ALL '.join(tables)}) AS each"))
+    return {
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cores": os.cpu_count(),
+        "machine": platform.platform(),
+        "load_average_before": round(os.getloadavg()[0], 2),
+        "python": platform.python_version(),
+        "postgresql": server[0].split(" ")[0],
+        "postgis": server[1],
+        "geos": server[2].split("-")[0],
+        "shapely": version("shapely"),
+        "layers": len(setting.layers),
+        "polygons": setting.polygon_count,
+        "largest_polygon_vertices": largest,
+    }
+
+
+def missed(result: dict[str, Any]) -> list[str]:
+    """The titles of the ratios that were measured and are not as asked."""
+    return [bar.title for bar in BARS if (value := bar.value(result)) is not None and not bar.is_met(value)]
+
+
+def to_markdown(result: dict[str, Any]) -> str:
+    """The result for people: circumstances, ratios, then the figures they come from."""
+    lines = [
+        "# Benchmark: ratios measured side by side in one run",
+        "",
+        f"{result['layers']} layers, {result['polygons']:,} polygons; the largest polygon has"
+        f" {result['largest_polygon_vertices']:,} vertices. {result['cores']} cores,"
+        f" PostgreSQL {result['postgresql']}, PostGIS {result['postgis']} (GEOS {result['geos']}),"
+        f" Python {result['python']}, shapely {result['shapely']}. {result['measured_at']},"
+        f" load average {result['load_average_before']} before.",
+        "",
+        "| ratio | measured | asked | |",
+        "| --- | ---: | ---: | --- |",
+    ]
+    for bar in BARS:
+        value = bar.value(result)
+        if value is not None:
+            judged = "" if bar.asked is None else "met" if bar.is_met(value) else "**missed**"
+            lines.append(f"| {bar.title} | {value:.2f} | {bar.asked_in_words} | {judged} |")
+    if "checks" in result:
+        lines += _check_table(result["checks"])
+    if "tiles" in result:
+        lines += _tile_table(result["tiles"])
+    return "\n".join(lines) + "\n"
+
+
+def _check_table(checks: dict[str, Any]) -> list[str]:
+    lines = [
+        "",
+        "Milliseconds a check, median / 95th percentile:",
+        "",
+        "| footprint | findings | over HTTP | statement | whole features |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for size, f in checks.items():
+        pairs = [
+            f"{f[f'{way}_ms']} / {f[f'{way}_p95_ms']}" for way in ("http", "statement", "whole_features")
+        ]
+        lines.append(f"| {f['footprints']} of {size} | {f['findings']} | {' | '.join(pairs)} |")
+    return lines
+
+
+def _tile_table(tiles: dict[str, Any]) -> list[str]:
+    return [
+        "",
+        f"Tiles a second at z{tiles['zoom']}, {tiles['connections']} connections, the median of"
+        f" {tiles['rounds']} rounds (ratio {tiles['ours_over_tipg_least']} to {tiles['ours_over_tipg_most']}):",
+        "",
+        "| | tiles a second | bytes a tile |",
+        "| --- | ---: | ---: |",
+        f"| ours | {tiles['ours_per_s']} | {tiles['ours_bytes_a_tile']:,} |",
+        f"| tipg | {tiles['tipg_per_s']} | {tiles['tipg_bytes_a_tile']:,} |",
+    ]
+
+
+def keep(result: dict[str, Any]) -> None:
+    """Write the result beside this module, to be committed."""
+    RESULTS.mkdir(exist_ok=True)
+    content = json.dumps(result, indent=1, ensure_ascii=False)
+    (RESULTS / "latest.json").write_text(content + "\n", encoding="utf-8")
+    (RESULTS / "latest.md").write_text(to_markdown(result), encoding="utf-8")
