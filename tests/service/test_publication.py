@@ -180,8 +180,7 @@ def test_a_full_database_disk_is_one_sentence_and_leaves_nothing(
         == 0
     )
     database = make_url(fresh_database).database
-    owner = Path(f"/proc/{_postmaster(server)}").stat()
-    os.chown(small_disk, owner.st_uid, owner.st_gid)
+    os.chown(small_disk, *_owner(server))
     for parent in small_disk.parents:
         if parent.stat().st_uid == os.getuid() and parent != Path("/"):
             parent.chmod(parent.stat().st_mode | 0o011)
@@ -203,6 +202,8 @@ def test_a_full_database_disk_is_one_sentence_and_leaves_nothing(
             connection.execute(text(f"DROP TABLESPACE {space}"))
 
 
-def _postmaster(server: TestServer) -> int:
+def _owner(server: TestServer) -> tuple[int, int]:
+    """The user and group that the server runs as; asked while a process of it is surely there."""
     with server.maintenance() as connection:
-        return int(connection.scalar(text("SELECT pg_backend_pid()")) or 0)
+        process = Path(f"/proc/{connection.scalar(text('SELECT pg_backend_pid()'))}").stat()
+        return process.st_uid, process.st_gid
