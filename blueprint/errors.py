@@ -1,5 +1,7 @@
 """The families of errors: each says in one sentence what is wrong and how to mend it."""
 
+import errno
+
 
 class BlueprintError(Exception):
     """Something the user can read and act on; `service.problems` turns the family into HTTP or an exit status."""
@@ -41,3 +43,8 @@ class UnavailableError(BlueprintError):
 
 class StorageFullError(UnavailableError):
     """The disk is full; nothing of the act was kept (HTTP 507, exit 1)."""
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Say whether a disk, or the user's share of it, is full."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)

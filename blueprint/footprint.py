@@ -214,8 +214,7 @@ def _placed(
     if shapely.get_num_coordinates(geometry) > MAX_VERTICES:
         raise _too_many(int(shapely.get_num_coordinates(geometry)))
     place = jurisdiction(city)
-    outline = place.outline if place.outline is not None else shapely.box(*place.bounds)
-    if not shapely.intersects(outline, geometry):
+    if not shapely.intersects(place.reach, geometry):
         raise _outside(city, source_crs, swapped)
     if place.outline is not None and not shapely.covers(place.outline, geometry):
         outside_m2 = shapely.difference(geometry, place.outline).area
@@ -224,11 +223,9 @@ def _placed(
 
 
 def _outside(city: City, source_crs: str, swapped: np.ndarray | None) -> InvalidInputError:
-    place = jurisdiction(city)
-    outline = place.outline if place.outline is not None else shapely.box(*place.bounds)
     hint = f"check that its coordinates really are {source_crs}"
     is_known = swapped is not None and bool(np.isfinite(shapely.get_coordinates(swapped)).all())
-    if is_known and bool(shapely.intersects(outline, swapped).any()):
+    if is_known and bool(shapely.intersects(jurisdiction(city).reach, swapped).any()):
         hint = "latitude and longitude (x and y) seem to be swapped"
     return InvalidInputError(f"the footprint lies outside the city; {hint}")
 

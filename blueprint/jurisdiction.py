@@ -25,6 +25,11 @@ class Jurisdiction:
     bounds: tuple[float, float, float, float]
 
     @property
+    def reach(self) -> shapely.Geometry:
+        """Where a footprint may lie: the outline, or the whole area of use of the CRS."""
+        return self.outline if self.outline is not None else shapely.box(*self.bounds)
+
+    @property
     def surroundings(self) -> tuple[float, float, float, float]:
         """West, south, east, north of where the city's data may lie, in metres of the working CRS."""
         west, south, east, north = self.bounds

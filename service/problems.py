@@ -21,6 +21,7 @@ from blueprint.errors import (
     StorageFullError,
     TooLargeError,
     UnavailableError,
+    is_disk_full,
 )
 from blueprint.problem import problem_document
 
@@ -58,10 +59,9 @@ def as_blueprint_error(error: DBAPIError | PoolTimeoutError | OSError) -> Bluepr
             "the database's disk is full; nothing was stored, free some space and try again"
         )
     if isinstance(error, OSError):
-        full = error.errno in (28, 122)
         return (
             StorageFullError("the disk is full; nothing was stored, free some space and try again")
-            if full
+            if is_disk_full(error)
             else None
         )
     if isinstance(error, OperationalError | PoolTimeoutError) or (

@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import shapely
 from geoalchemy2.shape import from_shape
+from pyproj import Geod, Transformer
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -19,6 +21,9 @@ from blueprint.layers.reading_child import BUFFER_QUADRANT_SEGMENTS, SCHEMA
 
 ORIGIN = (500_000.0, 4_550_000.0)
 """A place within Anshan in EPSG:4550; shapes of tests are given in metres east and north of it."""
+
+GEOD = Geod(a=6378137.0, rf=298.257222101)
+"""The CGCS2000 ellipsoid."""
 
 LONG_AGO = date(2020, 1, 1)
 _KINDS = {"Polygon": "polygon", "MultiPolygon": "polygon", "LineString": "line", "MultiLineString": "line"}
@@ -106,3 +111,13 @@ def _batch(
         ],
         schema=SCHEMA,
     )
+
+
+def geodesic_m2(shape: shapely.Geometry, city: City) -> float:
+    """The area on the CGCS2000 ellipsoid in m², edges followed every 25 m, by pyproj alone."""
+    to_degrees = Transformer.from_crs(city.working_crs, f"EPSG:{city.geographic_srid}", always_xy=True)
+    lonlat = shapely.transform(
+        shapely.segmentize(shape, 25), lambda xy: np.column_stack(to_degrees.transform(xy[:, 0], xy[:, 1]))
+    )
+    oriented = [shapely.geometry.polygon.orient(part) for part in shapely.get_parts(lonlat)]
+    return sum(abs(GEOD.geometry_area_perimeter(part)[0]) for part in oriented)

@@ -20,7 +20,13 @@ import pyarrow as pa
 import pyogrio
 
 from blueprint.crs import best_operation
-from blueprint.errors import InvalidInputError, StorageFullError, TooLargeError, UnavailableError
+from blueprint.errors import (
+    InvalidInputError,
+    StorageFullError,
+    TooLargeError,
+    UnavailableError,
+    is_disk_full,
+)
 from blueprint.layers.archives import dbf_encoding, unpack
 from blueprint.layers.confinement import GDAL_ENVIRONMENT, Bounds, skip_drivers
 
@@ -104,7 +110,7 @@ def _copy(source: IO[bytes], target: Path) -> str:
 
 
 def _storage_error(error: OSError) -> StorageFullError | UnavailableError:
-    if error.errno in (28, 122):  # ENOSPC, EDQUOT
+    if is_disk_full(error):
         return StorageFullError("the disk is full; nothing was stored, free some space and upload again")
     return UnavailableError(f"the scratch folder cannot be used: {error.strerror}")
 

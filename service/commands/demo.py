@@ -19,7 +19,7 @@ from approval.stages import Stage
 from blueprint.city import City, DepartmentRole
 from blueprint.edge import Edge
 from blueprint.errors import BlueprintError
-from blueprint.footprint import read_footprint_file
+from blueprint.footprint import Footprint, read_footprint_file
 from blueprint.permissions import Actor, Role
 from blueprint.tokens import issue_token, revoke_tokens
 from coordination.checks import CheckReport, run_check
@@ -85,7 +85,7 @@ def _check_all(edge: Edge, projects: list[SampleProject], folder: Path) -> dict[
     for project in projects:
         output.print()
         try:
-            report = _check(edge, project)
+            report, footprint = _check(edge, project)
         except BlueprintError as error:
             verdicts[project.name] = "refused"
             output.print(
@@ -97,7 +97,7 @@ def _check_all(edge: Edge, projects: list[SampleProject], folder: Path) -> dict[
         verdicts[project.name] = str(report.verdict)
         print_report(report, project.name)
         if page is None and report.verdict in ("prohibit", "restrict"):
-            page = _page(edge, project)
+            page = to_html(report, footprint, city=edge.city, name=project.name)
     output.print()
     _print_summary(projects, verdicts)
     if page is not None:
@@ -105,19 +105,13 @@ def _check_all(edge: Edge, projects: list[SampleProject], folder: Path) -> dict[
     return verdicts
 
 
-def _check(edge: Edge, project: SampleProject) -> CheckReport:
-    footprint = read_footprint_file(project.path, city=edge.city, scratch=edge.scratch)
-    with Session(edge.engine, expire_on_commit=False) as session:
-        return run_check(session, footprint, city=edge.city, actor=local_operator(), on=edge.now().date())
-
-
-def _page(edge: Edge, project: SampleProject) -> str:
+def _check(edge: Edge, project: SampleProject) -> tuple[CheckReport, Footprint]:
     footprint = read_footprint_file(project.path, city=edge.city, scratch=edge.scratch)
     with Session(edge.engine, expire_on_commit=False) as session:
         report = run_check(
             session, footprint, city=edge.city, actor=local_operator(), on=edge.now().date(), with_shapes=True
         )
-    return to_html(report, footprint, city=edge.city, name=project.name)
+    return report, footprint
 
 
 def _print_summary(projects: list[SampleProject], verdicts: dict[str, str]) -> None:

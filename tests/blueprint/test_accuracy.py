@@ -8,7 +8,6 @@ import pytest
 import shapely
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from pyproj import Geod, Transformer
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -16,12 +15,11 @@ from blueprint.city import AreaMeasure, City, polygonal
 from blueprint.layers.models import LayerVersion
 from blueprint.overlay import NOISE_M, Overlay, find_overlaps
 from blueprint.snapshot import take_snapshot
-from tests.made import at_origin, publish
+from tests.made import at_origin, geodesic_m2, publish
 
 TODAY = date(2026, 11, 23)
 AWAY_M = (0.0, -65_000.0, 55_000.0)
 """Metres from the central meridian: to the city's western and eastern ends."""
-GEOD = Geod(a=6378137.0, rf=298.257222101)  # the CGCS2000 ellipsoid
 
 _side = st.integers(min_value=1, max_value=12)
 _corner = st.integers(min_value=0, max_value=24)
@@ -102,15 +100,6 @@ def _expected(case: Case) -> dict[int, shapely.Geometry]:
     return {n: shape for n, shape in shared.items() if 2 * shape.area > NOISE_M * shape.length}
 
 
-def _geodesic_m2(shape: shapely.Geometry, city: City) -> float:
-    to_degrees = Transformer.from_crs(city.working_crs, f"EPSG:{city.geographic_srid}", always_xy=True)
-    lonlat = shapely.transform(
-        shapely.segmentize(shape, 25), lambda xy: np.column_stack(to_degrees.transform(xy[:, 0], xy[:, 1]))
-    )
-    oriented = [shapely.geometry.polygon.orient(part) for part in shapely.get_parts(lonlat)]
-    return sum(abs(GEOD.geometry_area_perimeter(part)[0]) for part in oriented)
-
-
 @bounded
 @given(case=cases)
 def test_areas_in_the_plane_equal_shapely_to_a_millionth(session: Session, city: City, case: Case):
@@ -139,9 +128,9 @@ def test_areas_on_the_ellipsoid_equal_geod_to_a_hundredth(session: Session, city
     found = {overlap.feature_id: overlap.overlap_m2 for overlap in overlay.overlaps}
     assert found.keys() == expected.keys()
     for number, shape in expected.items():
-        assert found[number] == pytest.approx(_geodesic_m2(shape, city), abs=0.01)
+        assert found[number] == pytest.approx(geodesic_m2(shape, city), abs=0.01)
     site = at_origin(_move(case.site, case.away_m))
-    assert overlay.site.area_m2 == pytest.approx(_geodesic_m2(site, city), abs=0.01)
+    assert overlay.site.area_m2 == pytest.approx(geodesic_m2(site, city), abs=0.01)
     assert overlay.ledger.closes
 
 

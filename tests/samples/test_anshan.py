@@ -2,14 +2,12 @@
 
 from datetime import date
 
-import numpy as np
 import pytest
 import shapely
-from pyproj import Geod, Transformer
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from blueprint.city import City, polygonal
+from blueprint.city import polygonal
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint, read_footprint_file
@@ -18,9 +16,9 @@ from blueprint.permissions import operator
 from blueprint.snapshot import LayerOnDay, take_snapshot
 from coordination.checks import run_check
 from service.samples import SampleProject, sample_folder, sample_projects
+from tests.made import geodesic_m2
 
 TODAY = date(2026, 11, 23)
-GEOD = Geod(a=6378137.0, rf=298.257222101)
 PROJECTS = {project.path.stem: project for project in sample_projects(sample_folder("anshan"))}
 TAKEN = [name for name, project in PROJECTS.items() if project.expected != "refused"]
 
@@ -58,15 +56,6 @@ def _layers(session: Session) -> list[LayerOnDay]:
     return [layer for layer in take_snapshot(session, TODAY).layers if layer.version_id is not None]
 
 
-def _geodesic_m2(shape: shapely.MultiPolygon, city: City) -> float:
-    to_degrees = Transformer.from_crs(city.working_crs, f"EPSG:{city.geographic_srid}", always_xy=True)
-    lonlat = shapely.transform(
-        shapely.segmentize(shape, 25), lambda xy: np.column_stack(to_degrees.transform(xy[:, 0], xy[:, 1]))
-    )
-    parts = [shapely.geometry.polygon.orient(part) for part in shapely.get_parts(lonlat)]
-    return sum(abs(GEOD.geometry_area_perimeter(part)[0]) for part in parts)
-
-
 @pytest.mark.parametrize("name", TAKEN)
 def test_every_overlap_equals_shapely_and_geod_on_whole_features(anshan: Edge, name: str):
     footprint = _footprint(anshan, PROJECTS[name]).geometry
@@ -91,8 +80,8 @@ def test_every_overlap_equals_shapely_and_geod_on_whole_features(anshan: Edge, n
             expected[(version_id, feature_id)] = shared
     assert found.keys() == expected.keys()
     for key, shared in expected.items():
-        assert found[key].overlap_m2 == pytest.approx(_geodesic_m2(shared, anshan.city), abs=0.01)
-    assert overlay.site.area_m2 == pytest.approx(_geodesic_m2(footprint, anshan.city), abs=0.01)
+        assert found[key].overlap_m2 == pytest.approx(geodesic_m2(shared, anshan.city), abs=0.01)
+    assert overlay.site.area_m2 == pytest.approx(geodesic_m2(footprint, anshan.city), abs=0.01)
 
 
 @pytest.mark.parametrize("name", TAKEN)

@@ -39,6 +39,12 @@ class Result:
 Command = Callable[..., Result]
 
 
+def define_plan(command: Command, *, control: str = "restrict") -> Result:
+    """Define the polygon layer PLAN, which the tests upload to."""
+    what = ("--title", "规划", "--department", "ZRZY", "--geometry", "polygon", "--control", control)
+    return command("layer", "define", "PLAN", *what)
+
+
 @pytest.fixture
 def command(
     fresh_database: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

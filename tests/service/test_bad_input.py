@@ -9,25 +9,13 @@ from sqlalchemy import create_engine, text
 from service.commands.serve import bind
 from tests import badfiles
 from tests.badfiles import LAT, LON, geojson, lonlat_square, polygon
-from tests.service.conftest import Command, Result
+from tests.service.conftest import Command, Result, define_plan
 
 
 @pytest.fixture
 def defined(command: Command) -> Command:
     """A database with one polygon layer and no version."""
-    result = command(
-        "layer",
-        "define",
-        "PLAN",
-        "--title",
-        "规划",
-        "--department",
-        "ZRZY",
-        "--geometry",
-        "polygon",
-        "--control",
-        "restrict",
-    )
+    result = define_plan(command)
     assert result.status == 0, result.err
     return command
 

@@ -13,7 +13,7 @@ from pyproj import Transformer
 
 from tests import badfiles
 from tests.badfiles import LAT, LON, geojson, lonlat_square, polygon
-from tests.service.conftest import Command, Server
+from tests.service.conftest import Command, Server, define_plan
 
 DEFINITION = {
     "code": "PLAN",
@@ -66,22 +66,7 @@ def test_a_file_in_any_form_and_crs_lands_in_the_same_place(
         packed = badfiles.zipped({p.name: p.read_bytes() for p in tmp_path.glob("plan.*")})
         path = tmp_path / "plan.zip"
         path.write_bytes(packed)
-    assert (
-        command(
-            "layer",
-            "define",
-            "PLAN",
-            "--title",
-            "规划",
-            "--department",
-            "ZRZY",
-            "--geometry",
-            "polygon",
-            "--control",
-            "restrict",
-        ).status
-        == 0
-    )
+    assert define_plan(command).status == 0
 
     uploaded = command("layer", "upload", "PLAN", path, "--in-force", "--format", "json")
     assert uploaded.status == 0, uploaded.err
@@ -368,22 +353,7 @@ def test_health(running: Server):
 def test_check_formats_of_the_command_line(command: Command, tmp_path: Path):
     plan = tmp_path / "plan.geojson"
     plan.write_bytes(badfiles.good())
-    assert (
-        command(
-            "layer",
-            "define",
-            "PLAN",
-            "--title",
-            "规划",
-            "--department",
-            "ZRZY",
-            "--geometry",
-            "polygon",
-            "--control",
-            "prohibit",
-        ).status
-        == 0
-    )
+    assert define_plan(command, control="prohibit").status == 0
     assert command("layer", "upload", "PLAN", plan, "--in-force", "2024-01-01").status == 0
 
     table = command("check", plan)

@@ -22,7 +22,7 @@ from service.settings import Settings
 from tests import badfiles
 from tests.badfiles import LON, geojson, lonlat_square, polygon
 from tests.conftest import TestServer
-from tests.service.conftest import Command
+from tests.service.conftest import Command, define_plan
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 TODAY = date(2026, 11, 23)
@@ -111,6 +111,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "small"
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=0711", "tmpfs", str(folder)], check=True)
+    for parent in folder.parents:  # the users of the server and of the reader must come to it
+        if parent.stat().st_uid == os.getuid() and parent != Path("/"):
+            parent.chmod(parent.stat().st_mode | 0o011)
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
@@ -124,26 +127,8 @@ def test_a_full_scratch_disk_is_one_sentence(
 ):
     path = tmp_path / "plan.geojson"
     path.write_bytes(badfiles.good() + b" " * (30 << 20))
-    assert (
-        command(
-            "layer",
-            "define",
-            "PLAN",
-            "--title",
-            "规划",
-            "--department",
-            "ZRZY",
-            "--geometry",
-            "polygon",
-            "--control",
-            "restrict",
-        ).status
-        == 0
-    )
+    assert define_plan(command).status == 0
     monkeypatch.setenv("BLUEPRINT_SCRATCH", str(small_disk))
-    for parent in small_disk.parents:
-        if parent.stat().st_uid == os.getuid() and parent != Path("/"):
-            parent.chmod(parent.stat().st_mode | 0o011)
 
     result = command("layer", "upload", "PLAN", path)
 
@@ -163,27 +148,9 @@ def test_a_full_database_disk_is_one_sentence_and_leaves_nothing(
     path.write_bytes(
         geojson(*[polygon(lonlat_square(LON + 0.002 * (n % 50), side=0.001)) for n in range(40_000)])
     )
-    assert (
-        command(
-            "layer",
-            "define",
-            "PLAN",
-            "--title",
-            "规划",
-            "--department",
-            "ZRZY",
-            "--geometry",
-            "polygon",
-            "--control",
-            "restrict",
-        ).status
-        == 0
-    )
+    assert define_plan(command).status == 0
     database = make_url(fresh_database).database
     os.chown(small_disk, *_owner(server))
-    for parent in small_disk.parents:
-        if parent.stat().st_uid == os.getuid() and parent != Path("/"):
-            parent.chmod(parent.stat().st_mode | 0o011)
     space = f"small_{os.getpid()}"
     with server.maintenance() as connection:
         connection.execute(text(f"CREATE TABLESPACE {space} LOCATION '{small_disk}'"))
