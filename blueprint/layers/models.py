@@ -124,6 +124,7 @@ class LayerVersion(Base):
     vertex_count: Mapped[int] = mapped_column(BigInteger)
     valid_until: Mapped[date | None]
     quality: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    has_overlaps: Mapped[bool] = mapped_column(default=True)
     uploaded_by: Mapped[str] = mapped_column(String(200))
     uploaded_at: Mapped[datetime]
     withdrawn_on: Mapped[date | None]
