@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any
 
+import orjson
 import psycopg2
 import shapely
 from psycopg2 import sql
-from psycopg2.extras import RealDictCursor
+from psycopg2.extras import RealDictCursor, register_default_json
 from sqlalchemy.orm import Session
 
 from bench.loading import plain_table
@@ -20,7 +21,7 @@ from bench.made_city import footprints
 from bench.setting import Setting
 from blueprint.city import AreaMeasure
 from blueprint.database import CONNECT_ARGS
-from blueprint.overlay import OVERLAPS, parameters
+from blueprint.overlay import OVERLAPS, Found, parameters
 from blueprint.snapshot import LayerOnDay, take_snapshot
 
 SIZES_HA = (1, 10, 100)
@@ -72,6 +73,7 @@ def measure_checks(setting: Setting, host: str) -> dict[str, dict[str, float]]:
     _, address = setting.engine.dialect.create_connect_args(setting.engine.url)
     connection = psycopg2.connect(**{**address, **CONNECT_ARGS})
     connection.autocommit = True
+    register_default_json(connection, loads=orjson.loads)
     client = http.client.HTTPConnection(host, timeout=60)
     try:
         with connection.cursor(cursor_factory=RealDictCursor) as cursor:
@@ -92,11 +94,12 @@ def _measure(ways: "_Ways", size_ha: int) -> CheckFigures:
             in_turn[number % 3 :] + in_turn[: number % 3]
         )  # none is always the one that finds the pages warm
         answers = {act.__name__: _timed(act, site) for act in in_turn}
-        ways.compare(site, **{name: answer for name, (_, answer) in answers.items()})
+        report = json.loads(answers["http"][1])
+        ways.compare(site, report, answers["statement"][1], answers["whole_features"][1])
         if number >= WARM_UP:
             for name, (seconds, _) in answers.items():
                 getattr(times, name).append(seconds * 1000)
-            times.findings.append(len(answers["http"][1]["findings"]))
+            times.findings.append(len(report["findings"]))
     return _figures(times)
 
 
@@ -122,16 +125,16 @@ class _Ways:
             for made in setting.layers
         }
 
-    def http(self, site: shapely.MultiPolygon) -> Any:
-        """The report, by POST over a kept connection."""
+    def http(self, site: shapely.MultiPolygon) -> bytes:
+        """The report's bytes, by POST over a kept connection."""
         body = json.dumps(shapely.geometry.mapping(site))
         address = f"/api/checks?crs={self._setting.city.working_crs}&on={ON}"
         self._client.request("POST", address, body, {"content-type": "application/json"})
         answer = self._client.getresponse()
-        content = answer.read()
+        content: bytes = answer.read()
         if answer.status != 200:
             raise SystemExit(f"the check answered {answer.status}: {content[:300]!r}")
-        return json.loads(content)
+        return content
 
     def statement(self, site: shapely.MultiPolygon, *, in_plane: bool = False) -> Any:
         """The row of the statement that the check runs, with the same values bound."""
@@ -151,7 +154,7 @@ class _Ways:
         return shared
 
     def compare(
-        self, site: shapely.MultiPolygon, *, http: Any, statement: Any, whole_features: dict[str, list[float]]
+        self, site: shapely.MultiPolygon, http: Any, statement: Any, whole_features: dict[str, list[float]]
     ) -> None:
         """End the run unless the report is the statement's, and its plane areas are those of whole features."""
         in_plane = self.statement(site, in_plane=True)
@@ -168,7 +171,8 @@ class _Ways:
 
 
 def _sum(row: Any, layer: LayerOnDay) -> float:
-    return float(sum(f["overlap_m2"] for f in row["findings"] if f["version_id"] == layer.version_id))
+    found = (Found(*values) for values in row["findings"])
+    return float(sum(f.overlap_m2 for f in found if f.version_id == layer.version_id))
 
 
 def _same(code: str, ours: float, theirs: float, us: str, them: str) -> None:

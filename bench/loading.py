@@ -18,6 +18,7 @@ from bench.made_city import SIDE_M, SOUTH, WEST, MadeLayer, polygons
 from blueprint.city import City
 from blueprint.layers.catalogue import LayerDefinition, define_layer
 from blueprint.layers.models import LayerVersion
+from blueprint.layers.overlapping import may_overlap_each_other
 from blueprint.layers.publication import bring_into_force, copy_features, cut_features
 from blueprint.layers.reading_child import SCHEMA
 
@@ -84,8 +85,10 @@ def _load(session: Session, city: City, made: MadeLayer) -> None:
     )
     session.add(version)
     session.flush()
-    copy_features(session, version, _batches(made, city.working_srid))
-    cut_features(session, version, city=city)
+    shapes = list(polygons(made))
+    copy_features(session, version, _batches(made, shapes, city.working_srid))
+    version.has_overlaps = may_overlap_each_other(np.concatenate(shapes))
+    cut_features(session, version)
     bring_into_force(session, version, starts_on=IN_FORCE_FROM, decided_by="bench", now=NOW)
     _make_plain_table(session, made, version, city)
 
@@ -107,9 +110,9 @@ def plain_table(made: MadeLayer) -> sql.Identifier:
     return sql.Identifier("bench", made.code.lower())
 
 
-def _batches(made: MadeLayer, srid: int) -> Iterator[pa.RecordBatch]:
+def _batches(made: MadeLayer, blocks: list[np.ndarray], srid: int) -> Iterator[pa.RecordBatch]:
     first = 1
-    for shapes in polygons(made):
+    for shapes in blocks:
         numbers = range(first, first + len(shapes))
         first += len(shapes)
         named = [

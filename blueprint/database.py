@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
+import orjson
 from sqlalchemy import CursorResult, DateTime, Engine, MetaData, TextClause, create_engine, text
 from sqlalchemy.orm import DeclarativeBase, Session
 
@@ -51,6 +52,7 @@ def make_engine(url: str, *, pool_size: int = 10) -> Engine:
         pool_timeout=5,
         pool_pre_ping=True,
         connect_args=CONNECT_ARGS | {"application_name": application_name()},
+        json_deserializer=orjson.loads,
     )
 
 

@@ -1,6 +1,6 @@
 """What a route is given: session, actor, clock and city, set up by `service` on the application's state."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
@@ -48,20 +49,31 @@ async def _edge(request: Request) -> Edge:
 EdgeDep = Annotated[Edge, Depends(_edge)]
 
 
-def _session(edge: EdgeDep) -> Iterator[Session]:
-    with Session(edge.engine, expire_on_commit=False) as session, session.begin():
+async def _session(edge: EdgeDep) -> AsyncIterator[Session]:
+    session = Session(edge.engine, expire_on_commit=False)
+    try:
         yield session
+    except BaseException:
+        await run_in_threadpool(session.close)
+        raise
+    await run_in_threadpool(_commit, session)
+
+
+def _commit(session: Session) -> None:
+    with session:
+        session.commit()
 
 
 SessionDep = Annotated[Session, Depends(_session, scope="function")]
 """One request is one transaction, committed before the answer goes out (hence the scope)."""
 
 
-def _actor(request: Request, session: SessionDep, edge: EdgeDep) -> Actor:
+async def _actor(request: Request, session: SessionDep, edge: EdgeDep) -> Actor:
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     if not scheme:
         return ANONYMOUS
-    return actor_of_token(session, f"{scheme} {credentials}", city=edge.city, today=edge.now().date())
+    header, today = f"{scheme} {credentials}", edge.now().date()
+    return await run_in_threadpool(actor_of_token, session, header, city=edge.city, today=today)
 
 
 ActorDep = Annotated[Actor, Depends(_actor)]

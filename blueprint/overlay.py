@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import shapely
 from shapely.geometry.base import BaseGeometry
@@ -16,7 +16,7 @@ from blueprint.database import execute_prepared, load_statements, prepared
 from blueprint.layers.models import ConflictWhen, Control
 from blueprint.snapshot import LayerOnDay
 
-ENGINE = "overlay-1"
+ENGINE = "overlay-2"
 """Named in every digest; raised whenever the same input may give other figures."""
 
 NOISE_M = 1e-6
@@ -43,8 +43,7 @@ class Relation(StrEnum):
     OUTSIDE = "outside"
 
 
-@dataclass(frozen=True)
-class Overlap:
+class Overlap(NamedTuple):
     """What a footprint shares with one feature; areas by the city's measure in m², lengths in m."""
 
     version_id: int
@@ -118,7 +117,7 @@ def find_overlaps(
     return Overlay(
         site=site,
         ledger=_ledger(row, site),
-        overlaps=tuple(_overlap(finding, site) for finding in row.findings),
+        overlaps=tuple(_overlap(Found(*values), site) for values in row.findings),
         layer_m2={int(version_id): area for version_id, area in row.layer_areas.items()},
         layer_m={int(version_id): length for version_id, length in row.layer_lengths.items()},
         not_covering=frozenset(row.not_covering),
@@ -132,7 +131,6 @@ def parameters(
     return {
         "footprint": shapely.to_wkb(footprint),
         "working_srid": city.working_srid,
-        "geographic_srid": city.geographic_srid,
         "on_ellipsoid": city.area_measure is AreaMeasure.ELLIPSOID,
         "noise_m": NOISE_M,
         "with_shapes": with_shapes,
@@ -150,51 +148,73 @@ def _ledger(row: Row[Any], site: SiteMeasures) -> Ledger:
     return Ledger(*pieces, closes=abs(sum(pieces) - site.area_m2) <= CLOSING_M2)
 
 
-def _overlap(finding: Mapping[str, Any], site: SiteMeasures) -> Overlap:
-    is_areal = finding["dimension"] == 2
-    overlap_m2, feature_m2 = finding["overlap_m2"], finding["feature_m2"]
-    perimeter_m = finding["perimeter_m"]
+class Found(NamedTuple):
+    """A finding as the statement gives it: of a feature and, in a buffered layer, of its zone."""
+
+    version_id: int
+    feature_id: int | None
+    source_id: str | None
+    attributes: dict[str, Any] | None
+    is_zone: bool
+    dimension: int
+    plane_m2: float
+    overlap_m2: float
+    perimeter_m: float
+    length_m: float | None
+    point_count: int | None
+    is_on_boundary: bool | None
+    is_body_met: bool
+    is_sliver: bool
+    feature_plane_m2: float | None
+    feature_m2: float | None
+    feature_length_m: float | None
+    distance_m: float
+    shape: str | None
+
+
+def _overlap(found: Found, site: SiteMeasures) -> Overlap:
+    is_areal = found.dimension == 2
     return Overlap(
-        version_id=finding["version_id"],
-        feature_id=finding["feature_id"],
-        source_id=finding["source_id"],
-        attributes=finding["attributes"] or {},
-        relation=_relation(finding, site),
+        version_id=found.version_id,
+        feature_id=found.feature_id,
+        source_id=found.source_id,
+        attributes=found.attributes or {},
+        relation=_relation(found, site),
         is_areal=is_areal,
-        overlap_m2=overlap_m2,
-        overlap_share=min(1.0, overlap_m2 / site.area_m2),
-        feature_share=min(1.0, overlap_m2 / feature_m2) if is_areal and feature_m2 else None,
-        length_m=finding["length_m"] or 0.0,
-        point_count=int(finding["point_count"] or 0),
-        distance_m=finding["distance_m"],
-        is_sliver=finding["is_sliver"],
-        mean_width_m=2 * finding["plane_m2"] / perimeter_m if perimeter_m else 0.0,
-        shape=shapely.from_wkb(finding["shape"]) if finding["shape"] else None,
+        overlap_m2=found.overlap_m2,
+        overlap_share=min(1.0, found.overlap_m2 / site.area_m2),
+        feature_share=min(1.0, found.overlap_m2 / found.feature_m2)
+        if is_areal and found.feature_m2
+        else None,
+        length_m=found.length_m or 0.0,
+        point_count=int(found.point_count or 0),
+        distance_m=found.distance_m,
+        is_sliver=found.is_sliver,
+        mean_width_m=2 * found.plane_m2 / found.perimeter_m if found.perimeter_m else 0.0,
+        shape=shapely.from_wkb(found.shape) if found.shape else None,
     )
 
 
-def _relation(finding: Mapping[str, Any], site: SiteMeasures) -> Relation:
-    if finding["feature_id"] is None:
+def _relation(found: Found, site: SiteMeasures) -> Relation:
+    if found.feature_id is None:
         return Relation.OUTSIDE
-    if finding["is_zone"] and not finding["is_body_met"]:
+    if found.is_zone and not found.is_body_met:
         return Relation.WITHIN_DISTANCE
-    if finding["feature_plane_m2"] is None or (
-        finding["is_zone"] and finding["feature_length_m"] is not None
-    ):
-        return _relation_of_thin(finding)
-    plane_m2 = finding["plane_m2"]
+    if found.feature_plane_m2 is None or (found.is_zone and found.feature_length_m is not None):
+        return _relation_of_thin(found)
+    plane_m2 = found.plane_m2
     if site.plane_area_m2 - plane_m2 <= NOISE_M * site.perimeter_m:
         return Relation.WITHIN
-    if finding["feature_plane_m2"] - plane_m2 <= NOISE_M * finding["perimeter_m"]:
+    if found.feature_plane_m2 - plane_m2 <= NOISE_M * found.perimeter_m:
         return Relation.COVERS
     return Relation.OVERLAPS
 
 
-def _relation_of_thin(finding: Mapping[str, Any]) -> Relation:
+def _relation_of_thin(found: Found) -> Relation:
     """The relation to a line or a point: on the boundary, wholly inside, or through it."""
-    if finding["is_on_boundary"]:
+    if found.is_on_boundary:
         return Relation.TOUCHES
-    length_m = finding["feature_length_m"]
-    if length_m is None or length_m - finding["length_m"] <= NOISE_M:
+    length_m = found.feature_length_m
+    if length_m is None or length_m - (found.length_m or 0.0) <= NOISE_M:
         return Relation.CONTAINS
     return Relation.CROSSES

@@ -4,11 +4,11 @@
 -- it is both read off the pieces, so the list of hits and the areas cannot disagree.
 WITH site AS MATERIALIZED (
     SELECT geom, ST_Boundary(geom) AS boundary, ST_Area(geom) AS plane_m2, ST_Perimeter(geom) AS perimeter_m,
-        blueprint.ellipsoid_m2(geom, :geographic_srid) AS ellipsoid_m2
+        blueprint.ellipsoid_m2(geom) AS ellipsoid_m2
     FROM ST_SetSRID(ST_GeomFromWKB(:footprint), :working_srid) AS geom
 ),
 rule AS MATERIALIZED (
-    SELECT rule.*, version.coverage
+    SELECT rule.*, version.coverage, version.has_overlaps
     FROM unnest(
         CAST(:version_ids AS integer[]), CAST(:control_ranks AS integer[]), CAST(:outsides AS boolean[]),
         CAST(:buffereds AS boolean[]), CAST(:tolerances AS double precision[]),
@@ -31,25 +31,15 @@ clipped AS MATERIALIZED (
         END AS geom
     FROM met CROSS JOIN site
 ),
-piece AS MATERIALIZED (
-    SELECT clipped.version_id, clipped.feature_id, clipped.is_zone, clipped.dimension, clipped.geom,
-        CASE
-            WHEN clipped.dimension < 2 THEN 0
-            WHEN clipped.is_covered THEN clipped.plane_m2
-            ELSE ST_Area(clipped.geom)
-        END AS plane_m2,
-        CASE
-            WHEN clipped.dimension < 2 THEN 0
-            WHEN clipped.is_covered THEN clipped.ellipsoid_m2
-            ELSE blueprint.ellipsoid_m2(clipped.geom, :geographic_srid)
-        END AS ellipsoid_m2
+shared AS MATERIALIZED (
+    SELECT clipped.version_id, clipped.feature_id, clipped.is_zone, clipped.dimension, clipped.is_covered,
+        clipped.plane_m2, clipped.ellipsoid_m2, clipped.geom
     FROM clipped
     JOIN rule ON rule.version_id = clipped.version_id
     WHERE NOT rule.is_outside AND NOT ST_IsEmpty(clipped.geom)
     UNION ALL
     -- A layer whose outside is the conflict: what of the footprint none of its features covers.
-    SELECT rule.version_id, 0, FALSE, 2, beyond.geom, ST_Area(beyond.geom),
-        blueprint.ellipsoid_m2(beyond.geom, :geographic_srid)
+    SELECT rule.version_id, 0, FALSE, 2, FALSE, NULL, NULL, beyond.geom
     FROM rule
     CROSS JOIN site
     CROSS JOIN LATERAL (
@@ -61,21 +51,33 @@ piece AS MATERIALIZED (
     ) AS beyond
     WHERE rule.is_outside AND NOT ST_IsEmpty(beyond.geom)
 ),
+piece AS MATERIALIZED (
+    SELECT shared.version_id, shared.feature_id, shared.is_zone, shared.dimension, shared.geom,
+        CASE
+            WHEN shared.dimension < 2 THEN 0
+            WHEN shared.is_covered THEN shared.plane_m2
+            ELSE ST_Area(shared.geom)
+        END AS plane_m2,
+        CASE
+            WHEN shared.dimension < 2 THEN 0
+            WHEN shared.is_covered AND :on_ellipsoid THEN shared.ellipsoid_m2
+            WHEN shared.is_covered THEN shared.plane_m2
+            ELSE blueprint.measure_m2(shared.geom, :on_ellipsoid)
+        END AS overlap_m2,
+        CASE WHEN shared.dimension = 2 THEN ST_Perimeter(shared.geom) ELSE 0 END AS perimeter_m,
+        CASE WHEN shared.dimension = 1 THEN ST_Length(shared.geom) ELSE 0 END AS length_m,
+        CASE WHEN shared.dimension = 0 THEN ST_NumGeometries(shared.geom) ELSE 0 END AS point_count,
+        CASE WHEN shared.dimension < 2 THEN ST_CoveredBy(shared.geom, site.boundary) ELSE FALSE END AS is_on_boundary
+    FROM shared CROSS JOIN site
+),
 measured AS MATERIALIZED (
-    SELECT piece.version_id, piece.feature_id, piece.is_zone, max(piece.dimension) AS dimension,
-        sum(piece.plane_m2) AS plane_m2,
-        sum(CASE WHEN :on_ellipsoid THEN piece.ellipsoid_m2 ELSE piece.plane_m2 END) AS overlap_m2,
-        sum(CASE WHEN piece.dimension = 2 THEN ST_Perimeter(piece.geom) ELSE 0 END) AS perimeter_m,
-        sum(CASE WHEN piece.dimension = 1 THEN ST_Length(piece.geom) ELSE 0 END) AS length_m,
-        sum(CASE WHEN piece.dimension = 0 THEN ST_NumGeometries(piece.geom) ELSE 0 END) AS point_count,
-        bool_and(piece.dimension < 2 AND ST_CoveredBy(piece.geom, site.boundary)) AS is_on_boundary
-    FROM piece CROSS JOIN site
-    GROUP BY piece.version_id, piece.feature_id, piece.is_zone
+    SELECT version_id, feature_id, is_zone, max(dimension) AS dimension, sum(plane_m2) AS plane_m2,
+        sum(overlap_m2) AS overlap_m2, sum(perimeter_m) AS perimeter_m, sum(length_m) AS length_m,
+        sum(point_count) AS point_count, bool_and(is_on_boundary) AS is_on_boundary
+    FROM piece
+    GROUP BY version_id, feature_id, is_zone
     -- Thinner than a micrometre is the rounding of coordinates: that is touching, and touching is no conflict.
-    HAVING sum(CASE WHEN piece.dimension = 0 THEN 1 ELSE 0 END) > 0
-        OR sum(CASE WHEN piece.dimension = 1 THEN ST_Length(piece.geom) ELSE 0 END) > :noise_m
-        OR 2 * sum(piece.plane_m2)
-            > :noise_m * sum(CASE WHEN piece.dimension = 2 THEN ST_Perimeter(piece.geom) ELSE 0 END)
+    HAVING sum(point_count) > 0 OR sum(length_m) > :noise_m OR 2 * sum(plane_m2) > :noise_m * sum(perimeter_m)
 ),
 thin AS MATERIALIZED (
     -- The opening test: shrunk by half the width nothing is left. Twice area by perimeter sorts out the candidates,
@@ -91,10 +93,12 @@ thin AS MATERIALIZED (
     HAVING ST_IsEmpty(ST_Buffer(ST_Union(piece.geom), -rule.sliver_width_m / 2))
 ),
 judged AS MATERIALIZED (
-    -- One row a feature that is met: in a buffered layer by its zone, else by its body.
+    -- One row a feature that is met: in a buffered layer by its zone, else by its body. Several features of a layer
+    -- that overlap each other count once, which needs their union; the areas of others add up.
     SELECT measured.version_id, measured.feature_id, measured.is_zone, measured.dimension, measured.plane_m2,
         measured.overlap_m2, measured.perimeter_m, body.length_m, body.point_count, body.is_on_boundary,
         body.version_id IS NOT NULL AS is_body_met, rule.control_rank,
+        rule.has_overlaps AND count(*) OVER (PARTITION BY measured.version_id) > 1 AS needs_union,
         measured.dimension = 2 AND (measured.overlap_m2 < rule.tolerance_m2 OR thin.version_id IS NOT NULL) AS is_sliver
     FROM measured
     JOIN rule ON rule.version_id = measured.version_id AND rule.is_buffered = measured.is_zone
@@ -105,18 +109,17 @@ judged AS MATERIALIZED (
             AND thin.is_zone = measured.is_zone
 ),
 layer_area AS (
-    -- Features of a layer that overlap each other count once: the area of the union of the layer's overlaps.
-    SELECT judged.version_id,
-        CASE
-            WHEN count(DISTINCT judged.feature_id) > 1
-                THEN blueprint.measure_m2(ST_Union(piece.geom), :geographic_srid, :on_ellipsoid)
-            ELSE sum(CASE WHEN :on_ellipsoid THEN piece.ellipsoid_m2 ELSE piece.plane_m2 END)
-        END AS overlap_m2
+    SELECT version_id, sum(overlap_m2) AS overlap_m2
+    FROM judged
+    WHERE dimension = 2 AND NOT needs_union
+    GROUP BY version_id
+    UNION ALL
+    SELECT judged.version_id, blueprint.measure_m2(ST_Union(piece.geom), :on_ellipsoid)
     FROM judged
     JOIN piece
         ON piece.version_id = judged.version_id AND piece.feature_id = judged.feature_id
             AND piece.is_zone = judged.is_zone
-    WHERE judged.dimension = 2
+    WHERE judged.dimension = 2 AND judged.needs_union
     GROUP BY judged.version_id
 ),
 layer_length AS (
@@ -130,27 +133,58 @@ layer_length AS (
     WHERE measured.dimension = 1
     GROUP BY measured.version_id
 ),
+covering AS MATERIALIZED (
+    -- The worst control of which one layer covers the whole footprint; nothing is left for what comes after it.
+    SELECT coalesce(min(whole.control_rank), 4) AS control_rank
+    FROM (
+        SELECT judged.control_rank
+        FROM judged CROSS JOIN site
+        WHERE judged.dimension = 2 AND NOT judged.is_sliver
+        GROUP BY judged.version_id, judged.control_rank, judged.needs_union, site.plane_m2, site.perimeter_m
+        HAVING CASE WHEN judged.needs_union THEN max(judged.plane_m2) ELSE sum(judged.plane_m2) END
+            >= site.plane_m2 - :noise_m * site.perimeter_m
+    ) AS whole
+),
 nothing AS (SELECT ST_SetSRID(ST_GeomFromText('POLYGON EMPTY'), :working_srid) AS geom),
 control_area AS MATERIALIZED (
-    SELECT
-        coalesce(ST_Union(piece.geom) FILTER (WHERE judged.control_rank = 1), (SELECT geom FROM nothing)) AS prohibited,
-        coalesce(ST_Union(piece.geom) FILTER (WHERE judged.control_rank = 2), (SELECT geom FROM nothing)) AS restricted,
-        coalesce(ST_Union(piece.geom) FILTER (WHERE judged.control_rank = 3), (SELECT geom FROM nothing)) AS advised
+    SELECT judged.control_rank, ST_Union(piece.geom) AS geom
     FROM judged
     JOIN piece
         ON piece.version_id = judged.version_id AND piece.feature_id = judged.feature_id
             AND piece.is_zone = judged.is_zone
+    CROSS JOIN covering
     WHERE judged.dimension = 2 AND NOT judged.is_sliver AND judged.control_rank <= 3
+        AND judged.control_rank < covering.control_rank
+    GROUP BY judged.control_rank
+    UNION ALL
+    SELECT covering.control_rank, site.geom
+    FROM covering CROSS JOIN site
+    WHERE covering.control_rank <= 3
 ),
 blocked AS MATERIALIZED (
-    SELECT prohibited, restricted, advised, ST_Union(prohibited, restricted) AS geom
-    FROM control_area
+    SELECT worst.geom AS prohibited, coalesce(second.geom, nothing.geom) AS restricted,
+        coalesce(third.geom, nothing.geom) AS advised,
+        CASE
+            WHEN second.geom IS NULL THEN worst.geom
+            WHEN covering.control_rank = 2 THEN second.geom
+            ELSE ST_Union(worst.geom, second.geom)
+        END AS geom
+    FROM covering
+    CROSS JOIN nothing
+    LEFT JOIN control_area AS second ON second.control_rank = 2
+    LEFT JOIN control_area AS third ON third.control_rank = 3
+    CROSS JOIN LATERAL (
+        SELECT coalesce((SELECT geom FROM control_area WHERE control_rank = 1), nothing.geom) AS geom
+    ) AS worst
 ),
 worst_first AS MATERIALIZED (
     SELECT blocked.prohibited, ST_Difference(blocked.restricted, blocked.prohibited) AS restricted,
         ST_Difference(blocked.advised, blocked.geom) AS advised,
-        ST_Difference(site.geom, ST_Union(blocked.geom, blocked.advised)) AS conflict_free
-    FROM blocked CROSS JOIN site
+        CASE
+            WHEN covering.control_rank < 4 THEN nothing.geom
+            ELSE ST_Difference(site.geom, ST_Union(blocked.geom, blocked.advised))
+        END AS conflict_free
+    FROM blocked CROSS JOIN site CROSS JOIN covering CROSS JOIN nothing
 ),
 finding AS (
     SELECT judged.version_id, nullif(judged.feature_id, 0) AS feature_id, feature.source_id, feature.attributes,
@@ -180,11 +214,26 @@ finding AS (
         ON feature.version_id = judged.version_id AND feature.feature_id = judged.feature_id
 )
 SELECT site.plane_m2, site.ellipsoid_m2, site.perimeter_m,
-    blueprint.measure_m2(worst_first.prohibited, :geographic_srid, :on_ellipsoid) AS prohibited_m2,
-    blueprint.measure_m2(worst_first.restricted, :geographic_srid, :on_ellipsoid) AS restricted_m2,
-    blueprint.measure_m2(worst_first.advised, :geographic_srid, :on_ellipsoid) AS advised_m2,
-    blueprint.measure_m2(worst_first.conflict_free, :geographic_srid, :on_ellipsoid) AS conflict_free_m2,
-    (SELECT coalesce(json_agg(finding ORDER BY finding.version_id, finding.feature_id), '[]') FROM finding) AS findings,
+    blueprint.measure_m2(worst_first.prohibited, :on_ellipsoid) AS prohibited_m2,
+    blueprint.measure_m2(worst_first.restricted, :on_ellipsoid) AS restricted_m2,
+    blueprint.measure_m2(worst_first.advised, :on_ellipsoid) AS advised_m2,
+    blueprint.measure_m2(worst_first.conflict_free, :on_ellipsoid) AS conflict_free_m2,
+    (
+        -- Values without their names, in the order of `Found` in overlay.py.
+        SELECT
+            coalesce(
+                json_agg(
+                    json_build_array(
+                        version_id, feature_id, source_id, attributes, is_zone, dimension, plane_m2, overlap_m2,
+                        perimeter_m, length_m, point_count, is_on_boundary, is_body_met, is_sliver,
+                        feature_plane_m2, feature_m2, feature_length_m, distance_m, shape
+                    )
+                    ORDER BY version_id, feature_id
+                ),
+                '[]'
+            )
+        FROM finding
+    ) AS findings,
     (SELECT coalesce(json_object_agg(version_id, overlap_m2), '{}') FROM layer_area) AS layer_areas,
     (SELECT coalesce(json_object_agg(version_id, length_m), '{}') FROM layer_length) AS layer_lengths,
     (

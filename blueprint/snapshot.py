@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -15,9 +16,11 @@ from blueprint.permissions import Sensitivity, Thing
 _SNAPSHOT = prepared("snapshot", load_statements(Path(__file__).with_suffix(".sql"))["snapshot"].text)
 
 
-@dataclass(frozen=True)
-class LayerOnDay:
-    """A layer with its rule and the version in force on the day; `version_id` is None where there is none."""
+class LayerOnDay(NamedTuple):
+    """A layer with its rule and the version in force on the day; `version_id` is None where there is none.
+
+    Its fields are the columns of `snapshot.sql`.
+    """
 
     code: str
     title: str
@@ -53,8 +56,7 @@ class Snapshot:
 
 def take_snapshot(session: Session, day: date) -> Snapshot:
     """The layers as they are in force on `day`; refuses a day before the first version of all."""
-    rows = execute_prepared(session, _SNAPSHOT, {"day": day}).mappings()
-    layers = tuple(LayerOnDay(**row) for row in rows)
+    layers = tuple(LayerOnDay._make(row) for row in execute_prepared(session, _SNAPSHOT, {"day": day}))
     if not any(layer.version_id is not None for layer in layers):
         raise _nothing_in_force(session, day)
     return Snapshot(day=day, layers=layers)

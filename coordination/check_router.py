@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any, Literal
 
+import orjson
 from fastapi import APIRouter, Body, Path, Query
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from geoalchemy2.shape import to_shape
@@ -52,7 +53,7 @@ def check_footprint(
         return HTMLResponse(to_html(report, footprint, city=edge.city))
     if output == "geojson":
         return JSONResponse(to_geojson(report, footprint, city=edge.city), media_type="application/geo+json")
-    return JSONResponse(report.to_json())
+    return Response(orjson.dumps(report.to_json()), media_type="application/json")
 
 
 @router.get("/{check_id}")

@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import shapely
 from geoalchemy2.shape import from_shape
@@ -46,8 +46,7 @@ class LayerResult:
     outcome: Outcome
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """One conflict (冲突): a feature of a layer and what the footprint shares with it."""
 
     layer: str
@@ -110,8 +109,9 @@ class CheckReport:
 
 
 def _finding_json(finding: Finding) -> dict[str, Any]:
-    document = {name: value for name, value in vars(finding).items() if name != "shape"}
-    return document | {"severity": str(finding.severity), "relation": str(finding.relation)}
+    document = finding._asdict()
+    del document["shape"]
+    return document
 
 
 def run_check(
@@ -123,11 +123,15 @@ def run_check(
     overlay = find_overlaps(session, footprint.geometry, asked, city=city, with_shapes=with_shapes)
     by_version = {layer.version_id: layer for layer in asked}
     findings = tuple(_finding(overlap, by_version[overlap.version_id]) for overlap in overlay.overlaps)
-    order = list(Severity)
-    findings = tuple(
-        sorted(findings, key=lambda f: (order.index(f.severity), f.sliver, f.layer, -f.overlap_m2))
+    rank = {severity: number for number, severity in enumerate(Severity)}
+    findings = tuple(sorted(findings, key=lambda f: (rank[f.severity], f.sliver, f.layer, -f.overlap_m2)))
+    of_layer: dict[int | None, list[Overlap]] = defaultdict(list)
+    for overlap in overlay.overlaps:
+        of_layer[overlap.version_id].append(overlap)
+    layers = tuple(
+        _layer_result(layer, overlay, of_layer[layer.version_id], actor=actor, on=on)
+        for layer in snapshot.layers
     )
-    layers = tuple(_layer_result(layer, overlay, actor=actor, on=on) for layer in snapshot.layers)
     return CheckReport(
         digest=digest_of(footprint.geometry, asked, city),
         working_crs=city.working_crs,
@@ -210,8 +214,9 @@ def _cause(overlap: Overlap, layer: LayerOnDay) -> str:
     )
 
 
-def _layer_result(layer: LayerOnDay, overlay: Overlay, *, actor: Actor, on: date) -> LayerResult:
-    overlaps = [o for o in overlay.overlaps if o.version_id == layer.version_id]
+def _layer_result(
+    layer: LayerOnDay, overlay: Overlay, overlaps: Sequence[Overlap], *, actor: Actor, on: date
+) -> LayerResult:
     slivers = Counter(o.is_sliver for o in overlaps)
     outcome = outcome_of(
         on=on,

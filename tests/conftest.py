@@ -79,11 +79,18 @@ class TestServer:
             copied = f'TEMPLATE "{template}"' if template else ""
             connection.execute(text(f'CREATE DATABASE "{database}" OWNER "{owner}" {copied}'))
         if template is None:
-            extensions = self._engine.url.set(database=database)
-            with create_engine(extensions, poolclass=NullPool).begin() as connection:
+            with self.administer(database) as connection:
                 for extension in ("postgis", "btree_gist"):
                     connection.execute(text(f"CREATE EXTENSION IF NOT EXISTS {extension}"))
+                connection.execute(text(f'GRANT INSERT, UPDATE ON spatial_ref_sys TO "{owner}"'))
         return self.url(database)
+
+    @contextmanager
+    def administer(self, database: str) -> Iterator[Connection]:
+        """One transaction of the server's administrator in one of the databases."""
+        engine = create_engine(self._engine.url.set(database=database), poolclass=NullPool)
+        with engine.begin() as connection:
+            yield connection
 
     def drop(self, database: str) -> None:
         """Drop a database, whoever is still connected to it."""

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from blueprint.city import City
 from blueprint.layers.catalogue import LayerDefinition, define_layer
 from blueprint.layers.models import LayerVersion
+from blueprint.layers.overlapping import may_overlap_each_other
 from blueprint.layers.publication import bring_into_force, copy_features, cut_features
 from blueprint.layers.reading_child import BUFFER_QUADRANT_SEGMENTS, SCHEMA
 
@@ -68,6 +69,9 @@ def publish(
         buffer_m=layer.buffer_m,
         feature_count=len(placed),
         vertex_count=int(shapely.get_num_coordinates(placed).sum()),
+        has_overlaps=kind != "polygon"
+        or layer.buffer_m > 0
+        or may_overlap_each_other(shapely.set_srid(placed, 0)),
         valid_until=valid_until,
         quality={"mended_count": 0, "mended_m2": 0.0, "issues": []},
         uploaded_by="test",
@@ -80,7 +84,7 @@ def publish(
     session.add(version)
     session.flush()
     copy_features(session, version, iter([_batch(placed, attributes, layer.buffer_m, city.working_srid)]))
-    cut_features(session, version, city=city)
+    cut_features(session, version)
     if starts_on is not None:
         bring_into_force(
             session, version, starts_on=starts_on, decided_by="test", now=datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,12 +1,13 @@
 """Vector tiles: which versions a request means, whether its actor may read them, and the tile cut from them."""
 
 import hashlib
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+
+from isal import isal_zlib
 
 from blueprint.database import load_statements
 from blueprint.layers.generalise import level_of_zoom
@@ -27,8 +28,8 @@ _MOST_FEATURES = 16_384
 _LEAST_SHARE = 1_024
 
 _GZIP = 31
-_GZIP_LEVEL = 4
-"""Level 6 saves 3 % more bytes and takes almost twice the time."""
+_GZIP_LEVEL = 2
+"""ISA-L's levels go to 3; zlib's level 4 saves 3 % more bytes in five times the time."""
 
 
 @dataclass(frozen=True)
@@ -158,4 +159,4 @@ def cut_tile(connections: Connections, versions: Sequence[DrawnVersion], at: Coo
 
 def compress(tile: bytes) -> bytes:
     """The tile in gzip, the same bytes every time."""
-    return zlib.compress(tile, _GZIP_LEVEL, wbits=_GZIP)
+    return isal_zlib.compress(tile, _GZIP_LEVEL, wbits=_GZIP)

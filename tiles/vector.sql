@@ -69,52 +69,66 @@ CROSS JOIN (
 CROSS JOIN LATERAL (
     WITH shape AS MATERIALIZED (
         SELECT
-            tile_shape.feature_id,
-            array_agg(tile_shape.geom) AS pieces,
-            min(tile_shape.label) AS label,
-            min(tile_shape.source_id) AS source_id,
-            min(tile_shape.class_code) AS class_code
+            tile_shape.feature_id, tile_shape.is_piece, tile_shape.geom,
+            tile_shape.label, tile_shape.source_id, tile_shape.class_code
         FROM blueprint.tile_shape
         WHERE tile_shape.version_id = asked.version_id
             AND tile_shape.level = CAST(:level AS smallint)
             AND tile_shape.geom && place.reach
-        GROUP BY tile_shape.feature_id
     ),
 
-    crowd AS MATERIALIZED (SELECT count(*) AS feature_count FROM shape)
+    crowd AS MATERIALIZED (SELECT count(*) AS shape_count FROM shape),
+
+    chosen AS NOT MATERIALIZED (
+        SELECT
+            shape.feature_id,
+            shape.is_piece,
+            shape.geom,
+            CASE WHEN crowd.shape_count <= CAST(:most_named AS integer) THEN shape.label END AS label,
+            CASE WHEN crowd.shape_count <= CAST(:most_named AS integer) THEN shape.source_id END AS source_id,
+            CASE WHEN crowd.shape_count <= CAST(:most_named AS integer) THEN shape.class_code END AS class_code
+        FROM shape
+        CROSS JOIN crowd
+        WHERE crowd.shape_count <= CAST(:most_features AS integer)
+            OR (hashint8extended(shape.feature_id, 1) & 1048575)
+                < 1048576.0 * CAST(:most_features AS integer) / crowd.shape_count
+    )
 
     SELECT ST_AsMVT(tile_feature, asked.code, 4096, 'geom', 'feature_id') AS mvt
     FROM (
         SELECT
-            shape.feature_id,
+            chosen.feature_id,
             CASE
-                WHEN cardinality(shape.pieces) > 1
-                    THEN ST_AsMVTGeom(
-                        CASE
-                            WHEN ST_Dimension(shape.pieces[1]) < 2 THEN ST_Collect(shape.pieces)
-                            ELSE ST_Union(ARRAY(
-                                SELECT ST_ClipByBox2D(piece, place.reach) FROM unnest(shape.pieces) AS piece
-                            ))
-                        END,
-                        place.frame, 4096, 64, TRUE
-                    )
-                WHEN place.surroundings ~ shape.pieces[1]
+                WHEN place.surroundings ~ chosen.geom
                     THEN ST_SnapToGrid(
                         ST_Affine(
-                            shape.pieces[1], place.scale, 0, 0, -place.scale,
+                            chosen.geom, place.scale, 0, 0, -place.scale,
                             -place.west * place.scale, place.north * place.scale
                         ),
                         1
                     )
-                ELSE ST_AsMVTGeom(shape.pieces[1], place.frame, 4096, 64, TRUE)
+                ELSE ST_AsMVTGeom(chosen.geom, place.frame, 4096, 64, TRUE)
             END AS geom,
-            CASE WHEN crowd.feature_count <= CAST(:most_named AS integer) THEN shape.label END AS label,
-            CASE WHEN crowd.feature_count <= CAST(:most_named AS integer) THEN shape.source_id END AS source_id,
-            CASE WHEN crowd.feature_count <= CAST(:most_named AS integer) THEN shape.class_code END AS class_code
-        FROM shape
-        CROSS JOIN crowd
-        WHERE crowd.feature_count <= CAST(:most_features AS integer)
-            OR (hashint8extended(shape.feature_id, 1) & 1048575)
-                < 1048576.0 * CAST(:most_features AS integer) / crowd.feature_count
+            chosen.label,
+            chosen.source_id,
+            chosen.class_code
+        FROM chosen
+        WHERE NOT chosen.is_piece
+        UNION ALL
+        SELECT
+            chosen.feature_id,
+            ST_AsMVTGeom(
+                CASE
+                    WHEN max(ST_Dimension(chosen.geom)) < 2 THEN ST_Collect(chosen.geom)
+                    ELSE ST_Union(ST_ClipByBox2D(chosen.geom, place.reach))
+                END,
+                place.frame, 4096, 64, TRUE
+            ),
+            min(chosen.label),
+            min(chosen.source_id),
+            min(chosen.class_code)
+        FROM chosen
+        WHERE chosen.is_piece
+        GROUP BY chosen.feature_id
     ) AS tile_feature
 ) AS drawn;

@@ -78,6 +78,7 @@ def make_database(place: Place, database: str) -> None:
     with create_engine(url, poolclass=NullPool).begin() as connection:
         for extension in _EXTENSIONS:
             connection.execute(text(f"CREATE EXTENSION IF NOT EXISTS {extension}"))
+        connection.execute(text(f"GRANT INSERT, UPDATE ON spatial_ref_sys TO {SERVICE_ROLE}"))
 
 
 def _remove(folder: Path) -> None:

@@ -36,15 +36,18 @@ FROM (
 -- name: store_full
 -- Every feature as it is. Projecting can make a hair's breadth of a shape invalid; only a shape that is to be cut
 -- must not be.
-INSERT INTO blueprint.tile_shape (version_id, level, feature_id, geom, label, source_id, class_code)
-SELECT :version_id, :full_level, shape.feature_id, shape.geom, named.label, named.source_id, named.class_code
+INSERT INTO blueprint.tile_shape (version_id, level, feature_id, is_piece, geom, label, source_id, class_code)
+SELECT
+    :version_id, :full_level, shape.feature_id, shape.is_piece, shape.geom,
+    named.label, named.source_id, named.class_code
 FROM (
-    SELECT feature_id, geom
+    SELECT feature_id, FALSE AS is_piece, geom
     FROM projected
     WHERE vertex_count <= 256
     UNION ALL
     SELECT
         feature_id,
+        TRUE,
         ST_Subdivide(CASE WHEN dimension = 2 AND NOT ST_IsValid(geom) THEN ST_Buffer(geom, 0) ELSE geom END, 256)
     FROM projected
     WHERE vertex_count > 256
@@ -55,7 +58,7 @@ ORDER BY shape.geom;
 -- name: store_areas
 -- Areas on each level. Simplifying can make small loops, which are dropped from a shape that is to be cut; a narrow
 -- area that would collapse keeps its width.
-INSERT INTO blueprint.tile_shape (version_id, level, feature_id, geom, label, source_id, class_code)
+INSERT INTO blueprint.tile_shape (version_id, level, feature_id, is_piece, geom, label, source_id, class_code)
 WITH simple AS (
     SELECT
         level.level,
@@ -108,13 +111,15 @@ kept AS (
     OFFSET 0
 )
 
-SELECT :version_id, shape.level, shape.feature_id, shape.geom, named.label, named.source_id, named.class_code
+SELECT
+    :version_id, shape.level, shape.feature_id, shape.is_piece, shape.geom,
+    named.label, named.source_id, named.class_code
 FROM (
-    SELECT level, feature_id, geom
+    SELECT level, feature_id, FALSE AS is_piece, geom
     FROM kept
     WHERE ST_NPoints(geom) <= 256
     UNION ALL
-    SELECT level, feature_id, ST_Subdivide(geom, 256)
+    SELECT level, feature_id, TRUE, ST_Subdivide(geom, 256)
     FROM kept
     WHERE ST_NPoints(geom) > 256
 ) AS shape
@@ -123,12 +128,15 @@ ORDER BY shape.level, shape.geom;
 
 -- name: store_lines
 -- Lines on each level, simplified and never lost.
-INSERT INTO blueprint.tile_shape (version_id, level, feature_id, geom, label, source_id, class_code)
-SELECT :version_id, shape.level, shape.feature_id, shape.geom, named.label, named.source_id, named.class_code
+INSERT INTO blueprint.tile_shape (version_id, level, feature_id, is_piece, geom, label, source_id, class_code)
+SELECT
+    :version_id, shape.level, shape.feature_id, shape.is_piece, shape.geom,
+    named.label, named.source_id, named.class_code
 FROM (
     SELECT
         level.level,
         projected.feature_id,
+        projected.vertex_count > 256 AS is_piece,
         ST_Subdivide(ST_Simplify(projected.geom, level.pixel_m / 2, TRUE), 256) AS geom
     FROM projected
     CROSS JOIN
@@ -140,12 +148,15 @@ ORDER BY shape.level, shape.geom;
 
 -- name: store_points
 -- Of the points in one cell of a level's grid, one.
-INSERT INTO blueprint.tile_shape (version_id, level, feature_id, geom, label, source_id, class_code)
-SELECT :version_id, shape.level, shape.feature_id, shape.geom, named.label, named.source_id, named.class_code
+INSERT INTO blueprint.tile_shape (version_id, level, feature_id, is_piece, geom, label, source_id, class_code)
+SELECT
+    :version_id, shape.level, shape.feature_id, shape.is_piece, shape.geom,
+    named.label, named.source_id, named.class_code
 FROM (
     SELECT DISTINCT ON (level.level, ST_SnapToGrid(ST_Centroid(projected.geom), level.cell_m))
         level.level,
         projected.feature_id,
+        FALSE AS is_piece,
         projected.geom
     FROM projected
     CROSS JOIN

@@ -211,6 +211,7 @@ tile_shape = Table(
     _version_id(),
     Column("level", SmallInteger, nullable=False),
     Column("feature_id", BigInteger, nullable=False),
+    Column("is_piece", Boolean, nullable=False),
     Column("label", Text),
     Column("source_id", Text),
     Column("class_code", Text),

@@ -78,7 +78,7 @@ def store_version(
         copy_features(session, version, opened.batches, progress)
     judge_reading(opened.report, kind="layer")
     _settle(version, opened.report, city)
-    cut_features(session, version, city=city, progress=progress)
+    cut_features(session, version, progress)
     return version
 
 
@@ -136,6 +136,7 @@ def _settle(version: LayerVersion, report: dict[str, Any], city: City) -> None:
     version.operation_accuracy_m = report["operation_accuracy_m"]
     version.feature_count = report["feature_count"]
     version.vertex_count = report["vertex_count"]
+    version.has_overlaps = report["has_overlaps"]
     version.extent = from_shape(shapely.box(*_opened(report["extent"])), srid=city.working_srid)
     version.quality = {
         "sublayer": report["sublayer"],
@@ -153,12 +154,10 @@ def _opened(bounds: list[float]) -> tuple[float, float, float, float]:
     return (west, south, max(east, west + 0.001), max(north, south + 0.001))
 
 
-def cut_features(
-    session: Session, version: LayerVersion, *, city: City, progress: Progress = _silent
-) -> None:
+def cut_features(session: Session, version: LayerVersion, progress: Progress = _silent) -> None:
     """Measure the copied features, cut them into parts and make the shapes of the tiles."""
     session.flush()
-    values = {"version_id": version.id, "geographic_srid": city.geographic_srid}
+    values = {"version_id": version.id}
     for step in ("store_features", "drop_incoming", "cut_areas", "cut_lines", "cut_points", "cut_zones"):
         progress(step, version.feature_count)
         session.execute(_SQL[step], values)

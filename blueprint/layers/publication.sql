@@ -19,11 +19,11 @@ INSERT INTO blueprint.feature (
 )
 SELECT version_id, feature_id, source_id, attributes, geom, zone,
     CASE WHEN ST_Dimension(geom) = 2 THEN ST_Area(geom) END,
-    CASE WHEN ST_Dimension(geom) = 2 THEN blueprint.ellipsoid_m2(geom, :geographic_srid) END,
+    CASE WHEN ST_Dimension(geom) = 2 THEN blueprint.ellipsoid_m2(geom) END,
     CASE WHEN ST_Dimension(geom) = 1 THEN ST_Length(geom) END,
     CASE WHEN ST_Dimension(geom) = 0 THEN ST_NumGeometries(geom) END,
     ST_Area(zone),
-    blueprint.ellipsoid_m2(zone, :geographic_srid)
+    blueprint.ellipsoid_m2(zone)
 FROM incoming
 WHERE version_id = :version_id
 ORDER BY feature_id;
@@ -35,7 +35,7 @@ DROP TABLE incoming;
 -- Polygons in pieces of at most 128 vertices, each with both its areas.
 INSERT INTO blueprint.part (version_id, feature_id, is_zone, plane_m2, ellipsoid_m2, geom)
 SELECT :version_id, piece.feature_id, FALSE, ST_Area(piece.geom),
-    blueprint.ellipsoid_m2(piece.geom, :geographic_srid), piece.geom
+    blueprint.ellipsoid_m2(piece.geom), piece.geom
 FROM (
     SELECT feature_id, ST_Subdivide((ST_Dump(geom)).geom, 128) AS geom
     FROM blueprint.feature
@@ -70,7 +70,7 @@ WHERE version_id = :version_id AND ST_Dimension(geom) = 0;
 -- The zones of a buffered layer, in pieces like areas.
 INSERT INTO blueprint.part (version_id, feature_id, is_zone, plane_m2, ellipsoid_m2, geom)
 SELECT :version_id, piece.feature_id, TRUE, ST_Area(piece.geom),
-    blueprint.ellipsoid_m2(piece.geom, :geographic_srid), piece.geom
+    blueprint.ellipsoid_m2(piece.geom), piece.geom
 FROM (
     SELECT feature_id, ST_Subdivide(zone, 128) AS geom
     FROM blueprint.feature

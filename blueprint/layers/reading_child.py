@@ -22,6 +22,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from blueprint.crs import Operation, best_operation, label, parse_crs
 from blueprint.errors import InvalidInputError
 from blueprint.layers.confinement import drop_rights
+from blueprint.layers.overlapping import MAX_VERTICES, may_overlap_each_other
 
 BATCH_FEATURES = 1000
 MAX_FEATURE_VERTICES = 500_000
@@ -72,6 +73,7 @@ class Report:
     mended_m2: float = 0.0
     error_count: int = 0
     swap_would_fit: bool = False
+    has_overlaps: bool = True
     extent: list[float] = field(default_factory=list)
     issues: list[dict[str, Any]] = field(default_factory=list)
     fields: list[str] = field(default_factory=list)
@@ -134,9 +136,26 @@ def _read(request: dict[str, Any], report: Report) -> None:
         report.operation, report.operation_accuracy_m = operation.name, operation.accuracy_m
         geometry_name = meta["geometry_name"] or "wkb_geometry"
         report.fields = [name for name in meta["fields"] if name != geometry_name]
+        areas: list[np.ndarray] = []
         with pa.ipc.new_stream(sys.stdout.buffer, SCHEMA) as sink:
-            for batch in _features(reader, geometry_name, operation, request, report):
+            for batch, shapes in _features(reader, geometry_name, operation, request, report):
                 sink.write_batch(batch)
+                if _is_worth_judging(request, report):
+                    areas.append(shapes)
+                else:
+                    areas.clear()
+    if areas:
+        report.has_overlaps = may_overlap_each_other(np.concatenate(areas))
+
+
+def _is_worth_judging(request: dict[str, Any], report: Report) -> bool:
+    """Areas as they are may be a coverage; zones around features overlap as a rule."""
+    return bool(
+        request["geometry"] == "polygon"
+        and request["buffer_m"] == 0
+        and report.vertex_count <= MAX_VERTICES
+        and not report.error_count
+    )
 
 
 def _refuse_views(path: str) -> None:
@@ -173,7 +192,8 @@ def _sublayer(path: str, wanted: str | None, hint: str | None) -> str:
 
 def _features(
     reader: Any, geometry_name: str, operation: Operation, request: dict[str, Any], report: Report
-) -> Iterator[pa.RecordBatch]:
+) -> Iterator[tuple[pa.RecordBatch, np.ndarray]]:
+    """Batch by batch, the features that are kept, and their shapes."""
     first = 1
     for batch in reader:
         numbers = np.arange(first, first + batch.num_rows)
@@ -183,7 +203,7 @@ def _features(
         keep, shapes = _settle(np.asarray(shapes), present, numbers, operation, request, report)
         if report.error_count or not keep.any():
             continue  # go on counting errors, write nothing more
-        yield _batch(batch, geometry_name, numbers, keep, shapes, request)
+        yield _batch(batch, geometry_name, numbers, keep, shapes, request), shapes[keep]
 
 
 def _settle(

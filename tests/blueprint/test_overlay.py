@@ -379,3 +379,46 @@ def test_on_the_ellipsoid_areas_differ_from_the_plane(session: Session, city: Ci
     assert report.footprint.plane_area_m2 == pytest.approx(1_000_000)
     assert report.footprint.area_m2 != pytest.approx(1_000_000, abs=1e-3)
     assert report.ledger.restricted_m2 == pytest.approx(report.footprint.area_m2, abs=0.01)
+
+
+def test_the_ledger_stops_at_a_layer_that_covers_the_whole_site(
+    session: Session, plane_city: City, check: Check
+):
+    publish(session, plane_city, "P", [square(0, 0, 10)], control="prohibit")
+    publish(session, plane_city, "R", [square(-100, -100, 150), square(50, -100, 150)], control="restrict")
+    publish(session, plane_city, "R2", [square(90, 0, 50)], control="restrict")
+    publish(session, plane_city, "A", [square(-500, -500, 1000)], control="advise")
+
+    report = check(shapely.box(0, 0, 100, 50))
+
+    assert report.ledger.closes
+    assert report.ledger.prohibited_m2 == pytest.approx(100)
+    assert report.ledger.restricted_m2 == pytest.approx(4900)
+    assert (report.ledger.advised_m2, report.ledger.conflict_free_m2) == (0, 0)
+
+
+def test_overlapping_features_do_not_cover_a_site_by_their_sum(
+    session: Session, plane_city: City, check: Check
+):
+    twice = [shapely.box(0, 0, 60, 100), shapely.box(0, 0, 70, 100)]
+    publish(session, plane_city, "R", twice, control="restrict")
+
+    report = check(square(0, 0, 100))
+
+    assert report.ledger.restricted_m2 == pytest.approx(7000)
+    assert report.ledger.conflict_free_m2 == pytest.approx(3000)
+    assert layer_of(report, "R").overlap_m2 == pytest.approx(7000)
+    assert layer_of(report, "R").overlap_sum_m2 == pytest.approx(13_000)
+
+
+def test_one_feature_over_the_whole_site_covers_it_though_others_overlap_it(
+    session: Session, plane_city: City, check: Check
+):
+    publish(session, plane_city, "P", [square(-10, -10, 200), square(0, 0, 10)], control="prohibit")
+    publish(session, plane_city, "R", [square(0, 0, 20)], control="restrict")
+
+    report = check(square(0, 0, 100))
+
+    assert report.ledger.prohibited_m2 == pytest.approx(10_000)
+    assert report.ledger.restricted_m2 == 0
+    assert report.ledger.closes

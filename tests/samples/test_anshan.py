@@ -93,7 +93,7 @@ def test_parts_give_what_st_intersection_gives_on_whole_features(anshan: Edge, n
         whole = session.execute(
             text(
                 "SELECT version_id, feature_id, blueprint.ellipsoid_m2(ST_CollectionExtract("
-                "ST_Intersection(site, coalesce(zone, geom)), 3), :geographic)"
+                "ST_Intersection(site, coalesce(zone, geom)), 3))"
                 " FROM blueprint.feature, (SELECT ST_SetSRID(ST_GeomFromWKB(:site), :srid) AS site) AS given"
                 " WHERE version_id = ANY(:versions) AND ST_Dimension(coalesce(zone, geom)) = 2"
                 " AND ST_Intersects(site, coalesce(zone, geom))"
@@ -101,7 +101,6 @@ def test_parts_give_what_st_intersection_gives_on_whole_features(anshan: Edge, n
             {
                 "site": shapely.to_wkb(footprint),
                 "srid": anshan.city.working_srid,
-                "geographic": anshan.city.geographic_srid,
                 "versions": [layer.version_id for layer in layers if layer.conflict_when == "inside"],
             },
         ).all()

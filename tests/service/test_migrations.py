@@ -4,11 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import shapely
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from geoalchemy2 import Geometry
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 import approval.models
@@ -20,6 +21,7 @@ from blueprint.database import CONNECT_ARGS, SCHEMAS, Base, make_engine
 from blueprint.errors import ConflictError
 from service import migrations
 from service.setup import hold_to_city, initialise
+from tests.made import geodesic_m2
 
 MODELS = (blueprint.models, blueprint.layers.models, coordination.models, approval.models)
 
@@ -117,3 +119,22 @@ def test_initialising_twice_changes_nothing(empty_database: str, city: City):
 
     with create_engine(empty_database, poolclass=NullPool, connect_args=CONNECT_ARGS).connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM blueprint.city")) == 1
+
+
+def test_without_the_right_to_enter_a_projection_areas_go_by_geodesics(
+    server: Any, empty_database: str, city: City
+):
+    url = make_url(empty_database)
+    with server.administer(url.database) as connection:
+        connection.execute(text(f'REVOKE INSERT, UPDATE ON spatial_ref_sys FROM "{url.username}"'))
+    initialise(empty_database, city)
+
+    place = shapely.box(530_000, 4_540_000, 531_000, 4_541_000)
+    with create_engine(empty_database, poolclass=NullPool).connect() as connection:
+        known = connection.scalar(text("SELECT count(*) FROM spatial_ref_sys WHERE srid = 990001"))
+        area = connection.scalar(
+            text("SELECT blueprint.ellipsoid_m2(ST_GeomFromText(:shape, :srid))"),
+            {"shape": place.wkt, "srid": city.working_srid},
+        )
+    assert known == 0
+    assert area == pytest.approx(geodesic_m2(place, city), abs=0.001)
