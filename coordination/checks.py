@@ -19,8 +19,9 @@ from blueprint.errors import NotFoundError
 from blueprint.footprint import Footprint
 from blueprint.layers.models import Control, Layer
 from blueprint.overlay import ENGINE, Ledger, Overlap, Overlay, SiteMeasures, find_overlaps
-from blueprint.permissions import Act, Actor, may
+from blueprint.permissions import Act, Actor, Sensitivity, may
 from blueprint.snapshot import LayerOnDay, take_snapshot
+from coordination.masking import RestrictedConflict, find_restricted_conflicts
 from coordination.models import Check
 from coordination.rules import Outcome, Severity, likely_cause, outcome_of, severity_of, verdict_of
 
@@ -87,6 +88,8 @@ class CheckReport:
     source_crs: str
     operation: str
     notes: tuple[str, ...]
+    has_hidden_layers: bool = False
+    restricted_conflicts: tuple[RestrictedConflict, ...] = ()
     check_id: str | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -104,6 +107,13 @@ class CheckReport:
             "ledger": dict(vars(self.ledger)),
             "layers": [vars(layer) | {"outcome": str(layer.outcome)} for layer in self.layers],
             "findings": [_finding_json(finding) for finding in self.findings],
+            "restricted": {
+                "hidden": self.has_hidden_layers,
+                "conflicts": [
+                    {"department": conflict.department, "size_class": str(conflict.size_class)}
+                    for conflict in self.restricted_conflicts
+                ],
+            },
             "notes": list(self.notes),
         }
 
@@ -117,10 +127,22 @@ def _finding_json(finding: Finding) -> dict[str, Any]:
 def run_check(
     session: Session, footprint: Footprint, *, city: City, actor: Actor, on: date, with_shapes: bool = False
 ) -> CheckReport:
-    """Check a footprint against the blueprint on a day, as far as the actor may read it; nothing is kept."""
+    """Check a footprint against the blueprint on a day, as far as the actor may read it; nothing is kept.
+
+    Restricted layers that the actor may not read leave no trace in figures, layers or digest but the conflicts that
+    `masking` tells, and those only to actors who are known.
+    """
     snapshot = take_snapshot(session, on)
-    asked = [layer for layer in snapshot.layers if _is_asked(layer, actor, on)]
+    hidden = [layer for layer in snapshot.layers if _is_hidden(layer, actor)]
+    shown = [layer for layer in snapshot.layers if not _is_hidden(layer, actor)]
+    asked = [layer for layer in shown if _is_in_force(layer, on) and may(actor, Act.READ_LAYER, layer.thing)]
     overlay = find_overlaps(session, footprint.geometry, asked, city=city, with_shapes=with_shapes)
+    conflicts = find_restricted_conflicts(
+        session,
+        footprint.geometry,
+        [layer for layer in hidden if actor.signed_in and _is_in_force(layer, on)],
+        city=city,
+    )
     by_version = {layer.version_id: layer for layer in asked}
     findings = tuple(_finding(overlap, by_version[overlap.version_id]) for overlap in overlay.overlaps)
     rank = {severity: number for number, severity in enumerate(Severity)}
@@ -129,16 +151,17 @@ def run_check(
     for overlap in overlay.overlaps:
         of_layer[overlap.version_id].append(overlap)
     layers = tuple(
-        _layer_result(layer, overlay, of_layer[layer.version_id], actor=actor, on=on)
-        for layer in snapshot.layers
+        _layer_result(layer, overlay, of_layer[layer.version_id], actor=actor, on=on) for layer in shown
     )
+    # What a restricted layer demands is its department's to say; that it has to be asked is not kept back.
+    severities = [finding.severity for finding in findings] + [Severity.ADVISE] * bool(conflicts)
     return CheckReport(
-        digest=digest_of(footprint.geometry, asked, city),
+        digest=digest_of(footprint.geometry, asked, city, conflicts),
         working_crs=city.working_crs,
         area_measure=str(city.area_measure),
         on=on,
         rule_set=city.rule_set,
-        verdict=verdict_of(finding.severity for finding in findings),
+        verdict=verdict_of(severities),
         footprint=overlay.site,
         ledger=overlay.ledger,
         layers=layers,
@@ -146,16 +169,31 @@ def run_check(
         source_crs=footprint.source_crs,
         operation=footprint.operation,
         notes=footprint.notes,
+        has_hidden_layers=bool(hidden),
+        restricted_conflicts=conflicts,
     )
 
 
-def _is_asked(layer: LayerOnDay, actor: Actor, on: date) -> bool:
+def _is_in_force(layer: LayerOnDay, on: date) -> bool:
     is_expired = layer.valid_until is not None and on > layer.valid_until
-    return layer.version_id is not None and not is_expired and may(actor, Act.READ_LAYER, layer.thing)
+    return layer.version_id is not None and not is_expired
 
 
-def digest_of(footprint: shapely.MultiPolygon, asked: Sequence[LayerOnDay], city: City) -> str:
-    """SHA-256 over the footprint, the versions asked, their rules and the engine: all that decides the figures."""
+def _is_hidden(layer: LayerOnDay, actor: Actor) -> bool:
+    """Say whether not even the layer's name is for this reader."""
+    return layer.sensitivity == Sensitivity.RESTRICTED and not may(actor, Act.READ_LAYER, layer.thing)
+
+
+def digest_of(
+    footprint: shapely.MultiPolygon,
+    asked: Sequence[LayerOnDay],
+    city: City,
+    conflicts: Sequence[RestrictedConflict] = (),
+) -> str:
+    """SHA-256 over the footprint, the versions asked, their rules and the engine: all that decides the figures.
+
+    Of restricted layers only what the reader is told: a new version of one must not show in the digest.
+    """
     content = {
         "engine": ENGINE,
         "working_crs": city.working_crs,
@@ -175,6 +213,7 @@ def digest_of(footprint: shapely.MultiPolygon, asked: Sequence[LayerOnDay], city
             ]
             for layer in asked
         ],
+        "restricted": [[conflict.department, conflict.size_class] for conflict in conflicts],
     }
     canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"

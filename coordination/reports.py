@@ -37,6 +37,11 @@ OUTCOME_WORDS = {
     "not_permitted": ("无权查看", "not permitted"),
     "expired": ("已过规划期", "expired"),
 }
+SIZE_WORDS = {
+    "small": ("占用地不足 5%", "less than 5 % of the site"),
+    "part": ("占用地 5% 至一半", "5 % to half of the site"),
+    "most": ("占用地一半以上", "half of the site or more"),
+}
 RELATION_WORDS = {
     "overlaps": ("压占", "overlaps"),
     "within": ("位于其内", "within"),
@@ -82,6 +87,7 @@ def to_html(report: CheckReport, footprint: Footprint, *, city: City, name: str 
         severity_words=SEVERITY_WORDS,
         outcome_words=OUTCOME_WORDS,
         relation_words=RELATION_WORDS,
+        size_words=SIZE_WORDS,
         hectares=hectares,
     )
 

@@ -74,7 +74,8 @@ def responsible_departments(concerned: Iterable[str], city: City) -> tuple[str, 
 
 def layers_not_seen(report: Mapping[str, Any]) -> tuple[str, ...]:
     """The titles of layers that whoever made the check may not read: such a check is no ground for a consultation."""
-    return tuple(layer["title"] for layer in report["layers"] if layer["outcome"] == "not_permitted")
+    titles = [layer["title"] for layer in report["layers"] if layer["outcome"] == "not_permitted"]
+    return (*titles, *(["受限图层 restricted layers"] if report.get("restricted", {}).get("hidden") else []))
 
 
 def draft_opinion(project_name: str, concerns: Sequence[Concern]) -> str:

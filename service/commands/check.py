@@ -14,7 +14,15 @@ from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint, read_footprint_file
 from coordination.checks import CheckReport, Finding, run_check
-from coordination.reports import OUTCOME_WORDS, RELATION_WORDS, SEVERITY_WORDS, hectares, to_geojson, to_html
+from coordination.reports import (
+    OUTCOME_WORDS,
+    RELATION_WORDS,
+    SEVERITY_WORDS,
+    SIZE_WORDS,
+    hectares,
+    to_geojson,
+    to_html,
+)
 from service.commands.context import local_operator, open_edge, output, say
 from service.commands.options import parse_day
 
@@ -111,8 +119,14 @@ def print_report(report: CheckReport, name: str) -> None:
         bases = {f.basis: f.layer for f in report.findings if f.basis}
         for basis, code in bases.items():
             output.print(Text(f"依据 basis · {code}: {basis}", style="dim"))
-    else:
+    elif not report.restricted_conflicts:
         output.print(Text("未发现冲突 no conflict found", style="green"))
+    for conflict in report.restricted_conflicts:
+        words = SIZE_WORDS[conflict.size_class]
+        output.print(
+            f"与 {conflict.department} 的受限图层有冲突，{words[0]}，请向该部门查询"
+            f" · a conflict with a restricted layer, {words[1]}; ask {conflict.department}"
+        )
     ledger = report.ledger
     output.print(
         f"面积台账 ledger (m²): 禁止 {ledger.prohibited_m2:,.2f} · 限制 {ledger.restricted_m2:,.2f}"

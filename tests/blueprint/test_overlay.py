@@ -334,7 +334,7 @@ def test_a_layer_without_a_version_in_force_has_no_data(session: Session, plane_
 
 def test_a_reader_without_rights_gets_no_figure(session: Session, plane_city: City, check: Check):
     publish(session, plane_city, "A", [square(0, 0, 100)])
-    publish(session, plane_city, "B", [square(0, 0, 100)], sensitivity="restricted", control="prohibit")
+    publish(session, plane_city, "B", [square(0, 0, 100)], sensitivity="internal", control="prohibit")
 
     report = check(square(0, 0, 100), actor=ANONYMOUS)
 

@@ -1,0 +1,176 @@
+"""A restricted layer and a reader without clearance: that it is met is told, and nothing else whichever way one asks."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+import shapely
+from sqlalchemy.orm import Session
+
+from blueprint.city import AreaMeasure, City
+from blueprint.footprint import Footprint
+from blueprint.permissions import ANONYMOUS, Actor, Role
+from coordination.checks import CheckReport, find_check, keep_check, run_check
+from coordination.masking import SizeClass, size_class_of
+from coordination.reports import to_geojson, to_html
+from coordination.rules import Severity
+from tests.made import at_origin, publish, square
+
+TODAY = date(2026, 11, 23)
+Check = Callable[..., CheckReport]
+
+
+@pytest.fixture
+def city_(city: City) -> City:
+    """Anshan with areas in the plane."""
+    return replace(city, area_measure=AreaMeasure.PLANE)
+
+
+@pytest.fixture
+def member(city: City) -> Actor:
+    """Somebody of a department that owns none of the layers."""
+    return Actor("member", city.departments[3].code, frozenset({Role.ANYONE, Role.DEPARTMENT}))
+
+
+@pytest.fixture
+def check(session: Session, city_: City, member: Actor) -> Check:
+    """Check a square site of 100 m in local metres."""
+
+    def run(site: shapely.Polygon = square(0, 0, 100), actor: Actor = member) -> CheckReport:  # noqa: B008 - a value
+        return run_check(session, _footprint(site, city_), city=city_, actor=actor, on=TODAY)
+
+    return run
+
+
+def _footprint(site: shapely.Polygon, city: City) -> Footprint:
+    return Footprint(shapely.normalize(at_origin(shapely.MultiPolygon([site]))), city.working_crs, "none")
+
+
+def _restricted(session: Session, city: City, *shapes: shapely.Geometry, code: str = "SECRET", **more: Any):
+    return publish(
+        session,
+        city,
+        code,
+        shapes,
+        title="机密设施",
+        sensitivity="restricted",
+        control="prohibit",
+        basis="机密依据",
+        **more,
+    )
+
+
+def test_a_conflict_is_told_by_department_and_class_alone(session: Session, city_: City, check: Check):
+    publish(session, city_, "OPEN", [square(1000, 0, 10)])
+    _restricted(session, city_, shapely.box(0, 0, 30, 100))
+
+    report = check()
+
+    assert report.to_json()["restricted"] == {
+        "hidden": True,
+        "conflicts": [{"department": city_.departments[0].code, "size_class": "part"}],
+    }
+    assert report.verdict is Severity.ADVISE
+    assert report.ledger.conflict_free_m2 == pytest.approx(10_000)
+    assert [layer.code for layer in report.layers] == ["OPEN"]
+
+
+def test_no_form_of_the_report_names_it(session: Session, city_: City, check: Check):
+    publish(session, city_, "OPEN", [square(0, 0, 10)])
+    _restricted(session, city_, shapely.box(0, 0, 30, 100))
+    report, footprint = check(), _footprint(square(0, 0, 100), city_)
+
+    for text in (
+        repr(report),
+        str(report.to_json()),
+        str(to_geojson(report, footprint, city=city_)),
+        to_html(report, footprint, city=city_),
+    ):
+        assert "SECRET" not in text and "机密" not in text
+        assert "3000" not in text and "0.3000" not in text and "30.00" not in text
+
+
+def test_where_it_is_not_met_nothing_is_told(session: Session, city_: City, check: Check):
+    publish(session, city_, "OPEN", [square(0, 0, 10)])
+    _restricted(session, city_, square(100, 0, 30))  # touches
+
+    report = check()
+
+    assert report.restricted_conflicts == ()
+    assert report.has_hidden_layers
+
+
+def test_several_layers_and_features_of_a_department_are_one_conflict(
+    session: Session, city_: City, check: Check
+):
+    publish(session, city_, "OPEN", [square(0, 0, 10)])
+    _restricted(session, city_, square(0, 0, 10), square(50, 50, 10))
+    _restricted(session, city_, shapely.box(0, 0, 100, 60), code="SECRET2")
+
+    (conflict,) = check().restricted_conflicts
+    assert conflict.size_class is SizeClass.MOST
+
+
+def test_the_digest_tells_neither_of_a_new_version_nor_of_one_less(
+    session: Session, city_: City, check: Check
+):
+    publish(session, city_, "OPEN", [square(0, 0, 10)])
+    _restricted(session, city_, shapely.box(0, 0, 30, 100))
+    before = check().digest
+    _restricted(session, city_, shapely.box(0, 0, 31, 100), starts_on=date(2026, 1, 1))
+
+    assert check().digest == before
+
+
+def test_who_is_not_known_is_told_of_no_conflict(session: Session, city_: City, check: Check):
+    publish(session, city_, "OPEN", [square(0, 0, 10)])
+    _restricted(session, city_, shapely.box(0, 0, 30, 100))
+
+    report = check(actor=ANONYMOUS)
+
+    assert report.restricted_conflicts == ()
+    assert report.has_hidden_layers
+
+
+def test_the_owner_sees_all_of_it(session: Session, city_: City, check: Check):
+    publish(session, city_, "OPEN", [square(0, 0, 10)])
+    version = _restricted(session, city_, shapely.box(0, 0, 30, 100))
+    owner = Actor("owner", version.layer.department, frozenset({Role.ANYONE, Role.DEPARTMENT}))
+
+    report = check(actor=owner)
+
+    assert not report.has_hidden_layers and report.restricted_conflicts == ()
+    assert report.ledger.prohibited_m2 == pytest.approx(3000)
+
+
+def test_a_check_kept_by_the_owner_does_not_exist_for_others(
+    session: Session, city_: City, check: Check, member: Actor
+):
+    version = _restricted(session, city_, shapely.box(0, 0, 30, 100))
+    publish(session, city_, "OPEN", [square(0, 0, 10)])
+    owner = Actor("owner", version.layer.department, frozenset({Role.ANYONE, Role.DEPARTMENT}))
+    kept = keep_check(
+        session,
+        check(actor=owner),
+        _footprint(square(0, 0, 100), city_),
+        city=city_,
+        actor=owner,
+        now=version.uploaded_at,
+    )
+
+    assert find_check(session, kept.id, actor=owner) is kept
+    with pytest.raises(Exception, match="no check") as unseen:
+        find_check(session, kept.id, actor=member)
+    with pytest.raises(Exception, match="no check") as unknown:
+        find_check(session, 2_000_000_000, actor=member)
+    assert str(unseen.value).replace(str(kept.id), "N") == str(unknown.value).replace("2000000000", "N")
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [(0.0, "small"), (0.0499, "small"), (0.05, "part"), (0.4999, "part"), (0.5, "most"), (1.0, "most")],
+)
+def test_size_classes(share: float, expected: str):
+    assert size_class_of(share) == expected
