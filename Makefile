@@ -7,7 +7,7 @@ WORKERS ?= 2
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-bench demo test check format-check lint types imports sql format bench clean
+.PHONY: help setup setup-test setup-bench demo test fuzz check format-check lint types imports sql format bench clean
 
 help: ## 列出全部目标 / list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -26,6 +26,9 @@ demo: setup ## 演示：示例数据、冲突报告、地图（参数 ARGS=…�
 
 test: setup-test ## 全部测试，用自己的 PostGIS（ARGS=… 传给 pytest）/ all tests on a private PostGIS (ARGS=… for pytest)
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+fuzz: setup-test ## 用 schemathesis 长时间测试全部接口（SECONDS=300）/ schemathesis over the whole API, longer (SECONDS=300 a caller)
+	@FUZZ_SECONDS=$(or $(SECONDS),300) $(BIN)/python -m pytest -n 0 -s tests/service/test_openapi.py $(ARGS)
 
 check: setup-test format-check lint types imports sql test ## 格式、规范、类型、依赖方向、SQL、测试 / everything a change must pass
 

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session, selectinload
 from approval.models import Case, CaseStage
 from approval.project_code import ProjectCode, read_project_code
 from approval.stages import Stage, StageDays, refuse_acceptance, refuse_conclusion
+from blueprint.audit.log import record
 from blueprint.errors import ConflictError, NotFoundError
-from blueprint.permissions import Actor
+from blueprint.permissions import Act, Actor
 
 
 def list_cases(session: Session, *, after: int = 0, limit: int = 50) -> Sequence[Case]:
@@ -61,7 +62,7 @@ def bind_project_code(
             f"{case.planning_number} runs under {case.project_code}; a code is not changed after acceptance"
         )
     _refuse_taken(session, read.text)
-    case.project_code = read.text
+    before, case.project_code = case.project_code, read.text
     case.project_code_bound_by = actor.name
     case.project_code_bound_at = now
     try:
@@ -69,6 +70,15 @@ def bind_project_code(
             session.flush()
     except IntegrityError as error:
         raise _taken(read.text) from error
+    record(
+        session,
+        actor,
+        Act.BIND_PROJECT_CODE,
+        kind="case",
+        id=case.planning_number,
+        before={"project_code": before},
+        after={"project_code": read.text},
+    )
     return case, read
 
 
@@ -88,6 +98,14 @@ def accept_stage(session: Session, number: str, stage: Stage, *, actor: Actor, t
     row = _row(case, stage)
     row.accepted_on, row.accepted_by = today, actor.name
     session.flush()
+    record(
+        session,
+        actor,
+        Act.ADVANCE_CASE,
+        kind="case",
+        id=case.planning_number,
+        after={"stage": stage, "accepted_on": today},
+    )
     return case
 
 
@@ -98,6 +116,14 @@ def conclude_stage(session: Session, number: str, stage: Stage, *, actor: Actor,
     row = _row(case, stage)
     row.concluded_on, row.concluded_by = today, actor.name
     session.flush()
+    record(
+        session,
+        actor,
+        Act.ADVANCE_CASE,
+        kind="case",
+        id=case.planning_number,
+        after={"stage": stage, "concluded_on": today},
+    )
     return case
 
 

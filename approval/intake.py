@@ -8,7 +8,9 @@ from sqlalchemy.orm import Session
 
 from approval.models import Case, CaseStage
 from approval.stages import Stage
+from blueprint.audit.log import record
 from blueprint.errors import ConflictError
+from blueprint.permissions import Act, Actor, Role
 from coordination.handover import HandoverMessage, sha256_of
 
 
@@ -42,6 +44,14 @@ def receive(session: Session, message: HandoverMessage, *, now: datetime) -> Cas
         for position, stage in enumerate(Stage, start=1)
     )
     session.flush()
+    record(
+        session,
+        Actor("interface", roles=frozenset({Role.SERVICE})),
+        Act.RECEIVE_HANDOVER,
+        kind="case",
+        id=message.project.planning_number,
+        after={"message": str(message.message_id), "sha256": sha256},
+    )
     return session.get_one(Case, new_id)
 
 

@@ -1,8 +1,10 @@
 """Routes of approval: intake of handovers, cases, project codes, stages."""
 
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from sqlalchemy.orm import Session
 
 from approval import cases
 from approval.intake import receive
@@ -11,10 +13,12 @@ from approval.schemas import CaseBrief, CaseOut, CasePage, ProjectCodeIn, Receip
 from approval.stages import STAGE_TITLES, Stage, StageDays, current_stage
 from blueprint.edge import ActorDep, NowDep, SessionDep, TodayDep
 from blueprint.errors import NotSignedInError, TooLargeError
+from blueprint.etags import IfMatch, hold_to, tagged
+from blueprint.idempotency import IdempotentRoute
 from blueprint.permissions import Act, Actor, Role, require
 from coordination.handover import MAX_MESSAGE_BYTES, SIGNATURE_HEADER, read_message, verify
 
-router = APIRouter(prefix="/api/approval", tags=["approval"])
+router = APIRouter(prefix="/api/approval", tags=["approval"], route_class=IdempotentRoute)
 
 Number = Annotated[
     str,
@@ -81,38 +85,68 @@ def list_cases(
 
 
 @router.get("/cases/{number}")
-def show_case(number: Number, session: SessionDep, actor: ActorDep) -> CaseOut:
+def show_case(number: Number, session: SessionDep, actor: ActorDep, response: Response) -> CaseOut:
     """A case by its project code or planning number."""
     require(actor, Act.READ_CASE)
-    return case_out(cases.find_case(session, number))
+    return tagged(case_out(cases.find_case(session, number)), response)
 
 
 @router.put("/cases/{number}/project-code")
 def bind_project_code(
-    number: Number, code: ProjectCodeIn, session: SessionDep, actor: ActorDep, now: NowDep
+    number: Number,
+    code: ProjectCodeIn,
+    session: SessionDep,
+    actor: ActorDep,
+    now: NowDep,
+    response: Response,
+    if_match: IfMatch = None,
 ) -> CaseOut:
     """Bind the investment project code (项目代码); a wrong check digit only warns."""
     require(actor, Act.BIND_PROJECT_CODE)
+    _hold(session, number, if_match)
     case, read = cases.bind_project_code(session, number, code.project_code, actor=actor, now=now)
-    return case_out(case).model_copy(update={"project_code_warning": read.warning})
+    return tagged(case_out(case).model_copy(update={"project_code_warning": read.warning}), response)
 
 
 @router.post("/cases/{number}/stages/{stage}/accept")
 def accept_stage(
-    number: Number, stage: StageName, session: SessionDep, actor: ActorDep, today: TodayDep
+    number: Number,
+    stage: StageName,
+    session: SessionDep,
+    actor: ActorDep,
+    today: TodayDep,
+    response: Response,
+    if_match: IfMatch = None,
 ) -> CaseOut:
     """Accept (受理) a stage on today's date."""
     require(actor, Act.ADVANCE_CASE)
-    return case_out(cases.accept_stage(session, number, stage, actor=actor, today=today))
+    _hold(session, number, if_match)
+    case = cases.accept_stage(session, number, stage, actor=actor, today=today)
+    return tagged(case_out(case), response)
 
 
 @router.post("/cases/{number}/stages/{stage}/conclude")
 def conclude_stage(
-    number: Number, stage: StageName, session: SessionDep, actor: ActorDep, today: TodayDep
+    number: Number,
+    stage: StageName,
+    session: SessionDep,
+    actor: ActorDep,
+    today: TodayDep,
+    response: Response,
+    if_match: IfMatch = None,
 ) -> CaseOut:
     """Conclude (办结) a stage on today's date."""
     require(actor, Act.ADVANCE_CASE)
-    return case_out(cases.conclude_stage(session, number, stage, actor=actor, today=today))
+    _hold(session, number, if_match)
+    case = cases.conclude_stage(session, number, stage, actor=actor, today=today)
+    return tagged(case_out(case), response)
+
+
+def _hold(session: Session, number: str, if_match: str | None) -> None:
+    """Hold a case to what its changer read of it."""
+    if if_match is not None:
+        case = cases.find_case(session, number)
+        hold_to(session, if_match, case, partial(case_out, case))
 
 
 def case_brief(case: Case) -> CaseBrief:

@@ -1,17 +1,17 @@
 """HTTP shapes of cases and their stages."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from approval.stages import Stage, StageStatus
+from blueprint.etags import Tagged
+from blueprint.given import Given
 
 
-class ProjectCodeIn(BaseModel):
+class ProjectCodeIn(Given):
     """The investment project code (项目代码) from the provincial platform."""
-
-    model_config = ConfigDict(extra="forbid")
 
     project_code: str = Field(min_length=1, max_length=40)
 
@@ -37,7 +37,7 @@ class StageOut(BaseModel):
     concluded_by: str | None
 
 
-class CaseBrief(BaseModel):
+class CaseBrief(Tagged):
     """A case as a list shows it; `number` is the project code once it is bound, the planning number before."""
 
     id: int
@@ -52,6 +52,8 @@ class CaseBrief(BaseModel):
 
 class CaseOut(CaseBrief):
     """A case with its stages and what coordination handed over."""
+
+    changes_by_itself: ClassVar = {"project_code_warning": True}
 
     purpose: str
     project_code_bound_by: str | None

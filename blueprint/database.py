@@ -51,6 +51,7 @@ def make_engine(url: str, *, pool_size: int = 10) -> Engine:
         max_overflow=5,
         pool_timeout=5,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args=CONNECT_ARGS | {"application_name": application_name()},
         json_deserializer=orjson.loads,
     )

@@ -33,6 +33,10 @@ class ConflictError(BlueprintError):
     """The thing is not in a state in which this can be done (HTTP 409, exit 1)."""
 
 
+class ChangedMeanwhileError(ConflictError):
+    """The thing is no longer what the caller read before changing it (HTTP 412, exit 1)."""
+
+
 class TooLargeError(InvalidInputError):
     """What was given is larger than the service takes (HTTP 413, exit 2)."""
 

@@ -2,7 +2,6 @@
 
 import io
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import IO, Any
 
 import numpy as np
 import shapely
-from shapely.errors import GEOSException
+from shapely.errors import ShapelyError
 from shapely.geometry import shape
 
 from blueprint.city import City, polygonal
@@ -27,6 +26,7 @@ MAX_MENDED_M2 = 1.0
 """Mending a footprint may change this much of its area; more, and it is refused."""
 
 MAX_TEXT_BYTES = 5 << 20
+_HUGE = 1e300
 _MENDING = Bounds(cpu_seconds=10, memory_bytes=2 << 30)
 
 
@@ -137,7 +137,7 @@ def _geometry(document: Any) -> shapely.Geometry:
     try:
         geometry = shape(document)
     except (
-        GEOSException,
+        ShapelyError,
         ValueError,
         TypeError,
         KeyError,
@@ -156,13 +156,13 @@ def _geometry(document: Any) -> shapely.Geometry:
 
 
 def _is_finite(coordinates: Any) -> bool:
-    """Say whether no number in nested lists is NaN or infinite; anything else in them is for `shape` to refuse."""
-    left = [coordinates]
+    """Say whether all that nested lists hold are numbers that a double can be; no list at all is for `shape` to refuse."""
+    left = [coordinates] if isinstance(coordinates, list | tuple) else []
     while left:
         value = left.pop()
         if isinstance(value, list | tuple):
             left.extend(value)
-        elif isinstance(value, float) and not math.isfinite(value):
+        elif isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _HUGE:
             return False
     return True
 

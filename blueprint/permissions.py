@@ -50,6 +50,11 @@ class Act(StrEnum):
     READ_CASE = "read_case"
     BIND_PROJECT_CODE = "bind_project_code"
     ADVANCE_CASE = "advance_case"
+    READ_AUDIT_LOG = "read_audit_log"
+    EXPORT_AUDIT_LOG = "export_audit_log"
+    REQUEST_ACCESS = "request_access"
+    GRANT_ACCESS = "grant_access"
+    READ_GRANTS = "read_grants"
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,11 @@ RIGHTS: dict[Act, frozenset[str]] = {
     Act.READ_CASE: _MEMBER,
     Act.BIND_PROJECT_CODE: _APPROVER,
     Act.ADVANCE_CASE: _APPROVER,
+    Act.READ_AUDIT_LOG: frozenset({Role.OPERATOR}),
+    Act.EXPORT_AUDIT_LOG: frozenset({Role.OPERATOR}),
+    Act.REQUEST_ACCESS: _MEMBER,
+    Act.GRANT_ACCESS: frozenset({_OWNER, Role.OPERATOR}),
+    Act.READ_GRANTS: _MEMBER,
 }
 
 _DATA_ACTS = frozenset({Act.READ_LAYER, Act.EXPORT_LAYER})

@@ -1,7 +1,6 @@
 """Routes of checks: a footprint in, a report out; nothing is kept unless asked."""
 
 from dataclasses import replace
-from datetime import date
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -13,26 +12,40 @@ from blueprint.city import polygonal
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.errors import ConflictError
 from blueprint.footprint import Footprint, footprint_from_geojson
+from blueprint.given import Day, GeoJson
+from blueprint.idempotency import IdempotentRoute
 from blueprint.permissions import Act, require
 from coordination.checks import find_check, keep_check, run_check
 from coordination.reports import to_geojson, to_html
 
-router = APIRouter(prefix="/api/checks", tags=["checks"])
+router = APIRouter(prefix="/api/checks", tags=["checks"], route_class=IdempotentRoute)
 
 Format = Annotated[Literal["json", "geojson", "html"], Query(alias="f", description="json, geojson or html")]
-GeoJson = Annotated[
-    dict[str, Any], Body(description="GeoJSON: Polygon, MultiPolygon, Feature or FeatureCollection")
-]
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+}
+"""A report is one self-contained page: its styles are in its text, and it has nothing else."""
+
+REPORT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "the report",
+        "content": {
+            "application/json": {"schema": {"type": "object", "required": ["verdict", "findings", "digest"]}},
+            "application/geo+json": {"schema": {"type": "object", "required": ["type", "features"]}},
+            "text/html": {"schema": {"type": "string"}},
+        },
+    }
+}
 
 
-@router.post("")
+@router.post("", response_class=Response, responses=REPORT)
 def check_footprint(
-    document: GeoJson,
+    document: Annotated[GeoJson, Body()],
     session: SessionDep,
     actor: ActorDep,
     edge: EdgeDep,
     now: NowDep,
-    on: Annotated[date | None, Query(description="a day; today when not given")] = None,
+    on: Annotated[Day | None, Query(description="a day; today when not given")] = None,
     crs: Annotated[
         str | None, Query(max_length=100, description="EPSG:n when not longitude/latitude")
     ] = None,
@@ -50,13 +63,13 @@ def check_footprint(
         check = keep_check(session, report, footprint, city=edge.city, actor=actor, now=now)
         report = replace(report, check_id=str(check.id))
     if output == "html":
-        return HTMLResponse(to_html(report, footprint, city=edge.city))
+        return HTMLResponse(to_html(report, footprint, city=edge.city), headers=PAGE_HEADERS)
     if output == "geojson":
         return JSONResponse(to_geojson(report, footprint, city=edge.city), media_type="application/geo+json")
     return Response(orjson.dumps(report.to_json()), media_type="application/json")
 
 
-@router.get("/{check_id}")
+@router.get("/{check_id}", response_class=Response, responses=REPORT)
 def show_check(
     check_id: Annotated[int, Path(ge=1, le=2_000_000_000)],
     session: SessionDep,
@@ -82,5 +95,5 @@ def show_check(
             "the layers or rules of that day, or your rights, are not what they were; ask for ?f=json"
         )
     if output == "html":
-        return HTMLResponse(to_html(report, footprint, city=edge.city))
+        return HTMLResponse(to_html(report, footprint, city=edge.city), headers=PAGE_HEADERS)
     return JSONResponse(to_geojson(report, footprint, city=edge.city), media_type="application/geo+json")

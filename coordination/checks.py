@@ -14,6 +14,7 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import NotFoundError
 from blueprint.footprint import Footprint
@@ -325,6 +326,14 @@ def keep_check(
     session.flush()
     check.report = replace(report, check_id=str(check.id)).to_json()
     session.flush()
+    record(
+        session,
+        actor,
+        Act.KEEP_CHECK,
+        kind="check",
+        id=check.id,
+        after={"digest": check.digest, "verdict": check.verdict, "project": project_id},
+    )
     return check
 
 

@@ -9,9 +9,10 @@ import shapely
 from geoalchemy2.shape import to_shape
 from sqlalchemy.orm import Session
 
+from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import ConflictError
-from blueprint.permissions import Actor
+from blueprint.permissions import Act, Actor
 from blueprint.working_days import WorkingCalendar
 from coordination.consultation import consultation_of
 from coordination.handover import (
@@ -122,6 +123,14 @@ def clear_project(
     )
     session.add(clearance)
     session.flush()
+    record(
+        session,
+        actor,
+        Act.CLEAR_PROJECT,
+        kind="project",
+        id=project.planning_number,
+        after={"check": check.id, "handover": clearance.handover.message_id},
+    )
     return clearance
 
 

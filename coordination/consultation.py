@@ -6,10 +6,11 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import ConflictError
 from blueprint.footprint import Footprint
-from blueprint.permissions import Actor
+from blueprint.permissions import Act, Actor
 from blueprint.working_days import WorkingCalendar
 from coordination.models import Check, Consultation, FootprintRevision, OpinionRequest, Project
 from coordination.opinions import close_overdue, withdraw_requests
@@ -61,6 +62,14 @@ def open_consultation(
     session.add_all(_requests(consultation, project, check, city=city, calendar=calendar))
     session.flush()
     session.expire(consultation, ["requests"])
+    record(
+        session,
+        actor,
+        Act.CONSULT_DEPARTMENTS,
+        kind="project",
+        id=project.planning_number,
+        after={"check": check.id, "departments": [request.department for request in consultation.requests]},
+    )
     return consultation
 
 

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, and_, or_, select, true
 from sqlalchemy.orm import Session, joinedload
 
+from blueprint.audit.log import record
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.permissions import Act, Actor, may, require
 from blueprint.working_days import DueDate, WorkingCalendar
@@ -164,6 +165,14 @@ def give_opinion(
         given_at=now,
     )
     session.flush()
+    record(
+        session,
+        actor,
+        Act.GIVE_OPINION,
+        kind="opinion_request",
+        id=request.id,
+        after={"department": request.department, "kind": answer.kind},
+    )
     return request
 
 
@@ -210,6 +219,14 @@ def close_overdue(
         request.withdrawn_on = ended_on
         request.opinion = Opinion(
             kind=OpinionKind.DEEMED_NO_OBJECTION, given_by=SYSTEM, given_on=ended_on, given_at=now
+        )
+        record(
+            session,
+            Actor(SYSTEM, request.department),
+            Act.CLOSE_OVERDUE,
+            kind="opinion_request",
+            id=request.id,
+            after={"kind": OpinionKind.DEEMED_NO_OBJECTION, "withdrawn_on": ended_on},
         )
         closed += 1
     session.flush()

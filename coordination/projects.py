@@ -9,10 +9,11 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from blueprint.audit.log import record
 from blueprint.city import City, polygonal
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.footprint import Footprint
-from blueprint.permissions import Actor
+from blueprint.permissions import Act, Actor
 from coordination.checks import keep_check, run_check
 from coordination.models import (
     MAX_NAME,
@@ -69,6 +70,14 @@ def register_project(
     )
     session.add(project)
     session.flush()
+    record(
+        session,
+        actor,
+        Act.REGISTER_PROJECT,
+        kind="project",
+        id=project.planning_number,
+        after={"name": project.name, "in_scope": project.in_scope, "scope_reason": reason},
+    )
     add_revision(session, project, footprint, city=city, actor=actor, now=now)
     return project
 
@@ -157,6 +166,14 @@ def add_revision(
     )
     session.add(revision)
     session.flush()
+    record(
+        session,
+        actor,
+        "give_footprint",
+        kind="project",
+        id=project.planning_number,
+        after={"revision": revision.number, "area_m2": round(footprint.geometry.area, 4)},
+    )
     return revision
 
 

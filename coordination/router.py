@@ -1,12 +1,16 @@
 """Routes of coordination: projects, their checks, consultations and clearances, and departments' opinions."""
 
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
+from sqlalchemy.orm import Session
 
-from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, TodayDep
+from blueprint.edge import ActorDep, Edge, EdgeDep, NowDep, SessionDep, TodayDep
+from blueprint.etags import IfMatch, hold_to, tagged
 from blueprint.footprint import footprint_from_geojson
-from blueprint.permissions import Act, require
+from blueprint.idempotency import IdempotentRoute
+from blueprint.permissions import Act, Actor, require
 from coordination import consultation, opinions, projects
 from coordination.clearance import clear_project
 from coordination.limits import OpinionStatus
@@ -36,7 +40,7 @@ from coordination.schemas import (
     ProjectPage,
 )
 
-router = APIRouter(tags=["coordination"])
+router = APIRouter(tags=["coordination"], route_class=IdempotentRoute)
 
 Id = Annotated[int, Path(ge=1, le=2_000_000_000)]
 Cursor = Annotated[int, Query(ge=0, le=2_000_000_000, description="`next` of the page before")]
@@ -45,7 +49,12 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 
 @router.post("/api/projects", status_code=201)
 def register(
-    project: ProjectIn, session: SessionDep, actor: ActorDep, edge: EdgeDep, now: NowDep
+    project: ProjectIn,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+    response: Response,
 ) -> ProjectOut:
     """Register a project with its footprint; it gets its planning number (策划编号)."""
     require(actor, Act.REGISTER_PROJECT)
@@ -54,7 +63,7 @@ def register(
     )
     details = ProjectDetails(**project.model_dump(exclude={"footprint", "crs"}))
     registered = projects.register_project(session, details, footprint, city=edge.city, actor=actor, now=now)
-    return project_out(session, registered, actor=actor, edge=edge)
+    return tagged(project_out(session, registered, actor=actor, edge=edge), response)
 
 
 @router.get("/api/projects")
@@ -68,21 +77,31 @@ def list_projects(session: SessionDep, actor: ActorDep, cursor: Cursor = 0, limi
 
 
 @router.get("/api/projects/{project_id}")
-def show_project(project_id: Id, session: SessionDep, actor: ActorDep, edge: EdgeDep) -> ProjectOut:
+def show_project(
+    project_id: Id, session: SessionDep, actor: ActorDep, edge: EdgeDep, response: Response
+) -> ProjectOut:
     """A project with its footprint, latest check, consultation and clearance."""
     require(actor, Act.READ_PROJECT)
-    return project_out(session, projects.find_project(session, project_id), actor=actor, edge=edge)
+    project = projects.find_project(session, project_id)
+    return tagged(project_out(session, project, actor=actor, edge=edge), response)
 
 
 @router.put("/api/projects/{project_id}/footprint")
 def revise_footprint(
-    project_id: Id, revised: FootprintIn, session: SessionDep, actor: ActorDep, edge: EdgeDep, now: NowDep
+    project_id: Id,
+    revised: FootprintIn,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+    if_match: IfMatch = None,
 ) -> FootprintOut:
     """Give the project a new footprint, revision r + 1; what was asked about the old one is taken back."""
     require(actor, Act.REGISTER_PROJECT)
     footprint = footprint_from_geojson(
         revised.footprint, city=edge.city, scratch=edge.scratch, crs=revised.crs
     )
+    _hold(session, project_id, if_match, actor=actor, edge=edge)
     revision = consultation.revise_footprint(
         session, project_id, footprint, city=edge.city, calendar=edge.calendar, actor=actor, now=now
     )
@@ -91,20 +110,32 @@ def revise_footprint(
 
 @router.post("/api/projects/{project_id}/checks", status_code=201)
 def check_project(
-    project_id: Id, session: SessionDep, actor: ActorDep, edge: EdgeDep, now: NowDep
+    project_id: Id,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+    if_match: IfMatch = None,
 ) -> CheckOut:
     """Check the current footprint against today's blueprint and keep the report; the whole blueprint is asked."""
     require(actor, Act.KEEP_CHECK)
     require(actor, Act.CONSULT_DEPARTMENTS)
+    _hold(session, project_id, if_match, actor=actor, edge=edge)
     return check_out(projects.check_project(session, project_id, city=edge.city, actor=actor, now=now))
 
 
 @router.post("/api/projects/{project_id}/consultation", status_code=201)
 def consult(
-    project_id: Id, session: SessionDep, actor: ActorDep, edge: EdgeDep, now: NowDep
+    project_id: Id,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+    if_match: IfMatch = None,
 ) -> ConsultationOut:
     """Ask every responsible department about the current footprint (征求意见)."""
     require(actor, Act.CONSULT_DEPARTMENTS)
+    _hold(session, project_id, if_match, actor=actor, edge=edge)
     opened = consultation.open_consultation(
         session, project_id, city=edge.city, calendar=edge.calendar, actor=actor, now=now
     )
@@ -112,9 +143,17 @@ def consult(
 
 
 @router.post("/api/projects/{project_id}/clearance", status_code=201)
-def clear(project_id: Id, session: SessionDep, actor: ActorDep, edge: EdgeDep, now: NowDep) -> ClearanceOut:
+def clear(
+    project_id: Id,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+    if_match: IfMatch = None,
+) -> ClearanceOut:
     """Let the project pass (通过); its handover to approval is written with it."""
     require(actor, Act.CLEAR_PROJECT)
+    _hold(session, project_id, if_match, actor=actor, edge=edge)
     clearance = clear_project(
         session, project_id, city=edge.city, calendar=edge.calendar, actor=actor, now=now
     )
@@ -143,20 +182,44 @@ def list_requests(
 
 @router.get("/api/opinion-requests/{request_id}")
 def show_request(
-    request_id: Id, session: SessionDep, actor: ActorDep, edge: EdgeDep, today: TodayDep
+    request_id: Id,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    today: TodayDep,
+    response: Response,
 ) -> OpinionRequestOut:
     """One opinion request with its findings and the draft to start from."""
     require(actor, Act.READ_OPINION_REQUESTS)
     request = opinions.find_request(session, request_id, actor=actor)
-    return request_out(request, city=edge.city, calendar=edge.calendar, today=today)
+    return tagged(request_out(request, city=edge.city, calendar=edge.calendar, today=today), response)
 
 
 @router.put("/api/opinion-requests/{request_id}/opinion")
 def give_opinion(
-    request_id: Id, opinion: OpinionIn, session: SessionDep, actor: ActorDep, edge: EdgeDep, now: NowDep
+    request_id: Id,
+    opinion: OpinionIn,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+    response: Response,
+    if_match: IfMatch = None,
 ) -> OpinionRequestOut:
     """Answer a request while its limit runs; a late or second answer is refused (409)."""
     require(actor, Act.READ_OPINION_REQUESTS)
     given = OpinionGiven(OpinionKind(opinion.kind), opinion.conditions, opinion.reason, opinion.remark)
+    if if_match is not None:
+        known = opinions.find_request(session, request_id, actor=actor)
+        shown = partial(request_out, known, city=edge.city, calendar=edge.calendar, today=now.date())
+        hold_to(session, if_match, known, shown)
     request = opinions.give_opinion(session, request_id, given, actor=actor, calendar=edge.calendar, now=now)
-    return request_out(request, city=edge.city, calendar=edge.calendar, today=now.date())
+    shown_now = request_out(request, city=edge.city, calendar=edge.calendar, today=now.date())
+    return tagged(shown_now, response)
+
+
+def _hold(session: Session, project_id: int, if_match: str | None, *, actor: Actor, edge: Edge) -> None:
+    """Hold a project to what its changer read of it."""
+    if if_match is not None:
+        project = projects.find_project(session, project_id)
+        hold_to(session, if_match, project, partial(project_out, session, project, actor=actor, edge=edge))

@@ -2,10 +2,12 @@
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, Field
 
+from blueprint.etags import Tagged
+from blueprint.given import GeoJson, Given
 from coordination.limits import OpinionStatus
 from coordination.models import MAX_NAME, MAX_TEXT
 
@@ -19,18 +21,7 @@ class ProjectStatus(StrEnum):
     HANDED_OVER = "handed_over"
 
 
-class _In(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    @field_validator("*")
-    @classmethod
-    def _storable(cls, value: object) -> object:
-        if isinstance(value, str) and "\x00" in value:
-            raise ValueError("text has a NUL character, which cannot be stored")
-        return value
-
-
-class ProjectIn(_In):
+class ProjectIn(Given):
     """What registers a project; `footprint` is GeoJSON in longitude and latitude unless `crs` says otherwise."""
 
     name: str = Field(min_length=1, max_length=MAX_NAME)
@@ -38,18 +29,18 @@ class ProjectIn(_In):
     purpose: str = Field(min_length=1, max_length=MAX_TEXT)
     in_scope: bool = True
     scope_reason: str | None = Field(default=None, max_length=MAX_TEXT)
-    footprint: dict[str, Any]
+    footprint: GeoJson
     crs: str | None = Field(default=None, max_length=100)
 
 
-class FootprintIn(_In):
+class FootprintIn(Given):
     """A new footprint of a project."""
 
-    footprint: dict[str, Any]
+    footprint: GeoJson
     crs: str | None = Field(default=None, max_length=100)
 
 
-class OpinionIn(_In):
+class OpinionIn(Given):
     """A department's answer: 同意, 有条件同意 (conditions), 不同意 (reason), 无意见."""
 
     kind: Literal["agree", "agree_with_conditions", "disagree", "no_objection"]
@@ -92,8 +83,10 @@ class OpinionOut(BaseModel):
     given_at: datetime
 
 
-class OpinionRequestOut(BaseModel):
+class OpinionRequestOut(Tagged):
     """A department's part of a consultation, with its state as of today; `provisional` dates are marked 暂定."""
+
+    changes_by_itself: ClassVar = {"state": True, "working_days_left": True}
 
     id: int
     project_id: int
@@ -155,7 +148,7 @@ class ClearanceOut(BaseModel):
     handover: HandoverOut
 
 
-class ProjectBrief(BaseModel):
+class ProjectBrief(Tagged):
     """A project as a list shows it."""
 
     id: int
@@ -169,6 +162,12 @@ class ProjectBrief(BaseModel):
 
 class ProjectOut(ProjectBrief):
     """A project with its current footprint, and what was done about it."""
+
+    changes_by_itself: ClassVar = {
+        "status": True,
+        "consultation": {"requests": {"__all__": OpinionRequestOut.changes_by_itself}},
+        "clearance": {"handover": True},
+    }
 
     purpose: str
     scope_reason: str | None

@@ -8,11 +8,14 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from approval.router import router as approval_router
+from blueprint.audit.router import router as audit_router
 from blueprint.city_router import router as city_router
 from blueprint.edge import Edge, SessionDep
 from blueprint.layers.router import router as layers_router
+from blueprint.sharing.router import router as sharing_router
 from coordination.check_router import router as checks_router
 from coordination.router import router as coordination_router
+from service.openapi import describe
 from service.outer import Outer
 from service.problems import add_problem_handlers
 from service.settings import Settings
@@ -37,16 +40,27 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/openapi.json",
         lifespan=lifespan,
+        redirect_slashes=False,
+        form_limits={"max_files": 1, "max_fields": 20, "max_part_size": 64 << 10},
     )
     app.state.edge = edge
     app.state.settings = settings
     add_problem_handlers(app)
-    for router in (city_router, layers_router, checks_router, coordination_router, approval_router):
+    for router in (
+        city_router,
+        layers_router,
+        sharing_router,
+        checks_router,
+        coordination_router,
+        approval_router,
+        audit_router,
+    ):
         app.include_router(router)
     app.add_api_route("/health/live", _live, tags=["health"])
     app.add_api_route("/health/ready", _ready, tags=["health"])
     mount_web(app)
-    app.add_middleware(Outer, tiles=tiles)
+    describe(app)
+    app.add_middleware(Outer, tiles=tiles, settings=settings, is_https=edge.base_url.startswith("https://"))
     return app
 
 

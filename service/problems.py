@@ -6,13 +6,16 @@ from collections.abc import Callable
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from psycopg2.errors import DiskFull
+from psycopg2.extensions import TransactionRollbackError
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from blueprint.errors import (
     BlueprintError,
+    ChangedMeanwhileError,
     ConflictError,
     InvalidInputError,
     NotFoundError,
@@ -23,7 +26,7 @@ from blueprint.errors import (
     UnavailableError,
     is_disk_full,
 )
-from blueprint.problem import problem_document
+from blueprint.problem import PROBLEM_MEDIA_TYPE, problem_document
 
 _log = logging.getLogger("blueprint")
 
@@ -33,10 +36,19 @@ _FAMILIES: list[tuple[type[BlueprintError], int, str]] = [
     (NotFoundError, 404, "Not found"),
     (NotSignedInError, 401, "Not signed in"),
     (NotPermittedError, 403, "Not permitted"),
+    (ChangedMeanwhileError, 412, "Changed meanwhile"),
     (ConflictError, 409, "Conflict with the present state"),
     (StorageFullError, 507, "Disk full"),
     (UnavailableError, 503, "Unavailable"),
 ]
+
+
+_SENTENCES = {
+    "Not Found": "nothing has this address; /api/docs lists what there is",
+    "Method Not Allowed": "this address does not take that method; the Allow header names those it takes",
+    "There was an error parsing the body": "the body cannot be read; is it what its Content-Type says?",
+}
+"""What the frameworks say, in our words."""
 
 
 def status_of(error: BlueprintError) -> tuple[int, str]:
@@ -58,6 +70,10 @@ def as_blueprint_error(error: DBAPIError | PoolTimeoutError | OSError) -> Bluepr
         return StorageFullError(
             "the database's disk is full; nothing was stored, free some space and try again"
         )
+    if isinstance(error, DBAPIError) and isinstance(error.orig, TransactionRollbackError):
+        return UnavailableError(
+            "somebody changed the same at the same moment; nothing was stored, try again in a moment"
+        )
     if isinstance(error, OSError):
         return (
             StorageFullError("the disk is full; nothing was stored, free some space and try again")
@@ -72,13 +88,23 @@ def as_blueprint_error(error: DBAPIError | PoolTimeoutError | OSError) -> Bluepr
 
 
 def add_problem_handlers(app: FastAPI) -> None:
-    """Answer every error of the application as `application/problem+json`."""
+    """Answer every error that a route raises as `application/problem+json`; `service.outer` answers the others."""
     app.add_exception_handler(BlueprintError, _on(_blueprint_error))
     app.add_exception_handler(RequestValidationError, _on(_validation_error))
     app.add_exception_handler(HTTPException, _on(_http_error))
     app.add_exception_handler(DBAPIError, _on(_database_error))
     app.add_exception_handler(PoolTimeoutError, _on(_database_error))
-    app.add_exception_handler(Exception, _on(_internal_error))
+
+
+def problem_of(request: Request, error: Exception) -> JSONResponse:
+    """The answer to an error that no handler of the application took; a fault of ours is logged."""
+    if isinstance(error, HTTPException):
+        return _http_error(request, error)
+    if isinstance(error, BlueprintError):
+        return _blueprint_error(request, error)
+    if isinstance(error, DBAPIError | PoolTimeoutError):
+        return _database_error(request, error)
+    return _internal_error(request, error)
 
 
 def _on(answer: Callable[..., JSONResponse]) -> Callable[[Request, Exception], JSONResponse]:
@@ -86,10 +112,10 @@ def _on(answer: Callable[..., JSONResponse]) -> Callable[[Request, Exception], J
 
 
 def _problem(
-    request: Request, status: int, title: str, detail: str, headers: dict[str, str] | None = None
+    request: Request, status: int, title: str | None, detail: str, headers: dict[str, str] | None = None
 ) -> JSONResponse:
     document = problem_document(status, title, detail, request.url.path)
-    return JSONResponse(document, status, headers=headers, media_type="application/problem+json")
+    return JSONResponse(document, status, headers=headers, media_type=PROBLEM_MEDIA_TYPE)
 
 
 def _blueprint_error(request: Request, error: BlueprintError) -> JSONResponse:
@@ -105,9 +131,23 @@ def _validation_error(request: Request, error: RequestValidationError) -> JSONRe
 
 
 def _http_error(request: Request, error: HTTPException) -> JSONResponse:
-    return _problem(
-        request, error.status_code, str(error.detail), str(error.detail), dict(error.headers or {})
-    )
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods_of(request))
+    detail = _SENTENCES.get(str(error.detail), str(error.detail))
+    return _problem(request, error.status_code, None, detail, headers)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """All methods that an address takes, where the router knows its first route only; a name goes before a parameter."""
+    path = request.url.path
+    routes = [
+        route
+        for route in iter_route_contexts(request.app.routes)
+        if route.path_regex is not None and route.path_regex.match(path)
+    ]
+    named = [route for route in routes if route.path == path]
+    return sorted({method for route in named or routes for method in route.methods or ()})
 
 
 def _database_error(request: Request, error: DBAPIError | PoolTimeoutError) -> JSONResponse:
@@ -117,5 +157,5 @@ def _database_error(request: Request, error: DBAPIError | PoolTimeoutError) -> J
 
 def _internal_error(request: Request, error: Exception) -> JSONResponse:
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    detail = "the service failed; the fault is in its log with the time of this answer"
+    detail = "the service failed; the fault is in its log under this request's id"
     return _problem(request, 500, "Internal error", detail)

@@ -8,7 +8,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from approval.intake import receive
+from blueprint.audit.log import record
 from blueprint.errors import BlueprintError, ConflictError, InvalidInputError
+from blueprint.permissions import Act, Actor
 from coordination.deliveries import next_due, record_delivery, record_failure
 from coordination.handover import SIGNATURE_HEADER, read_message, sign
 from coordination.models import Handover
@@ -41,6 +43,10 @@ def _push_one(engine: Engine, *, now: datetime, approval_url: str | None, secret
             record_failure(handover, error=str(error) or type(error).__name__, now=now)
             return False
         record_delivery(handover, now=now)
+        after = {"sha256": handover.sha256, "to": approval_url}
+        record(
+            session, Actor("system"), Act.PUSH_HANDOVER, kind="handover", id=handover.message_id, after=after
+        )
         return True
 
 

@@ -13,6 +13,7 @@ from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.layers import catalogue, publication
 from blueprint.layers.models import Layer, LayerVersion
+from blueprint.permissions import Actor
 from service.settings import SAMPLE_LAYERS
 
 Store = Callable[[Session, Edge, Layer, catalogue.VersionFile], LayerVersion]
@@ -56,14 +57,14 @@ def sample_projects(folder: Path) -> list[SampleProject]:
     ]
 
 
-def load_samples(edge: Edge, folder: Path, *, store: Store, decided_by: str) -> tuple[int, int]:
+def load_samples(edge: Edge, folder: Path, *, store: Store, actor: Actor) -> tuple[int, int]:
     """Define the layers of a sample city and store the files that are not there yet; says how many layers and new versions."""
     entries = catalogue.read_catalogue(folder / "layers.toml")
     stored = 0
     for entry in entries:
         for file in entry.versions:
             with Session(edge.engine, expire_on_commit=False) as session, session.begin():
-                layer, _ = catalogue.define_layer(session, entry.definition, city=edge.city)
+                layer, _ = catalogue.define_layer(session, entry.definition, city=edge.city, actor=actor)
                 if _is_stored(layer, file):
                     continue
                 version = store(session, edge, layer, file)
@@ -71,7 +72,7 @@ def load_samples(edge: Edge, folder: Path, *, store: Store, decided_by: str) -> 
                 known = [period.starts_on for version in layer.versions for period in version.periods]
                 starts_on = max([file.in_force_from or edge.now().date(), *known])
                 publication.bring_into_force(
-                    session, version, starts_on=starts_on, decided_by=decided_by, now=edge.now()
+                    session, version, starts_on=starts_on, actor=actor, now=edge.now()
                 )
                 stored += 1
     return len(entries), stored

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -24,6 +25,16 @@ class Settings(BaseSettings):
     base_url: str | None = None
     approval_url: str | None = None
     handover_secret: str | None = None
+
+    max_upload_mb: int = Field(default=2048, ge=1, le=2048)
+    """The largest layer file; what is larger than the reader takes is refused by it anyway."""
+
+    body_seconds: float = Field(default=60.0, gt=0)
+    upload_seconds: float = Field(default=1800.0, gt=0)
+    """How long a request may take to send its body, and an upload its file."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    """What is logged; `info` adds a line for every request but those of tiles."""
 
     scratch: Path = Field(
         default_factory=lambda: Path(tempfile.gettempdir()) / f"blueprint-scratch-{os.getuid()}"

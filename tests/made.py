@@ -19,6 +19,7 @@ from blueprint.layers.models import LayerVersion
 from blueprint.layers.overlapping import may_overlap_each_other
 from blueprint.layers.publication import bring_into_force, copy_features, cut_features
 from blueprint.layers.reading_child import BUFFER_QUADRANT_SEGMENTS, SCHEMA
+from blueprint.permissions import operator
 
 ORIGIN = (500_000.0, 4_550_000.0)
 """A place within Anshan in EPSG:4550; shapes of tests are given in metres east and north of it."""
@@ -55,7 +56,9 @@ def publish(
     """Define a layer and store `shapes` (local metres) as its next version, in force from `starts_on` unless None."""
     kind = _KINDS.get(shapes[0].geom_type, "point")
     values = {"title": code, "department": city.departments[0].code, "geometry": kind, "control": "restrict"}
-    layer, _ = define_layer(session, LayerDefinition(code=code, **(values | definition)), city=city)
+    layer, _ = define_layer(
+        session, LayerDefinition(code=code, **(values | definition)), city=city, actor=operator("test")
+    )
     last = session.scalar(select(func.max(LayerVersion.number)).where(LayerVersion.layer_id == layer.id)) or 0
     placed = [shapely.set_srid(at_origin(shape), city.working_srid) for shape in shapes]
     version = LayerVersion(
@@ -87,7 +90,11 @@ def publish(
     cut_features(session, version)
     if starts_on is not None:
         bring_into_force(
-            session, version, starts_on=starts_on, decided_by="test", now=datetime(2026, 1, 1, tzinfo=UTC)
+            session,
+            version,
+            starts_on=starts_on,
+            actor=operator("test"),
+            now=datetime(2026, 1, 1, tzinfo=UTC),
         )
     return version
 

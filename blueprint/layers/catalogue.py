@@ -11,10 +11,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
+from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.layers.models import ConflictWhen, Control, GeometryKind, Layer, LayerVersion
-from blueprint.permissions import Sensitivity
+from blueprint.permissions import Act, Actor, Sensitivity
 
 _CODE = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,59}$")
 _COLOR = re.compile(r"^#[0-9a-fA-F]{6}$")
@@ -38,6 +39,8 @@ class LayerDefinition:
     sliver_width_m: float = 0.1
     sensitivity: str = Sensitivity.PUBLIC
     basis: str | None = None
+    purpose: str | None = None
+    conditions: str | None = None
     source_id_field: str | None = None
     label_field: str | None = None
     color: str | None = None
@@ -99,7 +102,9 @@ def check_definition(definition: LayerDefinition, city: City) -> None:
         )
 
 
-def define_layer(session: Session, definition: LayerDefinition, *, city: City) -> tuple[Layer, bool]:
+def define_layer(
+    session: Session, definition: LayerDefinition, *, city: City, actor: Actor
+) -> tuple[Layer, bool]:
     """Define a layer, or change one that exists; says whether it is new.
 
     The kind of geometry stays once there are versions; a changed buffer holds for versions uploaded from then on.
@@ -116,9 +121,21 @@ def define_layer(session: Session, definition: LayerDefinition, *, city: City) -
         raise ConflictError(
             f"layer {layer.code} has versions of {layer.geometry}s; define another layer for others"
         )
-    for column in fields(LayerDefinition):
-        setattr(layer, column.name, getattr(definition, column.name))
+    columns = [column.name for column in fields(LayerDefinition)]
+    before = None if is_new else {name: getattr(layer, name) for name in columns}
+    for name in columns:
+        setattr(layer, name, getattr(definition, name))
     session.flush()
+    if before != vars(definition):
+        record(
+            session,
+            actor,
+            Act.DEFINE_LAYER,
+            kind="layer",
+            id=layer.code,
+            before=before,
+            after=vars(definition),
+        )
     return layer, is_new
 
 
@@ -140,15 +157,14 @@ def find_layer(session: Session, code: str) -> Layer:
     return layer
 
 
-def list_layers(session: Session, *, after: str = "", limit: int = 1000) -> list[Layer]:
-    """Layers by code, those after the code `after`."""
+def list_layers(session: Session, *, after: str = "") -> list[Layer]:
+    """Layers by code, those after the code `after`; a catalogue has hundreds at most."""
     return list(
         session.scalars(
             select(Layer)
             .where(Layer.code > after)
             .options(selectinload(Layer.versions).selectinload(LayerVersion.periods))
             .order_by(Layer.code)
-            .limit(limit)
         )
     )
 

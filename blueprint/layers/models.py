@@ -90,6 +90,8 @@ class Layer(Base):
     sliver_width_m: Mapped[float] = mapped_column(default=0.1)
     sensitivity: Mapped[str] = mapped_column(String(10), default=Sensitivity.PUBLIC)
     basis: Mapped[str | None] = mapped_column(Text)
+    purpose: Mapped[str | None] = mapped_column(Text)
+    conditions: Mapped[str | None] = mapped_column(Text)
     source_id_field: Mapped[str | None] = mapped_column(String(60))
     label_field: Mapped[str | None] = mapped_column(String(60))
     color: Mapped[str | None] = mapped_column(String(7))

@@ -15,6 +15,7 @@ from psycopg2.errors import DiskFull, QueryCanceled
 from sqlalchemy import func, not_, select
 from sqlalchemy.orm import Session
 
+from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.database import load_statements
 from blueprint.errors import BlueprintError, ConflictError, InvalidInputError, NotFoundError, StorageFullError
@@ -22,6 +23,7 @@ from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.generalise import build_tile_shapes
 from blueprint.layers.models import InForcePeriod, Layer, LayerVersion, VersionState
 from blueprint.layers.reading import ReadingRequest, StagedFile, reading
+from blueprint.permissions import Act, Actor
 
 _SQL = load_statements(Path(__file__).with_suffix(".sql"))
 
@@ -33,7 +35,7 @@ Progress = Callable[[str, int], None]
 class Upload:
     """What the uploader says of a file."""
 
-    uploaded_by: str
+    actor: Actor
     sublayer: str | None = None
     crs: str | None = None
     encoding: str | None = None
@@ -79,6 +81,20 @@ def store_version(
     judge_reading(opened.report, kind="layer")
     _settle(version, opened.report, city)
     cut_features(session, version, progress)
+    record(
+        session,
+        upload.actor,
+        Act.UPLOAD_VERSION,
+        kind="version",
+        id=_name(version),
+        after={
+            "file": version.source_name,
+            "sha256": version.source_sha256,
+            "source_crs": version.source_crs,
+            "operation": version.operation,
+            "features": version.feature_count,
+        },
+    )
     return version
 
 
@@ -99,7 +115,7 @@ def _draft(
         vertex_count=0,
         valid_until=upload.valid_until,
         quality={},
-        uploaded_by=upload.uploaded_by,
+        uploaded_by=upload.actor.name,
         uploaded_at=now,
         extent=from_shape(nowhere, srid=city.working_srid),
         coverage=from_shape(upload.coverage, srid=city.working_srid) if upload.coverage is not None else None,
@@ -249,7 +265,7 @@ def version_of(session: Session, layer: Layer, number: int) -> LayerVersion:
 
 
 def bring_into_force(
-    session: Session, version: LayerVersion, *, starts_on: date, decided_by: str, now: datetime
+    session: Session, version: LayerVersion, *, starts_on: date, actor: Actor, now: datetime
 ) -> InForcePeriod:
     """Let a version be in force from `starts_on`; what was in force until then is superseded on that day.
 
@@ -278,25 +294,42 @@ def bring_into_force(
             latest.ends_on = starts_on
             session.flush()
     period = InForcePeriod(
-        layer_id=layer_id, version_id=version.id, starts_on=starts_on, decided_by=decided_by, decided_at=now
+        layer_id=layer_id, version_id=version.id, starts_on=starts_on, decided_by=actor.name, decided_at=now
     )
     session.add(period)
     session.flush()
+    record(
+        session,
+        actor,
+        Act.BRING_INTO_FORCE,
+        kind="version",
+        id=_name(version),
+        before={"in_force": latest.version.number if latest is not None else None},
+        after={"starts_on": starts_on},
+    )
     return period
 
 
-def withdraw(session: Session, version: LayerVersion, *, on: date, withdrawn_by: str) -> None:
+def withdraw(session: Session, version: LayerVersion, *, on: date, actor: Actor) -> None:
     """Withdraw a version from `on` (收回): checks of earlier days still find it; nothing takes its place by itself."""
     session.execute(select(Layer.id).where(Layer.id == version.layer_id).with_for_update())
     if version.withdrawn_on is not None:
         raise ConflictError(f"version {version.number} was withdrawn on {version.withdrawn_on} already")
-    version.withdrawn_on, version.withdrawn_by = on, withdrawn_by
+    version.withdrawn_on, version.withdrawn_by = on, actor.name
     for period in version.periods:
         if period.ends_on is None or period.ends_on > on:
             period.ends_on = max(on, period.starts_on)
             if period.starts_on > on:
                 _reopen(session, period)
     session.flush()
+    record(
+        session, actor, Act.WITHDRAW_VERSION, kind="version", id=_name(version), after={"withdrawn_on": on}
+    )
+
+
+def _name(version: LayerVersion) -> str:
+    """How the audit log calls a version."""
+    return f"{version.layer.code} v{version.number}"
 
 
 def _reopen(session: Session, planned: InForcePeriod) -> None:

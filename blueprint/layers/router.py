@@ -1,10 +1,11 @@
 """Routes of layers: catalogue, versions, in force, withdrawal, difference."""
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Query, UploadFile
+from fastapi import APIRouter, File, Form, Query, Response, UploadFile
 from fastapi import Path as PathParameter
 from geoalchemy2.shape import to_shape
 from sqlalchemy.orm import Session
@@ -13,6 +14,9 @@ from blueprint.city import City
 from blueprint.city_router import to_lonlat_bounds
 from blueprint.edge import ActorDep, CityDep, EdgeDep, NowDep, SessionDep, TodayDep
 from blueprint.errors import NotFoundError
+from blueprint.etags import IfMatch, changed_meanwhile, hold_to, tagged
+from blueprint.given import Day, Text
+from blueprint.idempotency import IdempotentRoute
 from blueprint.layers import catalogue, publication
 from blueprint.layers.difference import count_difference
 from blueprint.layers.models import InForcePeriod, Layer, LayerVersion
@@ -30,7 +34,7 @@ from blueprint.layers.schemas import (
 )
 from blueprint.permissions import Act, Actor, Thing, may, require
 
-router = APIRouter(prefix="/api/layers", tags=["layers"])
+router = APIRouter(prefix="/api/layers", tags=["layers"], route_class=IdempotentRoute)
 
 Code = Annotated[str, PathParameter(max_length=60, description="图层代码 layer code")]
 Number = Annotated[int, PathParameter(ge=1, le=2_000_000_000, description="版本号 version number")]
@@ -47,26 +51,37 @@ def list_layers(
 ) -> LayerPage:
     """The layers that the caller may read, with the version in force today."""
     require(actor, Act.LIST_LAYERS)
-    layers = catalogue.list_layers(session, after=cursor, limit=limit)
-    items = [layer_out(layer, city, today) for layer in layers if may(actor, Act.READ_LAYER, layer.thing)]
-    return LayerPage(items=items, next=layers[-1].code if len(layers) == limit else None)
+    layers = catalogue.list_layers(session, after=cursor)
+    readable = [layer for layer in layers if may(actor, Act.READ_LAYER, layer.thing)]
+    items = [layer_out(layer, city, today) for layer in readable[:limit]]
+    return LayerPage(items=items, next=items[-1].code if len(readable) > limit else None)
 
 
 @router.post("", status_code=201)
 def define_layer(
-    definition: LayerIn, session: SessionDep, actor: ActorDep, city: CityDep, today: TodayDep
+    definition: LayerIn,
+    session: SessionDep,
+    actor: ActorDep,
+    city: CityDep,
+    today: TodayDep,
+    response: Response,
+    if_match: IfMatch = None,
 ) -> LayerOut:
     """Define a layer, or change the rule of one that exists."""
     require(actor, Act.DEFINE_LAYER, Thing(department=definition.department))
+    if if_match is not None:
+        _hold_definition(session, definition.code, if_match, city=city, today=today)
     values = catalogue.LayerDefinition(**definition.model_dump())
-    layer, _ = catalogue.define_layer(session, values, city=city)
-    return layer_out(layer, city, today)
+    layer, _ = catalogue.define_layer(session, values, city=city, actor=actor)
+    return tagged(layer_out(layer, city, today), response)
 
 
 @router.get("/{code}")
-def show_layer(code: Code, session: SessionDep, actor: ActorDep, city: CityDep, today: TodayDep) -> LayerOut:
+def show_layer(
+    code: Code, session: SessionDep, actor: ActorDep, city: CityDep, today: TodayDep, response: Response
+) -> LayerOut:
     """One layer."""
-    return layer_out(_readable(session, code, actor), city, today)
+    return tagged(layer_out(_readable(session, code, actor), city, today), response)
 
 
 @router.get("/{code}/versions")
@@ -78,11 +93,11 @@ def list_versions(code: Code, session: SessionDep, actor: ActorDep, today: Today
 
 @router.get("/{code}/versions/{number}")
 def show_version(
-    code: Code, number: Number, session: SessionDep, actor: ActorDep, today: TodayDep
+    code: Code, number: Number, session: SessionDep, actor: ActorDep, today: TodayDep, response: Response
 ) -> VersionOut:
     """One version."""
     layer = _readable(session, code, actor)
-    return version_out(layer, publication.version_of(session, layer, number), today)
+    return tagged(version_out(layer, publication.version_of(session, layer, number), today), response)
 
 
 @router.get("/{code}/versions/{number}/quality")
@@ -101,52 +116,69 @@ def upload_version(
     actor: ActorDep,
     edge: EdgeDep,
     now: NowDep,
-    sublayer: Annotated[str | None, Form(max_length=200)] = None,
-    crs: Annotated[str | None, Form(max_length=4000)] = None,
-    encoding: Annotated[str | None, Form(max_length=40)] = None,
-    valid_until: Annotated[date | None, Form()] = None,
-    in_force_from: Annotated[date | None, Form()] = None,
+    sublayer: Annotated[Text | None, Form(max_length=200)] = None,
+    crs: Annotated[Text | None, Form(max_length=4000)] = None,
+    encoding: Annotated[Text | None, Form(max_length=40)] = None,
+    valid_until: Annotated[Day | None, Form()] = None,
+    in_force_from: Annotated[Day | None, Form()] = None,
+    *,
+    response: Response,
 ) -> VersionOut:
     """Store a file as a new draft version; with `in_force_from` it comes into force on that day."""
     layer = _readable(session, code, actor)
     require(actor, Act.UPLOAD_VERSION, layer.thing)
     upload = publication.Upload(
-        uploaded_by=actor.name, sublayer=sublayer, crs=crs, encoding=encoding, valid_until=valid_until
+        actor=actor, sublayer=sublayer, crs=crs, encoding=encoding, valid_until=valid_until
     )
-    with staged(file.file, Path(file.filename or "upload").name, scratch=edge.scratch) as staged_file:
+    with staged(file.file, _name_of(file), scratch=edge.scratch) as staged_file:
         version = publication.store_version(session, layer, staged_file, upload, city=edge.city, now=now)
     if in_force_from is not None:
         require(actor, Act.BRING_INTO_FORCE, layer.thing)
-        publication.bring_into_force(
-            session, version, starts_on=in_force_from, decided_by=actor.name, now=now
-        )
+        publication.bring_into_force(session, version, starts_on=in_force_from, actor=actor, now=now)
     session.refresh(version)
-    return version_out(layer, version, now.date())
+    return tagged(version_out(layer, version, now.date()), response)
 
 
 @router.post("/{code}/versions/{number}/in-force")
 def bring_into_force(
-    code: Code, number: Number, body: InForceIn, session: SessionDep, actor: ActorDep, now: NowDep
+    code: Code,
+    number: Number,
+    body: InForceIn,
+    session: SessionDep,
+    actor: ActorDep,
+    now: NowDep,
+    response: Response,
+    if_match: IfMatch = None,
 ) -> VersionOut:
     """Let a version be in force from a day on; the one before is superseded on that day."""
     layer = _readable(session, code, actor)
     require(actor, Act.BRING_INTO_FORCE, layer.thing)
     version = publication.version_of(session, layer, number)
+    hold_to(session, if_match, layer, lambda: version_out(layer, version, now.date()))
     publication.bring_into_force(
-        session, version, starts_on=body.starts_on or now.date(), decided_by=actor.name, now=now
+        session, version, starts_on=body.starts_on or now.date(), actor=actor, now=now
     )
     session.refresh(version)
-    return version_out(layer, version, now.date())
+    return tagged(version_out(layer, version, now.date()), response)
 
 
 @router.post("/{code}/versions/{number}/withdrawal")
-def withdraw(code: Code, number: Number, session: SessionDep, actor: ActorDep, today: TodayDep) -> VersionOut:
+def withdraw(
+    code: Code,
+    number: Number,
+    session: SessionDep,
+    actor: ActorDep,
+    today: TodayDep,
+    response: Response,
+    if_match: IfMatch = None,
+) -> VersionOut:
     """Withdraw a version from today; checks of earlier days still find it."""
     layer = _readable(session, code, actor)
     require(actor, Act.WITHDRAW_VERSION, layer.thing)
     version = publication.version_of(session, layer, number)
-    publication.withdraw(session, version, on=today, withdrawn_by=actor.name)
-    return version_out(layer, version, today)
+    hold_to(session, if_match, layer, lambda: version_out(layer, version, today))
+    publication.withdraw(session, version, on=today, actor=actor)
+    return tagged(version_out(layer, version, today), response)
 
 
 @router.get("/{code}/difference")
@@ -173,6 +205,20 @@ def _readable(session: Session, code: str, actor: Actor) -> Layer:
     return layer
 
 
+def _name_of(file: UploadFile) -> str:
+    """What the caller calls the file, without its folders and what cannot be shown or stored."""
+    return re.sub(r"[\x00-\x1f\x7f]", "", Path(file.filename or "").name) or "upload"
+
+
+def _hold_definition(session: Session, code: str, if_match: str, *, city: City, today: date) -> None:
+    """Hold a definition to what its changer read; one that does not exist yet matches nothing."""
+    try:
+        layer = catalogue.find_layer(session, code)
+    except NotFoundError:
+        raise changed_meanwhile() from None
+    hold_to(session, if_match, layer, lambda: layer_out(layer, city, today))
+
+
 def in_force_on(layer: Layer, day: date) -> tuple[LayerVersion, InForcePeriod] | None:
     """The version in force on a day and its period."""
     for version in layer.versions:
@@ -193,7 +239,7 @@ def layer_out(layer: Layer, city: City, today: date) -> LayerOut:
         version=version.number if version is not None else None,
         in_force_from=period.starts_on if period is not None else None,
         feature_count=version.feature_count if version is not None else None,
-        extent=to_lonlat_bounds(to_shape(version.extent).bounds, city) if version is not None else None,
+        extent=list(to_lonlat_bounds(to_shape(version.extent).bounds, city)) if version is not None else None,
     )
 
 

@@ -1,17 +1,18 @@
 """HTTP shapes of layers and versions."""
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+
+from blueprint.etags import Tagged
+from blueprint.given import Day, Given
 
 
-class LayerIn(BaseModel):
+class LayerIn(Given):
     """What defines a layer; lengths in metres, areas in m²."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    code: str = Field(max_length=60)
+    code: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,59}$")
     title: str = Field(min_length=1, max_length=200)
     title_en: str | None = Field(default=None, max_length=200)
     department: str = Field(max_length=40)
@@ -23,14 +24,22 @@ class LayerIn(BaseModel):
     sliver_width_m: float = Field(default=0.1, ge=0, le=100)
     sensitivity: Literal["public", "internal", "restricted"] = "public"
     basis: str | None = Field(default=None, max_length=2000)
+    purpose: str | None = Field(default=None, max_length=2000, description="共享用途 what it may be used for")
+    conditions: str | None = Field(
+        default=None, max_length=2000, description="共享条件 under which conditions"
+    )
     source_id_field: str | None = Field(default=None, max_length=60)
     label_field: str | None = Field(default=None, max_length=60)
     color: str | None = Field(default=None, pattern="^#[0-9a-fA-F]{6}$")
     is_base_map: bool = False
 
 
-class LayerOut(BaseModel):
+class LayerOut(Tagged):
     """A layer with the version in force today; `extent` west, south, east, north in degrees."""
+
+    changes_by_itself: ClassVar = dict.fromkeys(
+        ("department_name", "version", "in_force_from", "feature_count", "extent"), True
+    )
 
     code: str
     title: str
@@ -45,12 +54,16 @@ class LayerOut(BaseModel):
     sliver_width_m: float
     sensitivity: str
     basis: str | None
+    purpose: str | None
+    conditions: str | None
+    source_id_field: str | None
+    label_field: str | None
     color: str | None
     is_base_map: bool
     version: int | None
     in_force_from: date | None
     feature_count: int | None
-    extent: tuple[float, float, float, float] | None
+    extent: Annotated[list[float], Field(min_length=4, max_length=4)] | None
 
 
 class LayerPage(BaseModel):
@@ -68,8 +81,10 @@ class PeriodOut(BaseModel):
     decided_by: str
 
 
-class VersionOut(BaseModel):
+class VersionOut(Tagged):
     """A version of a layer and where it came from."""
+
+    changes_by_itself: ClassVar = {"state": True}
 
     layer: str
     number: int
@@ -106,12 +121,10 @@ class QualityOut(BaseModel):
     quality: dict[str, Any]
 
 
-class InForceIn(BaseModel):
+class InForceIn(Given):
     """The first day in force; today when not given."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    starts_on: date | None = None
+    starts_on: Day | None = None
 
 
 class DifferenceOut(BaseModel):

@@ -59,7 +59,7 @@ def demo(
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}" if listener is not None else None
         edge = stack.enter_context(open_edge(settings=settings, base_url=base_url, stays=False))
         say(f"一张蓝图 One Blueprint · {edge.city.name} {edge.city.name_en or ''}")
-        layers, stored = load_samples(edge, folder, store=store_file, decided_by=local_operator().name)
+        layers, stored = load_samples(edge, folder, store=store_file, actor=local_operator())
         say(f"图层 layers: {layers}, 新版本 new versions: {stored}")
         projects = sample_projects(folder)
         verdicts = _check_all(edge, projects, settings.home / "demo")

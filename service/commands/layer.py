@@ -66,7 +66,7 @@ def define(
     """定义图层，或修改其规则 · define a layer, or change the rule of one that exists."""
     definitions = _definitions(from_file, locals())
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        defined = [catalogue.define_layer(session, definition, city=edge.city) for definition in definitions]
+        defined = [catalogue.define_layer(session, definition, city=edge.city, actor=local_operator()) for definition in definitions]
         items = [
             layer_out(layer, edge.city, edge.now().date()).model_dump(mode="json") for layer, _ in defined
         ]
@@ -149,7 +149,7 @@ def store_file(session: Session, edge: Edge, layer: Layer, entry: catalogue.Vers
         site = read_footprint_file(entry.coverage, city=edge.city, scratch=edge.scratch)
         coverage = polygonal(site.geometry)
     request = publication.Upload(
-        uploaded_by=actor.name,
+        actor=actor,
         sublayer=entry.sublayer,
         crs=entry.crs,
         encoding=entry.encoding,
@@ -182,7 +182,7 @@ def bring_into_force(session: Session, edge: Edge, version: LayerVersion, starts
     """Bring a version into force as the person at the command line."""
     actor, now = local_operator(), edge.now()
     publication.bring_into_force(
-        session, version, starts_on=starts_on or now.date(), decided_by=actor.name, now=now
+        session, version, starts_on=starts_on or now.date(), actor=actor, now=now
     )
 
 
@@ -216,7 +216,7 @@ def withdraw(
         )
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         version = publication.version_of(session, catalogue.find_layer(session, code), number)
-        publication.withdraw(session, version, on=edge.now().date(), withdrawn_by=local_operator().name)
+        publication.withdraw(session, version, on=edge.now().date(), actor=local_operator())
     say(f"{code} version {number} is withdrawn")
 
 

@@ -17,9 +17,11 @@ from sqlalchemy.orm import Session
 
 from blueprint.edge import Edge
 from blueprint.errors import BlueprintError, InvalidInputError
+from blueprint.idempotency import forget_old_answers
 from coordination.opinions import close_overdue
 from service.app import create_app
 from service.commands.context import open_edge, say
+from service.logs import set_up_logging
 from service.push import push_due
 from service.settings import Settings, read_settings
 
@@ -61,6 +63,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 def run(edge: Edge, settings: Settings, listener: socket.socket, *, workers: int = 1) -> None:
     """Serve until interrupted; with more workers, each is a process of its own on the same port."""
+    set_up_logging(settings.log_level)
     say(f"serving {edge.city.name} at {edge.base_url}/  (API: {edge.base_url}/api/docs, stop with Ctrl-C)")
     children = [_spawn(edge, settings, listener) for _ in range(workers - 1)]
     try:
@@ -91,6 +94,7 @@ def _serve(app: FastAPI, listener: socket.socket) -> None:
         http="httptools",
         log_level="warning",
         access_log=False,
+        log_config=None,
         timeout_graceful_shutdown=10,
     )
     uvicorn.Server(config).run(sockets=[listener])
@@ -119,6 +123,7 @@ def tick_once(edge: Edge, settings: Settings) -> None:
     try:
         with Session(edge.engine, expire_on_commit=False) as session, session.begin():
             close_overdue(session, edge.now().date(), now=edge.now(), calendar=edge.calendar)
+            forget_old_answers(session, now=edge.now())
         push_due(
             edge.engine, now=edge.now(), approval_url=settings.approval_url, secret=settings.handover_secret
         )

@@ -5,9 +5,10 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
+from blueprint.audit.log import record
 from blueprint.errors import InvalidInputError
 from blueprint.tokens import issue_token, revoke_tokens
-from service.commands.context import open_edge, say
+from service.commands.context import local_operator, open_edge, say
 
 app = typer.Typer(no_args_is_help=True, help="令牌：签发与撤销 · bearer tokens of departments")
 
@@ -27,6 +28,7 @@ def issue(
         token = issue_token(
             session, department=department, city=edge.city, now=edge.now(), days=days, is_service=interface
         )
+        record(session, local_operator(), "issue_credential", kind="token", id=department or "interface")
     typer.echo(token)
 
 
@@ -42,4 +44,5 @@ def revoke(
         if department is not None:
             edge.city.department(department)
         count = revoke_tokens(session, department=department, now=edge.now())
+        record(session, local_operator(), "revoke_credential", kind="token", id=department or "interface")
     say(f"revoked {count} token(s) of {department or 'the interface'}")

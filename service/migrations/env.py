@@ -4,12 +4,23 @@ from alembic import context
 from sqlalchemy import Connection
 
 import approval.models
+import blueprint.audit.models
+import blueprint.idempotency
 import blueprint.layers.models
 import blueprint.models
+import blueprint.sharing.models
 import coordination.models
 from blueprint.database import SCHEMAS, Base
 
-MODELS = (blueprint.models, blueprint.layers.models, coordination.models, approval.models)
+MODELS = (
+    blueprint.models,
+    blueprint.audit.models,
+    blueprint.sharing.models,
+    blueprint.idempotency,
+    blueprint.layers.models,
+    coordination.models,
+    approval.models,
+)
 """What the metadata must know before it is compared."""
 
 

@@ -16,7 +16,7 @@ from blueprint.footprint import Footprint, footprint_from_geojson
 from blueprint.layers.catalogue import LayerDefinition, define_layer
 from blueprint.layers.publication import Upload, bring_into_force, store_version
 from blueprint.layers.reading import staged
-from blueprint.permissions import Actor, Role
+from blueprint.permissions import Actor, Role, operator
 from blueprint.working_days import WorkingCalendar
 from coordination.projects import ProjectDetails
 from service.settings import Settings
@@ -79,11 +79,11 @@ def install_layer(
     session: Session, city: City, code: str, strip: tuple[float, float], *, starts_on: date
 ) -> None:
     """Store a new version of a layer of this world and bring it into force."""
-    layer, _ = define_layer(session, LAYERS[code][0], city=city)
-    upload = Upload(uploaded_by="test", crs="EPSG:4550")
+    layer, _ = define_layer(session, LAYERS[code][0], city=city, actor=operator("test"))
+    upload = Upload(actor=operator("test"), crs="EPSG:4550")
     with staged(io.BytesIO(feature_collection(*strip)), f"{code}.geojson", scratch=SCRATCH) as file:
         version = store_version(session, layer, file, upload, city=city, now=NOW)
-    bring_into_force(session, version, starts_on=starts_on, decided_by="test", now=NOW)
+    bring_into_force(session, version, starts_on=starts_on, actor=operator("test"), now=NOW)
 
 
 def install_layers(session: Session, city: City) -> None:

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,28 +77,37 @@ class Server:
         return httpx.Client(base_url=self.url, headers=headers, timeout=60)
 
 
-@pytest.fixture
-def running(fresh_database: str, city: City) -> Iterator[Server]:
-    """A real uvicorn on a free port over a database of the test's own."""
+@contextmanager
+def serving(database_url: str, city: City, settings: Settings) -> Iterator[Server]:
+    """A real uvicorn on a free port."""
     listener = bind("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     edge = Edge(
-        engine=make_engine(fresh_database),
+        engine=make_engine(database_url),
         city=city,
         clock=lambda: datetime.now(UTC),
         base_url=url,
-        scratch=Settings().scratch,
+        scratch=settings.scratch,
     )
     with Session(edge.engine) as session, session.begin():
         tokens = {
             d.code: issue_token(session, department=d.code, city=city, now=edge.now())
             for d in city.departments
         }
-    config = uvicorn.Config(create_app(edge, Settings()), log_level="warning")
+    config = uvicorn.Config(create_app(edge, settings), log_level="warning")
     service = uvicorn.Server(config)
     thread = threading.Thread(target=service.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
-    yield Server(url, edge, tokens)
-    service.should_exit = True
-    thread.join(timeout=20)
-    edge.engine.dispose()
+    try:
+        yield Server(url, edge, tokens)
+    finally:
+        service.should_exit = True
+        thread.join(timeout=20)
+        edge.engine.dispose()
+
+
+@pytest.fixture
+def running(fresh_database: str, city: City) -> Iterator[Server]:
+    """The service with the settings that it has by default, over a database of the test's own."""
+    with serving(fresh_database, city, Settings()) as server:
+        yield server

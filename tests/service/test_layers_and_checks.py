@@ -342,7 +342,7 @@ def test_every_answer_carries_security_headers_and_problems_their_shape(running:
     document = problem(response, 404)
     assert {"type", "title", "status", "detail", "instance"} <= document.keys()
     assert response.headers["x-content-type-options"] == "nosniff"
-    assert "default-src 'self'" in response.headers["content-security-policy"]
+    assert "default-src 'none'" in response.headers["content-security-policy"]
 
 
 def test_health(running: Server):

@@ -224,6 +224,7 @@ def test_the_page_of_the_api_is_shown_without_any_other_site(site: str, page: Pa
     page.wait_for_selector("#swagger-ui .opblock", timeout=30_000)
 
     assert page.locator(".opblock").count() > 10
+    assert page.faults == []
     assert {httpx.URL(url).host for url in page.asked if not url.startswith("data:")} == {"127.0.0.1"}
 
 

@@ -13,8 +13,11 @@ from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 import approval.models
+import blueprint.audit.models
+import blueprint.idempotency
 import blueprint.layers.models
 import blueprint.models
+import blueprint.sharing.models
 import coordination.models
 from blueprint.city import City
 from blueprint.database import CONNECT_ARGS, SCHEMAS, Base, make_engine
@@ -23,7 +26,15 @@ from service import migrations
 from service.setup import hold_to_city, initialise
 from tests.made import geodesic_m2
 
-MODELS = (blueprint.models, blueprint.layers.models, coordination.models, approval.models)
+MODELS = (
+    blueprint.models,
+    blueprint.audit.models,
+    blueprint.sharing.models,
+    blueprint.idempotency,
+    blueprint.layers.models,
+    coordination.models,
+    approval.models,
+)
 
 
 def _objects(connection: Connection) -> set[str]:

@@ -1,0 +1,107 @@
+"""Routes of the audit log: search and export; looking at it is itself recorded."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+from sqlalchemy.orm import Session
+
+from blueprint.audit.log import record
+from blueprint.audit.search import Question, entry_values, export_lines, search
+from blueprint.edge import ActorDep, EdgeDep, SessionDep
+from blueprint.permissions import Act, require
+
+router = APIRouter(prefix="/api/audit-log", tags=["audit"])
+
+Word = Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")]
+
+
+class EntryOut(BaseModel):
+    """An entry of the log; hashes in hexadecimal."""
+
+    seq: int
+    at: str
+    actor: str
+    department: str | None
+    roles: list[str]
+    channel: str
+    address: str | None
+    request_id: str | None
+    act: str
+    kind: str
+    thing: str
+    purpose: str | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    outcome: str
+    previous: str
+    hash: str
+
+
+class EntryPage(BaseModel):
+    """A page of entries, newest first; `next` is the cursor of the following one."""
+
+    items: list[EntryOut]
+    next: int | None
+
+
+def _question(
+    actor: Word = None,
+    department: Word = None,
+    act: Word = None,
+    kind: Word = None,
+    thing: Word = None,
+    outcome: Literal["done", "refused"] | None = None,
+    first_day: Annotated[date | None, Query(alias="from")] = None,
+    last_day: Annotated[date | None, Query(alias="to")] = None,
+) -> Question:
+    return Question(actor, department, act, kind, thing, outcome, first_day, last_day)
+
+
+Asked = Annotated[Question, Depends(_question)]
+
+
+@router.get("")
+def search_entries(
+    question: Asked,
+    session: SessionDep,
+    actor: ActorDep,
+    cursor: Annotated[int | None, Query(ge=1, le=2**62)] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> EntryPage:
+    """Entries of the audit log, newest first."""
+    require(actor, Act.READ_AUDIT_LOG)
+    found = search(session, question, before=cursor, limit=limit)
+    record(session, actor, Act.READ_AUDIT_LOG, kind="audit_log", id="search", after=_told(question))
+    return EntryPage(
+        items=[EntryOut(**entry_values(entry)) for entry in found],
+        next=found[-1].seq if len(found) == limit else None,
+    )
+
+
+@router.get("/export", response_class=StreamingResponse)
+def export_entries(
+    question: Asked,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    form: Annotated[Literal["ndjson", "csv"], Query(alias="f")] = "ndjson",
+) -> StreamingResponse:
+    """All entries that answer the question, oldest first, as NDJSON or CSV."""
+    require(actor, Act.EXPORT_AUDIT_LOG)
+    record(session, actor, Act.EXPORT_AUDIT_LOG, kind="audit_log", id=form, after=_told(question))
+
+    def lines() -> Iterator[str]:
+        with Session(edge.engine) as reading:
+            yield from export_lines(reading, question, form)
+
+    media_type = "text/csv; charset=utf-8" if form == "csv" else "application/x-ndjson"
+    headers = {"Content-Disposition": f'attachment; filename="audit-log.{form}"'}
+    return StreamingResponse(lines(), media_type=media_type, headers=headers)
+
+
+def _told(question: Question) -> dict[str, Any]:
+    return {name: value for name, value in vars(question).items() if value is not None}

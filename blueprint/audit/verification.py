@@ -1,0 +1,119 @@
+"""Proving the audit log: every hash follows from the one before it, and the head is where an anchor saw it."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from blueprint.audit.models import AuditCheckpoint, AuditEntry
+from blueprint.errors import InvalidInputError
+
+_FIRST_WRONG = """
+SELECT seq, CASE
+    WHEN seq <> expected_seq THEN 'entries before it are missing, or it was put in'
+    WHEN previous <> expected_previous THEN 'it does not follow from the entry before it'
+    ELSE 'it was changed'
+END AS reason
+FROM (
+    SELECT entry.seq, entry.previous, entry.hash, blueprint.audit_hash(entry) AS right_hash,
+        lag(entry.seq, 1, CAST(:seq AS bigint)) OVER in_order + 1 AS expected_seq,
+        lag(entry.hash, 1, CAST(:hash AS bytea)) OVER in_order AS expected_previous
+    FROM blueprint.audit_entry AS entry
+    WINDOW in_order AS (ORDER BY entry.seq)
+) AS chained
+WHERE seq <> expected_seq OR previous <> expected_previous OR hash <> right_hash
+ORDER BY seq
+LIMIT 1
+"""
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """The head of the log as it was at a moment, kept where the database's keeper cannot change it."""
+
+    seq: int
+    hash: str
+    at: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was found: the number of entries and the head, or the first entry that is wrong and why."""
+
+    entries: int
+    head: int
+    wrong_seq: int | None = None
+    reason: str | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Say whether the log is as it was written."""
+        return self.wrong_seq is None
+
+
+def verify(session: Session, anchors: list[Anchor] | None = None) -> Verification:
+    """Walk the whole chain from the last checkpoint, and compare with every anchor that lies on it."""
+    began = session.scalars(
+        select(AuditCheckpoint).order_by(AuditCheckpoint.seq.desc()).limit(1)
+    ).one_or_none()
+    start = {"seq": began.seq, "hash": began.hash} if began else {"seq": 0, "hash": _genesis(session)}
+    entries, head = session.execute(
+        text("SELECT count(*), coalesce(max(seq), :seq) FROM blueprint.audit_entry"), {"seq": start["seq"]}
+    ).one()
+    wrong = session.execute(text(_FIRST_WRONG), start).one_or_none()
+    if wrong is not None:
+        return Verification(entries, head, wrong.seq, wrong.reason)
+    for anchor in anchors or ():
+        reason = _broken_anchor(session, anchor, retired_to=began, head=head)
+        if reason is not None:
+            return Verification(entries, head, anchor.seq, reason)
+    return Verification(entries, head)
+
+
+def _broken_anchor(
+    session: Session, anchor: Anchor, *, retired_to: AuditCheckpoint | None, head: int
+) -> str | None:
+    if anchor.seq > head:
+        return f"the log ends at {head}, but it reached {anchor.seq} on {anchor.at}: its end was cut off"
+    if retired_to is not None and anchor.seq < retired_to.seq:
+        return None
+    if retired_to is not None and anchor.seq == retired_to.seq:
+        found: bytes | None = retired_to.hash
+    else:
+        entry = session.get(AuditEntry, anchor.seq, populate_existing=True)
+        found = entry.hash if entry is not None else None
+    if anchor.seq and (found is None or found.hex() != anchor.hash):
+        return f"it is not the entry that was anchored on {anchor.at}: the log was rewritten"
+    return None
+
+
+def head_of(session: Session, now: datetime) -> Anchor:
+    """The head of the log now, to be kept somewhere else."""
+    entry = session.scalars(select(AuditEntry).order_by(AuditEntry.seq.desc()).limit(1)).one_or_none()
+    if entry is None:
+        return Anchor(0, "", now.isoformat())
+    return Anchor(entry.seq, entry.hash.hex(), now.isoformat())
+
+
+def write_anchor(path: Path, anchor: Anchor) -> None:
+    """Add an anchor to a file of one JSON object a line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(asdict(anchor)) + "\n")
+
+
+def read_anchors(path: Path) -> list[Anchor]:
+    """The anchors of a file; none when there is no file."""
+    if not path.exists():
+        return []
+    try:
+        return [Anchor(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    except (ValueError, TypeError) as error:
+        raise InvalidInputError(f"{path} is no file of anchors: {error}") from error
+
+
+def _genesis(session: Session) -> bytes:
+    return bytes(session.scalar(text("SELECT sha256('One Blueprint')")) or b"")

@@ -1,0 +1,57 @@
+"""What a caller gives in a body: known fields only, and text that can be kept."""
+
+import re
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema, field_validator
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("text has a NUL character, which cannot be stored")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+"""A text of a query or a form."""
+
+
+class Given(BaseModel):
+    """The base of every body: no unknown field, no value of another kind, no NUL character, which PostgreSQL cannot keep."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _has_no_nul(cls, value: object) -> object:
+        return _storable(value) if isinstance(value, str) else value
+
+
+_ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def _iso_day(value: object) -> object:
+    if isinstance(value, str) and _ISO_DAY.fullmatch(value):
+        return date.fromisoformat(value)
+    raise ValueError("a day is written like 2026-01-31")
+
+
+Day = Annotated[date, BeforeValidator(_iso_day)]
+"""A day as ISO 8601 writes it; pydantic alone would take seconds since 1970 for one too."""
+
+_SQUARE = [[122.99, 41.11], [122.991, 41.11], [122.991, 41.111], [122.99, 41.111], [122.99, 41.11]]
+
+GeoJson = Annotated[
+    dict[str, Any],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "description": "GeoJSON: Polygon, MultiPolygon, Feature or FeatureCollection",
+            "required": ["type"],
+            "properties": {"type": {"enum": ["Polygon", "MultiPolygon", "Feature", "FeatureCollection"]}},
+            "examples": [{"type": "Polygon", "coordinates": [_SQUARE]}],
+        }
+    ),
+]
+"""A footprint as it comes in; `blueprint.footprint` reads it and says what is wrong with it."""

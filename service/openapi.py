@@ -1,0 +1,113 @@
+"""What the OpenAPI document says of every operation, in one place: errors, sign-in, headers."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from blueprint.idempotency import WRITING
+from blueprint.problem import PROBLEM_MEDIA_TYPE
+
+_PROBLEM = {
+    "type": "object",
+    "description": "What is wrong and how to mend it (RFC 9457).",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "request_id": {"type": "string"},
+    },
+}
+
+_WORDS = {
+    400: "the address or the body cannot be read",
+    401: "not signed in",
+    403: "not permitted",
+    404: "not there, or not for this reader",
+    405: "not a method of this address",
+    408: "the body took too long",
+    409: "not possible in the present state, or still being done",
+    412: "changed since it was read",
+    413: "too large",
+    422: "cannot be taken as it is",
+    500: "a fault of the service",
+    503: "something that is needed is away",
+    507: "the disk is full",
+}
+_READS = (400, 401, 403, 404, 409, 422, 500, 503)
+_WRITES = (400, 401, 403, 404, 408, 409, 412, 413, 422, 500, 503, 507)
+
+ANYONE = frozenset(
+    {
+        ("GET", "/health/live"),
+        ("GET", "/health/ready"),
+        ("GET", "/api/city"),
+        ("GET", "/api/city/outline"),
+        ("GET", "/api/layers"),
+        ("GET", "/api/layers/{code}"),
+        ("GET", "/api/layers/{code}/versions"),
+        ("GET", "/api/layers/{code}/versions/{number}"),
+        ("GET", "/api/layers/{code}/versions/{number}/quality"),
+        ("GET", "/api/layers/{code}/difference"),
+        ("POST", "/api/checks"),
+    }
+)
+"""What is done for a caller who is not signed in, too; every other operation answers 401."""
+
+SECURITY_SCHEMES: dict[str, Any] = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "a token of a department or of a service client (`blueprint token issue`)",
+    }
+}
+
+
+def describe(app: FastAPI) -> None:
+    """Let the application describe itself with what holds for all of its operations."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes
+    )
+    components = document.setdefault("components", {})
+    components.setdefault("schemas", {})["Problem"] = _PROBLEM
+    for unused in ("HTTPValidationError", "ValidationError"):
+        components["schemas"].pop(unused, None)
+    components.setdefault("securitySchemes", {}).update(SECURITY_SCHEMES)
+    components["headers"] = {
+        "X-Request-Id": {
+            "description": "the id of this request, as the log has it",
+            "required": True,
+            "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{8,64}$"},
+        }
+    }
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            _complete(operation, method.upper(), path)
+    return document
+
+
+def _complete(operation: dict[str, Any], method: str, path: str) -> None:
+    """Add to one operation the errors it may answer, who may call it, and the headers of its answers."""
+    responses: dict[str, Any] = operation["responses"]
+    for status in _WRITES if method in WRITING else _READS:
+        responses[str(status)] = {
+            "description": _WORDS[status],
+            "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+    for response in responses.values():
+        response.setdefault("headers", {})["X-Request-Id"] = {"$ref": "#/components/headers/X-Request-Id"}
+    schemes: list[dict[str, list[str]]] = [{name: []} for name in SECURITY_SCHEMES]
+    operation["security"] = [{}, *schemes] if (method, path) in ANYONE else schemes

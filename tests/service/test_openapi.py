@@ -1,0 +1,200 @@
+"""The whole OpenAPI, held to what it says by schemathesis on the real server: bounded here, longer by `make fuzz`.
+
+Here every caller tries what is his to do, from one seed; by `make fuzz` everyone tries everything, for `FUZZ_SECONDS`
+each, from another seed every time unless `FUZZ_SEED` names one.
+"""
+
+import os
+import secrets
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy.orm import Session
+
+from blueprint.city import City
+from blueprint.tokens import issue_token
+from service.openapi import ANYONE
+from service.push import push_due
+from service.settings import Settings
+from tests.badfiles import good
+from tests.conftest import ROOT
+from tests.coordination.world import install_layers, square, world_city
+from tests.service.conftest import Server, serving
+
+SCHEMATHESIS = ROOT / ".venv" / "bin" / "schemathesis"
+CONFIGURATION = Path(__file__).parent / "schemathesis.toml"
+SECONDS = os.environ.get("FUZZ_SECONDS")
+SEED = os.environ.get("FUZZ_SEED", "20261123" if SECONDS is None else str(secrets.randbits(64)))
+
+CALLERS = {
+    "zrzy": "^/",
+    "spj": "^/api/approval/cases",
+    "slj": "^/api/opinion-requests",
+    "interface": "^/api/approval/intake",
+}
+"""The coordinator, approvals, a department that is asked, and the interface; and which paths are theirs."""
+
+
+@pytest.fixture
+def place(server: Any, template: str, city: City) -> Iterator[Server]:
+    """A service with layers, a project that is prepared, one that departments are asked about, and a case."""
+    with _world(server, template, city) as running:
+        for steps in ((), ("checks", "consultation"), ("checks", "consultation", "clearance")):
+            _project(running, steps)
+        push_due(running.edge.engine, now=running.edge.now(), approval_url=None, secret=None)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def bare(server: Any, template: str, city: City) -> Iterator[Server]:
+    """A service with layers alone."""
+    with _world(server, template, city) as running:
+        yield running
+
+
+@contextmanager
+def _world(server: Any, template: str, city: City) -> Iterator[Server]:
+    """The small world of coordination, served on a database of its own."""
+    world = world_city(city)
+    database = f"{template.partition('_template_')[0]}_openapi_{secrets.token_hex(6)}"
+    try:
+        with serving(server.create(database, template=template), world, Settings()) as running:
+            with Session(running.edge.engine) as session, session.begin():
+                install_layers(session, world)
+                running.tokens["interface"] = issue_token(
+                    session, department=None, city=world, now=running.edge.now(), is_service=True
+                )
+            yield running
+    finally:
+        server.drop(database)
+
+
+def _project(place: Server, steps: tuple[str, ...]) -> None:
+    coordinator = place.client("zrzy")
+    school = {"name": "示例小学", "applicant": "教育局", "purpose": "新建小学", "crs": "EPSG:4550"}
+    made = coordinator.post("/api/projects", json=school | {"footprint": square(220, 320, 20, 80)})
+    address = f"/api/projects/{made.json()['id']}"
+    for step in steps:
+        if step == "clearance":
+            for asked in coordinator.get(address).json()["consultation"]["requests"]:
+                opinion = f"/api/opinion-requests/{asked['id']}/opinion"
+                answer = place.client(asked["department"]).put(opinion, json={"kind": "agree"})
+                assert answer.status_code == 200, answer.text
+        assert coordinator.post(f"{address}/{step}").status_code == 201
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("caller", CALLERS)
+def test_every_operation_answers_as_the_document_says(caller: str, place: Server, tmp_path: Path):
+    arguments = [
+        SCHEMATHESIS, "--config-file", CONFIGURATION, "run", f"{place.url}/api/openapi.json",
+        "--header", f"Authorization: Bearer {place.tokens[caller]}", "--seed", SEED,
+        "--generation-database", "none", "--no-color", "--report", "junit", "--report-dir", tmp_path,
+    ]  # fmt: skip
+    if SECONDS is None:
+        arguments += ["--include-path-regex", CALLERS[caller]]
+    else:
+        arguments += ["--max-time", SECONDS, "--max-examples", "200", "--continue-on-failure"]
+
+    done = subprocess.run(
+        [str(argument) for argument in arguments],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout[-60_000:] + done.stderr[-2000:]
+
+
+def test_what_needs_a_sign_in_says_so_and_asks_for_it(bare: Server):
+    document = httpx.get(f"{bare.url}/api/openapi.json").json()
+    operations = {
+        (method.upper(), path): operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+    assert operations.keys() >= ANYONE
+    for (method, path), operation in operations.items():
+        assert ({} in operation["security"]) == ((method, path) in ANYONE)
+        for status, answer in operation["responses"].items():
+            if int(status) >= 400:
+                assert list(answer["content"]) == ["application/problem+json"], (method, path, status)
+
+
+_JSON = {"Content-Type": "application/json"}
+_PROJECT = '{"name":"a","applicant":"b","purpose":"c","footprint":%s}'
+_RING = '{"type":"Polygon","coordinates":[[[%s,41.1],[122.991,41.1],[122.991,41.11],[122.99,41.1]]]}'
+BODIES = {
+    "half a surrogate pair": _PROJECT.replace('"a"', '"\\ud800"') % (_RING % "122.99"),
+    "half a surrogate pair where the footprint has its type": _PROJECT % '{"type":"\\ud800"}',
+    "a NUL": _PROJECT.replace('"a"', '"\\u0000"') % (_RING % "122.99"),
+    "a NUL deep within": _PROJECT % '{"type":"Feature","properties":{"x":"\\u0000"},"geometry":null}',
+    "a number beyond any double": _PROJECT % (_RING % "1e400"),
+    "an integer of 5,000 digits": _PROJECT % (_RING % ("9" * 5000)),
+    "an integer of 400 digits": _PROJECT % (_RING % ("9" * 400)),
+    "not a number": _PROJECT % (_RING % "NaN"),
+    "text for a number": _PROJECT % (_RING % '"122.99"'),
+    "lists 100,000 deep": "[" * 100_000,
+    "a footprint 10,000 deep": _PROJECT % ('{"type":"Feature","geometry":' * 10_000 + "null" + "}" * 10_000),
+    "coordinates 900 deep": _PROJECT % ('{"type":"Polygon","coordinates":' + "[" * 900 + "]" * 900 + "}"),
+    "bytes that are no text": b"\xff\xfe\x00",
+    "a list": "[]",
+    "null": "null",
+    "nothing": "",
+    "a type that is none": _PROJECT % '{"type":"Circle","coordinates":[]}',
+    "a type that is a list": _PROJECT % '{"type":[],"coordinates":[]}',
+    "a collection of itself": _PROJECT
+    % '{"type":"FeatureCollection","features":[{"type":"FeatureCollection"}]}',
+    "a polygon of points": _PROJECT % '{"type":"Polygon","coordinates":[1,2]}',
+    "a coordinate too many": _PROJECT % '{"type":"Polygon","coordinates":[[[1,2,3,4,5]]]}',
+    "an empty ring": _PROJECT % '{"type":"Polygon","coordinates":[[]]}',
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_hostile_body_is_refused_in_one_sentence(name: str, bare: Server):
+    for path in ("/api/projects", "/api/checks", "/api/layers", "/api/approval/intake"):
+        who = "interface" if path.endswith("intake") else "zrzy"
+
+        answer = bare.client(who).post(path, content=BODIES[name], headers=_JSON)
+
+        assert answer.status_code in (400, 422), (path, answer.status_code, answer.text)
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert len(answer.json()["detail"]) < 1000
+
+
+FORMS = {
+    "a file name with a NUL": b'name="file"; filename="a\x00.geojson"',
+    "a file name that climbs": b'name="file"; filename="../../../etc/passwd.geojson"',
+    "a file name that is no text": b'name="file"; filename="\xff\xfe.geojson"',
+    "a file name of 3,000 characters": b'name="file"; filename="' + b"a" * 3000 + b'.geojson"',
+    "a file name of nothing": b'name="file"; filename=""',
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_hostile_form_is_taken_harmlessly_or_refused(name: str, bare: Server):
+    head = b"Content-Disposition: form-data; " + FORMS[name] + b"\r\n\r\n"
+    crs = b'--b\r\nContent-Disposition: form-data; name="crs"\r\n\r\nEPSG:4490\x00\r\n'
+    form = {"Content-Type": "multipart/form-data; boundary=b"}
+    path = "/api/layers/farmland/versions"
+    client = bare.client("zrzy")
+
+    with_nul = client.post(
+        path, content=b"--b\r\n" + head + good() + b"\r\n" + crs + b"--b--\r\n", headers=form
+    )
+    without = client.post(path, content=b"--b\r\n" + head + good() + b"\r\n--b--\r\n", headers=form)
+
+    assert with_nul.status_code in (400, 422), with_nul.text
+    assert without.status_code in (201, 400, 422), without.text
+    if without.status_code == 201:
+        assert "/" not in without.json()["source_name"] and "\x00" not in without.json()["source_name"]
