@@ -21,7 +21,7 @@ from blueprint.layers.models import LayerVersion
 from blueprint.layers.overlapping import may_overlap_each_other
 from blueprint.layers.publication import bring_into_force, copy_features, cut_features
 from blueprint.layers.reading_child import SCHEMA
-from blueprint.permissions import operator
+from blueprint.permissions import at_console
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 IN_FORCE_FROM = date(2024, 1, 1)
@@ -68,7 +68,7 @@ def _load(session: Session, city: City, made: MadeLayer) -> None:
             label_field="MC",
         ),
         city=city,
-        actor=operator("bench"),
+        actor=at_console("bench"),
     )
     version = LayerVersion(
         layer_id=layer.id,
@@ -91,7 +91,7 @@ def _load(session: Session, city: City, made: MadeLayer) -> None:
     copy_features(session, version, _batches(made, shapes, city.working_srid))
     version.has_overlaps = may_overlap_each_other(np.concatenate(shapes))
     cut_features(session, version)
-    bring_into_force(session, version, starts_on=IN_FORCE_FROM, actor=operator("bench"), now=NOW)
+    bring_into_force(session, version, starts_on=IN_FORCE_FROM, actor=at_console("bench"), now=NOW)
     _make_plain_table(session, made, version, city)
 
 

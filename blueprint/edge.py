@@ -12,9 +12,9 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from blueprint.accounts.credentials import actor_of, read_credentials, refuse_foreign
 from blueprint.city import City
 from blueprint.permissions import ANONYMOUS, Actor
-from blueprint.tokens import actor_of_token
 from blueprint.working_days import WorkingCalendar
 
 
@@ -46,6 +46,7 @@ async def _edge(request: Request) -> Edge:
     return edge
 
 
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 EdgeDep = Annotated[Edge, Depends(_edge)]
 
 
@@ -69,11 +70,12 @@ SessionDep = Annotated[Session, Depends(_session, scope="function")]
 
 
 async def _actor(request: Request, session: SessionDep, edge: EdgeDep) -> Actor:
-    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
-    if not scheme:
+    given = read_credentials(request.headers.get("authorization", ""), request.headers.get("cookie", ""))
+    if given is None:
         return ANONYMOUS
-    header, today = f"{scheme} {credentials}", edge.now().date()
-    return await run_in_threadpool(actor_of_token, session, header, city=edge.city, today=today)
+    if given.is_session and request.method not in _READING:
+        refuse_foreign(given.text, request.headers)
+    return await run_in_threadpool(actor_of, session, given, city=edge.city, now=edge.now())
 
 
 ActorDep = Annotated[Actor, Depends(_actor)]

@@ -1,6 +1,7 @@
 """The families of errors: each says in one sentence what is wrong and how to mend it."""
 
 import errno
+from datetime import timedelta
 
 
 class BlueprintError(Exception):
@@ -39,6 +40,14 @@ class ChangedMeanwhileError(ConflictError):
 
 class TooLargeError(InvalidInputError):
     """What was given is larger than the service takes (HTTP 413, exit 2)."""
+
+
+class TooManyAttemptsError(BlueprintError):
+    """Somebody must wait before trying again (HTTP 429, exit 1)."""
+
+    def __init__(self, message: str, *, retry_after: timedelta) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class UnavailableError(BlueprintError):

@@ -157,7 +157,7 @@ def _geometry(document: Any) -> shapely.Geometry:
 
 def _is_finite(coordinates: Any) -> bool:
     """Say whether all that nested lists hold are numbers that a double can be; no list at all is for `shape` to refuse."""
-    left = [coordinates] if isinstance(coordinates, list | tuple) else []
+    left: list[Any] = [coordinates] if isinstance(coordinates, list | tuple) else []
     while left:
         value = left.pop()
         if isinstance(value, list | tuple):

@@ -4,7 +4,15 @@ import re
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+)
 
 
 def _storable(text: str) -> str:
@@ -13,14 +21,24 @@ def _storable(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_storable)]
-"""A text of a query or a form."""
+_NO_NUL = {"pattern": r"^[^\x00]*$"}
+
+Text = Annotated[str, AfterValidator(_storable), Field(json_schema_extra=_NO_NUL)]
+"""A text of an address, a query or a form."""
+
+
+def _say_no_nul(schema: dict[str, Any]) -> None:
+    """Let the JSON Schema of a body say of every free text what the body's validator holds it to."""
+    for described in schema.get("properties", {}).values():
+        for kind in described.get("anyOf", [described]):
+            if kind.get("type") == "string" and not {"pattern", "enum", "const", "format"} & kind.keys():
+                kind.update(_NO_NUL)
 
 
 class Given(BaseModel):
     """The base of every body: no unknown field, no value of another kind, no NUL character, which PostgreSQL cannot keep."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, json_schema_extra=_say_no_nul)
 
     @field_validator("*")
     @classmethod

@@ -43,7 +43,7 @@ class LayerOnDay(NamedTuple):
     @property
     def thing(self) -> Thing:
         """The layer as the permission check sees it."""
-        return Thing(department=self.department, sensitivity=Sensitivity(self.sensitivity))
+        return Thing(self.department, Sensitivity(self.sensitivity), self.code)
 
 
 @dataclass(frozen=True)

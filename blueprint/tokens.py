@@ -11,8 +11,9 @@ from blueprint.city import City, DepartmentRole
 from blueprint.errors import NotFoundError, NotSignedInError
 from blueprint.models import Token
 from blueprint.permissions import Actor, Role
+from blueprint.sharing.grants import active_grants
 
-_ROLE_OF_DEPARTMENT = {DepartmentRole.COORDINATOR: Role.COORDINATOR, DepartmentRole.APPROVALS: Role.APPROVALS}
+_ROLE_OF_DEPARTMENT = {DepartmentRole.COORDINATOR: Role.COORDINATOR, DepartmentRole.APPROVALS: Role.LEAD}
 
 
 def issue_token(
@@ -68,7 +69,13 @@ def actor_of_token(session: Session, header: str, *, city: City, today: date) ->
             raise NotSignedInError("the token's department is no longer in the city profile") from error
         if role is not None:
             roles.add(role)
-    return Actor(name=row.label, department=row.department, roles=frozenset(roles))
+    return Actor(
+        name=row.label,
+        department=row.department,
+        roles=frozenset(roles),
+        grants=active_grants(session, row.department, today) if row.department is not None else (),
+        reader=row.sha256[:16],
+    )
 
 
 def _sha256(token: str) -> str:

@@ -12,7 +12,7 @@ from blueprint.city import polygonal
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.errors import ConflictError
 from blueprint.footprint import Footprint, footprint_from_geojson
-from blueprint.given import Day, GeoJson
+from blueprint.given import Day, GeoJson, Text
 from blueprint.idempotency import IdempotentRoute
 from blueprint.permissions import Act, require
 from coordination.checks import find_check, keep_check, run_check
@@ -47,7 +47,7 @@ def check_footprint(
     now: NowDep,
     on: Annotated[Day | None, Query(description="a day; today when not given")] = None,
     crs: Annotated[
-        str | None, Query(max_length=100, description="EPSG:n when not longitude/latitude")
+        Text | None, Query(max_length=100, description="EPSG:n when not longitude/latitude")
     ] = None,
     keep: Annotated[bool, Query(description="keep the report under a check id")] = False,
     output: Format = "json",

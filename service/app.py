@@ -8,6 +8,8 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from approval.router import router as approval_router
+from blueprint.accounts.router import router as accounts_router
+from blueprint.accounts.router import sign_in_router
 from blueprint.audit.router import router as audit_router
 from blueprint.city_router import router as city_router
 from blueprint.edge import Edge, SessionDep
@@ -48,6 +50,8 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
     add_problem_handlers(app)
     for router in (
         city_router,
+        sign_in_router,
+        accounts_router,
         layers_router,
         sharing_router,
         checks_router,

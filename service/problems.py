@@ -1,6 +1,7 @@
 """The one table from errors to HTTP: RFC 9457 problem documents, and exit statuses of the command line."""
 
 import logging
+import math
 from collections.abc import Callable
 
 from fastapi import FastAPI, Request
@@ -23,6 +24,7 @@ from blueprint.errors import (
     NotSignedInError,
     StorageFullError,
     TooLargeError,
+    TooManyAttemptsError,
     UnavailableError,
     is_disk_full,
 )
@@ -38,6 +40,7 @@ _FAMILIES: list[tuple[type[BlueprintError], int, str]] = [
     (NotPermittedError, 403, "Not permitted"),
     (ChangedMeanwhileError, 412, "Changed meanwhile"),
     (ConflictError, 409, "Conflict with the present state"),
+    (TooManyAttemptsError, 429, "Too many attempts"),
     (StorageFullError, 507, "Disk full"),
     (UnavailableError, 503, "Unavailable"),
 ]
@@ -121,6 +124,8 @@ def _problem(
 def _blueprint_error(request: Request, error: BlueprintError) -> JSONResponse:
     status, title = status_of(error)
     headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status)
+    if isinstance(error, TooManyAttemptsError):
+        headers = {"Retry-After": str(math.ceil(error.retry_after.total_seconds()))}
     return _problem(request, status, title, error.message, headers)
 
 

@@ -9,11 +9,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from blueprint.accounts import persons
+from blueprint.accounts.passwords import make_password
+from blueprint.city import DepartmentRole
 from blueprint.edge import Edge
-from blueprint.errors import InvalidInputError
+from blueprint.errors import InvalidInputError, NotFoundError
 from blueprint.layers import catalogue, publication
 from blueprint.layers.models import Layer, LayerVersion
-from blueprint.permissions import Actor
+from blueprint.permissions import Actor, Role
 from service.settings import SAMPLE_LAYERS
 
 Store = Callable[[Session, Edge, Layer, catalogue.VersionFile], LayerVersion]
@@ -76,6 +79,48 @@ def load_samples(edge: Edge, folder: Path, *, store: Store, actor: Actor) -> tup
                 )
                 stored += 1
     return len(entries), stored
+
+
+def sample_accounts(edge: Edge, *, actor: Actor) -> tuple[str, list[tuple[str, Role, str | None]]]:
+    """One account a role, all with one new password; says the password, and login, role and department of each."""
+    keepers = {department.role: department.code for department in reversed(edge.city.departments)}
+    office = next(d.code for d in edge.city.departments if d.role is DepartmentRole.OPINION)
+    places: dict[Role, str | None] = {
+        Role.PLANNER: office,
+        Role.REVIEWER: office,
+        Role.SECTION_HEAD: office,
+        Role.DIRECTOR: office,
+        Role.COORDINATOR: keepers.get(DepartmentRole.COORDINATOR),
+        Role.LEAD: keepers.get(DepartmentRole.APPROVALS),
+        Role.SUPERVISOR: None,
+        Role.OPERATOR: None,
+        Role.AUDITOR: None,
+    }
+    password, now, made = make_password(), edge.now(), []
+    with Session(edge.engine, expire_on_commit=False) as session, session.begin():
+        for role, department in places.items():
+            if department is None and role in (Role.COORDINATOR, Role.LEAD):
+                continue
+            login = f"sample-{role.replace('_', '-')}"
+            try:
+                person = persons.find_person(session, login)
+            except NotFoundError:
+                person, _ = persons.add_person(
+                    session,
+                    login,
+                    f"示例 {role}",
+                    password=password,
+                    is_sample=True,
+                    actor=actor,
+                    now=now,
+                )
+                persons.appoint(
+                    session, person, role, department=department, city=edge.city, actor=actor, now=now
+                )
+            else:
+                persons.give_sample_password(session, person, password, actor=actor, now=now)
+            made.append((login, role, department))
+    return password, made
 
 
 def _is_stored(layer: Layer, file: catalogue.VersionFile) -> bool:

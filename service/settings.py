@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     upload_seconds: float = Field(default=1800.0, gt=0)
     """How long a request may take to send its body, and an upload its file."""
 
+    production: bool = False
+    """Whether this is for real: sample passwords are refused, as they are wherever the service is open to others."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """What is logged; `info` adds a line for every request but those of tiles."""
 

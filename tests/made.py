@@ -19,7 +19,7 @@ from blueprint.layers.models import LayerVersion
 from blueprint.layers.overlapping import may_overlap_each_other
 from blueprint.layers.publication import bring_into_force, copy_features, cut_features
 from blueprint.layers.reading_child import BUFFER_QUADRANT_SEGMENTS, SCHEMA
-from blueprint.permissions import operator
+from blueprint.permissions import at_console
 
 ORIGIN = (500_000.0, 4_550_000.0)
 """A place within Anshan in EPSG:4550; shapes of tests are given in metres east and north of it."""
@@ -57,7 +57,7 @@ def publish(
     kind = _KINDS.get(shapes[0].geom_type, "point")
     values = {"title": code, "department": city.departments[0].code, "geometry": kind, "control": "restrict"}
     layer, _ = define_layer(
-        session, LayerDefinition(code=code, **(values | definition)), city=city, actor=operator("test")
+        session, LayerDefinition(code=code, **(values | definition)), city=city, actor=at_console("test")
     )
     last = session.scalar(select(func.max(LayerVersion.number)).where(LayerVersion.layer_id == layer.id)) or 0
     placed = [shapely.set_srid(at_origin(shape), city.working_srid) for shape in shapes]
@@ -93,7 +93,7 @@ def publish(
             session,
             version,
             starts_on=starts_on,
-            actor=operator("test"),
+            actor=at_console("test"),
             now=datetime(2026, 1, 1, tzinfo=UTC),
         )
     return version

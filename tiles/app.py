@@ -8,7 +8,7 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -18,11 +18,12 @@ import psycopg2
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from blueprint.accounts.credentials import Credentials, actor_of, read_credentials
+from blueprint.audit.log import record
 from blueprint.edge import Edge
 from blueprint.errors import BlueprintError, NotSignedInError
-from blueprint.permissions import ANONYMOUS, Actor
+from blueprint.permissions import ANONYMOUS, Act, Actor
 from blueprint.problem import PROBLEM_MEDIA_TYPE, problem_document
-from blueprint.tokens import actor_of_token
 from tiles.addresses import (
     Address,
     BadAddressError,
@@ -35,6 +36,7 @@ from tiles.addresses import (
 from tiles.cache import Tile, TileCache
 from tiles.connections import Connections
 from tiles.documents import Scene, style, tilejson
+from tiles.reads import Read, ReadLog
 from tiles.vector import STATEMENTS, TileAddress, compress, cut_tile, find_versions, tag_of
 
 _log = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ _FOR_EVER = "max-age=31536000, immutable"
 class Asked:
     """What of a request's headers matters here."""
 
-    authorization: str
+    credentials: Credentials | None
     none_match: str
     takes_gzip: bool
 
@@ -86,12 +88,30 @@ class TilesApp:
         self._edge = edge
         self._connections = Connections(edge.engine, STATEMENTS)
         self._cache = TileCache(cache_bytes)
+        self._reads = ReadLog(self._tell)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="tiles")
 
     def close(self) -> None:
         """Finish what is under way and give the connections back."""
         self._threads.shutdown(wait=True, cancel_futures=True)
+        self._reads.close()
         self._connections.close()
+
+    def _tell(self, reads: Sequence[Read]) -> None:
+        """Write down who read what is not public (Art. 17), with the purpose that it was granted for."""
+        with Session(self._edge.engine) as session, session.begin():
+            for read in reads:
+                grant = read.actor.grant_of(read.layer)
+                record(
+                    session,
+                    read.actor,
+                    Act.READ_LAYER,
+                    kind="tiles",
+                    id=f"{read.layer} v{read.version}",
+                    after={"area": read.area, "count": read.count, "began": read.began}
+                    | ({"grant": grant.number} if grant is not None else {}),
+                    purpose=grant.purpose if grant is not None else None,
+                )
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3)."""
@@ -142,21 +162,27 @@ class TilesApp:
         headers = [
             (b"content-type", b"application/json"),
             (b"cache-control", _sharing(_REVALIDATED, is_public=description.is_public)),
-            (b"vary", b"Authorization"),
+            (b"vary", b"Authorization, Cookie"),
         ]
         return _finished(200, headers, _json(description.document))
 
     def _tile(self, address: TileAddress, asked: Asked) -> Answer | Pending:
-        versions = find_versions(self._connections, address, self._actor(asked), self._edge.now().date())
+        actor, now = self._actor(asked), self._edge.now()
+        versions = find_versions(self._connections, address, actor, now.date())
         tag = f'"{tag_of(versions, address.at)}{"-gz" if asked.takes_gzip else ""}"'
         lifetime = _FOR_EVER if isinstance(address, VersionTile) else _REVALIDATED
         headers = [
             (b"etag", tag.encode()),
             (b"cache-control", _sharing(lifetime, is_public=all(version.is_public for version in versions))),
-            (b"vary", b"Accept-Encoding, Authorization"),
+            (b"vary", b"Accept-Encoding, Authorization, Cookie"),
         ]
         if _matches(asked.none_match, tag):
             return Answer(304, headers)
+        for version in versions:
+            if not version.is_public:
+                self._reads.note(
+                    actor, actor.reader or actor.name, version.code, version.number, address.at, now
+                )
         claim = self._cache.claim(tag)
         if claim.is_maker:
             try:
@@ -171,11 +197,10 @@ class TilesApp:
         return Pending(claim.tile, headers)
 
     def _actor(self, asked: Asked) -> Actor:
-        if not asked.authorization:
+        if asked.credentials is None:
             return ANONYMOUS
-        with Session(self._edge.engine) as session:
-            today = self._edge.now().date()
-            return actor_of_token(session, asked.authorization, city=self._edge.city, today=today)
+        with Session(self._edge.engine) as session, session.begin():
+            return actor_of(session, asked.credentials, city=self._edge.city, now=self._edge.now())
 
 
 def tiles_app(edge: Edge) -> TilesApp:
@@ -186,7 +211,10 @@ def tiles_app(edge: Edge) -> TilesApp:
 def _asked(scope: Scope) -> Asked:
     headers: dict[bytes, bytes] = dict(scope["headers"])
     return Asked(
-        authorization=headers.get(b"authorization", b"").decode("latin-1"),
+        credentials=read_credentials(
+            headers.get(b"authorization", b"").decode("latin-1"),
+            headers.get(b"cookie", b"").decode("latin-1"),
+        ),
         none_match=headers.get(b"if-none-match", b"").decode("latin-1"),
         takes_gzip=_takes_gzip(headers.get(b"accept-encoding", b"").decode("latin-1")),
     )

@@ -111,7 +111,7 @@ def _not_in_force(code: str, day: date) -> NoSuchTileError:
 
 
 def _thing(row: Sequence[Any]) -> Thing:
-    return Thing(department=row[1], sensitivity=Sensitivity(row[2]))
+    return Thing(row[1], Sensitivity(row[2]), row[0])
 
 
 def _may_read(row: Sequence[Any], actor: Actor) -> bool:

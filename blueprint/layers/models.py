@@ -104,7 +104,7 @@ class Layer(Base):
     @property
     def thing(self) -> Thing:
         """The layer as the permission check sees it."""
-        return Thing(department=self.department, sensitivity=Sensitivity(self.sensitivity))
+        return Thing(self.department, Sensitivity(self.sensitivity), self.code)
 
 
 class LayerVersion(Base):

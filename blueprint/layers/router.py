@@ -36,7 +36,7 @@ from blueprint.permissions import Act, Actor, Thing, may, require
 
 router = APIRouter(prefix="/api/layers", tags=["layers"], route_class=IdempotentRoute)
 
-Code = Annotated[str, PathParameter(max_length=60, description="图层代码 layer code")]
+Code = Annotated[Text, PathParameter(max_length=60, description="图层代码 layer code")]
 Number = Annotated[int, PathParameter(ge=1, le=2_000_000_000, description="版本号 version number")]
 
 
@@ -46,7 +46,7 @@ def list_layers(
     actor: ActorDep,
     city: CityDep,
     today: TodayDep,
-    cursor: Annotated[str, Query(max_length=60)] = "",
+    cursor: Annotated[Text, Query(max_length=60)] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> LayerPage:
     """The layers that the caller may read, with the version in force today."""

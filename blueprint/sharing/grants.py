@@ -10,7 +10,8 @@ from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.layers.catalogue import find_layer
-from blueprint.permissions import Act, Actor, Role, Thing, require
+from blueprint.layers.models import Layer
+from blueprint.permissions import Act, Actor, Grant, Role, Thing, require
 from blueprint.sharing.models import AccessGrant, GrantState
 
 MOST_DAYS = 366
@@ -152,6 +153,22 @@ def list_grants(
     return list(session.scalars(statement))
 
 
+def active_grants(session: Session, department: str, today: date) -> tuple[Grant, ...]:
+    """What a department may read of others today, and what for."""
+    rows = session.execute(
+        select(AccessGrant.id, Layer.code, AccessGrant.purpose, AccessGrant.may_export)
+        .join(Layer, Layer.id == AccessGrant.layer_id)
+        .where(
+            AccessGrant.department == department,
+            AccessGrant.state == GrantState.GRANTED,
+            AccessGrant.starts_on <= today,
+            AccessGrant.ends_on >= today,
+        )
+        .order_by(AccessGrant.id)
+    )
+    return tuple(Grant(*row) for row in rows)
+
+
 def _grant(session: Session, grant: AccessGrant, terms: Terms, *, actor: Actor, now: datetime) -> AccessGrant:
     layer = find_layer(session, terms.layer)
     if layer.department != grant.owner:
@@ -200,7 +217,7 @@ def _purpose(purpose: str) -> str:
 
 
 def _oversees(actor: Actor) -> bool:
-    return Role.OPERATOR in actor.roles
+    return bool(actor.roles & {Role.AUDITOR, Role.CONSOLE})
 
 
 def _concerns(grant: AccessGrant, actor: Actor) -> bool:

@@ -14,7 +14,7 @@ from blueprint import cluster
 from blueprint.city import load_city
 from blueprint.database import application_name, make_engine
 from blueprint.edge import Edge
-from blueprint.permissions import Actor, operator
+from blueprint.permissions import Actor, at_console
 from service.settings import Settings, read_settings
 from service.setup import hold_to_city, initialise
 
@@ -33,9 +33,9 @@ def say(message: str) -> None:
 def local_operator() -> Actor:
     """The person at this machine's command line."""
     try:
-        return operator(getpass.getuser())
+        return at_console(getpass.getuser())
     except (KeyError, OSError):
-        return operator("operator")
+        return at_console("operator")
 
 
 def database_url(settings: Settings) -> str:

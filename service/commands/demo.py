@@ -34,7 +34,7 @@ from service.commands.context import local_operator, open_edge, output, say
 from service.commands.layer import store_file
 from service.commands.serve import bind, run
 from service.push import push_due
-from service.samples import SampleProject, load_samples, sample_folder, sample_projects
+from service.samples import SampleProject, load_samples, sample_accounts, sample_folder, sample_projects
 from service.settings import Settings, read_settings
 
 DEFAULT_CITY = "anshan"
@@ -66,6 +66,7 @@ def demo(
         _walk(edge, projects, verdicts)
         if listener is not None:
             _print_tokens(edge)
+            _print_accounts(edge)
             run(edge, settings, listener)
         else:
             _print_next(settings, city)
@@ -228,6 +229,14 @@ def _print_tokens(edge: Edge) -> None:
             revoke_tokens(session, department=department.code, now=edge.now())
             token = issue_token(session, department=department.code, city=edge.city, now=edge.now(), days=7)
             say(f"令牌 token {department.code} {department.name}: {token}")
+
+
+def _print_accounts(edge: Edge) -> None:
+    """One account a role, with a new password each time; a public or production start refuses them."""
+    password, made = sample_accounts(edge, actor=local_operator())
+    for login, role, department in made:
+        say(f"示例账户 sample account {login}: {role}{f' @ {department}' if department else ''}")
+    say(f"示例密码 their password: {password}")
 
 
 def _print_next(settings: Settings, city: str) -> None:

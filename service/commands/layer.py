@@ -66,7 +66,10 @@ def define(
     """定义图层，或修改其规则 · define a layer, or change the rule of one that exists."""
     definitions = _definitions(from_file, locals())
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        defined = [catalogue.define_layer(session, definition, city=edge.city, actor=local_operator()) for definition in definitions]
+        defined = [
+            catalogue.define_layer(session, definition, city=edge.city, actor=local_operator())
+            for definition in definitions
+        ]
         items = [
             layer_out(layer, edge.city, edge.now().date()).model_dump(mode="json") for layer, _ in defined
         ]
@@ -181,9 +184,7 @@ def store_file(session: Session, edge: Edge, layer: Layer, entry: catalogue.Vers
 def bring_into_force(session: Session, edge: Edge, version: LayerVersion, starts_on: date | None) -> None:
     """Bring a version into force as the person at the command line."""
     actor, now = local_operator(), edge.now()
-    publication.bring_into_force(
-        session, version, starts_on=starts_on or now.date(), actor=actor, now=now
-    )
+    publication.bring_into_force(session, version, starts_on=starts_on or now.date(), actor=actor, now=now)
 
 
 @app.command("in-force")

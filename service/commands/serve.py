@@ -1,6 +1,7 @@
 """`blueprint serve`: the HTTP service; stops with Ctrl-C, hands over what is due and closes what is overdue."""
 
 import errno
+import ipaddress
 import logging
 import os
 import socket
@@ -15,8 +16,10 @@ from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from blueprint.accounts.persons import sample_logins
+from blueprint.audit.log import DUE, coming_from
 from blueprint.edge import Edge
-from blueprint.errors import BlueprintError, InvalidInputError
+from blueprint.errors import BlueprintError, ConflictError, InvalidInputError
 from blueprint.idempotency import forget_old_answers
 from coordination.opinions import close_overdue
 from service.app import create_app
@@ -39,7 +42,27 @@ def serve(
     listener = bind(host, port)
     base_url = settings.base_url or f"http://{_host_in_url(host)}:{listener.getsockname()[1]}"
     with open_edge(base_url=base_url, stays=False) as edge:
+        if settings.production or not _is_loopback(host):
+            refuse_sample_passwords(edge)
         run(edge, settings, listener, workers=workers)
+
+
+def refuse_sample_passwords(edge: Edge) -> None:
+    """Refuse to be open to others while accounts have passwords that the demo printed."""
+    with Session(edge.engine) as session:
+        logins = sample_logins(session)
+    if logins:
+        raise ConflictError(
+            f"sample accounts are in use ({', '.join(logins)}); close each with `blueprint account deactivate LOGIN`,"
+            " or give it a password of its own with `blueprint account reset-password LOGIN`"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -106,8 +129,9 @@ def ticking(edge: Edge, settings: Settings) -> Iterator[None]:
     stopped = threading.Event()
 
     def tick() -> None:
-        while not stopped.wait(TICK_SECONDS):
-            tick_once(edge, settings)
+        with coming_from(DUE):
+            while not stopped.wait(TICK_SECONDS):
+                tick_once(edge, settings)
 
     thread = threading.Thread(target=tick, name="ticking", daemon=True)
     thread.start()

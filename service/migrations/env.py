@@ -4,6 +4,7 @@ from alembic import context
 from sqlalchemy import Connection
 
 import approval.models
+import blueprint.accounts.models
 import blueprint.audit.models
 import blueprint.idempotency
 import blueprint.layers.models
@@ -15,6 +16,7 @@ from blueprint.database import SCHEMAS, Base
 MODELS = (
     blueprint.models,
     blueprint.audit.models,
+    blueprint.accounts.models,
     blueprint.sharing.models,
     blueprint.idempotency,
     blueprint.layers.models,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City
 from blueprint.footprint import Footprint
-from blueprint.permissions import ANONYMOUS, operator
+from blueprint.permissions import ANONYMOUS, at_console
 from coordination.checks import CheckReport, Finding, LayerResult, run_check
 from coordination.rules import Outcome, Severity
 from tests.made import at_origin, publish, square
@@ -37,7 +37,7 @@ def check(session: Session, plane_city: City) -> Check:
             at_origin(shapely.MultiPolygon([site]) if site.geom_type == "Polygon" else site)
         )
         footprint = Footprint(geometry=placed, source_crs=city.working_crs, operation="none")
-        return run_check(session, footprint, city=city, actor=actor or operator("test"), on=on)
+        return run_check(session, footprint, city=city, actor=actor or at_console("test"), on=on)
 
     return run
 

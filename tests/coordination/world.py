@@ -16,7 +16,7 @@ from blueprint.footprint import Footprint, footprint_from_geojson
 from blueprint.layers.catalogue import LayerDefinition, define_layer
 from blueprint.layers.publication import Upload, bring_into_force, store_version
 from blueprint.layers.reading import staged
-from blueprint.permissions import Actor, Role, operator
+from blueprint.permissions import Actor, Role, at_console
 from blueprint.working_days import WorkingCalendar
 from coordination.projects import ProjectDetails
 from service.settings import Settings
@@ -34,7 +34,7 @@ SCRATCH = Settings().scratch
 COORDINATOR = Actor("自然资源局", "zrzy", frozenset({Role.ANYONE, Role.DEPARTMENT, Role.COORDINATOR}))
 WATER = Actor("水利局", "slj", frozenset({Role.ANYONE, Role.DEPARTMENT}))
 HERITAGE = Actor("文旅局", "wlj", frozenset({Role.ANYONE, Role.DEPARTMENT}))
-APPROVALS = Actor("行政审批局", "spj", frozenset({Role.ANYONE, Role.DEPARTMENT, Role.APPROVALS}))
+APPROVALS = Actor("行政审批局", "spj", frozenset({Role.ANYONE, Role.DEPARTMENT, Role.LEAD}))
 
 DETAILS = ProjectDetails(name="示例小学", applicant="鞍山市教育局", purpose="新建小学一所")
 
@@ -43,7 +43,7 @@ def world_city(city: City) -> City:
     """The city with departments of this world and no outline."""
     departments = (
         Department("zrzy", "自然资源局", role=DepartmentRole.COORDINATOR),
-        Department("spj", "行政审批局", role=DepartmentRole.APPROVALS),
+        Department("spj", "行政审批局", role=DepartmentRole.LEAD),
         Department("slj", "水利局"),
         Department("wlj", "文旅局"),
         Department("tjj", "统计局"),
@@ -79,11 +79,11 @@ def install_layer(
     session: Session, city: City, code: str, strip: tuple[float, float], *, starts_on: date
 ) -> None:
     """Store a new version of a layer of this world and bring it into force."""
-    layer, _ = define_layer(session, LAYERS[code][0], city=city, actor=operator("test"))
-    upload = Upload(actor=operator("test"), crs="EPSG:4550")
+    layer, _ = define_layer(session, LAYERS[code][0], city=city, actor=at_console("test"))
+    upload = Upload(actor=at_console("test"), crs="EPSG:4550")
     with staged(io.BytesIO(feature_collection(*strip)), f"{code}.geojson", scratch=SCRATCH) as file:
         version = store_version(session, layer, file, upload, city=city, now=NOW)
-    bring_into_force(session, version, starts_on=starts_on, actor=operator("test"), now=NOW)
+    bring_into_force(session, version, starts_on=starts_on, actor=at_console("test"), now=NOW)
 
 
 def install_layers(session: Session, city: City) -> None:

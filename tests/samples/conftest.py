@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from blueprint.city import load_city
 from blueprint.database import make_engine
 from blueprint.edge import Edge
-from blueprint.permissions import operator
+from blueprint.permissions import at_console
 from service.commands.layer import store_file
 from service.samples import load_samples, sample_folder
 from service.settings import Settings
@@ -44,7 +44,7 @@ def _sample_city(server: TestServer, name: str) -> Iterator[Edge]:
     def fill(url: str) -> None:
         initialise(url, load_city(folder / "city.toml"))
         engine = make_engine(url)
-        load_samples(edge(engine), folder, store=store_file, actor=operator("test"))
+        load_samples(edge(engine), folder, store=store_file, actor=at_console("test"))
         engine.dispose()
 
     database = server.template(f"{PREFIX}_{name}_{made_from.hexdigest()[:12]}", fill)

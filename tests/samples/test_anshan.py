@@ -12,7 +12,7 @@ from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint, read_footprint_file
 from blueprint.overlay import NOISE_M, find_overlaps
-from blueprint.permissions import operator
+from blueprint.permissions import at_console
 from blueprint.snapshot import LayerOnDay, take_snapshot
 from coordination.checks import run_check
 from service.samples import SampleProject, sample_folder, sample_projects
@@ -36,7 +36,7 @@ def test_every_sample_footprint_has_its_expected_verdict(anshan: Edge, name: str
         return
     with Session(anshan.engine) as session:
         report = run_check(
-            session, _footprint(anshan, project), city=anshan.city, actor=operator("test"), on=TODAY
+            session, _footprint(anshan, project), city=anshan.city, actor=at_console("test"), on=TODAY
         )
 
     assert str(report.verdict) == project.expected
@@ -46,8 +46,8 @@ def test_every_sample_footprint_has_its_expected_verdict(anshan: Edge, name: str
 def test_a_past_day_gives_the_verdict_of_that_day(anshan: Edge):
     footprint = _footprint(anshan, PROJECTS["north_east_park"])
     with Session(anshan.engine) as session:
-        past = run_check(session, footprint, city=anshan.city, actor=operator("test"), on=date(2025, 6, 1))
-        today = run_check(session, footprint, city=anshan.city, actor=operator("test"), on=TODAY)
+        past = run_check(session, footprint, city=anshan.city, actor=at_console("test"), on=date(2025, 6, 1))
+        today = run_check(session, footprint, city=anshan.city, actor=at_console("test"), on=TODAY)
 
     assert (str(past.verdict), str(today.verdict)) == ("restrict", "clear")
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from blueprint.edge import Edge
 from blueprint.footprint import footprint_from_geojson
 from blueprint.overlay import NOISE_M
-from blueprint.permissions import operator
+from blueprint.permissions import at_console
 from coordination.checks import CheckReport, run_check
 from service.samples import sample_folder
 from tests.conftest import ROOT
@@ -42,7 +42,7 @@ def reports(cambridge: Edge) -> dict[str, CheckReport]:
         for site, geometry in zip(sites.GlobalID, sites.geometry, strict=True):
             document: Any = geometry.__geo_interface__
             footprint = footprint_from_geojson(document, city=cambridge.city, scratch=cambridge.scratch)
-            found[site] = run_check(session, footprint, city=cambridge.city, actor=operator("test"), on=TODAY)
+            found[site] = run_check(session, footprint, city=cambridge.city, actor=at_console("test"), on=TODAY)
     return found
 
 

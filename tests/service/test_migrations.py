@@ -13,6 +13,7 @@ from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 import approval.models
+import blueprint.accounts.models
 import blueprint.audit.models
 import blueprint.idempotency
 import blueprint.layers.models
@@ -29,6 +30,7 @@ from tests.made import geodesic_m2
 MODELS = (
     blueprint.models,
     blueprint.audit.models,
+    blueprint.accounts.models,
     blueprint.sharing.models,
     blueprint.idempotency,
     blueprint.layers.models,

@@ -17,7 +17,7 @@ from blueprint.database import make_engine
 from blueprint.layers.catalogue import LayerDefinition, define_layer
 from blueprint.layers.publication import Upload, bring_into_force, store_version
 from blueprint.layers.reading import staged
-from blueprint.permissions import operator
+from blueprint.permissions import at_console
 from blueprint.snapshot import take_snapshot
 from service.settings import Settings
 from tests import badfiles
@@ -33,7 +33,7 @@ DEFINITION = LayerDefinition(
 
 
 def _store(session: Session, city: City, path: Path, *, die: threading.Event | None = None) -> None:
-    layer, _ = define_layer(session, DEFINITION, city=city, actor=operator("t"))
+    layer, _ = define_layer(session, DEFINITION, city=city, actor=at_console("t"))
 
     def progress(step: str, _: int) -> None:
         if die is not None and step == "tile_shapes":
@@ -42,9 +42,9 @@ def _store(session: Session, city: City, path: Path, *, die: threading.Event | N
 
     with path.open("rb") as stream, staged(stream, path.name, scratch=Settings().scratch) as file:
         version = store_version(
-            session, layer, file, Upload(actor=operator("t")), city=city, now=NOW, progress=progress
+            session, layer, file, Upload(actor=at_console("t")), city=city, now=NOW, progress=progress
         )
-    bring_into_force(session, version, starts_on=TODAY, actor=operator("t"), now=NOW)
+    bring_into_force(session, version, starts_on=TODAY, actor=at_console("t"), now=NOW)
 
 
 def test_readers_see_the_old_version_until_the_new_one_is_whole(

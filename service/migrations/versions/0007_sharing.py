@@ -1,13 +1,13 @@
 """Terms of sharing a layer, and who was granted access to it for which purpose (Art. 17, 18).
 
-Revision ID: 0008
-Revises: 0007
+Revision ID: 0007
+Revises: 0006
 """
 
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
@@ -44,10 +44,8 @@ CREATE INDEX ix_access_grant_department ON blueprint.access_grant (department);
 CREATE INDEX ix_access_grant_layer_id ON blueprint.access_grant (layer_id);
 
 -- What was granted stays on record: a grant is withdrawn, never deleted.
-CREATE FUNCTION blueprint.refuse_deletion() RETURNS trigger LANGUAGE plpgsql
-AS $$ BEGIN RAISE EXCEPTION '% rows are ended, never deleted', TG_TABLE_NAME; END $$;
 CREATE TRIGGER keep_access_grants BEFORE DELETE OR TRUNCATE ON blueprint.access_grant
-FOR EACH STATEMENT EXECUTE FUNCTION blueprint.refuse_deletion();
+FOR EACH STATEMENT EXECUTE FUNCTION blueprint.refuse_removal();
 """
 
 
@@ -59,5 +57,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Forget the grants and the terms."""
     op.execute("DROP TABLE blueprint.access_grant")
-    op.execute("DROP FUNCTION blueprint.refuse_deletion()")
     op.execute("ALTER TABLE blueprint.layer DROP COLUMN purpose, DROP COLUMN conditions")

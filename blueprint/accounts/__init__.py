@@ -1,0 +1,1 @@
+"""Accounts (账户) of persons: who they are, what they were appointed to, how they sign in."""

@@ -1,0 +1,83 @@
+"""Tables of persons, appointments, sessions and failed sign-ins."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from blueprint.database import Base
+
+
+class Person(Base):
+    """Somebody with an account; deactivated at the end, never deleted. `login` is case-folded."""
+
+    __tablename__ = "person"
+    __table_args__ = ({"schema": "blueprint"},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    login: Mapped[str] = mapped_column(String(60), unique=True)
+    name: Mapped[str] = mapped_column(String(100))
+    email: Mapped[str | None] = mapped_column(String(200))
+    password_hash: Mapped[str | None] = mapped_column(Text)
+    password_set_at: Mapped[datetime | None]
+    must_change_password: Mapped[bool] = mapped_column(default=False)
+    is_sample: Mapped[bool] = mapped_column(default=False)
+    made_by: Mapped[str] = mapped_column(String(200))
+    made_at: Mapped[datetime]
+    deactivated_at: Mapped[datetime | None]
+
+    appointments: Mapped[list["Appointment"]] = relationship(
+        back_populates="person", order_by="Appointment.id"
+    )
+
+
+class Appointment(Base):
+    """A role (岗位) of a person, in a department where the role is of one, from an instant to an instant."""
+
+    __tablename__ = "appointment"
+    __table_args__ = (
+        CheckConstraint("ends_at IS NULL OR ends_at >= starts_at", name="order"),
+        {"schema": "blueprint"},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("blueprint.person.id"), index=True)
+    role: Mapped[str] = mapped_column(String(20))
+    department: Mapped[str | None] = mapped_column(String(40))
+    section: Mapped[str | None] = mapped_column(String(100))
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime | None]
+    granted_by: Mapped[str] = mapped_column(String(200))
+    granted_at: Mapped[datetime]
+    ended_by: Mapped[str | None] = mapped_column(String(200))
+    ended_at: Mapped[datetime | None]
+
+    person: Mapped[Person] = relationship(back_populates="appointments")
+
+
+class SessionRow(Base):
+    """A session of a browser; of its token only the SHA-256 is kept."""
+
+    __tablename__ = "session"
+    __table_args__ = ({"schema": "blueprint"},)
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("blueprint.person.id"), index=True)
+    made_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    address: Mapped[str | None] = mapped_column(String(60))
+    user_agent: Mapped[str | None] = mapped_column(String(200))
+
+
+class FailedSignIn(Base):
+    """Failures of one login from one address, or of one address; `key` is a hash of them."""
+
+    __tablename__ = "failed_sign_in"
+    __table_args__ = ({"schema": "blueprint"},)
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    failures: Mapped[int]
+    blocked_until: Mapped[datetime]
+    last_at: Mapped[datetime]

@@ -1,0 +1,382 @@
+"""Accounts over HTTP on a real server: signing in and out, roles that begin and end, and every way to get in wrongly."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from blueprint.accounts import persons, sessions
+from blueprint.accounts.throttle import FREE_FOR_LOGIN, count_attempt
+from blueprint.city import City, DepartmentRole
+from blueprint.errors import ConflictError, InvalidInputError, TooManyAttemptsError
+from blueprint.permissions import Role, at_console
+from service.commands.serve import refuse_sample_passwords
+from service.samples import sample_accounts
+from tests.service.conftest import Server
+
+PASSWORD = "vier-Pferde-am-Fluss"
+OPERATOR = at_console("test")
+
+
+@dataclass
+class Office:
+    """The running service with people in it."""
+
+    server: Server
+    city: City
+
+    @property
+    def departments(self) -> list[str]:
+        """Departments without an administration."""
+        return [d.code for d in self.city.departments if d.role is DepartmentRole.OPINION]
+
+    def hire(self, login: str, *roles: Role, department: str | None = None, **times: Any) -> None:
+        """Make an account that may sign in, and appoint."""
+        with self.session() as session, session.begin():
+            now = self.server.edge.now()
+            person, _ = persons.add_person(
+                session, login, login.title(), password=PASSWORD, actor=OPERATOR, now=now
+            )
+            for role in roles:
+                persons.appoint(
+                    session,
+                    person,
+                    role,
+                    department=department,
+                    city=self.city,
+                    actor=OPERATOR,
+                    now=now,
+                    **times,
+                )
+
+    def session(self) -> Session:
+        """A session on the service's database."""
+        return Session(self.server.edge.engine, expire_on_commit=False)
+
+    def sign_in(self, login: str, password: str = PASSWORD) -> httpx.Client:
+        """A browser that is signed in, with the token that our pages send along."""
+        client = self.server.client()
+        answer = client.post("/api/session", json={"login": login, "password": password})
+        assert answer.status_code == 200, answer.text
+        client.headers["X-CSRF-Token"] = answer.json()["csrf_token"]
+        return client
+
+
+@pytest.fixture
+def office(running: Server, city: City) -> Office:
+    """An empty office."""
+    return Office(running, city)
+
+
+def _me(client: httpx.Client) -> dict[str, Any]:
+    answer = client.get("/api/me")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_a_person_signs_in_is_told_who_they_are_and_signs_out(office: Office):
+    office.hire("anna", Role.REVIEWER, department=office.departments[0])
+
+    with office.sign_in("Anna") as client:
+        cookie = next(iter(client.cookies.jar))
+        assert cookie.has_nonstandard_attr("HttpOnly")
+        me = _me(client)
+        assert (me["department"], me["roles"]) == (office.departments[0], ["reviewer"])
+        assert "give_opinion" in me["rights"] and "clear_project" not in me["rights"]
+        kept = dict(client.cookies)
+        assert client.delete("/api/session").status_code == 204
+        client.cookies.update(kept)
+        assert client.get("/api/me").status_code == 401
+
+    with office.session() as session:
+        told = session.execute(
+            text("SELECT act, outcome FROM blueprint.audit_entry WHERE kind = 'session'")
+        ).all()
+        kept_in_clear = session.scalar(
+            text("SELECT count(*) FROM blueprint.session WHERE sha256 = :token"),
+            {"token": kept["session"]},
+        )
+    assert ("sign_in", "done") in told
+    assert kept_in_clear == 0
+
+
+def test_a_wrong_login_and_a_wrong_password_are_told_alike(office: Office):
+    office.hire("anna")
+    with office.server.client() as client:
+        wrong = client.post("/api/session", json={"login": "anna", "password": "x" * 12})
+        unknown = client.post("/api/session", json={"login": "nobody", "password": "x" * 12})
+    assert (wrong.status_code, unknown.status_code) == (401, 401)
+    assert wrong.json()["detail"] == unknown.json()["detail"]
+
+
+def test_a_first_password_must_be_changed_before_anything_is_done(office: Office):
+    with office.session() as session, session.begin():
+        person, once = persons.add_person(session, "ben", "Ben", actor=OPERATOR, now=office.server.edge.now())
+        persons.appoint(
+            session,
+            person,
+            Role.REVIEWER,
+            department=office.departments[0],
+            city=office.city,
+            actor=OPERATOR,
+            now=office.server.edge.now(),
+        )
+    with office.sign_in("ben", once) as client:
+        assert _me(client)["must_change_password"]
+        refused = client.get("/api/projects")
+        assert refused.status_code == 403 and "change the password" in refused.json()["detail"]
+        for weak in (
+            "short",
+            "password12345",
+            "benbenbenben1",
+            "aaaaaaaaaaaaaa",
+            "123456789012345",
+            "P@ssw0rd!!2026",
+        ):
+            assert client.post("/api/me/password", json={"old": once, "new": weak}).status_code == 422, weak
+        assert client.post("/api/me/password", json={"old": "wrong", "new": PASSWORD}).status_code == 401
+        assert client.post("/api/me/password", json={"old": once, "new": PASSWORD}).status_code == 204
+        assert client.get("/api/projects").status_code == 200
+
+
+def test_a_role_that_ended_a_moment_ago_gives_nothing(office: Office):
+    office.hire("carl", Role.COORDINATOR, department=_keeper(office.city))
+    with office.sign_in("carl") as client:
+        assert "register_project" in _me(client)["rights"]
+        with office.session() as session, session.begin():
+            person = persons.find_person(session, "carl")
+            persons.end_appointment(
+                session, person.appointments[0].id, actor=OPERATOR, now=office.server.edge.now()
+            )
+        assert client.get("/api/projects").status_code == 403
+        assert _me(client)["rights"] == ["list_layers", "read_layer", "check_footprint"]
+
+
+def test_a_role_that_begins_tomorrow_gives_nothing_today(office: Office):
+    tomorrow = office.server.edge.now() + timedelta(days=1)
+    office.hire("dora", Role.REVIEWER, department=office.departments[0], starts_at=tomorrow)
+    with office.sign_in("dora") as client:
+        assert client.get("/api/projects").status_code == 403
+
+
+def test_who_moves_to_another_department_leaves_its_rights_there(office: Office):
+    first, second = office.departments[:2]
+    office.hire("emil", Role.PLANNER, department=first)
+    now = office.server.edge.now()
+    with office.sign_in("emil") as client:
+        assert _me(client)["department"] == first
+        with office.session() as session, session.begin():
+            person = persons.find_person(session, "emil")
+            with pytest.raises(ConflictError, match="another department"):
+                persons.appoint(
+                    session,
+                    person,
+                    Role.PLANNER,
+                    department=second,
+                    city=office.city,
+                    actor=OPERATOR,
+                    now=now,
+                )
+            persons.end_appointment(session, person.appointments[0].id, actor=OPERATOR, now=now)
+            persons.appoint(
+                session, person, Role.PLANNER, department=second, city=office.city, actor=OPERATOR, now=now
+            )
+        assert _me(client)["department"] == second
+
+
+def test_one_of_two_sessions_is_ended_and_then_all(office: Office):
+    office.hire("fay", Role.AUDITOR)
+    one, two = office.sign_in("fay"), office.sign_in("fay")
+    assert one.delete("/api/session").status_code == 204
+    assert two.get("/api/me").status_code == 200
+    three = office.sign_in("fay")
+    assert two.delete("/api/sessions").status_code == 204
+    assert three.get("/api/me").status_code == 401
+
+
+def test_a_session_ends_when_it_is_idle_and_at_the_latest_after_its_time(office: Office):
+    office.hire("gus", Role.AUDITOR)
+    for column, value in (("last_seen_at", "31 minutes"), ("expires_at", "13 hours")):
+        with office.sign_in("gus") as client:
+            assert client.get("/api/me").status_code == 200
+            with office.session() as session, session.begin():
+                session.execute(
+                    text(f"UPDATE blueprint.session SET {column} = {column} - interval '{value}'")
+                )
+            assert client.get("/api/me").status_code == 401
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "' OR 1=1 --", "0" * 43, "a" * 4000])
+def test_a_made_up_or_cut_session_is_refused(office: Office, cookie: str):
+    office.hire("hal", Role.AUDITOR)
+    with office.sign_in("hal") as signed_in:
+        cut = next(iter(signed_in.cookies.jar)).value or ""
+    with office.server.client() as client:
+        for value in (cookie, cut[:-1], cut.swapcase()):
+            answer = client.get("/api/audit-log", headers={"Cookie": f'session="{value}"'})
+            assert answer.status_code == 401
+
+
+def test_a_page_of_another_site_changes_nothing(office: Office):
+    office.hire("ida", Role.OPERATOR)
+    with office.sign_in("ida") as client:
+        right = client.headers["X-CSRF-Token"]
+        body = {"login": "made", "name": "Made"}
+        assert client.post("/api/accounts", json=body, headers={"X-CSRF-Token": ""}).status_code == 403
+        assert (
+            client.post("/api/accounts", json=body, headers={"X-CSRF-Token": right[:-1]}).status_code == 403
+        )
+        cross = client.post("/api/accounts", json=body, headers={"Sec-Fetch-Site": "cross-site"})
+        assert cross.status_code == 403
+        assert client.get("/api/accounts/made").status_code == 404
+        assert client.post("/api/accounts", json=body).status_code == 201
+
+
+def test_nobody_grants_himself_a_role_and_some_exclude_each_other(office: Office):
+    office.hire("jan", Role.OPERATOR)
+    office.hire("kim", Role.REVIEWER, department=office.departments[0])
+    with office.sign_in("jan") as client:
+        own = client.post("/api/accounts/jan/appointments", json={"role": "auditor"})
+        assert own.status_code == 409 and "himself" in own.json()["detail"]
+        mixed = client.post("/api/accounts/kim/appointments", json={"role": "operator"})
+        assert mixed.status_code == 409
+        assert client.post("/api/accounts/kim/appointments", json={"role": "console"}).status_code == 422
+        assert client.post("/api/accounts/kim/appointments", json={"role": "auditor"}).status_code == 409
+    with office.sign_in("kim") as client:
+        answer = client.post("/api/accounts/kim/appointments", json={"role": "director", "department": "x"})
+        assert answer.status_code == 403
+
+
+def test_an_appointment_is_ended_never_deleted(office: Office):
+    office.hire("leo", Role.SUPERVISOR)
+    with office.session() as session, pytest.raises(DBAPIError, match="never deleted"):
+        session.execute(text("DELETE FROM blueprint.appointment"))
+
+
+def test_a_thousand_wrong_passwords_do_not_lock_the_owner_out(office: Office):
+    office.hire("mia", Role.AUDITOR)
+    engine, now = office.server.edge.engine, office.server.edge.now()
+    let_through = []
+
+    def attack(number: int) -> None:
+        with Session(engine) as session:
+            try:
+                count_attempt(session, "mia", "203.0.113.9", now)
+                let_through.append(number)
+            except TooManyAttemptsError:
+                pass
+            finally:
+                session.commit()
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(attack, range(1000)))
+    assert (
+        len(let_through) == FREE_FOR_LOGIN + 1
+    )  # the first that is too many is let through and makes the rest wait
+
+    with office.sign_in("mia") as client:  # from another address
+        assert client.get("/api/audit-log").status_code == 200
+
+
+def test_one_wrong_password_each_for_a_thousand_accounts_makes_the_address_wait(office: Office):
+    engine, now = office.server.edge.engine, office.server.edge.now()
+    refused = 0
+    for number in range(1000):
+        with Session(engine) as session:
+            try:
+                count_attempt(session, f"login{number}", "203.0.113.10", now)
+            except TooManyAttemptsError as error:
+                refused += 1
+                assert error.retry_after > timedelta(0)
+            finally:
+                session.commit()
+    assert refused >= 900
+
+
+def test_waiting_is_told_over_http_and_is_over_in_time(office: Office):
+    office.hire("nia", Role.AUDITOR)
+    with office.server.client() as client:
+        answers = [
+            client.post("/api/session", json={"login": "nia", "password": "wrong-" + "x" * 10})
+            for _ in range(FREE_FOR_LOGIN + 2)
+        ]
+        assert [a.status_code for a in answers[:FREE_FOR_LOGIN]] == [401] * FREE_FOR_LOGIN
+        assert answers[-1].status_code == 429
+        time.sleep(int(answers[-1].headers["Retry-After"]) + 0.2)
+        again = client.post("/api/session", json={"login": "nia", "password": PASSWORD})
+        assert again.status_code == 200
+
+
+def test_sample_accounts_are_one_a_role_and_refused_in_production(office: Office):
+    password, made = sample_accounts(office.server.edge, actor=OPERATOR)
+    assert {role for _, role, _ in made} == set(persons.APPOINTABLE)
+    with office.sign_in("sample-auditor", password) as client:
+        assert _me(client)["roles"] == ["auditor"]
+    with pytest.raises(ConflictError, match="sample-auditor"):
+        refuse_sample_passwords(office.server.edge)
+
+    again, _ = sample_accounts(office.server.edge, actor=OPERATOR)
+    assert again != password
+    now = office.server.edge.now()
+    with office.session() as session, session.begin():
+        for login in persons.sample_logins(session):
+            persons.deactivate(session, persons.find_person(session, login), actor=OPERATOR, now=now)
+    refuse_sample_passwords(office.server.edge)
+
+
+def test_a_deactivated_person_is_out_at_once(office: Office):
+    office.hire("oda", Role.AUDITOR)
+    with office.sign_in("oda") as client:
+        with office.session() as session, session.begin():
+            person = persons.find_person(session, "oda")
+            persons.deactivate(session, person, actor=OPERATOR, now=office.server.edge.now())
+        assert client.get("/api/me").status_code == 401
+        refused = client.post("/api/session", json={"login": "oda", "password": PASSWORD})
+        assert refused.status_code == 401
+
+
+def test_roles_are_held_where_they_belong(office: Office):
+    office.hire("pia")
+    with office.session() as session:
+        person = persons.find_person(session, "pia")
+        for role, department in (
+            (Role.PLANNER, None),
+            (Role.AUDITOR, office.departments[0]),
+            (Role.COORDINATOR, office.departments[0]),
+            (Role.CONSOLE, None),
+        ):
+            with pytest.raises(InvalidInputError):
+                persons.appoint(
+                    session,
+                    person,
+                    role,
+                    department=department,
+                    city=office.city,
+                    actor=OPERATOR,
+                    now=office.server.edge.now(),
+                )
+
+
+def test_no_secret_is_in_the_audit_log(office: Office):
+    office.hire("quin", Role.AUDITOR)
+    with office.sign_in("quin") as client:
+        token = next(iter(client.cookies.jar)).value
+        client.post("/api/me/password", json={"old": PASSWORD, "new": "noch-vier-Pferde-mehr"})
+    with office.session() as session:
+        told = session.scalar(text("SELECT string_agg(to_jsonb(e)::text, ' ') FROM blueprint.audit_entry e"))
+        hashes = session.scalar(text("SELECT password_hash FROM blueprint.person WHERE login = 'quin'"))
+    for secret in (PASSWORD, "noch-vier-Pferde-mehr", str(token), str(hashes)):
+        assert secret not in str(told)
+    assert sessions.csrf_token_of(str(token)) not in str(told)
+
+
+def _keeper(city: City) -> str:
+    return next(d.code for d in city.departments if d.role is DepartmentRole.COORDINATOR)
