@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from starlette.datastructures import UploadFile
 
+from blueprint.accounts.credentials import read_credentials
 from blueprint.database import Base
 from blueprint.edge import ActorDep, NowDep, SessionDep
 from blueprint.errors import ConflictError, InvalidInputError
@@ -135,10 +136,10 @@ async def _claim(
     """Runs before the route's own work and after the caller is known: a revoked token gets no kept answer."""
     if key is None or not actor.signed_in:
         return
-    who = request.headers.get("authorization") or request.headers.get("cookie", "")
+    given = read_credentials(request.headers.get("authorization", ""), request.headers.get("cookie", ""))
     claim = _Claim(
         session,
-        _sha256(who, request.method, request.scope["path"], key.strip('"')),
+        _sha256(given.text if given is not None else "", request.method, request.scope["path"], key.strip('"')),
         await _fingerprint(request),
         now,
     )

@@ -1,6 +1,5 @@
 """One place decides who may do what: `may(actor, act, thing)`, readable as the table `RIGHTS`."""
 
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -163,15 +162,9 @@ RIGHTS: dict[Act, frozenset[str]] = {
 
 _DATA_ACTS = frozenset({Act.READ_LAYER, Act.EXPORT_LAYER})
 
-asked: ContextVar[set[Act] | None] = ContextVar("asked", default=None)
-"""The acts that were asked about, where somebody wants to know: a test holds every route to it."""
-
 
 def may(actor: Actor, act: Act, thing: Thing | None = None) -> bool:
     """Say whether `actor` may do `act` on `thing`; data acts also ask the class of the layer (Art. 17, 18)."""
-    noted = asked.get()
-    if noted is not None:
-        noted.add(act)
     thing = thing or Thing()
     holders = _holders(actor, thing)
     if not holders & RIGHTS[act]:

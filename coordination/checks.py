@@ -154,6 +154,7 @@ def run_check(
     layers = tuple(
         _layer_result(layer, overlay, of_layer[layer.version_id], actor=actor, on=on) for layer in shown
     )
+    _record_reading(session, actor, [layer for layer in asked if of_layer[layer.version_id]], footprint)
     # What a restricted layer demands is its department's to say; that it has to be asked is not kept back.
     severities = [finding.severity for finding in findings] + [Severity.ADVISE] * bool(conflicts)
     return CheckReport(
@@ -172,6 +173,26 @@ def run_check(
         notes=footprint.notes,
         has_hidden_layers=bool(hidden),
         restricted_conflicts=conflicts,
+    )
+
+
+def _record_reading(session: Session, actor: Actor, met: Sequence[LayerOnDay], footprint: Footprint) -> None:
+    """Record that features of layers that are not public were shown to the actor, and what for (Art. 17)."""
+    inside = [layer for layer in met if layer.sensitivity != Sensitivity.PUBLIC]
+    if not inside:
+        return
+    grants = [grant for grant in (actor.grant_of(layer.code) for layer in inside) if grant is not None]
+    record(
+        session,
+        actor,
+        Act.READ_LAYER,
+        kind="check",
+        id=" ".join(f"{side:.0f}" for side in footprint.geometry.bounds),
+        after={
+            "layers": [f"{layer.code} v{layer.version}" for layer in inside],
+            "grants": [grant.number for grant in grants],
+        },
+        purpose="; ".join(grant.purpose for grant in grants) or None,
     )
 
 

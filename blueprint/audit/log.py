@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Engine, event, text
+from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
 from blueprint.permissions import Act, Actor
@@ -72,12 +72,6 @@ def record(
             "outcome": outcome,
         }
     )
-
-
-def record_refusal(engine: Engine, actor: Actor, act: Act | str, *, kind: str, id: str | int) -> None:
-    """Write down an act that was refused, in a transaction of its own: the act's is rolled back."""
-    with Session(engine) as session, session.begin():
-        record(session, actor, act, kind=kind, id=id, outcome="refused")
 
 
 def without_secrets(values: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -9,9 +9,8 @@ from sqlalchemy.orm import Session, selectinload
 from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
-from blueprint.layers.catalogue import find_layer
 from blueprint.layers.models import Layer
-from blueprint.permissions import Act, Actor, Grant, Role, Thing, require
+from blueprint.permissions import Act, Actor, Grant, Role, Thing, may, require
 from blueprint.sharing.models import AccessGrant, GrantState
 
 MOST_DAYS = 366
@@ -75,13 +74,12 @@ def give_access(
     now: datetime,
 ) -> AccessGrant:
     """Grant access that nobody asked for, on the owner's own initiative."""
-    owner = find_layer(session, terms.layer).department
-    require(actor, Act.GRANT_ACCESS, Thing(department=owner))
+    require(actor, Act.GRANT_ACCESS, Thing(department=actor.department))
+    owner = _grantable(session, terms.layer, actor).department
     city.department(department)
     if owner == department:
         raise ConflictError("a department needs no grant for its own layers")
     grant = AccessGrant(owner=owner, department=department, purpose=_purpose(purpose))
-    session.add(grant)
     return _grant(session, grant, terms, actor=actor, now=now)
 
 
@@ -170,7 +168,7 @@ def active_grants(session: Session, department: str, today: date) -> tuple[Grant
 
 
 def _grant(session: Session, grant: AccessGrant, terms: Terms, *, actor: Actor, now: datetime) -> AccessGrant:
-    layer = find_layer(session, terms.layer)
+    layer = _grantable(session, terms.layer, actor)
     if layer.department != grant.owner:
         raise ConflictError(f"layer {layer.code} is not of {grant.owner}; its own department grants access")
     starts_on = terms.starts_on or now.date()
@@ -182,9 +180,18 @@ def _grant(session: Session, grant: AccessGrant, terms: Terms, *, actor: Actor, 
     grant.starts_on, grant.ends_on = starts_on, terms.ends_on
     grant.conditions, grant.may_export = terms.conditions or layer.conditions, terms.may_export
     grant.decided_by, grant.decided_at = actor.name, now
+    session.add(grant)
     session.flush()
     _record(session, actor, Act.GRANT_ACCESS, grant)
     return grant
+
+
+def _grantable(session: Session, code: str, actor: Actor) -> Layer:
+    """A layer that the actor may grant; another department's does not exist here, so that nobody learns of it."""
+    layer = session.scalars(select(Layer).where(Layer.code == code)).one_or_none()
+    if layer is None or not may(actor, Act.GRANT_ACCESS, layer.thing):
+        raise NotFoundError(f"your department has no layer {code[:60]!r}")
+    return layer
 
 
 def _record(session: Session, actor: Actor, act: Act, grant: AccessGrant) -> None:

@@ -8,6 +8,7 @@ import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from sqlalchemy.orm import Session
 
+from blueprint.audit.log import record
 from blueprint.city import polygonal
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
@@ -338,7 +339,7 @@ def export(
     ] = None,
 ) -> None:
     """导出图层 · write a version of a layer to a file."""
-    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         layer = catalogue.find_layer(session, code)
         require(local_operator(), Act.EXPORT_LAYER, layer.thing)
         number = version or layer_out(layer, edge.city, edge.now().date()).version
@@ -346,4 +347,8 @@ def export(
             raise InvalidInputError(f"no version of {code} is in force; name one with --version")
         chosen = publication.version_of(session, layer, number)
         count = export_version(session, layer, chosen, file, city=edge.city)
+        after = {"file": file.name, "features": count}
+        record(
+            session, local_operator(), Act.EXPORT_LAYER, kind="version", id=f"{code} v{number}", after=after
+        )
     say(f"wrote {count:,} features of {code} version {number} to {file}")

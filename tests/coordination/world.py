@@ -43,7 +43,7 @@ def world_city(city: City) -> City:
     """The city with departments of this world and no outline."""
     departments = (
         Department("zrzy", "自然资源局", role=DepartmentRole.COORDINATOR),
-        Department("spj", "行政审批局", role=DepartmentRole.LEAD),
+        Department("spj", "行政审批局", role=DepartmentRole.APPROVALS),
         Department("slj", "水利局"),
         Department("wlj", "文旅局"),
         Department("tjj", "统计局"),

@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -85,7 +86,7 @@ def _me(client: httpx.Client) -> dict[str, Any]:
 def test_a_person_signs_in_is_told_who_they_are_and_signs_out(office: Office):
     office.hire("anna", Role.REVIEWER, department=office.departments[0])
 
-    with office.sign_in("Anna") as client:
+    with closing(office.sign_in("Anna")) as client:
         cookie = next(iter(client.cookies.jar))
         assert cookie.has_nonstandard_attr("HttpOnly")
         me = _me(client)
@@ -129,7 +130,7 @@ def test_a_first_password_must_be_changed_before_anything_is_done(office: Office
             actor=OPERATOR,
             now=office.server.edge.now(),
         )
-    with office.sign_in("ben", once) as client:
+    with closing(office.sign_in("ben", once)) as client:
         assert _me(client)["must_change_password"]
         refused = client.get("/api/projects")
         assert refused.status_code == 403 and "change the password" in refused.json()["detail"]
@@ -149,7 +150,7 @@ def test_a_first_password_must_be_changed_before_anything_is_done(office: Office
 
 def test_a_role_that_ended_a_moment_ago_gives_nothing(office: Office):
     office.hire("carl", Role.COORDINATOR, department=_keeper(office.city))
-    with office.sign_in("carl") as client:
+    with closing(office.sign_in("carl")) as client:
         assert "register_project" in _me(client)["rights"]
         with office.session() as session, session.begin():
             person = persons.find_person(session, "carl")
@@ -163,7 +164,7 @@ def test_a_role_that_ended_a_moment_ago_gives_nothing(office: Office):
 def test_a_role_that_begins_tomorrow_gives_nothing_today(office: Office):
     tomorrow = office.server.edge.now() + timedelta(days=1)
     office.hire("dora", Role.REVIEWER, department=office.departments[0], starts_at=tomorrow)
-    with office.sign_in("dora") as client:
+    with closing(office.sign_in("dora")) as client:
         assert client.get("/api/projects").status_code == 403
 
 
@@ -171,7 +172,7 @@ def test_who_moves_to_another_department_leaves_its_rights_there(office: Office)
     first, second = office.departments[:2]
     office.hire("emil", Role.PLANNER, department=first)
     now = office.server.edge.now()
-    with office.sign_in("emil") as client:
+    with closing(office.sign_in("emil")) as client:
         assert _me(client)["department"] == first
         with office.session() as session, session.begin():
             person = persons.find_person(session, "emil")
@@ -205,7 +206,7 @@ def test_one_of_two_sessions_is_ended_and_then_all(office: Office):
 def test_a_session_ends_when_it_is_idle_and_at_the_latest_after_its_time(office: Office):
     office.hire("gus", Role.AUDITOR)
     for column, value in (("last_seen_at", "31 minutes"), ("expires_at", "13 hours")):
-        with office.sign_in("gus") as client:
+        with closing(office.sign_in("gus")) as client:
             assert client.get("/api/me").status_code == 200
             with office.session() as session, session.begin():
                 session.execute(
@@ -217,7 +218,7 @@ def test_a_session_ends_when_it_is_idle_and_at_the_latest_after_its_time(office:
 @pytest.mark.parametrize("cookie", ["", "x", "' OR 1=1 --", "0" * 43, "a" * 4000])
 def test_a_made_up_or_cut_session_is_refused(office: Office, cookie: str):
     office.hire("hal", Role.AUDITOR)
-    with office.sign_in("hal") as signed_in:
+    with closing(office.sign_in("hal")) as signed_in:
         cut = next(iter(signed_in.cookies.jar)).value or ""
     with office.server.client() as client:
         for value in (cookie, cut[:-1], cut.swapcase()):
@@ -227,7 +228,7 @@ def test_a_made_up_or_cut_session_is_refused(office: Office, cookie: str):
 
 def test_a_page_of_another_site_changes_nothing(office: Office):
     office.hire("ida", Role.OPERATOR)
-    with office.sign_in("ida") as client:
+    with closing(office.sign_in("ida")) as client:
         right = client.headers["X-CSRF-Token"]
         body = {"login": "made", "name": "Made"}
         assert client.post("/api/accounts", json=body, headers={"X-CSRF-Token": ""}).status_code == 403
@@ -243,14 +244,14 @@ def test_a_page_of_another_site_changes_nothing(office: Office):
 def test_nobody_grants_himself_a_role_and_some_exclude_each_other(office: Office):
     office.hire("jan", Role.OPERATOR)
     office.hire("kim", Role.REVIEWER, department=office.departments[0])
-    with office.sign_in("jan") as client:
+    with closing(office.sign_in("jan")) as client:
         own = client.post("/api/accounts/jan/appointments", json={"role": "auditor"})
         assert own.status_code == 409 and "himself" in own.json()["detail"]
         mixed = client.post("/api/accounts/kim/appointments", json={"role": "operator"})
         assert mixed.status_code == 409
         assert client.post("/api/accounts/kim/appointments", json={"role": "console"}).status_code == 422
         assert client.post("/api/accounts/kim/appointments", json={"role": "auditor"}).status_code == 409
-    with office.sign_in("kim") as client:
+    with closing(office.sign_in("kim")) as client:
         answer = client.post("/api/accounts/kim/appointments", json={"role": "director", "department": "x"})
         assert answer.status_code == 403
 
@@ -282,7 +283,7 @@ def test_a_thousand_wrong_passwords_do_not_lock_the_owner_out(office: Office):
         len(let_through) == FREE_FOR_LOGIN + 1
     )  # the first that is too many is let through and makes the rest wait
 
-    with office.sign_in("mia") as client:  # from another address
+    with closing(office.sign_in("mia")) as client:  # from another address
         assert client.get("/api/audit-log").status_code == 200
 
 
@@ -318,7 +319,7 @@ def test_waiting_is_told_over_http_and_is_over_in_time(office: Office):
 def test_sample_accounts_are_one_a_role_and_refused_in_production(office: Office):
     password, made = sample_accounts(office.server.edge, actor=OPERATOR)
     assert {role for _, role, _ in made} == set(persons.APPOINTABLE)
-    with office.sign_in("sample-auditor", password) as client:
+    with closing(office.sign_in("sample-auditor", password)) as client:
         assert _me(client)["roles"] == ["auditor"]
     with pytest.raises(ConflictError, match="sample-auditor"):
         refuse_sample_passwords(office.server.edge)
@@ -334,7 +335,7 @@ def test_sample_accounts_are_one_a_role_and_refused_in_production(office: Office
 
 def test_a_deactivated_person_is_out_at_once(office: Office):
     office.hire("oda", Role.AUDITOR)
-    with office.sign_in("oda") as client:
+    with closing(office.sign_in("oda")) as client:
         with office.session() as session, session.begin():
             person = persons.find_person(session, "oda")
             persons.deactivate(session, person, actor=OPERATOR, now=office.server.edge.now())
@@ -367,7 +368,7 @@ def test_roles_are_held_where_they_belong(office: Office):
 
 def test_no_secret_is_in_the_audit_log(office: Office):
     office.hire("quin", Role.AUDITOR)
-    with office.sign_in("quin") as client:
+    with closing(office.sign_in("quin")) as client:
         token = next(iter(client.cookies.jar)).value
         client.post("/api/me/password", json={"old": PASSWORD, "new": "noch-vier-Pferde-mehr"})
     with office.session() as session:
