@@ -6,6 +6,7 @@ from typing import Any
 
 from bench import report
 from bench.check import measure_checks
+from bench.guard import measure_guard
 from bench.setting import made_city, our_server, say
 from bench.tiles import measure_tiles
 
@@ -19,6 +20,8 @@ def main() -> int:
             say("checks: over HTTP, the statement, whole features in turn")
             with our_server(setting) as host:
                 result["checks"] = measure_checks(setting, host)
+                say("checks: without and with permission check and audit entry in turn")
+                result["guard"] = measure_guard(setting, host)
         if arguments.what in ("all", "tiles"):
             say("tiles: ours and tipg in turn")
             result["tiles"] = measure_tiles(setting)

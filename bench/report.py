@@ -63,6 +63,12 @@ BARS = (
         Bar(f"whole features ÷ statement, {size}", ("checks", size, "whole_features_over_statement"), 3)
         for size in _SIZES
     ),
+    Bar(
+        "permission check and audit entry, share of a check of 10 ha",
+        ("guard", "share"),
+        0.15,
+        is_most=True,
+    ),
     Bar("tiles a second at z14, ours ÷ tipg", ("tiles", "ours_over_tipg"), 4),
 )
 
@@ -119,6 +125,13 @@ def to_markdown(result: dict[str, Any]) -> str:
             lines.append(f"| {bar.title} | {value:.2f} | {bar.asked_in_words} | {judged} |")
     if "checks" in result:
         lines += _check_table(result["checks"])
+    if "guard" in result:
+        guard = result["guard"]
+        lines += [
+            "",
+            f"A check of 10 ha, medians of {guard['pairs']} pairs: {guard['off_ms']} ms by somebody unknown on public layers,"
+            f" {guard['on_ms']} ms by a token on a layer whose reading is recorded.",
+        ]
     if "tiles" in result:
         lines += _tile_table(result["tiles"])
     return "\n".join(lines) + "\n"

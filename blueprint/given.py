@@ -1,8 +1,8 @@
 """What a caller gives in a body: known fields only, and text that can be kept."""
 
 import re
-from datetime import date
-from typing import Annotated, Any
+from datetime import date, datetime
+from typing import Annotated, Any, get_args
 
 from pydantic import (
     AfterValidator,
@@ -40,13 +40,20 @@ class Given(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, json_schema_extra=_say_no_nul)
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: object) -> None:
+        for name, field in cls.model_fields.items():
+            kinds = () if field.metadata else (field.annotation, *get_args(field.annotation))
+            if date in kinds or datetime in kinds:
+                raise TypeError(f"{cls.__name__}.{name}: JSON has no days; write Day or Instant")
+
     @field_validator("*")
     @classmethod
     def _has_no_nul(cls, value: object) -> object:
         return _storable(value) if isinstance(value, str) else value
 
 
-_ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def _iso_day(value: object) -> object:
@@ -57,6 +64,20 @@ def _iso_day(value: object) -> object:
 
 Day = Annotated[date, BeforeValidator(_iso_day)]
 """A day as ISO 8601 writes it; pydantic alone would take seconds since 1970 for one too."""
+
+_ISO_INSTANT = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?([Zz]|[+-]\d{2}:\d{2})?", re.ASCII
+)
+
+
+def _iso_instant(value: object) -> object:
+    if isinstance(value, str) and _ISO_INSTANT.fullmatch(value):
+        return datetime.fromisoformat(value.upper())
+    raise ValueError("an instant is written like 2026-01-31T08:00:00+08:00")
+
+
+Instant = Annotated[datetime, BeforeValidator(_iso_instant)]
+"""An instant as RFC 3339 writes it; without an offset it is for the route to say whose clock is meant."""
 
 _SQUARE = [[122.99, 41.11], [122.991, 41.11], [122.991, 41.111], [122.99, 41.111], [122.99, 41.11]]
 

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from blueprint.accounts.credentials import COOKIE, SECURE_COOKIE
 from blueprint.idempotency import WRITING
 from blueprint.problem import PROBLEM_MEDIA_TYPE
 
@@ -33,11 +34,13 @@ _WORDS = {
     412: "changed since it was read",
     413: "too large",
     422: "cannot be taken as it is",
+    429: "too many attempts; Retry-After says when to come back",
     500: "a fault of the service",
     503: "something that is needed is away",
     507: "the disk is full",
 }
 _READS = (400, 401, 403, 404, 409, 422, 500, 503)
+_SIGN_IN = (429,)
 _WRITES = (400, 401, 403, 404, 408, 409, 412, 413, 422, 500, 503, 507)
 
 ANYONE = frozenset(
@@ -53,6 +56,7 @@ ANYONE = frozenset(
         ("GET", "/api/layers/{code}/versions/{number}/quality"),
         ("GET", "/api/layers/{code}/difference"),
         ("POST", "/api/checks"),
+        ("POST", "/api/session"),
     }
 )
 """What is done for a caller who is not signed in, too; every other operation answers 401."""
@@ -62,7 +66,19 @@ SECURITY_SCHEMES: dict[str, Any] = {
         "type": "http",
         "scheme": "bearer",
         "description": "a token of a department or of a service client (`blueprint token issue`)",
-    }
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": f"a session (`POST /api/session`); `{SECURE_COOKIE}` over HTTPS",
+    },
+    "csrf": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-CSRF-Token",
+        "description": "what `GET /api/me` tells; goes with every change that a session makes",
+    },
 }
 
 
@@ -102,12 +118,14 @@ def _document(app: FastAPI) -> dict[str, Any]:
 def _complete(operation: dict[str, Any], method: str, path: str) -> None:
     """Add to one operation the errors it may answer, who may call it, and the headers of its answers."""
     responses: dict[str, Any] = operation["responses"]
-    for status in _WRITES if method in WRITING else _READS:
+    statuses = _WRITES if method in WRITING else _READS
+    for status in (*statuses, *_SIGN_IN) if path == "/api/session" else statuses:
         responses[str(status)] = {
             "description": _WORDS[status],
             "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
     for response in responses.values():
         response.setdefault("headers", {})["X-Request-Id"] = {"$ref": "#/components/headers/X-Request-Id"}
-    schemes: list[dict[str, list[str]]] = [{name: []} for name in SECURITY_SCHEMES]
+    by_session: dict[str, list[str]] = {"session": [], "csrf": []} if method in WRITING else {"session": []}
+    schemes: list[dict[str, list[str]]] = [{"token": []}, by_session]
     operation["security"] = [{}, *schemes] if (method, path) in ANYONE else schemes

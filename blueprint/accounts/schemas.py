@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from blueprint.given import Given
+from blueprint.given import Given, Instant
 
 RoleName = Literal[
     "planner",
@@ -59,8 +59,8 @@ class AppointmentIn(Given):
     role: RoleName
     department: str | None = Field(default=None, max_length=40)
     section: str | None = Field(default=None, max_length=100)
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
 
 
 class AppointmentOut(BaseModel):

@@ -55,8 +55,8 @@ def _question(
     kind: Word = None,
     thing: Word = None,
     outcome: Literal["done", "refused"] | None = None,
-    first_day: Annotated[date | None, Query(alias="from")] = None,
-    last_day: Annotated[date | None, Query(alias="to")] = None,
+    first_day: Annotated[Day | None, Query(alias="from")] = None,
+    last_day: Annotated[Day | None, Query(alias="to")] = None,
 ) -> Question:
     return Question(actor, department, act, kind, thing, outcome, first_day, last_day)
 
