@@ -1,7 +1,6 @@
 """Routes of the audit log: search and export; looking at it is itself recorded."""
 
 from collections.abc import Iterator
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
@@ -12,6 +11,7 @@ from sqlalchemy.orm import Session
 from blueprint.audit.log import record
 from blueprint.audit.search import Question, entry_values, export_lines, search
 from blueprint.edge import ActorDep, EdgeDep, SessionDep
+from blueprint.given import Day
 from blueprint.permissions import Act, require
 
 router = APIRouter(prefix="/api/audit-log", tags=["audit"])

@@ -173,7 +173,7 @@ def _grant(session: Session, grant: AccessGrant, terms: Terms, *, actor: Actor, 
         raise ConflictError(f"layer {layer.code} is not of {grant.owner}; its own department grants access")
     starts_on = terms.starts_on or now.date()
     if not starts_on <= terms.ends_on <= starts_on + timedelta(days=MOST_DAYS):
-        raise InvalidInputError(
+        raise ConflictError(
             f"the last day must lie between {starts_on} and a year later, not be {terms.ends_on}"
         )
     grant.layer_id, grant.state = layer.id, GrantState.GRANTED

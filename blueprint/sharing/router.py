@@ -12,6 +12,7 @@ from blueprint.sharing.models import AccessGrant
 from blueprint.sharing.schemas import AccessRequestIn, GrantIn, GrantOut, GrantPage, ReasonIn, TermsIn
 
 router = APIRouter(prefix="/api/access-grants", tags=["sharing"], route_class=IdempotentRoute)
+request_router = APIRouter(prefix="/api/access-requests", tags=["sharing"], route_class=IdempotentRoute)
 
 GrantId = Annotated[int, Path(ge=1, le=2_000_000_000, description="授权编号 number of the request or grant")]
 
@@ -31,7 +32,7 @@ def list_grants(
     )
 
 
-@router.post("/requests", status_code=201)
+@request_router.post("", status_code=201)
 def request_access(
     body: AccessRequestIn,
     session: SessionDep,

@@ -73,7 +73,7 @@ def test_a_layer_is_asked_for_granted_read_with_its_purpose_and_withdrawn(
     assert theirs.get("/api/layers/SECRET").status_code == 404
 
     asked = theirs.post(
-        "/api/access-grants/requests",
+        "/api/access-requests",
         json={"owner": owner, "purpose": "防洪影响评价", "wanted": "未公布的埋藏区"},
     )
     assert asked.status_code == 201, asked.text
@@ -83,7 +83,7 @@ def test_a_layer_is_asked_for_granted_read_with_its_purpose_and_withdrawn(
     terms = {"layer": "SECRET", "ends_on": str(today + timedelta(days=30))}
     assert theirs.post(f"/api/access-grants/{number}/grant", json=terms).status_code == 403
     too_long = {"layer": "SECRET", "ends_on": str(today + timedelta(days=400))}
-    assert mine.post(f"/api/access-grants/{number}/grant", json=too_long).status_code == 422
+    assert mine.post(f"/api/access-grants/{number}/grant", json=too_long).status_code == 409
     not_mine = {"layer": "OPEN", "ends_on": str(today + timedelta(days=30))}
     assert mine.post(f"/api/access-grants/{number}/grant", json=not_mine).status_code == 404
     granted = mine.post(f"/api/access-grants/{number}/grant", json=terms)
@@ -129,12 +129,12 @@ def test_a_purpose_is_needed_and_a_request_can_be_refused_or_taken_back(
     owner, reader, _ = departments
     mine, theirs = running.client(owner), running.client(reader)
     for purpose in ("", "   "):
-        answer = theirs.post("/api/access-grants/requests", json={"owner": owner, "purpose": purpose})
+        answer = theirs.post("/api/access-requests", json={"owner": owner, "purpose": purpose})
         assert answer.status_code == 422
-    own = theirs.post("/api/access-grants/requests", json={"owner": reader, "purpose": "x"})
+    own = theirs.post("/api/access-requests", json={"owner": reader, "purpose": "x"})
     assert own.status_code == 409
     first, second = (
-        theirs.post("/api/access-grants/requests", json={"owner": owner, "purpose": "x"}).json()["id"]
+        theirs.post("/api/access-requests", json={"owner": owner, "purpose": "x"}).json()["id"]
         for _ in range(2)
     )
     refused = mine.post(f"/api/access-grants/{first}/refusal", json={"reason": "涉密"})

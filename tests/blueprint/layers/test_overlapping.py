@@ -47,3 +47,9 @@ def test_what_would_take_too_long_is_taken_to_overlap(monkeypatch: pytest.Monkey
     assert _may(*shifted)
     monkeypatch.setattr(overlapping, "MAX_VERTICES", 9)
     assert _may(square(0, 0, 10), square(10, 0, 10))
+
+
+@pytest.mark.timeout(60)  # judged as a coverage it would take an hour
+def test_thousands_on_top_of_each_other_are_known_at_once():
+    stacked = [square(0, 0, 10)] * 20_000
+    assert _may(*stacked)
