@@ -139,7 +139,9 @@ async def _claim(
     given = read_credentials(request.headers.get("authorization", ""), request.headers.get("cookie", ""))
     claim = _Claim(
         session,
-        _sha256(given.text if given is not None else "", request.method, request.scope["path"], key.strip('"')),
+        _sha256(
+            given.text if given is not None else "", request.method, request.scope["path"], key.strip('"')
+        ),
         await _fingerprint(request),
         now,
     )

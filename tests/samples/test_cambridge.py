@@ -42,7 +42,9 @@ def reports(cambridge: Edge) -> dict[str, CheckReport]:
         for site, geometry in zip(sites.GlobalID, sites.geometry, strict=True):
             document: Any = geometry.__geo_interface__
             footprint = footprint_from_geojson(document, city=cambridge.city, scratch=cambridge.scratch)
-            found[site] = run_check(session, footprint, city=cambridge.city, actor=at_console("test"), on=TODAY)
+            found[site] = run_check(
+                session, footprint, city=cambridge.city, actor=at_console("test"), on=TODAY
+            )
     return found
 
 
