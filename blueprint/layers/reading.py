@@ -3,14 +3,11 @@
 import hashlib
 import json
 import os
-import pwd
 import shutil
 import subprocess
-import sys
 import tempfile
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -28,10 +25,10 @@ from blueprint.errors import (
     is_disk_full,
 )
 from blueprint.layers.archives import dbf_encoding, unpack
-from blueprint.layers.confinement import GDAL_ENVIRONMENT, Bounds, skip_drivers
+from blueprint.layers.cell import cause_of_death, cell, refuse_unreachable
+from blueprint.layers.confinement import Bounds, skip_drivers
 
 MAX_UPLOAD_BYTES = 2 << 30
-WALL_SECONDS = 1800
 _ALLOWED_DRIVERS = ("ESRI Shapefile", "GPKG", "GeoJSON", "GeoJSONSeq", "MEM")
 _FORMATS = "GeoPackage, zipped Shapefile, GeoJSON"
 
@@ -84,7 +81,7 @@ def staged(source: IO[bytes], name: str, *, scratch: Path) -> Iterator[StagedFil
     except OSError as error:
         raise _storage_error(error) from error
     try:
-        _refuse_unreachable(folder)
+        refuse_unreachable(folder)
         upload = folder / "upload"
         digest = _copy(source, upload)
         dataset = _dataset(upload, folder)
@@ -141,56 +138,36 @@ def reading(file: StagedFile, request: ReadingRequest, *, bounds: Bounds | None 
     """
     if request.crs is not None:
         best_operation(request.crs, request.working_crs)  # refused here, before a process is started
-    uid, gid = _nobody() if os.geteuid() == 0 else (os.getuid(), os.getgid())
-    _hand_over(file.folder, uid, gid)
     report_read, report_write = os.pipe()
     message = asdict(request) | {
         "path": str(file.dataset),
         "encoding": request.encoding
         or (dbf_encoding(file.dataset) if file.dataset.suffix == ".shp" else None),
         "report_fd": report_write,
-        "uid": uid,
-        "gid": gid,
-        "bounds": asdict(bounds or Bounds()),
     }
-    with os.fdopen(report_read, encoding="utf-8") as report_stream:
+    with os.fdopen(report_read, encoding="utf-8") as report_stream, ExitStack() as stack:
         try:
-            child = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "blueprint.layers.confinement",
+            child = stack.enter_context(
+                cell(
                     "blueprint.layers.reading_child",
-                    json.dumps(message),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                pass_fds=(report_write,),
-                env=_environment(file.folder),
-                start_new_session=True,
+                    message,
+                    folder=file.folder,
+                    skipped_drivers=_skipped_drivers(),
+                    bounds=bounds or Bounds(),
+                    pass_fds=(report_write,),
+                )
             )
         finally:
             os.close(report_write)
-        killer = threading.Timer(WALL_SECONDS, child.kill)
-        killer.start()
-        try:
-            result = Reading(batches=iter(()))
-            result.batches = _batches(child, report_stream, result)
-            yield result
-        finally:
-            killer.cancel()
-            child.kill()
-            child.wait()
-            for stream in (child.stdout, child.stderr):
-                if stream is not None:
-                    stream.close()
+        result = Reading(batches=iter(()))
+        result.batches = _batches(child, report_stream, result)
+        yield result
 
 
 def _batches(
     child: subprocess.Popen[bytes], report_stream: IO[str], result: Reading
 ) -> Iterator[pa.RecordBatch]:
-    assert child.stdout is not None and child.stderr is not None
+    assert child.stdout is not None
     broken = None
     try:
         with pa.ipc.open_stream(child.stdout) as stream:
@@ -199,58 +176,7 @@ def _batches(
         broken = error
     text = report_stream.read(8 << 20)
     if not text:
-        complaint = child.stderr.read(1 << 16).decode(errors="replace").strip().splitlines()
-        raise _died(child.wait(), complaint) from broken
+        raise cause_of_death(child) from broken
     result.report = json.loads(text)
     if result.report["refusal"] is not None:
         raise InvalidInputError(result.report["refusal"])
-
-
-def _died(status: int, complaint: list[str]) -> InvalidInputError | UnavailableError:
-    if status in (-24, -9):  # SIGXCPU, SIGKILL: the bounds of the cell
-        return InvalidInputError("the file takes longer to read than an upload may; simplify or split it")
-    if (complaint and "MemoryError" in complaint[-1]) or status == -6:
-        return InvalidInputError(
-            "the file needs more memory than an upload may use; split it into smaller files"
-        )
-    if status == -11:
-        return InvalidInputError(
-            "the file brings its reader down; it is damaged or made to harm, export it again"
-        )
-    return UnavailableError(
-        f"the reading process ended with {status}: {complaint[-1] if complaint else 'no word'}"
-    )
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    return GDAL_ENVIRONMENT | {
-        "GDAL_SKIP": _skipped_drivers(),
-        "OGR_SKIP": _skipped_drivers(),
-        "PATH": "/usr/bin:/bin",
-        "LC_ALL": "C.UTF-8",
-        "HOME": str(folder),
-        "TMPDIR": str(folder),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-
-
-def _refuse_unreachable(folder: Path) -> None:
-    """As root the child runs as another user, who must be able to come to its folder."""
-    for parent in folder.parents:
-        if os.geteuid() == 0 and not parent.stat().st_mode & 0o001:
-            raise UnavailableError(
-                f"the scratch folder lies in {parent}, which the confined reader cannot enter;"
-                " set BLUEPRINT_SCRATCH to a folder like /var/tmp/blueprint"
-            )
-
-
-def _nobody() -> tuple[int, int]:
-    entry = pwd.getpwnam("nobody")
-    return entry.pw_uid, entry.pw_gid
-
-
-def _hand_over(folder: Path, uid: int, gid: int) -> None:
-    """The child's user owns the scratch copy: GDAL may write side files beside it, and it sees nothing else."""
-    if os.geteuid() == 0:
-        for path in (folder, *folder.iterdir()):
-            os.chown(path, uid, gid)
