@@ -174,7 +174,7 @@ def _batches(
             yield from stream
     except pa.ArrowInvalid as error:  # the stream ended early: the report says why, or the child died
         broken = error
-    text = report_stream.read(8 << 20)
+    text = report_stream.read(64 << 20)
     if not text:
         raise cause_of_death(child) from broken
     result.report = json.loads(text)

@@ -8,7 +8,7 @@ import json
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,12 +22,15 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from blueprint.crs import Operation, best_operation, label, parse_crs
 from blueprint.errors import InvalidInputError
 from blueprint.layers.confinement import drop_rights
+from blueprint.layers.mending import Mending, mend
 from blueprint.layers.overlapping import MAX_VERTICES, may_overlap_each_other
 
 BATCH_FEATURES = 1000
 MAX_FEATURE_VERTICES = 500_000
 MAX_LAYER_VERTICES = 100_000_000
 MAX_ISSUES = 200
+MAX_MENDED = 10_000
+MAX_MENDED_VERTICES = 500_000
 BUFFER_QUADRANT_SEGMENTS = 16
 """A buffer's quarter circle in 16 chords: at 50 m the zone is at most 6 cm short of the true circle."""
 
@@ -77,17 +80,57 @@ class Report:
     extent: list[float] = field(default_factory=list)
     issues: list[dict[str, Any]] = field(default_factory=list)
     fields: list[str] = field(default_factory=list)
+    mendings: list[dict[str, Any]] = field(default_factory=list)
+    mended_vertices: int = 0
     refusal: str | None = None
 
     def add(
-        self, severity: str, rule: str, number: int | None, message: str, place: str | None = None
+        self,
+        severity: str,
+        rule: str,
+        number: int | None,
+        message: str,
+        place: str | None = None,
+        *,
+        shapes: Iterable[shapely.Geometry] = (),
     ) -> None:
-        """Note an issue; the list is bounded, the counts are not."""
+        """Note an issue, `shapes` (working CRS) drawn with it; the list is bounded, the counts are not."""
         self.error_count += severity == "error"
         if len(self.issues) < MAX_ISSUES:
             self.issues.append(
-                {"severity": severity, "rule": rule, "feature": number, "message": message, "place": place}
+                {
+                    "severity": severity,
+                    "rule": rule,
+                    "feature": number,
+                    "message": message,
+                    "place": place,
+                    "shapes": [shapely.to_wkb(shape, hex=True) for shape in shapes if self._has_room(shape)],
+                }
             )
+
+    def keep_receipt(self, number: int, original: shapely.Geometry, mending: Mending) -> None:
+        """Note what mending did to a feature, with the shape as it was."""
+        self.mended_count += 1
+        self.mended_m2 += mending.changed_m2
+        if self.mended_count > MAX_MENDED or not self._has_room(original):
+            raise InvalidInputError(
+                f"more than {MAX_MENDED:,} features, or {MAX_MENDED_VERTICES:,} vertices, need mending; mend the layer first"
+            )
+        self.mendings.append(
+            {
+                "feature": number,
+                "reason": mending.reason,
+                "before_m2": mending.before_m2,
+                "after_m2": mending.after_m2,
+                "moved_m": mending.moved_m,
+                "original": shapely.to_wkb(original, hex=True),
+            }
+        )
+
+    def _has_room(self, shape: shapely.Geometry) -> bool:
+        """Shapes in the report are bounded together, as the report is read whole."""
+        self.mended_vertices += int(shapely.get_num_coordinates(shape))
+        return self.mended_vertices <= MAX_MENDED_VERTICES
 
 
 def main(request: dict[str, Any]) -> None:
@@ -299,28 +342,27 @@ def _locate(
 def _mend(
     shapes: np.ndarray, keep: np.ndarray, numbers: np.ndarray, request: dict[str, Any], report: Report
 ) -> np.ndarray:
-    """Mend invalid shapes in place by their structure; one whose area changes by more than the tolerance is refused."""
+    """Mend invalid shapes in place; one that changes by more than the tolerance, or can be read in two ways, is refused."""
     good = np.ones(len(shapes), dtype=bool)
     for row in np.nonzero(keep & ~shapely.is_valid(shapes))[0]:
-        number, reason = int(numbers[row]), shapely.is_valid_reason(shapes[row])
-        mended = shapely.make_valid(shapes[row], method="structure", keep_collapsed=False)
-        changed_m2 = abs(mended.area - shapes[row].area)
-        right_kind = shapely.get_type_id(mended) in _TYPES[request["geometry"]] and not mended.is_empty
-        if not right_kind or changed_m2 > request["tolerance_m2"]:
-            message = f"it is invalid and mending would change {changed_m2:.2f} m²; correct it: {reason}"
-            report.add("error", "geometry-valid", number, message, _place(reason))
+        number, original = int(numbers[row]), shapes[row]
+        mending = mend(original, tolerance_m2=request["tolerance_m2"])
+        place = _place(mending.reason)
+        right_kind = shapely.get_type_id(mending.shape) in _TYPES[request["geometry"]]
+        if mending.readings and request["geometry"] == "polygon":
+            areas = " or ".join(f"{reading.area:.2f} m²" for reading in mending.readings)
+            message = f"its outline crosses itself and can be read in {len(mending.readings)} ways ({areas}); draw it as it is meant"
+            report.add("error", "geometry-ambiguous", number, message, place, shapes=mending.readings)
             good[row] = False
-            continue
-        report.add(
-            "warning",
-            "geometry-valid",
-            number,
-            f"mended ({changed_m2:.4f} m² changed): {reason}",
-            _place(reason),
-        )
-        report.mended_count += 1
-        report.mended_m2 += changed_m2
-        shapes[row] = mended
+        elif not right_kind or mending.shape.is_empty or mending.changed_m2 > request["tolerance_m2"]:
+            message = f"it is invalid and mending would change {mending.changed_m2:.2f} m²; correct it: {mending.reason}"
+            report.add("error", "geometry-valid", number, message, place, shapes=[original])
+            good[row] = False
+        else:
+            message = f"mended ({mending.changed_m2:.4f} m² changed, moved by up to {mending.moved_m:.3f} m): {mending.reason}"
+            report.add("warning", "geometry-mended", number, message, place)
+            report.keep_receipt(number, original, mending)
+            shapes[row] = mending.shape
     return good
 
 

@@ -166,3 +166,26 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path):
     assert report["streamed"] > 79_000
     assert len(large) > 7 * len(small)
     assert after_large <= after_small * 1.1
+
+
+def test_a_bow_tie_is_refused_with_both_readings_and_a_mended_feature_leaves_a_receipt():
+    side = 0.001
+    bow_tie = [[LON, LAT], [LON + side, LAT + side], [LON + side, LAT], [LON, LAT + side], [LON, LAT]]
+    hair = [
+        *lonlat_square()[:3],
+        [LON + side / 2, LAT + side],
+        [LON + side / 2, LAT + 2 * side],
+        [LON + side / 2, LAT + side],
+        *lonlat_square()[3:],
+    ]
+
+    refused, mended = read(geojson(polygon(bow_tie))), read(geojson(polygon(hair)))
+
+    issue = refused["issues"][0]
+    assert (issue["rule"], issue["severity"], len(issue["shapes"])) == ("geometry-ambiguous", "error", 2)
+    assert refused["mended_count"] == 0
+    receipt = mended["mendings"][0]
+    assert receipt["feature"] == 1
+    assert receipt["moved_m"] == pytest.approx(111, abs=1)
+    assert receipt["after_m2"] == pytest.approx(receipt["before_m2"], abs=0.01)
+    assert not shapely.from_wkb(receipt["original"]).is_valid
