@@ -52,9 +52,16 @@ class Department:
 
 @dataclass(frozen=True)
 class Limits:
-    """Time limits in working days (Art. 11 leaves the number to the city)."""
+    """Time limits in working days (Art. 11 leaves the number to the city), and what an account may take away a day (Art. 18).
+
+    `exports_per_day` and `exported_features_per_day` count files of layers that are not public. `restricted_answers_per_day`
+    are the checks of a department that are answered on restricted layers which it may not read.
+    """
 
     opinion_working_days: int = 5
+    exports_per_day: int = 20
+    exported_features_per_day: int = 2_000_000
+    restricted_answers_per_day: int = 200
 
 
 @dataclass(frozen=True)

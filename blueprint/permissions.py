@@ -60,6 +60,7 @@ class Act(StrEnum):
     REQUEST_ACCESS = "request_access"
     GRANT_ACCESS = "grant_access"
     READ_GRANTS = "read_grants"
+    READ_EXPORTS = "read_exports"
     READ_AUDIT_LOG = "read_audit_log"
     EXPORT_AUDIT_LOG = "export_audit_log"
     ADMINISTER_ACCOUNTS = "administer_accounts"
@@ -92,9 +93,10 @@ class Actor:
         """Say whether the actor is known at all."""
         return self.roles != {Role.ANYONE}
 
-    def grant_of(self, layer: str | None) -> Grant | None:
-        """The grant that opens a layer to the actor, if there is one."""
-        return next((grant for grant in self.grants if grant.layer == layer), None)
+    def grant_of(self, layer: str | None, *, to_export: bool = False) -> Grant | None:
+        """The grant that opens a layer to the actor, if there is one; `to_export`: one that lets it be taken away."""
+        mine = (grant for grant in self.grants if grant.layer == layer)
+        return next((grant for grant in mine if grant.may_export or not to_export), None)
 
 
 ANONYMOUS = Actor(name="anonymous")
@@ -155,6 +157,7 @@ RIGHTS: dict[Act, frozenset[str]] = {
     Act.REQUEST_ACCESS: _any(*_OFFICE, Role.COORDINATOR, Role.LEAD),
     Act.GRANT_ACCESS: _own(Role.DEPARTMENT, Role.SECTION_HEAD, Role.DIRECTOR) | _any(),
     Act.READ_GRANTS: _any(*_MEMBERS, Role.AUDITOR),
+    Act.READ_EXPORTS: _any(*_MEMBERS, Role.AUDITOR),
     Act.READ_AUDIT_LOG: _any(Role.AUDITOR),
     Act.EXPORT_AUDIT_LOG: _any(Role.AUDITOR),
     Act.ADMINISTER_ACCOUNTS: _any(Role.OPERATOR),
@@ -190,8 +193,7 @@ def _cleared(actor: Actor, act: Act, holders: set[str], thing: Thing) -> bool:
         return bool(holders & _INSIDERS)
     if holders & _CLEARED:
         return True
-    grant = actor.grant_of(thing.layer)
-    return grant is not None and (act is not Act.EXPORT_LAYER or grant.may_export)
+    return actor.grant_of(thing.layer, to_export=act is Act.EXPORT_LAYER) is not None
 
 
 def rights_of(actor: Actor) -> list[Act]:

@@ -14,6 +14,7 @@ from blueprint.audit.router import router as audit_router
 from blueprint.city_router import router as city_router
 from blueprint.edge import Edge, SessionDep
 from blueprint.layers.router import router as layers_router
+from blueprint.sharing.export_router import router as exports_router
 from blueprint.sharing.router import request_router as access_request_router
 from blueprint.sharing.router import router as sharing_router
 from coordination.check_router import router as checks_router
@@ -56,6 +57,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         layers_router,
         access_request_router,
         sharing_router,
+        exports_router,
         checks_router,
         coordination_router,
         approval_router,

@@ -40,7 +40,6 @@ _WORDS = {
     507: "the disk is full",
 }
 _READS = (400, 401, 403, 404, 409, 422, 500, 503)
-_SIGN_IN = (429,)
 _WRITES = (400, 401, 403, 404, 408, 409, 412, 413, 422, 500, 503, 507)
 
 ANYONE = frozenset(
@@ -60,6 +59,9 @@ ANYONE = frozenset(
     }
 )
 """What is done for a caller who is not signed in, too; every other operation answers 401."""
+
+LIMITED = frozenset({"/api/session", "/api/layers/{code}/versions/{number}/export"})
+"""What somebody may do so often in a time and no more; answers 429 beyond."""
 
 SECURITY_SCHEMES: dict[str, Any] = {
     "token": {
@@ -119,7 +121,7 @@ def _complete(operation: dict[str, Any], method: str, path: str) -> None:
     """Add to one operation the errors it may answer, who may call it, and the headers of its answers."""
     responses: dict[str, Any] = operation["responses"]
     statuses = _WRITES if method in WRITING else _READS
-    for status in (*statuses, *_SIGN_IN) if path == "/api/session" else statuses:
+    for status in (*statuses, 429) if path in LIMITED else statuses:
         responses[str(status)] = {
             "description": _WORDS[status],
             "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},

@@ -15,7 +15,7 @@ from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.layers.models import ConflictWhen, Control, GeometryKind, Layer, LayerVersion
-from blueprint.permissions import Act, Actor, Sensitivity
+from blueprint.permissions import Act, Actor, Sensitivity, may
 
 _CODE = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,59}$")
 _COLOR = re.compile(r"^#[0-9a-fA-F]{6}$")
@@ -153,8 +153,21 @@ def find_layer(session: Session, code: str) -> Layer:
         .options(selectinload(Layer.versions).selectinload(LayerVersion.periods))
     ).one_or_none()
     if layer is None:
-        raise NotFoundError(f"no layer {code[:60]!r}; `blueprint layer list` shows the codes")
+        raise layer_not_found(code)
     return layer
+
+
+def find_readable(session: Session, code: str, actor: Actor) -> Layer:
+    """The layer, or the same NotFoundError for one that does not exist and one that the actor may not read."""
+    layer = find_layer(session, code)
+    if not may(actor, Act.READ_LAYER, layer.thing):
+        raise layer_not_found(code)
+    return layer
+
+
+def layer_not_found(code: str) -> NotFoundError:
+    """What is said of a layer that is not there, or not for who asks."""
+    return NotFoundError(f"no layer {code[:60]!r}; `blueprint layer list` shows the codes")
 
 
 def list_layers(session: Session, *, after: str = "") -> list[Layer]:

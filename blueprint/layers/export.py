@@ -1,4 +1,4 @@
-"""A version of a layer as a file again: GeoPackage, GeoJSON or FlatGeobuf."""
+"""A version of a layer as a file again: GeoPackage, GeoJSON or FlatGeobuf, each with the stamp of its export in it."""
 
 import json
 from collections.abc import Iterator
@@ -14,23 +14,35 @@ from blueprint.city import City
 from blueprint.city_router import to_lonlat
 from blueprint.errors import InvalidInputError
 from blueprint.layers.models import Layer, LayerVersion, feature
+from blueprint.layers.stamps import Stamp
 
 BATCH = 20_000
 _DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf"}
 
 
-def export_version(session: Session, layer: Layer, version: LayerVersion, path: Path, *, city: City) -> int:
-    """Write a version's features as declared and say how many; GeoJSON is in longitude and latitude, the others in the working CRS."""
+def driver_of(path: Path) -> str:
+    """The driver that writes such a file; InvalidInputError for a suffix that is none of ours."""
     driver = _DRIVERS.get(path.suffix.lower())
     if driver is None:
         raise InvalidInputError(
             f"cannot export to {path.suffix or 'a file without suffix'}; use .gpkg, .geojson or .fgb"
         )
+    return driver
+
+
+def write_version(
+    session: Session, layer: Layer, version: LayerVersion, path: Path, *, city: City, stamp: Stamp
+) -> int:
+    """Write a version's features as declared and say how many; GeoJSON is in longitude and latitude, the others in the working CRS.
+
+    Asks no right and keeps no record: `blueprint.sharing.exports.export_layer` does.
+    """
+    driver = driver_of(path)
     frame = geopandas.pd.concat(list(_frames(session, version, city, to_degrees=driver == "GeoJSON")))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.stem}.part{path.suffix}")
-        frame.to_file(partial, layer=layer.code, driver=driver, engine="pyogrio")
+        frame.to_file(partial, layer=layer.code, driver=driver, engine="pyogrio", **stamp.options(driver))
         partial.replace(path)
     except OSError as error:
         raise InvalidInputError(f"cannot write {path}: {error.strerror}") from error

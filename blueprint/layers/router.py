@@ -32,7 +32,7 @@ from blueprint.layers.schemas import (
     VersionOut,
     VersionPage,
 )
-from blueprint.permissions import Act, Actor, Thing, may, require
+from blueprint.permissions import Act, Thing, may, require
 
 router = APIRouter(prefix="/api/layers", tags=["layers"], route_class=IdempotentRoute)
 
@@ -81,13 +81,13 @@ def show_layer(
     code: Code, session: SessionDep, actor: ActorDep, city: CityDep, today: TodayDep, response: Response
 ) -> LayerOut:
     """One layer."""
-    return tagged(layer_out(_readable(session, code, actor), city, today), response)
+    return tagged(layer_out(catalogue.find_readable(session, code, actor), city, today), response)
 
 
 @router.get("/{code}/versions")
 def list_versions(code: Code, session: SessionDep, actor: ActorDep, today: TodayDep) -> VersionPage:
     """All versions of a layer, oldest first."""
-    layer = _readable(session, code, actor)
+    layer = catalogue.find_readable(session, code, actor)
     return VersionPage(items=[version_out(layer, version, today) for version in layer.versions])
 
 
@@ -96,14 +96,14 @@ def show_version(
     code: Code, number: Number, session: SessionDep, actor: ActorDep, today: TodayDep, response: Response
 ) -> VersionOut:
     """One version."""
-    layer = _readable(session, code, actor)
+    layer = catalogue.find_readable(session, code, actor)
     return tagged(version_out(layer, publication.version_of(session, layer, number), today), response)
 
 
 @router.get("/{code}/versions/{number}/quality")
 def show_quality(code: Code, number: Number, session: SessionDep, actor: ActorDep) -> QualityOut:
     """What the reading of a version's file found."""
-    layer = _readable(session, code, actor)
+    layer = catalogue.find_readable(session, code, actor)
     version = publication.version_of(session, layer, number)
     return QualityOut(layer=layer.code, number=version.number, quality=version.quality)
 
@@ -125,7 +125,7 @@ def upload_version(
     response: Response,
 ) -> VersionOut:
     """Store a file as a new draft version; with `in_force_from` it comes into force on that day."""
-    layer = _readable(session, code, actor)
+    layer = catalogue.find_readable(session, code, actor)
     require(actor, Act.UPLOAD_VERSION, layer.thing)
     upload = publication.Upload(
         actor=actor, sublayer=sublayer, crs=crs, encoding=encoding, valid_until=valid_until
@@ -151,7 +151,7 @@ def bring_into_force(
     if_match: IfMatch = None,
 ) -> VersionOut:
     """Let a version be in force from a day on; the one before is superseded on that day."""
-    layer = _readable(session, code, actor)
+    layer = catalogue.find_readable(session, code, actor)
     require(actor, Act.BRING_INTO_FORCE, layer.thing)
     version = publication.version_of(session, layer, number)
     hold_to(session, if_match, layer, lambda: version_out(layer, version, now.date()))
@@ -173,7 +173,7 @@ def withdraw(
     if_match: IfMatch = None,
 ) -> VersionOut:
     """Withdraw a version from today; checks of earlier days still find it."""
-    layer = _readable(session, code, actor)
+    layer = catalogue.find_readable(session, code, actor)
     require(actor, Act.WITHDRAW_VERSION, layer.thing)
     version = publication.version_of(session, layer, number)
     hold_to(session, if_match, layer, lambda: version_out(layer, version, today))
@@ -190,19 +190,11 @@ def show_difference(
     new: Annotated[int, Query(alias="to", ge=1, le=2_000_000_000)],
 ) -> DifferenceOut:
     """How many features were added, removed and changed from one version to another."""
-    layer = _readable(session, code, actor)
+    layer = catalogue.find_readable(session, code, actor)
     counted = count_difference(
         session, publication.version_of(session, layer, old), publication.version_of(session, layer, new)
     )
     return DifferenceOut(layer=layer.code, from_version=old, to_version=new, **vars(counted))
-
-
-def _readable(session: Session, code: str, actor: Actor) -> Layer:
-    """The layer, or the same 404 for one that does not exist and one that the caller may not read."""
-    layer = catalogue.find_layer(session, code)
-    if not may(actor, Act.READ_LAYER, layer.thing):
-        raise NotFoundError(f"no layer {code!r}; `blueprint layer list` shows the codes")
-    return layer
 
 
 def _name_of(file: UploadFile) -> str:

@@ -11,7 +11,7 @@ from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.layers.models import Layer
 from blueprint.permissions import Act, Actor, Grant, Role, Thing, may, require
-from blueprint.sharing.models import AccessGrant, GrantState
+from blueprint.sharing.models import MOST_EXPORTS, MOST_FEATURES, AccessGrant, GrantState
 
 MOST_DAYS = 366
 """A grant ends within a year and is then asked for anew: duties change."""
@@ -19,13 +19,15 @@ MOST_DAYS = 366
 
 @dataclass(frozen=True)
 class Terms:
-    """What an owner grants: a layer for a purpose, from a day to a last day, under conditions."""
+    """What an owner grants: a layer for a purpose, from a day to a last day, under conditions; how much may be exported."""
 
     layer: str
     ends_on: date
     starts_on: date | None = None
     conditions: str | None = None
     may_export: bool = False
+    most_exports: int = MOST_EXPORTS
+    most_features: int = MOST_FEATURES
 
 
 def request_access(
@@ -179,6 +181,7 @@ def _grant(session: Session, grant: AccessGrant, terms: Terms, *, actor: Actor, 
     grant.layer_id, grant.state = layer.id, GrantState.GRANTED
     grant.starts_on, grant.ends_on = starts_on, terms.ends_on
     grant.conditions, grant.may_export = terms.conditions or layer.conditions, terms.may_export
+    grant.most_exports, grant.most_features = terms.most_exports, terms.most_features
     grant.decided_by, grant.decided_at = actor.name, now
     session.add(grant)
     session.flush()
@@ -203,6 +206,8 @@ def _record(session: Session, actor: Actor, act: Act, grant: AccessGrant) -> Non
         "starts_on",
         "ends_on",
         "may_export",
+        "most_exports",
+        "most_features",
         "conditions",
         "reason",
     )

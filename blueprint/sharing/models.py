@@ -1,13 +1,17 @@
-"""The table of access grants."""
+"""The tables of sharing: access grants, exported files."""
 
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from blueprint.database import Base, check_in
-from blueprint.layers.models import Layer
+from blueprint.layers.models import Layer, LayerVersion
+
+MOST_EXPORTS = 10
+MOST_FEATURES = 1_000_000
+"""What a grant with export lets be taken away in all its time, unless the owner says otherwise."""
 
 
 class GrantState(StrEnum):
@@ -31,6 +35,7 @@ class AccessGrant(Base):
             " OR (layer_id IS NOT NULL AND starts_on IS NOT NULL AND ends_on IS NOT NULL AND ends_on >= starts_on)",
             name="granted",
         ),
+        CheckConstraint("most_exports >= 1 AND most_features >= 1", name="limits"),
         {"schema": "blueprint"},
     )
 
@@ -45,6 +50,8 @@ class AccessGrant(Base):
     requested_at: Mapped[datetime | None]
     conditions: Mapped[str | None] = mapped_column(Text)
     may_export: Mapped[bool] = mapped_column(default=False)
+    most_exports: Mapped[int] = mapped_column(default=MOST_EXPORTS)
+    most_features: Mapped[int] = mapped_column(default=MOST_FEATURES)
     starts_on: Mapped[date | None]
     ends_on: Mapped[date | None]
     decided_by: Mapped[str | None] = mapped_column(String(200))
@@ -54,3 +61,33 @@ class AccessGrant(Base):
     withdrawn_at: Mapped[datetime | None]
 
     layer: Mapped[Layer | None] = relationship()
+
+
+class Export(Base):
+    """A file that a version of a layer was exported to (导出登记): by whom, for what, on which grant; never changed.
+
+    `sensitivity` is the layer's class at that moment, `sha256` (hexadecimal) that of the file.
+    """
+
+    __tablename__ = "export"
+    __table_args__ = (
+        Index("ix_export_account", "account", "exported_at"),
+        Index("ix_export_sha256", "sha256"),
+        {"schema": "blueprint"},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(String(36), unique=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("blueprint.layer_version.id"), index=True)
+    grant_id: Mapped[int | None] = mapped_column(ForeignKey("blueprint.access_grant.id"), index=True)
+    account: Mapped[str] = mapped_column(String(200))
+    department: Mapped[str | None] = mapped_column(String(40), index=True)
+    format: Mapped[str] = mapped_column(String(20))
+    sensitivity: Mapped[str] = mapped_column(String(10))
+    features: Mapped[int]
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    purpose: Mapped[str | None] = mapped_column(Text)
+    exported_at: Mapped[datetime]
+
+    version: Mapped[LayerVersion] = relationship()

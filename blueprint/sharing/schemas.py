@@ -1,4 +1,4 @@
-"""HTTP shapes of access requests and grants."""
+"""HTTP shapes of access requests, grants and exports."""
 
 from datetime import date, datetime
 
@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from blueprint.etags import Tagged
 from blueprint.given import Day, Given
+from blueprint.sharing.models import MOST_EXPORTS, MOST_FEATURES
 
 
 class AccessRequestIn(Given):
@@ -26,6 +27,12 @@ class TermsIn(Given):
     starts_on: Day | None = None
     conditions: str | None = Field(default=None, max_length=2000)
     may_export: bool = False
+    most_exports: int = Field(
+        default=MOST_EXPORTS, ge=1, le=10_000, description="可导出次数 files, in all its time"
+    )
+    most_features: int = Field(
+        default=MOST_FEATURES, ge=1, le=2_000_000_000, description="可导出图斑数 features, in all its time"
+    )
 
 
 class GrantIn(TermsIn):
@@ -55,6 +62,8 @@ class GrantOut(Tagged):
     requested_at: datetime | None
     conditions: str | None
     may_export: bool
+    most_exports: int
+    most_features: int
     starts_on: date | None
     ends_on: date | None
     decided_by: str | None
@@ -68,4 +77,31 @@ class GrantPage(BaseModel):
     """A page of requests and grants; `next` is the cursor of the following one."""
 
     items: list[GrantOut]
+    next: int | None
+
+
+class ExportOut(BaseModel):
+    """A file that a version was exported to; `sha256` in hexadecimal, `sensitivity` the layer's class at that moment."""
+
+    id: int
+    number: str
+    layer: str
+    owner: str
+    version: int
+    account: str
+    department: str | None
+    format: str
+    sensitivity: str
+    features: int
+    bytes: int
+    sha256: str
+    grant_id: int | None
+    purpose: str | None
+    exported_at: datetime
+
+
+class ExportPage(BaseModel):
+    """A page of the register, newest first; `next` is the cursor of the following one."""
+
+    items: list[ExportOut]
     next: int | None

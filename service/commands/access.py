@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.errors import InvalidInputError
 from blueprint.sharing import grants
-from blueprint.sharing.models import GrantState
+from blueprint.sharing.models import MOST_EXPORTS, MOST_FEATURES, GrantState
 from blueprint.sharing.router import grant_out
 from service.commands.context import local_operator, open_edge, say
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
@@ -22,6 +22,13 @@ Layer = Annotated[str, typer.Argument(help="图层代码 layer code")]
 Until = Annotated[str, typer.Option("--until", help="末日 last day, YYYY-MM-DD, at most a year ahead")]
 Conditions = Annotated[str | None, typer.Option("--conditions", help="共享条件 under which conditions")]
 MayExport = Annotated[bool, typer.Option("--may-export", help="允许导出 may be exported as a file")]
+MostExports = Annotated[
+    int, typer.Option("--most-exports", min=1, help="可导出次数 files that may be taken in all its time")
+]
+MostFeatures = Annotated[
+    int,
+    typer.Option("--most-features", min=1, help="可导出图斑数 features that may be taken in all its time"),
+]
 Reason = Annotated[str, typer.Option("--reason", help="理由 why")]
 Purpose = Annotated[str, typer.Option("--purpose", help="履职用途 the duty that it is for")]
 
@@ -94,7 +101,13 @@ def request(
 
 @app.command("grant")
 def grant_request(
-    number: Number, layer: Layer, until: Until, conditions: Conditions = None, may_export: MayExport = False
+    number: Number,
+    layer: Layer,
+    until: Until,
+    conditions: Conditions = None,
+    may_export: MayExport = False,
+    most_exports: MostExports = MOST_EXPORTS,
+    most_features: MostFeatures = MOST_FEATURES,
 ) -> None:
     """同意申请 · grant what was asked for."""
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
@@ -102,7 +115,7 @@ def grant_request(
         grants.grant_access(
             session,
             asked,
-            _terms(layer, until, conditions, may_export),
+            _terms(layer, until, conditions, may_export, most_exports, most_features),
             actor=local_operator(),
             now=edge.now(),
         )
@@ -117,12 +130,14 @@ def give(
     until: Until,
     conditions: Conditions = None,
     may_export: MayExport = False,
+    most_exports: MostExports = MOST_EXPORTS,
+    most_features: MostFeatures = MOST_FEATURES,
 ) -> None:
     """主动授权 · grant access that nobody asked for."""
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         given = grants.give_access(
             session,
-            _terms(layer, until, conditions, may_export),
+            _terms(layer, until, conditions, may_export, most_exports, most_features),
             department=department,
             purpose=purpose,
             actor=local_operator(),
@@ -151,8 +166,10 @@ def withdraw(number: Number, reason: Reason) -> None:
     say(f"grant {number} is withdrawn")
 
 
-def _terms(layer: str, until: str, conditions: str | None, may_export: bool) -> grants.Terms:
+def _terms(
+    layer: str, until: str, conditions: str | None, may_export: bool, most_exports: int, most_features: int
+) -> grants.Terms:
     ends_on = parse_day(until)
     if ends_on is None:
         raise InvalidInputError("say until when: --until 2026-12-31")
-    return grants.Terms(layer=layer, ends_on=ends_on, conditions=conditions, may_export=may_export)
+    return grants.Terms(layer, ends_on, None, conditions, may_export, most_exports, most_features)

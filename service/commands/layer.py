@@ -1,4 +1,4 @@
-"""`blueprint layer …`: define, upload, versions, in force, withdraw, list, show, difference, export."""
+"""`blueprint layer …`: define, upload, versions, in force, withdraw, list, show, difference, export, trace."""
 
 from datetime import date
 from pathlib import Path
@@ -8,18 +8,19 @@ import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from sqlalchemy.orm import Session
 
-from blueprint.audit.log import record
 from blueprint.city import polygonal
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import read_footprint_file
 from blueprint.layers import catalogue, publication
 from blueprint.layers.difference import count_difference
-from blueprint.layers.export import export_version
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.layers.reading import staged
 from blueprint.layers.router import layer_out, version_out
 from blueprint.permissions import Act, require
+from blueprint.sharing import exports
+from blueprint.sharing.export_router import export_out
+from blueprint.sharing.schemas import ExportOut
 from service.commands.context import console, local_operator, open_edge, say
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
 
@@ -337,18 +338,98 @@ def export(
     version: Annotated[
         int | None, typer.Option(min=1, help="版本 version; the one in force when not given")
     ] = None,
+    purpose: Annotated[
+        str | None, typer.Option(help="用途 what for; needed where the layer is not public")
+    ] = None,
 ) -> None:
-    """导出图层 · write a version of a layer to a file."""
-    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        layer = catalogue.find_layer(session, code)
-        require(local_operator(), Act.EXPORT_LAYER, layer.thing)
-        number = version or layer_out(layer, edge.city, edge.now().date()).version
-        if number is None:
-            raise InvalidInputError(f"no version of {code} is in force; name one with --version")
-        chosen = publication.version_of(session, layer, number)
-        count = export_version(session, layer, chosen, file, city=edge.city)
-        after = {"file": file.name, "features": count}
-        record(
-            session, local_operator(), Act.EXPORT_LAYER, kind="version", id=f"{code} v{number}", after=after
+    """导出图层，带导出标记并登记 · write a version of a layer to a file, stamped and registered."""
+    draft = file.with_name(f".{file.stem}.draft{file.suffix}")
+    try:
+        with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
+            layer = catalogue.find_layer(session, code)
+            number = version or layer_out(layer, edge.city, edge.now().date()).version
+            if number is None:
+                raise InvalidInputError(f"no version of {code} is in force; name one with --version")
+            made = exports.export_layer(
+                session,
+                layer,
+                publication.version_of(session, layer, number),
+                draft,
+                actor=local_operator(),
+                city=edge.city,
+                now=edge.now(),
+                purpose=purpose,
+            )
+            kept = export_out(made)
+        draft.replace(file)
+    except OSError as error:
+        raise InvalidInputError(f"cannot write {file}: {error.strerror}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    say(f"wrote {kept.features:,} features of {code} version {number} to {file}, export {kept.number}")
+
+
+@app.command("exports")
+def list_exports(
+    code: Annotated[str | None, typer.Argument(help="图层代码 layer code; all when not given")] = None,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """列出导出登记 · list the files that layers were exported to, newest first."""
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
+        found = exports.list_exports(session, actor=local_operator(), layer=code, limit=10_000)
+        items = [export_out(made) for made in found]
+    _print_exports(items, output, empty="尚无导出 nothing was exported yet: blueprint layer export CODE FILE")
+
+
+@app.command("trace")
+def trace(
+    file: Annotated[Path, typer.Argument(help="任何文件 any file")], output: FormatOption = OutputFormat.TABLE
+) -> None:
+    """追溯文件由谁导出 · say who exported a file, by its SHA-256 or the stamp in it."""
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
+        found = exports.trace_file(session, file, actor=local_operator())
+        items = [export_out(traced.export) for traced in found]
+    if output is OutputFormat.TABLE:
+        say(
+            "与导出时一致 the file is as it was exported"
+            if found[0].is_unchanged
+            else "文件已被改动，按其中的导出编号追溯 the file was changed since; traced by the number that stands in it"
         )
-    say(f"wrote {count:,} features of {code} version {number} to {file}")
+    _print_exports(items, output, empty="")
+
+
+def _print_exports(items: list[ExportOut], output: OutputFormat, *, empty: str) -> None:
+    if output is OutputFormat.JSON:
+        print_json([item.model_dump(mode="json") for item in items])
+        return
+    print_table(
+        "导出登记 Exports",
+        [
+            "编号 number",
+            "图层 layer",
+            "账户 account",
+            "部门",
+            "时间 at",
+            "格式",
+            "图斑",
+            "授权",
+            "用途 purpose",
+            "SHA-256",
+        ],
+        [
+            [
+                i.number,
+                f"{i.layer} v{i.version}",
+                i.account,
+                i.department,
+                i.exported_at,
+                i.format,
+                f"{i.features:,}",
+                i.grant_id,
+                i.purpose,
+                i.sha256[:12],
+            ]
+            for i in items
+        ],
+        empty=empty,
+    )

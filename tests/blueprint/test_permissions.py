@@ -43,6 +43,7 @@ EXPECTED = {
     ),
     "grant_access": ("department section_head director console", "console"),
     "read_grants": (f"{MEMBERS} auditor", f"{MEMBERS} auditor"),
+    "read_exports": (f"{MEMBERS} auditor", f"{MEMBERS} auditor"),
     "read_audit_log": ("auditor console", "auditor console"),
     "export_audit_log": ("auditor console", "auditor console"),
     "administer_accounts": ("operator console", "operator console"),
@@ -93,6 +94,15 @@ def test_a_grant_opens_the_layer_it_names_and_no_other():
     assert not may(reader, Act.UPLOAD_VERSION, thing)
 
 
+def test_any_of_several_grants_that_allows_it_lets_a_layer_be_exported():
+    thing = Thing("D2", Sensitivity.RESTRICTED, "L")
+    grants = (Grant(1, "L", "look", False), Grant(2, "L", "take", True))
+    actor = Actor("t", "D1", frozenset({Role.ANYONE, Role.REVIEWER}), grants)
+
+    assert may(actor, Act.EXPORT_LAYER, thing)
+    assert actor.grant_of("L", to_export=True) == grants[1]
+
+
 def test_nobody_without_a_role_does_more_than_look():
     nobody = Actor("n", "D1")
     looking = {Act.LIST_LAYERS, Act.READ_LAYER, Act.CHECK_FOOTPRINT}
@@ -111,6 +121,6 @@ def test_who_administers_accounts_decides_nothing_and_who_audits_changes_nothing
         Act.GRANT_ACCESS,
     }
     assert not any(may(_actor(Role.OPERATOR), act, OWN) for act in deciding)
-    reading = {Act.LIST_LAYERS, Act.READ_LAYER, Act.CHECK_FOOTPRINT, Act.READ_GRANTS}
+    reading = {Act.LIST_LAYERS, Act.READ_LAYER, Act.CHECK_FOOTPRINT, Act.READ_GRANTS, Act.READ_EXPORTS}
     auditing = {Act.READ_AUDIT_LOG, Act.EXPORT_AUDIT_LOG}
     assert {act for act in Act if may(_actor(Role.AUDITOR), act, OWN)} == reading | auditing
