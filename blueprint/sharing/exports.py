@@ -56,6 +56,9 @@ def export_layer(
     Refused without the right, without a purpose where none is granted, and beyond what the grant or the day lets be taken.
     """
     require(actor, Act.EXPORT_LAYER, layer.thing)
+    if not version.periods:
+        # A draft is its own department's until it is brought into force, as it is for tiles.
+        require(actor, Act.BRING_INTO_FORCE, layer.thing)
     driver_of(path)
     ground = ground_of(actor, layer.thing, to_export=True)
     is_open = layer.sensitivity == Sensitivity.PUBLIC

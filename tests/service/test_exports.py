@@ -200,6 +200,16 @@ def test_without_a_grant_to_export_nothing_leaves(place: Server):
     assert place.client(third).get("/api/exports").json()["items"] == []
 
 
+def test_a_draft_is_taken_by_those_who_could_bring_it_into_force(place: Server):
+    owner, _, third = _departments(place.edge.city)
+    with Session(place.edge.engine) as session, session.begin():
+        publish(session, place.edge.city, "OPEN", [square(0, 0, 9)], department=third, starts_on=None)
+
+    address = "/api/layers/OPEN/versions/2/export"
+    assert place.client(owner).get(address).status_code == 403
+    assert place.client(third).get(address).status_code == 200
+
+
 def test_nothing_is_left_behind_in_the_scratch_folder(place: Server):
     _, _, third = _departments(place.edge.city)
 
