@@ -12,6 +12,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from blueprint.errors import InvalidInputError, NotFoundError
+from blueprint.permissions import WHOLE_CITY, Level, Territory
 
 
 class AreaMeasure(StrEnum):
@@ -44,7 +45,7 @@ class Department:
     code: str
     name: str
     name_en: str | None = None
-    level: str = "city"
+    level: Level = Level.CITY
     district: str | None = None
     role: DepartmentRole = DepartmentRole.OPINION
     always_asked: bool = False
@@ -106,6 +107,18 @@ class City:
         known = ", ".join(d.code for d in self.departments) or "none"
         raise NotFoundError(f"no department {code!r} in the city profile of {self.name}; it has: {known}")
 
+    def territory(self, department: str | None) -> Territory:
+        """What the level of a department is over; who is of no department acts for the city."""
+        district = self.department(department).district if department is not None else None
+        if district is None:
+            return WHOLE_CITY
+        of_districts = {d.code: d.district for d in self.departments if d.district is not None}
+        return Territory(
+            district=district,
+            departments=frozenset(code for code, other in of_districts.items() if other == district),
+            of_other_districts=frozenset(code for code, other in of_districts.items() if other != district),
+        )
+
 
 def load_city(path: Path) -> City:
     """Read and check a `city.toml`; InvalidInputError says which key is wrong."""
@@ -127,6 +140,9 @@ def _city(document: dict[str, Any], path: Path) -> City:
         raise InvalidInputError(f"{path} lacks {', '.join(missing)}; add it at the top of the file")
     calendar = document.get("calendar", {})
     boundary = document.get("boundary")
+    districts = tuple(District(code=str(d["code"]), name=d["name"]) for d in document.get("district", []))
+    departments = tuple(_department(d) for d in document.get("department", []))
+    _refuse_misplaced(departments, {district.code for district in districts}, path)
     return City(
         name=str(document["name"]),
         name_en=document.get("name_en"),
@@ -135,8 +151,8 @@ def _city(document: dict[str, Any], path: Path) -> City:
         area_measure=AreaMeasure(document.get("area_measure", AreaMeasure.ELLIPSOID)),
         time_zone=document.get("time_zone", "Asia/Shanghai"),
         rule_set=document.get("rule_set", "default"),
-        districts=tuple(District(code=str(d["code"]), name=d["name"]) for d in document.get("district", [])),
-        departments=tuple(_department(d) for d in document.get("department", [])),
+        districts=districts,
+        departments=departments,
         calendar_country=calendar.get("country", "CN"),
         calendar_subdivision=calendar.get("subdivision"),
         limits=Limits(**document.get("limits", {})),
@@ -149,11 +165,28 @@ def _department(entry: dict[str, Any]) -> Department:
         code=str(entry["code"]),
         name=entry["name"],
         name_en=entry.get("name_en"),
-        level=entry.get("level", "city"),
-        district=entry.get("district"),
+        level=Level(entry.get("level", Level.CITY)),
+        district=str(entry["district"]) if entry.get("district") else None,
         role=DepartmentRole(entry.get("role", DepartmentRole.OPINION)),
         always_asked=bool(entry.get("always_asked", False)),
     )
+
+
+def _refuse_misplaced(departments: tuple[Department, ...], districts: set[str], path: Path) -> None:
+    """A department's code is its own; one of a district names its district (of those listed, where any are), one of the city none."""
+    codes: set[str] = set()
+    for department in departments:
+        if department.code in codes:
+            raise InvalidInputError(f"{path}: there are two departments {department.code!r}; rename one")
+        codes.add(department.code)
+        if (department.level is Level.DISTRICT) != (department.district is not None):
+            raise InvalidInputError(
+                f'{path}: department {department.code} must name both level = "district" and its district, or neither'
+            )
+        if districts and department.district is not None and department.district not in districts:
+            raise InvalidInputError(
+                f"{path}: department {department.code} is of the district {department.district!r}, which the profile lacks"
+            )
 
 
 def _working_crs(text: str, path: Path) -> str:

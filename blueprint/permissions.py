@@ -1,7 +1,11 @@
-"""One place decides who may do what: `may(actor, act, thing)`, readable as the table `RIGHTS`."""
+"""One place decides who may do what: `may(actor, act, thing)`, readable as the tables `RIGHTS` and `CLEARED`.
+
+A right is a role's, for an act, as far as its reach: the own department, the own level's territory, up to the city, or
+everywhere. `blueprint account rights` prints the tables, `docs/rights.md` holds them.
+"""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from blueprint.errors import NotPermittedError, NotSignedInError
 
@@ -61,9 +65,48 @@ class Act(StrEnum):
     GRANT_ACCESS = "grant_access"
     READ_GRANTS = "read_grants"
     READ_EXPORTS = "read_exports"
+    READ_DEPARTMENTS = "read_departments"
+    READ_OPEN_WORK = "read_open_work"
     READ_AUDIT_LOG = "read_audit_log"
     EXPORT_AUDIT_LOG = "export_audit_log"
     ADMINISTER_ACCOUNTS = "administer_accounts"
+
+
+class Level(StrEnum):
+    """Where a department stands (Art. 2, 纵向到底): the city (市), or a district or county of it (区县)."""
+
+    CITY = "city"
+    DISTRICT = "district"
+
+
+class Reach(IntEnum):
+    """How far a right goes, and how far away from an actor a thing is; each holds those before it."""
+
+    OWN = 1
+    """The own department's things."""
+    TERRITORY = 2
+    """What the own level is over: from the city everything, from a district the things of its departments."""
+    UPWARD = 3
+    """From a district also what is the city's: city departments' things and what is no department's."""
+    EVERYWHERE = 4
+    """From a district also the things of other districts."""
+
+
+@dataclass(frozen=True)
+class Territory:
+    """What somebody's level is over: the whole city (no `district`), or a district; departments by their codes."""
+
+    district: str | None = None
+    departments: frozenset[str] = frozenset()
+    of_other_districts: frozenset[str] = frozenset()
+
+    @property
+    def level(self) -> Level:
+        """The level."""
+        return Level.CITY if self.district is None else Level.DISTRICT
+
+
+WHOLE_CITY = Territory()
 
 
 @dataclass(frozen=True)
@@ -77,8 +120,25 @@ class Grant:
 
 
 @dataclass(frozen=True)
+class Scope:
+    """What a machine's token is for: some acts, some layers; None is all that its department may."""
+
+    acts: frozenset[Act] | None = None
+    layers: frozenset[str] | None = None
+
+    def covers(self, act: Act, thing: "Thing") -> bool:
+        """Say whether the token is for this; for some layers only, it is for no act on layers as such."""
+        if self.acts is not None and act not in self.acts:
+            return False
+        return self.layers is None or act not in LAYER_ACTS or thing.layer in self.layers
+
+
+UNSCOPED = Scope()
+
+
+@dataclass(frozen=True)
 class Actor:
-    """Who acts: a name for the record, the department, the roles, and what the department was granted."""
+    """Who acts: a name for the record, the department and level, the roles, and what the department was granted."""
 
     name: str
     department: str | None = None
@@ -87,6 +147,8 @@ class Actor:
     person_id: int | None = None
     reader: str = ""
     """What names the session or token, without being it: reads are summed by it."""
+    territory: Territory = WHOLE_CITY
+    scope: Scope = UNSCOPED
 
     @property
     def signed_in(self) -> bool:
@@ -116,104 +178,151 @@ class Thing:
     layer: str | None = None
 
 
-def _own(*roles: Role) -> frozenset[str]:
-    """A right that a role has on its own department's things only."""
-    return frozenset(f"own {role}" for role in roles)
+Rights = dict[Role, Reach]
+"""Which roles have a right, and how far it goes; whoever has the console has every right."""
 
 
-def _any(*roles: Role) -> frozenset[str]:
-    """A right on everybody's things; whoever has the console has every right."""
-    return frozenset({*roles, Role.CONSOLE})
+def _own(*roles: Role) -> Rights:
+    return dict.fromkeys(roles, Reach.OWN)
+
+
+def _territory(*roles: Role) -> Rights:
+    return dict.fromkeys(roles, Reach.TERRITORY) | {Role.CONSOLE: Reach.EVERYWHERE}
+
+
+def _upward(*roles: Role) -> Rights:
+    return dict.fromkeys(roles, Reach.UPWARD) | {Role.CONSOLE: Reach.EVERYWHERE}
+
+
+def _any(*roles: Role) -> Rights:
+    return dict.fromkeys((*roles, Role.CONSOLE), Reach.EVERYWHERE)
 
 
 _OFFICE = (Role.DEPARTMENT, Role.PLANNER, Role.REVIEWER, Role.SECTION_HEAD, Role.DIRECTOR)
 _MEMBERS = (*_OFFICE, Role.COORDINATOR, Role.LEAD, Role.SUPERVISOR)
 
-RIGHTS: dict[Act, frozenset[str]] = {
+RIGHTS: dict[Act, Rights] = {
     Act.LIST_LAYERS: _any(Role.ANYONE),
     Act.READ_LAYER: _any(Role.ANYONE),
-    Act.DEFINE_LAYER: _any(Role.COORDINATOR),
-    Act.UPLOAD_VERSION: _own(Role.DEPARTMENT, Role.PLANNER) | _any(Role.COORDINATOR),
+    Act.DEFINE_LAYER: _territory(Role.COORDINATOR),
+    Act.UPLOAD_VERSION: _own(Role.DEPARTMENT, Role.PLANNER) | _territory(Role.COORDINATOR),
     Act.BRING_INTO_FORCE: _own(Role.DEPARTMENT, Role.PLANNER, Role.SECTION_HEAD, Role.DIRECTOR)
-    | _any(Role.COORDINATOR),
+    | _territory(Role.COORDINATOR),
     Act.WITHDRAW_VERSION: _own(Role.DEPARTMENT, Role.PLANNER, Role.SECTION_HEAD, Role.DIRECTOR)
-    | _any(Role.COORDINATOR),
+    | _territory(Role.COORDINATOR),
     Act.EXPORT_LAYER: _any(*_MEMBERS),
     Act.CHECK_FOOTPRINT: _any(Role.ANYONE),
     Act.READ_CHECK: _any(*_MEMBERS),
     Act.KEEP_CHECK: _any(*_MEMBERS),
-    Act.REGISTER_PROJECT: _any(Role.COORDINATOR),
+    Act.REGISTER_PROJECT: _territory(Role.COORDINATOR),
     Act.READ_PROJECT: _any(*_MEMBERS),
-    Act.CONSULT_DEPARTMENTS: _any(Role.COORDINATOR),
+    Act.CONSULT_DEPARTMENTS: _territory(Role.COORDINATOR),
     Act.READ_OPINION_REQUESTS: _any(*_MEMBERS),
     Act.GIVE_OPINION: _own(Role.DEPARTMENT, Role.REVIEWER, Role.SECTION_HEAD, Role.DIRECTOR) | _any(),
-    Act.CLOSE_OVERDUE: _any(Role.COORDINATOR, Role.SUPERVISOR),
-    Act.CLEAR_PROJECT: _any(Role.COORDINATOR),
-    Act.PUSH_HANDOVER: _any(Role.COORDINATOR),
+    Act.CLOSE_OVERDUE: _territory(Role.COORDINATOR) | _any(Role.SUPERVISOR),
+    Act.CLEAR_PROJECT: _territory(Role.COORDINATOR),
+    Act.PUSH_HANDOVER: _territory(Role.COORDINATOR),
     Act.RECEIVE_HANDOVER: _any(Role.SERVICE),
     Act.READ_CASE: _any(*_MEMBERS),
-    Act.BIND_PROJECT_CODE: _any(Role.LEAD),
-    Act.ADVANCE_CASE: _any(Role.LEAD),
+    Act.BIND_PROJECT_CODE: _territory(Role.LEAD),
+    Act.ADVANCE_CASE: _territory(Role.LEAD),
     Act.REQUEST_ACCESS: _any(*_OFFICE, Role.COORDINATOR, Role.LEAD),
     Act.GRANT_ACCESS: _own(Role.DEPARTMENT, Role.SECTION_HEAD, Role.DIRECTOR) | _any(),
     Act.READ_GRANTS: _any(*_MEMBERS, Role.AUDITOR),
     Act.READ_EXPORTS: _any(*_MEMBERS, Role.AUDITOR),
+    Act.READ_DEPARTMENTS: _any(*_MEMBERS, Role.OPERATOR, Role.AUDITOR),
+    Act.READ_OPEN_WORK: _own(*_OFFICE, Role.LEAD) | _territory(Role.COORDINATOR) | _any(Role.SUPERVISOR),
     Act.READ_AUDIT_LOG: _any(Role.AUDITOR),
     Act.EXPORT_AUDIT_LOG: _any(Role.AUDITOR),
     Act.ADMINISTER_ACCOUNTS: _any(Role.OPERATOR),
 }
 
-_DATA_ACTS = frozenset({Act.READ_LAYER, Act.EXPORT_LAYER})
+CLEARED: dict[Sensitivity, Rights] = {
+    Sensitivity.PUBLIC: _any(*Role),
+    Sensitivity.INTERNAL: _upward(*_MEMBERS) | _any(Role.SUPERVISOR),
+    Sensitivity.RESTRICTED: _own(*_MEMBERS) | _territory(Role.COORDINATOR),
+}
+"""Whose data a role may read or take away, by the layer's class (Art. 17, 18), if the act is a right of the actor's."""
+
+DATA_ACTS = frozenset({Act.READ_LAYER, Act.EXPORT_LAYER})
+"""Acts that ask the class of the layer, too."""
+
+LAYER_ACTS = DATA_ACTS | {
+    Act.DEFINE_LAYER,
+    Act.UPLOAD_VERSION,
+    Act.BRING_INTO_FORCE,
+    Act.WITHDRAW_VERSION,
+    Act.GRANT_ACCESS,
+}
+"""Acts on a layer, which a token may be limited to."""
+
+_OF_A_DEPARTMENT = LAYER_ACTS | {Act.GIVE_OPINION, Act.READ_OPEN_WORK}
+"""Acts on a department's things; all others are on what is the city's."""
 
 
 def may(actor: Actor, act: Act, thing: Thing | None = None) -> bool:
-    """Say whether `actor` may do `act` on `thing`; data acts also ask the class of the layer (Art. 17, 18)."""
+    """Say whether `actor` may do `act` on `thing`; outside its scope a token is worth no more than none."""
     thing = thing or Thing()
-    holders = _holders(actor, thing)
-    if not holders & RIGHTS[act]:
+    if not actor.scope.covers(act, thing):
+        actor = ANONYMOUS
+    away = distance(actor, thing)
+    if not _reaches(actor, RIGHTS[act], away):
         return False
-    return act not in _DATA_ACTS or _cleared(actor, act, holders, thing)
+    return (
+        act not in DATA_ACTS
+        or _reaches(actor, CLEARED[thing.sensitivity], away)
+        or _granted(actor, act, thing)
+    )
 
 
-def _holders(actor: Actor, thing: Thing) -> set[str]:
-    holders: set[str] = set(actor.roles)
-    if actor.department is not None and actor.department == thing.department:
-        holders |= _own(*actor.roles)
-    return holders
+def distance(actor: Actor, thing: Thing) -> Reach:
+    """How far away from the actor a thing is."""
+    if thing.department is not None and thing.department == actor.department:
+        return Reach.OWN
+    territory = actor.territory
+    if territory.district is None or thing.department in territory.departments:
+        return Reach.TERRITORY
+    return Reach.EVERYWHERE if thing.department in territory.of_other_districts else Reach.UPWARD
 
 
-_INSIDERS = frozenset({*_MEMBERS, Role.CONSOLE})
-_CLEARED = _own(*_MEMBERS) | {Role.COORDINATOR, Role.CONSOLE}
+def _reaches(actor: Actor, rights: Rights, away: Reach) -> bool:
+    return any(role in rights and rights[role] >= away for role in actor.roles)
 
 
-def _cleared(actor: Actor, act: Act, holders: set[str], thing: Thing) -> bool:
-    if thing.sensitivity is Sensitivity.PUBLIC:
-        return True
-    if thing.sensitivity is Sensitivity.INTERNAL:
-        return bool(holders & _INSIDERS)
-    if holders & _CLEARED:
-        return True
+def _granted(actor: Actor, act: Act, thing: Thing) -> bool:
     return actor.grant_of(thing.layer, to_export=act is Act.EXPORT_LAYER) is not None
 
 
 def rights_of(actor: Actor) -> list[Act]:
-    """The acts that the actor may do on things of the own department, for menus."""
-    thing = Thing(department=actor.department)
-    return [act for act in Act if _holders(actor, thing) & RIGHTS[act]]
+    """The acts that the actor may do on the own department's things and on the city's, for menus."""
+    own, city = Thing(department=actor.department), Thing()
+    return [act for act in Act if may(actor, act, own if act in _OF_A_DEPARTMENT else city)]
+
+
+class RefusedError(NotPermittedError):
+    """Somebody known may not do this; says who, what and on which thing, so that it can be put on record."""
+
+    def __init__(self, message: str, *, actor: Actor, act: Act, thing: Thing) -> None:
+        super().__init__(message)
+        self.actor = actor
+        self.act = act
+        self.thing = thing
 
 
 def require(actor: Actor, act: Act, thing: Thing | None = None) -> None:
     """Refuse in one sentence what `may` does not allow."""
     if may(actor, act, thing):
         return
-    if not actor.signed_in and actor.person_id is not None:
-        raise NotPermittedError(
-            f"{actor.name} holds no role at this moment, or has to change the password first (POST /api/me/password)"
-        )
-    if not actor.signed_in:
+    if not actor.signed_in and actor.person_id is None:
         raise NotSignedInError(
             f"sign in first: {act.replace('_', ' ')} needs a session or a token (Authorization: Bearer …)"
         )
-    raise NotPermittedError(
-        f"{actor.name} may not {act.replace('_', ' ')} here; ask the department that keeps it"
-    )
+    thing = thing or Thing()
+    words = act.replace("_", " ")
+    if not actor.signed_in:
+        why = f"{actor.name} holds no role at this moment, or has to change the password first (POST /api/me/password)"
+    elif not actor.scope.covers(act, thing):
+        why = f"this token is not made for: {words} here; ask the operator for one that is"
+    else:
+        why = f"{actor.name} may not {words} here; ask the department that keeps it"
+    raise RefusedError(why, actor=actor, act=act, thing=thing)

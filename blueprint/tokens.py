@@ -75,6 +75,7 @@ def actor_of_token(session: Session, header: str, *, city: City, today: date) ->
         roles=frozenset(roles),
         grants=active_grants(session, row.department, today) if row.department is not None else (),
         reader=row.sha256[:16],
+        territory=city.territory(row.department),
     )
 
 

@@ -55,7 +55,7 @@ def sign_in(body: SignIn, request: Request, response: Response, edge: EdgeDep) -
         samesite="lax",
     )
     with Session(edge.engine) as session:
-        actor = sessions.actor_of_session(session, token, now=now)
+        actor = sessions.actor_of_session(session, token, city=edge.city, now=now)
     return _me(actor, token, must_change_password=person.must_change_password)
 
 

@@ -12,6 +12,7 @@ from blueprint.accounts.models import Appointment, Person, SessionRow
 from blueprint.accounts.passwords import is_password
 from blueprint.accounts.throttle import count_attempt, forget_attempts
 from blueprint.audit.log import record
+from blueprint.city import City
 from blueprint.errors import NotSignedInError
 from blueprint.permissions import Actor, Role
 from blueprint.sharing.grants import active_grants
@@ -70,7 +71,7 @@ def open_session(
     return token
 
 
-def actor_of_session(session: Session, token: str, *, now: datetime) -> Actor:
+def actor_of_session(session: Session, token: str, *, city: City, now: datetime) -> Actor:
     """The person behind a session's cookie, with the roles held at this instant; NotSignedInError when it is over."""
     found = session.execute(
         select(SessionRow, Person)
@@ -88,11 +89,15 @@ def actor_of_session(session: Session, token: str, *, now: datetime) -> Actor:
     row, person = found
     if now - row.last_seen_at > _SEEN_EVERY:
         row.last_seen_at = now
-    return actor_of_person(session, person, reader=row.sha256[:16], now=now)
+    return actor_of_person(session, person, city=city, reader=row.sha256[:16], now=now)
 
 
-def actor_of_person(session: Session, person: Person, *, reader: str, now: datetime) -> Actor:
-    """What a person is at this instant: of the department appointed to last, with the roles held there and city-wide."""
+def actor_of_person(session: Session, person: Person, *, city: City, reader: str, now: datetime) -> Actor:
+    """What a person is at this instant: of the department appointed to last, with the roles held there and city-wide.
+
+    A department that left the profile gives no role.
+    """
+    known = {department.code for department in city.departments}
     held = session.scalars(
         select(Appointment)
         .where(
@@ -102,7 +107,7 @@ def actor_of_person(session: Session, person: Person, *, reader: str, now: datet
         )
         .order_by(Appointment.starts_at, Appointment.id)
     ).all()
-    department = next((a.department for a in reversed(held) if a.department is not None), None)
+    department = next((a.department for a in reversed(held) if a.department in known), None)
     roles = {Role(a.role) for a in held if a.department in (None, department)}
     if person.must_change_password:
         roles = set()  # may do nothing but change it
@@ -113,6 +118,7 @@ def actor_of_person(session: Session, person: Person, *, reader: str, now: datet
         grants=active_grants(session, department, now.date()) if department and roles else (),
         person_id=person.id,
         reader=reader,
+        territory=city.territory(department),
     )
 
 

@@ -15,7 +15,7 @@ from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.layers.models import ConflictWhen, Control, GeometryKind, Layer, LayerVersion
-from blueprint.permissions import Act, Actor, Sensitivity, may
+from blueprint.permissions import Act, Actor, Sensitivity, Thing, may, require
 
 _CODE = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,59}$")
 _COLOR = re.compile(r"^#[0-9a-fA-F]{6}$")
@@ -109,6 +109,7 @@ def define_layer(
 
     The kind of geometry stays once there are versions; a changed buffer holds for versions uploaded from then on.
     """
+    require(actor, Act.DEFINE_LAYER, Thing(department=definition.department, layer=definition.code))
     check_definition(definition, city)
     layer = session.scalars(
         select(Layer).where(Layer.code == definition.code).with_for_update()
@@ -117,7 +118,9 @@ def define_layer(
     if layer is None:
         layer = Layer(code=definition.code)
         session.add(layer)
-    elif layer.geometry != definition.geometry and _has_versions(session, layer):
+    else:
+        require(actor, Act.DEFINE_LAYER, layer.thing)
+    if not is_new and layer.geometry != definition.geometry and _has_versions(session, layer):
         raise ConflictError(
             f"layer {layer.code} has versions of {layer.geometry}s; define another layer for others"
         )

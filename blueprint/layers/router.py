@@ -68,7 +68,7 @@ def define_layer(
     if_match: IfMatch = None,
 ) -> LayerOut:
     """Define a layer, or change the rule of one that exists."""
-    require(actor, Act.DEFINE_LAYER, Thing(department=definition.department))
+    require(actor, Act.DEFINE_LAYER, Thing(department=definition.department, layer=definition.code))
     if if_match is not None:
         _hold_definition(session, definition.code, if_match, city=city, today=today)
     values = catalogue.LayerDefinition(**definition.model_dump())

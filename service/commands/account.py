@@ -1,6 +1,7 @@
 """`blueprint account …`: accounts of persons, their roles, passwords and sessions."""
 
 from datetime import datetime, time, timedelta
+from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from blueprint.accounts.separation import APPOINTABLE
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.permissions import Role
+from blueprint.rights_table import REACH_WORDS, reach_legend, rights_markdown, rights_rows
 from service.commands.context import local_operator, open_edge, say
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
 
@@ -20,6 +22,56 @@ app = typer.Typer(no_args_is_help=True, help="账户：人员、岗位、密码 
 
 Login = Annotated[str, typer.Argument(help="登录名 login")]
 _ROLES = ", ".join(sorted(APPOINTABLE))
+
+
+class RightsFormat(StrEnum):
+    """How the rights are printed; `markdown` is the table of `docs/rights.md`."""
+
+    TABLE = "table"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+@app.command("rights")
+def rights(
+    output: Annotated[
+        RightsFormat, typer.Option("--format", help="table | json | markdown")
+    ] = RightsFormat.TABLE,
+) -> None:
+    """权限表：谁可做什么，范围多大 · who may do what, how far, with which class of data."""
+    if output is RightsFormat.MARKDOWN:
+        typer.echo(rights_markdown(), nl=False)
+        return
+    rows = rights_rows()
+    if output is RightsFormat.JSON:
+        print_json(
+            [
+                {
+                    "act": row.act,
+                    "class": row.sensitivity,
+                    "roles": {
+                        role: reach.name.lower() for role, reach in row.reach.items() if reach is not None
+                    },
+                }
+                for row in rows
+            ]
+        )
+        return
+    print_table(
+        "权限表 Rights",
+        ["行为 act", "密级 class", *(" ".join(words) for words in REACH_WORDS.values())],
+        [
+            [
+                row.act,
+                row.sensitivity,
+                *("\n".join(row.roles_that_reach(column)) for column in REACH_WORDS),
+            ]
+            for row in rows
+        ],
+        empty="",
+    )
+    for line in reach_legend():
+        say(line)
 
 
 @app.command("add")

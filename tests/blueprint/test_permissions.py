@@ -1,86 +1,185 @@
-"""The rights as a matrix: written out here by hand, apart from the table that decides."""
+"""The rights as a matrix of role, act, level and class: written out here by hand, apart from the tables that decide."""
+
+from itertools import product
+from pathlib import Path
 
 import pytest
 
-from blueprint.permissions import ANONYMOUS, RIGHTS, Act, Actor, Grant, Role, Sensitivity, Thing, may
+from blueprint.permissions import (
+    ANONYMOUS,
+    CLEARED,
+    RIGHTS,
+    WHOLE_CITY,
+    Act,
+    Actor,
+    Grant,
+    RefusedError,
+    Role,
+    Scope,
+    Sensitivity,
+    Territory,
+    Thing,
+    may,
+    require,
+    rights_of,
+)
+from blueprint.rights_table import rights_markdown
 
-OWN, OTHER = Thing("D1"), Thing("D2")
-PEOPLE = [role for role in Role if role not in (Role.ANYONE, Role.SERVICE)]
-MEMBERS = "department planner reviewer section_head director coordinator lead supervisor console"
+MEMBERS = "department planner reviewer section_head director coordinator lead supervisor"
+OFFICE = "department planner reviewer section_head director"
+EVERYBODY = " ".join(Role)
 
-EXPECTED = {
-    "list_layers": ("everybody", "everybody"),
-    "read_layer": ("everybody", "everybody"),
-    "check_footprint": ("everybody", "everybody"),
-    "define_layer": ("coordinator console", "coordinator console"),
-    "upload_version": ("department planner coordinator console", "coordinator console"),
-    "bring_into_force": (
-        "department planner section_head director coordinator console",
-        "coordinator console",
-    ),
-    "withdraw_version": (
-        "department planner section_head director coordinator console",
-        "coordinator console",
-    ),
-    "export_layer": (MEMBERS, MEMBERS),
-    "read_check": (MEMBERS, MEMBERS),
-    "keep_check": (MEMBERS, MEMBERS),
-    "register_project": ("coordinator console", "coordinator console"),
-    "read_project": (MEMBERS, MEMBERS),
-    "consult_departments": ("coordinator console", "coordinator console"),
-    "read_opinion_requests": (MEMBERS, MEMBERS),
-    "give_opinion": ("department reviewer section_head director console", "console"),
-    "close_overdue": ("coordinator supervisor console", "coordinator supervisor console"),
-    "clear_project": ("coordinator console", "coordinator console"),
-    "push_handover": ("coordinator console", "coordinator console"),
-    "receive_handover": ("service console", "service console"),
-    "read_case": (MEMBERS, MEMBERS),
-    "bind_project_code": ("lead console", "lead console"),
-    "advance_case": ("lead console", "lead console"),
-    "request_access": (
-        "department planner reviewer section_head director coordinator lead console",
-        "department planner reviewer section_head director coordinator lead console",
-    ),
-    "grant_access": ("department section_head director console", "console"),
-    "read_grants": (f"{MEMBERS} auditor", f"{MEMBERS} auditor"),
-    "read_exports": (f"{MEMBERS} auditor", f"{MEMBERS} auditor"),
-    "read_audit_log": ("auditor console", "auditor console"),
-    "export_audit_log": ("auditor console", "auditor console"),
-    "administer_accounts": ("operator console", "operator console"),
+OWN = Thing("D1")
+
+ACTORS = {
+    "city": ("C1", WHOLE_CITY),
+    "district": ("N1", Territory("N", frozenset({"N1", "N2"}), frozenset({"S1"}))),
 }
-"""Who may, on things of the own department and of another; layers are public here."""
+"""An actor's department and territory by level: C1 and C2 are of the city, N1 and N2 of one district, S1 of another."""
+
+FROM_THE_CITY = {
+    ("city", "C1"),
+    ("city", "C2"),
+    ("city", "N1"),
+    ("city", "N2"),
+    ("city", "S1"),
+    ("city", None),
+}
+WITHIN_THE_DISTRICT = {("district", "N1"), ("district", "N2")}
+THE_CITYS = {("district", "C1"), ("district", "C2"), ("district", None)}
+OF_ANOTHER_DISTRICT = {("district", "S1")}
+
+REACHED = {
+    "own": {("city", "C1"), ("district", "N1")},
+    "territory": FROM_THE_CITY | WITHIN_THE_DISTRICT,
+    "upward": FROM_THE_CITY | WITHIN_THE_DISTRICT | THE_CITYS,
+    "all": FROM_THE_CITY | WITHIN_THE_DISTRICT | THE_CITYS | OF_ANOTHER_DISTRICT,
+}
+"""From which level whose things each word reaches; None is what is no department's, like a project."""
+
+OWNERS = ("C1", "C2", "N1", "N2", "S1", None)
+
+PUBLISHING = {"own": "department planner section_head director", "territory": "coordinator", "all": "console"}
+
+EXPECTED: dict[str, dict[str, str]] = {
+    "list_layers": {"all": EVERYBODY},
+    "read_layer": {"all": EVERYBODY},
+    "check_footprint": {"all": EVERYBODY},
+    "define_layer": {"territory": "coordinator", "all": "console"},
+    "upload_version": {"own": "department planner", "territory": "coordinator", "all": "console"},
+    "bring_into_force": PUBLISHING,
+    "withdraw_version": PUBLISHING,
+    "export_layer": {"all": f"{MEMBERS} console"},
+    "read_check": {"all": f"{MEMBERS} console"},
+    "keep_check": {"all": f"{MEMBERS} console"},
+    "register_project": {"territory": "coordinator", "all": "console"},
+    "read_project": {"all": f"{MEMBERS} console"},
+    "consult_departments": {"territory": "coordinator", "all": "console"},
+    "read_opinion_requests": {"all": f"{MEMBERS} console"},
+    "give_opinion": {"own": "department reviewer section_head director", "all": "console"},
+    "close_overdue": {"territory": "coordinator", "all": "supervisor console"},
+    "clear_project": {"territory": "coordinator", "all": "console"},
+    "push_handover": {"territory": "coordinator", "all": "console"},
+    "receive_handover": {"all": "service console"},
+    "read_case": {"all": f"{MEMBERS} console"},
+    "bind_project_code": {"territory": "lead", "all": "console"},
+    "advance_case": {"territory": "lead", "all": "console"},
+    "request_access": {"all": f"{OFFICE} coordinator lead console"},
+    "grant_access": {"own": "department section_head director", "all": "console"},
+    "read_grants": {"all": f"{MEMBERS} auditor console"},
+    "read_exports": {"all": f"{MEMBERS} auditor console"},
+    "read_departments": {"all": f"{MEMBERS} operator auditor console"},
+    "read_open_work": {"own": f"{OFFICE} lead", "territory": "coordinator", "all": "supervisor console"},
+    "read_audit_log": {"all": "auditor console"},
+    "export_audit_log": {"all": "auditor console"},
+    "administer_accounts": {"all": "operator console"},
+}
+"""Which roles have each act, and how far."""
+
+CLASSES: dict[str, dict[str, str]] = {
+    "public": {"all": EVERYBODY},
+    "internal": {
+        "upward": "department planner reviewer section_head director coordinator lead",
+        "all": "supervisor console",
+    },
+    "restricted": {
+        "own": "department planner reviewer section_head director lead supervisor",
+        "territory": "coordinator",
+        "all": "console",
+    },
+}
+"""Whose data each role may read or export besides, by class."""
 
 
-def _actor(role: Role) -> Actor:
-    return Actor("somebody", "D1", frozenset({Role.ANYONE, role}))
+def _actor(role: Role, level: str = "city") -> Actor:
+    department, territory = ACTORS[level]
+    return Actor("somebody", department, frozenset({Role.ANYONE, role}), territory=territory)
 
 
-def _allowed(words: str) -> set[Role]:
-    return set(Role) if words == "everybody" else {Role(word) for word in words.split()}
+def _expected(rights: dict[str, str], role: str, level: str, owner: str | None) -> bool:
+    return any(role in roles.split() and (level, owner) in REACHED[word] for word, roles in rights.items())
 
 
-def test_every_act_is_in_the_matrix_and_in_the_table():
+def test_every_act_and_class_is_in_the_matrix_and_in_the_table():
     assert {str(act) for act in Act} == set(EXPECTED) == {str(act) for act in RIGHTS}
+    assert {str(each) for each in Sensitivity} == set(CLASSES) == {str(each) for each in CLEARED}
 
 
 @pytest.mark.parametrize("role", list(Role))
 @pytest.mark.parametrize("act", list(Act))
-def test_who_may_do_what(act: Act, role: Role):
-    own, other = EXPECTED[act]
-    assert may(_actor(role), act, OWN) == (role in _allowed(own))
-    assert may(_actor(role), act, OTHER) == (role in _allowed(other))
+def test_who_may_do_what_from_which_level_with_which_class(act: Act, role: Role):
+    for level, owner, sensitivity in product(ACTORS, OWNERS, Sensitivity):
+        expected = _expected(EXPECTED[act], role, level, owner)
+        if act in (Act.READ_LAYER, Act.EXPORT_LAYER):
+            expected = expected and _expected(CLASSES[sensitivity], role, level, owner)
+
+        allowed = may(_actor(role, level), act, Thing(owner, sensitivity, "L"))
+
+        assert allowed == expected, (level, owner, sensitivity)
 
 
-@pytest.mark.parametrize("act", [Act.READ_LAYER, Act.EXPORT_LAYER])
-@pytest.mark.parametrize("role", list(Role))
-def test_data_by_class(act: Act, role: Role):
-    inside = _allowed(MEMBERS)
-    see_restricted = {Role.COORDINATOR, Role.CONSOLE}
-    actor = _actor(role)
-    assert may(actor, act, Thing("D2", Sensitivity.INTERNAL)) == (role in inside)
-    assert may(actor, act, Thing("D1", Sensitivity.INTERNAL)) == (role in inside)
-    assert may(actor, act, Thing("D1", Sensitivity.RESTRICTED)) == (role in inside)
-    assert may(actor, act, Thing("D2", Sensitivity.RESTRICTED)) == (role in see_restricted)
+def test_the_page_of_the_documentation_is_the_table_that_decides():
+    page = (Path(__file__).parents[2] / "docs" / "rights.md").read_text(encoding="utf-8")
+
+    assert page.partition("<!-- rights -->\n")[2] == rights_markdown(), (
+        "docs/rights.md is stale: blueprint account rights --format markdown"
+    )
+
+
+def test_roles_add_up_but_not_their_reach():
+    both = Actor(
+        "b", "N1", frozenset({Role.ANYONE, Role.PLANNER, Role.REVIEWER}), territory=ACTORS["district"][1]
+    )
+
+    assert may(both, Act.UPLOAD_VERSION, Thing("N1")) and may(both, Act.GIVE_OPINION, Thing("N1"))
+    assert not any(may(both, act, Thing("N2")) for act in (Act.UPLOAD_VERSION, Act.GIVE_OPINION))
+
+
+def test_menus_of_a_district_offer_nothing_that_is_the_citys():
+    coordinator = rights_of(_actor(Role.COORDINATOR, "district"))
+
+    assert Act.UPLOAD_VERSION in coordinator and Act.REGISTER_PROJECT not in coordinator
+    assert Act.REGISTER_PROJECT in rights_of(_actor(Role.COORDINATOR))
+
+
+def test_a_scoped_token_may_no_more_than_its_scope_and_its_department():
+    scope = Scope(frozenset({Act.UPLOAD_VERSION, Act.READ_LAYER, Act.CLEAR_PROJECT}), frozenset({"L"}))
+    machine = Actor(
+        "m", "D1", frozenset({Role.ANYONE, Role.DEPARTMENT}), (Grant(1, "M", "duty", True),), scope=scope
+    )
+    secret = Sensitivity.RESTRICTED
+
+    assert may(machine, Act.UPLOAD_VERSION, Thing("D1", layer="L"))
+    assert may(machine, Act.READ_LAYER, Thing("D1", secret, "L"))
+    assert not may(machine, Act.READ_LAYER, Thing("D1", secret, "K"))
+    assert not may(machine, Act.READ_LAYER, Thing("D2", secret, "M"))
+    assert may(machine, Act.READ_LAYER, Thing("D2", layer="K")), "what is public is anybody's"
+    assert not may(machine, Act.UPLOAD_VERSION, Thing("D1", layer="K"))
+    assert not may(machine, Act.UPLOAD_VERSION, Thing("D2", layer="L"))
+    assert not may(machine, Act.CLEAR_PROJECT), "the department itself may not"
+    assert not may(machine, Act.READ_PROJECT), "it is not for that"
+    with pytest.raises(RefusedError, match="not made for: read project"):
+        require(machine, Act.READ_PROJECT)
 
 
 def test_a_grant_opens_the_layer_it_names_and_no_other():
@@ -120,7 +219,14 @@ def test_who_administers_accounts_decides_nothing_and_who_audits_changes_nothing
         Act.BRING_INTO_FORCE,
         Act.GRANT_ACCESS,
     }
-    assert not any(may(_actor(Role.OPERATOR), act, OWN) for act in deciding)
-    reading = {Act.LIST_LAYERS, Act.READ_LAYER, Act.CHECK_FOOTPRINT, Act.READ_GRANTS, Act.READ_EXPORTS}
+    assert not any(may(_actor(Role.OPERATOR), act, Thing("C1")) for act in deciding)
+    reading = {
+        Act.LIST_LAYERS,
+        Act.READ_LAYER,
+        Act.CHECK_FOOTPRINT,
+        Act.READ_GRANTS,
+        Act.READ_EXPORTS,
+        Act.READ_DEPARTMENTS,
+    }
     auditing = {Act.READ_AUDIT_LOG, Act.EXPORT_AUDIT_LOG}
-    assert {act for act in Act if may(_actor(Role.AUDITOR), act, OWN)} == reading | auditing
+    assert {act for act in Act if may(_actor(Role.AUDITOR), act, Thing("C1"))} == reading | auditing
