@@ -39,6 +39,7 @@ class Sensitivity(StrEnum):
 class Act(StrEnum):
     """Everything that can be asked of the service."""
 
+    READ_STANDARDS = "read_standards"
     LIST_LAYERS = "list_layers"
     READ_LAYER = "read_layer"
     DEFINE_LAYER = "define_layer"
@@ -202,6 +203,7 @@ _OFFICE = (Role.DEPARTMENT, Role.PLANNER, Role.REVIEWER, Role.SECTION_HEAD, Role
 _MEMBERS = (*_OFFICE, Role.COORDINATOR, Role.LEAD, Role.SUPERVISOR)
 
 RIGHTS: dict[Act, Rights] = {
+    Act.READ_STANDARDS: _any(Role.ANYONE),
     Act.LIST_LAYERS: _any(Role.ANYONE),
     Act.READ_LAYER: _any(Role.ANYONE),
     Act.DEFINE_LAYER: _territory(Role.COORDINATOR),

@@ -17,6 +17,7 @@ from blueprint.layers.router import router as layers_router
 from blueprint.sharing.export_router import router as exports_router
 from blueprint.sharing.router import request_router as access_request_router
 from blueprint.sharing.router import router as sharing_router
+from blueprint.standards.router import router as standards_router
 from coordination.check_router import router as checks_router
 from coordination.router import router as coordination_router
 from service.openapi import describe
@@ -54,6 +55,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         city_router,
         sign_in_router,
         accounts_router,
+        standards_router,
         layers_router,
         access_request_router,
         sharing_router,

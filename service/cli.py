@@ -8,7 +8,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from typer.exceptions import TyperException
 
 from blueprint.errors import BlueprintError
-from service.commands import access, account, audit_log, case, database, layer, project, token
+from service.commands import access, account, audit_log, case, database, layer, project, standard, token
 from service.commands.check import check
 from service.commands.context import console
 from service.commands.demo import demo
@@ -24,6 +24,7 @@ app.command("demo")(demo)
 app.command("serve")(serve)
 app.command("check")(check)
 app.add_typer(layer.app, name="layer")
+app.add_typer(standard.app, name="standard")
 app.add_typer(project.app, name="project")
 app.add_typer(case.app, name="case")
 app.add_typer(database.app, name="database")

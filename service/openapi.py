@@ -48,6 +48,8 @@ ANYONE = frozenset(
         ("GET", "/health/ready"),
         ("GET", "/api/city"),
         ("GET", "/api/city/outline"),
+        ("GET", "/api/standards"),
+        ("GET", "/api/standards/{code}"),
         ("GET", "/api/layers"),
         ("GET", "/api/layers/{code}"),
         ("GET", "/api/layers/{code}/versions"),

@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.layers.models import ConflictWhen, Control, GeometryKind, Layer, LayerVersion
 from blueprint.permissions import Act, Actor, Sensitivity, Thing, may, require
+from blueprint.standards.loading import find_standard
 
 _CODE = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,59}$")
 _COLOR = re.compile(r"^#[0-9a-fA-F]{6}$")
@@ -45,6 +46,8 @@ class LayerDefinition:
     label_field: str | None = None
     color: str | None = None
     is_base_map: bool = False
+    standard: str | None = None
+    """The code of its attribute standard, or an alias of it."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,12 @@ def check_definition(definition: LayerDefinition, city: City) -> None:
             raise InvalidInputError(f"{key} of layer {definition.code} must be a number from 0 to 100,000")
     if definition.color is not None and not _COLOR.match(definition.color):
         raise InvalidInputError(f"color {definition.color!r} of layer {definition.code} must be like #2e7d32")
+    if definition.standard is not None:
+        standard = find_standard(definition.standard)
+        if standard.geometry != definition.geometry:
+            raise InvalidInputError(
+                f"standard {standard.code} {standard.title} is of {standard.geometry}s, layer {definition.code} of {definition.geometry}s"
+            )
     if definition.conflict_when == ConflictWhen.OUTSIDE and (
         definition.geometry != GeometryKind.POLYGON or definition.buffer_m
     ):
@@ -111,6 +120,8 @@ def define_layer(
     """
     require(actor, Act.DEFINE_LAYER, Thing(department=definition.department, layer=definition.code))
     check_definition(definition, city)
+    if definition.standard is not None:
+        definition = replace(definition, standard=find_standard(definition.standard).code)
     layer = session.scalars(
         select(Layer).where(Layer.code == definition.code).with_for_update()
     ).one_or_none()

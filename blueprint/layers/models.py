@@ -96,6 +96,7 @@ class Layer(Base):
     label_field: Mapped[str | None] = mapped_column(String(60))
     color: Mapped[str | None] = mapped_column(String(7))
     is_base_map: Mapped[bool] = mapped_column(default=False)
+    standard: Mapped[str | None] = mapped_column(String(40))
 
     versions: Mapped[list["LayerVersion"]] = relationship(
         back_populates="layer", order_by="LayerVersion.number"
@@ -126,6 +127,13 @@ class LayerVersion(Base):
     vertex_count: Mapped[int] = mapped_column(BigInteger)
     valid_until: Mapped[date | None]
     quality: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    standard: Mapped[str | None] = mapped_column(String(40))
+    field_mapping: Mapped[dict[str, str] | None] = mapped_column(JSONB)
+    checked_at: Mapped[datetime | None]
+    issue_counts: Mapped[dict[str, int] | None] = mapped_column(JSONB)
+    warnings_confirmed_by: Mapped[str | None] = mapped_column(String(200))
+    warnings_confirmed_at: Mapped[datetime | None]
+    warnings_reason: Mapped[str | None] = mapped_column(Text)
     has_overlaps: Mapped[bool] = mapped_column(default=True)
     uploaded_by: Mapped[str] = mapped_column(String(200))
     uploaded_at: Mapped[datetime]

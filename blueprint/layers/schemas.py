@@ -32,6 +32,7 @@ class LayerIn(Given):
     label_field: str | None = Field(default=None, max_length=60)
     color: str | None = Field(default=None, pattern="^#[0-9a-fA-F]{6}$")
     is_base_map: bool = False
+    standard: str | None = Field(default=None, max_length=40, description="属性标准 attribute standard")
 
 
 class LayerOut(Tagged):
@@ -60,6 +61,7 @@ class LayerOut(Tagged):
     label_field: str | None
     color: str | None
     is_base_map: bool
+    standard: str | None
     version: int | None
     in_force_from: date | None
     feature_count: int | None

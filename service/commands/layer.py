@@ -60,6 +60,9 @@ def define(
     ] = None,
     label_field: Annotated[str | None, typer.Option(help="名称字段 field with the label, e.g. MC")] = None,
     color: Annotated[str | None, typer.Option(help="颜色 #rrggbb")] = None,
+    standard: Annotated[
+        str | None, typer.Option(help="属性标准 attribute standard, e.g. YJJBNT: blueprint standard list")
+    ] = None,
     from_file: Annotated[
         Path | None, typer.Option("--from", help="从 layers.toml 定义 define all layers of a layers.toml")
     ] = None,

@@ -9,7 +9,9 @@ import blueprint.audit.models
 import blueprint.idempotency
 import blueprint.layers.models
 import blueprint.models
+import blueprint.quality.models
 import blueprint.sharing.models
+import blueprint.standards.models
 import coordination.models
 from blueprint.database import SCHEMAS, Base
 
@@ -18,6 +20,8 @@ MODELS = (
     blueprint.audit.models,
     blueprint.accounts.models,
     blueprint.sharing.models,
+    blueprint.standards.models,
+    blueprint.quality.models,
     blueprint.idempotency,
     blueprint.layers.models,
     coordination.models,

@@ -62,6 +62,7 @@ OWNERS = ("C1", "C2", "N1", "N2", "S1", None)
 PUBLISHING = {"own": "department planner section_head director", "territory": "coordinator", "all": "console"}
 
 EXPECTED: dict[str, dict[str, str]] = {
+    "read_standards": {"all": EVERYBODY},
     "list_layers": {"all": EVERYBODY},
     "read_layer": {"all": EVERYBODY},
     "check_footprint": {"all": EVERYBODY},
@@ -204,7 +205,7 @@ def test_any_of_several_grants_that_allows_it_lets_a_layer_be_exported():
 
 def test_nobody_without_a_role_does_more_than_look():
     nobody = Actor("n", "D1")
-    looking = {Act.LIST_LAYERS, Act.READ_LAYER, Act.CHECK_FOOTPRINT}
+    looking = {Act.READ_STANDARDS, Act.LIST_LAYERS, Act.READ_LAYER, Act.CHECK_FOOTPRINT}
     for actor in (ANONYMOUS, nobody):
         assert {act for act in Act if may(actor, act, OWN)} == looking
         assert not may(actor, Act.READ_LAYER, Thing("D1", Sensitivity.INTERNAL))
@@ -221,6 +222,7 @@ def test_who_administers_accounts_decides_nothing_and_who_audits_changes_nothing
     }
     assert not any(may(_actor(Role.OPERATOR), act, Thing("C1")) for act in deciding)
     reading = {
+        Act.READ_STANDARDS,
         Act.LIST_LAYERS,
         Act.READ_LAYER,
         Act.CHECK_FOOTPRINT,

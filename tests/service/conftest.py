@@ -40,10 +40,10 @@ class Result:
 Command = Callable[..., Result]
 
 
-def define_plan(command: Command, *, control: str = "restrict") -> Result:
+def define_plan(command: Command, *options: str, control: str = "restrict") -> Result:
     """Define the polygon layer PLAN, which the tests upload to."""
     what = ("--title", "规划", "--department", "ZRZY", "--geometry", "polygon", "--control", control)
-    return command("layer", "define", "PLAN", *what)
+    return command("layer", "define", "PLAN", *what, *options)
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ PUBLIC = {
     ("get", "/api/city"),
     ("get", "/api/city/outline"),
     ("get", "/api/layers"),
+    ("get", "/api/standards"),
+    ("get", "/api/standards/{code}"),
     ("post", "/api/checks"),
     ("post", "/api/session"),
     ("get", "/health/live"),

@@ -1,0 +1,64 @@
+"""Codes of land and sea use: padded spellings, two editions, children that a list does not have, mixed use."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from blueprint.standards.entries import LandUseClass, Standards
+
+_DIGITS = re.compile(r"\d{2}|\d{4}|\d{6}", re.ASCII)
+
+
+class LandUseVerdict(StrEnum):
+    """What can be said of a code."""
+
+    KNOWN = "known"
+    OLD_EDITION = "old_edition"
+    UNKNOWN_CHILD = "unknown_child"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class JudgedCode:
+    """A code as it was written, without its padding, and the class that it, or its nearest known parent, stands for."""
+
+    raw: str
+    code: str
+    verdict: LandUseVerdict
+    found: LandUseClass | None
+
+
+def normalised(raw: str) -> str:
+    """A code without the zeros that plan databases fill it up with: 耕地 is 01 and 010000, the same.
+
+    Whole pairs of zeros are taken off, never below two digits: 1000 is 10, and 0110 stays.
+    """
+    code = raw.strip()
+    while _DIGITS.fullmatch(code) and len(code) > 2 and code.endswith("00"):
+        code = code[:-2]
+    return code
+
+
+def judge_land_use(raw: str, name: str | None, standards: Standards) -> list[JudgedCode]:
+    """Judge a field's codes (mixed use is written 0701+0901 or 0701/0901) by both editions.
+
+    The edition of 2023 goes first. Some codes changed their meaning: there the name beside the code decides.
+    """
+    return [_judge(part.strip(), name, standards) for part in re.split(r"[+/、,，]", raw) if part.strip()]
+
+
+def _judge(raw: str, name: str | None, standards: Standards) -> JudgedCode:
+    code = normalised(raw)
+    new, old = standards.land_use["2023"].get(code), standards.land_use["2020"].get(code)
+    if new is not None and old is not None and name == old.title != new.title:
+        return JudgedCode(raw, code, LandUseVerdict.OLD_EDITION, old)
+    if new is not None:
+        return JudgedCode(raw, code, LandUseVerdict.KNOWN, new)
+    if old is not None:
+        return JudgedCode(raw, code, LandUseVerdict.OLD_EDITION, old)
+    if _DIGITS.fullmatch(code):
+        for length in range(len(code) - 2, 0, -2):
+            parent = standards.land_use["2023"].get(code[:length])
+            if parent is not None:
+                return JudgedCode(raw, code, LandUseVerdict.UNKNOWN_CHILD, parent)
+    return JudgedCode(raw, code, LandUseVerdict.UNKNOWN, None)
