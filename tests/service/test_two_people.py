@@ -1,0 +1,47 @@
+"""Every write takes an `Idempotency-Key`, and every change of what two people edit an `If-Match`: read off the OpenAPI."""
+
+from tests.service.conftest import Server
+
+NOT_HELD = {
+    "/api/session": "signing in and out changes nothing that another edits",
+    "/api/sessions": "one's own sessions",
+    "/api/me": "one's own password, authenticators and links",
+    "/api/accounts": "an account is closed, a password reset, an appointment added: nothing is overwritten",
+    "/api/appointments": "an appointment is ended once",
+    "/api/layers/{code}/versions": "a new version beside the others",
+    "/api/access-requests": "a new request",
+    "/api/access-grants": "a new grant",
+    "/api/checks": "a new check",
+    "/api/projects": "a new project",
+    "/api/approval/intake": "a message is taken once",
+}
+"""Writes that nobody can undo for another by them, and why; below `/api/me` and `/api/accounts` all of them."""
+
+
+def test_every_write_takes_a_key_and_every_change_of_what_two_people_edit_takes_a_tag(running: Server):
+    document = running.client().get("/api/openapi.json").json()
+    tagged, unkeyed, unheld = set(), [], []
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if method == "get":
+                continue
+            names = {p["name"] for p in operation.get("parameters", []) if p["in"] == "header"}
+            if "Idempotency-Key" not in names and (method, path) != ("post", "/api/session"):
+                unkeyed.append((method, path))
+            if "If-Match" in names:
+                tagged.add(path)
+            elif path not in NOT_HELD and not path.startswith(
+                ("/api/me/", "/api/accounts/", "/api/appointments/")
+            ):
+                unheld.append((method, path))
+
+    assert unkeyed == []
+    assert unheld == []
+    assert {
+        "/api/layers",
+        "/api/layers/{code}/versions/{number}/in-force",
+        "/api/projects/{project_id}/footprint",
+        "/api/opinion-requests/{request_id}/opinion",
+        "/api/access-grants/{grant_id}/grant",
+        "/api/approval/cases/{number}/project-code",
+    } <= tagged
