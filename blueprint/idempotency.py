@@ -24,6 +24,7 @@ from blueprint.accounts.credentials import read_credentials
 from blueprint.database import Base
 from blueprint.edge import ActorDep, NowDep, SessionDep
 from blueprint.errors import ConflictError, InvalidInputError
+from blueprint.permissions import Actor
 
 KEPT_FOR = timedelta(hours=24)
 WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -142,7 +143,7 @@ async def _claim(
         _sha256(
             given.text if given is not None else "", request.method, request.scope["path"], key.strip('"')
         ),
-        await _fingerprint(request),
+        await _fingerprint(request, actor),
         now,
     )
     await run_in_threadpool(claim.take)
@@ -180,9 +181,13 @@ def forget_old_answers(session: Session, *, now: datetime) -> int:
     return len(session.execute(statement.returning(KeptAnswer.id)).all())
 
 
-async def _fingerprint(request: Request) -> str:
-    """A hash of query, `If-Match` and content; of a form its fields, for its boundary is another every time."""
+async def _fingerprint(request: Request, actor: Actor) -> str:
+    """A hash of query, `If-Match`, content and the caller's grants: what was answered under a grant is not shown when it is withdrawn.
+
+    Of a form its fields are hashed, for its boundary is another every time.
+    """
     pieces: list[str | bytes] = [
+        ",".join(str(grant.number) for grant in actor.grants),
         request.scope.get("query_string", b""),
         request.headers.get("if-match", ""),
     ]

@@ -15,7 +15,7 @@ from blueprint.footprint import Footprint, footprint_from_geojson
 from blueprint.given import Day, GeoJson, Text
 from blueprint.idempotency import IdempotentRoute
 from blueprint.permissions import Act, require
-from coordination.checks import find_check, keep_check, run_check
+from coordination.checks import find_check, given_to, keep_check, reader_of, run_check
 from coordination.reports import to_geojson, to_html
 
 router = APIRouter(prefix="/api/checks", tags=["checks"], route_class=IdempotentRoute)
@@ -62,6 +62,7 @@ def check_footprint(
     if keep:
         check = keep_check(session, report, footprint, city=edge.city, actor=actor, now=now)
         report = replace(report, check_id=str(check.id))
+    report = given_to(report, actor, now)
     if output == "html":
         return HTMLResponse(to_html(report, footprint, city=edge.city), headers=PAGE_HEADERS)
     if output == "geojson":
@@ -75,13 +76,15 @@ def show_check(
     session: SessionDep,
     actor: ActorDep,
     edge: EdgeDep,
+    now: NowDep,
     output: Format = "json",
 ) -> Response:
     """A kept report; as GeoJSON or HTML it is made again from the versions of its day, and held to its digest."""
     require(actor, Act.READ_CHECK)
     check = find_check(session, check_id, actor=actor)
     if output == "json":
-        return JSONResponse(check.report)
+        reader = reader_of(actor, [layer["code"] for layer in check.report["layers"]], now)
+        return JSONResponse(check.report | {"reader": reader.to_json()})
     kept = check.report["footprint"]
     footprint = Footprint(
         polygonal(to_shape(check.footprint)),
@@ -94,6 +97,7 @@ def show_check(
         raise ConflictError(
             "the layers or rules of that day, or your rights, are not what they were; ask for ?f=json"
         )
+    report = given_to(replace(report, check_id=str(check.id)), actor, now)
     if output == "html":
         return HTMLResponse(to_html(report, footprint, city=edge.city), headers=PAGE_HEADERS)
     return JSONResponse(to_geojson(report, footprint, city=edge.city), media_type="application/geo+json")

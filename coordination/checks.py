@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -20,9 +20,10 @@ from blueprint.errors import NotFoundError
 from blueprint.footprint import Footprint
 from blueprint.layers.models import Control, Layer
 from blueprint.overlay import ENGINE, Ledger, Overlap, Overlay, SiteMeasures, find_overlaps
-from blueprint.permissions import Act, Actor, Sensitivity, may
+from blueprint.permissions import Act, Actor, Grant, Sensitivity, Thing, may
+from blueprint.sharing.purposes import record_reading
 from blueprint.snapshot import LayerOnDay, take_snapshot
-from coordination.masking import RestrictedConflict, find_restricted_conflicts
+from coordination.masking import RestrictedConflict, count_answers, find_restricted_conflicts
 from coordination.models import Check
 from coordination.rules import Outcome, Severity, likely_cause, outcome_of, severity_of, verdict_of
 
@@ -73,6 +74,22 @@ class Finding(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Reader:
+    """Whom a report was given to, when, and on which grants it tells of others' layers: no part of the digest."""
+
+    account: str
+    department: str | None
+    at: datetime
+    grants: tuple[Grant, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The reader as plain JSON values."""
+        grants = [{"number": g.number, "layer": g.layer, "purpose": g.purpose} for g in self.grants]
+        at = self.at.isoformat(timespec="seconds")
+        return {"account": self.account, "department": self.department, "at": at, "grants": grants}
+
+
+@dataclass(frozen=True)
 class CheckReport:
     """The report of a check; the same footprint, versions, rules and engine give the same `digest`."""
 
@@ -90,8 +107,10 @@ class CheckReport:
     operation: str
     notes: tuple[str, ...]
     has_hidden_layers: bool = False
+    has_answers_left: bool = True
     restricted_conflicts: tuple[RestrictedConflict, ...] = ()
     check_id: str | None = None
+    reader: Reader | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain JSON values, names as in the contract."""
@@ -110,12 +129,14 @@ class CheckReport:
             "findings": [_finding_json(finding) for finding in self.findings],
             "restricted": {
                 "hidden": self.has_hidden_layers,
+                "withheld": not self.has_answers_left,
                 "conflicts": [
                     {"department": conflict.department, "size_class": str(conflict.size_class)}
                     for conflict in self.restricted_conflicts
                 ],
             },
             "notes": list(self.notes),
+            "reader": self.reader.to_json() if self.reader is not None else None,
         }
 
 
@@ -131,18 +152,17 @@ def run_check(
     """Check a footprint against the blueprint on a day, as far as the actor may read it; nothing is kept.
 
     Restricted layers that the actor may not read leave no trace in figures, layers or digest but the conflicts that
-    `masking` tells, and those only to actors who are known.
+    `masking` tells, and those only to actors who are known, so many times a day.
     """
     snapshot = take_snapshot(session, on)
     hidden = [layer for layer in snapshot.layers if _is_hidden(layer, actor)]
+    closed = [layer for layer in hidden if actor.signed_in and _is_in_force(layer, on)]
     shown = [layer for layer in snapshot.layers if not _is_hidden(layer, actor)]
     asked = [layer for layer in shown if _is_in_force(layer, on) and may(actor, Act.READ_LAYER, layer.thing)]
     overlay = find_overlaps(session, footprint.geometry, asked, city=city, with_shapes=with_shapes)
+    is_answered = count_answers(session, {layer.department for layer in closed}, actor=actor, city=city)
     conflicts = find_restricted_conflicts(
-        session,
-        footprint.geometry,
-        [layer for layer in hidden if actor.signed_in and _is_in_force(layer, on)],
-        city=city,
+        session, footprint.geometry, closed if is_answered else [], city=city
     )
     by_version = {layer.version_id: layer for layer in asked}
     findings = tuple(_finding(overlap, by_version[overlap.version_id]) for overlap in overlay.overlaps)
@@ -154,7 +174,7 @@ def run_check(
     layers = tuple(
         _layer_result(layer, overlay, of_layer[layer.version_id], actor=actor, on=on) for layer in shown
     )
-    _record_reading(session, actor, [layer for layer in asked if of_layer[layer.version_id]], footprint)
+    _record_reading(session, actor, asked, of_layer.keys(), conflicts, footprint)
     # What a restricted layer demands is its department's to say; that it has to be asked is not kept back.
     severities = [finding.severity for finding in findings] + [Severity.ADVISE] * bool(conflicts)
     return CheckReport(
@@ -172,28 +192,44 @@ def run_check(
         operation=footprint.operation,
         notes=footprint.notes,
         has_hidden_layers=bool(hidden),
+        has_answers_left=is_answered,
         restricted_conflicts=conflicts,
     )
 
 
-def _record_reading(session: Session, actor: Actor, met: Sequence[LayerOnDay], footprint: Footprint) -> None:
-    """Record that features of layers that are not public were shown to the actor, and what for (Art. 17)."""
-    inside = [layer for layer in met if layer.sensitivity != Sensitivity.PUBLIC]
-    if not inside:
-        return
-    grants = [grant for grant in (actor.grant_of(layer.code) for layer in inside) if grant is not None]
-    record(
+def given_to(report: CheckReport, actor: Actor, now: datetime) -> CheckReport:
+    """The report as a document for its reader, whom it names (Art. 17, 18)."""
+    return replace(report, reader=reader_of(actor, [layer.code for layer in report.layers], now))
+
+
+def reader_of(actor: Actor, codes: Iterable[str], now: datetime) -> Reader:
+    """Who reads a report on these layers, with the grants that open some of them."""
+    grants = (actor.grant_of(code) for code in codes)
+    return Reader(actor.name, actor.department, now, tuple(grant for grant in grants if grant is not None))
+
+
+def _record_reading(
+    session: Session,
+    actor: Actor,
+    asked: Sequence[LayerOnDay],
+    met: Collection[int | None],
+    conflicts: Sequence[RestrictedConflict],
+    footprint: Footprint,
+) -> None:
+    """Record what the actor was told of layers that are not public, and what for (Art. 17): "clear" is an answer too."""
+    place = " ".join(f"{side:.0f}" for side in footprint.geometry.bounds)
+    closed = [layer for layer in asked if layer.sensitivity != Sensitivity.PUBLIC]
+    record_reading(
         session,
         actor,
-        Act.READ_LAYER,
+        [layer.thing for layer in closed],
         kind="check",
-        id=" ".join(f"{side:.0f}" for side in footprint.geometry.bounds),
-        after={
-            "layers": [f"{layer.code} v{layer.version}" for layer in inside],
-            "grants": [grant.number for grant in grants],
-        },
-        purpose="; ".join(grant.purpose for grant in grants) or None,
+        id=place,
+        after={"met": [f"{layer.code} v{layer.version}" for layer in closed if layer.version_id in met]},
     )
+    if conflicts:
+        told = [f"{conflict.department} {conflict.size_class}" for conflict in conflicts]
+        record(session, actor, "meet_restricted", kind="check", id=place, after={"told": told})
 
 
 def _is_in_force(layer: LayerOnDay, on: date) -> bool:
@@ -361,12 +397,18 @@ def keep_check(
 def find_check(session: Session, check_id: int, *, actor: Actor) -> Check:
     """A kept check, for a reader who may read every layer that it speaks of; for others there is no such check."""
     check = session.get(Check, check_id)
-    if check is None or not _is_readable(session, check, actor):
+    if check is None or not may_see(session, check, actor):
         raise NotFoundError(f"no check {check_id} was kept, or it speaks of layers that you may not read")
+    record_reading(session, actor, _things_of(session, check), kind="kept_check", id=check.id)
     return check
 
 
-def _is_readable(session: Session, check: Check, actor: Actor) -> bool:
+def _things_of(session: Session, check: Check) -> list[Thing]:
+    """The layers that a kept check tells of."""
     told = {layer["code"] for layer in check.report["layers"] if layer["outcome"] != Outcome.NOT_PERMITTED}
-    layers = session.scalars(select(Layer).where(Layer.code.in_(told)))
-    return all(may(actor, Act.READ_LAYER, layer.thing) for layer in layers)
+    return [layer.thing for layer in session.scalars(select(Layer).where(Layer.code.in_(told)))]
+
+
+def may_see(session: Session, check: Check, actor: Actor) -> bool:
+    """Say whether the actor may read every layer that a kept check speaks of: its verdict and digest tell of them all."""
+    return all(may(actor, Act.READ_LAYER, thing) for thing in _things_of(session, check))

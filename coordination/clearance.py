@@ -7,12 +7,14 @@ from uuid import uuid4
 
 import shapely
 from geoalchemy2.shape import to_shape
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import ConflictError
-from blueprint.permissions import Act, Actor
+from blueprint.layers.models import Control, Layer
+from blueprint.permissions import Act, Actor, Sensitivity
 from blueprint.working_days import WorkingCalendar
 from coordination.consultation import consultation_of
 from coordination.handover import (
@@ -45,6 +47,7 @@ from coordination.projects import (
     refuse_outdated,
 )
 from coordination.responsibility import concerns_by_department, layers_not_seen, responsible_departments
+from coordination.rules import Severity, verdict_of
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def clear_project(
         cleared_by=actor.name,
         cleared_at=now,
     )
-    message = _message(clearance, project, revision, check, requests, city=city)
+    message = _message(session, clearance, project, revision, check, requests, city=city)
     clearance.handover = Handover(
         message_id=str(message.message_id),
         body=canonical(message),
@@ -177,6 +180,7 @@ def _names(departments: Iterable[str], city: City) -> tuple[str, ...]:
 
 
 def _message(
+    session: Session,
     clearance: Clearance,
     project: Project,
     revision: FootprintRevision,
@@ -201,21 +205,48 @@ def _message(
             area_m2=check.report["footprint"]["area_m2"],
             coordinates=shapely.geometry.mapping(to_shape(revision.footprint))["coordinates"],
         ),
-        check=HandedCheck(
-            digest=check.digest, on=check.on_day, verdict=check.verdict, conflicts=_handed_conflicts(check)
-        ),
+        check=_handed_check(session, check),
         opinions=tuple(_handed_opinion(request, city) for request in requests),
         cleared_on=clearance.cleared_on,
         cleared_by=clearance.cleared_by,
     )
 
 
-def _handed_conflicts(check: Check) -> tuple[HandedConflict, ...]:
+def _handed_check(session: Session, check: Check) -> HandedCheck:
+    """The check as every reader of the case may know it: of restricted layers, only whose they are (Art. 17, 18)."""
     names = set(HandedConflict.model_fields) - {"layer"}
-    return tuple(
+    met = [layer for layer in check.report["layers"] if layer["outcome"] == "conflict"]
+    codes = [layer["code"] for layer in met]
+    restricted = set(
+        session.scalars(
+            select(Layer.code).where(Layer.code.in_(codes), Layer.sensitivity == Sensitivity.RESTRICTED)
+        )
+    )
+    open_conflicts = [
         HandedConflict(layer=layer["code"], **{name: layer[name] for name in names})
-        for layer in check.report["layers"]
-        if layer["outcome"] == "conflict"
+        for layer in met
+        if layer["code"] not in restricted
+    ]
+    owners = sorted({layer["department"] for layer in met if layer["code"] in restricted})
+    severities = [Severity(f["severity"]) for f in check.report["findings"] if f["layer"] not in restricted]
+    return HandedCheck(
+        digest=check.digest,
+        on=check.on_day,
+        verdict=verdict_of([*severities, *[Severity.ADVISE] * bool(owners)]),
+        conflicts=(*open_conflicts, *(_restricted_conflict(owner) for owner in owners)),
+    )
+
+
+def _restricted_conflict(department: str) -> HandedConflict:
+    return HandedConflict(
+        layer="",
+        title="受限图层 restricted layer",
+        department=department,
+        control=Control.ADVISE,
+        feature_count=0,
+        overlap_m2=0,
+        length_m=0,
+        point_count=0,
     )
 
 

@@ -1,16 +1,19 @@
 """What a reader without clearance is told of restricted layers: that one is met, roughly how much, whom to ask (Art. 17, 18)."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import shapely
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.overlay import find_overlaps
+from blueprint.permissions import Act, Actor, Role, require
 from blueprint.snapshot import LayerOnDay
+from coordination.models import RestrictedAnswer
 
 _PART, _MOST = 0.05, 0.5
 
@@ -29,6 +32,40 @@ class RestrictedConflict:
 
     department: str
     size_class: SizeClass
+
+
+_COUNT = text("""
+INSERT INTO coordination.restricted_answer AS counted (day, reader, owner, asked)
+SELECT CAST(now() AT TIME ZONE :zone AS date), :reader, owner, 1
+FROM unnest(CAST(:owners AS text[])) AS owner
+ORDER BY owner
+ON CONFLICT (day, reader, owner) DO UPDATE SET asked = counted.asked + 1
+RETURNING asked
+""")
+
+
+def count_answers(session: Session, owners: Collection[str], *, actor: Actor, city: City) -> bool:
+    """Count a check that asks restricted layers of these departments; False when the reader's day is used up.
+
+    Many small checks would draw the layer's outline. So a department, all its accounts together, is answered a number
+    of times a day, met or not; the owners see how often. The rows are locked until the check ends: no two count as one.
+    """
+    if not owners:
+        return True
+    reader = actor.department or actor.name
+    values = {"zone": city.time_zone, "reader": reader, "owners": sorted(owners)}
+    asked = session.scalars(_COUNT, values).all()
+    return max(asked, default=0) <= city.limits.restricted_answers_per_day
+
+
+def list_answers(session: Session, *, actor: Actor, limit: int = 1000) -> list[RestrictedAnswer]:
+    """Who asked restricted layers how often on which day, newest first: an owner its own layers', an overseer all."""
+    require(actor, Act.READ_GRANTS)
+    row = RestrictedAnswer
+    statement = select(row).order_by(row.day.desc(), row.reader, row.owner).limit(limit)
+    if not actor.roles & {Role.AUDITOR, Role.CONSOLE}:
+        statement = statement.where(row.owner == (actor.department or ""))
+    return list(session.scalars(statement))
 
 
 def size_class_of(share: float) -> SizeClass:

@@ -106,6 +106,18 @@ class Check(Base):
     made_at: Mapped[datetime]
 
 
+class RestrictedAnswer(Base):
+    """How often a department's checks asked the restricted layers of another on a day, which it may not read."""
+
+    __tablename__ = "restricted_answer"
+    __table_args__ = ({"schema": "coordination"},)
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    reader: Mapped[str] = mapped_column(String(200), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(40), primary_key=True)
+    asked: Mapped[int]
+
+
 class Consultation(Base):
     """One round of asking departments (征求意见) about one footprint revision."""
 

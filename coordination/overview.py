@@ -12,8 +12,11 @@ from sqlalchemy.orm import Session, joinedload
 from blueprint.city import City, polygonal
 from blueprint.city_router import to_lonlat
 from blueprint.edge import Edge
+from blueprint.layers.models import Layer
 from blueprint.permissions import Actor
+from blueprint.sharing.purposes import record_reading
 from blueprint.working_days import WorkingCalendar
+from coordination.checks import may_see
 from coordination.consultation import consultation_of
 from coordination.limits import OpinionStatus, withdrawal_day
 from coordination.models import (
@@ -95,7 +98,7 @@ def project_out(session: Session, project: Project, *, actor: Actor, edge: Edge)
         scope_decided_by=project.scope_decided_by,
         registered_by=project.registered_by,
         footprint=footprint_out(revision, edge.city),
-        check=check_out(check) if check else None,
+        check=_check_seen(session, check, actor) if check else None,
         consultation=consultation_out(session, consultation, actor=actor, edge=edge)
         if consultation
         else None,
@@ -128,6 +131,23 @@ def check_out(check: Check) -> CheckOut:
     return CheckOut(
         id=check.id, digest=check.digest, on=check.on_day, verdict=check.verdict, made_at=check.made_at
     )
+
+
+def _check_seen(session: Session, check: Check, actor: Actor) -> CheckOut:
+    """A kept check as far as the reader may know: a verdict and a digest tell of every layer that was asked."""
+    shown = check_out(check)
+    if may_see(session, check, actor):
+        return shown
+    return shown.model_copy(update={"verdict": None, "digest": None})
+
+
+def record_findings(session: Session, actor: Actor, requests: Sequence[OpinionRequestOut]) -> None:
+    """Record that findings of layers that are not public were shown in opinion requests (Art. 17)."""
+    codes = {finding["layer"] for request in requests for finding in request.findings}
+    if codes:
+        layers = session.scalars(select(Layer).where(Layer.code.in_(codes)))
+        numbers = ", ".join(str(request.id) for request in requests if request.findings)
+        record_reading(session, actor, [layer.thing for layer in layers], kind="opinion_request", id=numbers)
 
 
 def consultation_out(

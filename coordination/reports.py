@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from blueprint.city import City
 from blueprint.city_router import to_lonlat
 from blueprint.footprint import Footprint
-from coordination.checks import CheckReport
+from coordination.checks import CheckReport, Reader
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -66,7 +66,8 @@ def to_geojson(report: CheckReport, footprint: Footprint, *, city: City) -> dict
     features = [_feature(footprint.geometry, site, city)]
     for finding, document in zip(report.findings, report.to_json()["findings"], strict=True):
         features.append(_feature(finding.shape, {"kind": "finding", **document}, city))
-    return {"type": "FeatureCollection", "features": features}
+    reader = report.reader.to_json() if report.reader is not None else None
+    return {"type": "FeatureCollection", "reader": reader, "features": features}
 
 
 def _feature(shape: BaseGeometry | None, properties: dict[str, Any], city: City) -> dict[str, Any]:
@@ -89,6 +90,16 @@ def to_html(report: CheckReport, footprint: Footprint, *, city: City, name: str 
         relation_words=RELATION_WORDS,
         size_words=SIZE_WORDS,
         hectares=hectares,
+        reader_line=reader_line(report.reader) if report.reader is not None else "",
+    )
+
+
+def reader_line(reader: Reader) -> str:
+    """Whom a document was given to, as its footer and its metadata say it: account, department, instant, grants."""
+    grants = "、".join(f"{grant.number} ({grant.layer}: {grant.purpose})" for grant in reader.grants)
+    granted = f" · 授权编号 grants {grants}" if grants else ""
+    return (
+        f"{reader.account} · {reader.department or '—'} · {reader.at.isoformat(timespec='seconds')}{granted}"
     )
 
 

@@ -14,6 +14,7 @@ from blueprint.permissions import Act, Actor, require
 from coordination import consultation, opinions, projects
 from coordination.clearance import clear_project
 from coordination.limits import OpinionStatus
+from coordination.masking import list_answers
 from coordination.models import OpinionKind
 from coordination.opinions import OpinionGiven
 from coordination.overview import (
@@ -23,6 +24,7 @@ from coordination.overview import (
     footprint_out,
     project_briefs,
     project_out,
+    record_findings,
     request_out,
 )
 from coordination.projects import ProjectDetails
@@ -38,6 +40,8 @@ from coordination.schemas import (
     ProjectIn,
     ProjectOut,
     ProjectPage,
+    RestrictedAnswerOut,
+    RestrictedAnswerPage,
 )
 
 router = APIRouter(tags=["coordination"], route_class=IdempotentRoute)
@@ -83,7 +87,10 @@ def show_project(
     """A project with its footprint, latest check, consultation and clearance."""
     require(actor, Act.READ_PROJECT)
     project = projects.find_project(session, project_id)
-    return tagged(project_out(session, project, actor=actor, edge=edge), response)
+    shown = project_out(session, project, actor=actor, edge=edge)
+    if shown.consultation is not None:
+        record_findings(session, actor, shown.consultation.requests)
+    return tagged(shown, response)
 
 
 @router.put("/api/projects/{project_id}/footprint")
@@ -177,6 +184,7 @@ def list_requests(
         session, actor=actor, today=today, department=department, state=state, after=cursor, limit=limit
     )
     items = [request_out(row, city=edge.city, calendar=edge.calendar, today=today) for row in rows]
+    record_findings(session, actor, items)
     return OpinionRequestPage(items=items, next=str(rows[-1].id) if len(rows) == limit else None)
 
 
@@ -192,7 +200,9 @@ def show_request(
     """One opinion request with its findings and the draft to start from."""
     require(actor, Act.READ_OPINION_REQUESTS)
     request = opinions.find_request(session, request_id, actor=actor)
-    return tagged(request_out(request, city=edge.city, calendar=edge.calendar, today=today), response)
+    shown = request_out(request, city=edge.city, calendar=edge.calendar, today=today)
+    record_findings(session, actor, [shown])
+    return tagged(shown, response)
 
 
 @router.put("/api/opinion-requests/{request_id}/opinion")
@@ -216,6 +226,15 @@ def give_opinion(
     request = opinions.give_opinion(session, request_id, given, actor=actor, calendar=edge.calendar, now=now)
     shown_now = request_out(request, city=edge.city, calendar=edge.calendar, today=now.date())
     return tagged(shown_now, response)
+
+
+@router.get("/api/restricted-answers")
+def list_restricted_answers(session: SessionDep, actor: ActorDep) -> RestrictedAnswerPage:
+    """Who asked the restricted layers of the caller's department by checks, how often on which day; the auditor sees all."""
+    found = list_answers(session, actor=actor)
+    return RestrictedAnswerPage(
+        items=[RestrictedAnswerOut.model_validate(row, from_attributes=True) for row in found]
+    )
 
 
 def _hold(session: Session, project_id: int, if_match: str | None, *, actor: Actor, edge: Edge) -> None:

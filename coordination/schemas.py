@@ -61,13 +61,29 @@ class FootprintOut(BaseModel):
     made_at: datetime
 
 
+class RestrictedAnswerOut(BaseModel):
+    """How often checks of `reader` (a department, or an account of none) asked restricted layers of `owner` on a day."""
+
+    day: date
+    reader: str
+    owner: str
+    asked: int
+
+
+class RestrictedAnswerPage(BaseModel):
+    """The newest days; there is no further page."""
+
+    items: list[RestrictedAnswerOut]
+    next: None = None
+
+
 class CheckOut(BaseModel):
-    """A kept check in short; the report is at /api/checks/{id}."""
+    """A kept check in short; the report is at /api/checks/{id}. Verdict and digest are null for who may not read all its layers."""
 
     id: int
-    digest: str
+    digest: str | None
     on: date
-    verdict: str
+    verdict: str | None
     made_at: datetime
 
 

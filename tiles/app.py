@@ -19,11 +19,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from blueprint.accounts.credentials import Credentials, actor_of, read_credentials
-from blueprint.audit.log import record
 from blueprint.edge import Edge
 from blueprint.errors import BlueprintError, NotSignedInError
-from blueprint.permissions import ANONYMOUS, Act, Actor
+from blueprint.permissions import ANONYMOUS, Actor
 from blueprint.problem import PROBLEM_MEDIA_TYPE, problem_document
+from blueprint.sharing.purposes import record_reading
 from tiles.addresses import (
     Address,
     BadAddressError,
@@ -98,19 +98,16 @@ class TilesApp:
         self._connections.close()
 
     def _tell(self, reads: Sequence[Read]) -> None:
-        """Write down who read what is not public (Art. 17), with the purpose that it was granted for."""
+        """Write down who read what is not public (Art. 17), and what for."""
         with Session(self._edge.engine) as session, session.begin():
             for read in reads:
-                grant = read.actor.grant_of(read.layer)
-                record(
+                record_reading(
                     session,
                     read.actor,
-                    Act.READ_LAYER,
+                    [read.thing],
                     kind="tiles",
-                    id=f"{read.layer} v{read.version}",
-                    after={"area": read.area, "count": read.count, "began": read.began}
-                    | ({"grant": grant.number} if grant is not None else {}),
-                    purpose=grant.purpose if grant is not None else None,
+                    id=f"{read.thing.layer} v{read.version}",
+                    after={"area": read.area, "count": read.count, "began": read.began},
                 )
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
@@ -153,7 +150,7 @@ class TilesApp:
 
     def _document(self, address: LayerDocument | StyleDocument, asked: Asked) -> Answer:
         today = self._edge.now().date()
-        with Session(self._edge.engine) as session:
+        with Session(self._edge.engine) as session, session.begin():
             scene = Scene(self._edge.base_url, self._edge.city, today, on=address.on)
             if isinstance(address, StyleDocument):
                 description = style(session, scene)
@@ -181,7 +178,7 @@ class TilesApp:
         for version in versions:
             if not version.is_public:
                 self._reads.note(
-                    actor, actor.reader or actor.name, version.code, version.number, address.at, now
+                    actor, actor.reader or actor.name, version.thing, version.number, address.at, now
                 )
         claim = self._cache.claim(tag)
         if claim.is_maker:

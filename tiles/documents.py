@@ -15,6 +15,7 @@ from blueprint.city import City
 from blueprint.errors import NotFoundError
 from blueprint.layers.models import Control, GeometryKind, InForcePeriod, Layer, LayerVersion
 from blueprint.permissions import Act, Actor, Sensitivity, may
+from blueprint.sharing.purposes import record_reading
 from tiles.addresses import ALL_LAYERS, NoSuchTileError, no_such_layer
 
 SOURCE_MAX_ZOOM = 18
@@ -75,6 +76,7 @@ def tilejson(session: Session, code: str, scene: Scene, actor: Actor) -> Descrip
     layer, version, starts_on = row.Layer, row.LayerVersion, row.starts_on
     if version is None:
         raise NoSuchTileError(f"no version of layer {code} is in force on {scene.day}")
+    record_reading(session, actor, [layer.thing], kind="tilejson", id=f"{layer.code} v{version.number}")
     control = _CONTROL_NAMES[Control(layer.control)]
     department = _department_name(layer.department, scene.city)
     document = {

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from blueprint.permissions import Actor
+from blueprint.permissions import Actor, Thing
 from tiles.addresses import Coordinates
 
 SUMMED_FOR = timedelta(minutes=10)
@@ -21,7 +21,7 @@ class Read:
     """Tiles of one version that one session read in one area: how many from `began` on."""
 
     actor: Actor
-    layer: str
+    thing: Thing
     version: int
     area: str
     began: datetime
@@ -31,12 +31,13 @@ class Read:
 @dataclass
 class _Sum:
     actor: Actor
+    thing: Thing
     began: datetime
     untold: int = 0
 
 
 Tell = Callable[[Sequence[Read]], None]
-_Key = tuple[str, str, int, str]
+_Key = tuple[str, str | None, int, str]
 
 
 class ReadLog:
@@ -48,19 +49,19 @@ class ReadLog:
         self._lock = threading.Lock()
 
     def note(
-        self, actor: Actor, reader: str, layer: str, version: int, at: Coordinates, now: datetime
+        self, actor: Actor, reader: str, thing: Thing, version: int, at: Coordinates, now: datetime
     ) -> None:
         """Note a tile that is about to be sent to `reader` (a session or a token)."""
         area = area_of(at)
-        key = (reader, layer, version, area)
+        key = (reader, thing.layer, version, area)
         with self._lock:
             over = self._close(now)
             known = self._sums.get(key)
             if known is None:
-                self._sums[key] = _Sum(actor, now)
+                self._sums[key] = _Sum(actor, thing, now)
             else:
                 known.untold += 1
-        first = [Read(actor, layer, version, area, now, 1)] if known is None else []
+        first = [Read(actor, thing, version, area, now, 1)] if known is None else []
         if over or first:
             try:
                 self._tell([*over, *first])
@@ -73,8 +74,8 @@ class ReadLog:
     def _keep(self, reader: str, over: Sequence[Read]) -> None:
         """Put back what could not be told, to be told with the next."""
         for read in over:
-            key = (reader, read.layer, read.version, read.area)
-            self._sums.setdefault(key, _Sum(read.actor, read.began)).untold += read.count
+            key = (reader, read.thing.layer, read.version, read.area)
+            self._sums.setdefault(key, _Sum(read.actor, read.thing, read.began)).untold += read.count
 
     def close(self) -> None:
         """Tell what is summed and not told yet; at the end of the service."""
@@ -89,8 +90,8 @@ class ReadLog:
         for key in closed:
             s = self._sums.pop(key)
             if s.untold:
-                _, layer, version, area = key
-                over.append(Read(s.actor, layer, version, area, s.began, s.untold))
+                _, _, version, area = key
+                over.append(Read(s.actor, s.thing, version, area, s.began, s.untold))
         return over
 
 

@@ -33,6 +33,7 @@ from blueprint.layers.schemas import (
     VersionPage,
 )
 from blueprint.permissions import Act, Thing, may, require
+from blueprint.sharing.purposes import record_reading
 
 router = APIRouter(prefix="/api/layers", tags=["layers"], route_class=IdempotentRoute)
 
@@ -54,6 +55,7 @@ def list_layers(
     layers = catalogue.list_layers(session, after=cursor)
     readable = [layer for layer in layers if may(actor, Act.READ_LAYER, layer.thing)]
     items = [layer_out(layer, city, today) for layer in readable[:limit]]
+    record_reading(session, actor, [layer.thing for layer in readable[:limit]], kind="layers", id="list")
     return LayerPage(items=items, next=items[-1].code if len(readable) > limit else None)
 
 
@@ -81,13 +83,16 @@ def show_layer(
     code: Code, session: SessionDep, actor: ActorDep, city: CityDep, today: TodayDep, response: Response
 ) -> LayerOut:
     """One layer."""
-    return tagged(layer_out(catalogue.find_readable(session, code, actor), city, today), response)
+    layer = catalogue.find_readable(session, code, actor)
+    record_reading(session, actor, [layer.thing], kind="layer", id=layer.code)
+    return tagged(layer_out(layer, city, today), response)
 
 
 @router.get("/{code}/versions")
 def list_versions(code: Code, session: SessionDep, actor: ActorDep, today: TodayDep) -> VersionPage:
     """All versions of a layer, oldest first."""
     layer = catalogue.find_readable(session, code, actor)
+    record_reading(session, actor, [layer.thing], kind="versions", id=layer.code)
     return VersionPage(items=[version_out(layer, version, today) for version in layer.versions])
 
 
@@ -97,7 +102,9 @@ def show_version(
 ) -> VersionOut:
     """One version."""
     layer = catalogue.find_readable(session, code, actor)
-    return tagged(version_out(layer, publication.version_of(session, layer, number), today), response)
+    version = publication.version_of(session, layer, number)
+    record_reading(session, actor, [layer.thing], kind="version", id=f"{layer.code} v{number}")
+    return tagged(version_out(layer, version, today), response)
 
 
 @router.get("/{code}/versions/{number}/quality")
@@ -105,6 +112,7 @@ def show_quality(code: Code, number: Number, session: SessionDep, actor: ActorDe
     """What the reading of a version's file found."""
     layer = catalogue.find_readable(session, code, actor)
     version = publication.version_of(session, layer, number)
+    record_reading(session, actor, [layer.thing], kind="quality", id=f"{layer.code} v{number}")
     return QualityOut(layer=layer.code, number=version.number, quality=version.quality)
 
 
@@ -194,6 +202,7 @@ def show_difference(
     counted = count_difference(
         session, publication.version_of(session, layer, old), publication.version_of(session, layer, new)
     )
+    record_reading(session, actor, [layer.thing], kind="difference", id=f"{layer.code} v{old} v{new}")
     return DifferenceOut(layer=layer.code, from_version=old, to_version=new, **vars(counted))
 
 

@@ -10,6 +10,7 @@ from blueprint.errors import InvalidInputError
 from blueprint.sharing import grants
 from blueprint.sharing.models import MOST_EXPORTS, MOST_FEATURES, GrantState
 from blueprint.sharing.router import grant_out
+from coordination.masking import list_answers
 from service.commands.context import local_operator, open_edge, say
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
 
@@ -164,6 +165,23 @@ def withdraw(number: Number, reason: Reason) -> None:
         grant = grants.find_grant(session, number, actor=local_operator())
         grants.withdraw_access(session, grant, reason=reason, actor=local_operator(), now=edge.now())
     say(f"grant {number} is withdrawn")
+
+
+@app.command("asked")
+def asked(output: FormatOption = OutputFormat.TABLE) -> None:
+    """谁的检查涉及受限图层、每日几次 · whose checks asked restricted layers that they may not read, how often a day."""
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
+        found = list_answers(session, actor=local_operator())
+    items = [{"day": a.day, "reader": a.reader, "owner": a.owner, "asked": a.asked} for a in found]
+    if output is OutputFormat.JSON:
+        print_json(items)
+        return
+    print_table(
+        "受限图层被检查次数 Checks that asked restricted layers",
+        ["日 day", "检查方 reader", "提供部门 owner", "次数 asked"],
+        [list(item.values()) for item in items],
+        empty="没有 none",
+    )
 
 
 def _terms(

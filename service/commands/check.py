@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint, read_footprint_file
-from coordination.checks import CheckReport, Finding, run_check
+from coordination.checks import CheckReport, Finding, given_to, run_check
 from coordination.reports import (
     OUTCOME_WORDS,
     RELATION_WORDS,
@@ -57,7 +57,7 @@ def check(
 ) -> None:
     """检查用地红线与现行图层的冲突 · check a footprint against every layer in force."""
     day = parse_day(on)
-    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         footprint = read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs)
         report = run_check(
             session,
@@ -67,6 +67,7 @@ def check(
             on=day or edge.now().date(),
             with_shapes=report_format in (ReportFormat.GEOJSON, ReportFormat.HTML),
         )
+    report = given_to(report, local_operator(), edge.now())
     if report_format is ReportFormat.TABLE and output_path is None:
         print_report(report, file.name)
         return
@@ -126,6 +127,10 @@ def print_report(report: CheckReport, name: str) -> None:
         output.print(
             f"与 {conflict.department} 的受限图层有冲突，{words[0]}，请向该部门查询"
             f" · a conflict with a restricted layer, {words[1]}; ask {conflict.department}"
+        )
+    if not report.has_answers_left:
+        output.print(
+            "今日关于受限图层的答复次数已用完 today's answers on restricted layers are used up: whether one is met is not said"
         )
     ledger = report.ledger
     output.print(

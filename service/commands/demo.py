@@ -22,7 +22,7 @@ from blueprint.errors import BlueprintError
 from blueprint.footprint import Footprint, read_footprint_file
 from blueprint.permissions import Actor, Role
 from blueprint.tokens import issue_token, revoke_tokens
-from coordination.checks import CheckReport, run_check
+from coordination.checks import CheckReport, given_to, run_check
 from coordination.clearance import clear_project
 from coordination.consultation import open_consultation
 from coordination.models import OpinionKind, Project
@@ -108,11 +108,12 @@ def _check_all(edge: Edge, projects: list[SampleProject], folder: Path) -> dict[
 
 def _check(edge: Edge, project: SampleProject) -> tuple[CheckReport, Footprint]:
     footprint = read_footprint_file(project.path, city=edge.city, scratch=edge.scratch)
-    with Session(edge.engine, expire_on_commit=False) as session:
+    now = edge.now()
+    with Session(edge.engine, expire_on_commit=False) as session, session.begin():
         report = run_check(
-            session, footprint, city=edge.city, actor=local_operator(), on=edge.now().date(), with_shapes=True
+            session, footprint, city=edge.city, actor=local_operator(), on=now.date(), with_shapes=True
         )
-    return report, footprint
+    return given_to(report, local_operator(), now), footprint
 
 
 def _print_summary(projects: list[SampleProject], verdicts: dict[str, str]) -> None:

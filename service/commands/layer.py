@@ -20,6 +20,7 @@ from blueprint.layers.router import layer_out, version_out
 from blueprint.permissions import Act, require
 from blueprint.sharing import exports
 from blueprint.sharing.export_router import export_out
+from blueprint.sharing.purposes import record_reading
 from blueprint.sharing.schemas import ExportOut
 from service.commands.context import console, local_operator, open_edge, say
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
@@ -229,8 +230,10 @@ def withdraw(
 @app.command("list")
 def list_layers(output: FormatOption = OutputFormat.TABLE) -> None:
     """列出图层 · list the layers and their versions in force."""
-    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
-        items = [layer_out(layer, edge.city, edge.now().date()) for layer in catalogue.list_layers(session)]
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
+        layers = catalogue.list_layers(session)
+        record_reading(session, local_operator(), [layer.thing for layer in layers], kind="layers", id="list")
+        items = [layer_out(layer, edge.city, edge.now().date()) for layer in layers]
     if output is OutputFormat.JSON:
         print_json([item.model_dump(mode="json") for item in items])
         return
@@ -266,10 +269,10 @@ def list_layers(output: FormatOption = OutputFormat.TABLE) -> None:
 @app.command("show")
 def show(code: Code, output: FormatOption = OutputFormat.TABLE) -> None:
     """查看图层 · show a layer."""
-    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
-        item = layer_out(catalogue.find_layer(session, code), edge.city, edge.now().date()).model_dump(
-            mode="json"
-        )
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
+        layer = catalogue.find_layer(session, code)
+        record_reading(session, local_operator(), [layer.thing], kind="layer", id=code)
+        item = layer_out(layer, edge.city, edge.now().date()).model_dump(mode="json")
     if output is OutputFormat.JSON:
         print_json(item)
         return
@@ -279,8 +282,9 @@ def show(code: Code, output: FormatOption = OutputFormat.TABLE) -> None:
 @app.command("versions")
 def versions(code: Code, output: FormatOption = OutputFormat.TABLE) -> None:
     """列出版本 · list the versions of a layer."""
-    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         layer = catalogue.find_layer(session, code)
+        record_reading(session, local_operator(), [layer.thing], kind="versions", id=code)
         items = [version_out(layer, version, edge.now().date()) for version in layer.versions]
     if output is OutputFormat.JSON:
         print_json([item.model_dump(mode="json") for item in items])
@@ -322,8 +326,11 @@ def difference(
     output: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """两版差异计数 · count what changed between two versions."""
-    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         layer = catalogue.find_layer(session, code)
+        record_reading(
+            session, local_operator(), [layer.thing], kind="difference", id=f"{code} v{old} v{new}"
+        )
         counted = count_difference(
             session, publication.version_of(session, layer, old), publication.version_of(session, layer, new)
         )

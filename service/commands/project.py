@@ -22,6 +22,7 @@ from coordination.overview import (
     consultation_out,
     project_briefs,
     project_out,
+    record_findings,
     request_out,
 )
 from coordination.reports import SEVERITY_WORDS
@@ -134,6 +135,8 @@ def show(number: Number, output: FormatOption = OutputFormat.TABLE) -> None:
         result = project_out(
             session, projects.find_project_by_number(session, number), actor=actor, edge=edge
         )
+        if result.consultation is not None:
+            record_findings(session, actor, result.consultation.requests)
     if output is OutputFormat.JSON:
         print_json(result.model_dump(mode="json"))
     else:
@@ -227,6 +230,7 @@ def list_opinions(
             limit=limit,
         )
         results = [request_out(row, city=edge.city, calendar=edge.calendar, today=today) for row in rows]
+        record_findings(session, actor, results)
     if output is OutputFormat.JSON:
         print_json([result.model_dump(mode="json") for result in results])
     else:
@@ -308,7 +312,7 @@ def _print_project(project: ProjectOut) -> None:
         f"用地红线 footprint: 第 {project.footprint.revision} 版 revision {project.footprint.revision}"
     )
     if project.check is not None:
-        verdict = " ".join(SEVERITY_WORDS[project.check.verdict])
+        verdict = " ".join(SEVERITY_WORDS[str(project.check.verdict)])
         typer.echo(f"检查 check {project.check.id}: {verdict} · {project.check.on} · {project.check.digest}")
     if project.consultation is not None:
         _print_requests(project.consultation.requests)
@@ -325,7 +329,7 @@ def _print_project(project: ProjectOut) -> None:
 def _print_check(project: Project, kept: Check) -> None:
     result = check_out(kept)
     typer.echo(
-        f"{project.planning_number} 检查 check {result.id}: {' '.join(SEVERITY_WORDS[result.verdict])} · {result.digest}"
+        f"{project.planning_number} 检查 check {result.id}: {' '.join(SEVERITY_WORDS[str(result.verdict)])} · {result.digest}"
     )
     rows = (
         [layer["title"], layer["department"], layer["feature_count"], f"{layer['overlap_m2']:,.2f}"]

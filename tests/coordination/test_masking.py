@@ -70,6 +70,7 @@ def test_a_conflict_is_told_by_department_and_class_alone(session: Session, city
 
     assert report.to_json()["restricted"] == {
         "hidden": True,
+        "withheld": False,
         "conflicts": [{"department": city_.departments[0].code, "size_class": "part"}],
     }
     assert report.verdict is Severity.ADVISE

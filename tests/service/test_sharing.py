@@ -91,7 +91,7 @@ def test_a_layer_is_asked_for_granted_read_with_its_purpose_and_withdrawn(
     assert granted.json()["conditions"] == "不得转交第三方"
 
     report = _check(theirs)
-    assert report["restricted"] == {"hidden": False, "conflicts": []}
+    assert report["restricted"] == {"hidden": False, "withheld": False, "conflicts": []}
     assert "SECRET" in {finding["layer"] for finding in report["findings"]}
     assert _tile(theirs) in (200, 204)
     assert theirs.get("/api/layers/SECRET").status_code == 200

@@ -4,12 +4,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from blueprint.permissions import Actor
+from blueprint.permissions import Actor, Sensitivity, Thing
 from tiles.addresses import Coordinates
 from tiles.reads import SUMMED_FOR, Read, ReadLog, area_of
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 READER = Actor("reader", "X")
+
+
+def thing(layer: str) -> Thing:
+    """A restricted layer of somebody else."""
+    return Thing("Y", Sensitivity.RESTRICTED, layer)
 
 
 class Told(list[Read]):
@@ -24,12 +29,12 @@ def test_the_first_tile_is_told_before_it_is_sent_and_the_rest_in_one_sum():
     told = Told()
     log = ReadLog(told)
     for y in range(5):
-        log.note(READER, "s1", "SECRET", 2, Coordinates(14, 13800, 6100 + y), NOW)
-    assert [(r.layer, r.version, r.count) for r in told] == [("SECRET", 2, 1)]
+        log.note(READER, "s1", thing("SECRET"), 2, Coordinates(14, 13800, 6100 + y), NOW)
+    assert [(r.thing.layer, r.version, r.count) for r in told] == [("SECRET", 2, 1)]
 
-    log.note(READER, "s2", "OTHER", 1, Coordinates(14, 13800, 6100), NOW + SUMMED_FOR)
+    log.note(READER, "s2", thing("OTHER"), 1, Coordinates(14, 13800, 6100), NOW + SUMMED_FOR)
 
-    assert sorted((r.layer, r.count, r.began) for r in told[1:]) == [
+    assert sorted((r.thing.layer, r.count, r.began) for r in told[1:]) == [
         ("OTHER", 1, NOW + SUMMED_FOR),
         ("SECRET", 4, NOW),
     ]
@@ -46,7 +51,7 @@ def test_sessions_layers_versions_and_areas_are_summed_apart():
         ("s1", "A", 2, here),
         ("s1", "A", 1, there),
     ):
-        log.note(READER, reader, layer, version, at, NOW)
+        log.note(READER, reader, thing(layer), version, at, NOW)
     assert len(told) == 5
 
 
@@ -54,7 +59,7 @@ def test_what_is_summed_is_told_at_the_end():
     told = Told()
     log = ReadLog(told)
     for _ in range(3):
-        log.note(READER, "s1", "A", 1, Coordinates(12, 3400, 1500), NOW)
+        log.note(READER, "s1", thing("A"), 1, Coordinates(12, 3400, 1500), NOW)
     log.close()
     log.close()
     assert [r.count for r in told] == [1, 2]
@@ -72,9 +77,9 @@ def test_a_read_that_cannot_be_told_is_not_sent_and_not_forgotten():
     log = ReadLog(tell)
     at = Coordinates(14, 13800, 6100)
     with pytest.raises(OSError, match="away"):
-        log.note(READER, "s1", "A", 1, at, NOW)
+        log.note(READER, "s1", thing("A"), 1, at, NOW)
     broken = False
-    log.note(READER, "s1", "A", 1, at, NOW + timedelta(seconds=1))
+    log.note(READER, "s1", thing("A"), 1, at, NOW + timedelta(seconds=1))
     assert [r.count for r in told] == [1]
 
 
