@@ -97,7 +97,7 @@ def test_a_layer_is_asked_for_granted_read_with_its_purpose_and_withdrawn(
     assert theirs.get("/api/layers/SECRET").status_code == 200
     assert _check(others)["restricted"]["hidden"]
     told = _entries(running, act="read_layer")
-    assert {entry["kind"] for entry in told} == {"check", "tiles"}
+    assert {entry["kind"] for entry in told} == {"check", "layer", "tiles"}
     assert all(entry["purpose"] == "防洪影响评价" and entry["department"] == reader for entry in told)
 
     withdrawn = mine.post(f"/api/access-grants/{number}/withdrawal", json={"reason": "用途已结束"})
