@@ -1,8 +1,9 @@
 """Tables of the ground that are not layers: the city this database was made for, and tokens."""
 
-from datetime import date, datetime
+from datetime import datetime
 
-from sqlalchemy import CheckConstraint, String
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from blueprint.database import Base
@@ -22,7 +23,10 @@ class CityRow(Base):
 
 
 class Token(Base):
-    """A bearer token of a department or of a service client; only its SHA-256 is kept."""
+    """A bearer token of a department or of a service client; only its SHA-256 is kept. Revoked at the end, never deleted.
+
+    `acts` and `layers` are its scope; NULL is all that its department may.
+    """
 
     __tablename__ = "token"
     __table_args__ = ({"schema": "blueprint"},)
@@ -32,6 +36,22 @@ class Token(Base):
     label: Mapped[str] = mapped_column(String(200))
     department: Mapped[str | None] = mapped_column(String(40))
     is_service: Mapped[bool] = mapped_column(default=False)
+    acts: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    layers: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    made_by: Mapped[str] = mapped_column(String(200))
     made_at: Mapped[datetime]
-    expires_on: Mapped[date]
+    expires_at: Mapped[datetime]
+    revoked_by: Mapped[str | None] = mapped_column(String(200))
     revoked_at: Mapped[datetime | None]
+
+
+class TokenUse(Base):
+    """When a token was last used, to within minutes; apart from its row, which a long request would hold."""
+
+    __tablename__ = "token_use"
+    __table_args__ = ({"schema": "blueprint"},)
+
+    token_id: Mapped[int] = mapped_column(
+        ForeignKey("blueprint.token.id"), primary_key=True, autoincrement=False
+    )
+    used_at: Mapped[datetime | None]

@@ -1,19 +1,42 @@
-"""Bearer tokens: one per department for people's tools, one for the interface; kept as hashes, revocable at once."""
+"""Bearer tokens of machines: of a department, for all it may or for some acts and layers, or of the interface.
+
+Of a token only its SHA-256 is kept. It is good until an instant, and revoked at once: one, a department's, or all.
+"""
 
 import hashlib
+import re
 import secrets
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, true, update
 from sqlalchemy.orm import Session
 
+from blueprint.audit.log import record
 from blueprint.city import City, DepartmentRole
-from blueprint.errors import NotFoundError, NotSignedInError
-from blueprint.models import Token
-from blueprint.permissions import Actor, Role
+from blueprint.errors import ConflictError, InvalidInputError, NotFoundError, NotSignedInError
+from blueprint.layers.models import Layer
+from blueprint.models import Token, TokenUse
+from blueprint.permissions import UNSCOPED, Act, Actor, Role, Scope, at_console, may, require, rights_of
 from blueprint.sharing.grants import active_grants
 
+MOST_DAYS = 366
+"""A token is good for a year at most; a machine gets a new one before."""
+
+USE_TOLD_EVERY = timedelta(minutes=5)
+
 _ROLE_OF_DEPARTMENT = {DepartmentRole.COORDINATOR: Role.COORDINATOR, DepartmentRole.APPROVALS: Role.LEAD}
+_TEXT = re.compile(r"ob_[A-Za-z0-9_-]{43}")
+_INSTALLER = at_console("setup")
+
+
+@dataclass(frozen=True)
+class UsedToken:
+    """A token with the instant of its last use."""
+
+    token: Token
+    used_at: datetime | None
 
 
 def issue_token(
@@ -23,60 +46,226 @@ def issue_token(
     city: City,
     now: datetime,
     days: int = 90,
+    expires_at: datetime | None = None,
     is_service: bool = False,
+    scope: Scope = UNSCOPED,
+    actor: Actor = _INSTALLER,
 ) -> str:
-    """Make a token for a department (or the interface, `is_service`); its text is shown once and never kept."""
-    label = city.department(department).name if department else "interface"
-    token = f"ob_{secrets.token_urlsafe(32)}"
-    session.add(
-        Token(
-            sha256=_sha256(token),
-            label=label,
-            department=department,
-            is_service=is_service,
-            made_at=now,
-            expires_on=now.date() + timedelta(days=days),
+    """Make a token for a department, or for the interface (`is_service`); its text is shown once and never kept."""
+    return make_token(
+        session,
+        department=department,
+        city=city,
+        now=now,
+        expires_at=expires_at or now + timedelta(days=days),
+        is_service=is_service,
+        scope=scope,
+        actor=actor,
+    )[1]
+
+
+def make_token(
+    session: Session,
+    *,
+    department: str | None,
+    city: City,
+    now: datetime,
+    expires_at: datetime,
+    is_service: bool,
+    scope: Scope,
+    actor: Actor,
+) -> tuple[Token, str]:
+    """The row of a new token, and its text; refuses a scope that is more than the department has."""
+    require(actor, Act.ADMINISTER_ACCOUNTS)
+    if (department is None) != is_service:
+        raise InvalidInputError("a token is of a department or of the interface; say one of the two")
+    if not now < expires_at <= now + timedelta(days=MOST_DAYS):
+        raise InvalidInputError(
+            f"a token ends later than now and within {MOST_DAYS} days, not on {expires_at}"
         )
+    _refuse_more_than_the_departments(session, scope, department, city, now)
+    text = f"ob_{secrets.token_urlsafe(32)}"
+    row = Token(
+        sha256=_sha256(text),
+        label=city.department(department).name if department is not None else "interface",
+        department=department,
+        is_service=is_service,
+        acts=sorted(scope.acts) if scope.acts is not None else None,
+        layers=sorted(scope.layers) if scope.layers is not None else None,
+        made_by=actor.name,
+        made_at=now,
+        expires_at=expires_at,
     )
+    session.add(row)
     session.flush()
-    return token
+    session.add(TokenUse(token_id=row.id))
+    after = {name: getattr(row, name) for name in ("label", "department", "acts", "layers", "expires_at")}
+    record(session, actor, "issue_credential", kind="token", id=row.id, after=after)
+    return row, text
 
 
-def revoke_tokens(session: Session, *, department: str | None, now: datetime) -> int:
-    """Revoke every token of a department, or of the interface (None); says how many were good until now."""
-    statement = update(Token).where(
-        Token.department.is_not_distinct_from(department), Token.revoked_at.is_(None)
+def list_tokens(
+    session: Session, *, actor: Actor, department: str | None = None, after: int = 0, limit: int = 200
+) -> list[UsedToken]:
+    """Tokens in the order they were made, also those that are over; never their text."""
+    require(actor, Act.ADMINISTER_ACCOUNTS)
+    statement = (
+        select(Token, TokenUse.used_at)
+        .join(TokenUse, TokenUse.token_id == Token.id)
+        .where(Token.id > after, Token.department == department if department is not None else true())
+        .order_by(Token.id)
+        .limit(limit)
     )
-    return len(session.execute(statement.values(revoked_at=now).returning(Token.id)).all())
+    return [UsedToken(token, used_at) for token, used_at in session.execute(statement)]
 
 
-def actor_of_token(session: Session, header: str, *, city: City, today: date) -> Actor:
-    """The actor behind an `Authorization` header; NotSignedInError when the token is unknown, revoked or expired."""
-    scheme, _, token = header.partition(" ")
-    row = None
-    if scheme.lower() == "bearer" and token:
-        row = session.scalars(select(Token).where(Token.sha256 == _sha256(token))).one_or_none()
-    if row is None or row.revoked_at is not None or row.expires_on < today:
-        raise NotSignedInError("the token is unknown, revoked or expired; ask the operator for a new one")
-    roles = {Role.ANYONE}
-    if row.is_service:
-        roles.add(Role.SERVICE)
+def revoke_token(session: Session, token_id: int, *, actor: Actor, now: datetime) -> None:
+    """Revoke one token, at once."""
+    require(actor, Act.ADMINISTER_ACCOUNTS)
+    token = session.get(Token, token_id)
+    if token is None:
+        raise NotFoundError(f"no token {token_id}; `blueprint token list` shows them")
+    if not _revoke(session, Token.id == token_id, actor=actor, now=now):
+        raise ConflictError(f"token {token_id} was revoked on {token.revoked_at} already")
+
+
+def revoke_tokens(
+    session: Session, *, department: str | None, now: datetime, actor: Actor = _INSTALLER
+) -> int:
+    """Revoke every token of a department, or of the interface (None); says how many were not revoked yet."""
+    require(actor, Act.ADMINISTER_ACCOUNTS)
+    return _revoke(session, Token.department.is_not_distinct_from(department), actor=actor, now=now)
+
+
+def revoke_all_tokens(session: Session, *, actor: Actor, now: datetime) -> int:
+    """Revoke every token there is; says how many were not revoked yet."""
+    require(actor, Act.ADMINISTER_ACCOUNTS)
+    return _revoke(session, true(), actor=actor, now=now)
+
+
+def actor_of_token(session: Session, header: str, *, city: City, now: datetime) -> Actor:
+    """The actor behind an `Authorization` header; NotSignedInError says why a token is not good (any more)."""
+    row, used_at = _good_row(session, header, now)
+    roles = {Role.ANYONE} | ({Role.SERVICE} if row.is_service else set())
     if row.department is not None:
-        roles.add(Role.DEPARTMENT)
         try:
-            role = _ROLE_OF_DEPARTMENT.get(city.department(row.department).role)
+            roles |= roles_of_department(city, row.department)
         except NotFoundError as error:
             raise NotSignedInError("the token's department is no longer in the city profile") from error
-        if role is not None:
-            roles.add(role)
+    if used_at is None or now - used_at > USE_TOLD_EVERY:
+        _tell_use(session, row, now)
     return Actor(
         name=row.label,
         department=row.department,
         roles=frozenset(roles),
-        grants=active_grants(session, row.department, today) if row.department is not None else (),
+        grants=active_grants(session, row.department, now.date()) if row.department is not None else (),
         reader=row.sha256[:16],
         territory=city.territory(row.department),
+        scope=Scope(
+            frozenset(Act(act) for act in row.acts if act in set(Act)) if row.acts is not None else None,
+            frozenset(row.layers) if row.layers is not None else None,
+        ),
     )
+
+
+def roles_of_department(city: City, code: str) -> set[Role]:
+    """The roles that a department's token has; NotFoundError when the department is not in the profile."""
+    role = _ROLE_OF_DEPARTMENT.get(city.department(code).role)
+    return {Role.DEPARTMENT} | ({role} if role is not None else set())
+
+
+def _good_row(session: Session, header: str, now: datetime) -> tuple[Token, datetime | None]:
+    scheme, _, text = header.partition(" ")
+    if scheme.lower() != "bearer" or not _TEXT.fullmatch(text):
+        raise NotSignedInError(
+            "this is no whole token; send `Authorization: Bearer ob_…` with all 46 characters it was issued with"
+        )
+    found = session.execute(
+        select(Token, TokenUse.used_at)
+        .join(TokenUse, TokenUse.token_id == Token.id)
+        .where(Token.sha256 == _sha256(text))
+    ).one_or_none()
+    if found is None:
+        raise NotSignedInError("the token is unknown here; ask this installation's operator for one")
+    row, used_at = found
+    if row.revoked_at is not None:
+        raise NotSignedInError("the token was revoked; ask the operator for a new one")
+    if row.expires_at <= now:
+        raise NotSignedInError("the token has expired; ask the operator for a new one")
+    return row, used_at
+
+
+def _tell_use(session: Session, row: Token, now: datetime) -> None:
+    """Keep the instant; where another request is about to, it does it for both, so nobody waits."""
+    free = select(TokenUse.token_id).where(TokenUse.token_id == row.id).with_for_update(skip_locked=True)
+    session.execute(
+        update(TokenUse)
+        .where(TokenUse.token_id.in_(free.scalar_subquery()))
+        .values(used_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _refuse_more_than_the_departments(
+    session: Session, scope: Scope, department: str | None, city: City, now: datetime
+) -> None:
+    """Name what a scope has that its department has not; for the interface there is one act, and no scope."""
+    if department is None:
+        if scope != UNSCOPED:
+            raise InvalidInputError(
+                "the interface's token is for the push of handovers alone; it takes no scope"
+            )
+        return
+    owner = Actor(
+        name=department,
+        department=department,
+        roles=frozenset({Role.ANYONE, *roles_of_department(city, department)}),
+        grants=active_grants(session, department, now.date()),
+        territory=city.territory(department),
+    )
+    _refuse_empty(scope)
+    rights = rights_of(owner)
+    more = sorted(scope.acts - set(rights)) if scope.acts is not None else []
+    if more:
+        raise InvalidInputError(
+            f"{department} may not {', '.join(more)} itself; its tokens are for some of: {', '.join(rights)}"
+        )
+    if scope.layers is not None:
+        things = session.scalars(select(Layer).where(Layer.code.in_(scope.layers)))
+        known = {layer.code for layer in things if may(owner, Act.READ_LAYER, layer.thing)}
+        unknown = sorted(scope.layers - known)
+        if unknown:
+            raise InvalidInputError(f"{department} reads no layer {', '.join(code[:60] for code in unknown)}")
+
+
+def _refuse_empty(scope: Scope) -> None:
+    if frozenset() in (scope.acts, scope.layers):
+        raise InvalidInputError(
+            "a scope names at least one act or layer; leave it out for all that the department may"
+        )
+
+
+def scope_of(acts: Iterable[str] | None, layers: Iterable[str] | None) -> Scope:
+    """A scope by its words; InvalidInputError names an act that is none."""
+    if acts is not None:
+        acts = list(acts)
+        unknown = sorted(set(acts) - set(Act))
+        if unknown:
+            raise InvalidInputError(f"no act {unknown[0][:60]!r}; `blueprint account rights` lists them")
+    return Scope(
+        frozenset(Act(act) for act in acts) if acts is not None else None,
+        frozenset(layers) if layers is not None else None,
+    )
+
+
+def _revoke(session: Session, which: ColumnElement[bool], *, actor: Actor, now: datetime) -> int:
+    statement = update(Token).where(which, Token.revoked_at.is_(None))
+    revoked: Sequence[int] = session.scalars(
+        statement.values(revoked_at=now, revoked_by=actor.name).returning(Token.id)
+    ).all()
+    for token_id in revoked:
+        record(session, actor, "revoke_credential", kind="token", id=token_id)
+    return len(revoked)
 
 
 def _sha256(token: str) -> str:

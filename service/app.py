@@ -18,6 +18,7 @@ from blueprint.sharing.export_router import router as exports_router
 from blueprint.sharing.router import request_router as access_request_router
 from blueprint.sharing.router import router as sharing_router
 from blueprint.standards.router import router as standards_router
+from blueprint.tokens_router import router as tokens_router
 from coordination.check_router import router as checks_router
 from coordination.router import router as coordination_router
 from service.openapi import describe
@@ -56,6 +57,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         sign_in_router,
         accounts_router,
         standards_router,
+        tokens_router,
         layers_router,
         access_request_router,
         sharing_router,

@@ -44,7 +44,7 @@ def actor_of(session: Session, given: Credentials, *, city: City, now: datetime)
     """Who asks; NotSignedInError when the token or session is unknown, revoked or over."""
     if given.is_session:
         return actor_of_session(session, given.text, city=city, now=now)
-    return actor_of_token(session, given.text, city=city, today=now.date())
+    return actor_of_token(session, given.text, city=city, now=now)
 
 
 def refuse_foreign(session_token: str, headers: Mapping[str, str]) -> None:
