@@ -10,6 +10,8 @@ from sqlalchemy import text
 from approval.router import router as approval_router
 from blueprint.accounts.router import router as accounts_router
 from blueprint.accounts.router import sign_in_router
+from blueprint.accounts.tree_router import router as tree_router
+from blueprint.audit.refusals import RefusalLog
 from blueprint.audit.router import router as audit_router
 from blueprint.city_router import router as city_router
 from blueprint.edge import Edge, SessionDep
@@ -32,10 +34,12 @@ from tiles.app import tiles_app
 def create_app(edge: Edge, settings: Settings) -> FastAPI:
     """Put the packages together over one database and one city."""
     tiles = tiles_app(edge)
+    refusals = RefusalLog(edge.engine)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        refusals.close()
         tiles.close()
 
     app = FastAPI(
@@ -51,12 +55,14 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
     )
     app.state.edge = edge
     app.state.settings = settings
+    app.state.refusals = refusals
     add_problem_handlers(app)
     for router in (
         city_router,
         sign_in_router,
         accounts_router,
         standards_router,
+        tree_router,
         tokens_router,
         layers_router,
         access_request_router,

@@ -28,6 +28,7 @@ from blueprint.errors import (
     UnavailableError,
     is_disk_full,
 )
+from blueprint.permissions import RefusedError
 from blueprint.problem import PROBLEM_MEDIA_TYPE, problem_document
 
 _log = logging.getLogger("blueprint")
@@ -122,6 +123,9 @@ def _problem(
 
 
 def _blueprint_error(request: Request, error: BlueprintError) -> JSONResponse:
+    if isinstance(error, RefusedError):
+        state = request.app.state
+        state.refusals.note(error, state.edge.now())
     status, title = status_of(error)
     headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status)
     if isinstance(error, TooManyAttemptsError):
