@@ -9,6 +9,7 @@ from typer.exceptions import TyperException
 
 from blueprint.errors import BlueprintError
 from service.commands import access, account, audit_log, case, database, layer, project, standard, token
+from service.commands import access, account, audit_log, case, database, department, layer, project, token
 from service.commands.check import check
 from service.commands.context import console
 from service.commands.demo import demo
@@ -30,6 +31,7 @@ app.add_typer(case.app, name="case")
 app.add_typer(database.app, name="database")
 app.add_typer(token.app, name="token")
 app.add_typer(account.app, name="account")
+app.add_typer(department.app, name="department")
 app.add_typer(access.app, name="access")
 app.add_typer(audit_log.app, name="audit-log")
 

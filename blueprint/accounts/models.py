@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text, column, func
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from blueprint.database import Base
@@ -31,6 +32,37 @@ class Person(Base):
     )
 
 
+class Section(Base):
+    """A section (科室) of a department, from an instant to an instant; it is closed at the end, never deleted.
+
+    No department has two sections of one name at the same time, which an exclusion constraint holds.
+    """
+
+    __tablename__ = "section"
+    __table_args__ = (
+        CheckConstraint("ends_at IS NULL OR ends_at >= starts_at", name="order"),
+        ExcludeConstraint(
+            ("department", "="),
+            ("name", "="),
+            (func.tstzrange(column("starts_at"), column("ends_at")), "&&"),
+            name="ex_section_name",
+            using="gist",
+        ),
+        {"schema": "blueprint"},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    department: Mapped[str] = mapped_column(String(40))
+    name: Mapped[str] = mapped_column(String(100))
+    name_en: Mapped[str | None] = mapped_column(String(100))
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime | None]
+    made_by: Mapped[str] = mapped_column(String(200))
+    made_at: Mapped[datetime]
+    ended_by: Mapped[str | None] = mapped_column(String(200))
+    ended_at: Mapped[datetime | None]
+
+
 class Appointment(Base):
     """A role (岗位) of a person, in a department where the role is of one, from an instant to an instant."""
 
@@ -44,7 +76,7 @@ class Appointment(Base):
     person_id: Mapped[int] = mapped_column(ForeignKey("blueprint.person.id"), index=True)
     role: Mapped[str] = mapped_column(String(20))
     department: Mapped[str | None] = mapped_column(String(40))
-    section: Mapped[str | None] = mapped_column(String(100))
+    section_id: Mapped[int | None] = mapped_column(ForeignKey("blueprint.section.id"), index=True)
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime | None]
     granted_by: Mapped[str] = mapped_column(String(200))
@@ -53,6 +85,12 @@ class Appointment(Base):
     ended_at: Mapped[datetime | None]
 
     person: Mapped[Person] = relationship(back_populates="appointments")
+    section_row: Mapped[Section | None] = relationship(lazy="joined")
+
+    @property
+    def section(self) -> str | None:
+        """The name of the section."""
+        return self.section_row.name if self.section_row is not None else None
 
 
 class SessionRow(Base):

@@ -6,8 +6,9 @@ from datetime import datetime
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, selectinload
 
-from blueprint.accounts.models import Appointment, Person
+from blueprint.accounts.models import Appointment, Person, Section
 from blueprint.accounts.passwords import hash_password, is_password, make_password, refuse_weak
+from blueprint.accounts.sections import find_section
 from blueprint.accounts.separation import APPOINTABLE, refuse_together
 from blueprint.accounts.sessions import close_all_sessions
 from blueprint.audit.log import record
@@ -95,7 +96,7 @@ def appoint(
         person=person,
         role=role,
         department=department,
-        section=section,
+        section_row=_section(session, section, department, starts_at, ends_at),
         starts_at=starts_at,
         ends_at=ends_at,
         granted_by=actor.name,
@@ -103,7 +104,7 @@ def appoint(
     )
     session.add(appointment)
     session.flush()
-    _record(session, actor, appointment)
+    _record(session, actor, appointment, **_likeness(session, actor, person))
     return appointment
 
 
@@ -219,6 +220,16 @@ def _refuse_misplaced(role: Role, department: str | None, city: City) -> None:
     city.department(department)
 
 
+def _section(
+    session: Session, name: str | None, department: str | None, starts_at: datetime, ends_at: datetime | None
+) -> Section | None:
+    if name is None:
+        return None
+    if department is None:
+        raise InvalidInputError("a section is of a department; name it")
+    return find_section(session, department, name, starts_at=starts_at, ends_at=ends_at)
+
+
 def _held(
     session: Session, person: Person, starts_at: datetime, ends_at: datetime | None
 ) -> list[Appointment]:
@@ -232,7 +243,20 @@ def _held(
     return list(session.scalars(statement.with_for_update()))
 
 
-def _record(session: Session, actor: Actor, appointment: Appointment) -> None:
+def _likeness(session: Session, actor: Actor, person: Person) -> dict[str, str]:
+    """What makes an appointment look like one of oneself through a second account: it is done, and told."""
+    appointer = session.get(Person, actor.person_id) if actor.person_id is not None else None
+    if appointer is None:
+        return {}
+    shared = [
+        name
+        for name in ("name", "email")
+        if (mine := getattr(appointer, name)) and mine.casefold() == (getattr(person, name) or "").casefold()
+    ]
+    return {"appointer_has_same": ", ".join(shared)} if shared else {}
+
+
+def _record(session: Session, actor: Actor, appointment: Appointment, **told: str) -> None:
     names = ("role", "department", "section", "starts_at", "ends_at")
-    after = {name: getattr(appointment, name) for name in names}
+    after = {"person": appointment.person.login} | {name: getattr(appointment, name) for name in names} | told
     record(session, actor, Act.ADMINISTER_ACCOUNTS, kind="appointment", id=appointment.id, after=after)

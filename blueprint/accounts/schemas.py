@@ -54,7 +54,9 @@ class PersonIn(Given):
 
 
 class AppointmentIn(Given):
-    """A role to be given; without `starts_at` from now on, without `ends_at` until it is ended."""
+    """A role to be given; `section` is the name of one of the department's, without `starts_at` from now on, without
+    `ends_at` until it is ended.
+    """
 
     role: RoleName
     department: str | None = Field(default=None, max_length=40)
@@ -70,6 +72,7 @@ class AppointmentOut(BaseModel):
     role: str
     department: str | None
     section: str | None
+    section_id: int | None
     starts_at: datetime
     ends_at: datetime | None
     granted_by: str
