@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, and_, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, or_, select, true
 from sqlalchemy.orm import Session, joinedload
 
 from blueprint.audit.log import record
@@ -117,6 +117,20 @@ def list_requests(
     if project_id is not None:
         statement = statement.where(Consultation.project_id == project_id)
     return session.scalars(statement).all()
+
+
+def open_requests_of(department: str) -> Select[OpinionRequest]:
+    """The requests to a department that were neither answered nor taken back, the earliest due first."""
+    return (
+        select(OpinionRequest)
+        .outerjoin(OpinionRequest.opinion)
+        .where(
+            OpinionRequest.department == department,
+            OpinionRequest.withdrawn_on.is_(None),
+            Opinion.id.is_(None),
+        )
+        .order_by(OpinionRequest.due_on, OpinionRequest.id)
+    )
 
 
 def _visible(actor: Actor) -> ColumnElement[bool]:

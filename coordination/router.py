@@ -10,12 +10,13 @@ from blueprint.edge import ActorDep, Edge, EdgeDep, NowDep, SessionDep, TodayDep
 from blueprint.etags import IfMatch, hold_to, tagged
 from blueprint.footprint import footprint_from_geojson
 from blueprint.idempotency import IdempotentRoute
-from blueprint.permissions import Act, Actor, require
+from blueprint.permissions import Act, Actor, Thing, require
 from coordination import consultation, opinions, projects
 from coordination.clearance import clear_project
 from coordination.limits import OpinionStatus
 from coordination.masking import list_answers
 from coordination.models import OpinionKind
+from coordination.open_work import open_work
 from coordination.opinions import OpinionGiven
 from coordination.overview import (
     check_out,
@@ -34,6 +35,8 @@ from coordination.schemas import (
     ConsultationOut,
     FootprintIn,
     FootprintOut,
+    OpenWorkList,
+    OpenWorkOut,
     OpinionIn,
     OpinionRequestOut,
     OpinionRequestPage,
@@ -165,6 +168,20 @@ def clear(
         session, project_id, city=edge.city, calendar=edge.calendar, actor=actor, now=now
     )
     return clearance_out(clearance, projects.current_revision(session, clearance.project))
+
+
+@router.get("/api/departments/{code}/open-work")
+def list_open_work(
+    code: Annotated[str, Path(max_length=40, pattern=r"^[^\x00]*$", description="部门代码 department code")],
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+) -> OpenWorkList:
+    """What a department has to answer, what it began and did not finish, and which of it somebody who left began."""
+    require(actor, Act.READ_OPEN_WORK, Thing(department=code))
+    found = open_work(session, code, city=edge.city, actor=actor, now=now)
+    return OpenWorkList(department=code, items=[OpenWorkOut(**vars(work)) for work in found])
 
 
 @router.get("/api/opinion-requests")

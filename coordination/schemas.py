@@ -200,3 +200,22 @@ class ProjectPage(BaseModel):
 
     items: list[ProjectBrief]
     next: str | None
+
+
+class OpenWorkOut(BaseModel):
+    """A piece of open work; `left_behind` says that who began it holds no role in the department any more."""
+
+    kind: Literal["opinion_request", "draft", "access_request", "access_to_decide"]
+    id: str
+    title: str
+    since: date
+    due_on: date | None
+    begun_by: str | None
+    left_behind: bool
+
+
+class OpenWorkList(BaseModel):
+    """All open work of a department."""
+
+    department: str
+    items: list[OpenWorkOut]

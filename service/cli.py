@@ -8,8 +8,18 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from typer.exceptions import TyperException
 
 from blueprint.errors import BlueprintError
-from service.commands import access, account, audit_log, case, database, layer, project, standard, token
-from service.commands import access, account, audit_log, case, database, department, layer, project, token
+from service.commands import (
+    access,
+    account,
+    audit_log,
+    case,
+    database,
+    department,
+    layer,
+    project,
+    standard,
+    token,
+)
 from service.commands.check import check
 from service.commands.context import console
 from service.commands.demo import demo

@@ -85,7 +85,7 @@ class Appointment(Base):
     ended_at: Mapped[datetime | None]
 
     person: Mapped[Person] = relationship(back_populates="appointments")
-    section_row: Mapped[Section | None] = relationship(lazy="joined")
+    section_row: Mapped[Section | None] = relationship()
 
     @property
     def section(self) -> str | None:

@@ -188,7 +188,7 @@ def find_person(session: Session, login: str) -> Person:
     person = session.scalars(
         select(Person)
         .where(Person.login == login.strip().casefold())
-        .options(selectinload(Person.appointments))
+        .options(selectinload(Person.appointments).joinedload(Appointment.section_row))
     ).one_or_none()
     if person is None:
         raise NotFoundError(f"no account {login[:60]!r}; `blueprint account list` shows them")
@@ -198,7 +198,11 @@ def find_person(session: Session, login: str) -> Person:
 def list_persons(session: Session, *, after: str = "", limit: int = 200) -> list[Person]:
     """Accounts by login."""
     statement = select(Person).where(Person.login > after).order_by(Person.login).limit(limit)
-    return list(session.scalars(statement.options(selectinload(Person.appointments))))
+    return list(
+        session.scalars(
+            statement.options(selectinload(Person.appointments).joinedload(Appointment.section_row))
+        )
+    )
 
 
 def sample_logins(session: Session) -> list[str]:

@@ -22,6 +22,7 @@ from blueprint.accounts.schemas import (
     PersonPage,
     SignIn,
 )
+from blueprint.audit.log import record
 from blueprint.edge import ActorDep, CityDep, Edge, EdgeDep, NowDep, SessionDep
 from blueprint.errors import NotSignedInError
 from blueprint.idempotency import IdempotentRoute
@@ -151,7 +152,9 @@ def reset_password(login: Login, session: SessionDep, actor: ActorDep, now: NowD
 def revoke_sessions(login: Login, session: SessionDep, actor: ActorDep, now: NowDep) -> Response:
     """Sign somebody out everywhere, at once."""
     require(actor, Act.ADMINISTER_ACCOUNTS)
-    sessions.close_all_sessions(session, persons.find_person(session, login).id, now=now)
+    person = persons.find_person(session, login)
+    sessions.close_all_sessions(session, person.id, now=now)
+    record(session, actor, "revoke_sessions", kind="person", id=person.login)
     return Response(status_code=204)
 
 

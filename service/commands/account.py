@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 from blueprint.accounts import persons, sessions
 from blueprint.accounts.router import person_out
 from blueprint.accounts.separation import APPOINTABLE
+from blueprint.audit.log import record
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
-from blueprint.permissions import Role
+from blueprint.permissions import Act, Role, require
 from blueprint.rights_table import REACH_WORDS, reach_legend, rights_markdown, rights_rows
 from service.commands.context import local_operator, open_edge, say
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
@@ -94,6 +95,7 @@ def add(
 @app.command("list")
 def list_accounts(output: FormatOption = OutputFormat.TABLE) -> None:
     """列出账户与现任岗位 · list accounts and the roles held today."""
+    require(local_operator(), Act.ADMINISTER_ACCOUNTS)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
         now = edge.now()
         items = [person_out(person) for person in persons.list_persons(session, limit=10_000)]
@@ -123,6 +125,7 @@ def list_accounts(output: FormatOption = OutputFormat.TABLE) -> None:
 @app.command("show")
 def show(login: Login) -> None:
     """一个账户及其全部岗位 · one account with every role it ever held."""
+    require(local_operator(), Act.ADMINISTER_ACCOUNTS)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
         print_json(person_out(persons.find_person(session, login)).model_dump(mode="json"))
 
@@ -176,9 +179,11 @@ def reset_password(login: Login) -> None:
 @app.command("sign-out")
 def sign_out(login: Login) -> None:
     """立即结束其全部会话 · end all sessions of a person at once."""
+    require(local_operator(), Act.ADMINISTER_ACCOUNTS)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         person = persons.find_person(session, login)
         count = sessions.close_all_sessions(session, person.id, now=edge.now())
+        record(session, local_operator(), "revoke_sessions", kind="person", id=person.login)
     say(f"{count} session(s) of {login} are over")
 
 

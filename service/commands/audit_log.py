@@ -11,7 +11,7 @@ from blueprint.audit.search import KEPT_DAYS, Question, entry_values, export_lin
 from blueprint.audit.verification import Verification, head_of, read_anchors, verify, write_anchor
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
-from blueprint.permissions import Act
+from blueprint.permissions import Act, require
 from service.commands.context import local_operator, open_edge, say
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
 from service.settings import read_settings
@@ -41,6 +41,7 @@ def list_entries(
     output: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """查询 · the entries that answer, newest first."""
+    require(local_operator(), Act.READ_AUDIT_LOG)
     question = _question(actor, act, kind, thing, first, last)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         items = [entry_values(entry) for entry in search(session, question, limit=limit)]
@@ -71,6 +72,7 @@ def list_entries(
 @app.command("verify")
 def verify_log() -> None:
     """核验：逐条核对哈希链与锚点 · walk the chain and compare it with the anchors; exit 1 when it was tampered with."""
+    require(local_operator(), Act.READ_AUDIT_LOG)
     with open_edge() as edge, Session(edge.engine) as session:
         found = verify(session, read_anchors(_anchors(edge)))
     if not found.holds:
@@ -82,6 +84,7 @@ def verify_log() -> None:
 @app.command("anchor")
 def anchor() -> None:
     """锚定：把当前链头记到数据库之外 · keep the head outside the database, and print it to be kept elsewhere still."""
+    require(local_operator(), Act.READ_AUDIT_LOG)
     with open_edge() as edge, Session(edge.engine) as session:
         head = head_of(session, edge.now())
         write_anchor(_anchors(edge), head)
@@ -99,6 +102,7 @@ def export(
     last: Last = None,
 ) -> None:
     """导出 · write entries to a file, oldest first."""
+    require(local_operator(), Act.EXPORT_AUDIT_LOG)
     form = file.suffix.removeprefix(".")
     if form not in ("ndjson", "csv"):
         raise InvalidInputError("name a file that ends in .ndjson or .csv")
@@ -124,6 +128,7 @@ def retire_entries(
     yes: Annotated[bool, typer.Option("--yes", help="不再询问 do not ask")] = False,
 ) -> None:
     """归档：写入文件后移出数据库 · write old entries to a file and remove them; the chain goes on."""
+    require(local_operator(), Act.EXPORT_AUDIT_LOG)
     day = parse_day(before)
     if day is None:
         raise InvalidInputError("say before which day: --before 2026-01-01")

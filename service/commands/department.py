@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from blueprint.accounts import sections
 from blueprint.accounts.tree_router import BranchOut, tree_out
+from coordination.open_work import WorkKind, open_work
 from service.commands.context import local_operator, open_edge, output, say
-from service.commands.options import FormatOption, OutputFormat, parse_day, print_json
+from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
 
 app = typer.Typer(
     no_args_is_help=True, help="部门：层级、部门、科室 · the tree of levels, departments and sections"
@@ -73,6 +74,36 @@ def end_section(number: Annotated[int, typer.Argument(min=1, help="科室编号 
         section = sections.end_section(session, number, actor=local_operator(), now=edge.now())
         name = section.name
     say(f"section {number} {name} is closed")
+
+
+@app.command("open-work")
+def list_open_work(
+    department: Annotated[str, typer.Argument(help="部门代码 department code")],
+    form: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """未办结工作，含离任人员留下的 · open work of a department, also what somebody who left began."""
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
+        found = open_work(session, department, city=edge.city, actor=local_operator(), now=edge.now())
+    if form is OutputFormat.JSON:
+        print_json([vars(work) for work in found])
+        return
+    print_table(
+        f"{department} 未办结工作 open work",
+        ["类别 kind", "编号 id", "内容 title", "自 since", "限 due", "经办 begun by", "已离任 left"],
+        [
+            [_KINDS[w.kind], w.id, w.title, w.since, w.due_on, w.begun_by, "是 yes" if w.left_behind else ""]
+            for w in found
+        ],
+        empty="没有未办结工作 nothing is open",
+    )
+
+
+_KINDS = {
+    WorkKind.OPINION_REQUEST: "意见征询 opinion request",
+    WorkKind.DRAFT: "草稿版本 draft",
+    WorkKind.ACCESS_REQUEST: "共享申请 access request",
+    WorkKind.ACCESS_TO_DECIDE: "待定共享 access to decide",
+}
 
 
 def _draw(above: Drawn, branch: BranchOut) -> None:

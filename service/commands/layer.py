@@ -190,6 +190,7 @@ def store_file(session: Session, edge: Edge, layer: Layer, entry: catalogue.Vers
 def bring_into_force(session: Session, edge: Edge, version: LayerVersion, starts_on: date | None) -> None:
     """Bring a version into force as the person at the command line."""
     actor, now = local_operator(), edge.now()
+    require(actor, Act.BRING_INTO_FORCE, version.layer.thing)
     publication.bring_into_force(session, version, starts_on=starts_on or now.date(), actor=actor, now=now)
 
 
@@ -222,7 +223,9 @@ def withdraw(
             err=True,
         )
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        version = publication.version_of(session, catalogue.find_layer(session, code), number)
+        layer = catalogue.find_layer(session, code)
+        require(local_operator(), Act.WITHDRAW_VERSION, layer.thing)
+        version = publication.version_of(session, layer, number)
         publication.withdraw(session, version, on=edge.now().date(), actor=local_operator())
     say(f"{code} version {number} is withdrawn")
 
@@ -230,10 +233,16 @@ def withdraw(
 @app.command("list")
 def list_layers(output: FormatOption = OutputFormat.TABLE) -> None:
     """列出图层 · list the layers and their versions in force."""
+<<<<<<< HEAD
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         layers = catalogue.list_layers(session)
         record_reading(session, local_operator(), [layer.thing for layer in layers], kind="layers", id="list")
         items = [layer_out(layer, edge.city, edge.now().date()) for layer in layers]
+=======
+    require(local_operator(), Act.LIST_LAYERS)
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
+        items = [layer_out(layer, edge.city, edge.now().date()) for layer in catalogue.list_layers(session)]
+>>>>>>> e7c6e1b (Open work stays with the department and is listed; every command, route and kind of job is walked to the one function that decides)
     if output is OutputFormat.JSON:
         print_json([item.model_dump(mode="json") for item in items])
         return
@@ -269,10 +278,15 @@ def list_layers(output: FormatOption = OutputFormat.TABLE) -> None:
 @app.command("show")
 def show(code: Code, output: FormatOption = OutputFormat.TABLE) -> None:
     """查看图层 · show a layer."""
+<<<<<<< HEAD
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         layer = catalogue.find_layer(session, code)
         record_reading(session, local_operator(), [layer.thing], kind="layer", id=code)
         item = layer_out(layer, edge.city, edge.now().date()).model_dump(mode="json")
+=======
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
+        item = layer_out(_readable(session, code), edge.city, edge.now().date()).model_dump(mode="json")
+>>>>>>> e7c6e1b (Open work stays with the department and is listed; every command, route and kind of job is walked to the one function that decides)
     if output is OutputFormat.JSON:
         print_json(item)
         return
@@ -282,9 +296,14 @@ def show(code: Code, output: FormatOption = OutputFormat.TABLE) -> None:
 @app.command("versions")
 def versions(code: Code, output: FormatOption = OutputFormat.TABLE) -> None:
     """列出版本 · list the versions of a layer."""
+<<<<<<< HEAD
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         layer = catalogue.find_layer(session, code)
         record_reading(session, local_operator(), [layer.thing], kind="versions", id=code)
+=======
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
+        layer = _readable(session, code)
+>>>>>>> e7c6e1b (Open work stays with the department and is listed; every command, route and kind of job is walked to the one function that decides)
         items = [version_out(layer, version, edge.now().date()) for version in layer.versions]
     if output is OutputFormat.JSON:
         print_json([item.model_dump(mode="json") for item in items])
@@ -326,11 +345,16 @@ def difference(
     output: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """两版差异计数 · count what changed between two versions."""
+<<<<<<< HEAD
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         layer = catalogue.find_layer(session, code)
         record_reading(
             session, local_operator(), [layer.thing], kind="difference", id=f"{code} v{old} v{new}"
         )
+=======
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
+        layer = _readable(session, code)
+>>>>>>> e7c6e1b (Open work stays with the department and is listed; every command, route and kind of job is walked to the one function that decides)
         counted = count_difference(
             session, publication.version_of(session, layer, old), publication.version_of(session, layer, new)
         )
@@ -443,3 +467,9 @@ def _print_exports(items: list[ExportOut], output: OutputFormat, *, empty: str) 
         ],
         empty=empty,
     )
+
+
+def _readable(session: Session, code: str) -> Layer:
+    layer = catalogue.find_layer(session, code)
+    require(local_operator(), Act.READ_LAYER, layer.thing)
+    return layer

@@ -20,6 +20,7 @@ from blueprint.errors import ConflictError, InvalidInputError, TooManyAttemptsEr
 from blueprint.permissions import Role, at_console
 from service.commands.serve import refuse_sample_passwords
 from service.samples import sample_accounts
+from tests.made import publish, square
 from tests.service.conftest import Server
 
 PASSWORD = "vier-Pferde-am-Fluss"
@@ -191,6 +192,61 @@ def test_who_moves_to_another_department_leaves_its_rights_there(office: Office)
                 session, person, Role.PLANNER, department=second, city=office.city, actor=OPERATOR, now=now
             )
         assert _me(client)["department"] == second
+
+
+def test_who_moves_away_leaves_open_work_to_the_department_and_sees_it_no_more(office: Office):
+    first, second = office.departments[:2]
+    office.hire("emil", Role.PLANNER, department=first)
+    office.hire("rosa", Role.REVIEWER, department=first)
+    edge = office.server.edge
+    with office.session() as session, session.begin():
+        version = publish(session, office.city, "DRAFT", [square(0, 0, 50)], department=first, starts_on=None)
+        version.uploaded_by = "Emil emil"
+        publish(session, office.city, "DONE", [square(0, 0, 50)], department=first)
+    where = f"/api/departments/{first}/open-work"
+    with closing(office.sign_in("emil")) as emil, closing(office.sign_in("rosa")) as rosa:
+        asked = {"owner": second, "purpose": "防洪影响评价"}
+        assert emil.post("/api/access-requests", json=asked).status_code == 201
+        before = emil.get(where).json()["items"]
+        assert [(w["kind"], w["begun_by"], w["left_behind"]) for w in before] == [
+            ("draft", "Emil emil", False),
+            ("access_request", "Emil emil", False),
+        ]
+        with office.session() as session, session.begin():
+            person = persons.find_person(session, "emil")
+            now = edge.now()
+            persons.end_appointment(session, person.appointments[0].id, actor=OPERATOR, now=now)
+            persons.appoint(
+                session, person, Role.PLANNER, department=second, city=office.city, actor=OPERATOR, now=now
+            )
+
+        assert emil.get(where).status_code == 403
+        assert emil.post("/api/layers/DRAFT/versions/1/in-force", json={}).status_code == 403
+        left = rosa.get(where).json()["items"]
+        assert [(w["id"], w["left_behind"]) for w in left if w["kind"] == "draft"] == [("DRAFT v1", True)]
+        assert [w["left_behind"] for w in left] == [True, True]
+        mine = emil.get(f"/api/departments/{second}/open-work").json()["items"]
+        assert [(w["kind"], w["begun_by"]) for w in mine] == [("access_to_decide", None)]
+
+
+def test_an_appointment_of_what_may_be_oneself_is_marked_in_the_log(office: Office):
+    office.hire("jan", Role.OPERATOR)
+    with closing(office.sign_in("jan")) as client:
+        client.post("/api/accounts", json={"login": "jan2", "name": "Jan"})
+        client.post("/api/accounts", json={"login": "kim", "name": "Kim"})
+        for login in ("jan2", "kim"):
+            assert (
+                client.post(f"/api/accounts/{login}/appointments", json={"role": "auditor"}).status_code
+                == 201
+            )
+    with office.session() as session:
+        told = session.execute(
+            text(
+                "SELECT after ->> 'person', after ->> 'appointer_has_same' FROM blueprint.audit_entry"
+                " WHERE kind = 'appointment' AND actor = 'Jan jan' ORDER BY seq"
+            )
+        ).all()
+    assert [tuple(row) for row in told] == [("jan2", "name"), ("kim", None)]
 
 
 def test_one_of_two_sessions_is_ended_and_then_all(office: Office):

@@ -1,0 +1,155 @@
+"""Every route, every command and every kind of job comes to `permissions.may`, by the code that it calls; but for short lists."""
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import pytest
+import typer
+from fastapi.routing import iter_route_contexts
+
+from blueprint import permissions
+from service import cli
+from service.app import create_app
+from service.settings import Settings
+from tests.service.conftest import Server
+
+PACKAGES = ("blueprint", "coordination", "approval", "tiles", "service", "tests")
+
+OF_THE_MACHINE = {
+    "database start",
+    "database stop",
+    "database status",
+    "database migrate",
+    "serve",
+    "account rights",
+    "standard list",
+    "standard show",
+}
+"""Commands that touch no data themselves: the cluster and the schema, the server, and what the program itself says."""
+
+ABOUT_ONESELF = {
+    ("POST", "/api/session"),
+    ("DELETE", "/api/session"),
+    ("DELETE", "/api/sessions"),
+    ("POST", "/api/me/password"),
+    ("GET", "/health/live"),
+    ("GET", "/health/ready"),
+}
+"""Routes that need no right: one's own sessions and password, and whether the service is up."""
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    """All names that a piece of code and what is nested in it speak of."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+def _called(function: FunctionType) -> Iterator[FunctionType]:
+    """Functions of ours that a function may call: by name, or as an attribute of a module or class of ours."""
+    names = set(_names(function.__code__))
+    for name in names & function.__globals__.keys():
+        found = function.__globals__[name]
+        owners = [found] if isinstance(found, ModuleType | type) and _is_ours(found) else []
+        candidates = [
+            found,
+            *(getattr(owner, each, None) for owner in owners for each in names | {"__init__"}),
+        ]
+        for candidate in candidates:
+            plain = getattr(candidate, "__wrapped__", candidate)
+            if isinstance(plain, FunctionType) and _is_ours(plain):
+                yield plain
+
+
+def _is_ours(thing: Any) -> bool:
+    module = thing.__name__ if isinstance(thing, ModuleType) else getattr(thing, "__module__", "")
+    return str(module).partition(".")[0] in PACKAGES
+
+
+def comes_to_may(function: Callable[..., Any]) -> bool:
+    """Say whether the code that a function may call holds a call of `permissions.may` or `require`."""
+    start = getattr(function, "__wrapped__", function)
+    seen, left = set(), [start]
+    while left:
+        each = left.pop()
+        if each in (permissions.may, permissions.require):
+            return True
+        if each not in seen and isinstance(each, FunctionType):
+            seen.add(each)
+            left += _called(each)
+    return False
+
+
+def _commands(app: typer.Typer, path: str = "") -> Iterator[tuple[str, Callable[..., Any]]]:
+    for command in app.registered_commands:
+        assert command.callback is not None
+        yield f"{path}{command.name or command.callback.__name__}", command.callback
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        yield from _commands(group.typer_instance, f"{path}{group.name} ")
+
+
+COMMANDS = dict(_commands(cli.app))
+
+
+def _asks_nobody() -> int:
+    return len("nobody is asked")
+
+
+def _asks() -> bool:
+    return permissions.may(permissions.ANONYMOUS, permissions.Act.LIST_LAYERS)
+
+
+def _asks_by_another() -> int:
+    return sum(each() for each in (lambda: _asks(),))
+
+
+def test_the_walk_tells_who_asks_from_who_does_not():
+    assert comes_to_may(_asks) and comes_to_may(_asks_by_another)
+    assert not comes_to_may(_asks_nobody)
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_that_reads_or_writes_data_asks(name: str):
+    assert comes_to_may(COMMANDS[name]) or name in OF_THE_MACHINE, (
+        f"`blueprint {name}` never comes to permissions.may or require"
+    )
+
+
+def test_the_list_of_commands_that_touch_no_data_is_of_commands():
+    assert COMMANDS.keys() >= OF_THE_MACHINE, OF_THE_MACHINE - COMMANDS.keys()
+
+
+def test_every_route_asks(running: Server):
+    app = create_app(running.edge, Settings())
+    described = {(m.upper(), path) for path, operations in app.openapi()["paths"].items() for m in operations}
+    asks = {
+        (method, context.path): comes_to_may(context.endpoint)
+        for context in iter_route_contexts(app.routes)
+        for method in context.methods or ()
+    }
+
+    assert asks.keys() >= described
+    silent = {operation for operation in described if not asks[operation]}
+    assert silent - ABOUT_ONESELF == set(), "these routes never come to permissions.may or require"
+
+
+def test_every_kind_of_job_asks():
+    kinds = sys.modules.get("service.job_kinds") or _module("service.job_kinds")
+    if kinds is None:
+        pytest.skip("there are no jobs yet")
+    for kind in kinds.KINDS:
+        assert kind.act in permissions.RIGHTS, f"the job {kind.name} names no act"
+
+
+def _module(name: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as missing:
+        if missing.name != name:
+            raise
+        return None
