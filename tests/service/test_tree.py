@@ -1,5 +1,6 @@
 """The tree of levels, departments and sections, by command line and HTTP; what was a word on an appointment is a section."""
 
+from contextlib import closing
 from datetime import timedelta
 
 import httpx
@@ -25,7 +26,7 @@ def _operator(server: Server) -> httpx.Client:
 
 
 def test_the_tree_has_the_city_its_districts_their_departments_and_sections(running: Server):
-    with _operator(running) as client:
+    with closing(_operator(running)) as client:
         made = client.post("/api/departments/SLJ/sections", json={"name": " 河湖科 ", "name_en": "Rivers"})
         assert made.status_code == 201, made.text
         client.post("/api/accounts", json={"login": "anna", "name": "安娜"})
@@ -46,7 +47,7 @@ def test_the_tree_has_the_city_its_districts_their_departments_and_sections(runn
 
 
 def test_sections_are_opened_and_closed_never_deleted_and_on_record(running: Server):
-    with _operator(running) as client:
+    with closing(_operator(running)) as client:
         first = client.post("/api/departments/SLJ/sections", json={"name": "河湖科"}).json()
         assert client.post("/api/departments/SLJ/sections", json={"name": "河湖科"}).status_code == 409
         assert client.post("/api/departments/LCJ/sections", json={"name": "河湖科"}).status_code == 201
@@ -90,7 +91,7 @@ def test_sections_are_opened_and_closed_never_deleted_and_on_record(running: Ser
 
 def test_a_role_outlives_no_section_it_is_in(running: Server):
     tomorrow = (running.edge.now() + timedelta(days=1)).isoformat()
-    with _operator(running) as client:
+    with closing(_operator(running)) as client:
         client.post("/api/departments/SLJ/sections", json={"name": "明天科", "starts_at": tomorrow})
         client.post("/api/accounts", json={"login": "anna", "name": "安娜"})
         role = {"role": "reviewer", "department": "SLJ", "section": "明天科"}
@@ -98,7 +99,8 @@ def test_a_role_outlives_no_section_it_is_in(running: Server):
         later = client.post("/api/accounts/anna/appointments", json=role | {"starts_at": tomorrow})
         assert later.status_code == 201, later.text
         of_the_city = {"role": "auditor", "section": "明天科"}
-        assert client.post("/api/accounts/anna/appointments", json=of_the_city).status_code == 422
+        client.post("/api/accounts", json={"login": "ben", "name": "本"})
+        assert client.post("/api/accounts/ben/appointments", json=of_the_city).status_code == 422
 
 
 def test_who_is_no_operator_opens_no_section(running: Server):
