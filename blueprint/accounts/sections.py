@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
@@ -12,6 +12,8 @@ from blueprint.audit.log import record
 from blueprint.city import City, Department, District
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.permissions import Act, Actor, Role, Thing, require
+
+_A_CENTURY = timedelta(days=36_525)
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ def add_section(
     if len(name) > 100:
         raise InvalidInputError("a section's name is longer than 100 characters; shorten it")
     starts_at = starts_at or now
+    if abs(starts_at - now) > _A_CENTURY:
+        raise InvalidInputError(f"a section begins within a hundred years of today, not at {starts_at}")
     # One at a time for a department, so that the name is looked up and taken as one.
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"section {department}", 0))))
     taken = session.scalar(

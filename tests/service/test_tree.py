@@ -54,6 +54,10 @@ def test_sections_are_opened_and_closed_never_deleted_and_on_record(running: Ser
         assert client.post("/api/departments/NONE/sections", json={"name": "x"}).status_code == 404
         assert client.post("/api/departments/SLJ/sections", json={"name": "  "}).status_code == 422
 
+        for far in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"):
+            never = client.post("/api/departments/SLJ/sections", json={"name": "x", "starts_at": far})
+            assert never.status_code == 422
+
         client.post("/api/accounts", json={"login": "anna", "name": "安娜"})
         role = {"role": "reviewer", "department": "SLJ", "section": "河湖科"}
         appointed = client.post("/api/accounts/anna/appointments", json=role).json()
