@@ -3,20 +3,15 @@
 The first tile of a sum is told at once, before it is sent; what follows is counted and told when the sum is closed.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-<<<<<<< HEAD
 from blueprint.permissions import Actor, Thing
-=======
-from blueprint.audit.sums import SUMMED_FOR, Sums, Told
-from blueprint.permissions import Actor
->>>>>>> 142bdae (Refusals are on record: in a transaction of their own, summed so that a flood of them is a few entries)
 from tiles.addresses import Coordinates
 
-__all__ = ["AREA_ZOOM", "SUMMED_FOR", "Read", "ReadLog", "area_of"]
-
+SUMMED_FOR = timedelta(minutes=10)
 AREA_ZOOM = 10
 """An area is the tile of this zoom (some 30 km at the latitude of Anshan) that holds what was read, or a larger one."""
 
@@ -33,7 +28,6 @@ class Read:
     count: int
 
 
-<<<<<<< HEAD
 @dataclass
 class _Sum:
     actor: Actor
@@ -42,8 +36,6 @@ class _Sum:
     untold: int = 0
 
 
-=======
->>>>>>> 142bdae (Refusals are on record: in a transaction of their own, summed so that a flood of them is a few entries)
 Tell = Callable[[Sequence[Read]], None]
 _Key = tuple[str, str | None, int, str]
 
@@ -52,16 +44,14 @@ class ReadLog:
     """Sums reads; `tell` writes them down and raises when it cannot, so that nothing leaves unrecorded."""
 
     def __init__(self, tell: Tell) -> None:
-        def tell_sums(sums: Sequence[Told[_Key, Actor]]) -> None:
-            tell([Read(told.subject, *told.key[1:], told.began, told.count) for told in sums])
-
-        self._sums: Sums[_Key, Actor] = Sums(tell_sums)
+        self._tell = tell
+        self._sums: dict[_Key, _Sum] = {}
+        self._lock = threading.Lock()
 
     def note(
         self, actor: Actor, reader: str, thing: Thing, version: int, at: Coordinates, now: datetime
     ) -> None:
         """Note a tile that is about to be sent to `reader` (a session or a token)."""
-<<<<<<< HEAD
         area = area_of(at)
         key = (reader, thing.layer, version, area)
         with self._lock:
@@ -103,13 +93,6 @@ class ReadLog:
                 _, _, version, area = key
                 over.append(Read(s.actor, s.thing, version, area, s.began, s.untold))
         return over
-=======
-        self._sums.note((reader, layer, version, area_of(at)), actor, now)
-
-    def close(self) -> None:
-        """Tell what is summed and not told yet; at the end of the service."""
-        self._sums.close()
->>>>>>> 142bdae (Refusals are on record: in a transaction of their own, summed so that a flood of them is a few entries)
 
 
 def area_of(at: Coordinates) -> str:

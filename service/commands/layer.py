@@ -233,16 +233,11 @@ def withdraw(
 @app.command("list")
 def list_layers(output: FormatOption = OutputFormat.TABLE) -> None:
     """列出图层 · list the layers and their versions in force."""
-<<<<<<< HEAD
+    require(local_operator(), Act.LIST_LAYERS)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         layers = catalogue.list_layers(session)
         record_reading(session, local_operator(), [layer.thing for layer in layers], kind="layers", id="list")
         items = [layer_out(layer, edge.city, edge.now().date()) for layer in layers]
-=======
-    require(local_operator(), Act.LIST_LAYERS)
-    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
-        items = [layer_out(layer, edge.city, edge.now().date()) for layer in catalogue.list_layers(session)]
->>>>>>> e7c6e1b (Open work stays with the department and is listed; every command, route and kind of job is walked to the one function that decides)
     if output is OutputFormat.JSON:
         print_json([item.model_dump(mode="json") for item in items])
         return
@@ -278,15 +273,10 @@ def list_layers(output: FormatOption = OutputFormat.TABLE) -> None:
 @app.command("show")
 def show(code: Code, output: FormatOption = OutputFormat.TABLE) -> None:
     """查看图层 · show a layer."""
-<<<<<<< HEAD
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        layer = catalogue.find_layer(session, code)
+        layer = _readable(session, code)
         record_reading(session, local_operator(), [layer.thing], kind="layer", id=code)
         item = layer_out(layer, edge.city, edge.now().date()).model_dump(mode="json")
-=======
-    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
-        item = layer_out(_readable(session, code), edge.city, edge.now().date()).model_dump(mode="json")
->>>>>>> e7c6e1b (Open work stays with the department and is listed; every command, route and kind of job is walked to the one function that decides)
     if output is OutputFormat.JSON:
         print_json(item)
         return
@@ -296,14 +286,9 @@ def show(code: Code, output: FormatOption = OutputFormat.TABLE) -> None:
 @app.command("versions")
 def versions(code: Code, output: FormatOption = OutputFormat.TABLE) -> None:
     """列出版本 · list the versions of a layer."""
-<<<<<<< HEAD
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        layer = catalogue.find_layer(session, code)
-        record_reading(session, local_operator(), [layer.thing], kind="versions", id=code)
-=======
-    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
         layer = _readable(session, code)
->>>>>>> e7c6e1b (Open work stays with the department and is listed; every command, route and kind of job is walked to the one function that decides)
+        record_reading(session, local_operator(), [layer.thing], kind="versions", id=code)
         items = [version_out(layer, version, edge.now().date()) for version in layer.versions]
     if output is OutputFormat.JSON:
         print_json([item.model_dump(mode="json") for item in items])
@@ -345,16 +330,11 @@ def difference(
     output: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """两版差异计数 · count what changed between two versions."""
-<<<<<<< HEAD
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        layer = catalogue.find_layer(session, code)
+        layer = _readable(session, code)
         record_reading(
             session, local_operator(), [layer.thing], kind="difference", id=f"{code} v{old} v{new}"
         )
-=======
-    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
-        layer = _readable(session, code)
->>>>>>> e7c6e1b (Open work stays with the department and is listed; every command, route and kind of job is walked to the one function that decides)
         counted = count_difference(
             session, publication.version_of(session, layer, old), publication.version_of(session, layer, new)
         )

@@ -131,7 +131,7 @@ def test_the_command_line_shows_and_keeps_the_tree(command: Command):
 def test_words_on_appointments_become_sections_and_none_is_lost(empty_database: str, city: City):
     engine = create_engine(empty_database, poolclass=NullPool, connect_args=CONNECT_ARGS)
     with engine.begin() as connection:
-        migrations.upgrade(connection, city, revision="0010")
+        migrations.upgrade(connection, city, revision="0011")
         connection.execute(
             text(
                 "INSERT INTO blueprint.person (login, name, must_change_password, is_sample, made_by, made_at)"
@@ -176,7 +176,7 @@ def test_words_on_appointments_become_sections_and_none_is_lost(empty_database: 
     ]
     assert told == "信息中心"
     with engine.begin() as connection:
-        migrations.downgrade(connection, city, revision="0010")
+        migrations.downgrade(connection, city, revision="0011")
         words = connection.scalars(text("SELECT section FROM blueprint.appointment ORDER BY id")).all()
     assert words == ["河湖科", "河湖科", "河湖科", None, None, None]
 
@@ -186,15 +186,15 @@ def test_a_token_good_to_the_end_of_a_day_is_good_to_that_midnight_of_the_city(
 ):
     engine = create_engine(empty_database, poolclass=NullPool, connect_args=CONNECT_ARGS)
     with engine.begin() as connection:
-        migrations.upgrade(connection, city, revision="0009")
+        migrations.upgrade(connection, city, revision="0010")
         connection.execute(
             text(
                 "INSERT INTO blueprint.token (sha256, label, department, is_service, made_at, expires_on)"
                 " VALUES ('x', 'SLJ', 'SLJ', false, now(), '2026-12-31')"
             )
         )
-        migrations.upgrade(connection, city, revision="0010")
+        migrations.upgrade(connection, city, revision="0011")
         until = connection.scalar(text("SELECT expires_at AT TIME ZONE 'UTC' FROM blueprint.token"))
-        migrations.downgrade(connection, city, revision="0009")
+        migrations.downgrade(connection, city, revision="0010")
         day = connection.scalar(text("SELECT expires_on FROM blueprint.token"))
     assert (str(until), str(day)) == ("2026-12-31 16:00:00", "2026-12-31")
