@@ -12,7 +12,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from blueprint.errors import InvalidInputError, NotFoundError
-from blueprint.permissions import WHOLE_CITY, Level, Territory
+from blueprint.permissions import WHOLE_CITY, Level, Role, Territory
 
 
 class AreaMeasure(StrEnum):
@@ -82,6 +82,8 @@ class City:
     calendar_subdivision: str | None = None
     limits: Limits = field(default_factory=Limits)
     boundary_path: Path | None = None
+    second_factor_roles: frozenset[Role] = frozenset()
+    """Roles that count only for who has a second factor (`[sign_in] second_factor_roles`)."""
 
     @property
     def working_srid(self) -> int:
@@ -157,6 +159,9 @@ def _city(document: dict[str, Any], path: Path) -> City:
         calendar_subdivision=calendar.get("subdivision"),
         limits=Limits(**document.get("limits", {})),
         boundary_path=(path.parent / boundary) if boundary else None,
+        second_factor_roles=frozenset(
+            Role(role) for role in document.get("sign_in", {}).get("second_factor_roles", [])
+        ),
     )
 
 

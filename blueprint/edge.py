@@ -1,7 +1,7 @@
 """What a route is given: session, actor, clock and city, set up by `service` on the application's state."""
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +13,8 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from blueprint.accounts.credentials import actor_of, read_credentials, refuse_foreign
+from blueprint.accounts.provider import Provider
+from blueprint.accounts.sealing import Sealer
 from blueprint.city import City
 from blueprint.permissions import ANONYMOUS, Actor
 from blueprint.working_days import WorkingCalendar
@@ -27,6 +29,9 @@ class Edge:
     clock: Callable[[], datetime]
     base_url: str
     scratch: Path
+    sealer: Sealer = field(default_factory=Sealer)
+    provider: Provider | None = None
+    """Where people sign in besides here (OpenID Connect), if anywhere."""
 
     @property
     def calendar(self) -> WorkingCalendar:

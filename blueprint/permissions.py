@@ -110,6 +110,21 @@ class Territory:
 WHOLE_CITY = Territory()
 
 
+class Owed(StrEnum):
+    """What a person who signed in has to do before any role counts."""
+
+    CODE = "second_factor_code"
+    NEW_PASSWORD = "new_password"  # noqa: S105 - a step, not a password
+    SECOND_FACTOR = "second_factor"
+
+
+_HOW = {
+    Owed.CODE: "give the code of the second factor (POST /api/session/code)",
+    Owed.NEW_PASSWORD: "change the password (POST /api/me/password)",
+    Owed.SECOND_FACTOR: "set up a second factor, which a role of theirs needs (POST /api/me/second-factor)",
+}
+
+
 @dataclass(frozen=True)
 class Grant:
     """Another department's layer that the actor's department was granted for a purpose (Art. 17)."""
@@ -146,6 +161,7 @@ class Actor:
     roles: frozenset[Role] = field(default_factory=lambda: frozenset({Role.ANYONE}))
     grants: tuple[Grant, ...] = ()
     person_id: int | None = None
+    owes: Owed | None = None
     reader: str = ""
     """What names the session or token, without being it: reads are summed by it."""
     territory: Territory = WHOLE_CITY
@@ -322,7 +338,8 @@ def require(actor: Actor, act: Act, thing: Thing | None = None) -> None:
     thing = thing or Thing()
     words = act.replace("_", " ")
     if not actor.signed_in:
-        why = f"{actor.name} holds no role at this moment, or has to change the password first (POST /api/me/password)"
+        first = f"first has to {_HOW[actor.owes]}" if actor.owes is not None else "holds no role at this moment"
+        why = f"{actor.name} {first}"
     elif not actor.scope.covers(act, thing):
         why = f"this token is not made for: {words} here; ask the operator for one that is"
     else:

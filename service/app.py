@@ -8,8 +8,9 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from approval.router import router as approval_router
+from blueprint.accounts.own_router import router as own_account_router
 from blueprint.accounts.router import router as accounts_router
-from blueprint.accounts.router import sign_in_router
+from blueprint.accounts.sign_in_router import router as sign_in_router
 from blueprint.accounts.tree_router import router as tree_router
 from blueprint.audit.refusals import RefusalLog
 from blueprint.audit.router import router as audit_router
@@ -60,6 +61,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
     for router in (
         city_router,
         sign_in_router,
+        own_account_router,
         accounts_router,
         standards_router,
         tree_router,

@@ -57,12 +57,25 @@ ANYONE = frozenset(
         ("GET", "/api/layers/{code}/versions/{number}/quality"),
         ("GET", "/api/layers/{code}/difference"),
         ("POST", "/api/checks"),
+        ("GET", "/api/session"),
         ("POST", "/api/session"),
+        ("GET", "/api/session/openid"),
+        ("GET", "/api/session/openid/callback"),
     }
 )
 """What is done for a caller who is not signed in, too; every other operation answers 401."""
 
-LIMITED = frozenset({"/api/session", "/api/layers/{code}/versions/{number}/export"})
+LIMITED = frozenset(
+    {
+        "/api/session",
+        "/api/session/code",
+        "/api/me/password",
+        "/api/me/second-factor",
+        "/api/me/second-factor/recovery-codes",
+        "/api/me/second-factor/removal",
+        "/api/layers/{code}/versions/{number}/export",
+    }
+)
 """What somebody may do so often in a time and no more; answers 429 beyond."""
 
 SECURITY_SCHEMES: dict[str, Any] = {

@@ -33,6 +33,15 @@ class Settings(BaseSettings):
     upload_seconds: float = Field(default=1800.0, gt=0)
     """How long a request may take to send its body, and an upload its file."""
 
+    secret_key: str | None = None
+    """Seals secrets of second factors: 32 bytes in base64; unset, a file `secret.key` is made in the home."""
+
+    openid_issuer: str | None = None
+    openid_client_id: str | None = None
+    openid_client_secret: str | None = None
+    openid_name: str = "统一身份认证 Single sign-on"
+    """The OpenID Connect provider at which people sign in too; without issuer and client there is none."""
+
     production: bool = False
     """Whether this is for real: sample passwords are refused, as they are wherever the service is open to others."""
 

@@ -1,5 +1,6 @@
-"""The pages that the service ships: the map at `/`, Swagger UI at `/api/docs`, and their files under `/web`."""
+"""The pages that the service ships: the map, signing in, one's own account, Swagger UI, and their files under `/web`."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -21,16 +22,15 @@ class _PageFiles(StaticFiles):
         return response
 
 
+PAGES = {"/": "index.html", "/sign-in": "sign-in.html", "/account": "account.html", "/api/docs": "docs.html"}
+
+
 def mount_web(app: FastAPI) -> None:
-    """Serve the map page and the documentation page of the API; both work without any other site."""
-    app.add_api_route("/", _map_page, include_in_schema=False)
-    app.add_api_route("/api/docs", _docs_page, include_in_schema=False)
+    """Serve the pages and their files; all work without any other site."""
+    for address, name in PAGES.items():
+        app.add_api_route(address, _page(name), include_in_schema=False)
     app.mount("/web", _PageFiles(directory=WEB))
 
 
-def _map_page() -> FileResponse:
-    return FileResponse(WEB / "index.html", headers={"cache-control": "no-cache"})
-
-
-def _docs_page() -> FileResponse:
-    return FileResponse(WEB / "docs.html", headers={"cache-control": "no-cache"})
+def _page(name: str) -> Callable[[], FileResponse]:
+    return lambda: FileResponse(WEB / name, headers={"cache-control": "no-cache"})

@@ -47,12 +47,17 @@ def actor_of(session: Session, given: Credentials, *, city: City, now: datetime)
     return actor_of_token(session, given.text, city=city, now=now)
 
 
-def refuse_foreign(session_token: str, headers: Mapping[str, str]) -> None:
-    """Refuse a change that a page of another site may have sent with our cookie (CSRF)."""
+def refuse_other_sites(headers: Mapping[str, str]) -> None:
+    """Refuse what a browser says that a page of another site sent."""
     if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise NotPermittedError(
             "this change was sent by a page of another site; do it in the service's own pages"
         )
+
+
+def refuse_foreign(session_token: str, headers: Mapping[str, str]) -> None:
+    """Refuse a change that a page of another site may have sent with our cookie (CSRF)."""
+    refuse_other_sites(headers)
     if not hmac.compare_digest(
         headers.get("x-csrf-token", "").encode(), csrf_token_of(session_token).encode()
     ):

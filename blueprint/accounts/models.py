@@ -1,8 +1,19 @@
-"""Tables of persons, appointments, sessions and failed sign-ins."""
+"""Tables of persons, appointments, second factors, linked identities, sessions and failed sign-ins."""
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text, column, func
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    column,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -29,6 +40,10 @@ class Person(Base):
 
     appointments: Mapped[list["Appointment"]] = relationship(
         back_populates="person", order_by="Appointment.id"
+    )
+    second_factor: Mapped["SecondFactor | None"] = relationship(back_populates="person")
+    identities: Mapped[list["LinkedIdentity"]] = relationship(
+        back_populates="person", order_by="LinkedIdentity.id"
     )
 
 
@@ -93,11 +108,67 @@ class Appointment(Base):
         return self.section_row.name if self.section_row is not None else None
 
 
+class SecondFactor(Base):
+    """A person's TOTP secret, sealed; `last_step` is the newest time step of which a code was taken."""
+
+    __tablename__ = "second_factor"
+    __table_args__ = ({"schema": "blueprint"},)
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("blueprint.person.id"), primary_key=True)
+    sealed_secret: Mapped[bytes] = mapped_column(LargeBinary)
+    made_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]
+    last_step: Mapped[int] = mapped_column(BigInteger)
+
+    person: Mapped[Person] = relationship(back_populates="second_factor")
+
+
+class RecoveryCode(Base):
+    """A code that stands in for the second factor once; 80 random bits, of which only the SHA-256 is kept."""
+
+    __tablename__ = "recovery_code"
+    __table_args__ = ({"schema": "blueprint"},)
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("blueprint.person.id"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    used_at: Mapped[datetime | None]
+
+
+class LinkedIdentity(Base):
+    """Who a person is at an OpenID Connect provider, as an operator registered it; ended, never deleted."""
+
+    __tablename__ = "linked_identity"
+    __table_args__ = (
+        Index(
+            "uq_linked_identity_subject",
+            "issuer",
+            "subject",
+            unique=True,
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        {"schema": "blueprint"},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("blueprint.person.id"), index=True)
+    issuer: Mapped[str] = mapped_column(String(500))
+    subject: Mapped[str] = mapped_column(String(255))
+    linked_by: Mapped[str] = mapped_column(String(200))
+    linked_at: Mapped[datetime]
+    ended_by: Mapped[str | None] = mapped_column(String(200))
+    ended_at: Mapped[datetime | None]
+
+    person: Mapped[Person] = relationship(back_populates="identities")
+
+
 class SessionRow(Base):
-    """A session of a browser; of its token only the SHA-256 is kept."""
+    """A session of a browser; of its token only the SHA-256 is kept. While it `awaits_code` it gives no right."""
 
     __tablename__ = "session"
-    __table_args__ = ({"schema": "blueprint"},)
+    __table_args__ = (
+        CheckConstraint("way IN ('password', 'openid_connect')", name="way"),
+        {"schema": "blueprint"},
+    )
 
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("blueprint.person.id"), index=True)
@@ -107,6 +178,8 @@ class SessionRow(Base):
     revoked_at: Mapped[datetime | None]
     address: Mapped[str | None] = mapped_column(String(60))
     user_agent: Mapped[str | None] = mapped_column(String(200))
+    way: Mapped[str] = mapped_column(String(20))
+    awaits_code: Mapped[bool]
 
 
 class FailedSignIn(Base):

@@ -52,6 +52,8 @@ def refuse_weak(password: str, *, own_words: tuple[str, ...]) -> None:
         raise InvalidInputError("the password is the same few characters again; take three or four words")
     if any(len(word) >= 3 and word.casefold() in folded for word in own_words):
         raise InvalidInputError("the password holds your login or name; take other words")
+    if _core(folded) in _common_passwords():
+        raise InvalidInputError("the password is on the list of common ones; take three or four words of your own")
     letters = {re.sub(r"[^a-z]", "", folded), re.sub(r"[^a-z]", "", folded.translate(_SUBSTITUTES))}
     if any(_is_common(word) for word in letters):
         raise InvalidInputError(
@@ -66,6 +68,11 @@ def _is_common(letters: str) -> bool:
     return len(letters) < _FEWEST_DIFFERENT
 
 
+def _core(folded: str) -> str:
+    """The password without what people add at its end to make another of it."""
+    return re.sub(r"[^a-z]+$", "", folded) or folded
+
+
 def _is_run(text: str) -> bool:
     steps = [ord(after) - ord(before) for before, after in pairwise(text)]
     return sum(abs(step) <= 1 for step in steps) >= 0.8 * len(steps)
@@ -73,8 +80,17 @@ def _is_run(text: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _weak_words() -> frozenset[str]:
-    lines = (Path(__file__).parent / "weak_words.txt").read_text(encoding="utf-8").splitlines()
-    return frozenset(line for line in lines if line and not line.startswith("#"))
+    return frozenset(_lines("weak_words.txt"))
+
+
+@lru_cache(maxsize=1)
+def _common_passwords() -> frozenset[str]:
+    return frozenset(_core(line) for line in _lines("common_passwords.txt"))
+
+
+def _lines(name: str) -> list[str]:
+    lines = (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 @lru_cache(maxsize=1)

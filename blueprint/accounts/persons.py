@@ -7,18 +7,24 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from blueprint.accounts.models import Appointment, Person, Section
-from blueprint.accounts.passwords import hash_password, is_password, make_password, refuse_weak
+from blueprint.accounts.passwords import hash_password, make_password, refuse_weak
 from blueprint.accounts.sections import find_section
 from blueprint.accounts.separation import APPOINTABLE, refuse_together
 from blueprint.accounts.sessions import close_all_sessions
 from blueprint.audit.log import record
 from blueprint.city import City, DepartmentRole
-from blueprint.errors import ConflictError, InvalidInputError, NotFoundError, NotSignedInError
+from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.permissions import Act, Actor, Role, require
 
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,59}")
 _KEEPERS = {Role.COORDINATOR: DepartmentRole.COORDINATOR, Role.LEAD: DepartmentRole.APPROVALS}
 """Roles that belong to the department with that administration (Art. 6, 7)."""
+
+_WHOLE = (
+    selectinload(Person.appointments).joinedload(Appointment.section_row),
+    selectinload(Person.identities),
+    selectinload(Person.second_factor),
+)
 
 
 def add_person(
@@ -150,7 +156,6 @@ def give_sample_password(
 def change_password(
     session: Session,
     person: Person,
-    old: str,
     new: str,
     *,
     city: City,
@@ -158,9 +163,7 @@ def change_password(
     token: str,
     now: datetime,
 ) -> None:
-    """One's own password: the old one is needed, and every other session ends."""
-    if not is_password(old, person.password_hash):
-        raise NotSignedInError("the old password is wrong; nothing was changed")
+    """One's own password, for somebody who gave the old one; every other session ends."""
     refuse_weak(new, own_words=(person.login, person.name, city.name, city.name_en or city.name))
     person.password_hash, person.password_set_at = hash_password(new), now
     person.must_change_password, person.is_sample = False, False
@@ -183,12 +186,18 @@ def deactivate(session: Session, person: Person, *, actor: Actor, now: datetime)
     record(session, actor, "deactivate_person", kind="person", id=person.login)
 
 
+def end_sessions(session: Session, person: Person, *, actor: Actor, now: datetime) -> int:
+    """Sign somebody out everywhere, at once; says of how many sessions."""
+    require(actor, Act.ADMINISTER_ACCOUNTS)
+    count = close_all_sessions(session, person.id, now=now)
+    record(session, actor, "revoke_sessions", kind="person", id=person.login, after={"count": count})
+    return count
+
+
 def find_person(session: Session, login: str) -> Person:
     """The person of a login, with all appointments."""
     person = session.scalars(
-        select(Person)
-        .where(Person.login == login.strip().casefold())
-        .options(selectinload(Person.appointments).joinedload(Appointment.section_row))
+        select(Person).where(Person.login == login.strip().casefold()).options(*_WHOLE)
     ).one_or_none()
     if person is None:
         raise NotFoundError(f"no account {login[:60]!r}; `blueprint account list` shows them")
@@ -198,11 +207,7 @@ def find_person(session: Session, login: str) -> Person:
 def list_persons(session: Session, *, after: str = "", limit: int = 200) -> list[Person]:
     """Accounts by login."""
     statement = select(Person).where(Person.login > after).order_by(Person.login).limit(limit)
-    return list(
-        session.scalars(
-            statement.options(selectinload(Person.appointments).joinedload(Appointment.section_row))
-        )
-    )
+    return list(session.scalars(statement.options(*_WHOLE)))
 
 
 def sample_logins(session: Session) -> list[str]:

@@ -1,103 +1,34 @@
-"""Routes of sessions and accounts."""
+"""Routes by which an operator administers accounts."""
 
 from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Path, Query, Request, Response
-from sqlalchemy.orm import Session
+from fastapi import APIRouter, Path, Query, Response
 
-from blueprint.accounts import persons, sessions
-from blueprint.accounts.credentials import COOKIE, SECURE_COOKIE, read_credentials
-from blueprint.accounts.models import Appointment, Person
+from blueprint.accounts import identities, persons, second_factor
+from blueprint.accounts.models import Appointment, LinkedIdentity, Person
 from blueprint.accounts.schemas import (
     AppointmentIn,
     AppointmentOut,
-    Me,
+    IdentityIn,
+    IdentityOut,
     NewPassword,
     NewPersonOut,
-    PasswordChange,
     PersonIn,
     PersonOut,
     PersonPage,
-    SignIn,
 )
 from blueprint.audit.log import record
 from blueprint.edge import ActorDep, CityDep, Edge, EdgeDep, NowDep, SessionDep
-from blueprint.errors import NotSignedInError
+from blueprint.errors import InvalidInputError
 from blueprint.idempotency import IdempotentRoute
-from blueprint.permissions import Act, Actor, Role, require, rights_of
+from blueprint.permissions import Act, Role, require
 
 router = APIRouter(tags=["accounts"], route_class=IdempotentRoute)
-sign_in_router = APIRouter(tags=["accounts"])
-"""Signing in is never answered from what was kept."""
-
 Login = Annotated[str, Path(max_length=60, pattern=r"^[^\x00]*$")]
-AppointmentId = Annotated[int, Path(ge=1, le=2_000_000_000)]
 
-
-@sign_in_router.post("/api/session")
-def sign_in(body: SignIn, request: Request, response: Response, edge: EdgeDep) -> Me:
-    """Sign in with login and password; the session is a cookie that no script can read."""
-    now = edge.now()
-    address = request.client.host if request.client is not None else "unknown"
-    agent = request.headers.get("user-agent", "")
-    token, person = sessions.sign_in(
-        edge.engine, body.login, body.password, address=address, user_agent=agent, now=now
-    )
-    is_https = edge.base_url.startswith("https://")
-    response.set_cookie(
-        SECURE_COOKIE if is_https else COOKIE,
-        token,
-        max_age=int(sessions.AT_MOST.total_seconds()),
-        path="/",
-        secure=is_https,
-        httponly=True,
-        samesite="lax",
-    )
-    with Session(edge.engine) as session:
-        actor = sessions.actor_of_session(session, token, city=edge.city, now=now)
-    return _me(actor, token, must_change_password=person.must_change_password)
-
-
-@router.delete("/api/session", status_code=204)
-def sign_out(request: Request, session: SessionDep, actor: ActorDep, edge: EdgeDep) -> Response:
-    """Sign out of this session."""
-    sessions.close_session(session, _own_token(request, actor), now=edge.now())
-    answer = Response(status_code=204)
-    for name in (COOKIE, SECURE_COOKIE):
-        answer.delete_cookie(name, path="/", secure=name == SECURE_COOKIE, httponly=True, samesite="lax")
-    return answer
-
-
-@router.delete("/api/sessions", status_code=204)
-def sign_out_everywhere(request: Request, session: SessionDep, actor: ActorDep, now: NowDep) -> Response:
-    """Sign out of every session of one's own, this one too."""
-    _own_token(request, actor)
-    assert actor.person_id is not None
-    sessions.close_all_sessions(session, actor.person_id, now=now)
-    return Response(status_code=204)
-
-
-@router.get("/api/me")
-def who_am_i(request: Request, session: SessionDep, actor: ActorDep) -> Me:
-    """Who is signed in, and what they may do."""
-    if not actor.signed_in and actor.person_id is None:
-        raise NotSignedInError("nobody is signed in; POST /api/session, or send a token")
-    person = session.get(Person, actor.person_id) if actor.person_id is not None else None
-    token = _own_token(request, actor) if person is not None else None
-    return _me(actor, token, must_change_password=person is not None and person.must_change_password)
-
-
-@router.post("/api/me/password", status_code=204)
-def change_password(
-    body: PasswordChange, request: Request, session: SessionDep, actor: ActorDep, city: CityDep, now: NowDep
-) -> Response:
-    """Change one's own password; all other sessions end."""
-    token = _own_token(request, actor)
-    person = session.get_one(Person, actor.person_id)
-    persons.change_password(session, person, body.old, body.new, city=city, actor=actor, token=token, now=now)
-    return Response(status_code=204)
+Number = Annotated[int, Path(ge=1, le=2_000_000_000)]
 
 
 @router.get("/api/accounts")
@@ -152,10 +83,41 @@ def reset_password(login: Login, session: SessionDep, actor: ActorDep, now: NowD
 def revoke_sessions(login: Login, session: SessionDep, actor: ActorDep, now: NowDep) -> Response:
     """Sign somebody out everywhere, at once."""
     require(actor, Act.ADMINISTER_ACCOUNTS)
-    person = persons.find_person(session, login)
-    sessions.close_all_sessions(session, person.id, now=now)
-    record(session, actor, "revoke_sessions", kind="person", id=person.login)
+    persons.end_sessions(session, persons.find_person(session, login), actor=actor, now=now)
     return Response(status_code=204)
+
+
+@router.delete("/api/accounts/{login}/second-factor", status_code=204)
+def reset_second_factor(login: Login, session: SessionDep, actor: ActorDep, now: NowDep) -> Response:
+    """Take away the second factor of somebody who lost it; all their sessions end."""
+    require(actor, Act.ADMINISTER_ACCOUNTS)
+    second_factor.reset(session, persons.find_person(session, login), actor=actor, now=now)
+    return Response(status_code=204)
+
+
+@router.post("/api/accounts/{login}/identities", status_code=201)
+def link_identity(
+    login: Login, body: IdentityIn, session: SessionDep, actor: ActorDep, edge: EdgeDep
+) -> IdentityOut:
+    """Let whom an OpenID Connect provider calls `subject` sign in as this person."""
+    require(actor, Act.ADMINISTER_ACCOUNTS)
+    person = persons.find_person(session, login)
+    identity = identities.link(
+        session,
+        person,
+        issuer=issuer_of(body.issuer, edge),
+        subject=body.subject,
+        actor=actor,
+        now=edge.now(),
+    )
+    return identity_out(identity)
+
+
+@router.post("/api/identities/{identity_id}/end")
+def unlink_identity(identity_id: Number, session: SessionDep, actor: ActorDep, now: NowDep) -> IdentityOut:
+    """End a link to a provider at once; it stays on record."""
+    require(actor, Act.ADMINISTER_ACCOUNTS)
+    return identity_out(identities.unlink(session, identity_id, actor=actor, now=now))
 
 
 @router.post("/api/accounts/{login}/appointments", status_code=201)
@@ -181,7 +143,7 @@ def appoint(
 
 @router.post("/api/appointments/{appointment_id}/end")
 def end_appointment(
-    appointment_id: AppointmentId, session: SessionDep, actor: ActorDep, now: NowDep
+    appointment_id: Number, session: SessionDep, actor: ActorDep, now: NowDep
 ) -> AppointmentOut:
     """End a role at once; it stays on record."""
     require(actor, Act.ADMINISTER_ACCOUNTS)
@@ -189,11 +151,14 @@ def end_appointment(
 
 
 def person_out(person: Person) -> PersonOut:
-    """An account as it is shown: never its password's hash."""
-    names = [name for name in PersonOut.model_fields if name != "appointments"]
+    """An account as it is shown: never its password's hash, never its secret."""
+    names = ("login", "name", "email", "must_change_password", "is_sample", "deactivated_at")
+    factor = person.second_factor
     return PersonOut(
         **{name: getattr(person, name) for name in names},
+        second_factor_since=factor.confirmed_at if factor is not None else None,
         appointments=[appointment_out(appointment) for appointment in person.appointments],
+        identities=[identity_out(identity) for identity in person.identities],
     )
 
 
@@ -202,22 +167,18 @@ def appointment_out(appointment: Appointment) -> AppointmentOut:
     return AppointmentOut(**{name: getattr(appointment, name) for name in AppointmentOut.model_fields})
 
 
-def _me(actor: Actor, token: str | None, *, must_change_password: bool) -> Me:
-    return Me(
-        name=actor.name,
-        department=actor.department,
-        roles=sorted(actor.roles - {Role.ANYONE}),
-        rights=[str(act) for act in rights_of(actor)],
-        must_change_password=must_change_password,
-        csrf_token=sessions.csrf_token_of(token) if token is not None else None,
-    )
+def identity_out(identity: LinkedIdentity) -> IdentityOut:
+    """A link to a provider as it is shown."""
+    return IdentityOut(**{name: getattr(identity, name) for name in IdentityOut.model_fields})
 
 
-def _own_token(request: Request, actor: Actor) -> str:
-    given = read_credentials(request.headers.get("authorization", ""), request.headers.get("cookie", ""))
-    if given is None or not given.is_session or actor.person_id is None:
-        raise NotSignedInError("this is for somebody who signed in with login and password")
-    return given.text
+def issuer_of(given: str | None, edge: Edge) -> str:
+    """The issuer that is meant: the one that is given, else the one of the provider that is set up."""
+    if given is not None:
+        return given
+    if edge.provider is None:
+        raise InvalidInputError("no OpenID Connect provider is set up here; name the issuer")
+    return edge.provider.registration.issuer
 
 
 def _aware(instant: datetime | None, edge: Edge) -> datetime | None:

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from blueprint.given import Given, Instant
+from blueprint.permissions import Owed
 
 RoleName = Literal[
     "planner",
@@ -27,15 +28,52 @@ class SignIn(Given):
     password: str = Field(min_length=1, max_length=200)
 
 
+class Code(Given):
+    """A code that the app shows now, or a recovery code."""
+
+    code: str = Field(min_length=6, max_length=40)
+
+
 class Me(BaseModel):
-    """Who is signed in; `csrf_token` goes into the header `X-CSRF-Token` of every change."""
+    """Who is signed in; `csrf_token` goes into the header `X-CSRF-Token` of every change.
+
+    While something is owed (`second_factor_code`, `new_password`, `second_factor`) no role counts.
+    """
 
     name: str
+    login: str | None
     department: str | None
     roles: list[str]
     rights: list[str]
+    owes: Owed | None
     must_change_password: bool
+    has_second_factor: bool
     csrf_token: str | None
+
+
+class SessionNow(BaseModel):
+    """Who this browser is signed in as, if anybody, and the provider at which one can sign in too."""
+
+    me: Me | None
+    openid_connect: str | None
+
+
+class SessionOut(BaseModel):
+    """A session of one's own that goes on; `is_this` is the one that asks."""
+
+    made_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+    address: str | None
+    user_agent: str | None
+    way: str
+    is_this: bool
+
+
+class SessionList(BaseModel):
+    """All sessions of one's own that go on."""
+
+    items: list[SessionOut]
 
 
 class PasswordChange(Given):
@@ -43,6 +81,33 @@ class PasswordChange(Given):
 
     old: str = Field(min_length=1, max_length=200)
     new: str = Field(min_length=1, max_length=200)
+
+
+class SecondFactorIn(Given):
+    """To begin a second factor: the password again, unless one signed in at a provider."""
+
+    password: str | None = Field(default=None, min_length=1, max_length=200)
+
+
+class SecondFactorOut(BaseModel):
+    """Whether a code is asked at every sign-in, and how many recovery codes are left."""
+
+    confirmed_at: datetime | None
+    recovery_codes_left: int
+
+
+class NewSecondFactor(BaseModel):
+    """What the app has to know, shown once; `qr_svg` is the URI as a drawing."""
+
+    secret: str
+    otpauth_uri: str
+    qr_svg: str
+
+
+class RecoveryCodes(BaseModel):
+    """Codes that each stand in for the second factor once, shown once."""
+
+    recovery_codes: list[str]
 
 
 class PersonIn(Given):
@@ -79,16 +144,37 @@ class AppointmentOut(BaseModel):
     ended_by: str | None
 
 
+class IdentityIn(Given):
+    """Whom the provider calls so may sign in as this person; without `issuer` the provider that is set up."""
+
+    subject: str = Field(min_length=1, max_length=255)
+    issuer: str | None = Field(default=None, min_length=1, max_length=500)
+
+
+class IdentityOut(BaseModel):
+    """A link to an identity at a provider."""
+
+    id: int
+    issuer: str
+    subject: str
+    linked_by: str
+    linked_at: datetime
+    ended_by: str | None
+    ended_at: datetime | None
+
+
 class PersonOut(BaseModel):
-    """An account and all its appointments, also those that are over."""
+    """An account, all its appointments and all its links, also those that are over."""
 
     login: str
     name: str
     email: str | None
     must_change_password: bool
     is_sample: bool
+    second_factor_since: datetime | None
     deactivated_at: datetime | None
     appointments: list[AppointmentOut]
+    identities: list[IdentityOut]
 
 
 class NewPersonOut(PersonOut):

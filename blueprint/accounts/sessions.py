@@ -1,58 +1,44 @@
-"""Sessions: signing in, who is behind a cookie, signing out everywhere at once."""
+"""Sessions: who is behind a cookie, what they owe before their roles count, signing out everywhere at once."""
 
 import hashlib
 import hmac
 import secrets
 from datetime import datetime, timedelta
+from enum import StrEnum
 
-from sqlalchemy import Engine, or_, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
-from blueprint.accounts.models import Appointment, Person, SessionRow
-from blueprint.accounts.passwords import is_password
-from blueprint.accounts.throttle import count_attempt, forget_attempts
-from blueprint.audit.log import record
+from blueprint.accounts.models import Appointment, Person, SecondFactor, SessionRow
 from blueprint.city import City
 from blueprint.errors import NotSignedInError
-from blueprint.permissions import Actor, Role
+from blueprint.permissions import Actor, Owed, Role
 from blueprint.sharing.grants import active_grants
 
 IDLE = timedelta(minutes=30)
 AT_MOST = timedelta(hours=12)
+FOR_A_CODE = timedelta(minutes=10)
+"""How long a right password waits for the code of the second factor."""
+
 _SEEN_EVERY = timedelta(minutes=1)
 
 
-def sign_in(
-    engine: Engine, login: str, password: str, *, address: str, user_agent: str, now: datetime
-) -> tuple[str, Person]:
-    """Open a session for a right login and password; the token is given once.
+class Way(StrEnum):
+    """How somebody said who they are."""
 
-    NotSignedInError says the same whatever was wrong, TooManyAttemptsError to wait. Failures stay counted and
-    recorded, so this makes its own transactions.
-    """
-    folded = login.strip().casefold()
-    # A refusal must not undo the count: hence commit before raising.
-    with Session(engine, expire_on_commit=False) as session:
-        try:
-            count_attempt(session, folded, address, now)
-        finally:
-            session.commit()
-    with Session(engine, expire_on_commit=False) as session, session.begin():
-        person = session.scalars(select(Person).where(Person.login == folded)).one_or_none()
-    is_right = is_password(password, person.password_hash if person is not None else None)
-    if person is None or not is_right or person.deactivated_at is not None:
-        with Session(engine) as session, session.begin():
-            record(session, Actor(folded[:60]), "sign_in", kind="session", id=folded[:60], outcome="refused")
-        raise NotSignedInError("login or password is wrong; ask the operator to reset a forgotten password")
-    with Session(engine, expire_on_commit=False) as session, session.begin():
-        forget_attempts(session, folded, address)
-        token = open_session(session, person, address=address, user_agent=user_agent, now=now)
-        record(session, _plain_actor(person), "sign_in", kind="session", id=person.login)
-    return token, person
+    PASSWORD = "password"  # noqa: S105 - a word, not a password
+    OPENID_CONNECT = "openid_connect"
 
 
 def open_session(
-    session: Session, person: Person, *, address: str | None, user_agent: str | None, now: datetime
+    session: Session,
+    person: Person,
+    *,
+    way: Way,
+    awaits_code: bool,
+    address: str | None,
+    user_agent: str | None,
+    now: datetime,
 ) -> str:
     """A session's token: 256 random bits, of which only the SHA-256 is kept."""
     token = secrets.token_urlsafe(32)
@@ -62,37 +48,39 @@ def open_session(
             person_id=person.id,
             made_at=now,
             last_seen_at=now,
-            expires_at=now + AT_MOST,
+            expires_at=now + (FOR_A_CODE if awaits_code else AT_MOST),
             address=(address or "")[:60] or None,
             user_agent=(user_agent or "")[:200] or None,
+            way=way,
+            awaits_code=awaits_code,
         )
     )
     session.flush()
     return token
 
 
-def actor_of_session(session: Session, token: str, *, city: City, now: datetime) -> Actor:
-    """The person behind a session's cookie, with the roles held at this instant; NotSignedInError when it is over."""
+def find_session(session: Session, token: str, *, now: datetime) -> tuple[SessionRow, Person]:
+    """The session that goes on under this token and whose it is; NotSignedInError when it is over."""
     found = session.execute(
         select(SessionRow, Person)
         .join(Person, Person.id == SessionRow.person_id)
-        .where(
-            SessionRow.sha256 == _sha256(token),
-            SessionRow.revoked_at.is_(None),
-            SessionRow.expires_at > now,
-            SessionRow.last_seen_at > now - IDLE,
-            Person.deactivated_at.is_(None),
-        )
+        .where(SessionRow.sha256 == _sha256(token), *_goes_on(now), Person.deactivated_at.is_(None))
     ).one_or_none()
     if found is None:
         raise NotSignedInError("the session is over; sign in again")
     row, person = found
+    return row, person
+
+
+def actor_of_session(session: Session, token: str, *, city: City, now: datetime) -> Actor:
+    """The person behind a session's cookie, with the roles held at this instant; NotSignedInError when it is over."""
+    row, person = find_session(session, token, now=now)
     if now - row.last_seen_at > _SEEN_EVERY:
         row.last_seen_at = now
-    return actor_of_person(session, person, city=city, reader=row.sha256[:16], now=now)
+    return _actor(session, row, person, city=city, now=now)
 
 
-def actor_of_person(session: Session, person: Person, *, city: City, reader: str, now: datetime) -> Actor:
+def _actor(session: Session, row: SessionRow, person: Person, *, city: City, now: datetime) -> Actor:
     """What a person is at this instant: of the department appointed to last, with the roles held there and city-wide.
 
     A department that left the profile gives no role.
@@ -109,22 +97,51 @@ def actor_of_person(session: Session, person: Person, *, city: City, reader: str
     ).all()
     department = next((a.department for a in reversed(held) if a.department in known), None)
     roles = {Role(a.role) for a in held if a.department in (None, department)}
-    if person.must_change_password:
-        roles = set()  # may do nothing but change it
+    owes = _owed(session, row, person, needs_factor=bool(roles & city.second_factor_roles))
+    if owes is not None:
+        roles = set()
     return Actor(
         name=f"{person.name} {person.login}",
         department=department,
         roles=frozenset({Role.ANYONE, *roles}),
         grants=active_grants(session, department, now.date()) if department and roles else (),
         person_id=person.id,
-        reader=reader,
+        owes=owes,
+        reader=row.sha256[:16],
         territory=city.territory(department),
     )
 
 
-def close_session(session: Session, token: str, *, now: datetime) -> None:
-    """Sign out."""
-    session.execute(update(SessionRow).where(SessionRow.sha256 == _sha256(token)).values(revoked_at=now))
+def _owed(session: Session, row: SessionRow, person: Person, *, needs_factor: bool) -> Owed | None:
+    """What comes first. Who came by a provider may never have known the password that the account was made with."""
+    if row.awaits_code:
+        return Owed.CODE
+    if person.must_change_password and row.way == Way.PASSWORD:
+        return Owed.NEW_PASSWORD
+    return Owed.SECOND_FACTOR if needs_factor and not has_second_factor(session, person.id) else None
+
+
+def has_second_factor(session: Session, person_id: int) -> bool:
+    """Say whether a code is asked of the person at every sign-in."""
+    statement = select(SecondFactor.confirmed_at).where(SecondFactor.person_id == person_id)
+    return session.scalar(statement) is not None
+
+
+def list_sessions(session: Session, person_id: int, *, now: datetime) -> list[SessionRow]:
+    """The sessions of a person that go on, the newest first."""
+    statement = select(SessionRow).where(SessionRow.person_id == person_id, *_goes_on(now))
+    return list(session.scalars(statement.order_by(SessionRow.made_at.desc())))
+
+
+def is_of(row: SessionRow, token: str) -> bool:
+    """Say whether a session is the one of this token."""
+    return hmac.compare_digest(row.sha256, _sha256(token))
+
+
+def close_session(session: Session, token: str, *, now: datetime) -> bool:
+    """Sign out; says whether there was a session to end."""
+    statement = update(SessionRow).where(SessionRow.sha256 == _sha256(token), SessionRow.revoked_at.is_(None))
+    return session.scalar(statement.values(revoked_at=now).returning(SessionRow.sha256)) is not None
 
 
 def close_all_sessions(session: Session, person_id: int, *, now: datetime, but: str | None = None) -> int:
@@ -140,8 +157,12 @@ def csrf_token_of(token: str) -> str:
     return hmac.new(token.encode(), b"csrf", hashlib.sha256).hexdigest()
 
 
-def _plain_actor(person: Person) -> Actor:
-    return Actor(name=f"{person.name} {person.login}", person_id=person.id)
+def _goes_on(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        SessionRow.revoked_at.is_(None),
+        SessionRow.expires_at > now,
+        SessionRow.last_seen_at > now - IDLE,
+    )
 
 
 def _sha256(token: str) -> str:

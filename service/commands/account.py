@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import typer
 from sqlalchemy.orm import Session
 
-from blueprint.accounts import persons, sessions
-from blueprint.accounts.router import person_out
+from blueprint.accounts import identities, persons, second_factor
+from blueprint.accounts.router import issuer_of, person_out
 from blueprint.accounts.separation import APPOINTABLE
 from blueprint.audit.log import record
 from blueprint.edge import Edge
@@ -176,14 +176,52 @@ def reset_password(login: Login) -> None:
     typer.echo(password)
 
 
+@app.command("reset-second-factor")
+def reset_second_factor(login: Login) -> None:
+    """取消其动态口令 · take away the second factor of somebody who lost it; all sessions end."""
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
+        person = persons.find_person(session, login)
+        second_factor.reset(session, person, actor=local_operator(), now=edge.now())
+    say(f"{login} has no second factor now and signs in with the password alone, to set up another")
+
+
+@app.command("link")
+def link(
+    login: Login,
+    subject: Annotated[str, typer.Argument(help="身份提供方给出的 sub · what the provider calls the person")],
+    issuer: Annotated[
+        str | None, typer.Option("--issuer", help="提供方 issuer; default BLUEPRINT_OPENID_ISSUER")
+    ] = None,
+) -> None:
+    """关联统一身份 · let somebody sign in at the OpenID Connect provider."""
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
+        person = persons.find_person(session, login)
+        identity = identities.link(
+            session,
+            person,
+            issuer=issuer_of(issuer, edge),
+            subject=subject,
+            actor=local_operator(),
+            now=edge.now(),
+        )
+    say(f"link {identity.id}: {subject} of {identity.issuer} signs in as {login}")
+
+
+@app.command("unlink")
+def unlink(number: Annotated[int, typer.Argument(min=1, help="关联编号 number of the link")]) -> None:
+    """解除统一身份关联 · end a link at once; it stays on record."""
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
+        identities.unlink(session, number, actor=local_operator(), now=edge.now())
+    say(f"link {number} is over")
+
+
 @app.command("sign-out")
 def sign_out(login: Login) -> None:
     """立即结束其全部会话 · end all sessions of a person at once."""
     require(local_operator(), Act.ADMINISTER_ACCOUNTS)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         person = persons.find_person(session, login)
-        count = sessions.close_all_sessions(session, person.id, now=edge.now())
-        record(session, local_operator(), "revoke_sessions", kind="person", id=person.login)
+        count = persons.end_sessions(session, person, actor=local_operator(), now=edge.now())
     say(f"{count} session(s) of {login} are over")
 
 

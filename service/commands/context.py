@@ -11,9 +11,13 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from blueprint import cluster
+from blueprint.accounts.provider import Provider, Registration
+from blueprint.accounts.sealing import Sealer
+from blueprint.accounts.sign_in_router import CALLBACK
 from blueprint.city import load_city
 from blueprint.database import application_name, make_engine
 from blueprint.edge import Edge
+from blueprint.errors import InvalidInputError
 from blueprint.permissions import Actor, at_console
 from service.settings import Settings, read_settings
 from service.setup import hold_to_city, initialise
@@ -48,6 +52,23 @@ def database_url(settings: Settings) -> str:
     return cluster.ensure_running(settings.home, say=say)
 
 
+def make_provider(settings: Settings, base_url: str) -> Provider | None:
+    """The OpenID Connect provider of the settings, not asked anything yet; None when none is set."""
+    if settings.openid_issuer is None and settings.openid_client_id is None:
+        return None
+    if settings.openid_issuer is None or settings.openid_client_id is None:
+        raise InvalidInputError(
+            "a provider needs both BLUEPRINT_OPENID_ISSUER and BLUEPRINT_OPENID_CLIENT_ID; set both or neither"
+        )
+    registration = Registration(
+        settings.openid_issuer,
+        settings.openid_client_id,
+        settings.openid_client_secret,
+        settings.openid_name,
+    )
+    return Provider(registration, redirect_uri=base_url.rstrip("/") + CALLBACK)
+
+
 @contextmanager
 def open_edge(
     *, settings: Settings | None = None, base_url: str | None = None, stays: bool = True
@@ -65,12 +86,15 @@ def open_edge(
     engine = make_engine(url)
     try:
         hold_to_city(engine, city)
+        base_url = base_url or settings.base_url or "http://127.0.0.1:8000"
         yield Edge(
             engine=engine,
             city=city,
             clock=lambda: datetime.now(UTC),
-            base_url=base_url or settings.base_url or "http://127.0.0.1:8000",
+            base_url=base_url,
             scratch=settings.scratch,
+            sealer=Sealer(key=settings.secret_key, path=settings.home / "secret.key"),
+            provider=make_provider(settings, base_url),
         )
     finally:
         is_alone = is_ours and _is_alone(engine)

@@ -1,6 +1,8 @@
 """The command line and the HTTP service, each over a database of its own."""
 
+import base64
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,12 +15,14 @@ import pytest
 import uvicorn
 from sqlalchemy.orm import Session
 
+from blueprint.accounts.sealing import Sealer
 from blueprint.city import City
 from blueprint.database import make_engine
 from blueprint.edge import Edge
 from blueprint.tokens import issue_token
 from service import cli
 from service.app import create_app
+from service.commands.context import make_provider
 from service.commands.serve import bind
 from service.settings import Settings
 
@@ -78,16 +82,20 @@ class Server:
 
 
 @contextmanager
-def serving(database_url: str, city: City, settings: Settings) -> Iterator[Server]:
+def serving(
+    database_url: str, city: City, settings: Settings, *, clock: Callable[[], datetime] | None = None
+) -> Iterator[Server]:
     """A real uvicorn on a free port."""
     listener = bind("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     edge = Edge(
         engine=make_engine(database_url),
         city=city,
-        clock=lambda: datetime.now(UTC),
+        clock=clock or (lambda: datetime.now(UTC)),
         base_url=url,
         scratch=settings.scratch,
+        sealer=Sealer(key=settings.secret_key or base64.b64encode(os.urandom(32)).decode()),
+        provider=make_provider(settings, url),
     )
     with Session(edge.engine) as session, session.begin():
         tokens = {

@@ -3,7 +3,6 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -17,58 +16,12 @@ from blueprint.accounts import persons, sessions
 from blueprint.accounts.throttle import FREE_FOR_LOGIN, count_attempt
 from blueprint.city import City, DepartmentRole
 from blueprint.errors import ConflictError, InvalidInputError, TooManyAttemptsError
-from blueprint.permissions import Role, at_console
+from blueprint.permissions import Role
 from service.commands.serve import refuse_sample_passwords
 from service.samples import sample_accounts
 from tests.made import publish, square
 from tests.service.conftest import Server
-
-PASSWORD = "vier-Pferde-am-Fluss"
-OPERATOR = at_console("test")
-
-
-@dataclass
-class Office:
-    """The running service with people in it."""
-
-    server: Server
-    city: City
-
-    @property
-    def departments(self) -> list[str]:
-        """Departments without an administration."""
-        return [d.code for d in self.city.departments if d.role is DepartmentRole.OPINION]
-
-    def hire(self, login: str, *roles: Role, department: str | None = None, **times: Any) -> None:
-        """Make an account that may sign in, and appoint."""
-        with self.session() as session, session.begin():
-            now = self.server.edge.now()
-            person, _ = persons.add_person(
-                session, login, login.title(), password=PASSWORD, actor=OPERATOR, now=now
-            )
-            for role in roles:
-                persons.appoint(
-                    session,
-                    person,
-                    role,
-                    department=department,
-                    city=self.city,
-                    actor=OPERATOR,
-                    now=now,
-                    **times,
-                )
-
-    def session(self) -> Session:
-        """A session on the service's database."""
-        return Session(self.server.edge.engine, expire_on_commit=False)
-
-    def sign_in(self, login: str, password: str = PASSWORD) -> httpx.Client:
-        """A browser that is signed in, with the token that our pages send along."""
-        client = self.server.client()
-        answer = client.post("/api/session", json={"login": login, "password": password})
-        assert answer.status_code == 200, answer.text
-        client.headers["X-CSRF-Token"] = answer.json()["csrf_token"]
-        return client
+from tests.service.office import OPERATOR, PASSWORD, Office
 
 
 @pytest.fixture

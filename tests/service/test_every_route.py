@@ -12,7 +12,10 @@ PUBLIC = {
     ("get", "/api/standards"),
     ("get", "/api/standards/{code}"),
     ("post", "/api/checks"),
+    ("get", "/api/session"),
     ("post", "/api/session"),
+    ("get", "/api/session/openid"),
+    ("get", "/api/session/openid/callback"),
     ("get", "/health/live"),
     ("get", "/health/ready"),
 }
