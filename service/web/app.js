@@ -3,7 +3,7 @@
 import * as maplibregl from "./vendor/maplibre-gl/maplibre-gl.mjs";
 import { prepareForm, prepareMap } from "./check.js";
 import { readLayers, showFeatures, showLayers } from "./layers.js";
-import { ask, bilingual, element } from "./words.js";
+import { ask, bilingual, element, keepCsrfToken, showCity } from "./words.js";
 
 const message = document.getElementById("message");
 
@@ -12,10 +12,14 @@ function say(...parts) {
   message.hidden = parts.length === 0;
 }
 
-function showCity(city) {
-  document.title = `${city.name}一张蓝图 One Blueprint`;
-  document.getElementById("city").textContent = `${city.name}一张蓝图`;
-  document.getElementById("city-en").textContent = `One Blueprint of ${city.name_en ?? city.name}`;
+// A session that is over must not stand in the way of what is public: the service takes its cookie back here, first.
+async function showAccount() {
+  const { me } = await ask("/api/session");
+  keepCsrfToken(me?.csrf_token ?? null);
+  const link = document.getElementById("account");
+  if (me === null) link.replaceChildren(...bilingual("登录", "Sign in"));
+  else link.replaceChildren(...bilingual(me.name, me.owes ? "sign-in to be completed" : "account"));
+  link.href = me === null || me.owes === "second_factor_code" ? "/sign-in" : "/account";
 }
 
 // A profile without a boundary only knows where its CRS is used, which may be half a country.
@@ -60,13 +64,17 @@ function drawOutline(map, outline) {
 }
 
 async function start() {
+  await showAccount();
   const [city, layers, style] = await Promise.all([ask("/api/city"), readLayers(ask), ask("/tiles/style.json")]);
   const outline = await ask("/api/city/outline");
   showCity(city);
   const map = makeMap(style, boundsToShow(city, style));
   // Whoever drives the page from outside (a test, the console) finds the map here.
   window.blueprintMap = map;
-  map.on("error", (event) => say(`地图出错：${event.error?.message ?? ""} The map reports an error.`));
+  map.on("error", ({ error }) => {
+    if (error?.status === 401) say(element("a", { href: "/sign-in" }, ...bilingual("会话已结束，请重新登录。", "The session is over; sign in again.")));
+    else say(`地图出错：${error?.message ?? ""} The map reports an error.`);
+  });
   await map.once("load");
   drawOutline(map, outline);
   prepareMap(map);

@@ -12,6 +12,12 @@ export const VERDICT_WORDS = {
   clear: ["无冲突", "clear"],
 };
 
+export const ROLE_WORDS = {
+  planner: ["规划员", "planner"], reviewer: ["审查员", "reviewer"], section_head: ["科长", "section head"],
+  director: ["分管领导", "director"], coordinator: ["协同主管", "coordinator"], lead: ["牵头人", "lead"],
+  supervisor: ["督办", "supervisor"], operator: ["账户管理员", "operator"], auditor: ["审计员", "auditor"],
+};
+
 export const RELATION_WORDS = {
   overlaps: "压占", within: "位于其内", covers: "全部包含", crosses: "穿越", contains: "包含", touches: "位于边界",
   within_distance: "在控制距离内", outside: "位于其外",
@@ -28,16 +34,46 @@ export function bilingual(chinese, english) {
   return english ? [`${chinese} `, element("span", { lang: "en" }, english)] : [chinese];
 }
 
-export async function ask(address, options) {
+// What the service answers instead of what was asked for (RFC 9457).
+export class Problem extends Error {
+  constructor(status, detail, retryAfter) {
+    super(detail);
+    Object.assign(this, { status, detail, retryAfter });
+  }
+}
+
+let csrfToken = null;
+
+// Every change that a session makes carries the token that the service told with it.
+export function keepCsrfToken(token) {
+  csrfToken = token;
+}
+
+export async function ask(address, options = {}) {
+  const headers = { ...options.headers };
+  if (csrfToken && (options.method ?? "GET") !== "GET") headers["X-CSRF-Token"] = csrfToken;
   let response;
   try {
-    response = await fetch(address, options);
+    response = await fetch(address, { ...options, headers });
   } catch {
     throw new Error("服务没有应答，请确认它仍在运行。 The service does not answer; is it still running?");
   }
+  if (response.status === 204) return null;
   const document = await response.json().catch(() => null);
   if (!response.ok || document === null) {
-    throw new Error(document?.detail ?? `服务答复 ${response.status}。 The service answered ${response.status}.`);
+    const detail = document?.detail ?? `服务答复 ${response.status}。 The service answered ${response.status}.`;
+    throw new Problem(response.status, detail, response.headers.get("Retry-After"));
   }
   return document;
+}
+
+export function send(method, address, body) {
+  const content = body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  return ask(address, { method, ...content });
+}
+
+export function showCity(city, page) {
+  document.title = page ? `${page} · ${city.name}一张蓝图` : `${city.name}一张蓝图 One Blueprint`;
+  document.getElementById("city").textContent = `${city.name}一张蓝图`;
+  document.getElementById("city-en").textContent = `One Blueprint of ${city.name_en ?? city.name}`;
 }

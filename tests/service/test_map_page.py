@@ -13,7 +13,7 @@ import httpx
 import pytest
 import shapely
 import uvicorn
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
@@ -23,19 +23,9 @@ from blueprint.edge import Edge
 from service.app import create_app
 from service.settings import Settings
 from tests.made import at_origin, publish, square
+from tests.service.browser import fresh_page, until
 
 pytestmark = pytest.mark.browser
-
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox",
-    "--use-angle=swiftshader",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture
@@ -88,16 +78,8 @@ def filled(fresh_database: str, city: City) -> None:
 @pytest.fixture
 def page() -> Iterator[Page]:
     """A page of a fresh browser that reaches this machine alone."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 800}, locale="zh-CN")
-        page.faults = []
-        page.on("pageerror", lambda error: page.faults.append(str(error)))
-        page.on("console", lambda said: page.faults.append(said.text) if said.type == "error" else None)
-        page.on("request", lambda asked: page.asked.append(asked.url))
-        page.asked = []
+    with fresh_page() as page:
         yield page
-        browser.close()
 
 
 def _wait_for(server: uvicorn.Server) -> None:
@@ -108,19 +90,9 @@ def _wait_for(server: uvicorn.Server) -> None:
     raise AssertionError("the application did not start")
 
 
-def _until(page: Page, expression: str) -> None:
-    """Wait until the expression holds; the page's own policy forbids the browser driver to wait inside it."""
-    deadline = time.monotonic() + 30
-    while not page.evaluate(expression):
-        assert time.monotonic() < deadline, (
-            f"still not so: {expression}; {page.inner_text('#message')}; {page.faults}"
-        )
-        page.wait_for_timeout(50)
-
-
 def _open(page: Page, site: str) -> None:
     page.goto(site)
-    _until(page, "window.blueprintMap?.loaded() && window.blueprintMap.areTilesLoaded()")
+    until(page, "window.blueprintMap?.loaded() && window.blueprintMap.areTilesLoaded()")
     page.wait_for_selector("#check")
 
 
@@ -151,7 +123,7 @@ def test_the_page_shows_the_blueprint_and_checks_a_footprint(
     footprint = tmp_path / "site.geojson"
     footprint.write_text(_lonlat(square(-50, 100, 100), city), encoding="utf-8")
     page.set_input_files("#file", footprint)
-    _until(page, "document.getElementById('text').value.length > 10")
+    until(page, "document.getElementById('text').value.length > 10")
     page.click("#check button[type=submit]")
     page.wait_for_selector("#verdict")
 
@@ -161,7 +133,7 @@ def test_the_page_shows_the_blueprint_and_checks_a_footprint(
     assert finding.count() == 1
     assert "生态保护红线" in finding.inner_text()
     assert "5,00" in finding.inner_text() or "4,99" in finding.inner_text()
-    _until(
+    until(
         page,
         "blueprintMap.areTilesLoaded() && blueprintMap.queryRenderedFeatures({layers: ['check-finding']}).length > 0",
     )
@@ -189,17 +161,15 @@ def test_a_click_tells_the_features_there_and_a_layer_can_be_switched_off(site: 
         assert word in told
 
     page.uncheck("#layer-red_line")
-    _until(
-        page, "!blueprintMap.queryRenderedFeatures().some((feature) => feature.sourceLayer === 'red_line')"
-    )
+    until(page, "!blueprintMap.queryRenderedFeatures().some((feature) => feature.sourceLayer === 'red_line')")
     page.check("#layer-red_line")
-    _until(page, "blueprintMap.queryRenderedFeatures().some((feature) => feature.sourceLayer === 'red_line')")
+    until(page, "blueprintMap.queryRenderedFeatures().some((feature) => feature.sourceLayer === 'red_line')")
     assert page.faults == []
 
 
 def test_an_empty_blueprint_and_bad_input_are_told_in_a_sentence(site: str, page: Page):
     page.goto(site)
-    _until(page, "document.getElementById('message').textContent.includes('还没有现行图层')")
+    until(page, "document.getElementById('message').textContent.includes('还没有现行图层')")
 
     page.click("#check button[type=submit]")
     page.wait_for_selector("#report .error")
@@ -207,12 +177,12 @@ def test_an_empty_blueprint_and_bad_input_are_told_in_a_sentence(site: str, page
 
     page.fill("#text", "not json")
     page.click("#check button[type=submit]")
-    _until(page, "document.getElementById('report').textContent.includes('JSON')")
+    until(page, "document.getElementById('report').textContent.includes('JSON')")
 
     page.fill("#text", '{"type": "LineString", "coordinates": [[122.9, 41.1], [123, 41.2]]}')
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    _until(
+    until(
         page,
         "!/JSON|请先/.test(document.getElementById('report').textContent) && document.querySelector('#report .error')",
     )
@@ -230,7 +200,7 @@ def test_the_page_of_the_api_is_shown_without_any_other_site(site: str, page: Pa
 
 def test_every_file_of_the_pages_is_served_with_its_type_and_asked_about(site: str):
     types = {
-        "/": "text/html", "/api/docs": "text/html", "/web/app.js": "text/javascript", "/web/style.css": "text/css",
+        "/": "text/html", "/api/docs": "text/html", "/sign-in": "text/html", "/account": "text/html", "/web/app.js": "text/javascript", "/web/style.css": "text/css",
         "/web/vendor/maplibre-gl/maplibre-gl.mjs": "text/javascript", "/web/icon.svg": "image/svg+xml",
     }  # fmt: skip
     for path, kind in types.items():
