@@ -338,7 +338,9 @@ def require(actor: Actor, act: Act, thing: Thing | None = None) -> None:
     thing = thing or Thing()
     words = act.replace("_", " ")
     if not actor.signed_in:
-        first = f"first has to {_HOW[actor.owes]}" if actor.owes is not None else "holds no role at this moment"
+        first = (
+            f"first has to {_HOW[actor.owes]}" if actor.owes is not None else "holds no role at this moment"
+        )
         why = f"{actor.name} {first}"
     elif not actor.scope.covers(act, thing):
         why = f"this token is not made for: {words} here; ask the operator for one that is"

@@ -53,7 +53,9 @@ def refuse_weak(password: str, *, own_words: tuple[str, ...]) -> None:
     if any(len(word) >= 3 and word.casefold() in folded for word in own_words):
         raise InvalidInputError("the password holds your login or name; take other words")
     if _core(folded) in _common_passwords():
-        raise InvalidInputError("the password is on the list of common ones; take three or four words of your own")
+        raise InvalidInputError(
+            "the password is on the list of common ones; take three or four words of your own"
+        )
     letters = {re.sub(r"[^a-z]", "", folded), re.sub(r"[^a-z]", "", folded.translate(_SUBSTITUTES))}
     if any(_is_common(word) for word in letters):
         raise InvalidInputError(
