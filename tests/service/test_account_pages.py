@@ -1,8 +1,11 @@
 """The pages to sign in on and of one's own account, in a real browser: by keyboard, with the texts beside the fields."""
 
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -48,6 +51,31 @@ def running(fresh_database: str, city: City, elsewhere: MadeProvider) -> Iterato
 @pytest.fixture
 def office(running: Server) -> Office:
     return Office(running, running.edge.city)
+
+
+@contextmanager
+def hostile_page(content: bytes) -> Iterator[str]:
+    """A page of another origin of this machine; of the same site, so that cookies are sent along."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.fixture
@@ -243,6 +271,44 @@ def test_the_map_knows_who_is_there_checks_for_them_and_outlives_their_session(
     page.wait_for_selector("#layers li")
     assert page.context.cookies() == []
     _no_faults_but(page)
+
+
+HOSTILE = """<!doctype html><title>-</title><script>
+const send = (path, method, body) =>
+  fetch("%(url)s" + path, { method, body, mode: "no-cors", credentials: "include" }).catch(() => null);
+Promise.all([
+  send("/api/me/password", "POST", JSON.stringify({ old: "%(old)s", new: "%(new)s" })),
+  send("/api/accounts", "POST", JSON.stringify({ login: "made", name: "Made" })),
+  send("/api/session", "POST", JSON.stringify({ login: "mallory", password: "%(old)s" })),
+  send("/api/sessions", "DELETE"),
+]).then(() => { document.title = "done"; });
+</script>"""
+
+
+def test_a_page_of_another_origin_changes_nothing_though_the_browser_sends_the_cookie(
+    office: Office, page: Page
+):
+    office.hire("emil", Role.OPERATOR)
+    office.hire("mallory")
+    _sign_in(page, office, "emil")
+    page.wait_for_url(f"{office.server.url}/")
+    content = (HOSTILE % {"url": office.server.url, "old": PASSWORD, "new": NEW}).encode()
+    asked: dict[str, list[str]] = {}
+    page.on("request", lambda request: asked.setdefault(request.url, []).append(request.method))
+
+    with hostile_page(content) as address:
+        page.goto(address)
+        until(page, "document.title === 'done'")
+
+    assert f"{office.server.url}/api/me/password" in asked
+    with office.session() as session:
+        acts = set(session.scalars(text("SELECT act FROM blueprint.audit_entry")))
+    assert not acts & {"change_credential", "sign_out_everywhere"}
+    page.goto(f"{office.server.url}/account")
+    page.wait_for_selector("#sessions tr")
+    assert "emil" in page.inner_text("#me")
+    with closing(office.sign_in("emil")) as client:
+        assert client.get("/api/accounts/made").status_code == 404
 
 
 def test_the_provider_signs_in_and_what_goes_wrong_is_said(

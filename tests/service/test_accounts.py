@@ -13,14 +13,15 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from blueprint.accounts import persons, sessions
-from blueprint.accounts.throttle import FREE_FOR_LOGIN, count_attempt
+from blueprint.accounts.passwords import refuse_weak
+from blueprint.accounts.throttle import FREE_FOR_ADDRESS, FREE_FOR_LOGIN, count_attempt, forget_attempts
 from blueprint.city import City, DepartmentRole
 from blueprint.errors import ConflictError, InvalidInputError, TooManyAttemptsError
 from blueprint.permissions import Role
 from service.commands.serve import refuse_sample_passwords
 from service.samples import sample_accounts
 from tests.made import publish, square
-from tests.service.conftest import Server
+from tests.service.conftest import Command, Server
 from tests.service.office import OPERATOR, PASSWORD, Office
 
 
@@ -395,3 +396,77 @@ def test_no_secret_is_in_the_audit_log(office: Office):
 
 def _keeper(city: City) -> str:
     return next(d.code for d in city.departments if d.role is DepartmentRole.COORDINATOR)
+
+
+@pytest.mark.slow
+def test_a_thousand_wrong_passwords_over_http_and_the_owner_signs_in_from_elsewhere(office: Office):
+    office.hire("rosa", Role.AUDITOR)
+    url = office.server.url
+
+    def attack(number: int) -> int:
+        body = {"login": "rosa", "password": f"falsch-{number:06}"}
+        return attacker.post("/api/session", json=body).status_code
+
+    with httpx.Client(base_url=url, timeout=60) as attacker, ThreadPoolExecutor(8) as threads:
+        statuses = list(threads.map(attack, range(1000)))
+    assert set(statuses) <= {401, 429, 503} and statuses.count(429) >= 990
+
+    elsewhere = httpx.HTTPTransport(local_address="127.0.0.2")
+    with httpx.Client(base_url=url, timeout=60, transport=elsewhere) as owner:
+        answer = owner.post("/api/session", json={"login": "rosa", "password": PASSWORD})
+        assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.slow
+def test_a_password_each_for_a_thousand_accounts_and_an_owner_signs_in_from_elsewhere(office: Office):
+    office.hire("sven", Role.AUDITOR)
+    url = office.server.url
+
+    def attack(number: int) -> int:
+        login = "sven" if number == 0 else f"login{number}"
+        return attacker.post("/api/session", json={"login": login, "password": "Sommer-2026!!"}).status_code
+
+    with httpx.Client(base_url=url, timeout=60) as attacker, ThreadPoolExecutor(8) as threads:
+        statuses = list(threads.map(attack, range(1000)))
+    assert set(statuses) <= {401, 429, 503} and statuses.count(429) >= 900
+
+    elsewhere = httpx.HTTPTransport(local_address="127.0.0.2")
+    with httpx.Client(base_url=url, timeout=60, transport=elsewhere) as owner:
+        assert owner.post("/api/session", json={"login": "sven", "password": PASSWORD}).status_code == 200
+
+
+def test_an_own_account_does_not_wash_off_what_was_tried_on_others(office: Office):
+    engine, now = office.server.edge.engine, office.server.edge.now()
+    with Session(engine) as session:
+        for number in range(FREE_FOR_ADDRESS):
+            count_attempt(session, f"login{number}", "203.0.113.11", now)
+        count_attempt(session, "own", "203.0.113.11", now)
+        forget_attempts(session, "own", "203.0.113.11")
+        with pytest.raises(TooManyAttemptsError):
+            for number in range(3):
+                count_attempt(session, f"another{number}", "203.0.113.11", now)
+
+
+def test_a_production_start_refuses_sample_accounts(
+    office: Office, command: Command, monkeypatch: pytest.MonkeyPatch
+):
+    sample_accounts(office.server.edge, actor=OPERATOR)
+    monkeypatch.setenv("BLUEPRINT_PRODUCTION", "1")
+    refused = command("serve", "--port", "0")
+    assert refused.status == 1 and "sample-operator" in refused.err and "deactivate" in refused.err
+
+    monkeypatch.delenv("BLUEPRINT_PRODUCTION")
+    opened = command("serve", "--host", "0.0.0.0", "--port", "0")
+    assert opened.status == 1 and "sample accounts are in use" in opened.err
+
+
+@pytest.mark.parametrize(
+    "password", ["1qa2ws3ed4rf", "ManchesterUnited", "finalfantasy!!2026", "MichaelJackson"]
+)
+def test_a_common_password_is_refused(password: str):
+    with pytest.raises(InvalidInputError, match="list of common ones"):
+        refuse_weak(password, own_words=())
+
+
+def test_words_of_ones_own_are_taken_though_a_common_one_is_among_them():
+    refuse_weak("professional horse staple battery", own_words=("anna", "Anna"))
