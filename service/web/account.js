@@ -1,7 +1,7 @@
 // The page of one's own account: who am I, password, second factor, sessions; what is owed comes first and alone.
 
 import { busy, clearErrors, explain, onSubmit, showError, TEXTS } from "./forms.js";
-import { ROLE_WORDS, ask, bilingual, element, keepCsrfToken, send, showCity } from "./words.js";
+import { ROLE_WORDS, ask, bilingual, element, keepCsrfToken, nameOf, send, showCity } from "./words.js";
 
 const OWED = {
   new_password: ["这是一次性密码，请先修改，之后岗位权限才生效。", "This password is good for one sign-in; change it first, then your roles count."],
@@ -27,10 +27,10 @@ function showMe(me) {
   const department = city.departments.find(({ code }) => code === me.department);
   const roles = me.roles.map((role) => ROLE_WORDS[role]?.join(" ") ?? role).join("、");
   const facts = [
-    [["姓名", "name"], me.name.slice(0, me.name.length - me.login.length).trim()],
+    [["姓名", "name"], nameOf(me)],
     [["登录名", "login"], me.login],
     [["部门", "department"], department ? `${department.name} ${department.name_en ?? ""}` : me.department ?? "—"],
-    [["现任岗位", "roles"], roles || "无 none"],
+    [["现任岗位", "roles"], roles || (me.owes ? "暂不生效 not yet" : "无 none")],
   ];
   place("me").replaceChildren(
     ...facts.flatMap(([words, value]) => [element("dt", {}, ...bilingual(...words)), element("dd", {}, value)]),
@@ -119,6 +119,7 @@ function showRecoveryCodes(codes) {
   place("recovery-codes").replaceChildren(...codes.map((code) => element("li", {}, code)));
   place("begin-form").hidden = place("confirm-form").hidden = place("change-form").hidden = true;
   place("recovery").hidden = false;
+  place("owed").hidden = true;
   place("kept").focus();
 }
 

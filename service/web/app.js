@@ -3,7 +3,7 @@
 import * as maplibregl from "./vendor/maplibre-gl/maplibre-gl.mjs";
 import { prepareForm, prepareMap } from "./check.js";
 import { readLayers, showFeatures, showLayers } from "./layers.js";
-import { ask, bilingual, element, keepCsrfToken, showCity } from "./words.js";
+import { ask, bilingual, element, keepCsrfToken, nameOf, showCity } from "./words.js";
 
 const message = document.getElementById("message");
 
@@ -18,7 +18,7 @@ async function showAccount() {
   keepCsrfToken(me?.csrf_token ?? null);
   const link = document.getElementById("account");
   if (me === null) link.replaceChildren(...bilingual("登录", "Sign in"));
-  else link.replaceChildren(...bilingual(me.name, me.owes ? "sign-in to be completed" : "account"));
+  else link.replaceChildren(...bilingual(nameOf(me), me.owes ? "sign-in to be completed" : "account"));
   link.href = me === null || me.owes === "second_factor_code" ? "/sign-in" : "/account";
 }
 

@@ -72,6 +72,11 @@ export function send(method, address, body) {
   return ask(address, { method, ...content });
 }
 
+// The record's name of a person ends in the login; a page shows the name alone.
+export function nameOf(me) {
+  return me.name.slice(0, me.name.length - me.login.length).trim();
+}
+
 export function showCity(city, page) {
   document.title = page ? `${page} · ${city.name}一张蓝图` : `${city.name}一张蓝图 One Blueprint`;
   document.getElementById("city").textContent = `${city.name}一张蓝图`;
