@@ -19,7 +19,6 @@ from blueprint.accounts.schemas import (
     PersonOut,
     PersonPage,
 )
-from blueprint.audit.log import record
 from blueprint.edge import ActorDep, CityDep, Edge, EdgeDep, NowDep, SessionDep
 from blueprint.errors import InvalidInputError
 from blueprint.idempotency import IdempotentRoute

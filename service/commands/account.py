@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from blueprint.accounts import identities, persons, second_factor
 from blueprint.accounts.router import issuer_of, person_out
 from blueprint.accounts.separation import APPOINTABLE
-from blueprint.audit.log import record
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.permissions import Act, Role, require

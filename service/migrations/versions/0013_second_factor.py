@@ -1,13 +1,13 @@
 """A second factor (TOTP) with recovery codes, identities at an OpenID Connect provider, and how a session was opened.
 
-Revision ID: 0010
-Revises: 0009
+Revision ID: 0013
+Revises: 0012
 """
 
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
