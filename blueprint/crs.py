@@ -18,14 +18,18 @@ CRS84 = "OGC:CRS84"
 WEB_MERCATOR_SRID = 3857
 
 
+class NoPathError(InvalidInputError):
+    """A CRS from which no trustworthy way leads into the working one (HTTP 422, exit 2)."""
+
+
 @dataclass(frozen=True)
 class Operation:
-    """A coordinate operation: its name, its accuracy in metres (None: unknown) and the transformer itself."""
+    """A coordinate operation: its name, its accuracy in metres (None: unknown) and the transformers, one after another."""
 
     source: str
     name: str
     accuracy_m: float | None
-    transformer: Transformer
+    transformers: tuple[Transformer, ...]
 
     def apply(self, geometries: np.ndarray) -> np.ndarray:
         """Transform an array of 2D shapely geometries, x before y on both sides."""
@@ -33,7 +37,9 @@ class Operation:
             return geometries
 
         def move(points: np.ndarray) -> np.ndarray:
-            x, y = self.transformer.transform(points[:, 0], points[:, 1])
+            x, y = points[:, 0], points[:, 1]
+            for transformer in self.transformers:
+                x, y = transformer.transform(x, y)
             return np.column_stack([x, y])
 
         return np.asarray(shapely.transform(geometries, move))
@@ -60,14 +66,14 @@ def label(crs: CRS) -> str:
 def best_operation(source_text: str, working_crs: str) -> Operation:
     """The most accurate operation from the source CRS into the working CRS.
 
-    A CRS on a datum without a known path to the working one (Xian 1980, Beijing 1954, local grids) is refused:
-    PROJ alone would take the coordinates over unchanged, a silent shift of up to a hundred metres.
+    A CRS on a datum without a known path to the working one (Xian 1980, Beijing 1954, local grids) is refused
+    (NoPathError): PROJ alone would take the coordinates over unchanged, a silent shift of up to a hundred metres.
     """
     source, target = parse_crs(source_text), CRS.from_user_input(working_crs)
     if source.is_compound:
         source = source.sub_crs_list[0]
     if source.equals(target, ignore_axis_order=True):
-        return Operation(label(source), "none", 0.0, Transformer.from_crs(source, target, always_xy=True))
+        return Operation(label(source), "none", 0.0, (Transformer.from_crs(source, target, always_xy=True),))
     if not (source.is_projected or source.is_geographic or source.is_bound):
         raise InvalidInputError(
             f"{label(source)} is neither projected nor geographic; give the layer's map CRS"
@@ -75,7 +81,7 @@ def best_operation(source_text: str, working_crs: str) -> Operation:
     if _datum(source) == "WGS 84" and _datum(target) == "CGCS2000":
         # Both follow the ITRF within decimetres (hazards of GCJ-02 are another matter); PROJ has no operation for it.
         transformer = Transformer.from_crs(source, target, always_xy=True)
-        return Operation(label(source), "WGS 84 taken as CGCS2000, then map projection", 1.0, transformer)
+        return Operation(label(source), "WGS 84 taken as CGCS2000, then map projection", 1.0, (transformer,))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # a more accurate grid exists but is not installed
@@ -87,7 +93,7 @@ def best_operation(source_text: str, working_crs: str) -> Operation:
     if not known:
         raise _no_path(source, target)
     accuracy = known[0].accuracy if known[0].accuracy is not None and known[0].accuracy >= 0 else None
-    return Operation(label(source), known[0].description, accuracy, transformer)
+    return Operation(label(source), known[0].description, accuracy, (transformer,))
 
 
 _DATUMS = {4326: "WGS 84", 4979: "WGS 84", 4490: "CGCS2000", 4480: "CGCS2000"}
@@ -104,8 +110,9 @@ def _datum(crs: CRS) -> str | None:
     return "CGCS2000" if ("china" in name and "2000" in name) or "cgcs_2000" in name else None
 
 
-def _no_path(source: CRS, target: CRS) -> InvalidInputError:
-    return InvalidInputError(
+def _no_path(source: CRS, target: CRS) -> NoPathError:
+    return NoPathError(
         f"there is no registered transformation from {label(source)} ({source.name}) to {label(target)}; have the data"
-        " transformed to CGCS2000 with official parameters and upload it again"
+        " transformed to CGCS2000 with official parameters and upload it again, or have the operator register the"
+        " parameters (blueprint crs register)"
     )

@@ -32,6 +32,8 @@ class Edge:
     sealer: Sealer = field(default_factory=Sealer)
     provider: Provider | None = None
     """Where people sign in besides here (OpenID Connect), if anywhere."""
+    objects: Path | None = None
+    """Where original files are kept by their SHA-256."""
 
     @property
     def calendar(self) -> WorkingCalendar:

@@ -105,7 +105,7 @@ def _from_dataset(file: StagedFile, *, city: City, crs: str | None) -> Footprint
             shapely.from_wkb(value) for batch in opened.batches for value in batch.column("geom").to_pylist()
         ]
     report = opened.report
-    judge_reading(report, kind="footprint")
+    judge_reading(report, kind="footprint", city=city)
     notes = tuple(
         f"feature {issue['feature']}: {issue['message']}"
         for issue in report["issues"]

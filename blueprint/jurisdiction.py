@@ -19,10 +19,14 @@ SURROUNDINGS_M = 20_000.0
 
 @dataclass(frozen=True)
 class Jurisdiction:
-    """The outline in the working CRS (metres), None where the profile names no boundary file, and its bounds."""
+    """The outline in the working CRS (metres), None where the profile names no boundary file, and its bounds.
+
+    `lines` are the boundaries of all areas of that file: of the city, or of its districts too.
+    """
 
     outline: shapely.MultiPolygon | None
     bounds: tuple[float, float, float, float]
+    lines: shapely.Geometry | None = None
 
     @property
     def reach(self) -> shapely.Geometry:
@@ -48,12 +52,15 @@ def jurisdiction(city: City) -> Jurisdiction:
         raise InvalidInputError(
             f"the city's boundary file {city.boundary_path} is no GeoJSON of polygons: {error}"
         ) from error
-    outline = polygonal(shapely.union_all(best_operation(CRS84, city.working_crs).apply(shapes)))
+    areas = best_operation(CRS84, city.working_crs).apply(shapes)
+    outline = polygonal(shapely.union_all(areas))
     if outline.is_empty:
         raise InvalidInputError(f"the city's boundary file {city.boundary_path} holds no polygon")
     shapely.prepare(outline)
     west, south, east, north = outline.bounds
-    return Jurisdiction(outline=outline, bounds=(west, south, east, north))
+    lines = shapely.union_all(shapely.boundary(areas))
+    shapely.prepare(lines)
+    return Jurisdiction(outline=outline, bounds=(west, south, east, north), lines=lines)
 
 
 def _area_of_use(city: City) -> tuple[float, float, float, float]:

@@ -71,6 +71,7 @@ class Act(StrEnum):
     READ_AUDIT_LOG = "read_audit_log"
     EXPORT_AUDIT_LOG = "export_audit_log"
     ADMINISTER_ACCOUNTS = "administer_accounts"
+    REGISTER_CRS = "register_crs"
 
 
 class Level(StrEnum):
@@ -253,6 +254,7 @@ RIGHTS: dict[Act, Rights] = {
     Act.READ_AUDIT_LOG: _any(Role.AUDITOR),
     Act.EXPORT_AUDIT_LOG: _any(Role.AUDITOR),
     Act.ADMINISTER_ACCOUNTS: _any(Role.OPERATOR),
+    Act.REGISTER_CRS: _any(Role.OPERATOR),
 }
 
 CLEARED: dict[Sensitivity, Rights] = {

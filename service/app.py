@@ -16,6 +16,7 @@ from blueprint.audit.refusals import RefusalLog
 from blueprint.audit.router import router as audit_router
 from blueprint.city_router import router as city_router
 from blueprint.edge import Edge, SessionDep
+from blueprint.layers.diagnosis_router import router as diagnosis_router
 from blueprint.layers.router import router as layers_router
 from blueprint.sharing.export_router import router as exports_router
 from blueprint.sharing.router import request_router as access_request_router
@@ -67,6 +68,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         tree_router,
         tokens_router,
         layers_router,
+        diagnosis_router,
         access_request_router,
         sharing_router,
         exports_router,

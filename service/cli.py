@@ -13,6 +13,7 @@ from service.commands import (
     account,
     audit_log,
     case,
+    crs,
     database,
     department,
     layer,
@@ -23,6 +24,7 @@ from service.commands import (
 from service.commands.check import check
 from service.commands.context import console
 from service.commands.demo import demo
+from service.commands.diagnosis import diagnose_layer_file
 from service.commands.serve import serve
 from service.problems import as_blueprint_error, exit_status_of
 
@@ -34,8 +36,10 @@ app = typer.Typer(
 app.command("demo")(demo)
 app.command("serve")(serve)
 app.command("check")(check)
+layer.app.command("diagnose")(diagnose_layer_file)
 app.add_typer(layer.app, name="layer")
 app.add_typer(standard.app, name="standard")
+app.add_typer(crs.app, name="crs")
 app.add_typer(project.app, name="project")
 app.add_typer(case.app, name="case")
 app.add_typer(database.app, name="database")

@@ -1,33 +1,141 @@
 """Zip archives at the door: judged by their table of contents, unpacked by hand to names of our own."""
 
-import shutil
+import re
 import struct
 import zipfile
+import zlib
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from blueprint.errors import InvalidInputError
+from blueprint.errors import InvalidInputError, TooLargeError
+from blueprint.layers.formats import TAKEN
 
 MAX_ENTRIES = 2000
 MAX_UNPACKED_BYTES = 2 << 30
 MAX_RATIO = 200
-_SHAPEFILE_PARTS = {".shp", ".shx", ".dbf", ".prj", ".cpg"}
-_SINGLE_FILES = {".gpkg", ".geojson", ".json"}
+HARMLESS_BYTES = 32 << 20
+"""What unpacks to less may be packed as tightly as it likes: empty indexes of a FileGDB are."""
+
+MAX_METADATA_BYTES = 1 << 20
+_SIDE_FILES = {
+    ".shp": (".shx", ".dbf", ".prj", ".cpg"),
+    ".tab": (".dat", ".map", ".id", ".ind"),
+    ".mif": (".mid",),
+}
+_NEEDED = {".shp": (".shx", ".dbf"), ".tab": (".dat", ".map", ".id"), ".mif": (".mid",)}
+_SINGLE_FILES = {
+    ".gpkg",
+    ".geojson",
+    ".json",
+    ".geojsonl",
+    ".geojsons",
+    ".ndjson",
+    ".jsonl",
+    ".kml",
+    ".gml",
+    ".dxf",
+    ".fgb",
+    ".parquet",
+    ".geoparquet",
+    ".csv",
+    ".tsv",
+    ".txt",
+}
+_PERHAPS = {".json", ".csv", ".tsv", ".txt"}
+"""What is data only where an archive holds nothing that surely is: a read-me, a table beside the map."""
+
+_NESTED = {".zip", ".rar", ".7z", ".gz", ".kmz"}
+_PROGRAMS = {
+    ".exe",
+    ".dll",
+    ".bat",
+    ".cmd",
+    ".com",
+    ".scr",
+    ".msi",
+    ".ps1",
+    ".vbs",
+    ".js",
+    ".jar",
+    ".sh",
+    ".so",
+    ".py",
+}
+_GEODATABASE_FILE = re.compile(r"^(a[0-9a-f]{8}\.[A-Za-z0-9_.]{1,80}|gdb|timestamps)$", re.IGNORECASE)
 
 
-def unpack(archive: Path, into: Path) -> Path:
-    """Unpack the one dataset of a zip and give its path; InvalidInputError for anything that is no plain dataset."""
+@dataclass(frozen=True)
+class Unpacked:
+    """The dataset of an archive: the file or folder to open, what it is called, and the text of metadata beside it."""
+
+    path: Path
+    name: str
+    metadata: tuple[str, ...]
+
+
+@dataclass
+class _Candidate:
+    """A dataset that an archive holds: its name and its entries by the names they are unpacked to."""
+
+    name: str
+    main: str
+    entries: dict[str, zipfile.ZipInfo] = field(default_factory=dict)
+
+
+def unpack(archive: Path, into: Path, *, wanted: str | None = None) -> Unpacked:
+    """Unpack the one dataset of a zip, or the one called `wanted`; InvalidInputError for what is no plain dataset."""
     try:
         with zipfile.ZipFile(archive, metadata_encoding="gbk") as opened:
             entries = _judged(opened)
-            return _unpacked(opened, _dataset(entries), into)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, UnicodeDecodeError, struct.error) as error:
+            chosen = _choose(_candidates(entries), wanted)
+            for target, entry in chosen.entries.items():
+                _extract(opened, entry, into / target)
+            metadata = tuple(_text_of(opened, entry) for entry in _metadata_entries(entries))
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        UnicodeDecodeError,
+        struct.error,
+    ) as error:
         raise InvalidInputError(f"the zip archive is damaged: {error}; pack it again") from error
+    names = tuple(entry.filename for entry in entries)
+    return Unpacked(path=into / chosen.main, name=chosen.name, metadata=(*names, *metadata))
+
+
+def _extract(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
+    """One entry to a name of ours; the bytes are counted, whatever the table of contents says."""
+    target.parent.mkdir(exist_ok=True)
+    left = entry.file_size
+    with opened.open(entry) as source, target.open("xb") as written:
+        while block := source.read(1 << 20):
+            left -= len(block)
+            if left < 0:
+                raise InvalidInputError(
+                    "the zip archive holds more than its table of contents says; pack it again"
+                )
+            written.write(block)
+
+
+def _metadata_entries(entries: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
+    return [e for e in entries if e.filename.lower().endswith(".xml") and e.file_size <= MAX_METADATA_BYTES][
+        :20
+    ]
+
+
+def _text_of(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> str:
+    content = opened.read(entry)
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.decode("gb18030", errors="replace")
 
 
 def _judged(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     entries = [entry for entry in opened.infolist() if not entry.is_dir()]
     if len(entries) > MAX_ENTRIES:
-        raise InvalidInputError(
+        raise TooLargeError(
             f"the zip archive has {len(entries):,} entries, at most {MAX_ENTRIES:,} are taken"
         )
     seen: set[str] = set()
@@ -45,6 +153,15 @@ def _judged(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
             raise InvalidInputError(
                 f"the zip archive holds an unsafe path {name[:80]!r}; pack the files without folders"
             )
+        suffix = path.suffix.lower()
+        if suffix in _NESTED:
+            raise InvalidInputError(
+                f"the zip archive holds another archive, {path.name[:80]!r}; unpack it and pack its files alone"
+            )
+        if suffix in _PROGRAMS:
+            raise InvalidInputError(
+                f"the zip archive holds a program, {path.name[:80]!r}; pack the data alone"
+            )
         if entry.flag_bits & 1:
             raise InvalidInputError("the zip archive is encrypted; pack it without a password")
         if (entry.external_attr >> 16) & 0o170000 == 0o120000:
@@ -54,83 +171,88 @@ def _judged(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
         seen.add(name.lower())
     unpacked = sum(entry.file_size for entry in entries)
     packed = sum(entry.compress_size for entry in entries)
-    if unpacked > MAX_UNPACKED_BYTES or unpacked > MAX_RATIO * max(packed, 1):
-        raise InvalidInputError(
+    is_bomb = unpacked > HARMLESS_BYTES and unpacked > MAX_RATIO * max(packed, 1)
+    if unpacked > MAX_UNPACKED_BYTES or is_bomb:
+        raise TooLargeError(
             "the zip archive unpacks to far more than it holds; upload the data in smaller files"
         )
+    _refuse_overlapping(entries)
     return entries
 
 
-def _dataset(entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
-    """The entries that make up the one dataset, by suffix."""
-    shapes = [e for e in entries if e.filename.lower().endswith(".shp")]
-    singles = [e for e in entries if PurePosixPath(e.filename.lower()).suffix in _SINGLE_FILES]
-    if len(shapes) + len(singles) != 1:
-        found = len(shapes) + len(singles)
-        raise InvalidInputError(
-            f"the zip archive must hold one Shapefile, GeoPackage or GeoJSON file, it holds {found}"
-        )
-    if singles:
-        return {PurePosixPath(singles[0].filename.lower()).suffix: singles[0]}
-    stem = shapes[0].filename[:-4].lower()
-    parts = {
+def _refuse_overlapping(entries: list[zipfile.ZipInfo]) -> None:
+    """Entries that share their packed bytes are how a small archive unpacks to petabytes."""
+    end = 0
+    for entry in sorted(entries, key=lambda entry: entry.header_offset):
+        if entry.header_offset < end:
+            raise InvalidInputError("the entries of the zip archive overlap; pack it again")
+        end = entry.header_offset + 30 + entry.compress_size
+
+
+def _candidates(entries: list[zipfile.ZipInfo]) -> list[_Candidate]:
+    """The datasets that the entries make up; a KMZ's is its doc.kml."""
+    found = [*_geodatabases(entries)]
+    single: list[_Candidate] = []
+    for entry in entries:
+        path = PurePosixPath(entry.filename)
+        suffix = path.suffix.lower()
+        if suffix in _SIDE_FILES:
+            found.append(_with_side_files(entry, suffix, entries))
+        elif suffix in _SINGLE_FILES:
+            single.append(_Candidate(path.name, f"data{suffix}", {f"data{suffix}": entry}))
+    for candidate in single:
+        if PurePosixPath(candidate.name).name.lower() == "doc.kml" and not found:
+            return [candidate]
+    found += [c for c in single if PurePosixPath(c.main).suffix not in _PERHAPS]
+    return found or single
+
+
+def _with_side_files(main: zipfile.ZipInfo, suffix: str, entries: list[zipfile.ZipInfo]) -> _Candidate:
+    stem = main.filename[: -len(suffix)].lower()
+    beside = {
         PurePosixPath(e.filename.lower()).suffix: e
         for e in entries
-        if e.filename[:-4].lower() == stem and PurePosixPath(e.filename.lower()).suffix in _SHAPEFILE_PARTS
+        if e.filename.lower().rpartition(".")[0] == stem
     }
-    for suffix in (".shx", ".dbf"):
-        if suffix not in parts:
-            raise InvalidInputError(
-                f"the Shapefile in the zip archive lacks its {suffix} file; pack all parts"
-            )
-    return parts
+    for needed in _NEEDED[suffix]:
+        if needed not in beside:
+            kind = {".shp": "Shapefile", ".tab": "MapInfo table", ".mif": "MapInfo MIF"}[suffix]
+            raise InvalidInputError(f"the {kind} in the zip archive lacks its {needed} file; pack all parts")
+    parts = {f"data{s}": beside[s] for s in (suffix, *_SIDE_FILES[suffix]) if s in beside}
+    return _Candidate(PurePosixPath(main.filename).stem, f"data{suffix}", parts)
 
 
-def _unpacked(opened: zipfile.ZipFile, parts: dict[str, zipfile.ZipInfo], into: Path) -> Path:
-    paths = {}
-    for suffix, entry in parts.items():
-        paths[suffix] = into / f"data{suffix}"
-        with opened.open(entry) as source, paths[suffix].open("xb") as target:
-            shutil.copyfileobj(source, target, 1 << 20)
-    if ".shp" in paths:
-        check_shapefile(paths[".shp"], paths[".shx"], paths[".dbf"])
-        return paths[".shp"]
-    return next(iter(paths.values()))
+def _geodatabases(entries: list[zipfile.ZipInfo]) -> list[_Candidate]:
+    """Folders of a FileGDB; a lock or any other file in them stays packed."""
+    folders: dict[PurePosixPath, list[zipfile.ZipInfo]] = {}
+    for entry in entries:
+        path = PurePosixPath(entry.filename)
+        if _GEODATABASE_FILE.match(path.name):
+            folders.setdefault(path.parent, []).append(entry)
+        elif path.parent.suffix.lower() == ".gdb":
+            folders.setdefault(path.parent, [])
+    found = []
+    for folder, files in folders.items():
+        if not any(e.filename.lower().endswith(".gdbtable") for e in files):
+            if folder.suffix.lower() == ".gdb":
+                raise InvalidInputError(
+                    f"the FileGDB {folder.name[:80]!r} holds no table; pack the whole .gdb folder"
+                )
+            continue
+        parts = {f"data.gdb/{PurePosixPath(e.filename).name}": e for e in files}
+        found.append(_Candidate(folder.stem or "gdb", "data.gdb", parts))
+    return found
 
 
-def check_shapefile(shp: Path, shx: Path, dbf: Path) -> None:
-    """Hold the parts of a Shapefile against each other: GDAL alone reads a truncated one without a word."""
-    for path in (shp, shx):
-        head = path.open("rb").read(32)
-        if len(head) < 32 or struct.unpack(">i", head[:4])[0] != 9994:
-            raise InvalidInputError(f"the {path.suffix} file is no Shapefile part; export it again")
-        if struct.unpack(">i", head[24:28])[0] * 2 != path.stat().st_size:
-            raise InvalidInputError(f"the {path.suffix} file is cut short or padded; copy it again")
-    records = (shx.stat().st_size - 100) // 8
-    with dbf.open("rb") as opened:
-        head = opened.read(12)
-    if len(head) < 12:
-        raise InvalidInputError("the .dbf file is cut short; copy it again")
-    rows, header_bytes, row_bytes = struct.unpack("<IHH", head[4:12])
-    if rows != records:
-        raise InvalidInputError(
-            f"the Shapefile has {records} shapes but {rows} attribute rows; export it again"
-        )
-    if dbf.stat().st_size < header_bytes + rows * row_bytes:
-        raise InvalidInputError("the .dbf file is cut short; copy it again")
-
-
-def dbf_encoding(shp: Path) -> str | None:
-    """The encoding of a Shapefile's attributes where it does not say one: strict UTF-8, else GB18030."""
-    dbf = shp.with_suffix(".dbf")
-    with dbf.open("rb") as opened:
-        language_byte = opened.read(30)[29]
-        if language_byte or shp.with_suffix(".cpg").exists():
-            return None
-        opened.seek(0)
-        content = opened.read(64 << 20)
-    try:
-        content[32:].decode("utf-8")
-    except UnicodeDecodeError:
-        return "GB18030"
-    return "UTF-8"
+def _choose(candidates: list[_Candidate], wanted: str | None) -> _Candidate:
+    if len(candidates) == 1:
+        return candidates[0]
+    if not candidates:
+        raise InvalidInputError(f"the zip archive holds no geodata file; {TAKEN} are taken")
+    for candidate in candidates:
+        if wanted is not None and wanted == candidate.name:
+            return candidate
+    names = ", ".join(sorted(candidate.name for candidate in candidates)[:20])
+    raise InvalidInputError(
+        f"the zip archive must hold one dataset, it holds {len(candidates)}; name one with --sublayer: {names}"
+    )

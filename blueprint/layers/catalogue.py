@@ -58,6 +58,8 @@ class VersionFile:
     sublayer: str | None = None
     crs: str | None = None
     encoding: str | None = None
+    accept_crs: str | None = None
+    split: bool = False
     in_force_from: date | None = None
     valid_until: date | None = None
     coverage: Path | None = None

@@ -104,5 +104,5 @@ def _nobody() -> tuple[int, int]:
 def _hand_over(folder: Path, uid: int, gid: int) -> None:
     """The child's user owns the scratch copy: GDAL may write side files beside it, and it sees nothing else."""
     if os.geteuid() == 0:
-        for path in (folder, *folder.iterdir()):
+        for path in (folder, *folder.rglob("*")):
             os.chown(path, uid, gid)

@@ -91,7 +91,7 @@ def _readings(shape: BaseGeometry, mended: BaseGeometry, tolerance_m2: float) ->
 def _uncrossed(polygon: shapely.Polygon) -> shapely.Polygon | None:
     """The outline with its vertices in the order in which it does not cross itself; None where none is found soon."""
     ring = shapely.get_coordinates(polygon.exterior)[:-1]
-    if len(ring) > 500:
+    if not 3 <= len(ring) <= 500:
         return None
     for _ in range(MAX_CROSSINGS):
         crossing = _first_crossing(ring)

@@ -17,11 +17,14 @@ from sqlalchemy.orm import Session
 
 from blueprint.audit.log import record
 from blueprint.city import City
+from blueprint.crs_registry import registered_transformations
 from blueprint.database import load_statements
 from blueprint.errors import BlueprintError, ConflictError, InvalidInputError, NotFoundError, StorageFullError
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.generalise import build_tile_shapes
+from blueprint.layers.location import decision_of, find_shift, refuse_misplaced
 from blueprint.layers.models import InForcePeriod, Layer, LayerVersion, VersionState
+from blueprint.layers.originals import keep_original
 from blueprint.layers.reading import ReadingRequest, StagedFile, reading
 from blueprint.permissions import Act, Actor
 
@@ -41,6 +44,12 @@ class Upload:
     encoding: str | None = None
     valid_until: date | None = None
     coverage: shapely.MultiPolygon | None = None
+    accept_crs: str | None = None
+    """A CRS that the doctor suggested and the person accepts; unlike `crs` it is tested, and the decision kept."""
+
+    split: bool = False
+    objects: Path | None = None
+    """Where the original file is kept; None keeps none."""
 
 
 def _silent(_step: str, _count: int) -> None:
@@ -68,19 +77,24 @@ def store_version(
         working_crs=city.working_crs,
         working_srid=city.working_srid,
         surroundings=jurisdiction(city).surroundings,
-        crs=upload.crs,
+        crs=upload.accept_crs or upload.crs,
         sublayer=upload.sublayer,
         layer_hint=layer.code,
         encoding=upload.encoding,
         source_id_field=layer.source_id_field,
         buffer_m=layer.buffer_m,
         tolerance_m2=layer.tolerance_m2,
+        split=upload.split,
+        registered=registered_transformations(session),
     )
     with reading(file, request) as opened:
         copy_features(session, version, opened.batches, progress)
-    judge_reading(opened.report, kind="layer")
+    judge_reading(opened.report, kind="layer", city=city)
     _settle(version, opened.report, city)
+    _settle_place(session, version, opened.report, upload, city=city)
     cut_features(session, version, progress)
+    if upload.objects is not None:
+        keep_original(file, upload.objects)
     record(
         session,
         upload.actor,
@@ -92,6 +106,7 @@ def store_version(
             "sha256": version.source_sha256,
             "source_crs": version.source_crs,
             "operation": version.operation,
+            "crs_decision": version.quality.get("crs_decision"),
             "features": version.feature_count,
         },
     )
@@ -125,25 +140,45 @@ def _draft(
     return version
 
 
-def judge_reading(report: dict[str, Any], *, kind: str) -> None:
+def _settle_place(
+    session: Session, version: LayerVersion, report: dict[str, Any], upload: Upload, *, city: City
+) -> None:
+    """Keep the CRS that a person accepted; refuse data that carry a map service's shift, unless he says otherwise."""
+    reference = session.scalars(
+        select(LayerVersion)
+        .where(LayerVersion.layer_id == version.layer_id, LayerVersion.number < version.number)
+        .order_by(LayerVersion.number.desc())
+        .limit(1)
+    ).first()
+    shift = find_shift(session, report["placed_sample"], city, reference)
+    if upload.accept_crs is None:
+        if shift is not None:
+            raise InvalidInputError(f"{shift.sentence()}, or say with --accept-crs that they are right")
+        return
+    decision = decision_of(upload.accept_crs, report, city) | {"accepted_by": upload.actor.name}
+    if shift is not None:
+        decision["against"] = shift.sentence()
+    version.quality = version.quality | {"crs_decision": decision}
+
+
+def judge_reading(report: dict[str, Any], *, kind: str, city: City) -> None:
     """Refuse what the reading found wrong: errors by feature, nothing at all, or everything outside the city."""
+    if report["row_count"]:
+        refuse_misplaced(report, city, kind=kind)
     errors = [issue for issue in report["issues"] if issue["severity"] == "error"]
-    if errors and not report["swap_would_fit"]:
+    if errors:
         first = errors[0]
         more = f" (and {report['error_count'] - 1:,} more errors)" if report["error_count"] > 1 else ""
         place = f" at {first['place']}" if first["place"] else ""
         raise InvalidInputError(
             f"feature {first['feature']}{place}: {first['message']}{more}", place=first["place"]
         )
-    if report["feature_count"] == 0 and not report["swap_would_fit"]:
+    if report["feature_count"] == 0:
         raise InvalidInputError(f"the {kind} holds 0 features; check the export and the sublayer")
     if report["inside_count"] == 0:
-        hint = (
-            "latitude and longitude (x and y) seem to be swapped"
-            if report["swap_would_fit"]
-            else f"check that its coordinates really are {report['source_crs']}"
+        raise InvalidInputError(
+            f"the {kind} lies outside the city; check that its coordinates really are {report['source_crs']}"
         )
-        raise InvalidInputError(f"the {kind} lies outside the city; {hint}")
 
 
 def _settle(version: LayerVersion, report: dict[str, Any], city: City) -> None:
@@ -156,6 +191,8 @@ def _settle(version: LayerVersion, report: dict[str, Any], city: City) -> None:
     version.extent = from_shape(shapely.box(*_opened(report["extent"])), srid=city.working_srid)
     version.quality = {
         "sublayer": report["sublayer"],
+        "declared_crs": report["declared_crs"],
+        "left_out": report["left_out"],
         "fields": report["fields"],
         "mended_count": report["mended_count"],
         "mended_m2": report["mended_m2"],

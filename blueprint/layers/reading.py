@@ -16,7 +16,6 @@ from typing import IO, Any
 import pyarrow as pa
 import pyogrio
 
-from blueprint.crs import best_operation
 from blueprint.errors import (
     InvalidInputError,
     StorageFullError,
@@ -24,18 +23,24 @@ from blueprint.errors import (
     UnavailableError,
     is_disk_full,
 )
-from blueprint.layers.archives import dbf_encoding, unpack
+from blueprint.layers.archives import unpack
 from blueprint.layers.cell import cause_of_death, cell, refuse_unreachable
 from blueprint.layers.confinement import Bounds, skip_drivers
+from blueprint.layers.formats import FILE_GEODATABASE, FORMATS, HEAD_BYTES, SHAPEFILE, Format, is_zip, sniff
+from blueprint.layers.marks import refuse_marked
+from blueprint.transformations import RegisteredTransformation, find_operation
 
 MAX_UPLOAD_BYTES = 2 << 30
-_ALLOWED_DRIVERS = ("ESRI Shapefile", "GPKG", "GeoJSON", "GeoJSONSeq", "MEM")
-_FORMATS = "GeoPackage, zipped Shapefile, GeoJSON"
+_WARM_UP_DRIVERS = ("GeoJSON", "MEM")
+"""What the child opens before any file, so that libraries find their data while they may still read it."""
 
 
 @dataclass(frozen=True)
 class ReadingRequest:
-    """What is asked of the child: lengths in metres, areas in m², `surroundings` as west, south, east, north."""
+    """What is asked of the child: lengths in metres, areas in m², `surroundings` as west, south, east, north.
+
+    `split` takes the features of the layer's kind and leaves the others out, where they would be refused otherwise.
+    """
 
     geometry: str
     working_crs: str
@@ -48,6 +53,8 @@ class ReadingRequest:
     source_id_field: str | None = None
     buffer_m: float = 0.0
     tolerance_m2: float = 1.0
+    split: bool = False
+    registered: tuple[RegisteredTransformation, ...] = ()
 
 
 @dataclass
@@ -60,17 +67,38 @@ class Reading:
 
 @dataclass(frozen=True)
 class StagedFile:
-    """An uploaded file in its scratch folder: where, what it was called, its SHA-256 and the dataset to open."""
+    """An uploaded file in its scratch folder: where, what it was called, its SHA-256, and the dataset to open.
+
+    `chosen` is what the dataset is called in its archive. `original` is the file as it came.
+    """
 
     folder: Path
     name: str
     sha256: str
+    original: Path
     dataset: Path
+    chosen: str | None = None
+
+    @property
+    def format(self) -> Format:
+        """The format of the dataset."""
+        return FORMATS[self.dataset.suffix]
+
+    @property
+    def size(self) -> int:
+        """The bytes of the dataset with its side files."""
+        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
 
 
 @contextmanager
-def staged(source: IO[bytes], name: str, *, scratch: Path) -> Iterator[StagedFile]:
-    """Copy an upload to a scratch folder that is removed afterwards, and find the dataset in it."""
+def staged(
+    source: IO[bytes], name: str, *, scratch: Path, sublayer: str | None = None
+) -> Iterator[StagedFile]:
+    """Copy an upload to a scratch folder that is removed afterwards, and find the dataset in it.
+
+    Of an archive with several datasets it is the one called `sublayer`.
+    """
+    refuse_marked(name)
     try:
         scratch.mkdir(parents=True, exist_ok=True, mode=0o711)
         if scratch.lstat().st_uid != os.geteuid():
@@ -84,8 +112,15 @@ def staged(source: IO[bytes], name: str, *, scratch: Path) -> Iterator[StagedFil
         refuse_unreachable(folder)
         upload = folder / "upload"
         digest = _copy(source, upload)
-        dataset = _dataset(upload, folder)
-        yield StagedFile(folder=folder, name=Path(name).name[:255], sha256=digest, dataset=dataset)
+        dataset, chosen = _dataset(upload, folder, sublayer)
+        yield StagedFile(
+            folder=folder,
+            name=Path(name).name[:255],
+            sha256=digest,
+            original=upload,
+            dataset=dataset,
+            chosen=chosen,
+        )
     except OSError as error:
         raise _storage_error(error) from error
     finally:
@@ -112,22 +147,36 @@ def _storage_error(error: OSError) -> StorageFullError | UnavailableError:
     return UnavailableError(f"the scratch folder cannot be used: {error.strerror}")
 
 
-def _dataset(upload: Path, folder: Path) -> Path:
-    """Judge a file by its first bytes, never by its name, and give it the suffix its driver wants."""
+def _dataset(upload: Path, folder: Path, wanted: str | None) -> tuple[Path, str | None]:
+    """Judge a file by its first bytes, never by its name; the dataset to open, with the suffix that its driver wants."""
     with upload.open("rb") as opened:
-        head = opened.read(4096)
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return unpack(upload, folder)
-    if head.startswith(b"SQLite format 3\x00"):
-        return upload.rename(folder / "data.gpkg")
-    if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":
-        return upload.rename(folder / "data.geojson")
-    raise InvalidInputError(f"this is no geodata file that can be read; {_FORMATS} are taken")
+        head = opened.read(HEAD_BYTES)
+    if not is_zip(head):
+        dataset = folder / f"data{sniff(upload).suffix}"
+        os.link(upload, dataset)
+        return dataset, None
+    unpacked = unpack(upload, folder, wanted=wanted)
+    refuse_marked(*unpacked.metadata)
+    path = unpacked.path
+    if path.suffix in (SHAPEFILE.suffix, FILE_GEODATABASE.suffix):
+        return path, unpacked.name
+    form = sniff(path)
+    if len(list(folder.iterdir())) > 2:  # a dataset of several files keeps its names
+        if form != FORMATS.get(path.suffix):
+            raise InvalidInputError(f"{unpacked.name!r} in the zip archive is {form.name}; name it so")
+        return path, unpacked.name
+    return path.rename(folder / f"data{form.suffix}"), unpacked.name
 
 
 @cache
-def _skipped_drivers() -> str:
-    return skip_drivers(pyogrio.list_drivers(), _ALLOWED_DRIVERS)
+def _skipped_drivers(driver: str | None) -> str:
+    allowed = _WARM_UP_DRIVERS if driver is None else (driver, *_WARM_UP_DRIVERS)
+    return skip_drivers(pyogrio.list_drivers(), allowed)
+
+
+def bounds_of(file: StagedFile) -> Bounds:
+    """What reading a file may use: CPU time grows with its size, so that a small file cannot be made to work for ever."""
+    return Bounds(cpu_seconds=min(600, file.format.cpu_seconds + (file.size >> 20)))
 
 
 @contextmanager
@@ -137,23 +186,34 @@ def reading(file: StagedFile, request: ReadingRequest, *, bounds: Bounds | None 
     Raises InvalidInputError when the child refuses the file or comes to its bounds.
     """
     if request.crs is not None:
-        best_operation(request.crs, request.working_crs)  # refused here, before a process is started
+        # Refused here, before a process is started.
+        find_operation(request.crs, request.working_crs, request.registered)
+    with run_child("blueprint.layers.reading_child", file, asdict(request), bounds=bounds) as result:
+        yield result
+
+
+@contextmanager
+def run_child(
+    module: str, file: StagedFile, message: dict[str, Any], *, bounds: Bounds | None = None
+) -> Iterator[Reading]:
+    """Run a module's `main` in the cell on a staged file; what it streams, and its report."""
     report_read, report_write = os.pipe()
-    message = asdict(request) | {
+    if file.chosen is not None and message["sublayer"] == file.chosen:
+        message = message | {"sublayer": None}
+    message = message | {
         "path": str(file.dataset),
-        "encoding": request.encoding
-        or (dbf_encoding(file.dataset) if file.dataset.suffix == ".shp" else None),
+        "shown_as": file.chosen if file.dataset.suffix == SHAPEFILE.suffix else None,
         "report_fd": report_write,
     }
     with os.fdopen(report_read, encoding="utf-8") as report_stream, ExitStack() as stack:
         try:
             child = stack.enter_context(
                 cell(
-                    "blueprint.layers.reading_child",
+                    module,
                     message,
                     folder=file.folder,
-                    skipped_drivers=_skipped_drivers(),
-                    bounds=bounds or Bounds(),
+                    skipped_drivers=_skipped_drivers(file.format.driver),
+                    bounds=bounds or bounds_of(file),
                     pass_fds=(report_write,),
                 )
             )

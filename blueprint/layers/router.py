@@ -19,6 +19,7 @@ from blueprint.given import Day, Text
 from blueprint.idempotency import IdempotentRoute
 from blueprint.layers import catalogue, publication
 from blueprint.layers.difference import count_difference
+from blueprint.layers.formats import TAKEN
 from blueprint.layers.models import InForcePeriod, Layer, LayerVersion
 from blueprint.layers.reading import staged
 from blueprint.layers.schemas import (
@@ -119,7 +120,7 @@ def show_quality(code: Code, number: Number, session: SessionDep, actor: ActorDe
 @router.post("/{code}/versions", status_code=201)
 def upload_version(
     code: Code,
-    file: Annotated[UploadFile, File(description="GeoPackage, zipped Shapefile or GeoJSON")],
+    file: Annotated[UploadFile, File(description=TAKEN)],
     session: SessionDep,
     actor: ActorDep,
     edge: EdgeDep,
@@ -129,6 +130,11 @@ def upload_version(
     encoding: Annotated[Text | None, Form(max_length=40)] = None,
     valid_until: Annotated[Day | None, Form()] = None,
     in_force_from: Annotated[Day | None, Form()] = None,
+    accept_crs: Annotated[
+        Text | None,
+        Form(max_length=40, description="接受诊断建议的坐标系 a CRS that the diagnosis suggested"),
+    ] = None,
+    split: Annotated[bool, Form(description="舍去其他几何类型 leave features of other kinds out")] = False,
     *,
     response: Response,
 ) -> VersionOut:
@@ -136,9 +142,16 @@ def upload_version(
     layer = catalogue.find_readable(session, code, actor)
     require(actor, Act.UPLOAD_VERSION, layer.thing)
     upload = publication.Upload(
-        actor=actor, sublayer=sublayer, crs=crs, encoding=encoding, valid_until=valid_until
+        actor=actor,
+        sublayer=sublayer,
+        crs=crs,
+        encoding=encoding,
+        valid_until=valid_until,
+        accept_crs=accept_crs,
+        split=split,
+        objects=edge.objects,
     )
-    with staged(file.file, _name_of(file), scratch=edge.scratch) as staged_file:
+    with staged(file.file, name_of(file), scratch=edge.scratch, sublayer=sublayer) as staged_file:
         version = publication.store_version(session, layer, staged_file, upload, city=edge.city, now=now)
     if in_force_from is not None:
         require(actor, Act.BRING_INTO_FORCE, layer.thing)
@@ -206,7 +219,7 @@ def show_difference(
     return DifferenceOut(layer=layer.code, from_version=old, to_version=new, **vars(counted))
 
 
-def _name_of(file: UploadFile) -> str:
+def name_of(file: UploadFile) -> str:
     """What the caller calls the file, without its folders and what cannot be shown or stored."""
     return re.sub(r"[\x00-\x1f\x7f]", "", Path(file.filename or "").name) or "upload"
 

@@ -14,6 +14,7 @@ from blueprint.errors import InvalidInputError
 from blueprint.footprint import read_footprint_file
 from blueprint.layers import catalogue, publication
 from blueprint.layers.difference import count_difference
+from blueprint.layers.formats import TAKEN
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.layers.reading import staged
 from blueprint.layers.router import layer_out, version_out
@@ -100,15 +101,19 @@ def upload(
     code: Code,
     file: Annotated[
         Path,
-        typer.Argument(
-            help="GeoPackage、Shapefile 压缩包或 GeoJSON · GeoPackage, zipped Shapefile or GeoJSON"
-        ),
+        typer.Argument(help=TAKEN),
     ],
     sublayer: Annotated[str | None, typer.Option(help="文件内的图层 layer inside the file")] = None,
     crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")] = None,
     encoding: Annotated[
         str | None, typer.Option(help="属性编码 encoding of attributes, e.g. GB18030")
     ] = None,
+    accept_crs: Annotated[
+        str | None, typer.Option(help="接受诊断建议的坐标系 accept the CRS that the diagnosis suggests")
+    ] = None,
+    split: Annotated[
+        bool, typer.Option("--split", help="舍去其他几何类型 leave features of other kinds out")
+    ] = False,
     valid_until: Annotated[str | None, typer.Option(help="规划期末 last day of the plan's own term")] = None,
     coverage: Annotated[
         Path | None, typer.Option(help="覆盖范围 polygon file of the area that the data speak of")
@@ -130,6 +135,8 @@ def upload(
         sublayer=sublayer,
         crs=crs,
         encoding=encoding,
+        accept_crs=accept_crs,
+        split=split,
         valid_until=parse_day(valid_until),
         coverage=coverage,
     )
@@ -162,6 +169,9 @@ def store_file(session: Session, edge: Edge, layer: Layer, entry: catalogue.Vers
         sublayer=entry.sublayer,
         crs=entry.crs,
         encoding=entry.encoding,
+        accept_crs=entry.accept_crs,
+        split=entry.split,
+        objects=edge.objects,
         valid_until=entry.valid_until,
         coverage=coverage,
     )
@@ -180,7 +190,7 @@ def store_file(session: Session, edge: Edge, layer: Layer, entry: catalogue.Vers
 
         with (
             publication.upload_stream(entry.path) as stream,
-            staged(stream, entry.path.name, scratch=edge.scratch) as file,
+            staged(stream, entry.path.name, scratch=edge.scratch, sublayer=entry.sublayer) as file,
         ):
             return publication.store_version(
                 session, layer, file, request, city=edge.city, now=edge.now(), progress=tell

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 import approval.models
 import blueprint.accounts.models
 import blueprint.audit.models
+import blueprint.crs_registry
 import blueprint.idempotency
 import blueprint.layers.models
 import blueprint.models
@@ -18,6 +19,7 @@ from blueprint.database import SCHEMAS, Base
 MODELS = (
     blueprint.models,
     blueprint.audit.models,
+    blueprint.crs_registry,
     blueprint.accounts.models,
     blueprint.sharing.models,
     blueprint.standards.models,

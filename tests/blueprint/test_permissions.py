@@ -94,6 +94,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "read_audit_log": {"all": "auditor console"},
     "export_audit_log": {"all": "auditor console"},
     "administer_accounts": {"all": "operator console"},
+    "register_crs": {"all": "operator console"},
 }
 """Which roles have each act, and how far."""
 

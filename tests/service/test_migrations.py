@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 import approval.models
 import blueprint.accounts.models
 import blueprint.audit.models
+import blueprint.crs_registry
 import blueprint.idempotency
 import blueprint.layers.models
 import blueprint.models
@@ -32,6 +33,7 @@ from tests.made import geodesic_m2
 MODELS = (
     blueprint.models,
     blueprint.audit.models,
+    blueprint.crs_registry,
     blueprint.accounts.models,
     blueprint.sharing.models,
     blueprint.standards.models,

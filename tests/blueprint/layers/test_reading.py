@@ -5,9 +5,6 @@ import io
 import json
 import os
 import resource
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -38,26 +35,6 @@ def read(
         with reading(file, request, bounds=bounds) as opened:
             count = sum(batch.num_rows for batch in opened.batches)
         return opened.report | {"streamed": count}
-
-
-@pytest.fixture
-def canary() -> Iterator[tuple[str, list[str]]]:
-    """A web server that notes who calls."""
-    calls: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            calls.append(self.path)
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            return
-
-    web = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=web.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{web.server_port}", calls
-    web.shutdown()
 
 
 def test_a_link_in_a_geojson_is_not_followed(canary: tuple[str, list[str]]):

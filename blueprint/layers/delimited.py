@@ -1,0 +1,157 @@
+"""A table with shapes as text (CSV with WKT): read cell by cell, so that nothing in it is ever taken for a program.
+
+What begins with =, + or @ stays the text that it is; 0701 stays a code, and only a column that is written as numbers
+throughout becomes numbers.
+"""
+
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import shapely
+
+from blueprint.errors import InvalidInputError
+from blueprint.layers.formats import HEAD_BYTES, decoded_head, delimiter, is_utf8, wkt_column
+
+MAX_CELL = 64 << 20
+_NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?")
+_SRID = re.compile(r"^\s*SRID=(\d{1,9});", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Table:
+    """An open table: fields without the shapes, and batches of rows with shapes in well-known binary."""
+
+    crs: str | None
+    geometry_name: str
+    fields: tuple[str, ...]
+    batches: Iterator[pa.RecordBatch]
+    notes: tuple[str, ...]
+
+
+def read_table(path: Path, *, encoding: str | None, batch_rows: int) -> Table:
+    """Open a CSV with a column of WKT; InvalidInputError names the line that is wrong."""
+    csv.field_size_limit(MAX_CELL)
+    with path.open("rb") as opened:
+        header_line = decoded_head(opened.read(HEAD_BYTES)).partition("\n")[0]
+    mark = delimiter(header_line)
+    known, note = encoding, None
+    if known is None:
+        known = "utf-8-sig" if is_utf8(path) else "gb18030"
+        note = None if known == "utf-8-sig" else "the table is no UTF-8; it was read as GB18030"
+    rows = _rows(path, known, mark)
+    header = [name.strip() for name in next(rows)[1]]
+    first = next(rows, (0, []))[1]
+    shapes = wkt_column(header, first)
+    if shapes is None:
+        raise InvalidInputError("the table has no column with shapes as WKT; name one WKT")
+    names = [name or f"F{number}" for number, name in enumerate(header, start=1)]
+    if len(set(names)) < len(names):
+        raise InvalidInputError("the table has two columns of one name; rename one")
+    numeric = _numeric(_rows(path, known, mark), len(names)) - {shapes}
+    found = _SRID.match(first[shapes]) if shapes < len(first) else None
+    srid = int(found.group(1)) if found else 0
+    return Table(
+        crs=f"EPSG:{srid}" if srid else None,
+        geometry_name="WKT geometry",
+        fields=tuple(name for n, name in enumerate(names) if n != shapes),
+        batches=_batches(_rows(path, known, mark), names, shapes, numeric, srid, batch_rows),
+        notes=(note,) if note else (),
+    )
+
+
+def _rows(path: Path, encoding: str, mark: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows with their line numbers, blank lines left out."""
+    try:
+        with path.open(encoding=encoding, newline="") as opened:
+            reader = csv.reader(opened, delimiter=mark, strict=True)
+            for row in reader:
+                if row:
+                    yield reader.line_num, row
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"the table is no {encoding}; give its encoding with --encoding") from error
+    except LookupError:
+        raise InvalidInputError(f"no encoding {encoding!r} is known; write it like GB18030") from None
+    except csv.Error as error:
+        raise InvalidInputError(f"line {reader.line_num} of the table cannot be read: {error}") from error
+
+
+def _numeric(rows: Iterator[tuple[int, list[str]]], width: int) -> set[int]:
+    """The columns that hold nothing but numbers, in every row."""
+    left, filled = set(range(width)), set()
+    next(rows)
+    for _, row in rows:
+        for n in tuple(left):
+            cell = row[n].strip() if n < len(row) else ""
+            if cell:
+                filled.add(n)
+                if not _NUMBER.fullmatch(cell):
+                    left.discard(n)
+        if not left:
+            break
+    return left & filled
+
+
+def _batches(
+    rows: Iterator[tuple[int, list[str]]],
+    names: list[str],
+    shapes: int,
+    numeric: set[int],
+    srid: int,
+    batch_rows: int,
+) -> Iterator[pa.RecordBatch]:
+    next(rows)
+    block: list[list[str]] = []
+    for line, row in rows:
+        if len(row) != len(names):
+            raise InvalidInputError(
+                f"line {line} of the table has {len(row)} cells, its header {len(names)}; put shapes in quotes",
+                place=f"line {line}",
+            )
+        found = _SRID.match(row[shapes])
+        if int(found.group(1) if found else 0) != srid:
+            raise InvalidInputError(f"line {line} of the table has another SRID than the first; use one CRS")
+        block.append(row)
+        if len(block) == batch_rows:
+            yield _batch(block, names, shapes, numeric)
+            block = []
+    if block:
+        yield _batch(block, names, shapes, numeric)
+
+
+def _batch(block: list[list[str]], names: list[str], shapes: int, numeric: set[int]) -> pa.RecordBatch:
+    columns: list[pa.Array] = []
+    for n in range(len(names)):
+        cells = [row[n].strip() or None for row in block]
+        if n == shapes:
+            columns.append(pa.array(_binary(cells), pa.binary()))
+        elif n in numeric:
+            columns.append(pa.array([float(c) if c is not None else None for c in cells], pa.float64()))
+        else:
+            columns.append(pa.array([row[n] or None for row in block], pa.string()))
+    labels = [name if n != shapes else "WKT geometry" for n, name in enumerate(names)]
+    return pa.RecordBatch.from_arrays(columns, names=labels)
+
+
+def _binary(cells: list[str | None]) -> list[bytes | None]:
+    """Shapes as binary; what cannot be read becomes bytes that cannot be read, so that its row is named later."""
+    texts = np.array([_SRID.sub("", cell) if cell else None for cell in cells], dtype=object)
+    try:
+        read = shapely.from_wkt(texts, on_invalid="ignore")
+    except NotImplementedError:  # one curve stops the whole array
+        read = np.array([_alone(text) for text in texts], dtype=object)
+    return [
+        None if text is None else (shapely.to_wkb(shape) if shape is not None else b"?")
+        for text, shape in zip(texts, read, strict=True)
+    ]
+
+
+def _alone(text: str | None) -> shapely.Geometry | None:
+    try:
+        return shapely.from_wkt(text, on_invalid="ignore") if text is not None else None
+    except NotImplementedError:
+        return None

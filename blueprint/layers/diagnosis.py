@@ -1,0 +1,191 @@
+"""Diagnosis of a file before it is uploaded: what it holds, where its data would fall and in which CRS they fit."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from blueprint.city import City
+from blueprint.crs import best_operation
+from blueprint.crs_registry import registered_transformations
+from blueprint.errors import InvalidInputError
+from blueprint.jurisdiction import jurisdiction
+from blueprint.layers.crs_doctor import Guess, share_inside
+from blueprint.layers.location import find_shift, guesses_of
+from blueprint.layers.map_shift import ShiftFinding
+from blueprint.layers.models import Layer, LayerVersion
+from blueprint.layers.reading import ReadingRequest, StagedFile, run_child
+from blueprint.layers.sketch import draw
+from blueprint.transformations import find_operation
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a file holds and where it would lie; `preview` is GeoJSON in degrees, `sketch` an SVG of the same.
+
+    `share_inside` is the share of sampled vertices within the city under the CRS that the file says or that was given.
+    """
+
+    format: str
+    sublayers: tuple[str, ...]
+    sublayer: str
+    fields: tuple[str, ...]
+    row_count: int
+    kinds: dict[str, int]
+    rows: tuple[dict[str, Any], ...]
+    declared_crs: str | None
+    bounds: tuple[float, ...] | None
+    operation: str | None
+    operation_accuracy_m: float | None
+    share_inside: float | None
+    guesses: tuple[Guess, ...]
+    shift: ShiftFinding | None
+    advice: tuple[str, ...]
+    preview: dict[str, Any]
+    sketch: str
+
+
+def diagnose(
+    session: Session,
+    layer: Layer,
+    file: StagedFile,
+    *,
+    city: City,
+    crs: str | None = None,
+    sublayer: str | None = None,
+    encoding: str | None = None,
+    reference: LayerVersion | None = None,
+) -> Diagnosis:
+    """Look at a file for a layer without storing anything of it.
+
+    `reference` is a version whose features the data should lie on, for shifts of map services; the layer's own last
+    version when none is named.
+    """
+    registered = registered_transformations(session)
+    request = ReadingRequest(
+        geometry=layer.geometry,
+        working_crs=city.working_crs,
+        working_srid=city.working_srid,
+        surroundings=jurisdiction(city).surroundings,
+        sublayer=sublayer,
+        layer_hint=layer.code,
+        encoding=encoding,
+    )
+    with run_child("blueprint.layers.survey_child", file, asdict(request)) as opened:
+        for _ in opened.batches:
+            pass
+    survey = opened.report
+    points: list[list[float]] = survey["points"]
+    advice: list[str] = list(survey["notes"])
+    placed, operation = None, None
+    said = crs or survey["declared_text"]
+    if said is not None and points:
+        try:
+            operation = find_operation(said, city.working_crs, registered)
+            placed = operation.apply(np.asarray(shapely.points(np.array(points))))
+        except InvalidInputError as error:
+            advice.append(error.message)
+    metres = shapely.get_coordinates(placed) if placed is not None else None
+    inside = share_inside(metres, jurisdiction(city)) if metres is not None else None
+    guesses = guesses_of(points, city)
+    shift = None
+    if metres is not None and inside:
+        shift = find_shift(session, metres.tolist(), city, reference or last_version(session, layer))
+    advice += _advice(said, inside, guesses, shift)
+    drawn = {"as_said": metres} | {
+        f"guess {guess.crs}": _placed(guess, points, city)
+        for guess in guesses[:3]
+        if guess.is_acceptable and not inside
+    }
+    lonlat = {
+        name: _lonlat(values, city)
+        for name, values in drawn.items()
+        if values is not None and np.isfinite(values).all()
+    }
+    outline = jurisdiction(city).outline
+    return Diagnosis(
+        format=file.format.name,
+        sublayers=tuple(survey["sublayers"]),
+        sublayer=survey["sublayer"],
+        fields=tuple(survey["fields"]),
+        row_count=survey["row_count"],
+        kinds=survey["kinds"],
+        rows=tuple(survey["rows"]),
+        declared_crs=survey["declared_crs"],
+        bounds=tuple(survey["bounds"]) if survey["bounds"] else None,
+        operation=operation.name if operation is not None else None,
+        operation_accuracy_m=operation.accuracy_m if operation is not None else None,
+        share_inside=inside,
+        guesses=guesses,
+        shift=shift,
+        advice=tuple(advice),
+        preview=_preview(outline, lonlat, city),
+        sketch=draw(outline, {n: v for n, v in drawn.items() if v is not None and np.isfinite(v).all()}),
+    )
+
+
+def last_version(session: Session, layer: Layer) -> LayerVersion | None:
+    """The newest version of a layer."""
+    return session.scalars(
+        select(LayerVersion)
+        .where(LayerVersion.layer_id == layer.id)
+        .order_by(LayerVersion.number.desc())
+        .limit(1)
+    ).first()
+
+
+def _advice(
+    said: str | None, inside: float | None, guesses: Sequence[Guess], shift: ShiftFinding | None
+) -> list[str]:
+    """What a person should do next, in sentences."""
+    if shift is not None:
+        return [shift.sentence()]
+    if inside:
+        return [f"{inside:.0%} of the sampled vertices lie within the city; nothing speaks against this CRS"]
+    told = (
+        "the data lie outside the city in the CRS that is said" if said else "the file does not say its CRS"
+    )
+    if not guesses:
+        return [f"{told}, and they fit no system of CGCS2000 or WGS 84; ask their source"]
+    advice = [f"{told}; {guess.sentence()}" for guess in guesses]
+    if guesses[0].is_acceptable:
+        advice.append(
+            f"if that is right: --accept-crs {guesses[0].crs}; data in Xian 1980 or Beijing 1954 have the same numbers"
+            " and lie up to 150 m off, so ask their source for the datum"
+        )
+    return advice
+
+
+def _placed(guess: Guess, points: list[list[float]], city: City) -> np.ndarray:
+    operation = best_operation(guess.crs, city.working_crs)
+    return np.asarray(shapely.get_coordinates(operation.apply(np.asarray(shapely.points(np.array(points))))))
+
+
+def _lonlat(metres: np.ndarray, city: City) -> np.ndarray:
+    back = best_operation(city.working_crs, f"EPSG:{city.geographic_srid}")
+    return np.asarray(shapely.get_coordinates(back.apply(np.asarray(shapely.points(metres)))))
+
+
+def _preview(
+    outline: shapely.MultiPolygon | None, points: dict[str, np.ndarray], city: City
+) -> dict[str, Any]:
+    """The city's outline and the sampled vertices as GeoJSON, longitude first."""
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"role": name},
+            "geometry": {"type": "MultiPoint", "coordinates": np.round(values, 7).tolist()},
+        }
+        for name, values in points.items()
+    ]
+    if outline is not None:
+        simple = shapely.simplify(outline, 200.0)
+        back = best_operation(city.working_crs, f"EPSG:{city.geographic_srid}")
+        shape = back.apply(np.array([simple], dtype=object))[0]
+        geometry = shapely.geometry.mapping(shape)
+        features.insert(0, {"type": "Feature", "properties": {"role": "outline"}, "geometry": geometry})
+    return {"type": "FeatureCollection", "features": features}

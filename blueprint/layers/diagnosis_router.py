@@ -1,0 +1,112 @@
+"""Route of the upload doctor: look at a file before it becomes a version."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import Path as PathParameter
+from pydantic import BaseModel
+
+from blueprint.edge import ActorDep, EdgeDep, SessionDep
+from blueprint.given import Text
+from blueprint.idempotency import IdempotentRoute
+from blueprint.layers import catalogue
+from blueprint.layers.diagnosis import Diagnosis, diagnose, last_version
+from blueprint.layers.reading import staged
+from blueprint.layers.router import name_of
+from blueprint.permissions import Act, require
+from blueprint.sharing.purposes import record_reading
+
+router = APIRouter(prefix="/api/layers", tags=["layers"], route_class=IdempotentRoute)
+
+
+class GuessOut(BaseModel):
+    """A coordinate system in which the data fall into the city, why, and how sure."""
+
+    crs: str
+    name: str
+    share_inside: float
+    confidence: str
+    why: list[str]
+    swapped: bool
+    scale: float
+    also: list[str]
+
+
+class ShiftOut(BaseModel):
+    """A map service's shift that the data carry; shares of the points compared."""
+
+    system: str
+    reference: str
+    compared: int
+    share_as_is: float
+    share_shifted_back: float
+
+
+class DiagnosisOut(BaseModel):
+    """What a file holds and where its data would fall; `preview` is GeoJSON in degrees, `sketch` an SVG."""
+
+    format: str
+    sublayers: list[str]
+    sublayer: str
+    fields: list[str]
+    row_count: int
+    kinds: dict[str, int]
+    rows: list[dict[str, Any]]
+    declared_crs: str | None
+    bounds: list[float] | None
+    operation: str | None
+    operation_accuracy_m: float | None
+    share_inside: float | None
+    guesses: list[GuessOut]
+    shift: ShiftOut | None
+    advice: list[str]
+    preview: dict[str, Any]
+    sketch: str
+
+
+@router.post("/{code}/diagnosis")
+def diagnose_file(
+    code: Annotated[Text, PathParameter(max_length=60, description="图层代码 layer code")],
+    file: Annotated[UploadFile, File(description="待诊断的文件 the file to look at")],
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    sublayer: Annotated[Text | None, Form(max_length=200)] = None,
+    crs: Annotated[Text | None, Form(max_length=4000)] = None,
+    encoding: Annotated[Text | None, Form(max_length=40)] = None,
+    reference: Annotated[
+        Text | None, Form(max_length=60, description="参照图层代码 a layer to compare with")
+    ] = None,
+) -> DiagnosisOut:
+    """Look at a file for a layer: sublayers, fields, CRS, where the data would fall. Nothing is stored."""
+    layer = catalogue.find_readable(session, code, actor)
+    require(actor, Act.UPLOAD_VERSION, layer.thing)
+    compared = catalogue.find_readable(session, reference, actor) if reference is not None else layer
+    record_reading(session, actor, [compared.thing], kind="diagnosis", id=layer.code)
+    with staged(file.file, name_of(file), scratch=edge.scratch, sublayer=sublayer) as staged_file:
+        found = diagnose(
+            session,
+            layer,
+            staged_file,
+            city=edge.city,
+            crs=crs,
+            sublayer=sublayer,
+            encoding=encoding,
+            reference=last_version(session, compared),
+        )
+    return diagnosis_out(found)
+
+
+def diagnosis_out(found: Diagnosis) -> DiagnosisOut:
+    """A diagnosis as the outside sees it."""
+    return DiagnosisOut(
+        **(
+            vars(found)
+            | {
+                "guesses": [
+                    GuessOut(**(vars(g) | {"why": list(g.why), "also": list(g.also)})) for g in found.guesses
+                ],
+                "shift": ShiftOut(**vars(found.shift)) if found.shift is not None else None,
+            }
+        )
+    )

@@ -1,0 +1,133 @@
+"""Where a file's data would lie: the CRS doctor's advice in a refusal, and the shifts of map services at an upload."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from sqlalchemy.orm import Session
+
+from blueprint.city import City
+from blueprint.crs import best_operation
+from blueprint.database import load_statements
+from blueprint.errors import InvalidInputError
+from blueprint.jurisdiction import jurisdiction
+from blueprint.layers.crs_doctor import CGCS2000, Guess, suggest
+from blueprint.layers.map_shift import ShiftFinding, recognise_shift
+from blueprint.layers.models import LayerVersion
+
+_SQL = load_statements(Path(__file__).with_suffix(".sql"))
+
+NEAR_BOUNDARY_M = 800.0
+ON_BOUNDARY_M = 150.0
+"""Boundaries of two sources differ by a hundred metres as a rule, the shifts are some 500 m."""
+
+ON_REFERENCE_M = 5.0
+REFERENCE_POINTS = 100
+
+
+def guesses_of(points: list[list[float]], city: City) -> tuple[Guess, ...]:
+    """The doctor's guesses for a sample of a file's numbers."""
+    if not points:
+        return ()
+    return suggest(np.array(points, dtype=float), jurisdiction(city), working_crs=city.working_crs)
+
+
+def advice(points: list[list[float]], city: City) -> str:
+    """What a person may do whose data say no CRS, or one in which they lie elsewhere."""
+    guesses = guesses_of(points, city)
+    if not guesses:
+        return "its coordinates fit no system of CGCS2000 or WGS 84; ask its source which system they are in"
+    best = guesses[0]
+    if not best.is_acceptable:
+        return best.sentence()
+    return f"{best.sentence()}; if that is right, upload it with --accept-crs {best.crs}"
+
+
+def refuse_misplaced(report: dict[str, Any], city: City, *, kind: str) -> None:
+    """Refuse data without a CRS, and data that lie outside the city, with the doctor's advice."""
+    if not report["source_crs"]:
+        raise InvalidInputError(
+            "the file does not say its coordinate system; give it with --crs EPSG:n: "
+            + advice(report["sample"], city)
+        )
+    placed = np.array(report["placed_sample"], dtype=float).reshape(-1, 2)
+    west, south, east, north = jurisdiction(city).surroundings
+    x, y = placed[:, 0], placed[:, 1]
+    around = (x >= west) & (x <= east) & (y >= south) & (y <= north)
+    if report["inside_count"] == 0 and len(placed) and not around.any():
+        hint = advice(report["sample"], city)
+        if report["source_crs"] in hint:
+            hint = f"check that its coordinates really are {report['source_crs']}"
+        raise InvalidInputError(f"the {kind} lies outside the city; {hint}")
+
+
+def find_shift(
+    session: Session, placed: list[list[float]], city: City, reference: LayerVersion | None
+) -> ShiftFinding | None:
+    """The shift of a map service that data carry, against a reference version or else the boundaries of the profile.
+
+    `placed` is a sample of vertices in the working CRS, metres.
+    """
+    points = np.array(placed, dtype=float).reshape(-1, 2)
+    if reference is not None:
+        sample = points[:: max(1, -(-len(points) // REFERENCE_POINTS))]
+        found = recognise_shift(
+            _degrees(sample, city),
+            lambda lonlat: _share_on_version(session, reference, _metres(lonlat, city)),
+            reference=f"layer {reference.layer.code} version {reference.number}",
+        )
+        if found is not None:
+            return found
+    lines = jurisdiction(city).lines
+    if lines is None or not len(points):
+        return None
+    near = points[shapely.dwithin(lines, shapely.points(points), NEAR_BOUNDARY_M)]
+
+    def share_on(lonlat: np.ndarray) -> float:
+        return float(shapely.dwithin(lines, shapely.points(_metres(lonlat, city)), ON_BOUNDARY_M).mean())
+
+    return recognise_shift(_degrees(near, city), share_on, reference="the boundaries of the city")
+
+
+def _degrees(metres: np.ndarray, city: City) -> np.ndarray:
+    placed = best_operation(city.working_crs, f"EPSG:{city.geographic_srid}").apply(
+        np.asarray(shapely.points(metres))
+    )
+    return np.asarray(shapely.get_coordinates(placed))
+
+
+def _metres(lonlat: np.ndarray, city: City) -> np.ndarray:
+    placed = best_operation(f"EPSG:{city.geographic_srid}", city.working_crs).apply(
+        np.asarray(shapely.points(lonlat))
+    )
+    return np.asarray(shapely.get_coordinates(placed))
+
+
+def _share_on_version(session: Session, version: LayerVersion, metres: np.ndarray) -> float:
+    values = {
+        "xs": metres[:, 0].tolist(),
+        "ys": metres[:, 1].tolist(),
+        "version_id": version.id,
+        "within_m": ON_REFERENCE_M,
+    }
+    return float(session.execute(_SQL["count_on_version"], values).scalar_one()) / len(metres)
+
+
+def decision_of(accepted: str, report: dict[str, Any], city: City) -> dict[str, Any]:
+    """What is kept of a CRS that a person accepted: what the file said, what fits and why; one that does not fit is refused."""
+    guesses = guesses_of(report["sample"], city)
+    wanted = accepted.strip().upper()
+    for guess in guesses:
+        if wanted in (guess.crs, *guess.also) or (guess.crs == CGCS2000 and wanted == "EPSG:4326"):
+            if not guess.is_acceptable:
+                raise InvalidInputError(guess.sentence())
+            return {
+                "accepted": wanted,
+                "declared": report["declared_crs"],
+                "share_inside": round(guess.share_inside, 4),
+                "confidence": str(guess.confidence),
+                "why": list(guess.why),
+            }
+    fitting = "; ".join(guess.sentence() for guess in guesses) or "no known system puts them there"
+    raise InvalidInputError(f"the data do not fall into the city in {accepted[:60]}: {fitting}")

@@ -1,0 +1,82 @@
+"""Marks of secrecy (密级) and military ground: this service holds public and internal data, so both stop at the door."""
+
+import re
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from blueprint.errors import InvalidInputError
+
+_SECRET = re.compile(r"(?<![非不无未])(绝密|机密|秘密)")
+_ISO_CLASS = re.compile(
+    r"MD_ClassificationCode[^<>]{0,200}codeListValue\s*=\s*[\"'](confidential|secret|topSecret)[\"']",
+    re.IGNORECASE,
+)
+_MARK_FIELDS = {
+    "密级",
+    "保密级别",
+    "保密等级",
+    "涉密等级",
+    "密级代码",
+    "miji",
+    "mjdm",
+    "security_class",
+    "classification",
+}
+_MARK_VALUES = {"mm", "jm", "um", "secret", "top secret", "topsecret", "confidential"}
+_CLASS_FIELDS = {
+    "ydyhfldm",
+    "ydyhflmc",
+    "dlbm",
+    "dlmc",
+    "ghyddm",
+    "ghydmc",
+    "yddm",
+    "ydmc",
+    "地类编码",
+    "地类名称",
+}
+_MILITARY_CODES = {"1501", "150100", "2201", "220100"}
+"""军事设施用地 and 军事用海 of the land-use classes of 2020 and 2023."""
+
+_MILITARY_FIELDS = {"ydyhfldm", "ghyddm", "yddm"}
+
+
+def refuse_marked(*texts: str) -> None:
+    """Refuse names and metadata that are marked 秘密 or above."""
+    for text in texts:
+        found = _SECRET.search(text)
+        if found is not None:
+            raise _marked(f"{found.group(1)} (in its name or metadata)")
+        found = _ISO_CLASS.search(text)
+        if found is not None:
+            raise _marked(f"{found.group(1)} (in its metadata)")
+
+
+def refuse_marked_rows(batch: pa.RecordBatch) -> None:
+    """Refuse rows that a field of secrecy marks 秘密 or above, and rows of military ground."""
+    for name in batch.schema.names:
+        key = name.strip().lower()
+        if key in _MARK_FIELDS:
+            for value in _values(batch.column(name)):
+                if _SECRET.search(value) or value.strip().lower() in _MARK_VALUES:
+                    raise _marked(f"{value[:20]} (in the field {name})")
+        if key in _CLASS_FIELDS:
+            for value in _values(batch.column(name)):
+                is_military = key in _MILITARY_FIELDS and value.strip() in _MILITARY_CODES
+                if is_military or value.strip().startswith("军事"):
+                    raise InvalidInputError(
+                        f"the file holds military ground ({name} = {value[:20]}), which this service must not keep;"
+                        " take those features out"
+                    )
+
+
+def _values(column: pa.Array) -> Iterable[str]:
+    return (str(value) for value in pc.unique(column).to_pylist() if value is not None)
+
+
+def _marked(what: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"the file is marked {what}; this service takes public and internal data only, nothing of it was kept"
+    )

@@ -1,0 +1,107 @@
+"""Pre-flight of single files, inside the cell and before GDAL: what a file may not contain whatever its driver does."""
+
+import re
+import sqlite3
+from pathlib import Path
+
+from blueprint.errors import InvalidInputError
+from blueprint.layers.formats import (
+    FILE_GEODATABASE,
+    GEOPACKAGE,
+    GML,
+    KML,
+    MAPINFO_TAB,
+    SHAPEFILE,
+    Format,
+)
+from blueprint.layers.marks import refuse_marked
+from blueprint.layers.shapefile import check_shapefile
+
+_BLOCK = 1 << 20
+_FORBIDDEN_XML = (b"<!DOCTYPE", b"<!ENTITY", b"<!doctype", b"<!entity")
+_TRIGGERS = (
+    "rtree_",
+    "trigger_insert_feature_count_",
+    "trigger_delete_feature_count_",
+    "gpkg_",
+    "fgti_",
+    "fgtu_",
+)
+_MODULES = re.compile(r"using\s+(rtree|rtree_i32|fts3|fts4|fts5)\b", re.IGNORECASE)
+MAX_SUBLAYERS = 2000
+
+
+def check_file(path: Path, form: Format) -> None:
+    """Refuse what the format allows and we do not: programs in a database, entities in XML, tables of other files."""
+    if form == SHAPEFILE:
+        check_shapefile(path)
+    elif form == GEOPACKAGE:
+        _check_geopackage(path)
+    elif form in (KML, GML):
+        _check_xml(path)
+    elif form == MAPINFO_TAB:
+        _check_table(path)
+    elif form == FILE_GEODATABASE and not (path / "a00000001.gdbtable").exists():
+        raise InvalidInputError(
+            "the FileGDB lacks its catalogue (a00000001.gdbtable); pack the whole .gdb folder"
+        )
+
+
+def _check_xml(path: Path) -> None:
+    """No document type and no entity: they name other files and other machines, and expand without end."""
+    last = b""
+    with path.open("rb") as opened:
+        while block := opened.read(_BLOCK):
+            if any(word in last + block for word in _FORBIDDEN_XML):
+                raise InvalidInputError("the XML has a DOCTYPE or an ENTITY; export it without one")
+            if b"\x00" in block:
+                raise InvalidInputError("the XML is not in UTF-8; save it as UTF-8")
+            last = block[-16:]
+
+
+def _check_table(path: Path) -> None:
+    """A MapInfo table may be a view of other files; only one that holds its own rows is taken."""
+    text = path.read_bytes()[:_BLOCK].decode("latin-1").lower()
+    if re.search(r'type\s+"?native"?', text) is None or re.search(r'isseamless"?\s*=\s*"?true', text):
+        raise InvalidInputError("the MapInfo table is a view of other files; save it as a native table")
+
+
+def _check_geopackage(path: Path) -> None:
+    """A view, a trigger or a foreign virtual table in a GeoPackage is a program; the standard's own triggers are taken."""
+    try:
+        with sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True) as connection:
+            connection.execute("PRAGMA trusted_schema = OFF")
+            things = connection.execute(
+                "SELECT type, name, coalesce(sql, '') FROM sqlite_master WHERE type IN ('table', 'view', 'trigger')"
+            ).fetchall()
+            names = {name for kind, name, _ in things if kind == "table"}
+            if not {"gpkg_contents", "gpkg_geometry_columns", "gpkg_spatial_ref_sys"} <= names:
+                raise InvalidInputError("this SQLite file is no GeoPackage with features; export it again")
+            contents = connection.execute(
+                "SELECT table_name, identifier, description FROM gpkg_contents"
+            ).fetchall()
+            metadata = _metadata(connection) if "gpkg_metadata" in names else []
+    except sqlite3.DatabaseError as error:
+        raise InvalidInputError(f"the GeoPackage cannot be read: {error}; export it again") from error
+    tables = {row[0] for row in contents}
+    if len(tables) > MAX_SUBLAYERS:
+        raise InvalidInputError(f"the GeoPackage has {len(tables):,} layers; upload the one that you mean")
+    for kind, name, sql in things:
+        if kind == "view" and name in tables:
+            raise InvalidInputError(
+                f"the GeoPackage's layer {name!r} is a view; save it as a table and upload again"
+            )
+        if kind == "trigger" and not name.lower().startswith(_TRIGGERS):
+            raise InvalidInputError(
+                f"the GeoPackage has a trigger {name[:80]!r}; export the layer to a new file"
+            )
+        if kind == "table" and "virtual" in sql[:40].lower() and not _MODULES.search(sql):
+            raise InvalidInputError(
+                f"the GeoPackage has a virtual table {name[:80]!r}; export the layer to a new file"
+            )
+    refuse_marked(*(str(text) for row in contents for text in row if text), *metadata)
+
+
+def _metadata(connection: sqlite3.Connection) -> list[str]:
+    rows = connection.execute("SELECT substr(metadata, 1, 1000000) FROM gpkg_metadata LIMIT 100")
+    return [str(row[0]) for row in rows if row[0]]

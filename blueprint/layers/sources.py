@@ -1,0 +1,261 @@
+"""Inside the cell: a dataset of whatever format as one stream of Arrow batches, after a pre-flight of our own."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyogrio
+import shapely
+
+from blueprint.errors import InvalidInputError
+from blueprint.layers.boundary_points import MAX_BYTES, read_boundary_points
+from blueprint.layers.delimited import read_table
+from blueprint.layers.formats import (
+    BOUNDARY_POINTS,
+    CSV,
+    DXF,
+    FLATGEOBUF,
+    FORMATS,
+    GEOPACKAGE,
+    GEOPARQUET,
+    SHAPEFILE,
+    Format,
+    is_utf8,
+)
+from blueprint.layers.geoparquet import read_geoparquet
+from blueprint.layers.preflight import check_file
+from blueprint.layers.shapefile import mend_field_names, rows_in_use, settle_encoding
+
+BATCH_FEATURES = 1000
+MAX_FIELDS = 1000
+
+
+@dataclass
+class Source:
+    """An open dataset: its CRS (None where it does not say), fields, batches, and what a reader should know.
+
+    `expected` is how many rows the file itself says it has, where it does. Closed lines of a drawing may be areas.
+    """
+
+    crs: str | None
+    sublayer: str
+    geometry_name: str
+    fields: list[str]
+    batches: Iterator[pa.RecordBatch]
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    expected: int | None = None
+    is_drawing: bool = False
+
+
+@contextmanager
+def open_source(request: Mapping[str, Any]) -> Iterator[Source]:
+    """Open the dataset of a request by the one reader for its format; InvalidInputError when it is none."""
+    path = Path(request["path"])
+    form = FORMATS[path.suffix]
+    check_file(path, form)
+    if form == CSV:
+        table = read_table(path, encoding=request["encoding"], batch_rows=BATCH_FEATURES)
+        yield _checked(
+            Source(
+                crs=table.crs,
+                sublayer=request["shown_as"] or "csv",
+                geometry_name=table.geometry_name,
+                fields=list(table.fields),
+                batches=table.batches,
+                notes=[("encoding", note) for note in table.notes],
+            )
+        )
+    elif form == GEOPARQUET:
+        parquet = read_geoparquet(path, batch_rows=BATCH_FEATURES)
+        yield _checked(
+            Source(
+                crs=parquet.crs,
+                sublayer=request["shown_as"] or "parquet",
+                geometry_name=parquet.geometry_name,
+                fields=list(parquet.fields),
+                batches=parquet.batches,
+                notes=[("geoparquet", note) for note in parquet.notes],
+                expected=parquet.row_count,
+            )
+        )
+    elif form == BOUNDARY_POINTS:
+        yield _boundary_points(path)
+    else:
+        with _by_gdal(path, form, request) as source:
+            yield _checked(source)
+
+
+def _checked(source: Source) -> Source:
+    if len(source.fields) > MAX_FIELDS:
+        raise InvalidInputError(
+            f"the layer has {len(source.fields):,} fields, at most {MAX_FIELDS:,} are taken; leave out what nobody needs"
+        )
+    return source
+
+
+def _boundary_points(path: Path) -> Source:
+    with path.open("rb") as opened:
+        surveyed = read_boundary_points(opened.read(MAX_BYTES + 1))
+    parcels = surveyed.parcels
+    columns = {
+        "地块编号": [parcel.number for parcel in parcels],
+        "地块名称": [parcel.name for parcel in parcels],
+        "地块面积公顷": [parcel.area_ha for parcel in parcels],
+        "地块用途": [parcel.purpose for parcel in parcels],
+        "geometry": list(shapely.to_wkb([parcel.geometry for parcel in parcels])),
+    }
+    batch = pa.RecordBatch.from_pydict(columns)
+    return Source(
+        crs=surveyed.crs,
+        sublayer="界址点",
+        geometry_name="geometry",
+        fields=list(columns)[:-1],
+        batches=(batch.slice(first, BATCH_FEATURES) for first in range(0, batch.num_rows, BATCH_FEATURES)),
+        notes=[("boundary-points", warning) for warning in surveyed.warnings],
+    )
+
+
+@contextmanager
+def _by_gdal(path: Path, form: Format, request: Mapping[str, Any]) -> Iterator[Source]:
+    options: dict[str, Any] = {}
+    notes: list[tuple[str, str]] = []
+    expected = None
+    if form == SHAPEFILE:
+        encoding = settle_encoding(path, given=request["encoding"])
+        notes += [("encoding", note) for note in encoding.notes]
+        notes += [("field-names", note) for note in mend_field_names(path, encoding.name)]
+        options["encoding"] = encoding.name
+    if form == DXF:
+        _set_drawing_options(path, request)
+        notes += _drawing_notes(path, request["geometry"])
+        sublayer = "entities"
+        if request["sublayer"] not in (None, "entities"):
+            sublayer = choose_sublayer(_drawing_layers(path), request["sublayer"], None)
+            options["where"] = "Layer = '" + sublayer.replace("'", "''") + "'"
+    else:
+        sublayer = choose_sublayer(sublayers(path), request["sublayer"], request["layer_hint"])
+        options["layer"] = sublayer
+    if form in (GEOPACKAGE, SHAPEFILE, FLATGEOBUF):
+        expected = _expected(path, form, sublayer)
+    with pyogrio.raw.open_arrow(str(path), batch_size=BATCH_FEATURES, use_pyarrow=True, **options) as (
+        meta,
+        reader,
+    ):
+        name = meta["geometry_name"] or "wkb_geometry"
+        if name not in reader.schema.names:
+            raise InvalidInputError("the layer has no geometry; check that it is the right one")
+        yield Source(
+            crs=_said(meta["crs"]),
+            sublayer=request["shown_as"] or sublayer,
+            geometry_name=name,
+            fields=[str(column) for column in meta["fields"] if column != name],
+            batches=iter(reader),
+            notes=notes,
+            expected=expected,
+            is_drawing=form == DXF,
+        )
+
+
+def _said(crs: str | None) -> str | None:
+    """The CRS that a file says; a placeholder for none (GeoPackage's "undefined", MapInfo's "nonearth") says nothing."""
+    if not crs or crs.startswith(("LOCAL_CS", "ENGCRS", "ENGINEERINGCRS")) or "ndefined" in crs[:40]:
+        return None
+    return crs
+
+
+def sublayers(path: Path) -> list[str]:
+    """The layers with geometry of a dataset that GDAL opens."""
+    names = [str(name) for name, kind in pyogrio.list_layers(str(path)) if kind is not None]
+    if not names:
+        raise InvalidInputError("the file holds no layer with geometry; check that it is the right one")
+    return names
+
+
+def list_sublayers(path: Path, request: Mapping[str, Any]) -> list[str]:
+    """What a file lets one choose from: its layers with geometry, or a drawing's layers; nothing where there is one."""
+    form = FORMATS[path.suffix]
+    if form.driver is None:
+        return []
+    if form != DXF:
+        return sublayers(path)
+    _set_drawing_options(path, request)
+    return _drawing_layers(path)
+
+
+def _drawing_layers(path: Path) -> list[str]:
+    """The layers of a drawing, which GDAL gives as a field of one layer."""
+    _, _, _, data = pyogrio.raw.read(str(path), columns=["Layer"], read_geometry=False)
+    return sorted({str(name) for name in data[0] if name is not None}) if data else []
+
+
+def _set_drawing_options(path: Path, request: Mapping[str, Any]) -> None:
+    """The encoding: what a drawing says of it is often untrue."""
+    encoding = request["encoding"] or ("UTF-8" if is_utf8(path) else "CP936")
+    pyogrio.set_gdal_config_options({"DXF_ENCODING": encoding})
+
+
+def choose_sublayer(names: list[str], wanted: str | None, hint: str | None) -> str:
+    """The sublayer that was asked for, the one called like the layer, or the only one."""
+    if wanted is not None:
+        if wanted not in names:
+            raise InvalidInputError(f"the file has no sublayer {wanted!r}; it has: {', '.join(names[:20])}")
+        return wanted
+    if len(names) > 1 and hint not in names:
+        more = f" … ({len(names)} in all)" if len(names) > 20 else ""
+        raise InvalidInputError(
+            f"the file holds several layers; name one with --sublayer: {', '.join(names[:20])}{more}"
+        )
+    return hint if hint in names and hint is not None else names[0]
+
+
+def _expected(path: Path, form: Format, sublayer: str) -> int | None:
+    """How many rows the file says it has, so that rows that the reader passes over are missed."""
+    if form == GEOPACKAGE:
+        quoted = '"' + sublayer.replace('"', '""') + '"'
+        try:
+            with sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True) as connection:
+                # The name is of the file's own catalogue, quoted; the connection can change nothing.
+                return int(connection.execute(f"SELECT count(*) FROM {quoted}").fetchone()[0])  # noqa: S608
+        except sqlite3.DatabaseError as error:
+            raise InvalidInputError(f"the GeoPackage is damaged: {error}; export it again") from error
+    if form == SHAPEFILE:
+        return rows_in_use(path)
+    return int(pyogrio.read_info(str(path), force_feature_count=True)["features"])
+
+
+def _drawing_notes(path: Path, geometry: str) -> list[tuple[str, str]]:
+    """What a drawing says of its unit, and what is made of its closed lines."""
+    notes = []
+    unit = _drawing_unit(path)
+    if unit not in (None, "metres"):
+        notes.append(
+            ("drawing-unit", f"the drawing says that its unit is {unit}; its numbers are taken as metres")
+        )
+    if geometry == "polygon":
+        notes.append(("drawing-areas", "closed lines of the drawing are taken as areas"))
+    return notes
+
+
+_UNITS = {
+    1: "inches",
+    2: "feet",
+    4: "millimetres",
+    5: "centimetres",
+    6: "metres",
+    7: "kilometres",
+    14: "decimetres",
+}
+
+
+def _drawing_unit(path: Path) -> str | None:
+    with path.open("rb") as opened:
+        lines = opened.read(1 << 18).split(b"\n")
+    for number, line in enumerate(lines[:-2]):
+        if line.strip() == b"$INSUNITS":
+            value = lines[number + 2].strip()
+            return _UNITS.get(int(value)) if value.isdigit() else None
+    return None

@@ -1,0 +1,67 @@
+"""Texts of attributes as they can be stored and shown: whole UTF-8, no control characters, names in one form (NFC)."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and marks that turn the direction of writing around and so hide what a text says."""
+
+_PATTERN = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F]"
+MAX_NAME = 120
+
+Add = Callable[..., None]
+
+
+def clean_name(name: str) -> str:
+    """The name of a field without what cannot be seen, composed (NFC)."""
+    return unicodedata.normalize("NFC", _CONTROL.sub("", name)).strip()[:MAX_NAME]
+
+
+def clean_text(text: str) -> str:
+    """A text without control characters."""
+    return _CONTROL.sub("", text)
+
+
+def readable(batch: pa.RecordBatch, geometry_name: str, add: Add) -> pa.RecordBatch:
+    """The attributes of a batch with names and texts that can be kept; `add` is told of bytes that are no UTF-8."""
+    columns: list[pa.Array] = []
+    names: list[str] = []
+    for name in batch.schema.names:
+        if name == geometry_name:
+            continue
+        column = batch.column(name)
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            column = _whole(column, name, add)
+        columns.append(column)
+        names.append(_unique(clean_name(name), names))
+    return pa.RecordBatch.from_arrays(columns, names=names) if columns else batch.select([])
+
+
+def _unique(name: str, taken: list[str]) -> str:
+    base, number = name or "F", 1
+    while name in taken or not name:
+        number += 1
+        name = f"{base}_{number}"
+    return name
+
+
+def _whole(column: pa.Array, name: str, add: Add) -> pa.Array:
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        values = column.cast(pa.large_binary()).to_pylist()
+        add(
+            "warning",
+            "text-encoding",
+            None,
+            f"texts of the field {name} are cut within a character or no UTF-8",
+        )
+        column = pa.array([v.decode("utf-8", errors="replace") if v is not None else None for v in values])
+    if pc.any(pc.match_substring_regex(column, _PATTERN)).as_py():
+        add("warning", "text-control", None, f"control characters were taken out of the field {name}")
+        column = pa.array([clean_text(v) if v is not None else None for v in column.to_pylist()])
+    return column
