@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 import shapely
@@ -28,8 +29,7 @@ from coordination.models import Check
 from coordination.rules import Outcome, Severity, likely_cause, outcome_of, severity_of, verdict_of
 
 
-@dataclass(frozen=True)
-class LayerResult:
+class LayerResult(NamedTuple):
     """What one layer says; figures are None where it was not asked. `overlap_m2`, `length_m` measure the overlaps' union."""
 
     code: str
@@ -125,7 +125,7 @@ class CheckReport:
             "verdict": str(self.verdict),
             "footprint": vars(self.footprint) | {"source_crs": self.source_crs, "operation": self.operation},
             "ledger": dict(vars(self.ledger)),
-            "layers": [vars(layer) | {"outcome": str(layer.outcome)} for layer in self.layers],
+            "layers": [layer._asdict() for layer in self.layers],
             "findings": [_finding_json(finding) for finding in self.findings],
             "restricted": {
                 "hidden": self.has_hidden_layers,
@@ -155,24 +155,33 @@ def run_check(
     `masking` tells, and those only to actors who are known, so many times a day.
     """
     snapshot = take_snapshot(session, on)
-    hidden = [layer for layer in snapshot.layers if _is_hidden(layer, actor)]
+    readable = {layer.code for layer in snapshot.layers if may(actor, Act.READ_LAYER, layer.thing)}
+    # Of these not even the name is for this reader.
+    hidden = [
+        layer
+        for layer in snapshot.layers
+        if layer.sensitivity == Sensitivity.RESTRICTED and layer.code not in readable
+    ]
     closed = [layer for layer in hidden if actor.signed_in and _is_in_force(layer, on)]
-    shown = [layer for layer in snapshot.layers if not _is_hidden(layer, actor)]
-    asked = [layer for layer in shown if _is_in_force(layer, on) and may(actor, Act.READ_LAYER, layer.thing)]
+    shown = [layer for layer in snapshot.layers if layer not in hidden] if hidden else snapshot.layers
+    asked = [layer for layer in shown if layer.code in readable and _is_in_force(layer, on)]
     overlay = find_overlaps(session, footprint.geometry, asked, city=city, with_shapes=with_shapes)
     is_answered = count_answers(session, {layer.department for layer in closed}, actor=actor, city=city)
     conflicts = find_restricted_conflicts(
         session, footprint.geometry, closed if is_answered else [], city=city
     )
-    by_version = {layer.version_id: layer for layer in asked}
-    findings = tuple(_finding(overlap, by_version[overlap.version_id]) for overlap in overlay.overlaps)
+    by_version = {layer.version_id: (layer, *_severities(layer.control)) for layer in asked}
+    findings = tuple(_finding(overlap, *by_version[overlap.version_id]) for overlap in overlay.overlaps)
     rank = {severity: number for number, severity in enumerate(Severity)}
     findings = tuple(sorted(findings, key=lambda f: (rank[f.severity], f.sliver, f.layer, -f.overlap_m2)))
     of_layer: dict[int | None, list[Overlap]] = defaultdict(list)
     for overlap in overlay.overlaps:
         of_layer[overlap.version_id].append(overlap)
     layers = tuple(
-        _layer_result(layer, overlay, of_layer[layer.version_id], actor=actor, on=on) for layer in shown
+        _layer_result(
+            layer, overlay, of_layer[layer.version_id], is_permitted=layer.code in readable, on=on
+        )
+        for layer in shown
     )
     _record_reading(session, actor, asked, of_layer.keys(), conflicts, footprint)
     # What a restricted layer demands is its department's to say; that it has to be asked is not kept back.
@@ -237,11 +246,6 @@ def _is_in_force(layer: LayerOnDay, on: date) -> bool:
     return layer.version_id is not None and not is_expired
 
 
-def _is_hidden(layer: LayerOnDay, actor: Actor) -> bool:
-    """Say whether not even the layer's name is for this reader."""
-    return layer.sensitivity == Sensitivity.RESTRICTED and not may(actor, Act.READ_LAYER, layer.thing)
-
-
 def digest_of(
     footprint: shapely.MultiPolygon,
     asked: Sequence[LayerOnDay],
@@ -277,7 +281,16 @@ def digest_of(
     return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
 
 
-def _finding(overlap: Overlap, layer: LayerOnDay) -> Finding:
+@cache
+def _severities(control: str) -> tuple[Severity, Severity]:
+    """The severity of a layer's findings, and of its slivers."""
+    return (
+        severity_of(Control(control), is_sliver=False),
+        severity_of(Control(control), is_sliver=True),
+    )
+
+
+def _finding(overlap: Overlap, layer: LayerOnDay, severity: Severity, of_sliver: Severity) -> Finding:
     assert layer.version is not None
     return Finding(
         layer=layer.code,
@@ -285,7 +298,7 @@ def _finding(overlap: Overlap, layer: LayerOnDay) -> Finding:
         feature_id=overlap.feature_id,
         source_id=overlap.source_id,
         control=layer.control,
-        severity=severity_of(Control(layer.control), is_sliver=overlap.is_sliver),
+        severity=of_sliver if overlap.is_sliver else severity,
         relation=overlap.relation,
         overlap_m2=overlap.overlap_m2,
         overlap_share=overlap.overlap_share,
@@ -312,18 +325,21 @@ def _cause(overlap: Overlap, layer: LayerOnDay) -> str:
 
 
 def _layer_result(
-    layer: LayerOnDay, overlay: Overlay, overlaps: Sequence[Overlap], *, actor: Actor, on: date
+    layer: LayerOnDay, overlay: Overlay, overlaps: Sequence[Overlap], *, is_permitted: bool, on: date
 ) -> LayerResult:
-    slivers = Counter(o.is_sliver for o in overlaps)
+    sliver_count = sum(overlap.is_sliver for overlap in overlaps)
     outcome = outcome_of(
         on=on,
         has_version=layer.version_id is not None,
-        is_permitted=may(actor, Act.READ_LAYER, layer.thing),
+        is_permitted=is_permitted,
         valid_until=layer.valid_until,
-        hit_count=slivers[False],
+        hit_count=len(overlaps) - sliver_count,
         covers_site=layer.version_id not in overlay.not_covering,
     )
-    silent = LayerResult(
+    is_silent = outcome in (Outcome.NO_DATA, Outcome.NOT_PERMITTED, Outcome.EXPIRED)
+    version_id = None if is_silent else layer.version_id
+    overlap_m2 = overlay.layer_m2.get(version_id, 0.0) if version_id is not None else None
+    return LayerResult(
         code=layer.code,
         title=layer.title,
         title_en=layer.title_en,
@@ -331,28 +347,14 @@ def _layer_result(
         version=None if outcome is Outcome.NOT_PERMITTED else layer.version,
         control=layer.control,
         basis=layer.basis,
-        feature_count=None,
-        sliver_count=None,
-        overlap_m2=None,
-        overlap_sum_m2=None,
-        overlap_share=None,
-        length_m=None,
-        point_count=None,
-        outcome=outcome,
-    )
-    if outcome in (Outcome.NO_DATA, Outcome.NOT_PERMITTED, Outcome.EXPIRED):
-        return silent
-    assert layer.version_id is not None
-    overlap_m2 = overlay.layer_m2.get(layer.version_id, 0.0)
-    return replace(
-        silent,
-        feature_count=slivers[False],
-        sliver_count=slivers[True],
+        feature_count=None if is_silent else len(overlaps) - sliver_count,
+        sliver_count=None if is_silent else sliver_count,
         overlap_m2=overlap_m2,
-        overlap_sum_m2=sum(o.overlap_m2 for o in overlaps),
-        overlap_share=min(1.0, overlap_m2 / overlay.site.area_m2),
-        length_m=overlay.layer_m.get(layer.version_id, 0.0),
-        point_count=sum(o.point_count for o in overlaps),
+        overlap_sum_m2=None if is_silent else sum(overlap.overlap_m2 for overlap in overlaps),
+        overlap_share=min(1.0, overlap_m2 / overlay.site.area_m2) if overlap_m2 is not None else None,
+        length_m=overlay.layer_m.get(version_id, 0.0) if version_id is not None else None,
+        point_count=None if is_silent else sum(overlap.point_count for overlap in overlaps),
+        outcome=outcome,
     )
 
 
