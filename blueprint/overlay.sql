@@ -18,28 +18,33 @@ rule AS MATERIALIZED (
 ),
 met AS MATERIALIZED (
     SELECT part.version_id, part.feature_id, part.is_zone, part.geom, part.plane_m2, part.ellipsoid_m2,
-        ST_Dimension(part.geom) AS dimension, ST_Covers(site.geom, part.geom) AS is_covered
+        ST_Dimension(part.geom) AS dimension, ST_Covers(site.geom, part.geom) AS is_covered,
+        part.geom ~ site.geom AND ST_Covers(part.geom, site.geom) AS is_around
     FROM site
     JOIN blueprint.part AS part ON part.geom && site.geom AND ST_Intersects(site.geom, part.geom)
     WHERE part.version_id = ANY(CAST(:version_ids AS integer[]))
 ),
 clipped AS MATERIALIZED (
-    SELECT met.version_id, met.feature_id, met.is_zone, met.dimension, met.is_covered, met.plane_m2, met.ellipsoid_m2,
+    -- What is wholly inside, or lies wholly around, need not be cut, and was measured before.
+    SELECT met.version_id, met.feature_id, met.is_zone, met.dimension,
+        CASE WHEN met.is_covered THEN met.plane_m2 WHEN met.is_around THEN site.plane_m2 END AS plane_m2,
+        CASE WHEN met.is_covered THEN met.ellipsoid_m2 WHEN met.is_around THEN site.ellipsoid_m2 END AS ellipsoid_m2,
         CASE
             WHEN met.is_covered THEN met.geom
+            WHEN met.is_around THEN site.geom
             ELSE ST_CollectionExtract(ST_Intersection(site.geom, met.geom), met.dimension + 1)
         END AS geom
     FROM met CROSS JOIN site
 ),
 shared AS MATERIALIZED (
-    SELECT clipped.version_id, clipped.feature_id, clipped.is_zone, clipped.dimension, clipped.is_covered,
-        clipped.plane_m2, clipped.ellipsoid_m2, clipped.geom
+    SELECT clipped.version_id, clipped.feature_id, clipped.is_zone, clipped.dimension, clipped.plane_m2,
+        clipped.ellipsoid_m2, clipped.geom
     FROM clipped
     JOIN rule ON rule.version_id = clipped.version_id
     WHERE NOT rule.is_outside AND NOT ST_IsEmpty(clipped.geom)
     UNION ALL
     -- A layer whose outside is the conflict: what of the footprint none of its features covers.
-    SELECT rule.version_id, 0, FALSE, 2, FALSE, NULL, NULL, beyond.geom
+    SELECT rule.version_id, 0, FALSE, 2, NULL, NULL, beyond.geom
     FROM rule
     CROSS JOIN site
     CROSS JOIN LATERAL (
@@ -55,14 +60,12 @@ piece AS MATERIALIZED (
     SELECT shared.version_id, shared.feature_id, shared.is_zone, shared.dimension, shared.geom,
         CASE
             WHEN shared.dimension < 2 THEN 0
-            WHEN shared.is_covered THEN shared.plane_m2
-            ELSE ST_Area(shared.geom)
+            ELSE coalesce(shared.plane_m2, ST_Area(shared.geom))
         END AS plane_m2,
         CASE
             WHEN shared.dimension < 2 THEN 0
-            WHEN shared.is_covered AND :on_ellipsoid THEN shared.ellipsoid_m2
-            WHEN shared.is_covered THEN shared.plane_m2
-            ELSE blueprint.measure_m2(shared.geom, :on_ellipsoid)
+            WHEN :on_ellipsoid THEN coalesce(shared.ellipsoid_m2, blueprint.ellipsoid_m2(shared.geom))
+            ELSE coalesce(shared.plane_m2, ST_Area(shared.geom))
         END AS overlap_m2,
         CASE WHEN shared.dimension = 2 THEN ST_Perimeter(shared.geom) ELSE 0 END AS perimeter_m,
         CASE WHEN shared.dimension = 1 THEN ST_Length(shared.geom) ELSE 0 END AS length_m,

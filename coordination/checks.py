@@ -178,9 +178,7 @@ def run_check(
     for overlap in overlay.overlaps:
         of_layer[overlap.version_id].append(overlap)
     layers = tuple(
-        _layer_result(
-            layer, overlay, of_layer[layer.version_id], is_permitted=layer.code in readable, on=on
-        )
+        _layer_result(layer, overlay, of_layer[layer.version_id], is_permitted=layer.code in readable, on=on)
         for layer in shown
     )
     _record_reading(session, actor, asked, of_layer.keys(), conflicts, footprint)
