@@ -36,13 +36,15 @@ class Operation:
         if self.name == "none":
             return geometries
 
-        def move(points: np.ndarray) -> np.ndarray:
-            x, y = points[:, 0], points[:, 1]
-            for transformer in self.transformers:
-                x, y = transformer.transform(x, y)
-            return np.column_stack([x, y])
+        return np.asarray(
+            shapely.transform(geometries, lambda xy: np.column_stack(self.move(xy[:, 0], xy[:, 1])))
+        )
 
-        return np.asarray(shapely.transform(geometries, move))
+    def move(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Transform points given as x and y."""
+        for transformer in self.transformers:
+            x, y = transformer.transform(x, y)
+        return x, y
 
 
 def parse_crs(text: str) -> CRS:

@@ -16,6 +16,9 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
+OBJECTS = "blueprint_objects"
+"""The execution option of an engine that names the folder of the store's files."""
+
 SCHEMAS = ("blueprint", "coordination", "approval")
 """PostgreSQL schemas carry the package names; a package writes only to its own."""
 
@@ -51,8 +54,11 @@ _TRUSTED_S = 1.0
 """A connection that was in use this short a time ago is taken as it is: asking it first is a tenth of a small check."""
 
 
-def make_engine(url: str, *, pool_size: int = 10) -> Engine:
-    """An engine with the connection settings that the spatial statements were measured with (no JIT)."""
+def make_engine(url: str, *, pool_size: int = 10, objects: Path | None = None) -> Engine:
+    """An engine with the connection settings that the spatial statements were measured with (no JIT).
+
+    `objects` is the folder of the store's files (`blueprint.objects`); without it rasters can be neither stored nor read.
+    """
     engine = create_engine(
         url,
         pool_size=pool_size,
@@ -61,6 +67,7 @@ def make_engine(url: str, *, pool_size: int = 10) -> Engine:
         hide_parameters=True,
         connect_args=CONNECT_ARGS | {"application_name": application_name()},
         json_deserializer=orjson.loads,
+        execution_options={OBJECTS: objects},
     )
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", _ask_if_idle)

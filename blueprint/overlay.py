@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from blueprint.city import AreaMeasure, City
 from blueprint.database import execute_prepared, load_statements, prepared
 from blueprint.layers.models import ConflictWhen, Control
+from blueprint.rasters.zonal import Zonal, measure_rasters
 from blueprint.snapshot import LayerOnDay
 
 ENGINE = "overlay-2"
@@ -21,6 +22,9 @@ ENGINE = "overlay-2"
 
 NOISE_M = 1e-6
 """Overlaps thinner, or shorter, than this are the rounding of coordinates."""
+
+_COVERED = 1 - 1e-6
+"""A share of the footprint from which on all of it is meant: shares of pixels are known to about 1e-7."""
 
 CLOSING_M2 = 0.01
 """The ledger's pieces add up to the footprint within this."""
@@ -94,6 +98,8 @@ class Overlay:
     layer_m2: Mapping[int, float]
     layer_m: Mapping[int, float]
     not_covering: frozenset[int]
+    rasters: Mapping[int, Zonal]
+    """What the rasters say, by version."""
 
 
 def find_overlaps(
@@ -105,7 +111,15 @@ def find_overlaps(
     with_shapes: bool = False,
 ) -> Overlay:
     """Overlay a footprint (working CRS, valid) with the versions of `layers`; all of them must have one."""
-    values = parameters(footprint, layers, city=city, with_shapes=with_shapes)
+    rasters = measure_rasters(session, footprint, layers)
+    hits = [layer for layer in layers if _is_hit(layer, rasters)]
+    values = parameters(
+        footprint,
+        [layer for layer in layers if layer.version_id not in rasters],
+        city=city,
+        with_shapes=with_shapes,
+        zones=[(_RANKS[Control(layer.control)], _zone(rasters, layer, footprint)) for layer in hits],
+    )
     row = execute_prepared(session, OVERLAPS, values).one()
     on_ellipsoid = city.area_measure is AreaMeasure.ELLIPSOID
     site = SiteMeasures(
@@ -117,18 +131,44 @@ def find_overlaps(
     return Overlay(
         site=site,
         ledger=_ledger(row, site),
-        overlaps=tuple(_overlap(Found(*values), site) for values in row.findings),
-        layer_m2={int(version_id): area for version_id, area in row.layer_areas.items()},
+        overlaps=(
+            *(_overlap(Found(*values), site) for values in row.findings),
+            *(_raster_overlap(layer, rasters, site, with_shape=with_shapes) for layer in hits),
+        ),
+        layer_m2={int(version_id): area for version_id, area in row.layer_areas.items()}
+        | {version_id: raster.met_share * site.area_m2 for version_id, raster in rasters.items()},
         layer_m={int(version_id): length for version_id, length in row.layer_lengths.items()},
-        not_covering=frozenset(row.not_covering),
+        not_covering=frozenset(row.not_covering)
+        | {version_id for version_id, raster in rasters.items() if raster.known_share < _COVERED},
+        rasters=rasters,
     )
 
 
+def _is_hit(layer: LayerOnDay, rasters: Mapping[int, Zonal]) -> bool:
+    raster = rasters.get(layer.version_id) if layer.version_id is not None else None
+    return raster is not None and raster.is_hit(layer.threshold)
+
+
+def _zone(
+    rasters: Mapping[int, Zonal], layer: LayerOnDay, footprint: shapely.MultiPolygon
+) -> shapely.MultiPolygon:
+    """Where the threshold holds; too ragged to draw, the whole footprint stands for it in the ledger."""
+    assert layer.version_id is not None
+    return rasters[layer.version_id].zone or footprint
+
+
 def parameters(
-    footprint: shapely.MultiPolygon, layers: Sequence[LayerOnDay], *, city: City, with_shapes: bool = False
+    footprint: shapely.MultiPolygon,
+    layers: Sequence[LayerOnDay],
+    *,
+    city: City,
+    with_shapes: bool = False,
+    zones: Sequence[tuple[int, shapely.MultiPolygon]] = (),
 ) -> dict[str, Any]:
-    """The values bound to the statement `overlaps`."""
+    """The values bound to the statement `overlaps`; `zones` are further areas of the ledger, each with its control's rank."""
     return {
+        "zone_ranks": [rank for rank, _ in zones],
+        "zones": [shapely.to_wkb(zone) for _, zone in zones],
         "footprint": shapely.to_wkb(footprint),
         "working_srid": city.working_srid,
         "on_ellipsoid": city.area_measure is AreaMeasure.ELLIPSOID,
@@ -192,6 +232,31 @@ def _overlap(found: Found, site: SiteMeasures) -> Overlap:
         is_sliver=found.is_sliver,
         mean_width_m=2 * found.plane_m2 / found.perimeter_m if found.perimeter_m else 0.0,
         shape=shapely.from_wkb(found.shape) if found.shape else None,
+    )
+
+
+def _raster_overlap(
+    layer: LayerOnDay, rasters: Mapping[int, Zonal], site: SiteMeasures, *, with_shape: bool
+) -> Overlap:
+    """A raster beyond its threshold on more than its share: no feature, but where and how much."""
+    assert layer.version_id is not None
+    raster = rasters[layer.version_id]
+    return Overlap(
+        version_id=layer.version_id,
+        feature_id=None,
+        source_id=None,
+        attributes=raster.to_json(layer.threshold, unit=layer.unit),
+        relation=Relation.WITHIN if raster.met_share >= _COVERED else Relation.OVERLAPS,
+        is_areal=True,
+        overlap_m2=raster.met_share * site.area_m2,
+        overlap_share=raster.met_share,
+        feature_share=None,
+        length_m=0.0,
+        point_count=0,
+        distance_m=0.0,
+        is_sliver=False,
+        mean_width_m=0.0,
+        shape=raster.zone if with_shape else None,
     )
 
 

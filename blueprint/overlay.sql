@@ -136,6 +136,11 @@ layer_length AS (
     WHERE measured.dimension = 1
     GROUP BY measured.version_id
 ),
+given_zone AS MATERIALIZED (
+    -- Zones that are no features: where the values of a raster are beyond its layer's threshold.
+    SELECT zone.control_rank, ST_SetSRID(ST_GeomFromWKB(zone.wkb), :working_srid) AS geom
+    FROM unnest(CAST(:zone_ranks AS integer[]), CAST(:zones AS bytea[])) AS zone (control_rank, wkb)
+),
 covering AS MATERIALIZED (
     -- The worst control of which one layer covers the whole footprint; nothing is left for what comes after it.
     SELECT coalesce(min(whole.control_rank), 4) AS control_rank
@@ -150,15 +155,21 @@ covering AS MATERIALIZED (
 ),
 nothing AS (SELECT ST_SetSRID(ST_GeomFromText('POLYGON EMPTY'), :working_srid) AS geom),
 control_area AS MATERIALIZED (
-    SELECT judged.control_rank, ST_Union(piece.geom) AS geom
-    FROM judged
-    JOIN piece
-        ON piece.version_id = judged.version_id AND piece.feature_id = judged.feature_id
-            AND piece.is_zone = judged.is_zone
+    SELECT met.control_rank, ST_Union(met.geom) AS geom
+    FROM (
+        SELECT judged.control_rank, piece.geom
+        FROM judged
+        JOIN piece
+            ON piece.version_id = judged.version_id AND piece.feature_id = judged.feature_id
+                AND piece.is_zone = judged.is_zone
+        WHERE judged.dimension = 2 AND NOT judged.is_sliver
+        UNION ALL
+        SELECT given_zone.control_rank, given_zone.geom
+        FROM given_zone
+    ) AS met
     CROSS JOIN covering
-    WHERE judged.dimension = 2 AND NOT judged.is_sliver AND judged.control_rank <= 3
-        AND judged.control_rank < covering.control_rank
-    GROUP BY judged.control_rank
+    WHERE met.control_rank <= 3 AND met.control_rank < covering.control_rank
+    GROUP BY met.control_rank
     UNION ALL
     SELECT covering.control_rank, site.geom
     FROM covering CROSS JOIN site

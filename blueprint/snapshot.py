@@ -12,6 +12,7 @@ from blueprint.database import execute_prepared, load_statements, prepared
 from blueprint.errors import InvalidInputError
 from blueprint.layers.models import InForcePeriod
 from blueprint.permissions import Sensitivity, Thing
+from blueprint.rasters.values import Threshold
 
 _SNAPSHOT = prepared("snapshot", load_statements(Path(__file__).with_suffix(".sql"))["snapshot"].text)
 
@@ -34,6 +35,15 @@ class LayerOnDay(NamedTuple):
     sensitivity: str
     basis: str | None
     buffer_m: float
+    value_kind: str | None
+    unit: str | None
+    threshold_above: float | None
+    threshold_below: float | None
+    threshold_values: list[int] | None
+    threshold_share: float
+    object_sha256: str | None
+    pixel_width_m: float | None
+    pixel_height_m: float | None
     version_id: int | None
     version: int | None
     source_sha256: str | None
@@ -44,6 +54,16 @@ class LayerOnDay(NamedTuple):
     def thing(self) -> Thing:
         """The layer as the permission check sees it."""
         return Thing(self.department, Sensitivity(self.sensitivity), self.code)
+
+    @property
+    def threshold(self) -> Threshold:
+        """What a raster layer's rule asks of its pixels."""
+        return Threshold(
+            above=self.threshold_above,
+            below=self.threshold_below,
+            values=tuple(self.threshold_values or ()),
+            share=self.threshold_share,
+        )
 
 
 @dataclass(frozen=True)

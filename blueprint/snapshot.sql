@@ -4,6 +4,8 @@ SELECT
     layer.code, layer.title, layer.title_en, layer.department, layer.geometry, layer.control, layer.conflict_when,
     layer.tolerance_m2, layer.sliver_width_m, layer.sensitivity, layer.basis,
     coalesce(version.buffer_m, layer.buffer_m) AS buffer_m,
+    layer.value_kind, layer.unit, layer.threshold_above, layer.threshold_below, layer.threshold_values,
+    layer.threshold_share, raster.object_sha256, raster.pixel_width_m, raster.pixel_height_m,
     version.id AS version_id, version.number AS version, version.source_sha256,
     period.starts_on AS in_force_from, version.valid_until
 FROM blueprint.layer
@@ -12,4 +14,5 @@ LEFT JOIN blueprint.in_force_period AS period
         AND period.starts_on <= CAST(:day AS date)
         AND (period.ends_on IS NULL OR period.ends_on > CAST(:day AS date))
 LEFT JOIN blueprint.layer_version AS version ON version.id = period.version_id
+LEFT JOIN blueprint.raster ON raster.version_id = version.id
 ORDER BY layer.code;

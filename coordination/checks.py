@@ -47,6 +47,8 @@ class LayerResult(NamedTuple):
     length_m: float | None
     point_count: int | None
     outcome: Outcome
+    raster: Mapping[str, Any] | None = None
+    """What the pixels of a raster layer say under the footprint."""
 
 
 class Finding(NamedTuple):
@@ -270,6 +272,7 @@ def digest_of(
                 layer.buffer_m,
                 layer.tolerance_m2,
                 layer.sliver_width_m,
+                *_raster_rule(layer),
             ]
             for layer in asked
         ],
@@ -277,6 +280,21 @@ def digest_of(
     }
     canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
+
+
+def _raster_rule(layer: LayerOnDay) -> list[Any]:
+    """What else decides the figures of a raster layer."""
+    if layer.object_sha256 is None:
+        return []
+    threshold = layer.threshold
+    return [
+        layer.object_sha256,
+        layer.value_kind,
+        threshold.above,
+        threshold.below,
+        list(threshold.values),
+        threshold.share,
+    ]
 
 
 @cache
@@ -337,6 +355,7 @@ def _layer_result(
     is_silent = outcome in (Outcome.NO_DATA, Outcome.NOT_PERMITTED, Outcome.EXPIRED)
     version_id = None if is_silent else layer.version_id
     overlap_m2 = overlay.layer_m2.get(version_id, 0.0) if version_id is not None else None
+    raster = overlay.rasters.get(version_id) if version_id is not None else None
     return LayerResult(
         code=layer.code,
         title=layer.title,
@@ -353,6 +372,7 @@ def _layer_result(
         length_m=overlay.layer_m.get(version_id, 0.0) if version_id is not None else None,
         point_count=None if is_silent else sum(overlap.point_count for overlap in overlaps),
         outcome=outcome,
+        raster=raster.to_json(layer.threshold, unit=layer.unit) if raster is not None else None,
     )
 
 

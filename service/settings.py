@@ -45,6 +45,11 @@ class Settings(BaseSettings):
     production: bool = False
     """Whether this is for real: sample passwords are refused, as they are wherever the service is open to others."""
 
+    @property
+    def objects(self) -> Path:
+        """The folder of the files that belong to the database: rasters."""
+        return self.home / "objects"
+
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """What is logged; `info` adds a line for every request but those of tiles."""
 

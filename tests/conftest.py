@@ -26,6 +26,8 @@ from service.setup import initialise
 ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / ".blueprint" / "test"
 """The home of the tests' cluster; kept between runs, so that the next run starts in a moment."""
+OBJECTS = HOME / "objects"
+"""The object folder of all databases of the tests: the same bytes are the same file."""
 CITY_PROFILE = ROOT / "data" / "sample_layers" / "anshan" / "city.toml"
 PREFIX = "one_blueprint_test_" + hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
 """Two checkouts may share one server by DATABASE_URL; each knows its own databases."""
@@ -169,7 +171,7 @@ def database_url(server: TestServer, template: str, worker_id: str) -> Iterator[
 @pytest.fixture(scope="session")
 def engine(database_url: str) -> Iterator[Engine]:
     """The engine of this worker's database."""
-    engine = make_engine(database_url)
+    engine = make_engine(database_url, objects=OBJECTS)
     yield engine
     engine.dispose()
 

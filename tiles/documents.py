@@ -74,6 +74,8 @@ def tilejson(session: Session, code: str, scene: Scene, actor: Actor) -> Descrip
     if row is None or not may(actor, Act.READ_LAYER, row.Layer.thing):
         raise no_such_layer(code)
     layer, version, starts_on = row.Layer, row.LayerVersion, row.starts_on
+    if layer.geometry == GeometryKind.RASTER:
+        raise NoSuchTileError(f"layer {code} is a raster; it has no vector tiles")
     if version is None:
         raise NoSuchTileError(f"no version of layer {code} is in force on {scene.day}")
     record_reading(session, actor, [layer.thing], kind="tilejson", id=f"{layer.code} v{version.number}")
@@ -105,7 +107,11 @@ def tilejson(session: Session, code: str, scene: Scene, actor: Actor) -> Descrip
 
 def style(session: Session, scene: Scene) -> Description:
     """A MapLibre style (version 8) of all public layers in force, worst control on top, that needs nothing else."""
-    public = _on_day(scene.day).where(Layer.sensitivity == Sensitivity.PUBLIC, LayerVersion.id.is_not(None))
+    public = _on_day(scene.day).where(
+        Layer.sensitivity == Sensitivity.PUBLIC,
+        Layer.geometry != GeometryKind.RASTER,
+        LayerVersion.id.is_not(None),
+    )
     rows = sorted(session.execute(public).all(), key=_bottom_up)
     document: dict[str, Any] = {
         "version": 8,

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.layers.models import ConflictWhen, Control, GeometryKind, Layer, LayerVersion
 from blueprint.permissions import Act, Actor, Sensitivity, Thing, may, require
+from blueprint.rasters.values import ValueKind
 from blueprint.standards.loading import find_standard
 
 _CODE = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,59}$")
@@ -48,6 +50,12 @@ class LayerDefinition:
     is_base_map: bool = False
     standard: str | None = None
     """The code of its attribute standard, or an alias of it."""
+    value_kind: str | None = None
+    unit: str | None = None
+    threshold_above: float | None = None
+    threshold_below: float | None = None
+    threshold_values: list[int] | None = None
+    threshold_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -110,6 +118,38 @@ def check_definition(definition: LayerDefinition, city: City) -> None:
     ):
         raise InvalidInputError(
             f"layer {definition.code}: conflict_when 'outside' is for polygon layers without a buffer"
+        )
+    _check_threshold(definition)
+
+
+def _check_threshold(definition: LayerDefinition) -> None:
+    """What is said of pixels is for raster layers, and holds together."""
+    code = definition.code
+    thresholds = (definition.threshold_above, definition.threshold_below, definition.threshold_values)
+    if definition.geometry != GeometryKind.RASTER:
+        if definition.value_kind or definition.threshold_share or thresholds != (None, None, None):
+            raise InvalidInputError(f"layer {code}: value_kind and thresholds are for raster layers")
+        return
+    if definition.value_kind not in set(ValueKind):
+        raise InvalidInputError(
+            f"raster layer {code} needs value_kind: {', '.join(ValueKind)} (resampling and thresholds go by it)"
+        )
+    if definition.buffer_m:
+        raise InvalidInputError(f"raster layer {code} has pixels, around which there is no buffer")
+    for name, limit in zip(("threshold_above", "threshold_below"), thresholds[:2], strict=True):
+        if limit is not None and not (isinstance(limit, int | float) and isfinite(limit)):
+            raise InvalidInputError(f"{name} of layer {code} must be a number")
+    values = definition.threshold_values
+    if values is not None:
+        if definition.value_kind != ValueKind.CLASSES:
+            raise InvalidInputError(f"threshold_values of layer {code} are for value_kind 'classes'")
+        if not 1 <= len(values) <= 1000 or not all(
+            isinstance(value, int) and abs(value) < 2**31 for value in values
+        ):
+            raise InvalidInputError(f"threshold_values of layer {code} must be 1 to 1,000 whole numbers")
+    if not 0 <= definition.threshold_share < 1:
+        raise InvalidInputError(
+            f"threshold_share of layer {code} must be from 0 to less than 1 (0.1 is 10 %)"
         )
 
 

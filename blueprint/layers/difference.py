@@ -6,6 +6,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from blueprint.database import load_statements
+from blueprint.errors import InvalidInputError
 from blueprint.layers.models import LayerVersion
 
 _SQL = load_statements(Path(__file__).with_suffix(".sql"))
@@ -25,6 +26,10 @@ class Difference:
 
 def count_difference(session: Session, old: LayerVersion, new: LayerVersion) -> Difference:
     """Count features added, removed and changed from `old` to `new`."""
+    if old.raster is not None or new.raster is not None:
+        raise InvalidInputError(
+            "versions of a raster have no features to count; export both and subtract them"
+        )
     versions = {"old": old.id, "new": new.id}
     has_keys = session.execute(_SQL["has_keys"], versions).scalar_one()
     row = session.execute(_SQL["by_source_id" if has_keys else "by_shape"], versions).one()

@@ -12,7 +12,7 @@ from blueprint.layers.boundary_points import POINTS_SECTION
 HEAD_BYTES = 1 << 16
 TAKEN = (
     "GeoPackage, zipped Shapefile, GeoJSON (also by lines), zipped FileGDB, KML/KMZ, GML, DXF, FlatGeobuf, GeoParquet,"
-    " zipped MapInfo TAB or MIF, CSV with WKT, boundary-point TXT"
+    " zipped MapInfo TAB or MIF, CSV with WKT, boundary-point TXT; for raster layers GeoTIFF"
 )
 
 
@@ -42,6 +42,7 @@ GEOPARQUET = Format("GeoParquet", None, ".parquet")
 MAPINFO_TAB = Format("MapInfo TAB", "MapInfo File", ".tab")
 MAPINFO_MIF = Format("MapInfo MIF", "MapInfo File", ".mif")
 CSV = Format("CSV with WKT", None, ".csv")
+GEOTIFF = Format("GeoTIFF", None, ".tif")
 BOUNDARY_POINTS = Format("boundary-point TXT", None, ".txt")
 
 FORMATS = {
@@ -60,6 +61,7 @@ FORMATS = {
         MAPINFO_TAB,
         MAPINFO_MIF,
         CSV,
+        GEOTIFF,
         BOUNDARY_POINTS,
     )
 }
@@ -68,6 +70,10 @@ _BINARY = {
     b"SQLite format 3\x00": GEOPACKAGE,
     b"fgb\x03fgb": FLATGEOBUF,
     b"PAR1": GEOPARQUET,
+    b"II*\x00": GEOTIFF,
+    b"MM\x00*": GEOTIFF,
+    b"II+\x00": GEOTIFF,
+    b"MM\x00+": GEOTIFF,
 }
 _REFUSED = {
     b"\x00\x00\x27\x0a": "this is one part of a Shapefile; pack .shp, .shx, .dbf and .prj into one zip archive",

@@ -6,6 +6,7 @@ from typing import Any
 
 from geoalchemy2 import Geometry
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -28,14 +29,17 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from blueprint.database import Base, check_in
 from blueprint.permissions import Sensitivity, Thing
+from blueprint.rasters.models import Raster
+from blueprint.rasters.values import ValueKind
 
 
 class GeometryKind(StrEnum):
-    """What the features of a layer are."""
+    """What the features of a layer are; a raster has pixels instead."""
 
     POLYGON = "polygon"
     LINE = "line"
     POINT = "point"
+    RASTER = "raster"
 
 
 class Control(StrEnum):
@@ -73,6 +77,9 @@ class Layer(Base):
         CheckConstraint(check_in("control", Control), name="control"),
         CheckConstraint(check_in("conflict_when", ConflictWhen), name="conflict_when"),
         CheckConstraint(check_in("sensitivity", Sensitivity), name="sensitivity"),
+        CheckConstraint(check_in("value_kind", ValueKind), name="value_kind"),
+        CheckConstraint("(geometry = 'raster') = (value_kind IS NOT NULL)", name="raster"),
+        CheckConstraint("threshold_share >= 0 AND threshold_share < 1", name="threshold_share"),
         CheckConstraint("buffer_m >= 0 AND tolerance_m2 >= 0 AND sliver_width_m >= 0", name="not_negative"),
         {"schema": "blueprint"},
     )
@@ -97,6 +104,12 @@ class Layer(Base):
     color: Mapped[str | None] = mapped_column(String(7))
     is_base_map: Mapped[bool] = mapped_column(default=False)
     standard: Mapped[str | None] = mapped_column(String(40))
+    value_kind: Mapped[str | None] = mapped_column(String(10))
+    unit: Mapped[str | None] = mapped_column(String(20))
+    threshold_above: Mapped[float | None]
+    threshold_below: Mapped[float | None]
+    threshold_values: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
+    threshold_share: Mapped[float] = mapped_column(default=0.0)
 
     versions: Mapped[list["LayerVersion"]] = relationship(
         back_populates="layer", order_by="LayerVersion.number"
@@ -143,6 +156,7 @@ class LayerVersion(Base):
     coverage: Mapped[Any | None] = mapped_column(Geometry("MULTIPOLYGON", srid=-1, spatial_index=False))
 
     layer: Mapped[Layer] = relationship(back_populates="versions")
+    raster: Mapped[Raster | None] = relationship(lazy="selectin")
     periods: Mapped[list["InForcePeriod"]] = relationship(
         back_populates="version", order_by="InForcePeriod.starts_on"
     )

@@ -23,10 +23,11 @@ from blueprint.errors import BlueprintError, ConflictError, InvalidInputError, N
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.generalise import build_tile_shapes
 from blueprint.layers.location import decision_of, find_shift, refuse_misplaced
-from blueprint.layers.models import InForcePeriod, Layer, LayerVersion, VersionState
+from blueprint.layers.models import GeometryKind, InForcePeriod, Layer, LayerVersion, VersionState
 from blueprint.layers.originals import keep_original
 from blueprint.layers.reading import ReadingRequest, StagedFile, reading
 from blueprint.permissions import Act, Actor
+from blueprint.rasters.storing import store_raster
 
 _SQL = load_statements(Path(__file__).with_suffix(".sql"))
 
@@ -72,6 +73,10 @@ def store_version(
     """
     session.execute(select(Layer.id).where(Layer.id == layer.id).with_for_update())
     version = _draft(session, layer, file, upload, city=city, now=now)
+    if layer.geometry == GeometryKind.RASTER:
+        store_raster(session, layer, version, file, crs=upload.crs, band=upload.sublayer, city=city)
+        _finish_upload(session, version, file, upload)
+        return version
     request = ReadingRequest(
         geometry=layer.geometry,
         working_crs=city.working_crs,
@@ -93,6 +98,12 @@ def store_version(
     _settle(version, opened.report, city)
     _settle_place(session, version, opened.report, upload, city=city)
     cut_features(session, version, progress)
+    _finish_upload(session, version, file, upload)
+    return version
+
+
+def _finish_upload(session: Session, version: LayerVersion, file: StagedFile, upload: Upload) -> None:
+    """Keep the original and record the upload."""
     if upload.objects is not None:
         keep_original(file, upload.objects)
     record(
@@ -110,7 +121,6 @@ def store_version(
             "features": version.feature_count,
         },
     )
-    return version
 
 
 def _draft(

@@ -26,7 +26,7 @@ from blueprint.errors import (
 from blueprint.layers.archives import unpack
 from blueprint.layers.cell import cause_of_death, cell, refuse_unreachable
 from blueprint.layers.confinement import Bounds, skip_drivers
-from blueprint.layers.formats import FILE_GEODATABASE, FORMATS, HEAD_BYTES, SHAPEFILE, Format, is_zip, sniff
+from blueprint.layers.formats import FILE_GEODATABASE, FORMATS, GEOTIFF, HEAD_BYTES, SHAPEFILE, Format, is_zip, sniff
 from blueprint.layers.marks import refuse_marked
 from blueprint.transformations import RegisteredTransformation, find_operation
 
@@ -197,6 +197,8 @@ def run_child(
     module: str, file: StagedFile, message: dict[str, Any], *, bounds: Bounds | None = None
 ) -> Iterator[Reading]:
     """Run a module's `main` in the cell on a staged file; what it streams, and its report."""
+    if file.format is GEOTIFF:
+        raise InvalidInputError("this is a raster; it can only become a version of a raster layer")
     report_read, report_write = os.pipe()
     if file.chosen is not None and message["sublayer"] == file.chosen:
         message = message | {"sublayer": None}

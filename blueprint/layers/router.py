@@ -30,6 +30,7 @@ from blueprint.layers.schemas import (
     LayerPage,
     PeriodOut,
     QualityOut,
+    RasterOut,
     VersionOut,
     VersionPage,
 )
@@ -281,4 +282,5 @@ def version_out(layer: Layer, version: LayerVersion, today: date) -> VersionOut:
             PeriodOut(starts_on=p.starts_on, ends_on=p.ends_on, decided_by=p.decided_by)
             for p in version.periods
         ],
+        raster=RasterOut(**version.raster.statistics()) if version.raster is not None else None,
     )

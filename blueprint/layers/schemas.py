@@ -16,7 +16,7 @@ class LayerIn(Given):
     title: str = Field(min_length=1, max_length=200)
     title_en: str | None = Field(default=None, max_length=200)
     department: str = Field(max_length=40)
-    geometry: Literal["polygon", "line", "point"]
+    geometry: Literal["polygon", "line", "point", "raster"]
     control: Literal["prohibit", "restrict", "advise", "inform"]
     conflict_when: Literal["inside", "outside"] = "inside"
     buffer_m: float = Field(default=0.0, ge=0, le=100_000)
@@ -33,6 +33,22 @@ class LayerIn(Given):
     color: str | None = Field(default=None, pattern="^#[0-9a-fA-F]{6}$")
     is_base_map: bool = False
     standard: str | None = Field(default=None, max_length=40, description="属性标准 attribute standard")
+    value_kind: Literal["continuous", "classes"] | None = Field(
+        default=None, description="栅格值：连续量或类别 of a raster layer: measures or codes of classes"
+    )
+    unit: str | None = Field(default=None, max_length=20)
+    threshold_above: float | None = Field(
+        default=None, description="大于此值为触及 met where a pixel is above"
+    )
+    threshold_below: float | None = Field(
+        default=None, description="小于此值为触及 met where a pixel is below"
+    )
+    threshold_values: list[Annotated[int, Field(ge=-(2**31), lt=2**31)]] | None = Field(
+        default=None, min_length=1, max_length=1000, description="触及的类别 met where a pixel is of a class"
+    )
+    threshold_share: float = Field(
+        default=0.0, ge=0, lt=1, description="超过用地的这一比例为冲突 a conflict on more than this share"
+    )
 
 
 class LayerOut(Tagged):
@@ -62,6 +78,12 @@ class LayerOut(Tagged):
     color: str | None
     is_base_map: bool
     standard: str | None
+    value_kind: str | None
+    unit: str | None
+    threshold_above: float | None
+    threshold_below: float | None
+    threshold_values: list[int] | None
+    threshold_share: float
     version: int | None
     in_force_from: date | None
     feature_count: int | None
@@ -81,6 +103,28 @@ class PeriodOut(BaseModel):
     starts_on: date
     ends_on: date | None
     decided_by: str
+
+
+class RasterOut(BaseModel):
+    """The raster of a version, stored as a Cloud-Optimised GeoTIFF in the working CRS; pixels in metres."""
+
+    object_sha256: str
+    size_bytes: int
+    value_kind: str
+    source_band: int
+    resampling: Literal["none", "bilinear", "nearest"]
+    width: int
+    height: int
+    pixel_width_m: float
+    pixel_height_m: float
+    data_type: str
+    nodata: str | None
+    valid_count: int
+    minimum: float
+    maximum: float
+    mean: float
+    deviation: float
+    classes: dict[str, int] | None
 
 
 class VersionOut(Tagged):
@@ -106,6 +150,7 @@ class VersionOut(Tagged):
     uploaded_at: datetime
     withdrawn_on: date | None
     periods: list[PeriodOut]
+    raster: RasterOut | None
 
 
 class VersionPage(BaseModel):

@@ -14,8 +14,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pyogrio
+import rasterio
 import shapely
+from affine import Affine
 from anshan.layers import GEOGRAPHIC, NOTE, PlanLayer, Row, plan_layers, rows
 from anshan.projects import (
     GEOJSON_SWAPPED,
@@ -28,8 +31,12 @@ from anshan.projects import (
     survey_text,
 )
 from anshan.world import (
+    CENTRE,
     CONTROL_PLAN_COVERAGE,
     DISTRICTS,
+    SLOPE_NORTH,
+    SLOPE_PIXEL_M,
+    SLOPE_WEST,
     WORKING_CRS,
     area_m2,
     moved,
@@ -77,6 +84,19 @@ def write_zipped_shapefile(path: Path, layer: str, features: list[Row], crs: str
                 archive.writestr(entry, part.read_bytes())
 
 
+def write_geotiff(path: Path, pixels: np.ndarray) -> None:
+    """Values on the grid of the sample's slope as a GeoTIFF in the working CRS."""
+    west, north = CENTRE[0] + SLOPE_WEST, CENTRE[1] + SLOPE_NORTH
+    rows, columns = pixels.shape
+    with rasterio.open(
+        path, "w", driver="GTiff", count=1, height=rows, width=columns, dtype=pixels.dtype, crs=WORKING_CRS,
+        transform=Affine(SLOPE_PIXEL_M, 0, west, 0, -SLOPE_PIXEL_M, north), nodata=-9999, compress="deflate",
+        predictor=3, zlevel=9, tiled=True,
+    ) as target:  # fmt: skip
+        target.write(pixels, 1)
+        target.update_tags(TIFFTAG_IMAGEDESCRIPTION=NOTE)
+
+
 def toml_table(head: str, values: dict[str, Any]) -> str:
     """A TOML table of plain values; a key that ends in _from or _until holds a date."""
     lines = [head]
@@ -93,9 +113,11 @@ def make_layers(folder: Path, districts: dict[str, shapely.Polygon]) -> None:
         tables.append(toml_table("[[layer]]", _definition(layer)))
         for file in layer.files:
             sublayer = file.sublayer or layer.code
-            features = rows(layer, number, file, districts)
             path = folder / file.file
-            if path.suffix == ".gpkg":
+            features = rows(layer, number, file, districts)
+            if file.pixels is not None:
+                write_geotiff(path, file.pixels)
+            elif path.suffix == ".gpkg":
                 write_gpkg(path, sublayer, features, file.crs)
             elif path.suffix == ".zip":
                 write_zipped_shapefile(path, sublayer, features, file.crs, file.encoding)
@@ -124,8 +146,7 @@ def _definition(layer: PlanLayer) -> dict[str, Any]:
         "control": layer.control,
         **layer.more,
         "basis": layer.basis,
-        "source_id_field": "BSM",
-        "label_field": "MC",
+        **({} if layer.geometry == "raster" else {"source_id_field": "BSM", "label_field": "MC"}),
         "color": layer.color,
     }
 
@@ -167,7 +188,7 @@ def _write_footprint(path: Path, project: SampleProject) -> None:
 def make(folder: Path) -> None:
     """Write all made files of the city into a folder, in place of those that are there."""
     folder.mkdir(parents=True, exist_ok=True)
-    for old in [*folder.glob("*.gpkg"), *folder.glob("*.zip"), *folder.glob("footprints/*")]:
+    for old in [*folder.glob("*.gpkg"), *folder.glob("*.tif"), *folder.glob("*.zip"), *folder.glob("footprints/*")]:
         old.unlink()
     outline, districts = outline_and_districts()
     row = {"XZQDM": "210300", "XZQMC": f"鞍山市（{NOTE}）", "BZ": NOTE, "geometry": outline}

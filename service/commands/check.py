@@ -163,7 +163,7 @@ def _findings(report: CheckReport) -> Table:
         table.add_row(
             Text(f"{words[0]} {words[1]}{sliver}", style=SEVERITY_STYLES[str(finding.severity)]),
             f"{titles[finding.layer]} v{finding.version}",
-            str(finding.source_id or finding.feature_id or "—"),
+            str(finding.source_id or finding.feature_id or finding.attributes.get("threshold", "—")),
             _relation(finding),
             f"{finding.overlap_m2:,.2f}" if finding.overlap_m2 else "",
             f"{finding.overlap_share * 100:.2f}" if finding.overlap_m2 else "",

@@ -83,7 +83,7 @@ def open_edge(
     url = database_url(settings)
     if settings.database_url is None:
         initialise(url, city)
-    engine = make_engine(url)
+    engine = make_engine(url, objects=settings.objects)
     try:
         hold_to_city(engine, city)
         base_url = base_url or settings.base_url or "http://127.0.0.1:8000"

@@ -45,7 +45,7 @@ def define(
     title: Annotated[str | None, typer.Option(help="图层名称 title")] = None,
     title_en: Annotated[str | None, typer.Option(help="英文名称 English title")] = None,
     department: Annotated[str | None, typer.Option(help="责任部门代码 department code")] = None,
-    geometry: Annotated[str | None, typer.Option(help="polygon | line | point")] = None,
+    geometry: Annotated[str | None, typer.Option(help="polygon | line | point | raster")] = None,
     control: Annotated[str | None, typer.Option(help="prohibit | restrict | advise | inform")] = None,
     conflict_when: Annotated[str, typer.Option(help="inside | outside")] = "inside",
     buffer_m: Annotated[float, typer.Option("--buffer-m", help="控制距离（米） buffer in metres")] = 0.0,
@@ -65,12 +65,27 @@ def define(
     standard: Annotated[
         str | None, typer.Option(help="属性标准 attribute standard, e.g. YJJBNT: blueprint standard list")
     ] = None,
+    value_kind: Annotated[str | None, typer.Option(help="栅格值 of a raster: continuous | classes")] = None,
+    unit: Annotated[str | None, typer.Option(help="单位 unit of the pixels, e.g. °")] = None,
+    threshold_above: Annotated[
+        float | None, typer.Option(help="大于此值为触及 met where a pixel is above")
+    ] = None,
+    threshold_below: Annotated[
+        float | None, typer.Option(help="小于此值为触及 met where a pixel is below")
+    ] = None,
+    threshold_values: Annotated[
+        list[int] | None, typer.Option("--threshold-value", help="触及的类别（可多次） met by this class")
+    ] = None,
+    threshold_share: Annotated[
+        float, typer.Option(help="超过用地的这一比例为冲突 a conflict on more than this share, e.g. 0.1")
+    ] = 0.0,
     from_file: Annotated[
         Path | None, typer.Option("--from", help="从 layers.toml 定义 define all layers of a layers.toml")
     ] = None,
     output: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """定义图层，或修改其规则 · define a layer, or change the rule of one that exists."""
+    threshold_values = threshold_values or None
     definitions = _definitions(from_file, locals())
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         defined = [
@@ -103,7 +118,9 @@ def upload(
         Path,
         typer.Argument(help=TAKEN),
     ],
-    sublayer: Annotated[str | None, typer.Option(help="文件内的图层 layer inside the file")] = None,
+    sublayer: Annotated[
+        str | None, typer.Option(help="文件内的图层，栅格为波段号 layer inside the file; band of a raster")
+    ] = None,
     crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")] = None,
     encoding: Annotated[
         str | None, typer.Option(help="属性编码 encoding of attributes, e.g. GB18030")
@@ -149,6 +166,15 @@ def upload(
         result = version_out(layer, version, edge.now().date())
     if output is OutputFormat.JSON:
         print_json(result.model_dump(mode="json"))
+        return
+    if result.raster is not None:
+        raster = result.raster
+        say(
+            f"{layer.code} version {result.number}: {raster.width:,} × {raster.height:,} pixels of"
+            f" {raster.pixel_width_m:g} × {raster.pixel_height_m:g} m, {raster.minimum:g} to {raster.maximum:g}"
+            f" {layer.unit or ''}, {result.state}; from {result.source_crs} by {result.operation},"
+            f" resampling {raster.resampling}"
+        )
         return
     say(
         f"{layer.code} version {result.number}: {result.feature_count:,} features, {result.vertex_count:,} vertices,"
@@ -358,7 +384,9 @@ def difference(
 @app.command("export")
 def export(
     code: Code,
-    file: Annotated[Path, typer.Argument(help=".gpkg, .geojson or .fgb")],
+    file: Annotated[
+        Path, typer.Argument(help=".gpkg .parquet .fgb .geojson .zip (Shapefile)；栅格 of a raster: .tif")
+    ],
     version: Annotated[
         int | None, typer.Option(min=1, help="版本 version; the one in force when not given")
     ] = None,
@@ -390,7 +418,12 @@ def export(
         raise InvalidInputError(f"cannot write {file}: {error.strerror}") from error
     finally:
         draft.unlink(missing_ok=True)
-    say(f"wrote {kept.features:,} features of {code} version {number} to {file}, export {kept.number}")
+    what = "the raster" if file.suffix.lower() == ".tif" else f"{kept.features:,} features"
+    say(f"wrote {what} of {code} version {number} to {file}, export {kept.number}")
+    if file.suffix.lower() == ".zip":
+        say(
+            "Shapefile 字段名最长 10 字节，对照见压缩包内 READ_ME.txt · field names have 10 bytes, see READ_ME.txt in the archive"
+        )
 
 
 @app.command("exports")

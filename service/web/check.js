@@ -50,7 +50,7 @@ function table(report) {
     "tr", {},
     element("td", {}, finding.sliver ? "碎面 sliver" : CONTROL_WORDS[finding.severity]?.[0] ?? finding.severity),
     element("td", { title: finding.basis ?? "" }, titles.get(finding.layer) ?? finding.layer),
-    element("td", {}, finding.source_id ?? String(finding.feature_id ?? "—")),
+    element("td", {}, finding.source_id ?? String(finding.feature_id ?? finding.attributes?.threshold ?? "—")),
     element("td", {}, RELATION_WORDS[finding.relation] ?? finding.relation),
     element("td", { class: "number" }, measure(finding)),
   ));

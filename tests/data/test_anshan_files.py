@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pyogrio
 import pytest
+import rasterio
 import shapely
 from pandas.testing import assert_frame_equal
 from pyproj import Geod
@@ -38,6 +39,7 @@ VERSIONS = [
     pytest.param(entry.definition, version, id=f"{entry.definition.code}-{version.in_force_from}")
     for entry in CATALOGUE
     for version in entry.versions
+    if entry.definition.geometry != "raster"
 ]
 HECTARE_M2 = 10_000
 SEVERITIES = {"clear", "inform", "advise", "restrict", "prohibit", "refused"}
@@ -163,11 +165,12 @@ def test_parcels_share_their_edges_and_carry_known_classes() -> None:
 
 def test_formats_and_crs_are_mixed() -> None:
     suffixes = {version.path.suffix for entry in CATALOGUE for version in entry.versions}
-    assert suffixes == {".gpkg", ".zip", ".geojson"}
+    assert suffixes == {".gpkg", ".zip", ".geojson", ".tif"}
     numbers = {
         read(version.path, version.sublayer).crs.to_epsg()
         for entry in CATALOGUE
         for version in entry.versions
+        if version.path.suffix != ".tif"
     }
     assert numbers == {4490, 4529, 4550}
     # A Chinese name in the GBK Shapefile survives.
@@ -209,6 +212,18 @@ def test_the_survey_file_is_as_surveyors_write_it() -> None:
         assert shapely.Polygon(outer, holes).area / HECTARE_M2 == pytest.approx(stated, abs=1e-4)
 
 
+def test_the_slope_is_said_to_be_made_up_and_covers_every_footprint(city: City) -> None:
+    with rasterio.open(FOLDER / "slope.tif") as raster:
+        assert raster.tags()["TIFFTAG_IMAGEDESCRIPTION"] == "合成示例"
+        values, covered = raster.read(1), shapely.box(*raster.bounds)
+    assert 0 <= values.min() < 3
+    assert 25 < values.max() < 60
+    for project in PROJECTS:
+        if project["expected"] != "refused":
+            path = FOLDER / project["file"]
+            assert covered.covers(read_footprint_file(path, city=city, scratch=Settings().scratch).geometry)
+
+
 def test_the_folder_stays_small() -> None:
     assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) <= MAX_FOLDER_BYTES
 
@@ -226,5 +241,8 @@ def test_making_it_again_gives_the_shipped_files(tmp_path: Path) -> None:
             atol=0.011,
         )
         assert shapely.equals_exact(made.geometry.array, shipped.geometry.array, tolerance=2e-4).all(), path
+    with rasterio.open(tmp_path / "slope.tif") as made, rasterio.open(FOLDER / "slope.tif") as shipped:
+        assert (made.crs, made.transform) == (shipped.crs, shipped.transform)
+        np.testing.assert_array_equal(made.read(1), shipped.read(1))
     for name in ("layers.toml", "projects.toml", "footprints/warehouse_survey.txt"):
         assert (tmp_path / name).read_bytes() == (FOLDER / name).read_bytes(), name

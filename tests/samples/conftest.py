@@ -16,7 +16,7 @@ from service.commands.layer import store_file
 from service.samples import load_samples, sample_folder
 from service.settings import Settings
 from service.setup import initialise
-from tests.conftest import PREFIX, ROOT, TestServer
+from tests.conftest import OBJECTS, PREFIX, ROOT, TestServer
 
 _MADE_BY = ("blueprint/**/*.py", "blueprint/**/*.sql", "service/migrations/**/*.py")
 
@@ -43,12 +43,12 @@ def _sample_city(server: TestServer, name: str) -> Iterator[Edge]:
 
     def fill(url: str) -> None:
         initialise(url, load_city(folder / "city.toml"))
-        engine = make_engine(url)
+        engine = make_engine(url, objects=OBJECTS)
         load_samples(edge(engine), folder, store=store_file, actor=at_console("test"))
         engine.dispose()
 
     database = server.template(f"{PREFIX}_{name}_{made_from.hexdigest()[:12]}", fill)
-    engine = make_engine(server.url(database))
+    engine = make_engine(server.url(database), objects=OBJECTS)
     yield edge(engine)
     engine.dispose()
 

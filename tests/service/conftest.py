@@ -25,6 +25,7 @@ from service.app import create_app
 from service.commands.context import make_provider
 from service.commands.serve import bind
 from service.settings import Settings
+from tests.conftest import HOME, OBJECTS
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ def command(
     """Runs `blueprint …` on a database of the test's own."""
     monkeypatch.setenv("DATABASE_URL", fresh_database)
     monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setenv("BLUEPRINT_HOME", str(HOME))
 
     def run(*arguments: str | Path) -> Result:
         capfd.readouterr()
@@ -89,7 +91,7 @@ def serving(
     listener = bind("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     edge = Edge(
-        engine=make_engine(database_url),
+        engine=make_engine(database_url, objects=OBJECTS),
         city=city,
         clock=clock or (lambda: datetime.now(UTC)),
         base_url=url,

@@ -31,6 +31,8 @@ class LayerFile:
     valid_until: str | None = None
     coverage: str | None = None
     encoding: str = "UTF-8"
+    pixels: np.ndarray | None = None
+    """A raster's values instead of features, on the grid of `world.slope_degrees`."""
 
 
 @dataclass(frozen=True)
@@ -221,4 +223,8 @@ def plan_layers() -> list[PlanLayer]:
         PlanLayer("JQGH", "近期建设规划重点区", "Short-term construction plan, key area", "FGW", "polygon", "advise",
                   "《中华人民共和国城乡规划法》第三十四条", "#7cb342",
                   (LayerFile(_items([("城南近期重点区", blob(0, -5900, 800, 78, points=60))]), valid_until="2025-12-31"),)),
+        PlanLayer("PD", "地面坡度", "Slope of the ground", "ZRZY", "raster", "restrict",
+                  "《资源环境承载能力和国土空间开发适宜性评价指南（试行）》（自然资办函〔2020〕127号）：坡度大于25°不适宜城镇建设", "#6d4c41",
+                  (LayerFile([], file="slope.tif", pixels=world.slope_degrees()),),
+                  more={"value_kind": "continuous", "unit": "°", "threshold_above": 25.0, "threshold_share": 0.1}),
     ]  # fmt: skip

@@ -122,6 +122,12 @@ def sample_projects() -> list[SampleProject]:
             _block(4150, -600, 180, 140, 15),
         ),
         SampleProject(
+            "城东坡地公寓", "Flats on a slope", "示例房地产有限公司", "slope_flats.geojson", "二类城镇住宅用地", "restrict",
+            "城镇开发边界内，不碰任何图斑；用地 10% 以上坡度大于 25°（栅格图层） "
+            "meets no feature at all, but more than a tenth of it is steeper than 25° (a raster layer)",
+            _block(4640, -310, 150, 110, 10),
+        ),
+        SampleProject(
             "经纬度写反的地块", "Latitude before longitude", "示例测绘有限公司", "swapped_axes.geojson", "商业用地", "refused",
             "GeoJSON 纬度在前 coordinates are latitude, longitude: refused with a hint",
             _block(-1000, -800, 120, 90),

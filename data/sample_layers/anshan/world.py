@@ -374,3 +374,25 @@ def control_plots() -> list[tuple[str, str, Polygon]]:
 
 CONTROL_PLAN_COVERAGE = box(600, -3000, 3300, 1900)
 """Where the regulatory plan has been drawn up: it says nothing of the rest of the city."""
+
+
+# ---------------------------------------------------------------- slope of the ground (raster)
+
+SLOPE_PIXEL_M = 20.0
+SLOPE_WEST, SLOPE_SOUTH, SLOPE_EAST, SLOPE_NORTH = -14500.0, -11000.0, 11500.0, 9000.0
+HILLS = [(4680.0, -230.0, 85.0, 70.0), (11300.0, -6500.0, 300.0, 480.0), (11100.0, -2500.0, 210.0, 420.0)]
+"""Hills of the made ground: place of the top, height and how wide (the sigma of a bell), metres."""
+
+
+def slope_degrees() -> np.ndarray:
+    """The slope of the made ground in half degrees, north row first: flat but for the hills and a gentle roughness."""
+    columns = round((SLOPE_EAST - SLOPE_WEST) / SLOPE_PIXEL_M)
+    rows = round((SLOPE_NORTH - SLOPE_SOUTH) / SLOPE_PIXEL_M)
+    x = SLOPE_WEST + SLOPE_PIXEL_M * (np.arange(columns) + 0.5)
+    y = SLOPE_NORTH - SLOPE_PIXEL_M * (np.arange(rows) + 0.5)
+    x, y = np.meshgrid(x, y)
+    east, north = 0.02 * np.cos(x / 900), 0.02 * np.sin(y / 700)
+    for top_x, top_y, height, sigma in HILLS:
+        bell = height * np.exp(-((x - top_x) ** 2 + (y - top_y) ** 2) / (2 * sigma**2))
+        east, north = east - bell * (x - top_x) / sigma**2, north - bell * (y - top_y) / sigma**2
+    return (np.round(2 * np.degrees(np.arctan(np.hypot(east, north)))) / 2).astype(np.float32)

@@ -1,0 +1,83 @@
+"""Taking in a GeoTIFF: read and written anew as a Cloud-Optimised GeoTIFF in the confined child process."""
+
+import json
+import os
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import rasterio
+
+from blueprint.crs import best_operation
+from blueprint.errors import InvalidInputError
+from blueprint.layers.cell import cause_of_death, cell
+from blueprint.layers.confinement import Bounds, skip_drivers
+from blueprint.layers.reading import StagedFile
+
+_ALLOWED_DRIVERS = ("GTiff", "COG", "MEM")
+
+
+@dataclass(frozen=True)
+class RasterRequest:
+    """What is asked of the child: `surroundings` as west, south, east, north in the working CRS."""
+
+    working_crs: str
+    surroundings: tuple[float, float, float, float]
+    value_kind: str
+    crs: str | None = None
+    band: str | None = None
+
+
+@dataclass(frozen=True)
+class RasterReading:
+    """The COG that the child wrote into the scratch folder, and its report."""
+
+    cog: Path
+    report: dict[str, Any]
+
+
+@cache
+def _skipped_drivers() -> str:
+    with rasterio.Env() as environment:
+        return skip_drivers(environment.drivers(), _ALLOWED_DRIVERS)
+
+
+def take_in(file: StagedFile, request: RasterRequest) -> RasterReading:
+    """Let the child read the staged GeoTIFF and write it as a COG in the working CRS.
+
+    Raises InvalidInputError when the child refuses the file or comes to its bounds.
+    """
+    if file.dataset.suffix != ".tif":
+        raise InvalidInputError("this is no GeoTIFF; a raster layer takes GeoTIFF and COG files (.tif)")
+    if request.crs is not None:
+        best_operation(request.crs, request.working_crs)  # refused here, before a process is started
+    cog = file.folder / "cog.tif"
+    report_read, report_write = os.pipe()
+    message = asdict(request) | {
+        "path": str(file.dataset),
+        "cog": str(cog),
+        "report_fd": report_write,
+    }
+    with os.fdopen(report_read, encoding="utf-8") as stream, ExitStack() as stack:
+        try:
+            child = stack.enter_context(
+                cell(
+                    "blueprint.rasters.intake_child",
+                    message,
+                    folder=file.folder,
+                    skipped_drivers=_skipped_drivers(),
+                    bounds=Bounds(),
+                    pass_fds=(report_write,),
+                )
+            )
+        finally:
+            os.close(report_write)
+        text = stream.read(8 << 20)
+        if not text:
+            raise cause_of_death(child)
+    report = json.loads(text)
+    if report["refusal"] is not None:
+        raise InvalidInputError(report["refusal"])
+    return RasterReading(cog, report)

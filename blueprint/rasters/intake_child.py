@@ -1,0 +1,268 @@
+"""Inside the cell: read one band of a GeoTIFF by windows, settle grid, CRS and missing values, and write a COG.
+
+The file is judged by what its header claims before a pixel is read; nothing is ever held whole in memory.
+"""
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+import rasterio.warp
+from pyproj import CRS
+from rasterio._err import CPLE_BaseError
+from rasterio.errors import RasterioError
+from rasterio.windows import Window
+
+from blueprint.crs import Operation, best_operation, label, parse_crs
+from blueprint.errors import InvalidInputError
+from blueprint.layers.confinement import drop_rights
+from blueprint.rasters.grid import Grid, grid_of, grid_over
+from blueprint.rasters.scan import Scan, scan
+
+MAX_BYTES = 2 << 30
+"""Width × height × bands × bytes a value: what the file would be without compression, whatever it weighs."""
+
+WINDOW_PIXELS = 4 << 20
+BLOCK = 512
+POSITION_PIXELS = 0.01
+"""How far, in pixels, a resampled place may lie from where the exact transformation puts it."""
+
+_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+_RESAMPLING = {"continuous": "bilinear", "classes": "nearest"}
+_OVERVIEWS = {"continuous": "average", "classes": "mode"}
+
+
+@dataclass
+class Report:
+    """What became of the file; `resampling` is `none` where every pixel is as it came."""
+
+    source_crs: str = ""
+    operation: str = ""
+    operation_accuracy_m: float | None = None
+    source_band: int = 1
+    resampling: str = "none"
+    width: int = 0
+    height: int = 0
+    pixel_width_m: float = 0.0
+    pixel_height_m: float = 0.0
+    data_type: str = ""
+    nodata: str | None = None
+    extent: list[float] = field(default_factory=list)
+    statistics: dict[str, Any] = field(default_factory=dict)
+    refusal: str | None = None
+
+
+def main(request: dict[str, Any]) -> None:
+    """Read the file of the request; a refusal is said in the report, never by a traceback."""
+    report = Report()
+    try:
+        _open_databases(request)
+        drop_rights(request["uid"], request["gid"])
+        _take_in(request, report)
+    except InvalidInputError as error:
+        report.refusal = error.message
+    except (RasterioError, CPLE_BaseError, SystemError, ValueError) as error:
+        report.refusal = f"the file cannot be read as a GeoTIFF: {_first_line(error)}"
+    except MemoryError:
+        report.refusal = "the file needs more memory than an upload may use; store it in tiles and try again"
+    with os.fdopen(request["report_fd"], "w") as stream:
+        json.dump(asdict(report), stream)
+
+
+def _open_databases(request: dict[str, Any]) -> None:
+    """Make GDAL and PROJ open what they need while this process may still read the program's folders."""
+    best_operation(request["crs"] or "EPSG:4326", request["working_crs"])
+    rasterio.warp.transform("EPSG:4326", request["working_crs"], [120.0], [40.0])
+
+
+def _take_in(request: dict[str, Any], report: Report) -> None:
+    with rasterio.open(request["path"], driver="GTiff") as source:
+        band = _band(source, request["band"])
+        _refuse_what_cannot_be(source, band)
+        crs = _crs(source, request["crs"])
+        operation = best_operation(crs.to_wkt(), request["working_crs"])
+        report.source_crs, report.source_band = label(crs), band
+        report.operation, report.operation_accuracy_m = operation.name, operation.accuracy_m
+        upright = grid_of(source)
+        target = _target(upright, operation, request)
+        found = scan(_windows(source, band), kind=request["value_kind"])
+        nodata = found.free_value(source.dtypes[band - 1], is_needed=target is not None)
+        plain = Path(request["cog"]).with_name("plain.tif")
+        _write(
+            source, band, upright, nodata, request["working_crs"] if target is None else crs.to_wkt(), plain
+        )
+    grid = upright
+    if target is not None:
+        _refuse_other_place(upright, crs, operation, request)
+        plain, grid = _reprojected(plain, target, crs, request), target
+        report.resampling = _RESAMPLING[request["value_kind"]]
+        with rasterio.open(plain, driver="GTiff") as moved:
+            found = scan(_windows(moved, 1), kind=request["value_kind"])
+    _settle(report, grid, found, nodata, plain)
+    _write_cog(plain, Path(request["cog"]), found, request["value_kind"])
+
+
+def _band(source: Any, wanted: str | None) -> int:
+    if wanted is None:
+        if source.count > 1:
+            raise InvalidInputError(
+                f"the file has {source.count:,} bands; name the one that holds the values with --sublayer 1"
+            )
+        return 1
+    if not wanted.isascii() or not wanted.isdigit() or not 1 <= int(wanted[:9]) <= source.count:
+        raise InvalidInputError(f"the file has no band {wanted[:20]!r}; it has 1 to {source.count:,}")
+    return int(wanted)
+
+
+def _refuse_what_cannot_be(source: Any, band: int) -> None:
+    name = source.dtypes[band - 1]
+    if name not in _TYPES:
+        raise InvalidInputError(f"values of the type {name} are not taken; store them as {', '.join(_TYPES)}")
+    claimed = source.width * source.height * source.count * np.dtype(name).itemsize
+    if claimed > MAX_BYTES:
+        raise InvalidInputError(
+            f"the raster of {source.width:,} × {source.height:,} pixels and {source.count:,} bands is"
+            f" {claimed / 2**30:,.1f} GB without compression, at most {MAX_BYTES >> 30} GB are taken;"
+            " cut it to the city, or make its pixels larger"
+        )
+    if source.transform.is_identity:
+        how = "only ground control points" if source.gcps[0] else "no georeference"
+        raise InvalidInputError(f"the raster has {how}; rectify it to a map CRS and upload it again")
+    if not all(math.isfinite(value) for value in source.transform) or not source.transform.determinant:
+        raise InvalidInputError("the raster's georeference has no meaning; export it again")
+
+
+def _crs(source: Any, given: str | None) -> CRS:
+    if given is not None:
+        return parse_crs(given)
+    if source.crs is None:
+        raise InvalidInputError("the file does not say its coordinate system; give it with --crs EPSG:n")
+    crs = parse_crs(source.crs.to_wkt())
+    return crs.sub_crs_list[0] if crs.is_compound else crs
+
+
+def _target(upright: Grid, operation: Operation, request: dict[str, Any]) -> Grid | None:
+    """The grid to resample to; None where the pixels already lie along the axes of the working CRS."""
+    target = None
+    if operation.name != "none" or upright.is_rotated:
+        target = grid_over(upright, operation)
+        if target.width * target.height * 8 > 4 * MAX_BYTES:
+            raise InvalidInputError("the raster lies so askew that its grid in the working CRS is too large")
+    west, south, east, north = (target or upright).bounds
+    around = request["surroundings"]
+    if east < around[0] or west > around[2] or north < around[1] or south > around[3]:
+        raise InvalidInputError(
+            f"the raster lies outside the city; check that its coordinates really are {operation.source}"
+        )
+    return target
+
+
+def _refuse_other_place(upright: Grid, crs: CRS, operation: Operation, request: dict[str, Any]) -> None:
+    """Hold the library that moves the pixels to the operation that was judged: it might choose a worse one in silence."""
+    xs, ys = upright.outline()
+    moved = np.column_stack(operation.move(xs, ys))
+    other = rasterio.warp.transform(crs.to_wkt(), request["working_crs"], xs.tolist(), ys.tolist())
+    apart_m = float(np.abs(moved - np.column_stack(other[:2])).max())
+    if not apart_m < 0.05:
+        raise InvalidInputError(
+            f"the way from {operation.source} to the working CRS is not certain ({apart_m:.2f} m apart);"
+            " have the raster transformed and upload it again"
+        )
+
+
+def _windows(source: Any, band: int) -> Iterator[tuple[Window, np.ndarray, np.ndarray]]:
+    """The band in strips from its first row on: window, values, and which of them are there."""
+    rows = max(1, WINDOW_PIXELS // source.width)
+    for first in range(0, source.height, rows):
+        window = Window(0, first, source.width, min(rows, source.height - first))
+        values = source.read(band, window=window)
+        known = source.read_masks(band, window=window) != 0
+        if values.dtype.kind == "f":
+            known &= np.isfinite(values)
+        yield window, values, known
+
+
+def _profile(grid: Grid, crs: str, data_type: str, nodata: float | None) -> dict[str, Any]:
+    return {
+        "driver": "GTiff", "count": 1, "dtype": data_type, "crs": crs, "nodata": nodata,
+        "width": grid.width, "height": grid.height, "transform": grid.transform,
+        "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate", "zlevel": 1,
+        "bigtiff": "if_safer",
+    }  # fmt: skip
+
+
+def _write(source: Any, band: int, upright: Grid, nodata: float | None, crs: str, path: Path) -> None:
+    """The band alone, north up and west first, with one way of saying that a value is missing."""
+    with rasterio.open(path, "w", **_profile(upright, crs, source.dtypes[band - 1], nodata)) as target:
+        for window, values, known in _windows(source, band):
+            if nodata is not None:
+                values[~known] = nodata
+            first = window.row_off
+            if upright.flips_rows:
+                values, first = values[::-1], source.height - window.row_off - window.height
+            if upright.flips_columns:
+                values = values[:, ::-1]
+            target.write(values, 1, window=Window(0, first, window.width, window.height))
+
+
+def _reprojected(plain: Path, target: Grid, crs: CRS, request: dict[str, Any]) -> Path:
+    moved = plain.with_name("moved.tif")
+    with rasterio.open(plain, driver="GTiff") as source:
+        profile = _profile(target, request["working_crs"], source.dtypes[0], source.nodata)
+        with rasterio.open(moved, "w", **profile) as destination:
+            rasterio.warp.reproject(
+                rasterio.band(source, 1),
+                rasterio.band(destination, 1),
+                src_crs=crs.to_wkt(),
+                resampling=rasterio.warp.Resampling[_RESAMPLING[request["value_kind"]]],
+                warp_mem_limit=64,
+                tolerance=POSITION_PIXELS,
+            )
+    plain.unlink()
+    return moved
+
+
+def _settle(report: Report, grid: Grid, found: Scan, nodata: float | None, plain: Path) -> None:
+    with rasterio.open(plain, driver="GTiff") as written:
+        report.data_type = written.dtypes[0]
+    report.nodata = None if nodata is None else f"{nodata:g}"
+    report.width, report.height = grid.width, grid.height
+    report.pixel_width_m, report.pixel_height_m = abs(grid.transform.a), abs(grid.transform.e)
+    report.extent = list(grid.bounds)
+    report.statistics = found.to_json()
+
+
+def _write_cog(plain: Path, cog: Path, found: Scan, kind: str) -> None:
+    statistics = found.to_json()
+    with rasterio.open(plain, "r+", driver="GTiff") as opened:
+        opened.update_tags(
+            1,
+            STATISTICS_MINIMUM=statistics["minimum"],
+            STATISTICS_MAXIMUM=statistics["maximum"],
+            STATISTICS_MEAN=statistics["mean"],
+            STATISTICS_STDDEV=statistics["deviation"],
+            STATISTICS_VALID_PERCENT=round(100 * found.valid_count / (opened.width * opened.height), 2),
+        )
+    rasterio.shutil.copy(
+        plain,
+        cog,
+        driver="COG",
+        compress="deflate",
+        predictor="yes",
+        blocksize=BLOCK,
+        overview_resampling=_OVERVIEWS[kind],
+        overviews="ignore_existing",
+        bigtiff="if_safer",
+    )
+    plain.unlink()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__

@@ -1,0 +1,66 @@
+"""A GeoTIFF becomes a version of a raster layer: its COG in the object folder, its row in the catalogue."""
+
+import shapely
+from geoalchemy2.shape import from_shape
+from sqlalchemy.orm import Session
+
+from blueprint.city import City
+from blueprint.errors import InvalidInputError
+from blueprint.jurisdiction import jurisdiction
+from blueprint.layers.models import Layer, LayerVersion
+from blueprint.layers.reading import StagedFile
+from blueprint.objects import objects_of
+from blueprint.rasters.intake import RasterRequest, take_in
+from blueprint.rasters.models import Raster
+
+
+def store_raster(
+    session: Session,
+    layer: Layer,
+    version: LayerVersion,
+    file: StagedFile,
+    *,
+    crs: str | None,
+    band: str | None,
+    city: City,
+) -> None:
+    """Give a draft version its raster; `crs` where the file does not say it, `band` where it has several.
+
+    Raises InvalidInputError when the file cannot be taken. The COG is in the folder before the row is committed.
+    """
+    objects = objects_of(session)
+    if version.coverage is not None:
+        raise InvalidInputError("a raster speaks where it has values; give it no coverage")
+    request = RasterRequest(
+        working_crs=city.working_crs,
+        surroundings=jurisdiction(city).surroundings,
+        value_kind=layer.value_kind or "",
+        crs=crs,
+        band=band,
+    )
+    taken = take_in(file, request)
+    report, stored = taken.report, objects.put(taken.cog)
+    version.source_crs = report["source_crs"]
+    version.operation = report["operation"]
+    version.operation_accuracy_m = report["operation_accuracy_m"]
+    version.has_overlaps = False
+    version.extent = from_shape(shapely.box(*report["extent"]), srid=city.working_srid)
+    version.quality = {
+        "sublayer": str(report["source_band"]),
+        "fields": [],
+        "mended_count": 0,
+        "mended_m2": 0.0,
+        "outside_count": 0,
+        "issues": [],
+    }
+    names = (
+        "source_band", "resampling", "width", "height", "pixel_width_m", "pixel_height_m", "data_type", "nodata",
+    )  # fmt: skip
+    version.raster = Raster(
+        object_sha256=stored.sha256,
+        size_bytes=stored.size_bytes,
+        value_kind=layer.value_kind,
+        **{name: report[name] for name in names},
+        **report["statistics"],
+    )
+    session.flush()

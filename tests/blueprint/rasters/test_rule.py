@@ -1,0 +1,185 @@
+"""A raster layer in a check: a threshold on a share of the footprint, beside the layers of features."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+from sqlalchemy.orm import Session
+
+from blueprint.city import AreaMeasure, City
+from blueprint.errors import InvalidInputError
+from blueprint.footprint import Footprint
+from blueprint.layers.publication import withdraw
+from blueprint.permissions import ANONYMOUS, at_console
+from coordination.checks import CheckReport, run_check
+from coordination.rules import Outcome, Severity
+from tests.blueprint.rasters.conftest import Publish
+from tests.made import at_origin, publish, square
+from tests.rasters import slope, write_tif
+
+TODAY = date(2026, 11, 23)
+Check = Callable[..., CheckReport]
+
+
+@pytest.fixture
+def plane_city(city: City) -> City:
+    """Anshan with areas in the plane, so that the right answer is a whole number."""
+    return replace(city, area_measure=AreaMeasure.PLANE)
+
+
+@pytest.fixture
+def check(session: Session, plane_city: City) -> Check:
+    """Check a site in local metres."""
+
+    def run(site: shapely.Geometry, *, on: date = TODAY, actor: Any = None) -> CheckReport:
+        footprint = Footprint(
+            geometry=shapely.normalize(at_origin(shapely.MultiPolygon([site]))),
+            source_crs=plane_city.working_crs,
+            operation="none",
+        )
+        return run_check(
+            session, footprint, city=plane_city, actor=actor or at_console("test"), on=on, with_shapes=True
+        )
+
+    return run
+
+
+@pytest.fixture
+def tif(tmp_path: Path) -> Path:
+    """500 m × 400 m of slope: 0 in the westernmost 10 m, 49 in the easternmost."""
+    return write_tif(tmp_path / "slope.tif", slope())
+
+
+def test_beyond_the_threshold_on_more_than_the_share_is_a_conflict(
+    tif: Path, publish_raster: Publish, check: Check
+):
+    publish_raster(tif, threshold_above=25, threshold_share=0.1, unit="°")
+
+    report = check(shapely.box(200, 100, 300, 200))
+
+    (finding,) = report.findings
+    assert (finding.severity, finding.relation, finding.feature_id) == (Severity.RESTRICT, "overlaps", None)
+    assert finding.overlap_share == pytest.approx(0.4, abs=1e-9)
+    assert finding.overlap_m2 == pytest.approx(4000, abs=1e-3)
+    assert finding.attributes["threshold"] == "> 25 °"
+    assert finding.attributes["mean"] == pytest.approx(24.5)
+    assert finding.shape is not None and finding.shape.equals(at_origin(shapely.box(260, 100, 300, 200)))
+    assert report.verdict is Severity.RESTRICT
+    assert report.layers[0].outcome is Outcome.CONFLICT
+    assert report.ledger.restricted_m2 == pytest.approx(4000, abs=1e-3)
+    assert report.ledger.conflict_free_m2 == pytest.approx(6000, abs=1e-3)
+    assert report.ledger.closes
+
+
+def test_on_the_share_or_less_it_is_told_but_no_conflict(tif: Path, publish_raster: Publish, check: Check):
+    publish_raster(tif, threshold_above=25, threshold_share=0.4)
+
+    report = check(shapely.box(200, 100, 300, 200))
+
+    assert (report.findings, report.verdict) == ((), Severity.CLEAR)
+    (layer,) = report.layers
+    assert layer.outcome is Outcome.CLEAR
+    assert (layer.overlap_share, layer.overlap_m2) == (pytest.approx(0.4), pytest.approx(4000, abs=1e-3))
+    assert layer.raster is not None and layer.raster["maximum"] == 29
+    assert report.ledger.conflict_free_m2 == pytest.approx(10_000)
+
+
+def test_touching_pixels_beyond_the_threshold_is_no_conflict(
+    tif: Path, publish_raster: Publish, check: Check
+):
+    publish_raster(tif, threshold_above=25)
+
+    assert check(shapely.box(100, 0, 260, 400)).verdict is Severity.CLEAR
+    assert check(shapely.box(100, 0, 260.01, 400)).verdict is Severity.RESTRICT
+
+
+def test_the_worst_control_comes_first_in_the_ledger(
+    session: Session, plane_city: City, tif: Path, publish_raster: Publish, check: Check
+):
+    publish_raster(tif, threshold_above=25)
+    publish(session, plane_city, "RED", [shapely.box(280, 0, 600, 600)], control="prohibit")
+
+    report = check(shapely.box(200, 100, 300, 200))
+
+    ledger = report.ledger
+    assert (ledger.prohibited_m2, ledger.restricted_m2) == (
+        pytest.approx(2000),
+        pytest.approx(2000, abs=1e-3),
+    )
+    assert ledger.closes
+    assert [(f.layer, str(f.severity)) for f in report.findings] == [
+        ("RED", "prohibit"),
+        ("SLOPE", "restrict"),
+    ]
+
+
+def test_where_pixels_are_missing_nothing_is_called_clear(
+    tmp_path: Path, publish_raster: Publish, check: Check
+):
+    values = slope()
+    values[:, 20:] = np.nan
+    publish_raster(write_tif(tmp_path / "half.tif", values), threshold_above=45)
+
+    assert check(shapely.box(50, 0, 150, 100)).layers[0].outcome is Outcome.CLEAR
+    assert check(shapely.box(150, 0, 250, 100)).layers[0].outcome is Outcome.OUTSIDE_COVERAGE
+    assert check(square(5000, 5000, 100)).layers[0].outcome is Outcome.OUTSIDE_COVERAGE
+
+
+def test_the_digest_is_stable_and_follows_raster_and_rule(
+    tmp_path: Path, tif: Path, publish_raster: Publish, check: Check
+):
+    site = shapely.box(200, 100, 300, 200)
+    publish_raster(tif, threshold_above=25, threshold_share=0.1)
+    first = check(site).digest
+
+    assert check(site).digest == first
+    publish_raster(write_tif(tmp_path / "b.tif", slope() + 1), threshold_above=25, threshold_share=0.1)
+    second = check(site).digest
+    publish_raster(write_tif(tmp_path / "b.tif", slope() + 1), threshold_above=26, threshold_share=0.1)
+    assert len({first, second, check(site).digest}) == 3
+
+
+def test_a_withdrawn_raster_is_asked_on_the_days_before(
+    session: Session, tif: Path, publish_raster: Publish, check: Check
+):
+    version = publish_raster(tif, threshold_above=25)
+    publish_raster(tif, "OTHER")
+    withdraw(session, version, on=date(2026, 6, 1), actor=at_console("test"))
+
+    site = shapely.box(200, 100, 300, 200)
+
+    assert check(site, on=date(2026, 5, 31)).verdict is Severity.RESTRICT
+    assert check(site).verdict is Severity.CLEAR
+
+
+def test_a_restricted_raster_is_told_by_department_and_size_alone(
+    city: City, tif: Path, publish_raster: Publish, check: Check
+):
+    publish_raster(tif, threshold_above=25, sensitivity="restricted")
+    publish_raster(tif, "OTHER")
+    site = shapely.box(200, 100, 300, 200)
+
+    assert check(site, actor=ANONYMOUS).restricted_conflicts == ()
+    assert [layer.code for layer in check(site, actor=ANONYMOUS).layers] == ["OTHER"]
+
+
+@pytest.mark.parametrize(
+    ("definition", "words"),
+    [
+        ({"value_kind": None}, "needs value_kind"),
+        ({"buffer_m": 10}, "no buffer"),
+        ({"threshold_share": 1.0}, "less than 1"),
+        ({"threshold_values": [1]}, "value_kind 'classes'"),
+        ({"geometry": "polygon"}, "for raster layers"),
+    ],
+)
+def test_a_definition_that_makes_no_sense_is_refused(
+    tif: Path, publish_raster: Publish, definition: dict[str, Any], words: str
+):
+    with pytest.raises(InvalidInputError, match=words):
+        publish_raster(tif, **definition)
