@@ -1,71 +1,187 @@
-"""A version of a layer as a file again: GeoPackage, GeoJSON or FlatGeobuf, each with the stamp of its export in it."""
+"""A version of a layer as a file again, with the stamp of its export in it; written as a stream, memory flat."""
 
 import json
+import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-import geopandas
-import shapely
-from shapely.geometry.base import BaseGeometry
-from sqlalchemy import select
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyogrio
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
+from pyproj import CRS, Transformer
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
-from blueprint.city_router import to_lonlat
 from blueprint.errors import InvalidInputError
-from blueprint.layers.models import Layer, LayerVersion, feature
+from blueprint.layers.models import Layer, LayerVersion
+from blueprint.layers.shapefile_export import notes_on, pack, shortened
 from blueprint.layers.stamps import Stamp
+from blueprint.layers.table import GEOMETRY, Table, batches, table_of
+from blueprint.rasters.export import write_raster
 
-BATCH = 20_000
-_DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf"}
+
+@dataclass(frozen=True)
+class Form:
+    """A format: the suffix of its files, GDAL's or our own name for it, its media type."""
+
+    suffix: str
+    driver: str
+    media_type: str
 
 
-def driver_of(path: Path) -> str:
-    """The driver that writes such a file; InvalidInputError for a suffix that is none of ours."""
-    driver = _DRIVERS.get(path.suffix.lower())
-    if driver is None:
-        raise InvalidInputError(
-            f"cannot export to {path.suffix or 'a file without suffix'}; use .gpkg, .geojson or .fgb"
-        )
-    return driver
+FORMS = {
+    "gpkg": Form(".gpkg", "GPKG", "application/geopackage+sqlite3"),
+    "parquet": Form(".parquet", "Parquet", "application/vnd.apache.parquet"),
+    "fgb": Form(".fgb", "FlatGeobuf", "application/flatgeobuf"),
+    "geojson": Form(".geojson", "GeoJSON", "application/geo+json"),
+    "shp": Form(".zip", "ESRI Shapefile", "application/zip"),
+    "tif": Form(".tif", "COG", "image/tiff"),
+}
+"""By the name that a request gives; features in all but the last, rasters in the last alone."""
+
+_DEGREES = {"GeoJSON"}
+_ROW_GROUP = 50_000
+
+
+def form_of(path: Path, version: LayerVersion) -> Form:
+    """The format of a file by its suffix; InvalidInputError for one in which the version cannot be."""
+    is_raster = version.raster is not None
+    fitting = [form for form in FORMS.values() if (form.driver == "COG") == is_raster]
+    for form in fitting:
+        if path.suffix.lower() == form.suffix:
+            return form
+    suffixes = ", ".join(form.suffix for form in fitting)
+    raise InvalidInputError(
+        f"cannot export {'a raster' if is_raster else 'features'} to {path.suffix or 'a file without suffix'};"
+        f" use {suffixes}{'' if is_raster else ' (a zipped Shapefile)'}"
+    )
 
 
 def write_version(
     session: Session, layer: Layer, version: LayerVersion, path: Path, *, city: City, stamp: Stamp
 ) -> int:
-    """Write a version's features as declared and say how many; GeoJSON is in longitude and latitude, the others in the working CRS.
+    """Write a version and say how many features it has (a raster: 0); GeoJSON is in longitude and latitude, all else in the working CRS.
 
     Asks no right and keeps no record: `blueprint.sharing.exports.export_layer` does.
     """
-    driver = driver_of(path)
-    frame = geopandas.pd.concat(list(_frames(session, version, city, to_degrees=driver == "GeoJSON")))
+    form = form_of(path, version)
+    if form.driver == "COG":
+        write_raster(session, version, path, stamp=stamp)
+        return 0
+    table = table_of(session, version)
+    crs = f"EPSG:{city.geographic_srid}" if form.driver in _DEGREES else city.working_crs
+    rows = _Rows(batches(session, version, table, move=_move(city) if form.driver in _DEGREES else None))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.stem}.part{path.suffix}")
-        frame.to_file(partial, layer=layer.code, driver=driver, engine="pyogrio", **stamp.options(driver))
-        partial.replace(path)
+        with TemporaryDirectory(prefix=f".{path.stem}.", dir=path.parent) as folder:
+            partial = Path(folder) / path.name
+            match form.driver:
+                case "Parquet":
+                    _write_parquet(partial, table, rows, crs, stamp)
+                case "ESRI Shapefile":
+                    table = shortened(table)
+                    _write_shapefile(partial, layer, table, rows, crs, stamp)
+                case driver:
+                    _write(
+                        partial,
+                        layer,
+                        table,
+                        rows,
+                        crs,
+                        driver,
+                        **stamp.options(driver),
+                        **_OPTIONS.get(driver, {}),
+                    )
+            shutil.move(partial, path)
     except OSError as error:
         raise InvalidInputError(f"cannot write {path}: {error.strerror}") from error
-    return len(frame)
+    return rows.count
 
 
-def _frames(
-    session: Session, version: LayerVersion, city: City, *, to_degrees: bool
-) -> Iterator[geopandas.GeoDataFrame]:
-    statement = (
-        select(feature.c.feature_id, feature.c.attributes, feature.c.geom.ST_AsBinary())
-        .where(feature.c.version_id == version.id)
-        .order_by(feature.c.feature_id)
-        .execution_options(yield_per=BATCH)
-    )
-    crs = f"EPSG:{city.geographic_srid}" if to_degrees else city.working_crs
-    for rows in session.execute(statement).partitions():
-        shapes: list[BaseGeometry] = [shapely.from_wkb(bytes(row[2])) for row in rows]
-        if to_degrees:
-            shapes = [to_lonlat(shape, city) for shape in shapes]
-        attributes = [{k: _flat(v) for k, v in row[1].items()} for row in rows]
-        yield geopandas.GeoDataFrame(attributes, geometry=shapes, crs=crs)
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "GeoJSON": {"COORDINATE_PRECISION": 9},
+    "ESRI Shapefile": {"encoding": "UTF-8", "2GB_LIMIT": "YES"},
+}
 
 
-def _flat(value: object) -> object:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+def _move(city: City) -> Any:
+    transformer = Transformer.from_crs(city.working_crs, f"EPSG:{city.geographic_srid}", always_xy=True)
+    return lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
+
+
+class _Rows:
+    """The batches as they pass, counted."""
+
+    def __init__(self, source: Iterator[pa.RecordBatch]) -> None:
+        self._source = source
+        self.count = 0
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        for batch in self._source:
+            self.count += batch.num_rows
+            yield batch
+
+
+def _write(
+    path: Path, layer: Layer, table: Table, rows: _Rows, crs: str, driver: str, **options: Any
+) -> None:
+    renamed = (pa.record_batch(batch.columns, schema=table.schema) for batch in rows)
+    reader = pa.RecordBatchReader.from_batches(table.schema, renamed)
+    try:
+        pyogrio.write_arrow(
+            reader,
+            path,
+            layer=layer.code,
+            driver=driver,
+            geometry_name=GEOMETRY,
+            geometry_type=table.geometry_type,
+            crs=crs,
+            **options,
+        )
+    except (DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError) as error:
+        raise InvalidInputError(f"cannot write {path.name}: {error}") from error
+
+
+def _write_shapefile(archive: Path, layer: Layer, table: Table, rows: _Rows, crs: str, stamp: Stamp) -> None:
+    """The parts of a Shapefile (`.shp .shx .dbf .prj .cpg`) in a zip, with what they could not hold in its READ_ME.txt."""
+    with TemporaryDirectory(dir=archive.parent) as folder:
+        try:
+            _write(
+                Path(folder) / f"{layer.code}.shp", layer, table, rows, crs, "ESRI Shapefile",
+                **_OPTIONS["ESRI Shapefile"],
+            )  # fmt: skip
+        except InvalidInputError as error:
+            if "2GB" not in error.message.replace(" ", ""):
+                raise
+            raise InvalidInputError(
+                "the version does not fit into a Shapefile, whose parts hold 2 GB at most; export it as .gpkg"
+            ) from error
+        document = json.dumps(stamp.to_json(), ensure_ascii=False)
+        pack(Path(folder), archive, words=[stamp.text(), document, *notes_on(table.columns)])
+
+
+def _write_parquet(path: Path, table: Table, rows: _Rows, crs: str, stamp: Stamp) -> None:
+    """GeoParquet 1.1.0: WKB in a column, what it means in the file's metadata."""
+    column = {
+        "encoding": "WKB",
+        "geometry_types": [table.geometry_type],
+        "crs": CRS.from_user_input(crs).to_json_dict(),
+        "bbox": list(table.bounds),
+    }
+    geo = {"version": "1.1.0", "primary_column": GEOMETRY, "columns": {GEOMETRY: column}}
+    metadata = {"geo": json.dumps(geo), "blueprint_export": json.dumps(stamp.to_json(), ensure_ascii=False)}
+    schema = table.schema.with_metadata(metadata)
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        waiting: list[pa.RecordBatch] = []
+        for batch in rows:
+            waiting.append(batch)
+            if sum(b.num_rows for b in waiting) >= _ROW_GROUP:
+                writer.write_table(pa.Table.from_batches(waiting).cast(schema))
+                waiting.clear()
+        if waiting:
+            writer.write_table(pa.Table.from_batches(waiting).cast(schema))

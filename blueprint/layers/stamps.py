@@ -79,6 +79,8 @@ class Stamp:
             case "FlatGeobuf":
                 names = {"TITLE": heading, "DESCRIPTION": self.text()}
                 return {**names, "layer_metadata": {"blueprint_export": document}}
+            case "COG":
+                return {"BLUEPRINT_EXPORT": document}
             case _:
                 raise ValueError(f"no stamp for {driver}: a format is exported only with one")
 

@@ -12,6 +12,7 @@ from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.errors import StorageFullError, UnavailableError, is_disk_full
 from blueprint.given import Text
 from blueprint.layers import catalogue, publication
+from blueprint.layers.export import FORMS
 from blueprint.layers.router import Code, Number
 from blueprint.permissions import Act, require
 from blueprint.sharing import exports
@@ -20,18 +21,13 @@ from blueprint.sharing.schemas import ExportOut, ExportPage
 
 router = APIRouter(tags=["sharing"])
 
-_MEDIA_TYPES = {
-    "gpkg": "application/geopackage+sqlite3",
-    "geojson": "application/geo+json",
-    "fgb": "application/flatgeobuf",
-}
 _FILE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "the file, with its stamp; `Export-Number` is its number in the register",
         "content": {
-            media_type: {"schema": {"type": "string", "format": "binary"}}
-            for media_type in _MEDIA_TYPES.values()
-            if "json" not in media_type
+            form.media_type: {"schema": {"type": "string", "format": "binary"}}
+            for form in FORMS.values()
+            if "json" not in form.media_type
         }
         | {"application/geo+json": {"schema": {"type": "object", "required": ["type", "features"]}}},
     }
@@ -46,7 +42,10 @@ def export_version(
     actor: ActorDep,
     edge: EdgeDep,
     now: NowDep,
-    form: Annotated[Literal["gpkg", "geojson", "fgb"], Query(alias="f")] = "gpkg",
+    form: Annotated[
+        Literal["gpkg", "parquet", "fgb", "geojson", "shp", "tif"] | None,
+        Query(alias="f", description="gpkg, parquet, fgb, geojson, shp (zip); of a raster tif"),
+    ] = None,
     purpose: Annotated[
         Text | None,
         Query(max_length=1000, description="用途 what for; needed for what is not public and not granted"),
@@ -56,7 +55,8 @@ def export_version(
     require(actor, Act.EXPORT_LAYER)
     layer = catalogue.find_readable(session, code, actor)
     version = publication.version_of(session, layer, number)
-    name = f"{layer.code}-v{version.number}.{form}"
+    written = FORMS[form or ("gpkg" if version.raster is None else "tif")]
+    name = f"{layer.code}-v{version.number}{written.suffix}"
     try:
         edge.scratch.mkdir(parents=True, exist_ok=True, mode=0o711)
         with tempfile.TemporaryDirectory(prefix="export-", dir=edge.scratch) as folder:
@@ -75,7 +75,7 @@ def export_version(
         "Content-Length": str(export.bytes),
         "Export-Number": export.number,
     }
-    return StreamingResponse(_blocks(file), media_type=_MEDIA_TYPES[form], headers=headers)
+    return StreamingResponse(_blocks(file), media_type=written.media_type, headers=headers)
 
 
 def _blocks(file: IO[bytes]) -> Iterator[bytes]:

@@ -16,7 +16,7 @@ from blueprint.errors import (
     TooManyAttemptsError,
     UnavailableError,
 )
-from blueprint.layers.export import driver_of, write_version
+from blueprint.layers.export import form_of, write_version
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.layers.stamps import Stamp, new_number, trace_of
 from blueprint.permissions import Act, Actor, Grant, Role, Sensitivity, require
@@ -59,7 +59,7 @@ def export_layer(
     if not version.periods:
         # A draft is its own department's until it is brought into force, as it is for tiles.
         require(actor, Act.BRING_INTO_FORCE, layer.thing)
-    driver_of(path)
+    form_of(path, version)
     ground = ground_of(actor, layer.thing, to_export=True)
     is_open = layer.sensitivity == Sensitivity.PUBLIC
     conditions = layer.conditions

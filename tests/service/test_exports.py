@@ -104,7 +104,7 @@ def test_a_file_says_who_took_it_when_for_what_and_on_which_grant(form: str, pla
     assert purpose == PURPOSE and after["number"] == stamp["number"] and after["grant_id"] == number
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", (*FORMATS, "parquet", "shp"))
 def test_a_file_is_traced_also_after_it_was_changed(form: str, place: Server, tmp_path: Path):
     owner, reader, third = _departments(place.edge.city)
     _grant(place)

@@ -51,14 +51,8 @@ CREATE TABLE blueprint.raster (
 """
 
 _DROP = """
+-- With raster layers there is no way down: the constraint refuses it, and nothing is lost unasked.
 DROP TABLE blueprint.raster;
-DELETE FROM blueprint.in_force_period USING blueprint.layer
-WHERE layer.id = in_force_period.layer_id AND layer.geometry = 'raster';
-DELETE FROM blueprint.layer_version USING blueprint.layer
-WHERE layer.id = layer_version.layer_id AND layer.geometry = 'raster';
-DELETE FROM blueprint.access_grant USING blueprint.layer
-WHERE layer.id = access_grant.layer_id AND layer.geometry = 'raster';
-DELETE FROM blueprint.layer WHERE geometry = 'raster';
 ALTER TABLE blueprint.layer
     DROP CONSTRAINT ck_layer_geometry,
     ADD CONSTRAINT ck_layer_geometry CHECK (geometry IN ('polygon', 'line', 'point')),

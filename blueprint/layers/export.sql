@@ -1,0 +1,22 @@
+-- What a version's features hold, as a table's columns have to know it before the first row is written.
+
+-- name: fields
+-- Of every attribute: which kinds of JSON values it has, whether its numbers are whole, and its longest text in bytes.
+SELECT
+    field.name,
+    array_agg(DISTINCT jsonb_typeof(field.value)) AS kinds,
+    bool_and(jsonb_typeof(field.value) <> 'number' OR CAST(field.value AS text) ~ '^-?[0-9]{1,18}$') AS is_whole,
+    max(octet_length(CAST(field.value AS text))) AS longest
+FROM blueprint.feature
+CROSS JOIN LATERAL jsonb_each(feature.attributes) AS field (name, value)
+WHERE feature.version_id = :version_id
+GROUP BY field.name;
+
+-- name: shapes
+-- Which kinds of shapes there are, and where they lie (working CRS).
+SELECT
+    array_agg(DISTINCT GeometryType(geom)) AS kinds,
+    ST_XMin(ST_Extent(geom)) AS west, ST_YMin(ST_Extent(geom)) AS south,
+    ST_XMax(ST_Extent(geom)) AS east, ST_YMax(ST_Extent(geom)) AS north
+FROM blueprint.feature
+WHERE version_id = :version_id;
