@@ -66,6 +66,26 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class LayerGroup:
+    """A group of layers (图层组) as lists and maps show them, in the order of the profile."""
+
+    code: str
+    name: str
+    name_en: str | None = None
+
+
+LAYER_GROUPS = (
+    LayerGroup("base_map", "底图", "Base map"),
+    LayerGroup("current_state", "现状", "Current state"),
+    LayerGroup("control_zones", "三区三线", "Control zones and lines"),
+    LayerGroup("territorial_plan", "国土空间总体规划", "Territorial plan"),
+    LayerGroup("detailed_plan", "详细规划", "Detailed plans"),
+    LayerGroup("sector_plan", "专项规划", "Sector plans"),
+)
+"""The groups of a city whose profile names none (`[[layer_group]]`)."""
+
+
+@dataclass(frozen=True)
 class City:
     """A city as its profile says; `boundary` is the jurisdiction's outline in the working CRS (metres)."""
 
@@ -84,6 +104,7 @@ class City:
     boundary_path: Path | None = None
     second_factor_roles: frozenset[Role] = frozenset()
     """Roles that count only for who has a second factor (`[sign_in] second_factor_roles`)."""
+    layer_groups: tuple[LayerGroup, ...] = LAYER_GROUPS
 
     @property
     def working_srid(self) -> int:
@@ -108,6 +129,14 @@ class City:
                 return department
         known = ", ".join(d.code for d in self.departments) or "none"
         raise NotFoundError(f"no department {code!r} in the city profile of {self.name}; it has: {known}")
+
+    def layer_group(self, code: str) -> LayerGroup:
+        """The layer group of that code; NotFoundError names the codes that exist."""
+        for group in self.layer_groups:
+            if group.code == code:
+                return group
+        known = ", ".join(group.code for group in self.layer_groups)
+        raise NotFoundError(f"no layer group {code!r} in the city profile of {self.name}; it has: {known}")
 
     def territory(self, department: str | None) -> Territory:
         """What the level of a department is over; who is of no department acts for the city."""
@@ -162,7 +191,17 @@ def _city(document: dict[str, Any], path: Path) -> City:
         second_factor_roles=frozenset(
             Role(role) for role in document.get("sign_in", {}).get("second_factor_roles", [])
         ),
+        layer_groups=_layer_groups(document.get("layer_group", []), path),
     )
+
+
+def _layer_groups(entries: list[dict[str, Any]], path: Path) -> tuple[LayerGroup, ...]:
+    groups = tuple(
+        LayerGroup(str(entry["code"]), str(entry["name"]), entry.get("name_en")) for entry in entries
+    )
+    if len({group.code for group in groups}) < len(groups):
+        raise InvalidInputError(f"{path}: two layer groups have the same code; rename one")
+    return groups or LAYER_GROUPS
 
 
 def _department(entry: dict[str, Any]) -> Department:

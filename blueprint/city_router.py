@@ -27,6 +27,14 @@ class DepartmentOut(BaseModel):
     level: str
 
 
+class LayerGroupOut(BaseModel):
+    """A group of layers, in the order in which lists show them."""
+
+    code: str
+    name: str
+    name_en: str | None
+
+
 class CityOut(BaseModel):
     """The city profile as map clients need it; `bounds` west, south, east, north in degrees."""
 
@@ -37,6 +45,7 @@ class CityOut(BaseModel):
     area_measure: str
     bounds: tuple[float, float, float, float]
     departments: list[DepartmentOut]
+    layer_groups: list[LayerGroupOut]
 
 
 @router.get("")
@@ -53,6 +62,10 @@ def show_city(actor: ActorDep, city: CityDep) -> CityOut:
         departments=[
             DepartmentOut(code=d.code, name=d.name, name_en=d.name_en, level=d.level)
             for d in city.departments
+        ],
+        layer_groups=[
+            LayerGroupOut(code=group.code, name=group.name, name_en=group.name_en)
+            for group in city.layer_groups
         ],
     )
 

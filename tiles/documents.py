@@ -1,6 +1,7 @@
 """The documents a map client starts from: TileJSON 3.0.0 of a layer, and a MapLibre style of all public layers."""
 
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,9 +14,10 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.errors import NotFoundError
-from blueprint.layers.models import Control, GeometryKind, InForcePeriod, Layer, LayerVersion
+from blueprint.layers.models import Control, GeometryKind, InForcePeriod, Layer, LayerVersion, Symbology
 from blueprint.permissions import Act, Actor, Sensitivity, may
 from blueprint.sharing.purposes import record_reading
+from blueprint.standards.loading import standards
 from tiles.addresses import ALL_LAYERS, NoSuchTileError, no_such_layer
 
 SOURCE_MAX_ZOOM = 18
@@ -155,10 +157,11 @@ def _on_day(day: date) -> Select[Layer, LayerVersion, date]:
     )
 
 
-def _bottom_up(row: Row[Layer, LayerVersion, date]) -> tuple[bool, int, int, str]:
+def _bottom_up(row: Row[Layer, LayerVersion, date]) -> tuple[bool, int, int, int, str]:
     layer = row[0]
     kind, control = GeometryKind(layer.geometry), Control(layer.control)
-    return (not layer.is_base_map, _KINDS_BOTTOM_UP.index(kind), _BOTTOM_UP.index(control), layer.code)
+    kinds, controls = _KINDS_BOTTOM_UP.index(kind), _BOTTOM_UP.index(control)
+    return (not layer.is_base_map, kinds, controls, -layer.position, layer.code)
 
 
 def _bounds(versions: list[LayerVersion], city: City) -> list[float]:
@@ -172,7 +175,7 @@ def _fields(layer: Layer) -> dict[str, str]:
     fields = {"source_id": f"标识码（{layer.source_id_field}）" if layer.source_id_field else "标识码"}
     if layer.label_field:
         fields["label"] = f"名称（{layer.label_field}）"
-    return {**fields, "class_code": "要素代码（YSDM），有则给出"}
+    return {**fields, "class_code": f"类别（{layer.class_field or 'YSDM'}），有则给出"}
 
 
 def _department_name(code: str, city: City) -> str:
@@ -181,6 +184,17 @@ def _department_name(code: str, city: City) -> str:
     except NotFoundError:
         # The profile may have lost a department whose layers are still in force.
         return code
+
+
+def _by_class(symbology: Symbology, other: str) -> list[Any]:
+    """The standard's colours of land use by class code, also as plan databases pad it; `other` where there is no class."""
+    edition = standards().land_use[symbology.removeprefix("land_use_")]
+    codes: dict[str, list[str]] = defaultdict(list)
+    for code, land_use in edition.items():
+        padded = [code.ljust(length, "0") for length in (4, 6) if length > len(code)]
+        codes[land_use.color.lower()] += [code, *(text for text in padded if text not in edition)]
+    cases = [item for color, labels in codes.items() for item in (labels, color)]
+    return ["match", ["to-string", ["get", "class_code"]], *cases, other]
 
 
 def _style_layers(layer: Layer) -> list[dict[str, Any]]:
@@ -208,10 +222,10 @@ def _style_layers(layer: Layer) -> list[dict[str, Any]]:
     }
     if kind is GeometryKind.LINE:
         return [{"id": layer.code, **line}]
-    fill = {
-        "type": "fill",
-        **shared,
-        "paint": {"fill-color": color, "fill-opacity": 0.12 if layer.is_base_map else 0.35},
-    }
+    opacity = 0.12 if layer.is_base_map else 0.35
+    fill_color: Any = color
+    if layer.symbology is not None:
+        fill_color, opacity = _by_class(Symbology(layer.symbology), color), 0.75
+    fill = {"type": "fill", **shared, "paint": {"fill-color": fill_color, "fill-opacity": opacity}}
     # A dot cannot stand in a layer's code, so that the outline's name is nobody else's.
     return [{"id": layer.code, **fill}, {"id": f"{layer.code}.outline", **line}]

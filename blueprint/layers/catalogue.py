@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session, selectinload
 from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
-from blueprint.layers.models import ConflictWhen, Control, GeometryKind, Layer, LayerVersion
+from blueprint.layers.models import ConflictWhen, Control, GeometryKind, Layer, LayerVersion, Symbology
 from blueprint.permissions import Act, Actor, Sensitivity, Thing, may, require
 from blueprint.rasters.values import ValueKind
 from blueprint.standards.loading import find_standard
@@ -56,6 +57,21 @@ class LayerDefinition:
     threshold_below: float | None = None
     threshold_values: list[int] | None = None
     threshold_share: float = 0.0
+    group: str | None = None
+    """A layer group of the city profile."""
+    position: int = 0
+    """The place in its group; the smallest comes first in lists and on top of the map."""
+    symbology: str | None = None
+    class_field: str | None = None
+    """The field with the class that tiles carry; the feature code (YSDM) when not given."""
+    abstract: str | None = None
+    owner: str | None = None
+    """Who is responsible for the data, where that is not the department itself."""
+    scale: int | None = None
+    """The denominator: 2000 for 1:2000."""
+    data_on: date | None = None
+    """The day of which the data speak."""
+    lineage: str | None = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +136,31 @@ def check_definition(definition: LayerDefinition, city: City) -> None:
             f"layer {definition.code}: conflict_when 'outside' is for polygon layers without a buffer"
         )
     _check_threshold(definition)
+    _check_catalogue_entry(definition, city)
+
+
+def _check_catalogue_entry(definition: LayerDefinition, city: City) -> None:
+    """What lists, maps and metadata say of a layer holds together."""
+    code = definition.code
+    if definition.group is not None:
+        city.layer_group(definition.group)
+    if not isinstance(definition.position, int) or not -1000 <= definition.position <= 1000:
+        raise InvalidInputError(f"position of layer {code} must be a whole number from -1000 to 1000")
+    if definition.symbology is not None:
+        if definition.symbology not in set(Symbology):
+            raise InvalidInputError(f"symbology of layer {code} must be one of: {', '.join(Symbology)}")
+        if definition.class_field is None or definition.geometry != GeometryKind.POLYGON:
+            raise InvalidInputError(
+                f"layer {code} is drawn by classes: it must be of polygons and name its class_field"
+            )
+    if definition.scale is not None and not (
+        isinstance(definition.scale, int) and 1 <= definition.scale <= 100_000_000
+    ):
+        raise InvalidInputError(
+            f"scale of layer {code} must be the denominator, a whole number: 2000 for 1:2000"
+        )
+    if definition.data_on is not None and not isinstance(definition.data_on, date):
+        raise InvalidInputError(f"data_on of layer {code} must be a day like 2026-01-31")
 
 
 def _check_threshold(definition: LayerDefinition) -> None:
@@ -226,16 +267,34 @@ def layer_not_found(code: str) -> NotFoundError:
     return NotFoundError(f"no layer {code[:60]!r}; `blueprint layer list` shows the codes")
 
 
-def list_layers(session: Session, *, after: str = "") -> list[Layer]:
-    """Layers by code, those after the code `after`; a catalogue has hundreds at most."""
-    return list(
-        session.scalars(
-            select(Layer)
-            .where(Layer.code > after)
-            .options(selectinload(Layer.versions).selectinload(LayerVersion.periods))
-            .order_by(Layer.code)
-        )
+def list_layers(session: Session, city: City, *, after: str = "", search: str = "") -> list[Layer]:
+    """Layers by code, those after the code `after` in which every word searched for occurs; a catalogue has hundreds at most."""
+    found = session.scalars(
+        select(Layer)
+        .where(Layer.code > after)
+        .options(selectinload(Layer.versions).selectinload(LayerVersion.periods))
+        .order_by(Layer.code)
     )
+    words = _plain_text(search).split()
+    return [layer for layer in found if all(word in _searched(layer, city) for word in words)]
+
+
+def _searched(layer: Layer, city: City) -> str:
+    """What a search looks at: codes, names, metadata, department and group."""
+    departments = {department.code: department for department in city.departments}
+    department = departments.get(layer.department)
+    group = next((group for group in city.layer_groups if group.code == layer.group), None)
+    texts = (
+        layer.code, layer.title, layer.title_en, layer.standard, layer.basis, layer.purpose, layer.abstract,
+        layer.owner, layer.lineage, layer.department, department and department.name,
+        department and department.name_en, layer.group, group and group.name, group and group.name_en,
+    )  # fmt: skip
+    return _plain_text("\n".join(text for text in texts if text))
+
+
+def _plain_text(text: str) -> str:
+    """Text without the difference of upper and lower case and of full and half width."""
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def read_catalogue(path: Path) -> list[CatalogueEntry]:

@@ -24,7 +24,7 @@ FROM (
         feature.feature_id,
         feature.attributes ->> layer.label_field AS label,
         feature.source_id,
-        feature.attributes ->> 'YSDM' AS class_code,
+        coalesce(feature.attributes ->> layer.class_field, feature.attributes ->> 'YSDM') AS class_code,
         ST_ForcePolygonCW(ST_Transform(feature.geom, 3857)) AS geom
     FROM blueprint.feature
     JOIN blueprint.layer_version AS version ON version.id = feature.version_id

@@ -58,6 +58,13 @@ class ConflictWhen(StrEnum):
     OUTSIDE = "outside"
 
 
+class Symbology(StrEnum):
+    """How a layer is coloured by its classes: as an edition of the land-use standard (用地用海分类指南) does."""
+
+    LAND_USE_2020 = "land_use_2020"
+    LAND_USE_2023 = "land_use_2023"
+
+
 class VersionState(StrEnum):
     """Where a version stands on a day."""
 
@@ -78,6 +85,8 @@ class Layer(Base):
         CheckConstraint(check_in("conflict_when", ConflictWhen), name="conflict_when"),
         CheckConstraint(check_in("sensitivity", Sensitivity), name="sensitivity"),
         CheckConstraint(check_in("value_kind", ValueKind), name="value_kind"),
+        CheckConstraint(check_in("symbology", Symbology), name="symbology"),
+        CheckConstraint("scale > 0", name="scale"),
         CheckConstraint("(geometry = 'raster') = (value_kind IS NOT NULL)", name="raster"),
         CheckConstraint("threshold_share >= 0 AND threshold_share < 1", name="threshold_share"),
         CheckConstraint("buffer_m >= 0 AND tolerance_m2 >= 0 AND sliver_width_m >= 0", name="not_negative"),
@@ -110,6 +119,15 @@ class Layer(Base):
     threshold_below: Mapped[float | None]
     threshold_values: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
     threshold_share: Mapped[float] = mapped_column(default=0.0)
+    group: Mapped[str | None] = mapped_column("layer_group", String(40))
+    position: Mapped[int] = mapped_column(default=0)
+    symbology: Mapped[str | None] = mapped_column(String(20))
+    class_field: Mapped[str | None] = mapped_column(String(60))
+    abstract: Mapped[str | None] = mapped_column(Text)
+    owner: Mapped[str | None] = mapped_column(String(200))
+    scale: Mapped[int | None]
+    data_on: Mapped[date | None]
+    lineage: Mapped[str | None] = mapped_column(Text)
 
     versions: Mapped[list["LayerVersion"]] = relationship(
         back_populates="layer", order_by="LayerVersion.number"

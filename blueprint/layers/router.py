@@ -51,10 +51,13 @@ def list_layers(
     today: TodayDep,
     cursor: Annotated[Text, Query(max_length=60)] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    search: Annotated[
+        Text, Query(alias="q", max_length=200, description="检索词，空格分隔 words that must all occur")
+    ] = "",
 ) -> LayerPage:
-    """The layers that the caller may read, with the version in force today."""
+    """The layers that the caller may read, with the version in force today; `q` searches names and metadata."""
     require(actor, Act.LIST_LAYERS)
-    layers = catalogue.list_layers(session, after=cursor)
+    layers = catalogue.list_layers(session, city, after=cursor, search=search)
     readable = [layer for layer in layers if may(actor, Act.READ_LAYER, layer.thing)]
     items = [layer_out(layer, city, today) for layer in readable[:limit]]
     record_reading(session, actor, [layer.thing for layer in readable[:limit]], kind="layers", id="list")
@@ -248,9 +251,11 @@ def layer_out(layer: Layer, city: City, today: date) -> LayerOut:
     found = in_force_on(layer, today)
     version, period = found if found is not None else (None, None)
     names = {department.code: department.name for department in city.departments}
+    groups: dict[str | None, str | None] = {group.code: group.name for group in city.layer_groups}
     return LayerOut(
         **{name: getattr(layer, name) for name in LayerIn.model_fields if name in LayerOut.model_fields},
         department_name=names.get(layer.department, layer.department),
+        group_name=groups.get(layer.group, layer.group),
         version=version.number if version is not None else None,
         in_force_from=period.starts_on if period is not None else None,
         feature_count=version.feature_count if version is not None else None,

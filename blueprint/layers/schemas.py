@@ -49,13 +49,24 @@ class LayerIn(Given):
     threshold_share: float = Field(
         default=0.0, ge=0, lt=1, description="超过用地的这一比例为冲突 a conflict on more than this share"
     )
+    group: str | None = Field(default=None, max_length=40, description="图层组 a layer group of the city")
+    position: int = Field(default=0, ge=-1000, le=1000, description="组内次序，小者在前 place in its group")
+    symbology: Literal["land_use_2020", "land_use_2023"] | None = None
+    class_field: str | None = Field(default=None, max_length=60, description="类别字段 field with the class")
+    abstract: str | None = Field(default=None, max_length=4000, description="摘要")
+    owner: str | None = Field(
+        default=None, max_length=200, description="权属单位 who is responsible for the data"
+    )
+    scale: int | None = Field(default=None, ge=1, le=100_000_000, description="比例尺分母 2000 for 1:2000")
+    data_on: Day | None = Field(default=None, description="数据时点 the day of which the data speak")
+    lineage: str | None = Field(default=None, max_length=4000, description="数据来源与沿革")
 
 
 class LayerOut(Tagged):
     """A layer with the version in force today; `extent` west, south, east, north in degrees."""
 
     changes_by_itself: ClassVar = dict.fromkeys(
-        ("department_name", "version", "in_force_from", "feature_count", "extent"), True
+        ("department_name", "group_name", "version", "in_force_from", "feature_count", "extent"), True
     )
 
     code: str
@@ -84,6 +95,16 @@ class LayerOut(Tagged):
     threshold_below: float | None
     threshold_values: list[int] | None
     threshold_share: float
+    group: str | None
+    group_name: str | None
+    position: int
+    symbology: str | None
+    class_field: str | None
+    abstract: str | None
+    owner: str | None
+    scale: int | None
+    data_on: date | None
+    lineage: str | None
     version: int | None
     in_force_from: date | None
     feature_count: int | None

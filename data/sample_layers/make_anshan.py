@@ -19,7 +19,7 @@ import pyogrio
 import rasterio
 import shapely
 from affine import Affine
-from anshan.layers import GEOGRAPHIC, NOTE, PlanLayer, Row, plan_layers, rows
+from anshan.layers import GEOGRAPHIC, NOTE, PlanLayer, Row, group_of, plan_layers, rows
 from anshan.projects import (
     GEOJSON_SWAPPED,
     GPKG,
@@ -148,6 +148,7 @@ def _definition(layer: PlanLayer) -> dict[str, Any]:
         "basis": layer.basis,
         **({} if layer.geometry == "raster" else {"source_id_field": "BSM", "label_field": "MC"}),
         "color": layer.color,
+        "group": group_of(layer.code),
     }
 
 
@@ -188,7 +189,12 @@ def _write_footprint(path: Path, project: SampleProject) -> None:
 def make(folder: Path) -> None:
     """Write all made files of the city into a folder, in place of those that are there."""
     folder.mkdir(parents=True, exist_ok=True)
-    for old in [*folder.glob("*.gpkg"), *folder.glob("*.tif"), *folder.glob("*.zip"), *folder.glob("footprints/*")]:
+    for old in [
+        *folder.glob("*.gpkg"),
+        *folder.glob("*.tif"),
+        *folder.glob("*.zip"),
+        *folder.glob("footprints/*"),
+    ]:
         old.unlink()
     outline, districts = outline_and_districts()
     row = {"XZQDM": "210300", "XZQMC": f"鞍山市（{NOTE}）", "BZ": NOTE, "geometry": outline}

@@ -2,7 +2,7 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -24,6 +24,7 @@ from blueprint.sharing.export_router import export_out
 from blueprint.sharing.purposes import record_reading
 from blueprint.sharing.schemas import ExportOut
 from service.commands.context import console, local_operator, open_edge, say
+from service.commands.layer_definition import define
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="图层：定义、上传、版本、生效 · layers of the blueprint")
@@ -39,76 +40,7 @@ _STEPS = {
 }
 
 
-@app.command("define")
-def define(
-    code: Annotated[str | None, typer.Argument(help="图层代码 layer code")] = None,
-    title: Annotated[str | None, typer.Option(help="图层名称 title")] = None,
-    title_en: Annotated[str | None, typer.Option(help="英文名称 English title")] = None,
-    department: Annotated[str | None, typer.Option(help="责任部门代码 department code")] = None,
-    geometry: Annotated[str | None, typer.Option(help="polygon | line | point | raster")] = None,
-    control: Annotated[str | None, typer.Option(help="prohibit | restrict | advise | inform")] = None,
-    conflict_when: Annotated[str, typer.Option(help="inside | outside")] = "inside",
-    buffer_m: Annotated[float, typer.Option("--buffer-m", help="控制距离（米） buffer in metres")] = 0.0,
-    tolerance_m2: Annotated[
-        float, typer.Option("--tolerance-m2", help="容差（平方米） tolerance in m²")
-    ] = 1.0,
-    sliver_width_m: Annotated[
-        float, typer.Option("--sliver-width-m", help="碎面宽度（米） sliver width in metres")
-    ] = 0.1,
-    sensitivity: Annotated[str, typer.Option(help="public | internal | restricted")] = "public",
-    basis: Annotated[str | None, typer.Option(help="法规依据 legal basis")] = None,
-    source_id_field: Annotated[
-        str | None, typer.Option(help="标识码字段 field with the source id, e.g. BSM")
-    ] = None,
-    label_field: Annotated[str | None, typer.Option(help="名称字段 field with the label, e.g. MC")] = None,
-    color: Annotated[str | None, typer.Option(help="颜色 #rrggbb")] = None,
-    standard: Annotated[
-        str | None, typer.Option(help="属性标准 attribute standard, e.g. YJJBNT: blueprint standard list")
-    ] = None,
-    value_kind: Annotated[str | None, typer.Option(help="栅格值 of a raster: continuous | classes")] = None,
-    unit: Annotated[str | None, typer.Option(help="单位 unit of the pixels, e.g. °")] = None,
-    threshold_above: Annotated[
-        float | None, typer.Option(help="大于此值为触及 met where a pixel is above")
-    ] = None,
-    threshold_below: Annotated[
-        float | None, typer.Option(help="小于此值为触及 met where a pixel is below")
-    ] = None,
-    threshold_values: Annotated[
-        list[int] | None, typer.Option("--threshold-value", help="触及的类别（可多次） met by this class")
-    ] = None,
-    threshold_share: Annotated[
-        float, typer.Option(help="超过用地的这一比例为冲突 a conflict on more than this share, e.g. 0.1")
-    ] = 0.0,
-    from_file: Annotated[
-        Path | None, typer.Option("--from", help="从 layers.toml 定义 define all layers of a layers.toml")
-    ] = None,
-    output: FormatOption = OutputFormat.TABLE,
-) -> None:
-    """定义图层，或修改其规则 · define a layer, or change the rule of one that exists."""
-    threshold_values = threshold_values or None
-    definitions = _definitions(from_file, locals())
-    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        defined = [
-            catalogue.define_layer(session, definition, city=edge.city, actor=local_operator())
-            for definition in definitions
-        ]
-        items = [
-            layer_out(layer, edge.city, edge.now().date()).model_dump(mode="json") for layer, _ in defined
-        ]
-    for (layer, is_new), item in zip(defined, items, strict=True):
-        say(f"{'defined' if is_new else 'changed'} {item['code']} {layer.title}")
-    if output is OutputFormat.JSON:
-        print_json(items if from_file else items[0])
-
-
-def _definitions(from_file: Path | None, given: dict[str, Any]) -> list[catalogue.LayerDefinition]:
-    if from_file is not None:
-        return [entry.definition for entry in catalogue.read_catalogue(from_file)]
-    missing = [name for name in ("code", "title", "department", "geometry", "control") if given[name] is None]
-    if missing:
-        raise InvalidInputError(f"give {', '.join(missing)}, or a catalogue with --from layers.toml")
-    keys = catalogue.LayerDefinition.__dataclass_fields__
-    return [catalogue.LayerDefinition(**{key: value for key, value in given.items() if key in keys})]
+app.command("define")(define)
 
 
 @app.command("upload")
@@ -267,13 +199,21 @@ def withdraw(
 
 
 @app.command("list")
-def list_layers(output: FormatOption = OutputFormat.TABLE) -> None:
-    """列出图层 · list the layers and their versions in force."""
+def list_layers(
+    search: Annotated[
+        str,
+        typer.Option(help="检索名称、摘要、部门、图层组等 words that must all occur in names or metadata"),
+    ] = "",
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """列出图层，按图层组 · list the layers and their versions in force, by group."""
     require(local_operator(), Act.LIST_LAYERS)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        layers = catalogue.list_layers(session)
+        layers = catalogue.list_layers(session, edge.city, search=search)
         record_reading(session, local_operator(), [layer.thing for layer in layers], kind="layers", id="list")
         items = [layer_out(layer, edge.city, edge.now().date()) for layer in layers]
+        groups = {group.code: place for place, group in enumerate(edge.city.layer_groups)}
+        items.sort(key=lambda item: (groups.get(item.group or "", len(groups)), item.position, item.code))
     if output is OutputFormat.JSON:
         print_json([item.model_dump(mode="json") for item in items])
         return
@@ -282,6 +222,7 @@ def list_layers(output: FormatOption = OutputFormat.TABLE) -> None:
         [
             "代码 code",
             "名称 title",
+            "图层组 group",
             "部门 department",
             "管控 control",
             "类型",
@@ -293,6 +234,7 @@ def list_layers(output: FormatOption = OutputFormat.TABLE) -> None:
             [
                 i.code,
                 i.title,
+                i.group_name,
                 i.department_name,
                 i.control,
                 i.geometry,

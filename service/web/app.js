@@ -78,7 +78,7 @@ async function start() {
   await map.once("load");
   drawOutline(map, outline);
   prepareMap(map);
-  showLayers(map, layers, document.getElementById("layers"));
+  showLayers(map, layers, city.layer_groups, document.getElementById("layers"));
   prepareForm(map, document.getElementById("check"), document.getElementById("report"));
   const layersByCode = new Map(layers.map((layer) => [layer.code, layer]));
   map.on("click", ({ point }) => {

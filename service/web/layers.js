@@ -1,4 +1,4 @@
-// The list of layers: grouped by control, each with swatch, department and version, switched on and off.
+// The list of layers: by group, else by control, each with swatch, department and version, switched on and off.
 
 import { CONTROLS, CONTROL_WORDS, bilingual, element } from "./words.js";
 
@@ -19,7 +19,8 @@ function styleLayersOf(map, code) {
 
 function colorOf(map, code) {
   const paint = styleLayersOf(map, code)[0]?.paint ?? {};
-  return paint["fill-color"] ?? paint["line-color"] ?? paint["circle-color"] ?? null;
+  // A layer drawn by classes has many colours: the last is that of what has no class, the outline's.
+  return [paint["fill-color"]].flat().at(-1) ?? paint["line-color"] ?? paint["circle-color"] ?? null;
 }
 
 function row(map, layer) {
@@ -34,18 +35,24 @@ function row(map, layer) {
   const swatch = element("span", { class: "swatch", "aria-hidden": "true" });
   if (color) swatch.style.backgroundColor = color;
   const version = layer.version === null ? "无现行版本 none in force" : `第 ${layer.version} 版 v${layer.version}`;
-  const about = element("span", { class: "about" }, `${layer.department_name ?? layer.department} · ${version}`);
+  const control = layer.group === null ? "" : `${CONTROL_WORDS[layer.control][0]} · `;
+  const about = element("span", { class: "about" }, `${control}${layer.department_name ?? layer.department} · ${version}`);
   const label = element("label", { for: box.id }, ...bilingual(layer.title, layer.title_en), about);
   return element("li", { "data-layer": layer.code }, box, swatch, label);
 }
 
-export function showLayers(map, layers, place) {
+// Layers stand under the city's groups, in the order of both; those of no group after them, by control.
+export function showLayers(map, layers, groups, place) {
   place.replaceChildren();
+  const sections = groups.map(({ code, name, name_en }) => [[name, name_en], (layer) => layer.group === code]);
+  const known = new Set(groups.map(({ code }) => code));
   for (const control of CONTROLS) {
-    const group = layers.filter((layer) => layer.control === control);
-    if (group.length === 0) continue;
-    const heading = element("h3", {}, ...bilingual(...CONTROL_WORDS[control]));
-    place.append(heading, element("ul", {}, ...group.map((layer) => row(map, layer))));
+    sections.push([CONTROL_WORDS[control], (layer) => !known.has(layer.group) && layer.control === control]);
+  }
+  for (const [words, belongs] of sections) {
+    const members = layers.filter(belongs).sort((one, other) => one.position - other.position);
+    if (members.length === 0) continue;
+    place.append(element("h3", {}, ...bilingual(...words)), element("ul", {}, ...members.map((layer) => row(map, layer))));
   }
 }
 
@@ -66,7 +73,7 @@ export function showFeatures(features, layersByCode, place) {
     const [control, controlEn] = CONTROL_WORDS[layer.control];
     const facts = [
       `标识码 ${feature.properties.source_id ?? "—"}`,
-      feature.properties.class_code ? `要素代码 ${feature.properties.class_code}` : null,
+      feature.properties.class_code ? `${layer.class_field ? "类别" : "要素代码"} ${feature.properties.class_code}` : null,
       `${control} ${controlEn}`,
       layer.basis,
     ].filter(Boolean);

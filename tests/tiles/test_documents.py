@@ -2,8 +2,10 @@ import json
 import re
 
 import jsonschema
+import mapbox_vector_tile
 import pytest
 
+from blueprint.standards.loading import standards
 from tests.made import publish, square
 from tests.tiles.conftest import World
 from tiles.documents import COLORS
@@ -121,3 +123,39 @@ def test_a_day_without_layers_has_an_empty_style(world: World, day: str):
 
     assert style["sources"] == {}
     assert [layer["id"] for layer in style["layers"]] == ["background"]
+
+
+def test_a_layer_of_land_use_is_drawn_in_the_colours_of_the_standard(world: World):
+    with world.session() as session, session.begin():
+        rows = [{"YDYHFLDM": "070102"}, {"YDYHFLDM": "1401"}, {"YDYHFLDM": "没有"}]
+        shapes = [square(0, 0, 50), square(100, 0, 50), square(200, 0, 50)]
+        publish(
+            session, world.city, "land_use", shapes, attributes=rows, class_field="YDYHFLDM",
+            symbology="land_use_2023", color="#abcdef",
+        )  # fmt: skip
+
+    style = world.client.get("/tiles/style.json").json()
+    x, y = world.tile_of(25, 25, 16)
+    tile = mapbox_vector_tile.decode(world.client.get(f"/tiles/land_use/16/{x}/{y}.mvt").content)
+
+    (fill,) = [layer for layer in style["layers"] if layer["id"] == "land_use"]
+    operator, value, *cases, other = fill["paint"]["fill-color"]
+    assert (operator, value, other) == ("match", ["to-string", ["get", "class_code"]], "#abcdef")
+    color_of = {code: color for codes, color in zip(cases[::2], cases[1::2], strict=True) for code in codes}
+    assert color_of["070102"] == standards().land_use["2023"]["070102"].color.lower()
+    # 耕地 is 01, and 0100 or 010000 where a database pads its codes.
+    assert color_of["01"] == color_of["0100"] == color_of["010000"]
+    labels = [code for codes in cases[::2] for code in codes]
+    assert len(labels) == len(set(labels))
+    found = {feature["properties"].get("class_code") for feature in tile["land_use"]["features"]}
+    assert found >= {"070102", "1401"}
+
+
+def test_within_a_control_the_smallest_position_is_drawn_on_top(world: World):
+    with world.session() as session, session.begin():
+        for code, position in (("p_first", 1), ("p_second", 2), ("p_third", 3)):
+            publish(session, world.city, code, [square(0, 0, 50)], control="advise", position=position)
+
+    ids = [layer["id"] for layer in world.client.get("/tiles/style.json").json()["layers"]]
+
+    assert ids.index("p_third") < ids.index("p_second") < ids.index("p_first")

@@ -130,6 +130,20 @@ def _heritage_belts() -> list[Item]:
     ]
 
 
+GROUPS = {
+    "control_zones": ("CZKFBJ", "YJJBNT", "STBHHX"),
+    "territorial_plan": ("GHYDYH", "JQGH", "CSLX"),
+    "detailed_plan": ("KGDK",),
+    "current_state": ("LD", "CKQ", "WKK", "DZZH", "LSJZ", "PD"),
+}
+"""The layer group of every layer that is not of a sector plan."""
+
+
+def group_of(code: str) -> str:
+    """The layer group of a layer."""
+    return next((group for group, codes in GROUPS.items() if code in codes), "sector_plan")
+
+
 def plan_layers() -> list[PlanLayer]:
     """All layers of the sample city."""
     line_66 = _items([("66千伏示例线", LineString(world.LINE_66KV))], DYDJ="66kV")
@@ -200,10 +214,14 @@ def plan_layers() -> list[PlanLayer]:
                   (LayerFile(_items(world.forest(), BHDJ="Ⅱ"), crs=GEOGRAPHIC),)),
         PlanLayer("GHYDYH", "规划用地用海", "Planned land use", "ZRZY", "polygon", "inform",
                   "《中华人民共和国城乡规划法》第三十八条；《中华人民共和国土地管理法》第四、二十一条", "#fdd835",
-                  (LayerFile(_land_use()),), ysdm="2090020620"),
+                  (LayerFile(_land_use()),), ysdm="2090020620",
+                  more={"class_field": "YDYHFLDM", "symbology": "land_use_2023", "position": -1, "scale": 5000,
+                        "abstract": "中心城区规划用地用海布局，按《用地用海分类指南》（2023）着色",
+                        "lineage": "按固定种子绘制的合成示例 drawn from a fixed seed"}),
         PlanLayer("KGDK", "控制性详细规划地块", "Regulatory plan plots", "ZRZY", "polygon", "advise",
                   "《中华人民共和国城乡规划法》第三十八、四十二、四十三条", "#ff7043",
-                  (LayerFile(_plots(), coverage="kgdk_coverage.geojson"),)),
+                  (LayerFile(_plots(), coverage="kgdk_coverage.geojson"),),
+                  more={"class_field": "YDYHFLDM", "symbology": "land_use_2023", "scale": 2000}),
         PlanLayer("DZZH", "地质灾害隐患点", "Geological hazard points", "ZRZY", "point", "restrict",
                   "《地质灾害防治条例》第十九、二十一条", "#bf360c",
                   (LayerFile(_items(world.hazard_points(), LX="滑坡"), file="dzzh.geojson", crs=GEOGRAPHIC),),

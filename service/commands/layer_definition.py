@@ -1,0 +1,102 @@
+"""`blueprint layer define`: what a layer is, whose, its rule, and what lists and maps say of it."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy.orm import Session
+
+from blueprint.errors import InvalidInputError
+from blueprint.layers import catalogue
+from blueprint.layers.router import layer_out
+from service.commands.context import local_operator, open_edge, say
+from service.commands.options import FormatOption, OutputFormat, parse_day, print_json
+
+
+def define(
+    code: Annotated[str | None, typer.Argument(help="图层代码 layer code")] = None,
+    title: Annotated[str | None, typer.Option(help="图层名称 title")] = None,
+    title_en: Annotated[str | None, typer.Option(help="英文名称 English title")] = None,
+    department: Annotated[str | None, typer.Option(help="责任部门代码 department code")] = None,
+    geometry: Annotated[str | None, typer.Option(help="polygon | line | point | raster")] = None,
+    control: Annotated[str | None, typer.Option(help="prohibit | restrict | advise | inform")] = None,
+    conflict_when: Annotated[str, typer.Option(help="inside | outside")] = "inside",
+    buffer_m: Annotated[float, typer.Option("--buffer-m", help="控制距离（米） buffer in metres")] = 0.0,
+    tolerance_m2: Annotated[
+        float, typer.Option("--tolerance-m2", help="容差（平方米） tolerance in m²")
+    ] = 1.0,
+    sliver_width_m: Annotated[
+        float, typer.Option("--sliver-width-m", help="碎面宽度（米） sliver width in metres")
+    ] = 0.1,
+    sensitivity: Annotated[str, typer.Option(help="public | internal | restricted")] = "public",
+    basis: Annotated[str | None, typer.Option(help="法规依据 legal basis")] = None,
+    source_id_field: Annotated[
+        str | None, typer.Option(help="标识码字段 field with the source id, e.g. BSM")
+    ] = None,
+    label_field: Annotated[str | None, typer.Option(help="名称字段 field with the label, e.g. MC")] = None,
+    color: Annotated[str | None, typer.Option(help="颜色 #rrggbb")] = None,
+    standard: Annotated[
+        str | None, typer.Option(help="属性标准 attribute standard, e.g. YJJBNT: blueprint standard list")
+    ] = None,
+    group: Annotated[str | None, typer.Option(help="图层组 layer group of the city profile")] = None,
+    position: Annotated[int, typer.Option(help="组内次序，小者在前 place in its group")] = 0,
+    symbology: Annotated[
+        str | None, typer.Option(help="按类别着色 colours by class: land_use_2020 | land_use_2023")
+    ] = None,
+    class_field: Annotated[
+        str | None, typer.Option(help="类别字段 field with the class, e.g. YDYHFLDM")
+    ] = None,
+    abstract: Annotated[str | None, typer.Option(help="摘要")] = None,
+    owner: Annotated[str | None, typer.Option(help="权属单位 who is responsible for the data")] = None,
+    scale: Annotated[int | None, typer.Option(help="比例尺分母 2000 for 1:2000")] = None,
+    data_on: Annotated[str | None, typer.Option(help="数据时点 day of which the data speak")] = None,
+    lineage: Annotated[str | None, typer.Option(help="数据来源 where the data come from")] = None,
+    purpose: Annotated[str | None, typer.Option(help="共享用途 what it may be used for")] = None,
+    conditions: Annotated[str | None, typer.Option(help="共享条件 under which conditions")] = None,
+    is_base_map: Annotated[
+        bool, typer.Option("--base-map", help="底图，绘于最下 a base map, drawn at the bottom")
+    ] = False,
+    value_kind: Annotated[str | None, typer.Option(help="栅格值 of a raster: continuous | classes")] = None,
+    unit: Annotated[str | None, typer.Option(help="单位 unit of the pixels, e.g. °")] = None,
+    threshold_above: Annotated[
+        float | None, typer.Option(help="大于此值为触及 met where a pixel is above")
+    ] = None,
+    threshold_below: Annotated[
+        float | None, typer.Option(help="小于此值为触及 met where a pixel is below")
+    ] = None,
+    threshold_values: Annotated[
+        list[int] | None, typer.Option("--threshold-value", help="触及的类别（可多次） met by this class")
+    ] = None,
+    threshold_share: Annotated[
+        float, typer.Option(help="超过用地的这一比例为冲突 a conflict on more than this share, e.g. 0.1")
+    ] = 0.0,
+    from_file: Annotated[
+        Path | None, typer.Option("--from", help="从 layers.toml 定义 define all layers of a layers.toml")
+    ] = None,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """定义图层，或修改其规则 · define a layer, or change the rule of one that exists."""
+    given = locals() | {"threshold_values": threshold_values or None, "data_on": parse_day(data_on)}
+    definitions = _definitions(from_file, given)
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
+        defined = [
+            catalogue.define_layer(session, definition, city=edge.city, actor=local_operator())
+            for definition in definitions
+        ]
+        items = [
+            layer_out(layer, edge.city, edge.now().date()).model_dump(mode="json") for layer, _ in defined
+        ]
+    for (layer, is_new), item in zip(defined, items, strict=True):
+        say(f"{'defined' if is_new else 'changed'} {item['code']} {layer.title}")
+    if output is OutputFormat.JSON:
+        print_json(items if from_file else items[0])
+
+
+def _definitions(from_file: Path | None, given: dict[str, Any]) -> list[catalogue.LayerDefinition]:
+    if from_file is not None:
+        return [entry.definition for entry in catalogue.read_catalogue(from_file)]
+    missing = [name for name in ("code", "title", "department", "geometry", "control") if given[name] is None]
+    if missing:
+        raise InvalidInputError(f"give {', '.join(missing)}, or a catalogue with --from layers.toml")
+    keys = catalogue.LayerDefinition.__dataclass_fields__
+    return [catalogue.LayerDefinition(**{key: value for key, value in given.items() if key in keys})]
