@@ -26,7 +26,16 @@ from blueprint.errors import (
 from blueprint.layers.archives import unpack
 from blueprint.layers.cell import cause_of_death, cell, refuse_unreachable
 from blueprint.layers.confinement import Bounds, skip_drivers
-from blueprint.layers.formats import FILE_GEODATABASE, FORMATS, GEOTIFF, HEAD_BYTES, SHAPEFILE, Format, is_zip, sniff
+from blueprint.layers.formats import (
+    FILE_GEODATABASE,
+    FORMATS,
+    GEOTIFF,
+    HEAD_BYTES,
+    SHAPEFILE,
+    Format,
+    is_zip,
+    sniff,
+)
 from blueprint.layers.marks import refuse_marked
 from blueprint.transformations import RegisteredTransformation, find_operation
 

@@ -460,9 +460,7 @@ def test_a_production_start_refuses_sample_accounts(
     assert opened.status == 1 and "sample accounts are in use" in opened.err
 
 
-@pytest.mark.parametrize(
-    "password", ["1qa2ws3ed4rf", "MortalKombat", "finalfantasy!!2026", "MichaelJackson"]
-)
+@pytest.mark.parametrize("password", ["1qa2ws3ed4rf", "MortalKombat", "finalfantasy!!2026", "MichaelJackson"])
 def test_a_common_password_is_refused(password: str):
     with pytest.raises(InvalidInputError, match="list of common ones"):
         refuse_weak(password, own_words=())

@@ -232,7 +232,7 @@ def _xian(folder: Path) -> bytes:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (_vrt, "no geodata file"),
+        (_vrt, "no geodata file that can be read"),
         (_wms, "no geodata file"),
         (_truncated, "cannot be read as a GeoTIFF"),
         (_magic_alone, "cannot be read as a GeoTIFF"),
