@@ -1,9 +1,11 @@
 """The register of transformations (坐标转换参数): entered by an operator from a surveying authority's document.
 
 An entry is proved by a control point whose coordinates are known in both systems, and never changed: one that is wrong
-is withdrawn. What a version was moved by is written into the version.
+is withdrawn. What a version was moved by is written into the version, by number and document: parameters of old datums
+are no public matter, and only the operator sees them.
 """
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -118,7 +120,8 @@ def register_transformation(
     )
     session.add(row)
     session.flush()
-    after = {name: getattr(row, name) for name in ("source", "kind", "parameters", "accuracy_m", "document")}
+    after = {name: getattr(row, name) for name in ("source", "kind", "accuracy_m", "document")}
+    after["parameters_sha256"] = hashlib.sha256(entry.parameters.encode()).hexdigest()
     record(session, actor, Act.REGISTER_CRS, kind="crs_transformation", id=row.id, after=after)
     return row
 

@@ -27,7 +27,8 @@ class RegisteredTransformation:
 
     def operation(self, source_text: str, working_crs: str) -> Operation:
         """The registered transformation as an operation into the working CRS."""
-        name = f"registered transformation {self.number} ({self.document}): {self.kind} {self.parameters}"
+        # The parameters themselves are not for everybody who may read a version.
+        name = f"registered transformation {self.number} ({self.document})"
         if self.kind == "pipeline":
             steps: tuple[Transformer, ...] = (_pipeline(self.parameters),)
             if not CRS.from_user_input(self.target).equals(

@@ -33,30 +33,31 @@ def guesses_of(points: list[list[float]], city: City) -> tuple[Guess, ...]:
     return suggest(np.array(points, dtype=float), jurisdiction(city), working_crs=city.working_crs)
 
 
-def advice(points: list[list[float]], city: City) -> str:
-    """What a person may do whose data say no CRS, or one in which they lie elsewhere."""
+def advice(points: list[list[float]], city: City, *, option: str) -> str:
+    """What a person may do whose data say no CRS, or one in which they lie elsewhere; `option` is how to name one."""
     guesses = guesses_of(points, city)
     if not guesses:
         return "its coordinates fit no system of CGCS2000 or WGS 84; ask its source which system they are in"
     best = guesses[0]
     if not best.is_acceptable:
         return best.sentence()
-    return f"{best.sentence()}; if that is right, upload it with --accept-crs {best.crs}"
+    return f"{best.sentence()}; if that is right, say so with {option} {best.crs}"
 
 
 def refuse_misplaced(report: dict[str, Any], city: City, *, kind: str) -> None:
     """Refuse data without a CRS, and data that lie outside the city, with the doctor's advice."""
+    option = "--accept-crs" if kind.startswith("layer") else "--crs"
     if not report["source_crs"]:
         raise InvalidInputError(
             "the file does not say its coordinate system; give it with --crs EPSG:n: "
-            + advice(report["sample"], city)
+            + advice(report["sample"], city, option=option)
         )
     placed = np.array(report["placed_sample"], dtype=float).reshape(-1, 2)
     west, south, east, north = jurisdiction(city).surroundings
     x, y = placed[:, 0], placed[:, 1]
     around = (x >= west) & (x <= east) & (y >= south) & (y <= north)
     if report["inside_count"] == 0 and len(placed) and not around.any():
-        hint = advice(report["sample"], city)
+        hint = advice(report["sample"], city, option=option)
         if report["source_crs"] in hint:
             hint = f"check that its coordinates really are {report['source_crs']}"
         raise InvalidInputError(f"the {kind} lies outside the city; {hint}")

@@ -79,7 +79,8 @@ def _point(text: str) -> ControlPoint:
 
 @app.command("list")
 def list_all(output: FormatOption = OutputFormat.TABLE) -> None:
-    """列出转换参数 · list the registered transformations."""
+    """列出转换参数 · list the registered transformations, with their parameters."""
+    require(local_operator(), Act.REGISTER_CRS)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
         rows = list_transformations(session)
         items = [{name: getattr(row, name) for name in (*_SHOWN, "withdrawn_at")} for row in rows]

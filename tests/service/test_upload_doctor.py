@@ -15,7 +15,7 @@ from blueprint.layers import originals
 from blueprint.layers.map_shift import to_gcj02
 from tests import badfiles, formatfiles
 from tests.badfiles import LAT, LON, geojson, lonlat_square, polygon
-from tests.service.conftest import Command, define_plan
+from tests.service.conftest import Command, Server, define_plan
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_an_old_datum_is_taken_only_by_a_registered_transformation_that_its_cont
     assert uploaded.status == 0, uploaded.err
 
     version = json.loads(uploaded.out)
-    assert version["operation"].startswith("registered transformation 1 (鞍测〔2019〕3号)")
+    assert version["operation"] == "registered transformation 1 (鞍测〔2019〕3号)"
     assert version["operation_accuracy_m"] == 0.1
     expected = formatfiles.in_metres(formatfiles.SQUARES)[0]
     with create_engine(fresh_database).connect() as connection:
@@ -201,3 +201,21 @@ def test_a_file_that_would_fill_the_disk_is_refused_and_nothing_stored(
     assert result.status == 1 and "free some space" in result.err
     with create_engine(fresh_database).connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM blueprint.layer_version")) == 0
+
+
+def test_a_file_is_diagnosed_over_http_by_who_may_upload_it(running: Server, defined: Command):
+    squares = formatfiles.in_metres(formatfiles.SQUARES, "EPSG:4529")
+    content = geojson(*[shapely.geometry.mapping(square) for square in squares])
+    files = {"file": ("plan.geojson", content)}
+    keeper, other = running.client("ZRZY"), running.client("SLJ")
+
+    answer = keeper.post("/api/layers/PLAN/diagnosis", files=files)
+
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert found["format"] == "GeoJSON" and found["share_inside"] in (None, 0.0)
+    assert found["guesses"][0]["crs"] == "EPSG:4529" and found["sketch"].startswith("<svg")
+    assert other.post("/api/layers/PLAN/diagnosis", files=files).status_code == 403
+    assert keeper.post("/api/layers/PLAN/diagnosis", files={"file": ("x", b"")}).status_code == 422
+    accepted = keeper.post("/api/layers/PLAN/versions", files=files, data={"accept_crs": "EPSG:4529"})
+    assert accepted.status_code == 201, accepted.text
