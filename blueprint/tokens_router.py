@@ -15,7 +15,7 @@ from blueprint.idempotency import IdempotentRoute
 from blueprint.models import Token
 from blueprint.permissions import Act, require
 
-router = APIRouter(prefix="/api/tokens", tags=["tokens"], route_class=IdempotentRoute)
+router = APIRouter(tags=["tokens"], route_class=IdempotentRoute)
 
 TokenId = Annotated[int, Path(ge=1, le=2_000_000_000)]
 
@@ -73,7 +73,7 @@ class RevocationOut(BaseModel):
     revoked: int
 
 
-@router.get("")
+@router.get("/api/tokens")
 def list_tokens(
     session: SessionDep,
     actor: ActorDep,
@@ -88,7 +88,7 @@ def list_tokens(
     return TokenPage(items=items, next=items[-1].id if len(items) == limit else None)
 
 
-@router.post("", status_code=201)
+@router.post("/api/tokens", status_code=201)
 def issue_token(
     body: TokenIn, session: SessionDep, actor: ActorDep, city: CityDep, edge: EdgeDep
 ) -> NewTokenOut:
@@ -110,7 +110,7 @@ def issue_token(
     return NewTokenOut(**token_out(row, None).model_dump(), token=text)
 
 
-@router.delete("/{token_id}", status_code=204)
+@router.delete("/api/tokens/{token_id}", status_code=204)
 def revoke_token(token_id: TokenId, session: SessionDep, actor: ActorDep, now: NowDep) -> Response:
     """Revoke one token, at once; its row stays."""
     require(actor, Act.ADMINISTER_ACCOUNTS)
@@ -118,7 +118,7 @@ def revoke_token(token_id: TokenId, session: SessionDep, actor: ActorDep, now: N
     return Response(status_code=204)
 
 
-@router.post("/revocations")
+@router.post("/api/token-revocations")
 def revoke_tokens(
     body: RevocationIn, session: SessionDep, actor: ActorDep, city: CityDep, now: NowDep
 ) -> RevocationOut:

@@ -25,6 +25,7 @@ OF_THE_MACHINE = {
     "database migrate",
     "serve",
     "account rights",
+    "crs list",
     "standard list",
     "standard show",
 }
@@ -33,12 +34,20 @@ OF_THE_MACHINE = {
 ABOUT_ONESELF = {
     ("POST", "/api/session"),
     ("DELETE", "/api/session"),
+    ("GET", "/api/session/openid"),
+    ("GET", "/api/session/openid/callback"),
     ("DELETE", "/api/sessions"),
+    ("GET", "/api/me/sessions"),
     ("POST", "/api/me/password"),
+    ("GET", "/api/me/second-factor"),
+    ("POST", "/api/me/second-factor"),
+    ("POST", "/api/me/second-factor/confirmation"),
+    ("POST", "/api/me/second-factor/recovery-codes"),
+    ("POST", "/api/me/second-factor/removal"),
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
 }
-"""Routes that need no right: one's own sessions and password, and whether the service is up."""
+"""Routes that need no right: one's own sign-in, sessions, password and second factor, and whether the service is up."""
 
 
 def _names(code: CodeType) -> Iterator[str]:

@@ -38,7 +38,7 @@ CALLERS = {
     "spj": "^/api/approval/cases",
     "slj": "^/api/opinion-requests",
     "interface": "^/api/approval/intake",
-    "sample-operator": "^/api/(accounts|appointments|departments|identities|me|sections|tokens)",
+    "sample-operator": "^/api/(accounts|appointments|departments|identities|me|sections|tokens|token-revocations)",
     "sample-auditor": "^/api/audit",
 }
 """Tokens of the coordinator, approvals, a department that is asked and the interface, and two persons' sessions; and which

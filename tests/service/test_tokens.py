@@ -95,9 +95,9 @@ def test_an_operator_issues_lists_and_revokes_over_http(running: Server, city: C
         status, detail = _told(running, f"Bearer {token}")
         assert status == 401 and "revoked" in detail
 
-        assert client.post("/api/tokens/revocations", json={}).status_code == 422
-        assert client.post("/api/tokens/revocations", json={"interface": True}).json() == {"revoked": 0}
-        gone = client.post("/api/tokens/revocations", json={"all": True}).json()["revoked"]
+        assert client.post("/api/token-revocations", json={}).status_code == 422
+        assert client.post("/api/token-revocations", json={"interface": True}).json() == {"revoked": 0}
+        gone = client.post("/api/token-revocations", json={"all": True}).json()["revoked"]
         assert gone == len(running.tokens)
         assert {_told(running, f"Bearer {each}")[0] for each in running.tokens.values()} == {401}
 
