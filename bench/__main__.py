@@ -1,4 +1,4 @@
-"""`python -m bench [all|check|tiles|city] [--small] [--rebuild]`: measure and print ratios; a full run is kept."""
+"""`python -m bench [all|check|tiles|publication|city] [--small] [--rebuild]`: measure and print ratios; a full run is kept."""
 
 import argparse
 import os
@@ -7,6 +7,7 @@ from typing import Any
 from bench import report
 from bench.check import measure_checks
 from bench.guard import measure_guard
+from bench.publication import measure_publication
 from bench.setting import made_city, our_server, say
 from bench.tiles import measure_tiles
 
@@ -25,6 +26,9 @@ def main() -> int:
         if arguments.what in ("all", "tiles"):
             say("tiles: ours and tipg in turn")
             result["tiles"] = measure_tiles(setting)
+        if arguments.what in ("all", "publication"):
+            say("publication: in force and back, while checks go on")
+            result["publication"] = measure_publication(setting)
         result["load_average_after"] = round(os.getloadavg()[0], 2)
     print(report.to_markdown(result))
     if arguments.small:
@@ -38,7 +42,9 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", nargs="?", default="all", choices=["all", "check", "tiles", "city"])
+    parser.add_argument(
+        "what", nargs="?", default="all", choices=["all", "check", "tiles", "publication", "city"]
+    )
     parser.add_argument(
         "--small",
         action="store_true",

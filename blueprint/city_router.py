@@ -8,7 +8,6 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from pyproj import Transformer
 from shapely.geometry import mapping
-from shapely.geometry.base import BaseGeometry
 
 from blueprint.city import City
 from blueprint.edge import ActorDep, CityDep
@@ -88,7 +87,7 @@ def to_lonlat_bounds(
     return (west, south, east, north)
 
 
-def to_lonlat(geometry: BaseGeometry, city: City) -> BaseGeometry:
-    """A shape of the working CRS in longitude and latitude of its geographic CRS."""
+def to_lonlat(geometry: Any, city: City) -> Any:
+    """A shape of the working CRS, or an array of shapes, in longitude and latitude of its geographic CRS."""
     transformer = Transformer.from_crs(city.working_crs, f"EPSG:{city.geographic_srid}", always_xy=True)
     return shapely.transform(geometry, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])))

@@ -1,17 +1,23 @@
 """The families of errors: each says in one sentence what is wrong and how to mend it."""
 
 import errno
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 
 class BlueprintError(Exception):
     """Something the user can read and act on; `service.problems` turns the family into HTTP or an exit status."""
 
-    def __init__(self, message: str, *, place: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, place: str | None = None, rows: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.place = place
         """Where it is wrong: a field, a feature's number or coordinates, when one place can be named."""
+        self.rows = rows
+        """The rows of a file that are wrong, each with what is wrong with it."""
 
 
 class InvalidInputError(BlueprintError):

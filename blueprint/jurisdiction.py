@@ -63,6 +63,25 @@ def jurisdiction(city: City) -> Jurisdiction:
     return Jurisdiction(outline=outline, bounds=(west, south, east, north), lines=lines)
 
 
+@lru_cache(maxsize=8)
+def district_outlines(city: City) -> dict[str, shapely.MultiPolygon]:
+    """Outlines by administrative code, from the boundary file's features that name theirs (`XZQDM` or `code`)."""
+    if city.boundary_path is None:
+        return {}
+    jurisdiction(city)  # refuses a file that cannot be read
+    document = json.loads(city.boundary_path.read_text(encoding="utf-8"))
+    outlines: dict[str, shapely.MultiPolygon] = {}
+    for found in document["features"]:
+        properties = found.get("properties") or {}
+        code = properties.get("XZQDM") or properties.get("code")
+        if code is not None:
+            placed = best_operation(CRS84, city.working_crs).apply(
+                np.array([shape(found["geometry"])], dtype=object)
+            )
+            outlines[str(code)] = polygonal(shapely.union_all([outlines.get(str(code)), placed[0]]))
+    return outlines
+
+
 def _area_of_use(city: City) -> tuple[float, float, float, float]:
     area = CRS.from_user_input(city.working_crs).area_of_use
     if area is None:

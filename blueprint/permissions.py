@@ -47,6 +47,7 @@ class Act(StrEnum):
     BRING_INTO_FORCE = "bring_into_force"
     WITHDRAW_VERSION = "withdraw_version"
     EXPORT_LAYER = "export_layer"
+    READ_JOBS = "read_jobs"
     CHECK_FOOTPRINT = "check_footprint"
     READ_CHECK = "read_check"
     KEEP_CHECK = "keep_check"
@@ -230,6 +231,7 @@ RIGHTS: dict[Act, Rights] = {
     Act.WITHDRAW_VERSION: _own(Role.DEPARTMENT, Role.PLANNER, Role.SECTION_HEAD, Role.DIRECTOR)
     | _territory(Role.COORDINATOR),
     Act.EXPORT_LAYER: _any(*_MEMBERS),
+    Act.READ_JOBS: _any(*_MEMBERS),
     Act.CHECK_FOOTPRINT: _any(Role.ANYONE),
     Act.READ_CHECK: _any(*_MEMBERS),
     Act.KEEP_CHECK: _any(*_MEMBERS),

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.database import execute_prepared, load_statements, prepared
 from blueprint.errors import InvalidInputError
-from blueprint.layers.models import InForcePeriod
+from blueprint.layers.models import InForcePeriod, LayerVersion
 from blueprint.permissions import Sensitivity, Thing
 from blueprint.rasters.values import Threshold
 
@@ -20,6 +20,7 @@ _SNAPSHOT = prepared("snapshot", load_statements(Path(__file__).with_suffix(".sq
 class LayerOnDay(NamedTuple):
     """A layer with its rule and the version in force on the day; `version_id` is None where there is none.
 
+    `valid_until` is the last day on which the version is relied on: the plan's own end, or the day of its review.
     Its fields are the columns of `snapshot.sql`.
     """
 
@@ -76,10 +77,35 @@ class Snapshot:
 
 def take_snapshot(session: Session, day: date) -> Snapshot:
     """The layers as they are in force on `day`; refuses a day before the first version of all."""
-    layers = tuple(LayerOnDay._make(row) for row in execute_prepared(session, _SNAPSHOT, {"day": day}))
+    layers = layers_on(session, day)
     if not any(layer.version_id is not None for layer in layers):
         raise _nothing_in_force(session, day)
     return Snapshot(day=day, layers=layers)
+
+
+def layers_on(session: Session, day: date) -> tuple[LayerOnDay, ...]:
+    """Every layer of the catalogue as it is on `day`, also where nothing is in force."""
+    return tuple(LayerOnDay._make(row) for row in execute_prepared(session, _SNAPSHOT, {"day": day}))
+
+
+def with_version(
+    layers: tuple[LayerOnDay, ...], version: LayerVersion, *, starts_on: date
+) -> tuple[LayerOnDay, ...]:
+    """The same layers, but with this version in force from a day on in place of its layer's."""
+    days = [day for day in (version.valid_until, version.review_by) if day is not None]
+    return tuple(
+        layer._replace(
+            version_id=version.id,
+            version=version.number,
+            source_sha256=version.source_sha256,
+            buffer_m=version.buffer_m,
+            in_force_from=starts_on,
+            valid_until=min(days, default=None),
+        )
+        if layer.code == version.layer.code
+        else layer
+        for layer in layers
+    )
 
 
 def _nothing_in_force(session: Session, day: date) -> InvalidInputError:

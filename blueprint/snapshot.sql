@@ -1,5 +1,6 @@
 -- name: snapshot
--- Every layer of the catalogue with its rule, and the version in force on the day where there is one.
+-- Every layer of the catalogue with its rule, and the version in force on the day where there is one; it is relied on
+-- until the plan's own end, or the day by which it was to be reviewed, whichever comes first.
 SELECT
     layer.code, layer.title, layer.title_en, layer.department, layer.geometry, layer.control, layer.conflict_when,
     layer.tolerance_m2, layer.sliver_width_m, layer.sensitivity, layer.basis,
@@ -7,7 +8,7 @@ SELECT
     layer.value_kind, layer.unit, layer.threshold_above, layer.threshold_below, layer.threshold_values,
     layer.threshold_share, raster.object_sha256, raster.pixel_width_m, raster.pixel_height_m,
     version.id AS version_id, version.number AS version, version.source_sha256,
-    period.starts_on AS in_force_from, version.valid_until
+    period.starts_on AS in_force_from, least(version.valid_until, version.review_by) AS valid_until
 FROM blueprint.layer
 LEFT JOIN blueprint.in_force_period AS period
     ON period.layer_id = layer.id

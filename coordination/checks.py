@@ -23,7 +23,7 @@ from blueprint.layers.models import Control, Layer
 from blueprint.overlay import ENGINE, Ledger, Overlap, Overlay, SiteMeasures, find_overlaps
 from blueprint.permissions import Act, Actor, Grant, Sensitivity, Thing, may
 from blueprint.sharing.purposes import record_reading
-from blueprint.snapshot import LayerOnDay, take_snapshot
+from blueprint.snapshot import LayerOnDay, Snapshot, take_snapshot
 from coordination.masking import RestrictedConflict, count_answers, find_restricted_conflicts
 from coordination.models import Check
 from coordination.rules import Outcome, Severity, likely_cause, outcome_of, severity_of, verdict_of
@@ -149,14 +149,22 @@ def _finding_json(finding: Finding) -> dict[str, Any]:
 
 
 def run_check(
-    session: Session, footprint: Footprint, *, city: City, actor: Actor, on: date, with_shapes: bool = False
+    session: Session,
+    footprint: Footprint,
+    *,
+    city: City,
+    actor: Actor,
+    on: date,
+    with_shapes: bool = False,
+    snapshot: Snapshot | None = None,
 ) -> CheckReport:
     """Check a footprint against the blueprint on a day, as far as the actor may read it; nothing is kept.
 
+    `snapshot` is the blueprint of that day when it is known already, or as it would be.
     Restricted layers that the actor may not read leave no trace in figures, layers or digest but the conflicts that
     `masking` tells, and those only to actors who are known, so many times a day.
     """
-    snapshot = take_snapshot(session, on)
+    snapshot = snapshot or take_snapshot(session, on)
     readable = {layer.code for layer in snapshot.layers if may(actor, Act.READ_LAYER, layer.thing)}
     # Of these not even the name is for this reader.
     hidden = [

@@ -219,3 +219,45 @@ class OpenWorkList(BaseModel):
 
     department: str
     items: list[OpenWorkOut]
+
+
+class MeetingOut(BaseModel):
+    """Another layer, and on how many places (pairs of features) the changed features meet it before and after."""
+
+    layer: str
+    title: str
+    places_before: int
+    places_after: int
+    change_m2: float
+
+
+class SiteEffectOut(BaseModel):
+    """An open project or a kept check that the difference touches, and how its verdict turns."""
+
+    kind: Literal["project", "check"]
+    id: int
+    name: str
+    verdict_before: str
+    verdict_after: str
+    turn: Literal["to_conflict", "to_clear", "other", "same"]
+
+
+class DryRunOut(BaseModel):
+    """What would change if a version came into force on a day; `sites` are those that were looked at, 200 at most."""
+
+    layer: str
+    version: int
+    starts_on: date
+    superseded: int | None
+    summary: str
+    compared_by: str
+    added: int
+    removed: int
+    changed_shape: int
+    changed_attributes: int
+    unchanged: int
+    net_m2: float
+    layers: list[MeetingOut]
+    touched_projects: int
+    touched_checks: int
+    sites: list[SiteEffectOut]

@@ -16,14 +16,17 @@ from blueprint.audit.refusals import RefusalLog
 from blueprint.audit.router import router as audit_router
 from blueprint.city_router import router as city_router
 from blueprint.edge import Edge, SessionDep
+from blueprint.jobs.router import router as jobs_router
 from blueprint.layers.diagnosis_router import router as diagnosis_router
 from blueprint.layers.router import router as layers_router
+from blueprint.layers.succession_router import router as succession_router
 from blueprint.sharing.export_router import router as exports_router
 from blueprint.sharing.router import request_router as access_request_router
 from blueprint.sharing.router import router as sharing_router
 from blueprint.standards.router import router as standards_router
 from blueprint.tokens_router import router as tokens_router
 from coordination.check_router import router as checks_router
+from coordination.dry_run_router import router as dry_run_router
 from coordination.router import router as coordination_router
 from service.openapi import describe
 from service.outer import Outer
@@ -69,10 +72,13 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         tokens_router,
         layers_router,
         diagnosis_router,
+        succession_router,
+        jobs_router,
         access_request_router,
         sharing_router,
         exports_router,
         checks_router,
+        dry_run_router,
         coordination_router,
         approval_router,
         audit_router,

@@ -16,6 +16,7 @@ from service.commands import (
     crs,
     database,
     department,
+    job,
     layer,
     project,
     standard,
@@ -26,6 +27,8 @@ from service.commands.context import console
 from service.commands.demo import demo
 from service.commands.diagnosis import diagnose_layer_file
 from service.commands.serve import serve
+from service.commands.succession import difference, in_force, roll_back, update
+from service.commands.worker import worker
 from service.problems import as_blueprint_error, exit_status_of
 
 app = typer.Typer(
@@ -35,11 +38,17 @@ app = typer.Typer(
 )
 app.command("demo")(demo)
 app.command("serve")(serve)
+app.command("worker")(worker)
 app.command("check")(check)
 layer.app.command("diagnose")(diagnose_layer_file)
+app.add_typer(crs.app, name="crs")
+layer.app.command("in-force")(in_force)
+layer.app.command("roll-back")(roll_back)
+layer.app.command("update")(update)
+layer.app.command("difference")(difference)
 app.add_typer(layer.app, name="layer")
 app.add_typer(standard.app, name="standard")
-app.add_typer(crs.app, name="crs")
+app.add_typer(job.app, name="job")
 app.add_typer(project.app, name="project")
 app.add_typer(case.app, name="case")
 app.add_typer(database.app, name="database")
@@ -86,4 +95,7 @@ def _usage(error: TyperException) -> int:
 
 def _say(error: BlueprintError) -> int:
     console.print(f"blueprint: {error.message}", markup=False, soft_wrap=True)
+    for row in error.rows:
+        told = ", ".join(f"{name} {value}" for name, value in row.items())
+        console.print(f"  {told}", markup=False, soft_wrap=True)
     return exit_status_of(error)

@@ -20,6 +20,11 @@ _PROBLEM = {
         "detail": {"type": "string"},
         "instance": {"type": "string"},
         "request_id": {"type": "string"},
+        "rows": {
+            "type": "array",
+            "items": {"type": "object"},
+            "description": "rows of a file that are wrong",
+        },
     },
 }
 

@@ -2,7 +2,8 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -116,9 +117,16 @@ def _on(answer: Callable[..., JSONResponse]) -> Callable[[Request, Exception], J
 
 
 def _problem(
-    request: Request, status: int, title: str | None, detail: str, headers: dict[str, str] | None = None
+    request: Request,
+    status: int,
+    title: str | None,
+    detail: str,
+    headers: dict[str, str] | None = None,
+    rows: Sequence[Mapping[str, Any]] = (),
 ) -> JSONResponse:
     document = problem_document(status, title, detail, request.url.path)
+    if rows:
+        document["rows"] = list(rows)
     return JSONResponse(document, status, headers=headers, media_type=PROBLEM_MEDIA_TYPE)
 
 
@@ -130,7 +138,7 @@ def _blueprint_error(request: Request, error: BlueprintError) -> JSONResponse:
     headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status)
     if isinstance(error, TooManyAttemptsError):
         headers = {"Retry-After": str(math.ceil(error.retry_after.total_seconds()))}
-    return _problem(request, status, title, error.message, headers)
+    return _problem(request, status, title, error.message, headers, rows=error.rows)
 
 
 def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -86,7 +86,10 @@ def publish(
     )
     session.add(version)
     session.flush()
-    copy_features(session, version, iter([_batch(placed, attributes, layer.buffer_m, city.working_srid)]))
+    rows = attributes or [{}] * len(placed)
+    keys = [row.get(layer.source_id_field or "") or f"S{number}" for number, row in enumerate(rows, start=1)]
+    batch = _batch(placed, keys, rows, layer.buffer_m, city.working_srid)
+    copy_features(session, version, iter([batch]))
     cut_features(session, version)
     if starts_on is not None:
         bring_into_force(
@@ -101,7 +104,8 @@ def publish(
 
 def _batch(
     shapes: Sequence[shapely.Geometry],
-    attributes: Sequence[Mapping[str, Any]] | None,
+    keys: Sequence[str],
+    attributes: Sequence[Mapping[str, Any]],
     buffer_m: float,
     srid: int,
 ) -> pa.RecordBatch:
@@ -113,10 +117,8 @@ def _batch(
     return pa.record_batch(
         [
             pa.array(numbers, pa.int64()),
-            pa.array([f"S{number}" for number in numbers], pa.string()),
-            pa.array(
-                [json.dumps(row, ensure_ascii=False) for row in attributes or [{}] * len(shapes)], pa.string()
-            ),
+            pa.array(keys, pa.string()),
+            pa.array([json.dumps(row, ensure_ascii=False) for row in attributes], pa.string()),
             pa.array(list(shapely.to_wkb(shapes, include_srid=True)), pa.binary()),
             pa.array(zones, pa.binary()),
         ],

@@ -81,22 +81,8 @@ def actor_of_session(session: Session, token: str, *, city: City, now: datetime)
 
 
 def _actor(session: Session, row: SessionRow, person: Person, *, city: City, now: datetime) -> Actor:
-    """What a person is at this instant: of the department appointed to last, with the roles held there and city-wide.
-
-    A department that left the profile gives no role.
-    """
-    known = {department.code for department in city.departments}
-    held = session.scalars(
-        select(Appointment)
-        .where(
-            Appointment.person_id == person.id,
-            Appointment.starts_at <= now,
-            or_(Appointment.ends_at.is_(None), Appointment.ends_at > now),
-        )
-        .order_by(Appointment.starts_at, Appointment.id)
-    ).all()
-    department = next((a.department for a in reversed(held) if a.department in known), None)
-    roles = {Role(a.role) for a in held if a.department in (None, department)}
+    """What a person is at this instant, in this session."""
+    department, roles = roles_held(session, person.id, city=city, now=now)
     owes = _owed(session, row, person, needs_factor=bool(roles & city.second_factor_roles))
     if owes is not None:
         roles = set()
@@ -110,6 +96,27 @@ def _actor(session: Session, row: SessionRow, person: Person, *, city: City, now
         reader=row.sha256[:16],
         territory=city.territory(department),
     )
+
+
+def roles_held(
+    session: Session, person_id: int, *, city: City, now: datetime
+) -> tuple[str | None, set[Role]]:
+    """The department that a person was appointed to last, and the roles held there and city-wide at this instant.
+
+    A department that left the profile gives no role.
+    """
+    known = {department.code for department in city.departments}
+    held = session.scalars(
+        select(Appointment)
+        .where(
+            Appointment.person_id == person_id,
+            Appointment.starts_at <= now,
+            or_(Appointment.ends_at.is_(None), Appointment.ends_at > now),
+        )
+        .order_by(Appointment.starts_at, Appointment.id)
+    ).all()
+    department = next((a.department for a in reversed(held) if a.department in known), None)
+    return department, {Role(a.role) for a in held if a.department in (None, department)}
 
 
 def _owed(session: Session, row: SessionRow, person: Person, *, needs_factor: bool) -> Owed | None:

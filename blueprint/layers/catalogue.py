@@ -86,6 +86,8 @@ class VersionFile:
     split: bool = False
     in_force_from: date | None = None
     valid_until: date | None = None
+    review_by: date | None = None
+    districts: str | None = None
     coverage: Path | None = None
 
 
@@ -328,7 +330,7 @@ def _entry(entry: Mapping[str, Any], path: Path) -> CatalogueEntry:
 def _version_file(entry: Mapping[str, Any], path: Path) -> VersionFile:
     values = dict(entry)
     coverage = values.pop("coverage", None)
-    for key in ("in_force_from", "valid_until"):
+    for key in ("in_force_from", "valid_until", "review_by"):
         if key in values:
             values[key] = _day(values[key])
     return VersionFile(

@@ -1,8 +1,11 @@
--- How two versions differ.
+-- How two versions differ: features paired into pg_temp.difference_row, patches cut into pg_temp.difference_patch.
+
+-- name: forget
+DROP TABLE IF EXISTS pg_temp.difference_patch, pg_temp.difference_row;
 
 -- name: has_keys
 -- Whether every feature of both versions has a source id that is unique in its version.
-SELECT bool_and(features = keys)
+SELECT coalesce(bool_and(features = keys), TRUE)
 FROM (
     SELECT count(*) AS features, count(DISTINCT source_id) AS keys
     FROM blueprint.feature
@@ -10,37 +13,161 @@ FROM (
     GROUP BY version_id
 ) AS counted;
 
--- name: by_source_id
--- A feature is the same when its source id is; its shape is compared vertex by vertex.
-SELECT
-    count(*) FILTER (WHERE old.source_id IS NULL) AS added,
-    count(*) FILTER (WHERE new.source_id IS NULL) AS removed,
-    count(*) FILTER (WHERE NOT ST_OrderingEquals(old.geom, new.geom)) AS changed_shape,
-    count(*) FILTER (WHERE ST_OrderingEquals(old.geom, new.geom) AND old.attributes <> new.attributes)
-        AS changed_attributes,
-    count(*) FILTER (WHERE ST_OrderingEquals(old.geom, new.geom) AND old.attributes = new.attributes) AS unchanged
-FROM (SELECT source_id, geom, attributes FROM blueprint.feature WHERE version_id = :old) AS old
-FULL JOIN (SELECT source_id, geom, attributes FROM blueprint.feature WHERE version_id = :new) AS new
-    ON new.source_id = old.source_id;
-
--- name: by_shape
--- Without keys a feature is the same when its shape is, vertex by vertex; the n-th of equal shapes meets the n-th.
-SELECT
-    count(*) FILTER (WHERE old.shape IS NULL) AS added,
-    count(*) FILTER (WHERE new.shape IS NULL) AS removed,
-    0 AS changed_shape,
-    count(*) FILTER (WHERE old.attributes <> new.attributes) AS changed_attributes,
-    count(*) FILTER (WHERE old.attributes = new.attributes) AS unchanged
+-- name: pair_by_source_id
+-- A feature is the same when its source id is; its shape is compared vertex by vertex. What did not change is left out.
+CREATE TEMPORARY TABLE difference_row ON COMMIT DROP AS
+SELECT paired.change, paired.source_id, paired.old_feature_id, paired.new_feature_id, paired.fields
 FROM (
-    SELECT md5(ST_AsBinary(geom)) AS shape, attributes,
-        row_number() OVER (PARTITION BY md5(ST_AsBinary(geom)) ORDER BY attributes) AS nth
-    FROM blueprint.feature
-    WHERE version_id = :old
-) AS old
-FULL JOIN (
-    SELECT md5(ST_AsBinary(geom)) AS shape, attributes,
-        row_number() OVER (PARTITION BY md5(ST_AsBinary(geom)) ORDER BY attributes) AS nth
-    FROM blueprint.feature
-    WHERE version_id = :new
-) AS new
-    ON new.shape = old.shape AND new.nth = old.nth;
+    SELECT
+        coalesce(new.source_id, old.source_id) AS source_id,
+        old.feature_id AS old_feature_id,
+        new.feature_id AS new_feature_id,
+        CASE
+            WHEN old.feature_id IS NULL THEN 'added'
+            WHEN new.feature_id IS NULL THEN 'removed'
+            WHEN NOT ST_OrderingEquals(old.geom, new.geom) THEN 'shape'
+            WHEN old.attributes <> new.attributes THEN 'attributes'
+        END AS change,
+        CASE WHEN old.attributes <> new.attributes THEN ARRAY(
+            SELECT name
+            FROM jsonb_object_keys(old.attributes || new.attributes) AS name
+            WHERE old.attributes -> name IS DISTINCT FROM new.attributes -> name
+            ORDER BY name
+        ) END AS fields
+    FROM (
+        SELECT source_id, feature_id, geom, attributes FROM blueprint.feature WHERE version_id = :old
+    ) AS old
+    FULL JOIN (
+        SELECT source_id, feature_id, geom, attributes FROM blueprint.feature WHERE version_id = :new
+    ) AS new
+        ON new.source_id = old.source_id
+) AS paired
+WHERE paired.change IS NOT NULL;
+
+-- name: pair_by_shape
+-- Without keys a feature is the same when its shape is, vertex by vertex; the n-th of equal shapes meets the n-th.
+CREATE TEMPORARY TABLE difference_row ON COMMIT DROP AS
+SELECT paired.change, paired.source_id, paired.old_feature_id, paired.new_feature_id, paired.fields
+FROM (
+    SELECT
+        coalesce(new.source_id, old.source_id) AS source_id,
+        old.feature_id AS old_feature_id,
+        new.feature_id AS new_feature_id,
+        CASE
+            WHEN old.feature_id IS NULL THEN 'added'
+            WHEN new.feature_id IS NULL THEN 'removed'
+            WHEN old.attributes <> new.attributes THEN 'attributes'
+        END AS change,
+        CASE WHEN old.attributes <> new.attributes THEN ARRAY(
+            SELECT name
+            FROM jsonb_object_keys(old.attributes || new.attributes) AS name
+            WHERE old.attributes -> name IS DISTINCT FROM new.attributes -> name
+            ORDER BY name
+        ) END AS fields
+    FROM (
+        SELECT source_id, feature_id, attributes, md5(ST_AsBinary(geom)) AS shape,
+            row_number() OVER (PARTITION BY md5(ST_AsBinary(geom)) ORDER BY attributes) AS nth
+        FROM blueprint.feature
+        WHERE version_id = :old
+    ) AS old
+    FULL JOIN (
+        SELECT source_id, feature_id, attributes, md5(ST_AsBinary(geom)) AS shape,
+            row_number() OVER (PARTITION BY md5(ST_AsBinary(geom)) ORDER BY attributes) AS nth
+        FROM blueprint.feature
+        WHERE version_id = :new
+    ) AS new
+        ON new.shape = old.shape AND new.nth = old.nth
+) AS paired
+WHERE paired.change IS NOT NULL;
+
+-- name: cut_patches
+-- Where the difference lies: what was added and removed whole, what a changed shape gained and lost, and features of
+-- which only attributes changed. `reach` is where a footprint notices it: the same of the zones in a buffered layer.
+CREATE TEMPORARY TABLE difference_patch ON COMMIT DROP AS
+WITH changed AS MATERIALIZED (
+    SELECT
+        row.change, row.source_id, row.old_feature_id, row.new_feature_id, row.fields,
+        old.geom AS old_geom, new.geom AS new_geom, old.zone AS old_zone, new.zone AS new_zone
+    FROM difference_row AS row
+    LEFT JOIN blueprint.feature AS old ON old.version_id = :old AND old.feature_id = row.old_feature_id
+    LEFT JOIN blueprint.feature AS new ON new.version_id = :new AND new.feature_id = row.new_feature_id
+),
+patch AS (
+    SELECT
+        change, source_id, old_feature_id, new_feature_id, fields,
+        coalesce(new_geom, old_geom) AS geom,
+        coalesce(new_zone, old_zone, new_geom, old_geom) AS reach
+    FROM changed
+    WHERE change <> 'shape'
+    UNION ALL
+    SELECT
+        'gained', source_id, old_feature_id, new_feature_id, fields,
+        ST_CollectionExtract(ST_Difference(new_geom, old_geom), ST_Dimension(new_geom) + 1),
+        CASE WHEN new_zone IS NOT NULL AND old_zone IS NOT NULL
+            THEN ST_CollectionExtract(ST_Difference(new_zone, old_zone), 3)
+        END
+    FROM changed
+    WHERE change = 'shape'
+    UNION ALL
+    SELECT
+        'lost', source_id, old_feature_id, new_feature_id, fields,
+        ST_CollectionExtract(ST_Difference(old_geom, new_geom), ST_Dimension(old_geom) + 1),
+        CASE WHEN new_zone IS NOT NULL AND old_zone IS NOT NULL
+            THEN ST_CollectionExtract(ST_Difference(old_zone, new_zone), 3)
+        END
+    FROM changed
+    WHERE change = 'shape'
+)
+SELECT
+    patch.change, patch.source_id, patch.old_feature_id, patch.new_feature_id, patch.fields, patch.geom,
+    coalesce(patch.reach, patch.geom) AS reach,
+    CASE
+        WHEN ST_Dimension(patch.geom) = 2 THEN blueprint.measure_m2(patch.geom, :on_ellipsoid) ELSE 0
+    END AS area_m2,
+    CASE WHEN ST_Dimension(patch.geom) = 1 THEN ST_Length(patch.geom) ELSE 0 END AS length_m
+FROM patch
+WHERE NOT ST_IsEmpty(patch.geom);
+
+-- name: index_patches
+CREATE INDEX ON pg_temp.difference_patch USING gist (reach);
+
+-- name: count_rows
+SELECT
+    count(*) FILTER (WHERE change = 'added') AS added,
+    count(*) FILTER (WHERE change = 'removed') AS removed,
+    count(*) FILTER (WHERE change = 'shape') AS changed_shape,
+    count(*) FILTER (WHERE change = 'attributes') AS changed_attributes,
+    (SELECT count(*) FROM blueprint.feature WHERE version_id = :new) - count(new_feature_id) AS unchanged
+FROM difference_row;
+
+-- name: count_fields
+-- In how many features does each field differ?
+SELECT field, count(*) AS features
+FROM difference_row
+CROSS JOIN LATERAL unnest(fields) AS field
+GROUP BY field
+ORDER BY field;
+
+-- name: measure_patches
+SELECT
+    coalesce(sum(area_m2) FILTER (WHERE change = 'added'), 0) AS added_m2,
+    coalesce(sum(area_m2) FILTER (WHERE change = 'removed'), 0) AS removed_m2,
+    coalesce(sum(area_m2) FILTER (WHERE change = 'gained'), 0) AS gained_m2,
+    coalesce(sum(area_m2) FILTER (WHERE change = 'lost'), 0) AS lost_m2,
+    coalesce(sum(length_m) FILTER (WHERE change IN ('added', 'gained')), 0) AS longer_m,
+    coalesce(sum(length_m) FILTER (WHERE change IN ('removed', 'lost')), 0) AS shorter_m
+FROM difference_patch;
+
+-- name: read_patches
+-- The patches, with the values of the fields that differ before and after.
+SELECT
+    patch.change, patch.source_id, patch.old_feature_id, patch.new_feature_id, patch.area_m2, patch.length_m,
+    CASE WHEN patch.fields IS NOT NULL THEN (
+        SELECT jsonb_object_agg(field, jsonb_build_array(old.attributes -> field, new.attributes -> field))
+        FROM unnest(patch.fields) AS field
+    ) END AS fields,
+    ST_AsBinary(patch.geom) AS geom
+FROM difference_patch AS patch
+LEFT JOIN blueprint.feature AS old ON old.version_id = :old AND old.feature_id = patch.old_feature_id
+LEFT JOIN blueprint.feature AS new ON new.version_id = :new AND new.feature_id = patch.new_feature_id
+ORDER BY coalesce(patch.new_feature_id, patch.old_feature_id), patch.change;

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -46,6 +46,14 @@ FORMS = {
 
 _DEGREES = {"GeoJSON"}
 _ROW_GROUP = 50_000
+
+
+class Write(Protocol):
+    """What writes a version, or something of it, to a file with its stamp, and says how many features."""
+
+    def __call__(  # noqa: D102
+        self, session: Session, layer: Layer, version: LayerVersion, path: Path, *, city: City, stamp: Stamp
+    ) -> int: ...
 
 
 def form_of(path: Path, version: LayerVersion) -> Form:

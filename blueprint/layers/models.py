@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
 )
 from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -140,7 +141,11 @@ class Layer(Base):
 
 
 class LayerVersion(Base):
-    """A version (版本) of a layer: what one file said; never changed after it was stored."""
+    """A version (版本) of a layer: what one file said; never changed after it was stored.
+
+    `valid_until` is the last day of the plan's own term, `review_by` the last day on which the department stands by
+    the data; after either the layer is expired. `base_id` is the version that a delta was put on.
+    """
 
     __tablename__ = "layer_version"
     __table_args__ = (UniqueConstraint("layer_id", "number"), {"schema": "blueprint"})
@@ -157,6 +162,8 @@ class LayerVersion(Base):
     feature_count: Mapped[int]
     vertex_count: Mapped[int] = mapped_column(BigInteger)
     valid_until: Mapped[date | None]
+    review_by: Mapped[date | None]
+    base_id: Mapped[int | None] = mapped_column(ForeignKey("blueprint.layer_version.id"))
     quality: Mapped[dict[str, Any]] = mapped_column(JSONB)
     standard: Mapped[str | None] = mapped_column(String(40))
     field_mapping: Mapped[dict[str, str] | None] = mapped_column(JSONB)
@@ -175,6 +182,7 @@ class LayerVersion(Base):
 
     layer: Mapped[Layer] = relationship(back_populates="versions")
     raster: Mapped[Raster | None] = relationship(lazy="selectin")
+    base: Mapped["LayerVersion | None"] = relationship(remote_side="LayerVersion.id")
     periods: Mapped[list["InForcePeriod"]] = relationship(
         back_populates="version", order_by="InForcePeriod.starts_on"
     )
@@ -202,6 +210,25 @@ class InForcePeriod(Base):
     decided_at: Mapped[datetime]
 
     version: Mapped[LayerVersion] = relationship(back_populates="periods")
+
+
+class PublicationEvent(Base):
+    """That another version of a layer is in force from a day on: written with the act, for those who look at what follows.
+
+    `new_version_id` is None where the layer was withdrawn and nothing took its place.
+    """
+
+    __tablename__ = "publication_event"
+    __table_args__ = ({"schema": "blueprint"},)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    layer_id: Mapped[int] = mapped_column(ForeignKey("blueprint.layer.id"))
+    old_version_id: Mapped[int | None] = mapped_column(ForeignKey("blueprint.layer_version.id"))
+    new_version_id: Mapped[int | None] = mapped_column(ForeignKey("blueprint.layer_version.id"))
+    starts_on: Mapped[date]
+    act: Mapped[str] = mapped_column(String(20))
+    made_by: Mapped[str] = mapped_column(String(200))
+    made_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 def _version_id() -> Column[int]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import shapely
 from geoalchemy2.shape import from_shape
 from psycopg2.errors import DiskFull, QueryCanceled
-from sqlalchemy import func, not_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from blueprint.audit.log import record
@@ -26,6 +26,7 @@ from blueprint.layers.location import decision_of, find_shift, refuse_misplaced
 from blueprint.layers.models import GeometryKind, InForcePeriod, Layer, LayerVersion, VersionState
 from blueprint.layers.originals import keep_original
 from blueprint.layers.reading import ReadingRequest, StagedFile, reading
+from blueprint.layers.succession import Succession, note_event, period_before, version_to_return_to
 from blueprint.permissions import Act, Actor
 from blueprint.rasters.storing import store_raster
 
@@ -44,6 +45,7 @@ class Upload:
     crs: str | None = None
     encoding: str | None = None
     valid_until: date | None = None
+    review_by: date | None = None
     coverage: shapely.MultiPolygon | None = None
     accept_crs: str | None = None
     """A CRS that the doctor suggested and the person accepts; unlike `crs` it is tested, and the decision kept."""
@@ -53,8 +55,8 @@ class Upload:
     """Where the original file is kept; None keeps none."""
 
 
-def _silent(_step: str, _count: int) -> None:
-    return None
+def silent(_step: str, _count: int) -> None:
+    """Tell nobody."""
 
 
 def store_version(
@@ -65,38 +67,24 @@ def store_version(
     *,
     city: City,
     now: datetime,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> LayerVersion:
     """Read a file into a new draft version: all of it in the caller's transaction, or nothing.
 
     Raises InvalidInputError with the first faults' feature numbers and places when any feature cannot be taken.
     """
     session.execute(select(Layer.id).where(Layer.id == layer.id).with_for_update())
-    version = _draft(session, layer, file, upload, city=city, now=now)
+    version = draft_version(session, layer, file, upload, city=city, now=now)
     if layer.geometry == GeometryKind.RASTER:
         store_raster(session, layer, version, file, crs=upload.crs, band=upload.sublayer, city=city)
         _finish_upload(session, version, file, upload)
         return version
-    request = ReadingRequest(
-        geometry=layer.geometry,
-        working_crs=city.working_crs,
-        working_srid=city.working_srid,
-        surroundings=jurisdiction(city).surroundings,
-        crs=upload.accept_crs or upload.crs,
-        sublayer=upload.sublayer,
-        layer_hint=layer.code,
-        encoding=upload.encoding,
-        source_id_field=layer.source_id_field,
-        buffer_m=layer.buffer_m,
-        tolerance_m2=layer.tolerance_m2,
-        split=upload.split,
-        registered=registered_transformations(session),
-    )
+    request = request_of(session, layer, upload, city=city)
     with reading(file, request) as opened:
         copy_features(session, version, opened.batches, progress)
     judge_reading(opened.report, kind="layer", city=city)
-    _settle(version, opened.report, city)
-    _settle_place(session, version, opened.report, upload, city=city)
+    settle(version, opened.report, city)
+    settle_place(session, version, opened.report, upload, city=city)
     cut_features(session, version, progress)
     _finish_upload(session, version, file, upload)
     return version
@@ -123,9 +111,29 @@ def _finish_upload(session: Session, version: LayerVersion, file: StagedFile, up
     )
 
 
-def _draft(
+def request_of(session: Session, layer: Layer, upload: Upload, *, city: City) -> ReadingRequest:
+    """What the confined reader is asked for a file of this layer."""
+    return ReadingRequest(
+        geometry=layer.geometry,
+        working_crs=city.working_crs,
+        working_srid=city.working_srid,
+        surroundings=jurisdiction(city).surroundings,
+        crs=upload.accept_crs or upload.crs,
+        sublayer=upload.sublayer,
+        layer_hint=layer.code,
+        encoding=upload.encoding,
+        source_id_field=layer.source_id_field,
+        buffer_m=layer.buffer_m,
+        tolerance_m2=layer.tolerance_m2,
+        split=upload.split,
+        registered=registered_transformations(session),
+    )
+
+
+def draft_version(
     session: Session, layer: Layer, file: StagedFile, upload: Upload, *, city: City, now: datetime
 ) -> LayerVersion:
+    """The layer's next version, still without features; the layer is locked by the caller."""
     last = session.scalar(select(func.max(LayerVersion.number)).where(LayerVersion.layer_id == layer.id))
     nowhere = shapely.box(0, 0, 1, 1)
     version = LayerVersion(
@@ -139,6 +147,7 @@ def _draft(
         feature_count=0,
         vertex_count=0,
         valid_until=upload.valid_until,
+        review_by=upload.review_by,
         quality={},
         uploaded_by=upload.actor.name,
         uploaded_at=now,
@@ -150,7 +159,7 @@ def _draft(
     return version
 
 
-def _settle_place(
+def settle_place(
     session: Session, version: LayerVersion, report: dict[str, Any], upload: Upload, *, city: City
 ) -> None:
     """Keep the CRS that a person accepted; refuse data that carry a map service's shift, unless he says otherwise."""
@@ -191,7 +200,8 @@ def judge_reading(report: dict[str, Any], *, kind: str, city: City) -> None:
         )
 
 
-def _settle(version: LayerVersion, report: dict[str, Any], city: City) -> None:
+def settle(version: LayerVersion, report: dict[str, Any], city: City) -> None:
+    """Write into a version what the reading of its file found."""
     version.source_crs = report["source_crs"]
     version.operation = report["operation"]
     version.operation_accuracy_m = report["operation_accuracy_m"]
@@ -217,7 +227,7 @@ def _opened(bounds: list[float]) -> tuple[float, float, float, float]:
     return (west, south, max(east, west + 0.001), max(north, south + 0.001))
 
 
-def cut_features(session: Session, version: LayerVersion, progress: Progress = _silent) -> None:
+def cut_features(session: Session, version: LayerVersion, progress: Progress = silent) -> None:
     """Measure the copied features, cut them into parts and make the shapes of the tiles."""
     session.flush()
     values = {"version_id": version.id}
@@ -231,11 +241,16 @@ def cut_features(session: Session, version: LayerVersion, progress: Progress = _
         session.execute(_SQL["analyze"])
 
 
+def make_incoming(session: Session) -> None:
+    """Make the table of this transaction in which features land before `cut_features` stores them."""
+    session.execute(_SQL["make_incoming"])
+
+
 def copy_features(
-    session: Session, version: LayerVersion, batches: Iterator[pa.RecordBatch], progress: Progress = _silent
+    session: Session, version: LayerVersion, batches: Iterator[pa.RecordBatch], progress: Progress = silent
 ) -> None:
     """Stream the batches by binary COPY into a table of this transaction alone."""
-    session.execute(_SQL["make_incoming"])
+    make_incoming(session)
     connection: Any = session.connection().connection.dbapi_connection
     stream = _CopyStream(version.id, batches, progress)
     with connection.cursor() as cursor:
@@ -312,7 +327,13 @@ def version_of(session: Session, layer: Layer, number: int) -> LayerVersion:
 
 
 def bring_into_force(
-    session: Session, version: LayerVersion, *, starts_on: date, actor: Actor, now: datetime
+    session: Session,
+    version: LayerVersion,
+    *,
+    starts_on: date,
+    actor: Actor,
+    now: datetime,
+    succession: Succession = Succession.IN_FORCE,
 ) -> InForcePeriod:
     """Let a version be in force from `starts_on`; what was in force until then is superseded on that day.
 
@@ -320,31 +341,19 @@ def bring_into_force(
     """
     layer_id = version.layer_id
     session.execute(select(Layer.id).where(Layer.id == layer_id).with_for_update())
-    if version.withdrawn_on is not None:
-        raise ConflictError(
-            f"version {version.number} was withdrawn on {version.withdrawn_on}; upload it again"
-        )
-    latest = session.scalars(
-        select(InForcePeriod)
-        .where(InForcePeriod.layer_id == layer_id, not_(func.isempty(InForcePeriod.days)))
-        .order_by(InForcePeriod.id.desc())
-        .limit(1)
-    ).first()
-    if latest is not None:
-        if latest.starts_on > starts_on:
-            raise ConflictError(
-                f"a version of this layer comes into force on {latest.starts_on} already; choose that day or a later one"
-            )
-        if latest.version_id == version.id and latest.ends_on is None:
-            raise ConflictError(f"version {version.number} is in force since {latest.starts_on} already")
-        if latest.ends_on is None or latest.ends_on > starts_on:
-            latest.ends_on = starts_on
-            session.flush()
+    latest = period_before(session, version, starts_on=starts_on)
+    superseded = None
+    if latest is not None and (latest.ends_on is None or latest.ends_on > starts_on):
+        superseded = latest.version_id
+        latest.ends_on = starts_on
+        session.flush()
     period = InForcePeriod(
         layer_id=layer_id, version_id=version.id, starts_on=starts_on, decided_by=actor.name, decided_at=now
     )
     session.add(period)
-    session.flush()
+    note_event(
+        session, layer_id, old=superseded, new=version.id, starts_on=starts_on, act=succession, by=actor.name
+    )
     record(
         session,
         actor,
@@ -352,9 +361,32 @@ def bring_into_force(
         kind="version",
         id=_name(version),
         before={"in_force": latest.version.number if latest is not None else None},
-        after={"starts_on": starts_on},
+        after={"starts_on": starts_on, "as": succession},
     )
     return period
+
+
+def roll_back(
+    session: Session, layer: Layer, number: int | None, *, actor: Actor, now: datetime
+) -> LayerVersion:
+    """Let an earlier version be in force again from today: that of the number, or the one before today's."""
+    session.execute(select(Layer.id).where(Layer.id == layer.id).with_for_update())
+    version = (
+        version_of(session, layer, number)
+        if number is not None
+        else version_to_return_to(session, layer, today=now.date())
+    )
+    if not version.periods:
+        raise ConflictError(f"version {version.number} was never in force; bring it into force instead")
+    bring_into_force(
+        session,
+        version,
+        starts_on=now.date(),
+        actor=actor,
+        now=now,
+        succession=Succession.ROLLED_BACK,
+    )
+    return version
 
 
 def withdraw(session: Session, version: LayerVersion, *, on: date, actor: Actor) -> None:
@@ -363,11 +395,20 @@ def withdraw(session: Session, version: LayerVersion, *, on: date, actor: Actor)
     if version.withdrawn_on is not None:
         raise ConflictError(f"version {version.number} was withdrawn on {version.withdrawn_on} already")
     version.withdrawn_on, version.withdrawn_by = on, actor.name
+    session.refresh(version, ["periods"])
     for period in version.periods:
         if period.ends_on is None or period.ends_on > on:
             period.ends_on = max(on, period.starts_on)
-            if period.starts_on > on:
-                _reopen(session, period)
+            again = _reopen(session, period) if period.starts_on > on else None
+            note_event(
+                session,
+                version.layer_id,
+                old=version.id,
+                new=again,
+                starts_on=period.ends_on,
+                act=Succession.WITHDRAWN,
+                by=actor.name,
+            )
     session.flush()
     record(
         session, actor, Act.WITHDRAW_VERSION, kind="version", id=_name(version), after={"withdrawn_on": on}
@@ -379,8 +420,8 @@ def _name(version: LayerVersion) -> str:
     return f"{version.layer.code} v{version.number}"
 
 
-def _reopen(session: Session, planned: InForcePeriod) -> None:
-    """A period that never began gives its days back to the one that it would have ended."""
+def _reopen(session: Session, planned: InForcePeriod) -> int | None:
+    """A period that never began gives its days back to the one that it would have ended; its version, if there is one."""
     session.flush()
     before = session.scalars(
         select(InForcePeriod).where(
@@ -389,8 +430,10 @@ def _reopen(session: Session, planned: InForcePeriod) -> None:
             InForcePeriod.starts_on < planned.starts_on,
         )
     ).first()
-    if before is not None and before.version.withdrawn_on is None:
-        before.ends_on = None
+    if before is None or before.version.withdrawn_on is not None:
+        return None
+    before.ends_on = None
+    return before.version_id
 
 
 def state_on(version: LayerVersion, day: date) -> VersionState:

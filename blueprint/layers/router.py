@@ -1,12 +1,13 @@
-"""Routes of layers: catalogue, versions, in force, withdrawal, difference."""
+"""Routes of layers: catalogue, versions, in force, withdrawal."""
 
 import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, Query, Response, UploadFile
+from fastapi import APIRouter, File, Form, Header, Query, Response, UploadFile
 from fastapi import Path as PathParameter
+from fastapi.responses import JSONResponse
 from geoalchemy2.shape import to_shape
 from sqlalchemy.orm import Session
 
@@ -17,13 +18,14 @@ from blueprint.errors import NotFoundError
 from blueprint.etags import IfMatch, changed_meanwhile, hold_to, tagged
 from blueprint.given import Day, Text
 from blueprint.idempotency import IdempotentRoute
+from blueprint.jobs.models import Job
+from blueprint.jobs.schemas import JobOut, job_out
 from blueprint.layers import catalogue, publication
-from blueprint.layers.difference import count_difference
+from blueprint.layers.coverage import read_coverage
 from blueprint.layers.formats import TAKEN
 from blueprint.layers.models import InForcePeriod, Layer, LayerVersion
 from blueprint.layers.reading import staged
 from blueprint.layers.schemas import (
-    DifferenceOut,
     InForceIn,
     LayerIn,
     LayerOut,
@@ -34,6 +36,7 @@ from blueprint.layers.schemas import (
     VersionOut,
     VersionPage,
 )
+from blueprint.layers.upload_job import LARGE_BYTES, put_in_upload
 from blueprint.permissions import Act, Thing, may, require
 from blueprint.sharing.purposes import record_reading
 
@@ -121,7 +124,18 @@ def show_quality(code: Code, number: Number, session: SessionDep, actor: ActorDe
     return QualityOut(layer=layer.code, number=version.number, quality=version.quality)
 
 
-@router.post("/{code}/versions", status_code=201)
+Prefer = Annotated[
+    str | None, Header(max_length=200, description="`respond-async` (RFC 7240): answer with a job at once")
+]
+ACCEPTED: dict[int | str, dict[str, Any]] = {
+    202: {
+        "model": JobOut,
+        "description": "a large file, or `Prefer: respond-async`: a job stores it, `Location` says where to look",
+    }
+}
+
+
+@router.post("/{code}/versions", status_code=201, response_model=VersionOut, responses=ACCEPTED)
 def upload_version(
     code: Code,
     file: Annotated[UploadFile, File(description=TAKEN)],
@@ -133,16 +147,30 @@ def upload_version(
     crs: Annotated[Text | None, Form(max_length=4000)] = None,
     encoding: Annotated[Text | None, Form(max_length=40)] = None,
     valid_until: Annotated[Day | None, Form()] = None,
+    review_by: Annotated[
+        Day | None, Form(description="复核期限 last day on which the data are stood by; expired after it")
+    ] = None,
+    coverage: Annotated[
+        Text | None,
+        Form(max_length=60_000, description="覆盖范围 GeoJSON polygon of the area that the data speak of"),
+    ] = None,
+    districts: Annotated[
+        Text | None, Form(max_length=2000, description="the same by district codes, with commas between")
+    ] = None,
     in_force_from: Annotated[Day | None, Form()] = None,
     accept_crs: Annotated[
         Text | None,
         Form(max_length=40, description="接受诊断建议的坐标系 a CRS that the diagnosis suggested"),
     ] = None,
     split: Annotated[bool, Form(description="舍去其他几何类型 leave features of other kinds out")] = False,
+    prefer: Prefer = None,
     *,
     response: Response,
-) -> VersionOut:
-    """Store a file as a new draft version; with `in_force_from` it comes into force on that day."""
+) -> VersionOut | JSONResponse:
+    """Store a file as a new draft version; with `in_force_from` it comes into force on that day.
+
+    A small file is stored before the answer (201), a large one by a job (202).
+    """
     layer = catalogue.find_readable(session, code, actor)
     require(actor, Act.UPLOAD_VERSION, layer.thing)
     upload = publication.Upload(
@@ -151,10 +179,24 @@ def upload_version(
         crs=crs,
         encoding=encoding,
         valid_until=valid_until,
+        review_by=review_by,
+        coverage=read_coverage(coverage, districts, city=edge.city, scratch=edge.scratch),
         accept_crs=accept_crs,
         split=split,
         objects=edge.objects,
     )
+    if is_long(file, prefer):
+        job = put_in_upload(
+            session,
+            layer,
+            file.file,
+            name_of(file),
+            upload,
+            in_force_from=in_force_from,
+            edge=edge,
+            now=now,
+        )
+        return accepted(job)
     with staged(file.file, name_of(file), scratch=edge.scratch, sublayer=sublayer) as staged_file:
         version = publication.store_version(session, layer, staged_file, upload, city=edge.city, now=now)
     if in_force_from is not None:
@@ -206,21 +248,16 @@ def withdraw(
     return tagged(version_out(layer, version, today), response)
 
 
-@router.get("/{code}/difference")
-def show_difference(
-    code: Code,
-    session: SessionDep,
-    actor: ActorDep,
-    old: Annotated[int, Query(alias="from", ge=1, le=2_000_000_000)],
-    new: Annotated[int, Query(alias="to", ge=1, le=2_000_000_000)],
-) -> DifferenceOut:
-    """How many features were added, removed and changed from one version to another."""
-    layer = catalogue.find_readable(session, code, actor)
-    counted = count_difference(
-        session, publication.version_of(session, layer, old), publication.version_of(session, layer, new)
+def is_long(file: UploadFile, prefer: str | None) -> bool:
+    """Say whether a file is stored by a job: because it is large, or because the caller does not want to wait."""
+    return (file.size or 0) > LARGE_BYTES or "respond-async" in (prefer or "").lower()
+
+
+def accepted(job: Job) -> JSONResponse:
+    """The answer that work was taken on (RFC 9110, 15.3.3), with where to ask how far it is."""
+    return JSONResponse(
+        job_out(job).model_dump(mode="json"), 202, headers={"Location": f"/api/jobs/{job.id}"}
     )
-    record_reading(session, actor, [layer.thing], kind="difference", id=f"{layer.code} v{old} v{new}")
-    return DifferenceOut(layer=layer.code, from_version=old, to_version=new, **vars(counted))
 
 
 def name_of(file: UploadFile) -> str:
@@ -280,6 +317,9 @@ def version_out(layer: Layer, version: LayerVersion, today: date) -> VersionOut:
         mended_count=version.quality["mended_count"],
         warning_count=len(version.quality["issues"]),
         valid_until=version.valid_until,
+        review_by=version.review_by,
+        base=version.base.number if version.base is not None else None,
+        has_coverage=version.coverage is not None,
         uploaded_by=version.uploaded_by,
         uploaded_at=version.uploaded_at,
         withdrawn_on=version.withdrawn_on,

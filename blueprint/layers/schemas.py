@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, Field
 
 from blueprint.etags import Tagged
-from blueprint.given import Day, Given
+from blueprint.given import WHOLE, Day, Given
 
 
 class LayerIn(Given):
@@ -167,6 +167,9 @@ class VersionOut(Tagged):
     mended_count: int
     warning_count: int
     valid_until: date | None
+    review_by: date | None
+    base: int | None
+    has_coverage: bool = Field(description="whether it speaks of a part of the city only")
     uploaded_by: str
     uploaded_at: datetime
     withdrawn_on: date | None
@@ -195,8 +198,18 @@ class InForceIn(Given):
     starts_on: Day | None = None
 
 
+class RollBackIn(Given):
+    """The version to return to; the one that was in force before today's when not given."""
+
+    to: Annotated[int, Field(ge=1, le=2_000_000_000), WHOLE] | None = None
+
+
 class DifferenceOut(BaseModel):
-    """How two versions differ, in features: compared by source id where both have unique ones, else by shape."""
+    """How two versions differ, in features: compared by source id where both have unique ones, else by shape.
+
+    Areas in m² of features added and removed, of what changed shapes gained and lost, and what all of it comes to;
+    lengths of lines in metres; in how many features each field differs.
+    """
 
     layer: str
     from_version: int
@@ -207,3 +220,11 @@ class DifferenceOut(BaseModel):
     changed_shape: int
     changed_attributes: int
     unchanged: int
+    added_m2: float
+    removed_m2: float
+    gained_m2: float
+    lost_m2: float
+    net_m2: float
+    longer_m: float
+    shorter_m: float
+    changed_fields: dict[str, int]

@@ -12,7 +12,9 @@ from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.errors import StorageFullError, UnavailableError, is_disk_full
 from blueprint.given import Text
 from blueprint.layers import catalogue, publication
-from blueprint.layers.export import FORMS
+from blueprint.layers.delta_file import DeltaWriter
+from blueprint.layers.export import FORMS, Write, write_version
+from blueprint.layers.patch_file import PatchWriter
 from blueprint.layers.router import Code, Number
 from blueprint.permissions import Act, require
 from blueprint.sharing import exports
@@ -50,19 +52,42 @@ def export_version(
         Text | None,
         Query(max_length=1000, description="用途 what for; needed for what is not public and not granted"),
     ] = None,
+    since: Annotated[
+        int | None, Query(ge=1, le=2_000_000_000, description="only where it differs from this version")
+    ] = None,
+    as_delta: Annotated[
+        bool,
+        Query(
+            description="动态维护 with `since`: as a delta (WHQ, WHC, WHH; a GeoPackage), which can be put on it again"
+        ),
+    ] = False,
 ) -> StreamingResponse:
-    """A version as a file: stamped, registered, and counted where it is not public (429 and 403 say what is left)."""
+    """A version, or where it differs from another, as a file: stamped, registered, and counted where it is not public (429 and 403 say what is left)."""
     require(actor, Act.EXPORT_LAYER)
     layer = catalogue.find_readable(session, code, actor)
     version = publication.version_of(session, layer, number)
     written = FORMS[form or ("gpkg" if version.raster is None else "tif")]
     name = f"{layer.code}-v{version.number}{written.suffix}"
+    write: Write = write_version
+    if since is not None:
+        old = publication.version_of(session, layer, since)
+        write = DeltaWriter(old) if as_delta else PatchWriter(old)
+        written = FORMS["gpkg"] if as_delta else written
+        name = f"{layer.code}-v{since}-v{version.number}{written.suffix}"
     try:
         edge.scratch.mkdir(parents=True, exist_ok=True, mode=0o711)
         with tempfile.TemporaryDirectory(prefix="export-", dir=edge.scratch) as folder:
             path = Path(folder) / name
             export = exports.export_layer(
-                session, layer, version, path, actor=actor, city=edge.city, now=now, purpose=purpose
+                session,
+                layer,
+                version,
+                path,
+                actor=actor,
+                city=edge.city,
+                now=now,
+                purpose=purpose,
+                write=write,
             )
             # Open, its file needs no name: what is not sent is gone, however the request ends.
             file = path.open("rb")

@@ -16,7 +16,7 @@ from blueprint.errors import (
     TooManyAttemptsError,
     UnavailableError,
 )
-from blueprint.layers.export import form_of, write_version
+from blueprint.layers.export import Write, form_of, write_version
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.layers.stamps import Stamp, new_number, trace_of
 from blueprint.permissions import Act, Actor, Grant, Role, Sensitivity, require
@@ -50,8 +50,11 @@ def export_layer(
     city: City,
     now: datetime,
     purpose: str | None = None,
+    write: Write = write_version,
 ) -> Export:
     """Write a version to a file with its stamp, and register it; all but the file is in the caller's transaction.
+
+    What of it is written is `write`'s: the whole, or what it differs in from another.
 
     Refused without the right, without a purpose where none is granted, and beyond what the grant or the day lets be taken.
     """
@@ -86,7 +89,7 @@ def export_layer(
         conditions=conditions,
         grants=(grant.number,) if grant is not None else (),
     )
-    features = write_version(session, layer, version, path, city=city, stamp=stamp)
+    features = write(session, layer, version, path, city=city, stamp=stamp)
     return _register(session, version, path, stamp, features=features, actor=actor)
 
 

@@ -1,4 +1,4 @@
-"""`blueprint layer …`: define, upload, versions, in force, withdraw, list, show, difference, export, trace."""
+"""`blueprint layer …`: define, upload, versions, withdraw, list, show, export, trace."""
 
 from datetime import date
 from pathlib import Path
@@ -13,17 +13,19 @@ from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import read_footprint_file
 from blueprint.layers import catalogue, publication
-from blueprint.layers.difference import count_difference
+from blueprint.layers.coverage import coverage_of_districts
 from blueprint.layers.formats import TAKEN
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.layers.reading import staged
 from blueprint.layers.router import layer_out, version_out
+from blueprint.layers.upload_job import put_in_upload
 from blueprint.permissions import Act, require
 from blueprint.sharing import exports
 from blueprint.sharing.export_router import export_out
 from blueprint.sharing.purposes import record_reading
 from blueprint.sharing.schemas import ExportOut
 from service.commands.context import console, local_operator, open_edge, say
+from service.commands.job import PHASES
 from service.commands.layer_definition import define
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
 
@@ -31,13 +33,6 @@ app = typer.Typer(no_args_is_help=True, help="图层：定义、上传、版本�
 
 Code = Annotated[str, typer.Argument(help="图层代码 layer code")]
 Number = Annotated[int, typer.Argument(min=1, help="版本号 version number")]
-
-_STEPS = {
-    "copy": "读取 reading",
-    "store_features": "入库 storing",
-    "cut_areas": "分块 cutting",
-    "tile_shapes": "瓦片 tile shapes",
-}
 
 
 app.command("define")(define)
@@ -64,8 +59,14 @@ def upload(
         bool, typer.Option("--split", help="舍去其他几何类型 leave features of other kinds out")
     ] = False,
     valid_until: Annotated[str | None, typer.Option(help="规划期末 last day of the plan's own term")] = None,
+    review_by: Annotated[
+        str | None, typer.Option(help="复核期限 last day on which the data are stood by")
+    ] = None,
     coverage: Annotated[
         Path | None, typer.Option(help="覆盖范围 polygon file of the area that the data speak of")
+    ] = None,
+    districts: Annotated[
+        str | None, typer.Option(help="覆盖区县 the same by district codes, with commas between")
     ] = None,
     in_force: Annotated[
         bool, typer.Option("--in-force", help="上传后即生效 bring into force at once")
@@ -73,6 +74,9 @@ def upload(
     in_force_from: Annotated[
         str | None, typer.Argument(metavar="[DATE]", help="生效日 first day in force, with --in-force")
     ] = None,
+    background: Annotated[
+        bool, typer.Option("--background", help="交给后台任务 let a worker store it: `blueprint job show`")
+    ] = False,
     output: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """上传文件为新版本 · store a file as a new draft version; `--in-force [DATE]` brings it into force."""
@@ -87,10 +91,21 @@ def upload(
         accept_crs=accept_crs,
         split=split,
         valid_until=parse_day(valid_until),
+        review_by=parse_day(review_by),
         coverage=coverage,
+        districts=districts,
     )
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         layer = catalogue.find_layer(session, code)
+        if background:
+            _put_in(
+                session,
+                edge,
+                layer,
+                entry,
+                in_force_from=(starts_on or edge.now().date()) if in_force else None,
+            )
+            return
         version = store_file(session, edge, layer, entry)
         if in_force:
             bring_into_force(session, edge, version, starts_on)
@@ -114,16 +129,36 @@ def upload(
     )
 
 
-def store_file(session: Session, edge: Edge, layer: Layer, entry: catalogue.VersionFile) -> LayerVersion:
-    """Store a file of the command line as a version, with a progress line."""
-    actor = local_operator()
-    require(actor, Act.UPLOAD_VERSION, layer.thing)
+def _put_in(
+    session: Session, edge: Edge, layer: Layer, entry: catalogue.VersionFile, *, in_force_from: date | None
+) -> None:
+    with publication.upload_stream(entry.path) as stream:
+        job = put_in_upload(
+            session,
+            layer,
+            stream,
+            entry.path.name,
+            _upload_of(entry, edge),
+            in_force_from=in_force_from,
+            edge=edge,
+            now=edge.now(),
+        )
+    say(
+        f"job {job.id} stores {entry.path.name} as a version of {layer.code}: blueprint job show {job.id} --follow"
+    )
+
+
+def _upload_of(entry: catalogue.VersionFile, edge: Edge) -> publication.Upload:
+    """What the command line says of a file."""
     coverage = None
     if entry.coverage is not None:
         site = read_footprint_file(entry.coverage, city=edge.city, scratch=edge.scratch)
         coverage = polygonal(site.geometry)
-    request = publication.Upload(
-        actor=actor,
+    if entry.districts is not None:
+        named = coverage_of_districts(entry.districts, city=edge.city)
+        coverage = named if coverage is None else polygonal(coverage.union(named))
+    return publication.Upload(
+        actor=local_operator(),
         sublayer=entry.sublayer,
         crs=entry.crs,
         encoding=entry.encoding,
@@ -131,8 +166,15 @@ def store_file(session: Session, edge: Edge, layer: Layer, entry: catalogue.Vers
         split=entry.split,
         objects=edge.objects,
         valid_until=entry.valid_until,
+        review_by=entry.review_by,
         coverage=coverage,
     )
+
+
+def store_file(session: Session, edge: Edge, layer: Layer, entry: catalogue.VersionFile) -> LayerVersion:
+    """Store a file of the command line as a version, with a progress line."""
+    request = _upload_of(entry, edge)
+    require(request.actor, Act.UPLOAD_VERSION, layer.thing)
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -144,7 +186,7 @@ def store_file(session: Session, edge: Edge, layer: Layer, entry: catalogue.Vers
         task = progress.add_task(f"{layer.code} {layer.title}", total=None, count="")
 
         def tell(step: str, count: int) -> None:
-            progress.update(task, count=f"{_STEPS.get(step, step)} {count:,}")
+            progress.update(task, count=f"{PHASES.get(step, step)} {count:,}")
 
         with (
             publication.upload_stream(entry.path) as stream,
@@ -160,21 +202,6 @@ def bring_into_force(session: Session, edge: Edge, version: LayerVersion, starts
     actor, now = local_operator(), edge.now()
     require(actor, Act.BRING_INTO_FORCE, version.layer.thing)
     publication.bring_into_force(session, version, starts_on=starts_on or now.date(), actor=actor, now=now)
-
-
-@app.command("in-force")
-def in_force(
-    code: Code,
-    number: Number,
-    starts_on: Annotated[
-        str | None, typer.Option("--from", help="生效日 first day; today when not given")
-    ] = None,
-) -> None:
-    """使版本生效 · bring a version into force; the one before is superseded on that day."""
-    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        version = publication.version_of(session, catalogue.find_layer(session, code), number)
-        bring_into_force(session, edge, version, parse_day(starts_on))
-        say(f"{code} version {number} is in force from {starts_on or edge.now().date()}")
 
 
 @app.command("withdraw")
@@ -298,29 +325,6 @@ def versions(code: Code, output: FormatOption = OutputFormat.TABLE) -> None:
         ],
         empty=f"{code} 尚无版本 has no version yet: blueprint layer upload {code} FILE",
     )
-
-
-@app.command("difference")
-def difference(
-    code: Code,
-    old: Annotated[int, typer.Argument(min=1, help="旧版本 from version")],
-    new: Annotated[int, typer.Argument(min=1, help="新版本 to version")],
-    output: FormatOption = OutputFormat.TABLE,
-) -> None:
-    """两版差异计数 · count what changed between two versions."""
-    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        layer = _readable(session, code)
-        record_reading(
-            session, local_operator(), [layer.thing], kind="difference", id=f"{code} v{old} v{new}"
-        )
-        counted = count_difference(
-            session, publication.version_of(session, layer, old), publication.version_of(session, layer, new)
-        )
-    values = {"layer": code, "from_version": old, "to_version": new, **vars(counted)}
-    if output is OutputFormat.JSON:
-        print_json(values)
-        return
-    print_table(f"{code}: {old} → {new}", ["项 key", "值 value"], values.items(), empty="")
 
 
 @app.command("export")

@@ -24,6 +24,7 @@ from blueprint.idempotency import forget_old_answers
 from coordination.opinions import close_overdue
 from service.app import create_app
 from service.commands.context import open_edge, say
+from service.commands.worker import working
 from service.logs import set_up_logging
 from service.push import push_due
 from service.settings import Settings, read_settings
@@ -90,7 +91,7 @@ def run(edge: Edge, settings: Settings, listener: socket.socket, *, workers: int
     say(f"serving {edge.city.name} at {edge.base_url}/  (API: {edge.base_url}/api/docs, stop with Ctrl-C)")
     children = [_spawn(edge, settings, listener) for _ in range(workers - 1)]
     try:
-        with ticking(edge, settings):
+        with ticking(edge, settings), working(settings):
             _serve(create_app(edge, settings), listener)
     finally:
         for child in children:

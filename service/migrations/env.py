@@ -8,6 +8,7 @@ import blueprint.accounts.models
 import blueprint.audit.models
 import blueprint.crs_registry
 import blueprint.idempotency
+import blueprint.jobs.models
 import blueprint.layers.models
 import blueprint.models
 import blueprint.quality.models
@@ -25,6 +26,7 @@ MODELS = (
     blueprint.standards.models,
     blueprint.quality.models,
     blueprint.idempotency,
+    blueprint.jobs.models,
     blueprint.layers.models,
     coordination.models,
     approval.models,

@@ -71,6 +71,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "bring_into_force": PUBLISHING,
     "withdraw_version": PUBLISHING,
     "export_layer": {"all": f"{MEMBERS} console"},
+    "read_jobs": {"all": f"{MEMBERS} console"},
     "read_check": {"all": f"{MEMBERS} console"},
     "keep_check": {"all": f"{MEMBERS} console"},
     "register_project": {"territory": "coordinator", "all": "console"},

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from blueprint.city import City, Department, DepartmentRole
 from blueprint.footprint import Footprint, footprint_from_geojson
 from blueprint.layers.catalogue import LayerDefinition, define_layer
+from blueprint.layers.models import LayerVersion
 from blueprint.layers.publication import Upload, bring_into_force, store_version
 from blueprint.layers.reading import staged
 from blueprint.permissions import Actor, Role, at_console
@@ -75,14 +76,19 @@ def feature_collection(west: float, east: float) -> bytes:
     return json.dumps({"type": "FeatureCollection", "features": [feature]}).encode()
 
 
+def store_draft(session: Session, city: City, code: str, strip: tuple[float, float]) -> LayerVersion:
+    """Store a new version of a layer of this world."""
+    layer, _ = define_layer(session, LAYERS[code][0], city=city, actor=at_console("test"))
+    upload = Upload(actor=at_console("test"), crs="EPSG:4550")
+    with staged(io.BytesIO(feature_collection(*strip)), f"{code}.geojson", scratch=SCRATCH) as file:
+        return store_version(session, layer, file, upload, city=city, now=NOW)
+
+
 def install_layer(
     session: Session, city: City, code: str, strip: tuple[float, float], *, starts_on: date
 ) -> None:
     """Store a new version of a layer of this world and bring it into force."""
-    layer, _ = define_layer(session, LAYERS[code][0], city=city, actor=at_console("test"))
-    upload = Upload(actor=at_console("test"), crs="EPSG:4550")
-    with staged(io.BytesIO(feature_collection(*strip)), f"{code}.geojson", scratch=SCRATCH) as file:
-        version = store_version(session, layer, file, upload, city=city, now=NOW)
+    version = store_draft(session, city, code, strip)
     bring_into_force(session, version, starts_on=starts_on, actor=at_console("test"), now=NOW)
 
 

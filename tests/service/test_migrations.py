@@ -17,6 +17,7 @@ import blueprint.accounts.models
 import blueprint.audit.models
 import blueprint.crs_registry
 import blueprint.idempotency
+import blueprint.jobs.models
 import blueprint.layers.models
 import blueprint.models
 import blueprint.quality.models
@@ -39,6 +40,7 @@ MODELS = (
     blueprint.standards.models,
     blueprint.quality.models,
     blueprint.idempotency,
+    blueprint.jobs.models,
     blueprint.layers.models,
     coordination.models,
     approval.models,

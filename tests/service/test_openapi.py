@@ -34,7 +34,7 @@ SECONDS = os.environ.get("FUZZ_SECONDS")
 SEED = os.environ.get("FUZZ_SEED", "20261123" if SECONDS is None else str(secrets.randbits(64)))
 
 CALLERS = {
-    "zrzy": "^/(health|api/(city|standards|layers|checks|projects|access|session))",
+    "zrzy": "^/(health|api/(city|standards|layers|jobs|checks|projects|access|session))",
     "spj": "^/api/approval/cases",
     "slj": "^/api/opinion-requests",
     "interface": "^/api/approval/intake",

@@ -1,0 +1,238 @@
+"""A worker: takes up one job after another, each in one transaction with its end, and shows that it is alive.
+
+What a job writes and that it is done are committed together, and only while the job is still this attempt's. A worker
+that dies leaves nothing but a lease that runs out. A second connection, used once a second, renews the lease, writes
+how far the job is, and hears of a cancelling; a statement that is under way then is cancelled in the database.
+"""
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.orm import Session
+from structlog.contextvars import bound_contextvars
+
+from blueprint.accounts.models import Person
+from blueprint.accounts.sessions import roles_held
+from blueprint.audit.log import Origin, coming_from
+from blueprint.edge import Edge
+from blueprint.errors import BlueprintError, StorageFullError, UnavailableError
+from blueprint.jobs import queue, spool
+from blueprint.jobs.kinds import JobKind, JobRun
+from blueprint.jobs.models import Job, JobState
+from blueprint.permissions import Actor, Role, require
+
+BEAT_SECONDS = 1.0
+IDLE_SECONDS = 1.0
+SWEEP_SECONDS = 600.0
+_log = logging.getLogger("blueprint.jobs")
+
+
+class StoppedError(Exception):
+    """The job is not to go on: it was cancelled, it is another worker's, or this worker is to stop."""
+
+
+class Worker:
+    """Runs jobs of the given kinds until it is told to stop."""
+
+    def __init__(
+        self, edge: Edge, kinds: Sequence[JobKind], *, stopping: threading.Event | None = None
+    ) -> None:
+        self._edge = edge
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._stopping = stopping or threading.Event()
+        self.name = f"{socket.gethostname()} {os.getpid()}"[:200]
+
+    def run(self) -> None:
+        """Work until told to stop; a database that is away for a moment is waited for."""
+        next_sweep = 0.0
+        while not self._stopping.is_set():
+            try:
+                if time.monotonic() >= next_sweep:
+                    self.sweep()
+                    next_sweep = time.monotonic() + SWEEP_SECONDS
+                is_idle = not self.run_one()
+            except SQLAlchemyError as error:
+                _log.warning("the worker could not reach the database and tries again: %s", error)
+                is_idle = True
+            if is_idle:
+                self._stopping.wait(IDLE_SECONDS)
+
+    def sweep(self) -> int:
+        """Remove files that wait for no job any more; says how many."""
+        with self._session() as session:
+            return spool.forget_leftovers(queue.names_of_files(session), scratch=self._edge.scratch)
+
+    def run_one(self) -> bool:
+        """Do one job if there is one; say whether there was."""
+        with self._session() as session:
+            job = queue.take_up(session, list(self._kinds), worker=self.name)
+        if job is None:
+            return False
+        kind = self._kinds[job.kind]
+        if job.failures >= queue.MAX_FAILURES:
+            self._end(job, JobState.FAILED, error=f"given up: it did not come to an end {job.failures} times")
+        else:
+            with (
+                bound_contextvars(job=job.id, request_id=job.request_id),
+                coming_from(Origin("job", request_id=job.request_id)),
+            ):
+                self._attempt(job, kind)
+        self._tidy(job, kind)
+        return True
+
+    def _attempt(self, job: Job, kind: JobKind) -> None:
+        beat = _Beat(self._edge, job, self._stopping)
+        try:
+            with self._session() as session, beat.beating(session):
+                actor = _actor_of(session, job, self._edge)
+                require(actor, kind.act, job.thing)
+                result = kind.run(JobRun(session, self._edge, actor, job.arguments, beat.tell))
+                session.flush()
+                beat.refuse_to_go_on()
+                if not queue.end(
+                    session, job.id, job.attempts, JobState.DONE, result=result, now=self._edge.now()
+                ):
+                    raise StoppedError
+        except Exception as error:  # whatever it is, the job's row must say how the attempt ended
+            self._after(job, beat, error)
+
+    def _after(self, job: Job, beat: "_Beat", error: Exception) -> None:
+        """Write what became of an attempt that did not reach its end; its own transaction was undone."""
+        if beat.is_cancelled:
+            self._end(job, JobState.CANCELLED)
+        elif beat.is_lost or self._stopping.is_set():
+            with self._session() as session:
+                queue.give_back(session, job.id, job.attempts)
+        elif _is_passing(error):
+            _log.warning("job %s could not go on and is tried again: %s", job.id, error)
+            with self._session() as session:
+                queue.give_back(session, job.id, job.attempts, failed=True)
+        elif isinstance(error, BlueprintError):
+            self._end(job, JobState.FAILED, error=error.message)
+        else:
+            _log.error("job %s failed", job.id, exc_info=error)
+            self._end(
+                job,
+                JobState.FAILED,
+                error="the service failed; the fault is in its log under this job's number",
+            )
+
+    def _end(self, job: Job, state: JobState, *, error: str | None = None) -> None:
+        with self._session() as session:
+            queue.end(session, job.id, job.attempts, state, error=error, now=self._edge.now())
+
+    def _tidy(self, job: Job, kind: JobKind) -> None:
+        if kind.tidy is None:
+            return
+        with self._session() as session:
+            left = session.get(Job, job.id)
+            has_ended = left is None or left.finished_at is not None
+        if has_ended:
+            kind.tidy(self._edge, job.arguments)
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        with Session(self._edge.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+
+class _Beat:
+    """The sign of life of an attempt, and what it was told meanwhile."""
+
+    def __init__(self, edge: Edge, job: Job, stopping: threading.Event) -> None:
+        self._edge = edge
+        self._job = job
+        self._stopping = stopping
+        self._over = threading.Event()
+        self._lock = threading.Lock()
+        self._connection: Any = None
+        self._phase: str | None = None
+        self._bytes = 0
+        self._features = 0
+        self.is_cancelled = False
+        self.is_lost = False
+
+    def tell(self, phase: str, done: int) -> None:
+        """Note how far it is, in memory: a phase that reads bytes is called `stage`, all others count features."""
+        self.refuse_to_go_on()
+        self._phase = phase
+        if phase == "stage":
+            self._bytes = done
+        else:
+            self._features = done
+
+    def refuse_to_go_on(self) -> None:
+        """Raise when the job is to end here."""
+        if self.is_cancelled or self.is_lost or self._stopping.is_set():
+            raise StoppedError
+
+    @contextmanager
+    def beating(self, session: Session) -> Iterator[None]:
+        """Beat while the work of this session is under way."""
+        self._connection = session.connection().connection.dbapi_connection
+        # A backend whose client died otherwise ends its statement first, and holds its locks so long.
+        session.execute(text("SET LOCAL client_connection_check_interval = '2s'"))
+        thread = threading.Thread(target=self._beat, name=f"job {self._job.id}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            # The thread is not waited for: it may wait for the row of the job, which is ours until the commit.
+            self._over.set()
+            with self._lock:
+                self._connection = None
+
+    def _beat(self) -> None:
+        while not self._over.wait(BEAT_SECONDS):
+            with suppress(SQLAlchemyError):  # the next beat is soon; a lease outlives many of them
+                self._beat_once()
+            if self.is_cancelled or self.is_lost or self._stopping.is_set():
+                with self._lock:
+                    if self._connection is not None:
+                        self._connection.cancel()
+
+    def _beat_once(self) -> None:
+        with Session(self._edge.engine) as session, session.begin():
+            asked = queue.keep_hold(
+                session,
+                self._job.id,
+                self._job.attempts,
+                phase=self._phase,
+                bytes_done=self._bytes,
+                features_done=self._features,
+            )
+        if not self._over.is_set():
+            self.is_cancelled = asked is True
+            self.is_lost = asked is None
+
+
+def _is_passing(error: Exception) -> bool:
+    """Say whether an error lies in what is away for the moment, so that trying again may help."""
+    if isinstance(error, DBAPIError):
+        code = getattr(error.orig, "pgcode", None) or ""
+        return error.connection_invalidated or code[:2] in ("40", "57", "08")
+    return isinstance(error, UnavailableError) and not isinstance(error, StorageFullError)
+
+
+def _actor_of(session: Session, job: Job, edge: Edge) -> Actor:
+    """Who asked for a job, as they are now: a person with the roles of this moment, anybody else as it was."""
+    department, roles = job.asked_department, {Role(role) for role in job.asked_roles}
+    if job.asked_person is not None:
+        department, roles = roles_held(session, job.asked_person, city=edge.city, now=edge.now())
+        if session.get_one(Person, job.asked_person).deactivated_at is not None:
+            roles = set()
+    return Actor(
+        name=job.asked_by,
+        department=department,
+        roles=frozenset({Role.ANYONE, *roles}),
+        person_id=job.asked_person,
+        territory=edge.city.territory(department),
+    )

@@ -1,0 +1,294 @@
+"""Incremental updates (动态维护): a delta put on a version makes the next one without uploading all.
+
+Two forms. The national yearly one: layers WHQ… (before), WHC… (changes, `WHLX` 1 调入, 2 属性变更, 3 调出) and WHH… (after)
+of one file, their names ending in the layer's code. Or rows that each say in a field what they are: added, changed, removed.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from blueprint.audit.log import record
+from blueprint.city import City
+from blueprint.database import load_statements
+from blueprint.errors import ConflictError, InvalidInputError
+from blueprint.layers import publication
+from blueprint.layers.generalise import build_tile_shapes
+from blueprint.layers.models import GeometryKind, Layer, LayerVersion
+from blueprint.layers.publication import Progress, Upload, silent
+from blueprint.layers.reading import StagedFile, reading
+from blueprint.permissions import Act
+
+_SQL = load_statements(Path(__file__).with_suffix(".sql"))
+
+KIND_FIELD = "WHLX"
+ADDED, CHANGED, REMOVED = "1", "2", "3"
+WORDS = {
+    "1": ADDED, "01": ADDED, "调入": ADDED, "新增": ADDED, "add": ADDED, "added": ADDED,
+    "2": CHANGED, "02": CHANGED, "属性变更": CHANGED, "修改": CHANGED, "change": CHANGED, "changed": CHANGED,
+    "3": REMOVED, "03": REMOVED, "调出": REMOVED, "删除": REMOVED, "remove": REMOVED, "removed": REMOVED,
+}  # fmt: skip
+"""What a field says of a row, and which of the three kinds it is."""
+
+MAX_TOLD = 100
+
+
+class Change(NamedTuple):
+    """What a delta says of one feature; `number` is its row in the file."""
+
+    number: int | None
+    source_id: str
+    is_known: bool
+    has_before: bool
+    has_after: bool
+    kinds: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A row that cannot be taken, and why."""
+
+    number: int | None
+    source_id: str | None
+    what: str
+
+
+def judge(change: Change, *, has_states: bool) -> str | None:
+    """Why a change does not fit the base or contradicts itself; None when it is sound.
+
+    A changed shape is a removal and an addition of the same feature (`WHLX` 3 and 1), or a change (2).
+    """
+    kinds = {WORDS.get(str(kind).lower(), "?") for kind in change.kinds}
+    if "?" in kinds or not kinds:
+        return f"{KIND_FIELD} says {', '.join(map(str, change.kinds)) or 'nothing'}; write 1, 2 or 3"
+    if kinds == {ADDED}:
+        if change.is_known:
+            return "it is added, but the base has it already"
+        return None if change.has_after else "it is added, but its state after is missing"
+    if not change.is_known:
+        return "the base has no such feature"
+    if kinds == {REMOVED}:
+        if has_states and change.has_after:
+            return "it is removed, but has a state after"
+        return (
+            None if change.has_before or not has_states else "it is removed, but its state before is missing"
+        )
+    if not change.has_after:
+        return "it is changed, but its state after is missing"
+    return None if change.has_before or not has_states else "it is changed, but its state before is missing"
+
+
+def apply_delta(
+    session: Session,
+    layer: Layer,
+    file: StagedFile,
+    upload: Upload,
+    *,
+    base: LayerVersion,
+    change_field: str | None = None,
+    city: City,
+    now: datetime,
+    progress: Progress = silent,
+) -> LayerVersion:
+    """Put a delta on the layer's newest version and store what comes of it as the next draft.
+
+    With `change_field` every row says there what it is, else the file has the layers WHQ, WHC and WHH. Raises
+    ConflictError with the rows when the base has moved on, or a row does not fit it.
+    """
+    session.execute(select(Layer.id).where(Layer.id == layer.id).with_for_update())
+    _refuse_unfit(session, layer, base)
+    upload = replace(upload, valid_until=upload.valid_until or base.valid_until)
+    version = publication.draft_version(session, layer, file, upload, city=city, now=now)
+    version.base_id = base.id
+    if version.coverage is None:
+        version.coverage = base.coverage
+    report = _read(session, layer, version, file, upload, change_field, city=city, progress=progress)
+    values = {
+        "base": base.id,
+        "version_id": version.id,
+        "change_field": change_field or KIND_FIELD,
+        "without": [change_field] if change_field else [],
+        "tolerance_m2": layer.tolerance_m2,
+        "at_most": MAX_TOLD,
+    }
+    _refuse_faults(_faulty(session, values))
+    session.execute(_SQL["make_changes"], values)
+    changes = [Change._make(row) for row in session.execute(_SQL["read_changes"])]
+    _refuse_faults(_misfits(changes, has_states=change_field is None))
+    _refuse_faults(_differing(session, values))
+    _build(session, version, base, values, progress)
+    _settle(session, version, base, report, values, city=city)
+    counts = {word: sum(WORDS[str(c.kinds[0]).lower()] == kind for c in changes) for word, kind in _COUNTED}
+    record(
+        session,
+        upload.actor,
+        Act.UPLOAD_VERSION,
+        kind="version",
+        id=f"{layer.code} v{version.number}",
+        after={"file": file.name, "sha256": file.sha256, "base": base.number, **counts},
+    )
+    return version
+
+
+_COUNTED = (("added", ADDED), ("changed", CHANGED), ("removed", REMOVED))
+
+
+def _refuse_unfit(session: Session, layer: Layer, base: LayerVersion) -> None:
+    """Refuse a base that is not the layer's newest version, or on which features cannot be told apart."""
+    if layer.geometry == GeometryKind.RASTER:
+        raise ConflictError(f"{layer.code} is a raster and has no features to change; upload all of it")
+    newest = session.scalar(
+        select(func.max(LayerVersion.number)).where(
+            LayerVersion.layer_id == layer.id, LayerVersion.withdrawn_on.is_(None)
+        )
+    )
+    if newest != base.number:
+        raise ConflictError(
+            f"the base has moved on: version {newest} of {layer.code} was stored since version {base.number};"
+            " make the delta from it, or withdraw it"
+        )
+    if layer.source_id_field is None:
+        raise ConflictError(
+            f"layer {layer.code} names no field with the source id; define it (source_id_field) and upload all once"
+        )
+    if base.buffer_m != layer.buffer_m:
+        raise ConflictError(
+            f"the buffer of {layer.code} was changed since version {base.number}; upload all once"
+        )
+    if not session.execute(_SQL["has_keys"], {"base": base.id}).scalar_one():
+        raise ConflictError(
+            f"in version {base.number} the source ids are missing or not unique; upload all once with good ones"
+        )
+
+
+def _read(
+    session: Session,
+    layer: Layer,
+    version: LayerVersion,
+    file: StagedFile,
+    upload: Upload,
+    change_field: str | None,
+    *,
+    city: City,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Read the delta's layers into `delta_row`; gives the report of the last that was read."""
+    session.execute(_SQL["forget"])
+    session.execute(_SQL["make_rows"])
+    steps = {"before": "WHQ", "change": "WHC", "after": "WHH"}
+    sublayers = {step: f"{prefix}{layer.code}" for step, prefix in steps.items()}
+    if change_field is not None:
+        sublayers = {"after": upload.sublayer or ""}
+    report: dict[str, Any] = {}
+    for step, sublayer in sublayers.items():
+        request = replace(
+            publication.request_of(session, layer, upload, city=city), sublayer=sublayer or None
+        )
+        with reading(file, request) as opened:
+            publication.copy_features(session, version, opened.batches, progress)
+        found = opened.report
+        if found["feature_count"] or found["error_count"]:
+            publication.judge_reading(found, kind=f"layer {found['sublayer']}", city=city)
+            report = found
+        session.execute(_SQL["take_incoming"], {"step": step})
+        session.execute(_SQL["drop_incoming"])
+    if not report:
+        raise InvalidInputError("the delta holds no row; there is nothing to change")
+    if change_field is not None:
+        if change_field not in report["fields"]:
+            raise InvalidInputError(
+                f"the file has no field {change_field!r} that says what a row is; it has:"
+                f" {', '.join(report['fields'][:30])}"
+            )
+        values = {"change_field": change_field, "removed": _removing_words()}
+        session.execute(_SQL["say_changes"])
+        session.execute(_SQL["leave_out_removed"], values)
+    return report
+
+
+def _removing_words() -> list[str]:
+    return [word for word, kind in WORDS.items() if kind == REMOVED]
+
+
+def _faulty(session: Session, values: dict[str, Any]) -> list[Fault]:
+    words = {"no_id": "it has no source id", "twice": "its source id stands twice"}
+    rows = session.execute(_SQL["faulty_rows"], values)
+    return [Fault(row.number, row.source_id, words[row.fault]) for row in rows]
+
+
+def _misfits(changes: Iterable[Change], *, has_states: bool) -> list[Fault]:
+    judged = ((change, judge(change, has_states=has_states)) for change in changes)
+    return [Fault(change.number, change.source_id, what) for change, what in judged if what is not None]
+
+
+def _differing(session: Session, values: dict[str, Any]) -> list[Fault]:
+    rows = session.execute(_SQL["differing_before"], values)
+    kinds = {True: "shape", False: "attributes"}
+    return [
+        Fault(
+            row.number, row.source_id, f"its {kinds[row.is_shape]} before the change is not what the base has"
+        )
+        for row in rows
+    ]
+
+
+def _refuse_faults(faults: list[Fault]) -> None:
+    if not faults:
+        return
+    first = faults[0]
+    more = f" (and {len(faults) - 1} more rows)" if len(faults) > 1 else ""
+    raise ConflictError(
+        f"row {first.number}, {first.source_id}: {first.what}{more}; nothing was changed",
+        place=first.source_id,
+        rows=[dict(vars(fault)) for fault in faults[:MAX_TOLD]],
+    )
+
+
+def _build(
+    session: Session, version: LayerVersion, base: LayerVersion, values: dict[str, Any], progress: Progress
+) -> None:
+    """Cut what changed as any upload is cut; copy the rest as it lies in the base."""
+    publication.make_incoming(session)
+    session.execute(_SQL["stage_changed"], values)
+    publication.cut_features(session, version, progress)
+    for step in ("copy_unchanged_features", "copy_unchanged_parts", "copy_unchanged_tile_shapes"):
+        progress(step, base.feature_count)
+        session.execute(_SQL[step], values)
+    if version.layer.geometry == "point":
+        # Which of the points in a cell is drawn depends on all of them.
+        session.execute(_SQL["forget_tile_shapes"], values)
+        build_tile_shapes(session, version.id)
+
+
+def _settle(
+    session: Session,
+    version: LayerVersion,
+    base: LayerVersion,
+    report: dict[str, Any],
+    values: dict[str, Any],
+    *,
+    city: City,
+) -> None:
+    measured = session.execute(_SQL["measure_version"], values).one()
+    if not measured.feature_count:
+        raise ConflictError("the delta would leave no feature; withdraw the version instead")
+    publication.settle(
+        version,
+        report
+        | {
+            "feature_count": measured.feature_count,
+            "vertex_count": measured.vertex_count,
+            "extent": [measured.west, measured.south, measured.east, measured.north],
+            "inside_count": measured.feature_count,
+            "has_overlaps": base.has_overlaps
+            or session.execute(_SQL["changed_overlap"], values).scalar_one(),
+            "fields": base.quality.get("fields", report["fields"]),
+        },
+        city,
+    )
+    session.flush()

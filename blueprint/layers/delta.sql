@@ -1,0 +1,182 @@
+-- A delta put on a version: rows as read in pg_temp.delta_row, what they change in pg_temp.delta_change.
+
+-- name: forget
+DROP TABLE IF EXISTS pg_temp.delta_change, pg_temp.delta_row;
+
+-- name: make_rows
+-- Rows of the delta's layers: `before` (WHQ), `change` (WHC), `after` (WHH).
+CREATE TEMPORARY TABLE delta_row (
+    step text,
+    number bigint,
+    source_id text,
+    attributes jsonb,
+    geom geometry,
+    zone geometry
+) ON COMMIT DROP;
+
+-- name: take_incoming
+INSERT INTO delta_row (step, number, source_id, attributes, geom, zone)
+SELECT :step, feature_id, source_id, attributes, geom, zone
+FROM incoming;
+
+-- name: drop_incoming
+DROP TABLE incoming;
+
+-- name: has_keys
+SELECT count(*) = count(DISTINCT source_id) FROM blueprint.feature WHERE version_id = :base;
+
+-- name: say_changes
+-- In a file whose rows say themselves what they are, every row is a change...
+INSERT INTO delta_row (step, number, source_id, attributes, geom, zone)
+SELECT 'change', number, source_id, attributes, geom, zone
+FROM delta_row;
+
+-- name: leave_out_removed
+-- ... and those that are removed have no state after.
+DELETE FROM delta_row
+WHERE step = 'after' AND lower(btrim(attributes ->> :change_field)) = ANY(CAST(:removed AS text[]));
+
+-- name: faulty_rows
+-- Rows that name no feature, or the same one again.
+SELECT delta_row.number, delta_row.source_id, delta_row.step,
+    CASE WHEN delta_row.source_id IS NULL THEN 'no_id' ELSE 'twice' END AS fault
+FROM (
+    SELECT step, number, source_id,
+        row_number() OVER (PARTITION BY step, source_id ORDER BY number) AS nth
+    FROM delta_row
+) AS delta_row
+WHERE delta_row.source_id IS NULL OR (delta_row.nth > 1 AND delta_row.step <> 'change')
+ORDER BY delta_row.step, delta_row.number
+LIMIT :at_most;
+
+-- name: make_changes
+-- One row a feature: what it was in the delta and is to be, what the delta says of it, and the feature of the base.
+CREATE TEMPORARY TABLE delta_change ON COMMIT DROP AS
+SELECT
+    named.source_id,
+    base.feature_id AS base_feature_id,
+    before.number AS before_number,
+    after.number AS after_number,
+    coalesce(said.kinds, CAST(ARRAY[] AS text[])) AS kinds,
+    coalesce(before.number, after.number, said.number) AS number
+FROM (SELECT DISTINCT delta_row.source_id FROM delta_row) AS named
+LEFT JOIN delta_row AS before ON before.step = 'before' AND before.source_id = named.source_id
+LEFT JOIN delta_row AS after ON after.step = 'after' AND after.source_id = named.source_id
+LEFT JOIN (
+    SELECT delta_row.source_id, min(delta_row.number) AS number,
+        array_agg(DISTINCT btrim(delta_row.attributes ->> :change_field)) AS kinds
+    FROM delta_row
+    WHERE delta_row.step = 'change'
+    GROUP BY delta_row.source_id
+) AS said ON said.source_id = named.source_id
+LEFT JOIN blueprint.feature AS base ON base.version_id = :base AND base.source_id = named.source_id;
+
+-- name: differing_before
+-- Features whose state before the change is not what the base has: another shape, or other values of common fields.
+SELECT compared.number, compared.source_id, compared.is_shape
+FROM (
+    SELECT delta_change.number, delta_change.source_id, before.attributes AS before_values,
+        base.attributes AS base_values,
+        CASE
+            WHEN ST_OrderingEquals(before.geom, base.geom) THEN FALSE
+            WHEN ST_Dimension(base.geom) = 2 AND ST_Dimension(before.geom) = 2
+                THEN ST_Area(ST_SymDifference(before.geom, base.geom)) > :tolerance_m2
+            ELSE ST_HausdorffDistance(before.geom, base.geom) > 0.001
+        END AS is_shape
+    FROM delta_change
+    JOIN delta_row AS before ON before.step = 'before' AND before.source_id = delta_change.source_id
+    JOIN blueprint.feature AS base
+        ON base.version_id = :base AND base.feature_id = delta_change.base_feature_id
+) AS compared
+WHERE compared.is_shape OR 0 < (
+    SELECT count(*)
+    FROM jsonb_object_keys(compared.before_values) AS name
+    WHERE jsonb_exists(compared.base_values, name)
+        AND compared.before_values ->> name IS DISTINCT FROM compared.base_values ->> name
+)
+ORDER BY compared.number
+LIMIT :at_most;
+
+-- name: read_changes
+SELECT number, source_id, base_feature_id IS NOT NULL AS is_known, before_number IS NOT NULL AS has_before,
+    after_number IS NOT NULL AS has_after, kinds
+FROM delta_change
+ORDER BY number;
+
+-- name: stage_changed
+-- The features as they are to be; a changed one keeps its number in the layer, an added one gets the next.
+INSERT INTO incoming (version_id, feature_id, source_id, attributes, geom, zone)
+SELECT :version_id,
+    coalesce(
+        change.base_feature_id,
+        (SELECT max(feature_id) FROM blueprint.feature WHERE version_id = :base)
+        + row_number() OVER (PARTITION BY change.base_feature_id IS NULL ORDER BY change.number)
+    ),
+    change.source_id, after.attributes - CAST(:without AS text[]), after.geom, after.zone
+FROM delta_change AS change
+JOIN delta_row AS after ON after.step = 'after' AND after.source_id = change.source_id;
+
+-- name: copy_unchanged_features
+INSERT INTO blueprint.feature (
+    version_id, feature_id, source_id, attributes, geom, zone,
+    plane_m2, ellipsoid_m2, length_m, point_count, zone_plane_m2, zone_ellipsoid_m2
+)
+SELECT :version_id, feature_id, source_id, attributes, geom, zone,
+    plane_m2, ellipsoid_m2, length_m, point_count, zone_plane_m2, zone_ellipsoid_m2
+FROM blueprint.feature
+WHERE version_id = :base
+    AND NOT EXISTS (SELECT FROM delta_change WHERE delta_change.base_feature_id = feature.feature_id)
+ORDER BY feature_id;
+
+-- name: copy_unchanged_parts
+INSERT INTO blueprint.part (version_id, feature_id, is_zone, plane_m2, ellipsoid_m2, geom)
+SELECT :version_id, feature_id, is_zone, plane_m2, ellipsoid_m2, geom
+FROM blueprint.part
+WHERE version_id = :base
+    AND NOT EXISTS (SELECT FROM delta_change WHERE delta_change.base_feature_id = part.feature_id)
+ORDER BY part_id;
+
+-- name: copy_unchanged_tile_shapes
+INSERT INTO blueprint.tile_shape (version_id, level, feature_id, is_piece, label, source_id, class_code, geom)
+SELECT :version_id, level, feature_id, is_piece, label, source_id, class_code, geom
+FROM blueprint.tile_shape
+WHERE version_id = :base
+    AND NOT EXISTS (SELECT FROM delta_change WHERE delta_change.base_feature_id = tile_shape.feature_id)
+ORDER BY shape_id;
+
+-- name: forget_tile_shapes
+DELETE FROM blueprint.tile_shape WHERE version_id = :version_id;
+
+-- name: measure_version
+SELECT count(*) AS feature_count, coalesce(sum(ST_NPoints(geom)), 0) AS vertex_count,
+    ST_XMin(ST_Extent(geom)) AS west, ST_YMin(ST_Extent(geom)) AS south,
+    ST_XMax(ST_Extent(geom)) AS east, ST_YMax(ST_Extent(geom)) AS north
+FROM blueprint.feature
+WHERE version_id = :version_id;
+
+-- name: changed_overlap
+-- Whether a feature that came or changed shares an area with another; thinner than a micrometre is rounding.
+SELECT count(*) > 0
+FROM (
+    SELECT 1
+    FROM delta_change AS change
+    JOIN blueprint.feature AS feature
+        ON feature.version_id = :version_id AND feature.source_id = change.source_id
+    JOIN blueprint.part AS mine
+        ON mine.version_id = :version_id AND mine.feature_id = feature.feature_id AND NOT mine.is_zone
+    JOIN blueprint.part AS other
+        ON other.geom && mine.geom AND other.version_id = :version_id AND other.feature_id <> mine.feature_id
+            AND NOT other.is_zone AND ST_Intersects(mine.geom, other.geom)
+    CROSS JOIN LATERAL (SELECT ST_Intersection(mine.geom, other.geom) AS geom) AS shared
+    WHERE change.after_number IS NOT NULL AND 2 * ST_Area(shared.geom) > 1e-6 * ST_Perimeter(shared.geom)
+    LIMIT 1
+) AS overlap;
+
+-- name: states
+-- The state before or after of the features that differ between two versions.
+SELECT feature.attributes, ST_AsBinary(feature.geom) AS geom
+FROM difference_row AS row
+JOIN blueprint.feature AS feature
+    ON feature.version_id = :version_id
+        AND feature.feature_id = CASE WHEN :is_old THEN row.old_feature_id ELSE row.new_feature_id END
+ORDER BY feature.feature_id;

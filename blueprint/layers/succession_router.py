@@ -1,0 +1,132 @@
+"""Routes of versions among each other: what changed between two, and back to an earlier one."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, Query, Response, UploadFile
+from fastapi.responses import JSONResponse
+
+from blueprint.edge import ActorDep, CityDep, EdgeDep, NowDep, SessionDep
+from blueprint.etags import IfMatch, hold_to, tagged
+from blueprint.given import Text
+from blueprint.idempotency import IdempotentRoute
+from blueprint.layers import catalogue, publication
+from blueprint.layers.delta import apply_delta
+from blueprint.layers.difference import compare
+from blueprint.layers.reading import staged
+from blueprint.layers.router import (
+    ACCEPTED,
+    Code,
+    Number,
+    Prefer,
+    accepted,
+    is_long,
+    name_of,
+    version_out,
+)
+from blueprint.layers.schemas import DifferenceOut, RollBackIn, VersionOut
+from blueprint.layers.upload_job import put_in_upload
+from blueprint.permissions import Act, require
+from blueprint.sharing.purposes import record_reading
+
+router = APIRouter(prefix="/api/layers", tags=["layers"], route_class=IdempotentRoute)
+
+VersionNumber = Annotated[int, Query(ge=1, le=2_000_000_000)]
+
+
+@router.get("/{code}/difference")
+def show_difference(
+    code: Code,
+    session: SessionDep,
+    actor: ActorDep,
+    city: CityDep,
+    old: Annotated[VersionNumber, Query(alias="from")],
+    new: Annotated[VersionNumber, Query(alias="to")],
+) -> DifferenceOut:
+    """What was added, removed and changed from one version to another; areas in m², as the city measures them.
+
+    The places of it: `GET /api/layers/{code}/versions/{to}/export?since={from}`.
+    """
+    layer = catalogue.find_readable(session, code, actor)
+    before = publication.version_of(session, layer, old)
+    after = publication.version_of(session, layer, new)
+    counted = compare(session, before, after, city=city)
+    record_reading(session, actor, [layer.thing], kind="difference", id=f"{layer.code} v{old} v{new}")
+    return DifferenceOut(layer=layer.code, from_version=old, to_version=new, **vars(counted))
+
+
+@router.post(
+    "/{code}/versions/{number}/delta", status_code=201, response_model=VersionOut, responses=ACCEPTED
+)
+def put_delta(
+    code: Code,
+    number: Number,
+    file: Annotated[UploadFile, File(description="layers WHQ, WHC and WHH, or rows that say what they are")],
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+    change_field: Annotated[
+        Text | None, Form(max_length=60, description="字段 field in which a row says what it is")
+    ] = None,
+    sublayer: Annotated[Text | None, Form(max_length=200)] = None,
+    crs: Annotated[Text | None, Form(max_length=4000)] = None,
+    encoding: Annotated[Text | None, Form(max_length=40)] = None,
+    prefer: Prefer = None,
+    *,
+    response: Response,
+) -> VersionOut | JSONResponse:
+    """Put a delta (动态维护) on the layer's newest version; what comes of it is the next draft.
+
+    409 with the `rows` when the base has moved on or a row does not fit it; nothing is stored then.
+    """
+    layer = catalogue.find_readable(session, code, actor)
+    require(actor, Act.UPLOAD_VERSION, layer.thing)
+    base = publication.version_of(session, layer, number)
+    upload = publication.Upload(actor=actor, sublayer=sublayer, crs=crs, encoding=encoding)
+    if is_long(file, prefer):
+        job = put_in_upload(
+            session,
+            layer,
+            file.file,
+            name_of(file),
+            upload,
+            base=number,
+            change_field=change_field,
+            edge=edge,
+            now=now,
+        )
+        return accepted(job)
+    with staged(file.file, name_of(file), scratch=edge.scratch) as staged_file:
+        version = apply_delta(
+            session,
+            layer,
+            staged_file,
+            upload,
+            base=base,
+            change_field=change_field,
+            city=edge.city,
+            now=now,
+        )
+    session.refresh(version)
+    return tagged(version_out(layer, version, now.date()), response)
+
+
+@router.post("/{code}/roll-back")
+def roll_back(
+    code: Code,
+    body: RollBackIn,
+    session: SessionDep,
+    actor: ActorDep,
+    now: NowDep,
+    response: Response,
+    if_match: IfMatch = None,
+) -> VersionOut:
+    """Let an earlier version be in force again from today; without a number the one that was before today's."""
+    layer = catalogue.find_readable(session, code, actor)
+    require(actor, Act.BRING_INTO_FORCE, layer.thing)
+    if if_match is not None and body.to is not None:
+        version = publication.version_of(session, layer, body.to)
+        hold_to(session, if_match, layer, lambda: version_out(layer, version, now.date()))
+    version = publication.roll_back(session, layer, body.to, actor=actor, now=now)
+    session.refresh(version)
+    return tagged(version_out(layer, version, now.date()), response)

@@ -1,0 +1,156 @@
+"""Uploads as jobs: the file waits in the scratch folder, a worker stores it as a version."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import date, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import shapely
+from sqlalchemy.orm import Session
+
+from blueprint.edge import Edge
+from blueprint.jobs import spool
+from blueprint.jobs.kinds import JobKind, JobRun, Tell
+from blueprint.jobs.models import Job
+from blueprint.jobs.queue import put_in
+from blueprint.layers import catalogue, publication
+from blueprint.layers.delta import apply_delta
+from blueprint.layers.models import Layer, LayerVersion
+from blueprint.layers.publication import Upload
+from blueprint.layers.reading import StagedFile, staged
+from blueprint.permissions import Act, Actor, require
+
+LARGE_BYTES = 16 << 20
+"""A larger file is answered with a job: reading, cutting and storing it takes longer than a client likes to wait."""
+
+
+_NOT_SAID = ("actor", "objects")
+"""Of an upload: who it is the job knows, and where originals are kept the machine."""
+
+
+def put_in_upload(
+    session: Session,
+    layer: Layer,
+    source: IO[bytes],
+    name: str,
+    upload: Upload,
+    *,
+    in_force_from: date | None = None,
+    base: int | None = None,
+    change_field: str | None = None,
+    edge: Edge,
+    now: datetime,
+) -> Job:
+    """Keep the file and ask for the job that stores it as a version, in force from a day on if one is given.
+
+    With `base` it is a delta on the version of that number.
+    """
+    if in_force_from is not None:
+        require(upload.actor, Act.BRING_INTO_FORCE, layer.thing)
+    spooled = spool.keep(source, scratch=edge.scratch)
+    size = source.seek(0, io.SEEK_END)
+    arguments = {
+        "layer": layer.code,
+        "spooled": spooled,
+        "name": name,
+        "upload": upload_to_json(upload),
+        "in_force_from": in_force_from.isoformat() if in_force_from is not None else None,
+        "base": base,
+        "change_field": change_field,
+    }
+    return put_in(session, UPLOAD, layer.thing, arguments, actor=upload.actor, now=now, bytes_total=size)
+
+
+def upload_to_json(upload: Upload) -> dict[str, Any]:
+    """What the uploader says of a file, but who it is, as plain values."""
+    given = {
+        field.name: getattr(upload, field.name) for field in fields(upload) if field.name not in _NOT_SAID
+    }
+    return {name: _plain(value) for name, value in given.items() if value is not None}
+
+
+def upload_from_json(values: Mapping[str, Any], actor: Actor, *, objects: Path | None = None) -> Upload:
+    """The same read back."""
+    return Upload(actor=actor, objects=objects, **{name: _value(value) for name, value in values.items()})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, shapely.Geometry):
+        return {"wkb": shapely.to_wkb(value, hex=True)}
+    return {"day": value.isoformat()} if isinstance(value, date) else value
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, dict) and value.keys() == {"wkb"}:
+        return shapely.from_wkb(value["wkb"])
+    if isinstance(value, dict) and value.keys() == {"day"}:
+        return date.fromisoformat(value["day"])
+    return value
+
+
+def _run(run: JobRun) -> dict[str, Any]:
+    session, edge, now = run.session, run.edge, run.edge.now()
+    layer = catalogue.find_layer(session, run.arguments["layer"])
+    require(run.actor, Act.UPLOAD_VERSION, layer.thing)
+    upload = upload_from_json(run.arguments["upload"], run.actor, objects=edge.objects)
+    path = spool.waiting_file(run.arguments["spooled"], scratch=edge.scratch)
+    with (
+        path.open("rb") as stream,
+        io.BufferedReader(_Counted(stream, run.tell), 1 << 20) as counted,
+        staged(counted, run.arguments["name"], scratch=edge.scratch, sublayer=upload.sublayer) as file,
+    ):
+        version = _store(run, layer, file, upload, now=now)
+    if run.arguments["in_force_from"] is not None:
+        require(run.actor, Act.BRING_INTO_FORCE, layer.thing)
+        starts_on = date.fromisoformat(run.arguments["in_force_from"])
+        publication.bring_into_force(session, version, starts_on=starts_on, actor=run.actor, now=now)
+    return {"layer": layer.code, "version": version.number, "features": version.feature_count}
+
+
+def _store(run: JobRun, layer: Layer, file: StagedFile, upload: Upload, *, now: datetime) -> LayerVersion:
+    city, base = run.edge.city, run.arguments["base"]
+    if base is None:
+        return publication.store_version(
+            run.session, layer, file, upload, city=city, now=now, progress=run.tell
+        )
+    return apply_delta(
+        run.session,
+        layer,
+        file,
+        upload,
+        base=publication.version_of(run.session, layer, base),
+        change_field=run.arguments["change_field"],
+        city=city,
+        now=now,
+        progress=run.tell,
+    )
+
+
+class _Counted(io.RawIOBase):
+    """A file that tells how many of its bytes were read."""
+
+    def __init__(self, source: IO[bytes], tell: Tell) -> None:
+        self._source = source
+        self._tell = tell
+        self._done = 0
+
+    def readable(self) -> bool:
+        """It is there to be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer with the next bytes; 0 at the end."""
+        block = self._source.read(len(buffer))
+        buffer[: len(block)] = block
+        self._done += len(block)
+        self._tell("stage", self._done)
+        return len(block)
+
+
+def _tidy(edge: Edge, arguments: Mapping[str, Any]) -> None:
+    spool.forget(arguments["spooled"], scratch=edge.scratch)
+
+
+UPLOAD = JobKind("upload", Act.UPLOAD_VERSION, _run, _tidy)

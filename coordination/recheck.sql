@@ -1,0 +1,29 @@
+-- Which sites a difference touches; of the patches that were cut last in this transaction.
+
+-- name: touched_projects
+-- Open projects (not cleared) whose present footprint meets a patch.
+SELECT project.id, project.planning_number, project.name, revision.id AS revision_id
+FROM coordination.project AS project
+CROSS JOIN LATERAL (
+    SELECT footprint_revision.id, footprint_revision.footprint
+    FROM coordination.footprint_revision
+    WHERE footprint_revision.project_id = project.id
+    ORDER BY footprint_revision.number DESC
+    LIMIT 1
+) AS revision
+WHERE NOT EXISTS (SELECT FROM coordination.clearance WHERE clearance.project_id = project.id)
+    AND EXISTS (
+        SELECT FROM difference_patch AS patch
+        WHERE patch.reach && revision.footprint AND ST_Intersects(revision.footprint, patch.reach)
+    )
+ORDER BY project.id;
+
+-- name: touched_checks
+-- Kept checks whose footprint meets a patch.
+SELECT kept.id
+FROM coordination."check" AS kept
+WHERE EXISTS (
+    SELECT FROM difference_patch AS patch
+    WHERE patch.reach && kept.footprint AND ST_Intersects(kept.footprint, patch.reach)
+)
+ORDER BY kept.id;

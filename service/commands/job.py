@@ -1,0 +1,136 @@
+"""`blueprint job …`: list, show, cancel."""
+
+import time
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from sqlalchemy.orm import Session
+
+from blueprint.edge import Edge
+from blueprint.errors import ConflictError
+from blueprint.jobs import queue
+from blueprint.jobs.models import UNFINISHED
+from blueprint.jobs.schemas import JobOut, job_out
+from service.commands.context import console, local_operator, open_edge, say
+from service.commands.options import FormatOption, OutputFormat, print_json, print_table
+
+app = typer.Typer(no_args_is_help=True, help="长时任务 · long work: how far it is, cancelling it")
+
+Number = Annotated[int, typer.Argument(min=1, help="任务号 job number")]
+FOLLOW_SECONDS = 0.5
+
+PHASES = {
+    "stage": "接收文件 taking the file",
+    "copy": "读取 reading",
+    "store_features": "入库 storing",
+    "cut_areas": "分块 cutting",
+    "tile_shapes": "瓦片 tile shapes",
+}
+"""What the phases of storing a version are called."""
+
+
+@app.command("list")
+def list_jobs(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="最多几条 at most so many")] = 50,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """列出任务 · list the newest jobs."""
+    with open_edge() as edge, Session(edge.engine) as session:
+        found = queue.list_jobs(session, actor=local_operator(), limit=limit)
+        items = [job_out(job) for job in found]
+    if output is OutputFormat.JSON:
+        print_json([item.model_dump(mode="json") for item in items])
+        return
+    print_table(
+        "任务 Jobs",
+        [
+            "号",
+            "类别 kind",
+            "图层 layer",
+            "状态 state",
+            "进度 progress",
+            "提交 by",
+            "提交时间 at",
+            "结果 outcome",
+        ],
+        [
+            [
+                i.id,
+                i.kind,
+                i.layer,
+                i.state,
+                progress_of(i),
+                i.asked_by,
+                f"{i.asked_at:%Y-%m-%d %H:%M}",
+                i.error or outcome_of(i),
+            ]
+            for i in items
+        ],
+        empty="尚无任务 no job yet",
+    )
+
+
+@app.command("show")
+def show(
+    number: Number,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="直到结束 with a progress bar, until it ends")
+    ] = False,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """查看任务 · show a job; exit status 1 when it failed or was cancelled."""
+    with open_edge() as edge:
+        item = follow_job(edge, number) if follow else _read(edge, number)
+    if output is OutputFormat.JSON:
+        print_json(item.model_dump(mode="json"))
+    else:
+        print_table(f"任务 job {number}", ["项 key", "值 value"], item.model_dump().items(), empty="")
+    if item.state in ("failed", "cancelled"):
+        raise ConflictError(f"job {number} {item.state}: {item.error or 'by ' + str(item.cancel_asked_by)}")
+
+
+@app.command("cancel")
+def cancel(number: Number) -> None:
+    """取消任务 · cancel a job; nothing of it stays."""
+    with open_edge() as edge, Session(edge.engine) as session, session.begin():
+        job = queue.find_job(session, number, actor=local_operator())
+        job = queue.cancel(session, job, actor=local_operator(), now=edge.now())
+        state = job.state
+    say(f"job {number} is {'cancelled' if state == 'cancelled' else 'asked to stop; it ends within seconds'}")
+
+
+def follow_job(edge: Edge, number: int) -> JobOut:
+    """Show a progress bar until the job has ended."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[count]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(f"任务 job {number}", total=None, count="")
+        while (item := _read(edge, number)).state in UNFINISHED:
+            progress.update(task, total=item.bytes_total, completed=item.bytes_done, count=progress_of(item))
+            time.sleep(FOLLOW_SECONDS)
+    return item
+
+
+def progress_of(item: JobOut) -> str:
+    """How far a job is, in words."""
+    if item.phase is None:
+        return ""
+    if item.phase == "stage":
+        return f"{PHASES['stage']} {item.bytes_done / 1e6:,.0f} MB"
+    return f"{PHASES.get(item.phase, item.phase)} {item.features_done:,}"
+
+
+def outcome_of(item: JobOut) -> str:
+    """What came of a job, in words."""
+    return ", ".join(f"{name} {value}" for name, value in (item.result or {}).items())
+
+
+def _read(edge: Edge, number: int) -> JobOut:
+    with Session(edge.engine) as session:
+        return job_out(queue.find_job(session, number, actor=local_operator()))

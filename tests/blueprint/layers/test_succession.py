@@ -1,0 +1,191 @@
+"""Versions among each other: what changed between two, which is in force on a day, back to an earlier one."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+import shapely
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from blueprint.city import City
+from blueprint.errors import ConflictError
+from blueprint.layers.difference import compare, read_patches
+from blueprint.layers.models import Layer, LayerVersion, PublicationEvent, VersionState
+from blueprint.layers.publication import bring_into_force, roll_back, state_on, withdraw
+from blueprint.layers.succession import version_on
+from blueprint.permissions import at_console
+from blueprint.snapshot import take_snapshot
+from tests.made import LONG_AGO, at_origin, geodesic_m2, publish, square
+
+ME = at_console("test")
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+TODAY = NOW.date()
+
+
+def _version(
+    session: Session,
+    city: City,
+    rows: dict[str, tuple[shapely.Geometry, str]],
+    *,
+    starts_on: date | None = None,
+) -> LayerVersion:
+    """A version of PLAN whose features are these by BSM, each with its shape and name."""
+    return publish(
+        session,
+        city,
+        "PLAN",
+        [shape for shape, _ in rows.values()],
+        starts_on=starts_on,
+        attributes=[{"BSM": key, "MC": name} for key, (_, name) in rows.items()],
+        source_id_field="BSM",
+    )
+
+
+def _layer(version: LayerVersion) -> Layer:
+    return version.layer
+
+
+OLD = {
+    "same": (square(0, 0, 100), "甲"),
+    "renamed": (square(200, 0, 100), "乙"),
+    "moved": (square(400, 0, 100), "丙"),
+    "gone": (square(600, 0, 100), "丁"),
+}
+NEW = {
+    "same": (square(0, 0, 100), "甲"),
+    "renamed": (square(200, 0, 100), "乙二"),
+    "moved": (square(450, 0, 100), "丙"),
+    "new": (square(800, 0, 50), "戊"),
+}
+
+
+def test_what_was_added_removed_and_changed_is_counted_and_measured(session: Session, city: City):
+    old, new = _version(session, city, OLD), _version(session, city, NEW)
+
+    found = compare(session, old, new, city=city)
+
+    assert (found.compared_by, found.added, found.removed) == ("source_id", 1, 1)
+    assert (found.changed_shape, found.changed_attributes, found.unchanged) == (1, 1, 1)
+    assert found.changed_fields == {"MC": 1}
+    assert found.added_m2 == pytest.approx(geodesic_m2(at_origin(square(800, 0, 50)), city), rel=1e-7)
+    assert found.removed_m2 == pytest.approx(geodesic_m2(at_origin(square(600, 0, 100)), city), rel=1e-7)
+    assert found.gained_m2 == pytest.approx(
+        geodesic_m2(at_origin(shapely.box(500, 0, 550, 100)), city), rel=1e-7
+    )
+    assert found.lost_m2 == pytest.approx(
+        geodesic_m2(at_origin(shapely.box(400, 0, 450, 100)), city), rel=1e-7
+    )
+    assert found.net_m2 == pytest.approx(found.added_m2 - found.removed_m2 + found.gained_m2 - found.lost_m2)
+
+
+def test_the_patches_are_where_the_difference_lies(session: Session, city: City):
+    old, new = _version(session, city, OLD), _version(session, city, NEW)
+
+    compare(session, old, new, city=city)
+    patches = {(p.change, p.source_id): p for p in read_patches(session, old, new)}
+
+    assert set(patches) == {
+        ("attributes", "renamed"), ("gained", "moved"), ("lost", "moved"), ("removed", "gone"), ("added", "new"),
+    }  # fmt: skip
+    assert patches["attributes", "renamed"].fields == {"MC": ["乙", "乙二"]}
+    assert patches["gained", "moved"].shape.area == pytest.approx(5000)
+
+
+def test_against_nothing_all_is_added(session: Session, city: City):
+    new = _version(session, city, NEW)
+
+    found = compare(session, None, new, city=city)
+
+    assert (found.added, found.removed, found.unchanged) == (4, 0, 0)
+
+
+def test_lines_are_measured_by_their_length(session: Session, city: City):
+    old = publish(session, city, "ROAD", [shapely.LineString([(0, 0), (100, 0)])], starts_on=None)
+    new = publish(session, city, "ROAD", [shapely.LineString([(0, 0), (130, 0)])], starts_on=None)
+
+    found = compare(session, old, new, city=city)
+
+    assert found.longer_m == pytest.approx(30)
+    assert (found.shorter_m, found.net_m2) == (0, 0)
+
+
+def test_one_step_leads_back_to_the_version_before(session: Session, city: City):
+    first = _version(session, city, OLD, starts_on=LONG_AGO)
+    second = _version(session, city, NEW, starts_on=TODAY)
+
+    returned = roll_back(session, _layer(first), None, actor=ME, now=NOW)
+
+    session.expire_all()
+    assert returned.id == first.id
+    assert (state_on(first, TODAY), state_on(second, TODAY)) == (
+        VersionState.IN_FORCE, VersionState.SUPERSEDED,
+    )  # fmt: skip
+
+
+def test_going_back_twice_goes_further_back_also_on_one_day(session: Session, city: City):
+    first = _version(session, city, OLD, starts_on=TODAY)
+    second = _version(session, city, NEW, starts_on=TODAY)
+    _version(session, city, OLD, starts_on=TODAY)
+
+    returned = [roll_back(session, _layer(first), None, actor=ME, now=NOW).number for _ in range(2)]
+
+    assert returned == [second.number, first.number]
+    with pytest.raises(ConflictError, match="no earlier version"):
+        roll_back(session, _layer(first), None, actor=ME, now=NOW)
+
+
+def test_a_version_can_be_named_to_return_to_and_a_past_day_stays_as_it_was(session: Session, city: City):
+    first = _version(session, city, OLD, starts_on=LONG_AGO)
+    second = _version(session, city, NEW, starts_on=date(2025, 1, 1))
+    _version(session, city, OLD, starts_on=date(2026, 1, 1))
+
+    roll_back(session, _layer(first), first.number, actor=ME, now=NOW)
+
+    on = {day: take_snapshot(session, day).layers[0].version for day in (date(2025, 6, 1), TODAY)}
+    assert on == {date(2025, 6, 1): second.number, TODAY: first.number}
+
+
+def test_there_is_nothing_to_return_to_before_the_first_or_to_a_draft(session: Session, city: City):
+    first = _version(session, city, OLD, starts_on=LONG_AGO)
+    draft = _version(session, city, NEW)
+
+    with pytest.raises(ConflictError, match="no earlier version"):
+        roll_back(session, _layer(first), None, actor=ME, now=NOW)
+    with pytest.raises(ConflictError, match="never in force"):
+        roll_back(session, _layer(first), draft.number, actor=ME, now=NOW)
+
+
+def test_a_withdrawn_version_is_not_returned_to(session: Session, city: City):
+    first = _version(session, city, OLD, starts_on=LONG_AGO)
+    _version(session, city, NEW, starts_on=TODAY)
+    withdraw(session, first, on=TODAY, actor=ME)
+
+    with pytest.raises(ConflictError, match="no earlier version"):
+        roll_back(session, _layer(first), None, actor=ME, now=NOW)
+
+
+def test_a_day_to_come_is_of_the_scheduled_version_and_today_of_the_one_before(session: Session, city: City):
+    first = _version(session, city, OLD, starts_on=LONG_AGO)
+    second = _version(session, city, NEW, starts_on=date(2027, 1, 1))
+
+    assert version_on(session, first.layer_id, TODAY) == first
+    assert version_on(session, first.layer_id, date(2027, 1, 1)) == second
+    assert state_on(second, TODAY) is VersionState.SCHEDULED
+    with pytest.raises(ConflictError, match="comes into force on 2027-01-01 already"):
+        bring_into_force(session, first, starts_on=TODAY, actor=ME, now=NOW)
+
+
+def test_every_change_of_what_is_in_force_leaves_an_event(session: Session, city: City):
+    first = _version(session, city, OLD, starts_on=LONG_AGO)
+    second = _version(session, city, NEW, starts_on=TODAY)
+    roll_back(session, _layer(first), None, actor=ME, now=NOW)
+    withdraw(session, first, on=TODAY, actor=ME)
+
+    events = session.scalars(select(PublicationEvent).order_by(PublicationEvent.id)).all()
+
+    assert [(e.act, e.old_version_id, e.new_version_id, e.starts_on) for e in events] == [
+        ("in_force", None, first.id, LONG_AGO),
+        ("in_force", first.id, second.id, TODAY),
+        ("rolled_back", second.id, first.id, TODAY),
+        ("withdrawn", first.id, None, TODAY),
+    ]

@@ -1,0 +1,206 @@
+"""Incremental updates: a delta makes the next version, what does not fit the base is refused with its rows."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pyogrio
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from blueprint.jobs.worker import Worker
+from blueprint.layers.delta import Change, judge
+from service.job_kinds import KINDS
+from tests.badfiles import LON, geojson, lonlat_square, polygon
+from tests.service.conftest import Server
+
+PLAN = {
+    "code": "PLAN", "title": "规划", "department": "ZRZY", "geometry": "polygon", "control": "restrict",
+    "source_id_field": "BSM",
+}  # fmt: skip
+Rows = Mapping[str, tuple[float, str]]
+OLD: Rows = {"A": (0, "甲"), "B": (0.01, "乙"), "C": (0.02, "丙"), "D": (0.03, "丁")}
+NEW: Rows = {"A": (0, "甲"), "B": (0.01, "乙二"), "C": (0.0205, "丙"), "E": (0.04, "戊")}
+
+
+def _file(rows: Rows, **more: Mapping[str, str]) -> bytes:
+    """Squares by BSM, each so far east and of this name; `more` gives other fields by BSM."""
+    properties = [
+        {"BSM": key, "MC": name} | {field: values[key] for field, values in more.items()}
+        for key, (_, name) in rows.items()
+    ]
+    return geojson(*[polygon(lonlat_square(LON + east)) for east, _ in rows.values()], properties=properties)
+
+
+def _store(client: httpx.Client, content: bytes) -> None:
+    client.post("/api/layers", json=PLAN)
+    answer = client.post("/api/layers/PLAN/versions", files={"file": ("plan.geojson", content)})
+    assert answer.status_code == 201, answer.text
+
+
+def _put(
+    client: httpx.Client, content: bytes, *, base: int = 1, name: str = "d.geojson", **form: str
+) -> httpx.Response:
+    address = f"/api/layers/PLAN/versions/{base}/delta"
+    return client.post(address, files={"file": (name, content)}, data=form)
+
+
+def _content(running: Server, number: int) -> dict[str, tuple[Any, ...]]:
+    """What a version says, by BSM: name, area, parts' area, and shapes of its tiles."""
+    query = text(
+        "SELECT f.source_id, f.attributes ->> 'MC', f.attributes ? 'CHANGE', round(CAST(f.plane_m2 AS numeric), 3),"
+        " ST_AsText(ST_Normalize(ST_SnapToGrid(f.geom, 0.001))),"
+        " (SELECT round(CAST(sum(p.plane_m2) AS numeric), 3) FROM blueprint.part p"
+        "  WHERE p.version_id = f.version_id AND p.feature_id = f.feature_id),"
+        " (SELECT count(DISTINCT level) FROM blueprint.tile_shape t"
+        "  WHERE t.version_id = f.version_id AND t.feature_id = f.feature_id AND level >= 14)"
+        " FROM blueprint.feature f JOIN blueprint.layer_version v ON v.id = f.version_id"
+        " WHERE v.number = :number"
+    )
+    with Session(running.edge.engine) as session:
+        return {row[0]: tuple(row[1:]) for row in session.execute(query, {"number": number})}
+
+
+CHANGES = {"B": "2", "C": "change", "D": "调出", "E": "add"}
+DELTA: Rows = {"B": NEW["B"], "C": NEW["C"], "D": OLD["D"], "E": NEW["E"]}
+
+
+def test_rows_that_say_what_they_are_make_the_next_version(running: Server):
+    with running.client("ZRZY") as client:
+        _store(client, _file(OLD))
+        answer = _put(client, _file(DELTA, CHANGE=CHANGES), change_field="CHANGE")
+        assert answer.status_code == 201, answer.text
+        _store_whole = client.post("/api/layers/PLAN/versions", files={"file": ("n.geojson", _file(NEW))})
+
+    version = answer.json()
+    assert (version["number"], version["base"], version["feature_count"]) == (2, 1, 4)
+    assert _store_whole.status_code == 201
+    assert _content(running, 2) == _content(running, 3)
+
+
+def test_any_two_versions_are_exported_as_a_delta_that_leads_from_one_to_the_other(
+    running: Server, tmp_path: Path
+):
+    with running.client("ZRZY") as client:
+        _store(client, _file(OLD))
+        _store(client, _file(NEW))
+        delta = client.get("/api/layers/PLAN/versions/2/export", params={"since": 1, "as_delta": "true"})
+        assert delta.status_code == 200, delta.text
+        client.post("/api/layers/PLAN/versions/2/withdrawal")
+        answer = _put(client, delta.content, name="d.gpkg")
+
+    path = tmp_path / "delta.gpkg"
+    path.write_bytes(delta.content)
+    assert {str(name) for name in pyogrio.list_layers(path)[:, 0]} == {"WHQPLAN", "WHCPLAN", "WHHPLAN"}
+    kinds = pyogrio.read_dataframe(path, layer="WHCPLAN").groupby("BSM")["WHLX"].agg(set).to_dict()
+    assert kinds == {"B": {"2"}, "C": {"2"}, "D": {"3"}, "E": {"1"}}
+    assert answer.status_code == 201, answer.text
+    assert _content(running, 3) == _content(running, 2)
+
+
+def test_what_does_not_fit_the_base_is_refused_with_its_rows_and_nothing_is_stored(running: Server):
+    rows: Rows = {"A": OLD["A"], "X": (0.05, "无"), "Y": (0.06, "无")}
+    with running.client("ZRZY") as client:
+        _store(client, _file(OLD))
+        answer = _put(
+            client, _file(rows, CHANGE={"A": "add", "X": "remove", "Y": "?"}), change_field="CHANGE"
+        )
+        versions = client.get("/api/layers/PLAN/versions").json()["items"]
+
+    assert answer.status_code == 409
+    told = {row["source_id"]: row["what"] for row in answer.json()["rows"]}
+    assert "has it already" in told["A"] and "no such feature" in told["X"] and "write 1, 2 or 3" in told["Y"]
+    assert [row["number"] for row in answer.json()["rows"]] == [1, 2, 3]
+    assert len(versions) == 1
+
+
+def test_a_delta_from_a_version_that_was_followed_by_another_is_refused(running: Server):
+    with running.client("ZRZY") as client:
+        _store(client, _file(OLD))
+        _store(client, _file(NEW))
+        answer = _put(client, _file({"E": NEW["E"]}, CHANGE={"E": "add"}), change_field="CHANGE")
+
+    assert answer.status_code == 409
+    assert "moved on: version 2" in answer.json()["detail"]
+
+
+def test_a_state_before_that_is_not_the_bases_is_refused(running: Server):
+    """The delta was made against another B than the one that is stored."""
+    with running.client("ZRZY") as client:
+        _store(client, _file(OLD))
+        _store(client, _file(NEW))
+        delta = client.get("/api/layers/PLAN/versions/2/export", params={"since": 1, "as_delta": "true"})
+        client.post("/api/layers/PLAN/versions/2/withdrawal")
+        client.post("/api/layers/PLAN/versions/1/withdrawal")
+        _store(client, _file(dict(OLD) | {"B": (0.01, "别的"), "C": (0.021, "丙")}))
+        answer = _put(client, delta.content, base=3, name="d.gpkg")
+
+    assert answer.status_code == 409, answer.text
+    told = {row["source_id"]: row["what"] for row in answer.json()["rows"]}
+    assert "attributes before" in told["B"] and "shape before" in told["C"]
+
+
+def test_a_layer_without_source_ids_takes_no_delta(running: Server):
+    with running.client("ZRZY") as client:
+        client.post("/api/layers", json=PLAN | {"source_id_field": None})
+        client.post("/api/layers/PLAN/versions", files={"file": ("plan.geojson", _file(OLD))})
+        answer = _put(client, _file({"E": NEW["E"]}, CHANGE={"E": "add"}), change_field="CHANGE")
+
+    assert (answer.status_code, "source_id_field" in answer.json()["detail"]) == (409, True)
+
+
+def test_a_delta_by_a_job(running: Server):
+    with running.client("ZRZY") as client:
+        _store(client, _file(OLD))
+        client.headers["Prefer"] = "respond-async"
+        answer = _put(client, _file(DELTA, CHANGE=CHANGES), change_field="CHANGE")
+        assert answer.status_code == 202
+        Worker(running.edge, KINDS).run_one()
+        job = client.get(answer.headers["Location"]).json()
+
+    assert (job["state"], job["result"]["version"], job["error"]) == ("done", 2, None)
+
+
+def test_overlaps_that_a_delta_brings_are_noted(running: Server):
+    with running.client("ZRZY") as client:
+        _store(client, _file(OLD))
+        _put(client, _file({"E": (0.0005, "叠")}, CHANGE={"E": "add"}), change_field="CHANGE")
+    with Session(running.edge.engine) as session:
+        noted = session.scalars(
+            text("SELECT has_overlaps FROM blueprint.layer_version ORDER BY number")
+        ).all()
+
+    assert noted == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (Change(1, "A", True, True, True, ["2"]), None),
+        (Change(1, "A", True, True, True, ["1", "3"]), None),
+        (Change(1, "A", True, True, False, ["3"]), None),
+        (Change(1, "A", False, False, True, ["1"]), None),
+        (Change(1, "A", False, False, True, ["2"]), "no such feature"),
+        (Change(1, "A", True, True, True, ["1"]), "has it already"),
+        (Change(1, "A", True, True, True, ["3"]), "state after"),
+        (Change(1, "A", True, False, True, ["2"]), "state before is missing"),
+        (Change(1, "A", True, True, False, ["2"]), "state after is missing"),
+        (Change(1, "A", True, True, True, []), "says nothing"),
+    ],
+)
+def test_what_a_change_must_have(change: Change, word: str | None):
+    told = judge(change, has_states=True)
+
+    assert told is None if word is None else word in (told or "")
+
+
+def test_the_words_of_a_refusal_are_json(running: Server):
+    with running.client("ZRZY") as client:
+        _store(client, _file(OLD))
+        answer = _put(client, _file({"A": OLD["A"]}, CHANGE={"A": "add"}), change_field="CHANGE")
+
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert json.loads(answer.text)["rows"][0]["source_id"] == "A"
