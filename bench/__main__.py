@@ -1,4 +1,4 @@
-"""`python -m bench [all|check|tiles|publication|city] [--small] [--rebuild]`: measure and print ratios; a full run is kept."""
+"""`python -m bench [all|check|tiles|publication|topology|city] [--small] [--rebuild]`: measure and print ratios; a full run is kept."""
 
 import argparse
 import os
@@ -10,11 +10,14 @@ from bench.guard import measure_guard
 from bench.publication import measure_publication
 from bench.setting import made_city, our_server, say
 from bench.tiles import measure_tiles
+from bench.topology import measure_topology
 
 
 def main() -> int:
     """Measure what is asked; 1 when a ratio of the full city is not as asked."""
     arguments = _arguments()
+    if arguments.what == "topology":  # needs no database
+        return _end({"topology": measure_topology(small=arguments.small)}, arguments)
     with made_city(small=arguments.small, rebuild=arguments.rebuild) as setting:
         result: dict[str, Any] = report.circumstances(setting)
         if arguments.what in ("all", "check"):
@@ -29,8 +32,15 @@ def main() -> int:
         if arguments.what in ("all", "publication"):
             say("publication: in force and back, while checks go on")
             result["publication"] = measure_publication(setting)
+        if arguments.what == "all":
+            result["topology"] = measure_topology(small=arguments.small)
         result["load_average_after"] = round(os.getloadavg()[0], 2)
-    print(report.to_markdown(result))
+    return _end(result, arguments)
+
+
+def _end(result: dict[str, Any], arguments: argparse.Namespace) -> int:
+    """Print what was measured and keep a full run; 1 when a ratio of the full city is not as asked."""
+    print("\n".join(report.ratios(result)) if "polygons" not in result else report.to_markdown(result))
     if arguments.small:
         return 0
     if arguments.what == "all":
@@ -43,7 +53,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "what", nargs="?", default="all", choices=["all", "check", "tiles", "publication", "city"]
+        "what", nargs="?", default="all", choices=["all", "check", "tiles", "publication", "topology", "city"]
     )
     parser.add_argument(
         "--small",

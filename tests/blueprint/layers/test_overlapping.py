@@ -6,6 +6,7 @@ import shapely
 
 from blueprint.layers import overlapping
 from blueprint.layers.overlapping import may_overlap_each_other
+from blueprint.quality import topology
 from tests.made import square
 
 
@@ -43,6 +44,8 @@ def test_an_overlap_among_many_that_only_touch_is_found():
 
 def test_what_would_take_too_long_is_taken_to_overlap(monkeypatch: pytest.MonkeyPatch):
     shifted = [square(0, 0, 10), square(10, 2, 4)]
+    monkeypatch.setattr(topology, "MAX_LOOSE", 0)
+    assert not _may(*shifted)
     monkeypatch.setattr(overlapping, "MAX_COMPARED_VERTICES", 5)
     assert _may(*shifted)
     monkeypatch.setattr(overlapping, "MAX_VERTICES", 9)

@@ -1,0 +1,329 @@
+"""Overlaps and gaps inside one polygon layer, also of a million features: edges are summed in a sweep, not features compared.
+
+Every ring is run through with its inside on the left. Where two features share an edge they run it in opposite
+directions and the edge cancels out; how many features cover a place changes only across edges that are left, the
+loose ones. So the faces between the loose edges, few in a sound coverage, hold every gap (covered by none) and every
+overlap (by more than one), and only features that reach into an overlap are compared with each other. Where most edges
+are loose there is no coverage to speak of, and features are compared with those whose boxes meet.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+NOISE_M = 1e-6
+"""A common area thinner than this is the rounding of coordinates."""
+
+MAX_LOOSE = 400_000
+"""A layer with more loose edges is no coverage: taking their arrangement apart would take minutes."""
+
+MAX_CROSSINGS = 500_000
+"""Nor is one whose loose edges cross each other more often, as far as a sample tells."""
+
+BATCH = 10_000
+_THREADS = 2
+_PAIRS_AT_ONCE = 1000
+_QUERIED_AT_ONCE = 200
+_FACES_AT_ONCE = 1000
+_SAMPLE = 1000
+_Item = TypeVar("_Item")
+_Made = TypeVar("_Made")
+
+
+class PolygonLayer(Protocol):
+    """Valid polygons in metres: their boxes (west, south, east, north), and their shapes by row."""
+
+    @property
+    def bounds(self) -> np.ndarray:
+        """One row a polygon."""
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """The shapes of these rows."""
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """A layer that is held as an array."""
+
+    shapes: np.ndarray
+
+    @property
+    def bounds(self) -> np.ndarray:
+        """One row a polygon."""
+        return np.asarray(shapely.bounds(self.shapes))
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """The shapes of these rows."""
+        return np.asarray(self.shapes[rows])
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Two features by their rows, the smaller first, and what they share."""
+
+    left: int
+    right: int
+    area_m2: float
+    shape: BaseGeometry
+
+
+@dataclass(frozen=True)
+class LooseEdges:
+    """Edges that no neighbour runs the other way, and how many more features have each on this side than on the other."""
+
+    start: np.ndarray
+    end: np.ndarray
+    net: np.ndarray
+
+
+@dataclass(frozen=True)
+class Faces:
+    """The faces between loose edges by how many features cover them: none inside the layer, one, several."""
+
+    gaps: np.ndarray
+    covered: np.ndarray
+    overlaps: np.ndarray
+
+
+def faces_of(layer: PolygonLayer, *, tell: Callable[[int], None] = lambda _: None) -> Faces | None:
+    """The faces of a layer; None where too few edges match to speak of a coverage. `tell` gets the rows done."""
+    loose = loose_edges(layer, tell=tell)
+    if loose is None:
+        return None
+    if not len(loose.net):
+        nothing = np.array([], dtype=object)
+        return Faces(nothing, nothing, nothing)
+    lines = np.asarray(shapely.linestrings(np.stack([loose.start, loose.end], axis=1)))
+    if _crossings(lines) > MAX_CROSSINGS:
+        return None
+    faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(shapely.union_all(lines))))
+    counts = _cover_counts(shapely.point_on_surface(faces), loose)
+    thick = 2 * shapely.area(faces) > NOISE_M * shapely.length(faces)
+    return Faces(faces[thick & (counts <= 0)], faces[counts > 0], faces[thick & (counts > 1)])
+
+
+class TooMuchToCompareError(Exception):
+    """More vertices would have to be compared than the caller wanted."""
+
+
+def find_overlaps(
+    layer: PolygonLayer, faces: Faces | None, *, most_vertices: int | None = None
+) -> Iterator[Overlap]:
+    """Every pair of features that share an area, those of a coverage by its faces, of another layer box by box.
+
+    Raises TooMuchToCompareError when the pairs have more than `most_vertices` together.
+    """
+    budget = _Budget(most_vertices)
+    bounds = layer.bounds
+    if faces is not None:
+        if len(faces.overlaps):
+            boxes = shapely.box(*bounds.T)
+            rows = np.unique(shapely.STRtree(boxes).query(faces.overlaps, predicate="intersects")[1])
+            shapes = layer.take(rows)
+            yield from _pairs(rows, shapes, rows, shapes, rows, budget)
+        return
+    order = np.argsort(bounds[:, 1], kind="stable")
+    open_rows, open_shapes = np.array([], dtype=int), np.array([], dtype=object)
+    for rows in _split(order, BATCH):
+        still = bounds[open_rows, 3] >= bounds[rows[0], 1]
+        shapes = layer.take(rows)
+        open_rows = np.concatenate([open_rows[still], rows])
+        open_shapes = np.concatenate([open_shapes[still], shapes])
+        yield from _pairs(rows, shapes, open_rows, open_shapes, rows, budget)
+
+
+def loose_edges(layer: PolygonLayer, *, tell: Callable[[int], None] = lambda _: None) -> LooseEdges | None:
+    """Sum the directed edges of a layer from south to north; None when more than MAX_LOOSE are left."""
+    bounds = layer.bounds
+    batches = list(_split(np.argsort(bounds[:, 1], kind="stable"), BATCH))
+    carried = _EdgeSum.nothing()
+    settled: list[_EdgeSum] = []
+    count = done = 0
+    with ThreadPoolExecutor(_THREADS) as threads:
+        summed = _ahead(threads, lambda rows: _EdgeSum.of(layer.take(rows)), batches)
+        for number, edges in enumerate(summed):
+            carried = carried.plus(edges)
+            following = batches[number + 1] if number + 1 < len(batches) else None
+            if following is not None:
+                # No feature that is still to come reaches below its own southern end.
+                is_settled = np.maximum(carried.start[:, 1], carried.end[:, 1]) < bounds[following[0], 1]
+                settled.append(carried.of_rows(is_settled))
+                carried = carried.of_rows(~is_settled)
+                count += len(settled[-1].net)
+            if count + len(carried.net) > MAX_LOOSE and (count > MAX_LOOSE or following is None):
+                return None
+            done += len(batches[number])
+            tell(done)
+    settled.append(carried)
+    return LooseEdges(
+        np.concatenate([edges.start for edges in settled]),
+        np.concatenate([edges.end for edges in settled]),
+        np.concatenate([edges.net for edges in settled]),
+    )
+
+
+@dataclass(frozen=True)
+class _EdgeSum:
+    """Edges, each once in one direction, with how often it is run that way less how often the other way."""
+
+    key: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    net: np.ndarray
+
+    @classmethod
+    def nothing(cls) -> "_EdgeSum":
+        return cls(np.zeros(0, np.uint64), np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0, np.int64))
+
+    @classmethod
+    def of(cls, shapes: np.ndarray) -> "_EdgeSum":
+        rings = shapely.get_rings(shapely.get_parts(shapely.orient_polygons(shapes)))
+        points, ring = shapely.get_coordinates(rings, return_index=True)
+        points = points + 0.0  # one zero, not two
+        hashed = _hash(points)
+        first = np.nonzero(ring[1:] == ring[:-1])[0]
+        key = hashed[first + 1] - hashed[first]
+        is_turned = key > (np.uint64(0) - key)
+        key = np.where(is_turned, np.uint64(0) - key, key)
+        net = np.where(is_turned, -1, 1)
+        net[key == 0] = 0  # a point that is there twice
+        keep, key, net = _summed(key, net)
+        turned = is_turned[keep][:, None]
+        start, end = points[first[keep]], points[first[keep] + 1]
+        return cls(key, np.where(turned, end, start), np.where(turned, start, end), net)
+
+    def plus(self, other: "_EdgeSum") -> "_EdgeSum":
+        keep, key, net = _summed(np.concatenate([self.key, other.key]), np.concatenate([self.net, other.net]))
+        start, end = np.concatenate([self.start, other.start]), np.concatenate([self.end, other.end])
+        return _EdgeSum(key, start[keep], end[keep], net)
+
+    def of_rows(self, rows: np.ndarray) -> "_EdgeSum":
+        return _EdgeSum(self.key[rows], self.start[rows], self.end[rows], self.net[rows])
+
+
+def _summed(key: np.ndarray, net: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One row, key and sum for every key whose sum is not zero."""
+    if not len(key):
+        return np.zeros(0, int), key, net
+    order = np.argsort(key, kind="stable")
+    key = key[order]
+    firsts = np.concatenate([[0], np.nonzero(key[1:] != key[:-1])[0] + 1])
+    sums = np.add.reduceat(net[order], firsts)
+    left = sums != 0
+    return order[firsts[left]], key[firsts[left]], sums[left]
+
+
+def _hash(points: np.ndarray) -> np.ndarray:
+    """64 bits of a point's 128 (splitmix64); an edge is known by the difference of its ends', its reverse by the negative.
+
+    Two of ten million edges are taken for the same with a chance of 10⁻⁵.
+    """
+    bits = np.ascontiguousarray(points).view(np.uint64)
+    return _mixed(_mixed(bits[:, 0]) + bits[:, 1] * np.uint64(0x9E3779B97F4A7C15))
+
+
+def _mixed(bits: np.ndarray) -> np.ndarray:
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(bits ^ (bits >> np.uint64(31)))
+
+
+def _cover_counts(points: np.ndarray, loose: LooseEdges) -> np.ndarray:
+    """How many features cover each point: the loose edges that a ray to the east meets, upward less downward ones."""
+    counts = np.zeros(len(points), dtype=int)
+    tree = shapely.STRtree(np.asarray(shapely.linestrings(np.stack([loose.start, loose.end], axis=1))))
+    east = max(loose.start[:, 0].max(), loose.end[:, 0].max()) + 1
+    for first in range(0, len(points), _FACES_AT_ONCE):
+        x, y = shapely.get_coordinates(points[first : first + _FACES_AT_ONCE]).T
+        point, edge = tree.query(
+            shapely.linestrings(
+                np.stack([np.column_stack([x, y]), np.column_stack([x * 0 + east, y])], axis=1)
+            )
+        )
+        (x1, y1), (x2, y2) = loose.start[edge].T, loose.end[edge].T
+        side = (x2 - x1) * (y[point] - y1) - (x[point] - x1) * (y2 - y1)
+        up = (y1 <= y[point]) & (y[point] < y2) & (side > 0)
+        down = (y2 <= y[point]) & (y[point] < y1) & (side < 0)
+        np.add.at(counts, first + point, loose.net[edge] * (up.astype(int) - down.astype(int)))
+    return counts
+
+
+def _crossings(lines: np.ndarray) -> float:
+    """About how many pairs of lines cross each other."""
+    some = np.unique(np.linspace(0, len(lines) - 1, _SAMPLE).astype(int))
+    met = shapely.STRtree(lines).query(lines[some], predicate="crosses").shape[1]
+    return float(met / len(some) * len(lines) / 2)
+
+
+@dataclass
+class _Budget:
+    """How many vertices may still be compared; None for as many as there are."""
+
+    left: int | None
+
+    def spend(self, vertices: int) -> None:
+        if self.left is not None:
+            self.left -= vertices
+            if self.left < 0:
+                raise TooMuchToCompareError
+
+
+def _pairs(
+    rows: np.ndarray,
+    shapes: np.ndarray,
+    other_rows: np.ndarray,
+    other_shapes: np.ndarray,
+    newest: np.ndarray,
+    budget: _Budget,
+) -> Iterator[Overlap]:
+    """Pairs of one of `rows` and one of `other_rows` that share an area, each once."""
+    tree = shapely.STRtree(other_shapes)
+    is_new = np.isin(other_rows, newest)
+    vertices, other_vertices = shapely.get_num_coordinates(shapes), shapely.get_num_coordinates(other_shapes)
+
+    def meeting(some: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        left, right = tree.query(shapes[some], predicate="intersects")
+        left = some[left]
+        # Of two that came in together one order is kept; one that came in with an earlier batch is met once anyway.
+        once = (rows[left] != other_rows[right]) & (~is_new[right] | (rows[left] < other_rows[right]))
+        return left[once], right[once]
+
+    def shared(pairs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        return np.asarray(shapely.intersection(shapes[pairs[0]], other_shapes[pairs[1]]))
+
+    with ThreadPoolExecutor(_THREADS) as threads:
+        for left, right in _ahead(threads, meeting, _split(np.arange(len(rows)), _QUERIED_AT_ONCE)):
+            budget.spend(int(vertices[left].sum() + other_vertices[right].sum()))
+            chunks = [
+                (left[n : n + _PAIRS_AT_ONCE], right[n : n + _PAIRS_AT_ONCE])
+                for n in range(0, len(left), _PAIRS_AT_ONCE)
+            ]
+            for chunk, common in zip(chunks, _ahead(threads, shared, chunks), strict=True):
+                area = shapely.area(common)
+                for pair in np.nonzero(2 * area > NOISE_M * shapely.length(common))[0]:
+                    one, other = int(rows[chunk[0][pair]]), int(other_rows[chunk[1][pair]])
+                    yield Overlap(min(one, other), max(one, other), float(area[pair]), common[pair])
+
+
+def _split(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    for first in range(0, len(rows), size):
+        yield rows[first : first + size]
+
+
+def _ahead(
+    threads: ThreadPoolExecutor, make: Callable[[_Item], _Made], items: Iterable[_Item]
+) -> Iterator[_Made]:
+    """What `make` gives for each item, in order, no more than a few of them ahead of who takes them."""
+    under_way: deque[Future[_Made]] = deque()
+    for item in items:
+        under_way.append(threads.submit(make, item))
+        if len(under_way) > _THREADS:
+            yield under_way.popleft().result()
+    while under_way:
+        yield under_way.popleft().result()
