@@ -24,12 +24,14 @@ OF_THE_MACHINE = {
     "database status",
     "database migrate",
     "serve",
+    "worker",
     "account rights",
     "crs list",
     "standard list",
     "standard show",
 }
-"""Commands that touch no data themselves: the cluster and the schema, the server, and what the program itself says."""
+"""Commands that touch no data themselves: the cluster and the schema, the server, the worker (whose jobs ask,
+each kind as `test_every_kind_of_job_asks` holds it), and what the program itself says."""
 
 ABOUT_ONESELF = {
     ("POST", "/api/session"),
