@@ -1,5 +1,6 @@
 """What the benchmarks run on: a private cluster filled once with the made city, and servers that end with the run."""
 
+import fcntl
 import hashlib
 import os
 import socket
@@ -61,8 +62,21 @@ def say(message: str) -> None:
 
 @contextmanager
 def made_city(*, small: bool, rebuild: bool) -> Iterator[Setting]:
-    """The made city in a private, durable cluster of its own, which is kept for the next run and stopped after this."""
+    """The made city in a private, durable cluster of its own, which is kept for the next run and stopped after this.
+
+    One run at a time: another one would take away the city that this one is still making.
+    """
     home = ROOT / ".blueprint" / ("bench-small" if small else "bench")
+    home.parent.mkdir(exist_ok=True)
+    with home.with_suffix(".running").open("w") as mark:
+        try:
+            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SystemExit("another benchmark is running here; wait for its end") from None
+        yield from _made_city(home, small=small, rebuild=rebuild)
+
+
+def _made_city(home: Path, *, small: bool, rebuild: bool) -> Iterator[Setting]:
     record, wanted = home / "made-from", _fingerprint()
     if rebuild or not record.exists() or record.read_text(encoding="utf-8") != wanted:
         record.unlink(missing_ok=True)

@@ -32,15 +32,26 @@ ORDER BY feature_id;
 DROP TABLE incoming;
 
 -- name: cut_areas
--- Polygons in pieces of at most 128 vertices, each with both its areas.
+-- Polygons in pieces of at most 128 vertices, each with both its areas; one that is small enough is its own piece and
+-- was measured above. Pieces go in along a Hilbert curve (the order of geometries): those of a place then lie on few
+-- pages, of the table and of its index.
 INSERT INTO blueprint.part (version_id, feature_id, is_zone, plane_m2, ellipsoid_m2, geom)
-SELECT :version_id, piece.feature_id, FALSE, ST_Area(piece.geom),
-    blueprint.ellipsoid_m2(piece.geom), piece.geom
+SELECT :version_id, piece.feature_id, FALSE, piece.plane_m2, piece.ellipsoid_m2, piece.geom
 FROM (
-    SELECT feature_id, ST_Subdivide((ST_Dump(geom)).geom, 128) AS geom
+    SELECT feature_id, plane_m2, ellipsoid_m2, ST_GeometryN(geom, 1) AS geom
     FROM blueprint.feature
     WHERE version_id = :version_id AND ST_Dimension(geom) = 2
-) AS piece;
+        AND ST_NPoints(geom) <= 128 AND ST_NumGeometries(geom) = 1
+    UNION ALL
+    SELECT cut.feature_id, ST_Area(cut.geom), blueprint.ellipsoid_m2(cut.geom), cut.geom
+    FROM (
+        SELECT feature_id, ST_Subdivide((ST_Dump(geom)).geom, 128) AS geom
+        FROM blueprint.feature
+        WHERE version_id = :version_id AND ST_Dimension(geom) = 2
+            AND (ST_NPoints(geom) > 128 OR ST_NumGeometries(geom) > 1)
+    ) AS cut
+) AS piece
+ORDER BY piece.geom;
 
 -- name: cut_lines
 -- Lines in runs of at most 128 vertices, cut at vertices: no new point, so a line along a boundary stays on it.
