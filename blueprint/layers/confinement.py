@@ -14,8 +14,7 @@ import resource
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from types import ModuleType
-from typing import cast
+from importlib.abc import MetaPathFinder
 
 _UNUSED = ("pandas", "geopandas")
 _CLONE_NEWUSER = 0x10000000
@@ -81,12 +80,21 @@ def drop_rights(uid: int, gid: int) -> None:
         os.setuid(uid)
 
 
+class _Absent(MetaPathFinder):
+    """Makes unused packages look as if they were not installed."""
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
+        """No module of them is found; others are left to the finders that follow."""
+        if name.partition(".")[0] in _UNUSED:
+            raise ModuleNotFoundError(f"{name} is not for the cell", name=name)
+
+
 def main() -> None:
     """Lock this process in, then run the module named on the command line; the lock comes before its imports."""
     module, request = sys.argv[1], json.loads(sys.argv[2])
     lock_in(Bounds(**request.pop("bounds")))
     # pyogrio loads both where it finds them; a reader of Arrow batches has no use for them, and they take a second.
-    sys.modules.update(dict.fromkeys(_UNUSED, cast(ModuleType, None)))
+    sys.meta_path.insert(0, _Absent())
     importlib.import_module(module).main(request)
 
 
