@@ -16,6 +16,7 @@ from blueprint.errors import NotSignedInError, TooLargeError
 from blueprint.etags import IfMatch, hold_to, tagged
 from blueprint.idempotency import IdempotentRoute
 from blueprint.permissions import Act, Actor, Role, require
+from blueprint.wall import enter, viewer_of
 from coordination.handover import MAX_MESSAGE_BYTES, SIGNATURE_HEADER, read_message, verify
 
 router = APIRouter(prefix="/api/approval", tags=["approval"], route_class=IdempotentRoute)
@@ -42,7 +43,7 @@ async def _body(request: Request) -> bytes:
 BodyDep = Annotated[bytes, Depends(_body)]
 
 
-def _interface(request: Request, body: BodyDep, actor: ActorDep, now: NowDep) -> Actor:
+def _interface(request: Request, body: BodyDep, session: SessionDep, actor: ActorDep, now: NowDep) -> Actor:
     """Coordination by its signature; without one, whoever the token says."""
     header = request.headers.get(SIGNATURE_HEADER)
     if header is None:
@@ -53,7 +54,9 @@ def _interface(request: Request, body: BodyDep, actor: ActorDep, now: NowDep) ->
             "no handover secret is set here; set BLUEPRINT_HANDOVER_SECRET, or use an interface token"
         )
     verify(header, body, secret=secret, now=now)
-    return Actor(name="coordination", roles=frozenset({Role.ANYONE, Role.SERVICE}))
+    coordination = Actor(name="coordination", roles=frozenset({Role.ANYONE, Role.SERVICE}))
+    enter(session, viewer_of(coordination))
+    return coordination
 
 
 @router.post(

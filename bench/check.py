@@ -14,11 +14,13 @@ import psycopg2
 import shapely
 from psycopg2 import sql
 from psycopg2.extras import RealDictCursor, register_default_json
+from sqlalchemy import make_url
 from sqlalchemy.orm import Session
 
 from bench.loading import plain_table
 from bench.made_city import footprints
 from bench.setting import Setting
+from blueprint import cluster
 from blueprint.city import AreaMeasure
 from blueprint.database import CONNECT_ARGS
 from blueprint.overlay import OVERLAPS, Found, parameters
@@ -70,7 +72,8 @@ def measure_checks(setting: Setting, host: str) -> dict[str, dict[str, float]]:
     with Session(setting.engine) as session:
         layers = take_snapshot(session, ON).layers
     # A connection like the server's own: same driver, same settings, the statement prepared as the server does.
-    _, address = setting.engine.dialect.create_connect_args(setting.engine.url)
+    # The plain tables to compare with are the owner's.
+    _, address = setting.engine.dialect.create_connect_args(make_url(cluster.owner_url(setting.home)))
     connection = psycopg2.connect(**{**address, **CONNECT_ARGS})
     connection.autocommit = True
     register_default_json(connection, loads=orjson.loads)

@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 
 from bench.loading import load_city_into
 from bench.made_city import MadeLayer, made_layers
 from blueprint import cluster
 from blueprint.city import City, load_city
 from blueprint.database import make_engine
+from blueprint.wall import KEEPER, seeing
 from service.setup import initialise
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,12 +87,16 @@ def _made_city(home: Path, *, small: bool, rebuild: bool) -> Iterator[Setting]:
     engine = make_engine(url)
     setting = Setting(engine, city, home, made_layers(small=small))
     try:
-        initialise(url, city)
+        owner_url = cluster.owner_url(home)
+        initialise(owner_url, city, service_url=url)
         if not record.exists():
             say(f"making {setting.polygon_count:,} polygons in {len(setting.layers)} layers, once")
-            load_city_into(engine, city, setting.layers, say=say)
+            owner = make_engine(owner_url)
+            load_city_into(owner, city, setting.layers, say=say)
+            owner.dispose()
             record.write_text(wanted, encoding="utf-8")
-        yield setting
+        with seeing(KEEPER):
+            yield setting
     finally:
         engine.dispose()
         cluster.stop(home)
@@ -124,7 +129,7 @@ def tipg_server(setting: Setting) -> Iterator[str]:
     program = PEERS / "uvicorn"
     if not program.exists():
         raise SystemExit("tipg is not there to compare with; `make setup-bench` installs it")
-    url = setting.engine.url
+    url = make_url(cluster.owner_url(setting.home))  # the plain tables are the owner's
     folder = str(url.query["host"]).replace("/", "%2F")
     environment = os.environ | {
         "DATABASE_URL": f"postgresql://{url.username}:{url.password}@{folder}:{url.query['port']}/{url.database}",

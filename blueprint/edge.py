@@ -12,11 +12,12 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from blueprint.accounts.credentials import actor_of, read_credentials, refuse_foreign
+from blueprint.accounts.credentials import Credentials, actor_of, read_credentials, refuse_foreign
 from blueprint.accounts.provider import Provider
 from blueprint.accounts.sealing import Sealer
 from blueprint.city import City
 from blueprint.permissions import ANONYMOUS, Actor
+from blueprint.wall import enter, viewer_of
 from blueprint.working_days import WorkingCalendar
 
 
@@ -82,7 +83,13 @@ async def _actor(request: Request, session: SessionDep, edge: EdgeDep) -> Actor:
         return ANONYMOUS
     if given.is_session and request.method not in _READING:
         refuse_foreign(given.text, request.headers)
-    return await run_in_threadpool(actor_of, session, given, city=edge.city, now=edge.now())
+    return await run_in_threadpool(_enter_as, session, given, edge)
+
+
+def _enter_as(session: Session, given: Credentials, edge: Edge) -> Actor:
+    actor = actor_of(session, given, city=edge.city, now=edge.now())
+    enter(session, viewer_of(actor))
+    return actor
 
 
 ActorDep = Annotated[Actor, Depends(_actor)]

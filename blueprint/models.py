@@ -1,8 +1,8 @@
-"""Tables of the ground that are not layers: the city this database was made for, and tokens."""
+"""Tables of the ground that are not layers: the city this database was made for, tokens, the key of the second wall."""
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -55,3 +55,14 @@ class TokenUse(Base):
         ForeignKey("blueprint.token.id"), primary_key=True, autoincrement=False
     )
     used_at: Mapped[datetime | None]
+
+
+class WallKey(Base):
+    """The key by which the service signs whom a transaction is for (`wall`); only the owner of the tables reads it."""
+
+    __tablename__ = "wall_key"
+    __table_args__ = (CheckConstraint("id = 1", name="single"), {"schema": "blueprint"})
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    inner_key: Mapped[bytes] = mapped_column(LargeBinary)
+    outer_key: Mapped[bytes] = mapped_column(LargeBinary)

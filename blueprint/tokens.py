@@ -20,6 +20,7 @@ from blueprint.layers.models import Layer
 from blueprint.models import Token, TokenUse
 from blueprint.permissions import UNSCOPED, Act, Actor, Role, Scope, at_console, may, require, rights_of
 from blueprint.sharing.grants import active_grants
+from blueprint.wall import DOOR, enter
 
 MOST_DAYS = 366
 """A token is good for a year at most; a machine gets a new one before."""
@@ -180,6 +181,7 @@ def _good_row(session: Session, header: str, now: datetime) -> tuple[Token, date
         raise NotSignedInError(
             "this is no whole token; send `Authorization: Bearer ob_…` with all 46 characters it was issued with"
         )
+    enter(session, DOOR)
     found = session.execute(
         select(Token, TokenUse.used_at)
         .join(TokenUse, TokenUse.token_id == Token.id)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from blueprint.accounts.models import Appointment, Person
+from blueprint.accounts.models import directory
 from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.layers.models import InForcePeriod, Layer, LayerVersion
@@ -128,17 +128,11 @@ def _access_work(row: AccessGrant, *, is_own: bool) -> OpenWork:
 def _gone(session: Session, department: str, names: set[str], now: datetime) -> set[str]:
     """Of names as the record has them ("name login"), those of persons who hold no role in the department now."""
     logins = {name.rpartition(" ")[2]: name for name in names}
-    holds = (
-        select(Appointment.id)
-        .where(
-            Appointment.person_id == Person.id,
-            Appointment.department == department,
-            Appointment.starts_at <= now,
-            or_(Appointment.ends_at.is_(None), Appointment.ends_at > now),
-        )
-        .exists()
+    known = directory(now)
+    statement = (
+        select(known.c.login)
+        .where(known.c.login.in_(logins))
+        .group_by(known.c.login)
+        .having(~func.coalesce(func.bool_or(known.c.department == department), False))
     )
-    return {
-        logins[login]
-        for login in session.scalars(select(Person.login).where(Person.login.in_(logins), ~holds))
-    }
+    return {logins[login] for login in session.scalars(statement)}

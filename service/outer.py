@@ -12,6 +12,7 @@ from structlog.contextvars import bound_contextvars
 
 from blueprint.audit.log import Origin, coming_from
 from blueprint.errors import InvalidInputError
+from blueprint.wall import NOBODY, seeing
 from service.body_limit import LimitedBody, limit_of
 from service.problems import problem_of
 from service.settings import Settings
@@ -68,7 +69,8 @@ class Outer:
         request_id = given.decode() if _REQUEST_ID.fullmatch(given) else secrets.token_urlsafe(12)
         body = LimitedBody(scope, receive, limit_of(scope["path"], self._settings))
         address = scope["client"][0] if scope.get("client") else None
-        with bound_contextvars(request_id=request_id), coming_from(Origin("http", address, request_id)):
+        origin = Origin("http", address, request_id)
+        with bound_contextvars(request_id=request_id), coming_from(origin), seeing(NOBODY):
             await self._answer(scope, body, _Answering(scope, send, body, request_id, self._always))
 
     async def _answer(self, scope: Scope, body: LimitedBody, answering: "_Answering") -> None:

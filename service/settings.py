@@ -22,6 +22,9 @@ class Settings(BaseSettings):
     home: Path = Path(".blueprint")
     city: Path = SAMPLE_LAYERS / "anshan" / "city.toml"
     database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")
+    database_owner_url: str | None = Field(default=None, validation_alias="DATABASE_OWNER_URL")
+    """The role that owns the tables of DATABASE_URL's database, where the service's role does not: the second wall."""
+
     base_url: str | None = None
     approval_url: str | None = None
     handover_secret: str | None = None

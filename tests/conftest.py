@@ -1,6 +1,7 @@
 """The databases of the tests: one private PostGIS per checkout, one database per worker, rolled back per test.
 
-`DATABASE_URL` set uses that server instead: its role needs CREATEDB and the right to create the extension PostGIS.
+They are used by the service's role, which owns nothing. `DATABASE_URL` set uses that server instead, and `DATABASE_OWNER_URL`
+its other role, which owns the databases: that one needs CREATEDB and the right to create the extension PostGIS.
 """
 
 import fcntl
@@ -19,8 +20,9 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from blueprint.city import City, load_city
-from blueprint.cluster import admin_url, ensure_running, stop
-from blueprint.database import make_engine
+from blueprint.cluster import admin_url, ensure_running, owner_url, stop
+from blueprint.database import CONNECT_ARGS, make_engine
+from blueprint.wall import KEEPER, seeing
 from service.setup import initialise
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,13 +64,22 @@ class TestServer:
 
     __test__ = False
 
-    def __init__(self, url: str, maintenance_url: str) -> None:
+    def __init__(self, url: str, owner_url: str, maintenance_url: str) -> None:
         self._url = make_url(url)
+        self._owner_url = make_url(owner_url)
         self._engine = create_engine(maintenance_url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
 
     def url(self, database: str) -> str:
         """The URL of one of the databases, for the role that the service uses."""
         return self._url.set(database=database).render_as_string(hide_password=False)
+
+    def owner_url(self, database: str) -> str:
+        """The URL of one of the databases, for the role that owns it."""
+        return self._owner_url.set(database=database).render_as_string(hide_password=False)
+
+    def initialise(self, database: str, city: City) -> None:
+        """Give an empty database the newest schema, as a migration does."""
+        initialise(self.owner_url(database), city, service_url=self.url(database))
 
     def maintenance(self) -> Connection:
         """A connection of the server's administrator, each statement for itself."""
@@ -76,7 +87,7 @@ class TestServer:
 
     def create(self, database: str, *, template: str | None = None) -> str:
         """Make a database, as a copy of `template` or empty but for the extensions; returns its URL."""
-        owner = self._url.username
+        owner = self._owner_url.username
         with self._engine.connect() as connection:
             copied = f'TEMPLATE "{template}"' if template else ""
             connection.execute(text(f'CREATE DATABASE "{database}" OWNER "{owner}" {copied}'))
@@ -141,8 +152,9 @@ def server() -> TestServer:
     """The tests' own PostGIS, or the server of DATABASE_URL."""
     given = os.environ.get("DATABASE_URL")
     if given:
-        return TestServer(given, given)
-    return TestServer(ensure_running(HOME, durable=False), admin_url(HOME))
+        owner = os.environ.get("DATABASE_OWNER_URL") or given
+        return TestServer(given, owner, owner)
+    return TestServer(ensure_running(HOME, durable=False), owner_url(HOME), admin_url(HOME))
 
 
 @pytest.fixture(scope="session")
@@ -158,7 +170,14 @@ def template(server: TestServer, city: City) -> str:
     for path in (*sorted((ROOT / "service").rglob("migrations/**/*.py")), CITY_PROFILE):
         made_from.update(path.read_bytes())
     name = f"{PREFIX}_template_{made_from.hexdigest()[:12]}"
-    return server.template(name, lambda url: initialise(url, city), tidy=True)
+    return server.template(name, lambda url: server.initialise(str(make_url(url).database), city), tidy=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def keeper() -> Iterator[None]:
+    """What a test itself looks at in the database is not behind the second wall; the service's threads are."""
+    with seeing(KEEPER):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -200,11 +219,26 @@ def fresh_database(make_database: Callable[[], AbstractContextManager[str]]) -> 
 
 
 @pytest.fixture
+def fresh_owner(server: TestServer, fresh_database: str) -> Iterator[Engine]:
+    """The fresh database for the role that owns it, at work on all rows as keeper."""
+    url = make_url(fresh_database)
+    options = CONNECT_ARGS["options"] + " -c blueprint.keeper=on"
+    engine = create_engine(
+        server.owner_url(str(url.database)),
+        poolclass=NullPool,
+        connect_args=CONNECT_ARGS | {"options": options},
+    )
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
 def empty_database(server: TestServer) -> Iterator[str]:
-    """The URL of a database of the test's own with the extensions and no schema of ours, for migrations."""
+    """The owner's URL of a database of the test's own with the extensions and no schema of ours, for migrations."""
     database = f"{PREFIX}_empty_{secrets.token_hex(6)}"
     try:
-        yield server.create(database)
+        server.create(database)
+        yield server.owner_url(database)
     finally:
         server.drop(database)
 

@@ -41,7 +41,10 @@ def read_credentials(authorization: str, cookies: str) -> Credentials | None:
 
 
 def actor_of(session: Session, given: Credentials, *, city: City, now: datetime) -> Actor:
-    """Who asks; NotSignedInError when the token or session is unknown, revoked or over."""
+    """Who asks; NotSignedInError when the token or session is unknown, revoked or over.
+
+    Leaves the session at the door (`wall.DOOR`): whoever acts on it further enters as the actor.
+    """
     if given.is_session:
         return actor_of_session(session, given.text, city=city, now=now)
     return actor_of_token(session, given.text, city=city, now=now)

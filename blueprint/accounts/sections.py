@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from blueprint.accounts.models import Appointment, Person, Section
+from blueprint.accounts.models import Appointment, Section, directory
 from blueprint.audit.log import record
 from blueprint.city import City, Department, District
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
@@ -164,21 +164,15 @@ def tree_of(session: Session, *, city: City, actor: Actor, now: datetime, with_p
 
 
 def _heads(session: Session, now: datetime) -> dict[int, list[str]]:
+    known = directory(now)
     rows = session.execute(
-        select(Appointment.section_id, Person.name)
-        .join(Person, Person.id == Appointment.person_id)
-        .where(
-            Appointment.role == Role.SECTION_HEAD,
-            Appointment.section_id.is_not(None),
-            Appointment.starts_at <= now,
-            or_(Appointment.ends_at.is_(None), Appointment.ends_at > now),
+        select(known.c.section_id, known.c.name).where(
+            known.c.role == Role.SECTION_HEAD, known.c.section_id.is_not(None)
         )
-        .order_by(Appointment.id)
     )
     heads: dict[int, list[str]] = defaultdict(list)
     for section_id, name in rows:
-        if section_id is not None:
-            heads[section_id].append(name)
+        heads[section_id].append(name)
     return heads
 
 

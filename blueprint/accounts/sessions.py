@@ -14,6 +14,7 @@ from blueprint.city import City
 from blueprint.errors import NotSignedInError
 from blueprint.permissions import Actor, Owed, Role
 from blueprint.sharing.grants import active_grants
+from blueprint.wall import DOOR, enter
 
 IDLE = timedelta(minutes=30)
 AT_MOST = timedelta(hours=12)
@@ -74,6 +75,7 @@ def find_session(session: Session, token: str, *, now: datetime) -> tuple[Sessio
 
 def actor_of_session(session: Session, token: str, *, city: City, now: datetime) -> Actor:
     """The person behind a session's cookie, with the roles held at this instant; NotSignedInError when it is over."""
+    enter(session, DOOR)
     row, person = find_session(session, token, now=now)
     if now - row.last_seen_at > _SEEN_EVERY:
         row.last_seen_at = now

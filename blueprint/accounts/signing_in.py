@@ -20,6 +20,7 @@ from blueprint.accounts.throttle import Attempt
 from blueprint.audit.log import record
 from blueprint.errors import ConflictError, NotSignedInError
 from blueprint.permissions import Actor
+from blueprint.wall import DOOR, seeing
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class NotLinkedError(NotSignedInError):
     """The provider knows the person, and no account is registered for them."""
 
 
+@seeing(DOOR)
 def by_password(engine: Engine, login: str, password: str, *, browser: Browser, now: datetime) -> str:
     """A session's token for a right login and password, given once.
 
@@ -53,6 +55,7 @@ def by_password(engine: Engine, login: str, password: str, *, browser: Browser, 
         return _open(session, person, way=Way.PASSWORD, browser=browser, now=now)
 
 
+@seeing(DOOR)
 def by_provider(engine: Engine, *, issuer: str, subject: str, browser: Browser, now: datetime) -> str:
     """A session's token for whom the provider named; only a registered pair of issuer and subject counts."""
     with Session(engine) as session, session.begin():
@@ -68,6 +71,7 @@ def by_provider(engine: Engine, *, issuer: str, subject: str, browser: Browser, 
     )
 
 
+@seeing(DOOR)
 def by_code(engine: Engine, token: str, code: str, *, sealer: Sealer, browser: Browser, now: datetime) -> str:
     """The token of a whole session, for a session that awaits a code and the right code; the old token is over."""
     with Session(engine, expire_on_commit=False) as session:
@@ -98,6 +102,7 @@ def by_code(engine: Engine, token: str, code: str, *, sealer: Sealer, browser: B
     return whole
 
 
+@seeing(DOOR)
 def refuse_wrong_password(
     engine: Engine, person: Person, password: str, *, address: str, now: datetime
 ) -> None:
@@ -109,6 +114,7 @@ def refuse_wrong_password(
         throttle.forget_attempts(session, person.login, address)
 
 
+@seeing(DOOR)
 def refuse_wrong_code(
     engine: Engine, person: Person, code: str, *, sealer: Sealer, address: str, now: datetime
 ) -> None:

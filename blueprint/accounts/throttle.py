@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.accounts.models import FailedSignIn
 from blueprint.errors import TooManyAttemptsError
+from blueprint.wall import DOOR, seeing
 
 FREE_FOR_LOGIN, FREE_FOR_ADDRESS, FREE_FOR_CODES = 5, 50, 10
 LONGEST = timedelta(minutes=15)
@@ -57,6 +58,7 @@ def count_attempt(
         _count(session, counter, now)
 
 
+@seeing(DOOR)
 def count_at_once(
     engine: Engine, login: str, address: str, now: datetime, *, attempt: Attempt = Attempt.PASSWORD
 ) -> None:
@@ -68,6 +70,7 @@ def count_at_once(
             session.commit()
 
 
+@seeing(DOOR)
 def count_address(engine: Engine, address: str, now: datetime) -> None:
     """Count an attempt that names no login."""
     with Session(engine) as session:
@@ -91,6 +94,7 @@ def give_back(session: Session, address: str) -> None:
     session.execute(_GIVE_BACK, {"key": _of_address(address).key})
 
 
+@seeing(DOOR)
 def give_back_at_once(engine: Engine, address: str) -> None:
     """An attempt from this address was right, in a transaction of its own."""
     with Session(engine) as session, session.begin():

@@ -13,6 +13,7 @@ from blueprint.audit.search import Question, entry_values, export_lines, search
 from blueprint.edge import ActorDep, EdgeDep, SessionDep
 from blueprint.given import Day
 from blueprint.permissions import Act, require
+from blueprint.wall import enter, viewer_of
 
 router = APIRouter(prefix="/api/audit-log", tags=["audit"])
 
@@ -96,6 +97,7 @@ def export_entries(
 
     def lines() -> Iterator[str]:
         with Session(edge.engine) as reading:
+            enter(reading, viewer_of(actor))
             yield from export_lines(reading, question, form)
 
     media_type = "text/csv; charset=utf-8" if form == "csv" else "application/x-ndjson"

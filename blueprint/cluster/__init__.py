@@ -10,10 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blueprint.cluster import making, postmaster
-from blueprint.cluster.place import find_place, lock, make_place, refuse_stranger
-from blueprint.cluster.programs import find_programs
+from blueprint.cluster.place import SERVICE_ROLE, Place, find_place, lock, make_place, refuse_stranger
+from blueprint.cluster.programs import Programs, find_programs
 
-__all__ = ["ClusterStatus", "admin_url", "ensure_running", "remove", "status", "stop"]
+__all__ = [
+    "ClusterStatus",
+    "admin_url",
+    "ensure_running",
+    "owner_url",
+    "programs_of",
+    "remove",
+    "status",
+    "stop",
+]
 
 DATABASE = "blueprint"
 """The database of the service; the cluster has no other but PostgreSQL's own."""
@@ -21,7 +30,7 @@ DATABASE = "blueprint"
 
 @dataclass(frozen=True)
 class ClusterStatus:
-    """What can be said of the private cluster of a home without changing anything."""
+    """What can be said of the private cluster of a home without changing anything; `url` is the owner's."""
 
     running: bool
     home: Path
@@ -42,7 +51,7 @@ def ensure_running(home: Path, *, durable: bool = True, say: Callable[[str], Non
     """
     home = home.resolve()
     place = find_place(home)
-    if place is not None and place.is_ready and postmaster.answers(place.url(DATABASE)):
+    if place is not None and place.is_ready and _lets_in(place):
         return place.url(DATABASE)
     with lock(home, say):
         place = make_place(home, say)
@@ -54,9 +63,18 @@ def ensure_running(home: Path, *, durable: bool = True, say: Callable[[str], Non
         if not place.is_ready:
             making.make_database(place, DATABASE)
             place.declare_ready()
-        elif not postmaster.answers(place.url(DATABASE)):
+        elif not _lets_in(place):
             making.make_database(place, DATABASE)
         return place.url(DATABASE)
+
+
+def _lets_in(place: Place) -> bool:
+    """Whether both roles get into the database; one made by an older version knows no role of the service's."""
+    return (
+        place.has_password(SERVICE_ROLE)
+        and postmaster.answers(place.url(DATABASE))
+        and postmaster.answers(place.owner_url(DATABASE))
+    )
 
 
 def stop(home: Path) -> bool:
@@ -79,7 +97,7 @@ def status(home: Path) -> ClusterStatus:
         )
     if not place.is_ready:
         return ClusterStatus(running=False, home=home, data_dir=place.data_dir, version=None, url=None)
-    url = place.url(DATABASE)
+    url = place.owner_url(DATABASE)
     version = postmaster.server_version(url)
     return ClusterStatus(
         running=version is not None,
@@ -88,6 +106,18 @@ def status(home: Path) -> ClusterStatus:
         version=version or place.made_with,
         url=url if version else None,
     )
+
+
+def owner_url(home: Path) -> str:
+    """The SQLAlchemy URL of the role that owns the service's database: for migrations, backup and retiring the log."""
+    place = find_place(home.resolve())
+    return refuse_stranger(home, place).owner_url(DATABASE)
+
+
+def programs_of(home: Path) -> Programs:
+    """PostgreSQL's programs of the version that the cluster of `home` was made with."""
+    place = refuse_stranger(home, find_place(home.resolve()))
+    return find_programs(place.made_with)
 
 
 def admin_url(home: Path) -> str:

@@ -1,15 +1,15 @@
-"""Making a cluster: its files by initdb, then the service's role, database and extensions."""
+"""Making a cluster: its files by initdb, then the roles, the database and its extensions."""
 
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 from blueprint.cluster import postmaster
-from blueprint.cluster.place import ADMIN_ROLE, SERVICE_ROLE, Place
+from blueprint.cluster.place import ADMIN_ROLE, OWNER_ROLE, SERVICE_ROLE, Place
 from blueprint.cluster.programs import Programs
 from blueprint.errors import StorageFullError, UnavailableError
 
@@ -33,7 +33,7 @@ def make_files(place: Place, programs: Programs, *, durable: bool, say: Callable
     # Asked first: on a full disk initdb ends by a signal as often as by a message.
     if shutil.disk_usage(place.base).free < _NEEDED_BYTES:
         raise StorageFullError(_full(place))
-    place.make_passwords()
+    place.make_passwords(OWNER_ROLE, SERVICE_ROLE, ADMIN_ROLE)
     made = programs.run(
         place,
         "initdb",
@@ -58,27 +58,36 @@ def make_files(place: Place, programs: Programs, *, durable: bool, say: Callable
 
 
 def make_database(place: Place, database: str) -> None:
-    """Make the service's role and its database with the extensions, each only when missing."""
+    """Make the roles and a database with the extensions, each only when missing.
+
+    One role owns the database and migrates it; the service's own owns nothing, so that no policy or grant is its to change.
+    """
+    if not place.has_password(SERVICE_ROLE):
+        place.make_passwords(SERVICE_ROLE)
     engine = create_engine(place.admin_url(), isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:
-        if not connection.scalar(
-            text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": SERVICE_ROLE}
-        ):
-            connection.execute(text(f"CREATE ROLE {SERVICE_ROLE} LOGIN CREATEDB"))
-        # A bind cannot stand in a utility statement: the server itself writes the literal.
-        statement = connection.scalar(
-            text("SELECT format('ALTER ROLE %I PASSWORD %L', CAST(:role AS text), CAST(:password AS text))"),
-            {"role": SERVICE_ROLE, "password": place.password(SERVICE_ROLE)},
-        )
-        connection.exec_driver_sql(str(statement))
+        for role, rights in ((OWNER_ROLE, "CREATEDB"), (SERVICE_ROLE, "")):
+            _make_role(connection, role, rights, password=place.password(role))
         if not connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": database}):
-            connection.execute(text(f'CREATE DATABASE "{database}" OWNER {SERVICE_ROLE}'))
+            connection.execute(text(f'CREATE DATABASE "{database}" OWNER {OWNER_ROLE}'))
         connection.execute(text(f'REVOKE CONNECT ON DATABASE "{database}" FROM PUBLIC'))
+        connection.execute(text(f'GRANT CONNECT ON DATABASE "{database}" TO {SERVICE_ROLE}'))
     url = make_url(place.admin_url()).set(database=database)
     with create_engine(url, poolclass=NullPool).begin() as connection:
         for extension in _EXTENSIONS:
             connection.execute(text(f"CREATE EXTENSION IF NOT EXISTS {extension}"))
-        connection.execute(text(f"GRANT INSERT, UPDATE ON spatial_ref_sys TO {SERVICE_ROLE}"))
+        connection.execute(text(f"GRANT INSERT, UPDATE ON spatial_ref_sys TO {OWNER_ROLE}"))
+
+
+def _make_role(connection: Connection, role: str, rights: str, *, password: str) -> None:
+    if not connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}):
+        connection.execute(text(f"CREATE ROLE {role} LOGIN {rights}"))
+    # A bind cannot stand in a utility statement: the server itself writes the literal.
+    statement = connection.scalar(
+        text("SELECT format('ALTER ROLE %I PASSWORD %L', CAST(:role AS text), CAST(:password AS text))"),
+        {"role": role, "password": password},
+    )
+    connection.exec_driver_sql(str(statement))
 
 
 def _remove(folder: Path) -> None:

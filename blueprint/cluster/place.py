@@ -20,7 +20,8 @@ from sqlalchemy import URL
 
 from blueprint.errors import InvalidInputError, UnavailableError
 
-SERVICE_ROLE = "blueprint"
+SERVICE_ROLE = "blueprint_service"
+OWNER_ROLE = "blueprint"
 ADMIN_ROLE = "blueprint_admin"
 PORT = 5432
 """Only a part of the socket's name: no TCP port is opened."""
@@ -83,8 +84,12 @@ class Place:
         return Path(recorded) if recorded else self.base / "socket"
 
     def url(self, database: str) -> str:
-        """The SQLAlchemy URL of a database for the service's own role, which is no superuser."""
+        """The SQLAlchemy URL of a database for the service's own role, which owns nothing."""
         return self._url(SERVICE_ROLE, database)
+
+    def owner_url(self, database: str) -> str:
+        """The SQLAlchemy URL of a database for the role that owns it, which migrates and is no superuser."""
+        return self._url(OWNER_ROLE, database)
 
     def admin_url(self) -> str:
         """The SQLAlchemy URL of the superuser."""
@@ -126,10 +131,14 @@ class Place:
         path.chmod(0o700)
         self.give(path)
 
-    def make_passwords(self) -> None:
+    def make_passwords(self, *roles: str) -> None:
         """Draw a password for each role; they never leave their files but in the URLs."""
-        for role in (SERVICE_ROLE, ADMIN_ROLE):
+        for role in roles:
             self.write(f"password-{role}", secrets.token_urlsafe(32) + "\n")
+
+    def has_password(self, role: str) -> bool:
+        """Whether there is a password of the role; a cluster of an older version has none of the service's."""
+        return (self.base / f"password-{role}").exists()
 
     def prepare_socket_dir(self) -> None:
         """Make the socket folder; one whose path would be too long becomes a private folder under /tmp instead."""

@@ -89,7 +89,5 @@ FROM (
 ) AS piece;
 
 -- name: analyze
--- Fresh statistics after a large load, so that the planner keeps to the spatial index. A sample of 3,000 rows does for
--- that; the usual one of 30,000 took a fifth of a publication.
-SET LOCAL default_statistics_target = 10;
-ANALYZE blueprint.feature, blueprint.part, blueprint.tile_shape;
+-- Fresh statistics after a large load, so that the planner keeps to the spatial index; by a function of the owner's.
+SELECT blueprint.analyze_shapes();

@@ -12,7 +12,7 @@ from blueprint.audit.verification import Verification, head_of, read_anchors, ve
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.permissions import Act, require
-from service.commands.context import local_operator, open_edge, say
+from service.commands.context import anchors_file, local_operator, open_edge, owner_session, say
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
 from service.settings import read_settings
 
@@ -138,7 +138,8 @@ def retire_entries(
             abort=True,
             err=True,
         )
-    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
+    # The owner's act: the service's own role has no right to take entries away.
+    with open_edge() as edge, owner_session() as session, session.begin():
         who = local_operator()
         count = retire(session, day, file, who=who.name, today=edge.now().date())
         record(session, who, "retire_audit_log", kind="audit_log", id=str(file), after={"entries": count})
@@ -159,7 +160,7 @@ def _question(
 
 
 def _anchors(edge: Edge) -> Path:
-    return read_settings().home / f"audit-anchors-{edge.engine.url.database}.jsonl"
+    return anchors_file(read_settings(), str(edge.engine.url))
 
 
 def _told(found: Verification) -> str:

@@ -4,21 +4,24 @@ import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Console
-from sqlalchemy import Engine, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
 
 from blueprint import cluster
 from blueprint.accounts.provider import Provider, Registration
 from blueprint.accounts.sealing import Sealer
 from blueprint.accounts.sign_in_router import CALLBACK
 from blueprint.city import load_city
-from blueprint.database import application_name, make_engine
+from blueprint.database import CONNECT_ARGS, application_name, make_engine
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.permissions import Actor, at_console
+from blueprint.wall import KEEPER, seeing
 from service.settings import Settings, read_settings
 from service.setup import hold_to_city, initialise
 
@@ -43,12 +46,9 @@ def local_operator() -> Actor:
 
 
 def database_url(settings: Settings) -> str:
-    """The database given by DATABASE_URL, else the private cluster's, started when needed."""
+    """The database given by DATABASE_URL, else the private cluster's, started when needed; for the service's role."""
     if settings.database_url is not None:
-        url = make_url(settings.database_url)
-        if url.drivername in ("postgres", "postgresql"):
-            url = url.set(drivername="postgresql+psycopg2")
-        return url.render_as_string(hide_password=False)
+        return _with_driver(settings.database_url)
     return cluster.ensure_running(settings.home, say=say)
 
 
@@ -69,6 +69,38 @@ def make_provider(settings: Settings, base_url: str) -> Provider | None:
     return Provider(registration, redirect_uri=base_url.rstrip("/") + CALLBACK)
 
 
+def owner_url(settings: Settings) -> str:
+    """The same database for the role that owns its tables; with DATABASE_URL alone that is the service's own."""
+    url = database_url(settings)
+    if settings.database_url is None:
+        return cluster.owner_url(settings.home)
+    return _with_driver(settings.database_owner_url) if settings.database_owner_url is not None else url
+
+
+def anchors_file(settings: Settings, url: str) -> Path:
+    """Where the heads of the audit log of a database are kept, outside of it."""
+    return settings.home / f"audit-anchors-{make_url(url).database}.jsonl"
+
+
+@contextmanager
+def owner_session(settings: Settings | None = None) -> Iterator[Session]:
+    """A session of the role that owns the tables, working on all rows as keeper."""
+    engine = create_engine(
+        owner_url(settings or read_settings()),
+        poolclass=NullPool,
+        connect_args=CONNECT_ARGS | {"options": CONNECT_ARGS["options"] + " -c blueprint.keeper=on"},
+    )
+    with Session(engine, expire_on_commit=False) as session:
+        yield session
+
+
+def _with_driver(given: str) -> str:
+    url = make_url(given)
+    if url.drivername in ("postgres", "postgresql"):
+        url = url.set(drivername="postgresql+psycopg2")
+    return url.render_as_string(hide_password=False)
+
+
 @contextmanager
 def open_edge(
     *, settings: Settings | None = None, base_url: str | None = None, stays: bool = True
@@ -82,21 +114,22 @@ def open_edge(
     is_ours = not stays and settings.database_url is None and not cluster.status(settings.home).running
     url = database_url(settings)
     if settings.database_url is None:
-        initialise(url, city)
+        initialise(owner_url(settings), city, service_url=url)
     engine = make_engine(url, objects=settings.objects)
     try:
         hold_to_city(engine, city)
         base_url = base_url or settings.base_url or "http://127.0.0.1:8000"
-        yield Edge(
-            engine=engine,
-            city=city,
-            clock=lambda: datetime.now(UTC),
-            base_url=base_url,
-            scratch=settings.scratch,
-            sealer=Sealer(key=settings.secret_key, path=settings.home / "secret.key"),
-            provider=make_provider(settings, base_url),
-            objects=settings.home / "objects",
-        )
+        with seeing(KEEPER):
+            yield Edge(
+                engine=engine,
+                city=city,
+                clock=lambda: datetime.now(UTC),
+                base_url=base_url,
+                scratch=settings.scratch,
+                sealer=Sealer(key=settings.secret_key, path=settings.home / "secret.key"),
+                provider=make_provider(settings, base_url),
+                objects=settings.home / "objects",
+            )
     finally:
         is_alone = is_ours and _is_alone(engine)
         engine.dispose()

@@ -21,6 +21,7 @@ from blueprint.audit.log import DUE, coming_from
 from blueprint.edge import Edge
 from blueprint.errors import BlueprintError, ConflictError, InvalidInputError
 from blueprint.idempotency import forget_old_answers
+from blueprint.wall import KEEPER, seeing
 from coordination.opinions import close_overdue
 from service.app import create_app
 from service.commands.context import open_edge, say
@@ -130,7 +131,7 @@ def ticking(edge: Edge, settings: Settings) -> Iterator[None]:
     stopped = threading.Event()
 
     def tick() -> None:
-        with coming_from(DUE):
+        with coming_from(DUE), seeing(KEEPER):
             while not stopped.wait(TICK_SECONDS):
                 tick_once(edge, settings)
 

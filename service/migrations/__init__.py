@@ -42,3 +42,10 @@ def head_revision() -> str | None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     return ScriptDirectory.from_config(config).get_current_head()
+
+
+def refuse_unknown(revision: str) -> None:
+    """Raise Alembic's ResolutionError for a revision that this code does not know."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    ScriptDirectory.from_config(config).revision_map.get_revisions(revision)

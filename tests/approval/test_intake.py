@@ -16,6 +16,7 @@ from approval.models import Case, CaseStage
 from approval.stages import Stage
 from blueprint.errors import ConflictError, NotFoundError
 from blueprint.permissions import Actor
+from blueprint.wall import KEEPER, seeing
 from coordination.handover import HandoverMessage
 
 NOW = datetime(2026, 12, 1, 9, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
@@ -87,7 +88,7 @@ def test_the_same_message_delivered_eight_times_at_once_makes_one_case(fresh_dat
     engine, sent = create_engine(fresh_database), message(1)
 
     def deliver(_: int) -> int:
-        with Session(engine) as session, session.begin():
+        with seeing(KEEPER), Session(engine) as session, session.begin():
             return receive(session, sent, now=NOW).id
 
     with ThreadPoolExecutor(8) as pool:
@@ -120,7 +121,7 @@ def test_two_cases_that_bind_one_code_at_once_get_one_winner(fresh_database: str
 
     def bind(number: int) -> bool:
         try:
-            with Session(engine) as session, session.begin():
+            with seeing(KEEPER), Session(engine) as session, session.begin():
                 cases.bind_project_code(session, f"CH-210300-2026-{number:06d}", CODE, actor=OFFICER, now=NOW)
         except ConflictError:
             return False

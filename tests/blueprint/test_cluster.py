@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
 from blueprint import cluster
@@ -64,6 +64,11 @@ def execute(url: str, statement: str) -> None:
         connection.execute(text(statement))
 
 
+def _owner(home: Path, *, durable: bool) -> str:
+    cluster.ensure_running(home, durable=durable)
+    return cluster.owner_url(home)
+
+
 def server_process(home: Path) -> int:
     return int((cluster.status(home).data_dir / "postmaster.pid").read_text().splitlines()[0])
 
@@ -108,12 +113,17 @@ def test_a_durable_cluster_keeps_what_it_acknowledged(running_home: Path) -> Non
     }
 
 
-def test_the_role_of_the_service_is_no_superuser_but_owns_its_database(running_home: Path) -> None:
-    url = cluster.ensure_running(running_home)
+def test_the_role_of_the_service_owns_nothing_and_the_owner_is_no_superuser(running_home: Path) -> None:
+    url, owner = cluster.ensure_running(running_home), cluster.owner_url(running_home)
 
-    execute(url, "CREATE SCHEMA owned; DROP SCHEMA owned")
+    execute(owner, "CREATE SCHEMA owned; DROP SCHEMA owned")
 
-    assert ask(url, "SELECT current_setting('is_superuser')") == "off"
+    for statement in ("CREATE SCHEMA mine", "CREATE TABLE public.mine ()", "SET ROLE blueprint"):
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            execute(url, statement)
+    for role in (url, owner):
+        assert ask(role, "SELECT current_setting('is_superuser')") == "off"
+        assert ask(role, "SELECT rolbypassrls FROM pg_roles WHERE rolname = current_user") is False
     assert ask(cluster.admin_url(running_home), "SELECT current_setting('is_superuser')") == "on"
 
 
@@ -185,19 +195,17 @@ def test_status_changes_nothing(make_home: MakeHome) -> None:
 
 def test_what_was_committed_is_there_after_a_stop_and_a_start(make_home: MakeHome) -> None:
     home = make_home("again")
-    execute(cluster.ensure_running(home, durable=False), "CREATE TABLE kept AS SELECT 42 AS answer")
+    execute(_owner(home, durable=False), "CREATE TABLE kept AS SELECT 42 AS answer")
 
     assert cluster.stop(home) is True
     assert cluster.status(home).running is False
-    url = cluster.ensure_running(home, durable=False)
-
-    assert ask(url, "SELECT answer FROM kept") == 42
+    assert ask(_owner(home, durable=False), "SELECT answer FROM kept") == 42
 
 
 def test_two_homes_at_once_do_not_meet(make_home: MakeHome) -> None:
     homes = [make_home("one"), make_home("two")]
     with ThreadPoolExecutor() as pool:
-        urls = list(pool.map(lambda home: cluster.ensure_running(home, durable=False), homes))
+        urls = list(pool.map(lambda home: _owner(home, durable=False), homes))
 
     execute(urls[0], "CREATE TABLE only_here ()")
 
@@ -224,13 +232,11 @@ def test_many_starts_at_once_make_one_cluster(make_home: MakeHome) -> None:
 
 def test_a_killed_server_starts_again_with_what_was_committed(make_home: MakeHome) -> None:
     home = make_home("killed")
-    execute(cluster.ensure_running(home, durable=True), "CREATE TABLE kept AS SELECT 42 AS answer")
+    execute(_owner(home, durable=True), "CREATE TABLE kept AS SELECT 42 AS answer")
 
     kill_and_wait(server_process(home))
     assert cluster.status(home).running is False
-    url = cluster.ensure_running(home, durable=True)
-
-    assert ask(url, "SELECT answer FROM kept") == 42
+    assert ask(_owner(home, durable=True), "SELECT answer FROM kept") == 42
 
 
 def test_a_server_killed_in_the_middle_of_long_work_starts_again_at_once(make_home: MakeHome) -> None:
@@ -373,6 +379,20 @@ def test_a_server_that_cannot_start_is_told_with_its_last_words(make_home: MakeH
 
     with pytest.raises(UnavailableError, match="no_such_setting"):
         cluster.ensure_running(home, durable=False)
+
+
+def test_a_cluster_of_an_older_version_gets_the_role_of_the_service(make_home: MakeHome) -> None:
+    home = make_home("older")
+    execute(_owner(home, durable=False), "CREATE TABLE kept AS SELECT 42 AS answer")
+    database = make_url(cluster.owner_url(home)).database
+    execute(cluster.admin_url(home), f'REVOKE CONNECT ON DATABASE "{database}" FROM blueprint_service')
+    execute(cluster.admin_url(home), "DROP ROLE blueprint_service")
+    (home / "cluster" / "password-blueprint_service").unlink()
+
+    url = cluster.ensure_running(home, durable=False)
+
+    assert ask(url, "SELECT current_user::text") == "blueprint_service"
+    assert ask(cluster.owner_url(home), "SELECT answer FROM kept") == 42
 
 
 def test_a_lost_password_file_is_told(make_home: MakeHome) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError, NotPermittedError
 from blueprint.permissions import Actor
+from blueprint.wall import KEEPER, seeing
 from blueprint.working_days import WorkingCalendar
 from coordination import consultation, opinions, projects
 from coordination.limits import OpinionStatus
@@ -313,7 +314,7 @@ def test_whoever_holds_the_request_first_wins_and_the_other_waits_and_sees_it(
     engine = create_engine(url)
 
     def run_second() -> str:
-        with Session(engine) as session, session.begin():
+        with seeing(KEEPER), Session(engine) as session, session.begin():
             seen_before = opinions.find_request(session, request_id, actor=COORDINATOR)
             result = second(session, request_id)
             assert seen_before.id == request_id  # held on to: what was read before the wait is no ground

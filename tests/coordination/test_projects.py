@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.errors import InvalidInputError, NotFoundError
+from blueprint.wall import KEEPER, seeing
 from coordination import consultation, projects
 from coordination.models import Project
 from tests.coordination.world import CALENDAR, COORDINATOR, DETAILS, EAST, NORTH, NOW, footprint
@@ -43,7 +44,7 @@ def test_twelve_projects_registered_at_once_get_twelve_numbers_without_a_gap(
     engine = create_engine(fresh_database, pool_size=12)
 
     def register_one(_: int) -> None:
-        with Session(engine) as session, session.begin():
+        with seeing(KEEPER), Session(engine) as session, session.begin():
             register(session, world)
 
     with ThreadPoolExecutor(12) as pool:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 
 from blueprint.city import load_city
 from blueprint.database import make_engine
@@ -15,7 +15,6 @@ from blueprint.permissions import at_console
 from service.commands.layer import store_file
 from service.samples import load_samples, sample_folder
 from service.settings import Settings
-from service.setup import initialise
 from tests.conftest import OBJECTS, PREFIX, ROOT, TestServer
 
 _MADE_BY = ("blueprint/**/*.py", "blueprint/**/*.sql", "service/migrations/**/*.py")
@@ -42,7 +41,7 @@ def _sample_city(server: TestServer, name: str) -> Iterator[Edge]:
         )
 
     def fill(url: str) -> None:
-        initialise(url, load_city(folder / "city.toml"))
+        server.initialise(str(make_url(url).database), load_city(folder / "city.toml"))
         engine = make_engine(url, objects=OBJECTS)
         load_samples(edge(engine), folder, store=store_file, actor=at_console("test"))
         engine.dispose()

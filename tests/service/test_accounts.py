@@ -18,6 +18,7 @@ from blueprint.accounts.throttle import FREE_FOR_ADDRESS, FREE_FOR_LOGIN, count_
 from blueprint.city import City, DepartmentRole
 from blueprint.errors import ConflictError, InvalidInputError, TooManyAttemptsError
 from blueprint.permissions import Role
+from blueprint.wall import DOOR, seeing
 from service.commands.serve import refuse_sample_passwords
 from service.samples import sample_accounts
 from tests.made import publish, square
@@ -283,7 +284,7 @@ def test_a_thousand_wrong_passwords_do_not_lock_the_owner_out(office: Office):
     let_through = []
 
     def attack(number: int) -> None:
-        with Session(engine) as session:
+        with seeing(DOOR), Session(engine) as session:
             try:
                 count_attempt(session, "mia", "203.0.113.9", now)
                 let_through.append(number)

@@ -20,6 +20,7 @@ from service.problems import add_problem_handlers
 from service.push import push_due
 from service.settings import Settings
 from tests import badfiles
+from tests.conftest import TestServer
 from tests.coordination.world import install_layers, square, world_city
 from tests.service.conftest import Server, serving
 
@@ -48,7 +49,7 @@ def _key() -> dict[str, str]:
 
 
 def _projects(place: Server) -> int:
-    with place.edge.engine.connect() as connection:
+    with Session(place.edge.engine) as connection:
         return connection.scalar(text("SELECT count(*) FROM coordination.project")) or 0
 
 
@@ -122,18 +123,18 @@ def test_what_was_refused_was_not_done_and_its_key_is_free(place: Server):
     assert _projects(place) == before + 1
 
 
-def test_an_act_whose_answer_cannot_be_kept_is_not_done_either(place: Server):
+def test_an_act_whose_answer_cannot_be_kept_is_not_done_either(place: Server, server: TestServer):
     before, key = _projects(place), _key()
-    engine = place.edge.engine
+    database = str(place.edge.engine.url.database)
 
-    with engine.begin() as connection:
+    with server.administer(database) as connection:
         connection.exec_driver_sql(
             "ALTER TABLE blueprint.kept_answer ADD CONSTRAINT ck_no CHECK (status <> 201) NOT VALID"
         )
     try:
         assert _register(place, key).status_code == 500
     finally:
-        with engine.begin() as connection:
+        with server.administer(database) as connection:
             connection.exec_driver_sql("ALTER TABLE blueprint.kept_answer DROP CONSTRAINT ck_no")
 
     assert _projects(place) == before

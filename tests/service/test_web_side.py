@@ -25,7 +25,7 @@ from service.logs import set_up_logging
 from service.outer import DATA_POLICY, PAGE_POLICY
 from service.settings import Settings
 from tests import badfiles
-from tests.conftest import CITY_PROFILE, ROOT
+from tests.conftest import CITY_PROFILE, ROOT, TestServer
 from tests.service.conftest import Server, serving
 
 BODY_SECONDS = 1.0
@@ -235,15 +235,15 @@ def test_what_a_tile_of_a_closed_layer_says_is_not_kept_by_browsers(hurried: Ser
 
 
 def test_a_fault_is_a_problem_with_all_headers_and_its_id_is_in_the_log(
-    hurried: Server, caplog: pytest.LogCaptureFixture
+    hurried: Server, server: TestServer, caplog: pytest.LogCaptureFixture
 ):
-    engine = hurried.edge.engine
-    with engine.begin() as connection:
+    database = str(hurried.edge.engine.url.database)
+    with server.administer(database) as connection:
         connection.exec_driver_sql("ALTER TABLE coordination.project RENAME TO project_away")
     try:
         answer = hurried.client("ZRZY").get("/api/projects")
     finally:
-        with engine.begin() as connection:
+        with server.administer(database) as connection:
             connection.exec_driver_sql("ALTER TABLE coordination.project_away RENAME TO project")
 
     assert answer.status_code == 500

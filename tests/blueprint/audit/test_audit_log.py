@@ -136,9 +136,36 @@ def test_no_secret_is_kept():
         "UPDATE blueprint.audit_checkpoint SET seq = 0",
     ],
 )
-def test_the_service_itself_cannot_change_it(engine: Engine, statement: str):
+def test_neither_the_service_nor_the_owner_can_change_it(engine: Engine, fresh_owner: Engine, statement: str):
     _write(engine, 2)
-    with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
+    with pytest.raises(DBAPIError, match="permission denied"), engine.begin() as connection:
+        connection.execute(text(statement))
+    with pytest.raises(DBAPIError, match="append-only"), fresh_owner.begin() as connection:
+        connection.execute(text(statement))
+    assert _verify(engine).entries == 2
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO blueprint.audit_entry SELECT 3, at, 'forger', department, roles, channel, address, request_id,"
+        " act, kind, thing, purpose, before, after, outcome, hash, hash FROM blueprint.audit_entry WHERE seq = 2",
+        "SELECT blueprint.retire_audit(1, 'x', 'y')",
+        "ALTER TABLE blueprint.audit_entry DISABLE TRIGGER append_only",
+        "ALTER TABLE blueprint.audit_entry DISABLE ROW LEVEL SECURITY",
+        "DROP POLICY wall ON blueprint.audit_entry",
+        "DROP TRIGGER append_only ON blueprint.audit_entry",
+        "SELECT inner_key FROM blueprint.wall_key",
+        "UPDATE blueprint.wall_key SET inner_key = ''",
+        "SET session_replication_role = replica",
+        "SET ROLE blueprint",
+        "SET row_security = off; SELECT count(*) FROM blueprint.audit_entry",
+    ],
+)
+def test_the_service_enters_by_append_audit_alone_and_takes_no_wall_down(engine: Engine, statement: str):
+    _write(engine, 2)
+    refused = r"permission denied|must be owner|row-level security"
+    with pytest.raises(DBAPIError, match=refused), engine.begin() as connection:
         connection.execute(text(statement))
     assert _verify(engine).entries == 2
 
@@ -216,16 +243,16 @@ def test_writers_at_once_leave_no_gap(engine: Engine):
     assert _verify(engine) == Verification(80, 80)
 
 
-def test_old_entries_are_retired_to_a_file_and_the_chain_goes_on(
-    engine: Engine, tamper: Tamper, tmp_path: Path
+def test_old_entries_are_retired_to_a_file_by_the_owner_and_the_chain_goes_on(
+    engine: Engine, fresh_owner: Engine, tamper: Tamper, tmp_path: Path
 ):
     _write(engine, 3)
     with Session(engine) as session:
         write_anchor(tmp_path / "anchors", head_of(session, NOW))
     today = datetime.now(UTC).date()
-    with Session(engine) as session, session.begin(), pytest.raises(InvalidInputError, match="180 days"):
+    with Session(fresh_owner) as session, session.begin(), pytest.raises(InvalidInputError, match="180 days"):
         retire(session, today, tmp_path / "old.ndjson", who="auditor", today=today)
-    with Session(engine) as session, session.begin(), pytest.raises(DBAPIError, match="180 days"):
+    with Session(fresh_owner) as session, session.begin(), pytest.raises(DBAPIError, match="180 days"):
         # The database itself holds to it, whatever the service thinks what day it is.
         later = today + timedelta(days=400)
         retire(session, today + timedelta(days=1), tmp_path / "old.ndjson", who="auditor", today=later)
@@ -242,7 +269,7 @@ def test_old_entries_are_retired_to_a_file_and_the_chain_goes_on(
     )
     assert _verify(engine) == Verification(3, 3)
     _write(engine, 2)
-    with Session(engine) as session, session.begin():
+    with Session(fresh_owner) as session, session.begin():
         before = today - timedelta(days=181)
         assert retire(session, before, tmp_path / "old.ndjson", who="auditor", today=today) == 3
 

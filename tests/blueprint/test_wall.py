@@ -1,0 +1,419 @@
+"""The second wall on a real database, by the service's own role and mostly without the code: what PostgreSQL shows to whom."""
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import psycopg2
+import pytest
+from sqlalchemy import create_engine, make_url, select, text
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
+
+from blueprint.database import Base, make_engine
+from blueprint.permissions import ANONYMOUS, Act, Actor, Grant, Role, Scope, Territory, at_console
+from blueprint.wall import (
+    DOOR,
+    KEEPER,
+    NOBODY,
+    Viewer,
+    WallState,
+    enter,
+    seeing,
+    viewer_of,
+    wall_key,
+    wall_state,
+)
+from coordination.models import Opinion, OpinionRequest
+from service import migrations  # noqa: F401  (its models are all that the metadata must know)
+from service.outer import Outer
+from service.settings import Settings
+from service.setup import let_in
+
+OPEN = {
+    "blueprint.city", "blueprint.layer", "blueprint.layer_version", "blueprint.in_force_period", "blueprint.feature",
+    "blueprint.part", "blueprint.tile_shape", "blueprint.kept_answer", "blueprint.wall_key",
+    "coordination.planning_number_series", "blueprint.field_mapping", "blueprint.section", "blueprint.token_use",
+    "coordination.restricted_answer", "blueprint.quality_issue", "blueprint.mending", "blueprint.crs_transformation",
+}  # fmt: skip
+"""Tables that stand open on purpose: plan layers are authorised by layer, and a policy would switch their index off; a
+kept answer is found by a hash of secrets alone; the key is kept by a grant; sections, last uses of tokens, counts of
+answers and the register of transformations name nothing that a member may not know."""
+
+WATER = Actor("水利局", "SLJ", frozenset({Role.ANYONE, Role.DEPARTMENT}))
+HERITAGE = Actor("文旅局", "WLJ", frozenset({Role.ANYONE, Role.DEPARTMENT}))
+COORDINATOR = Actor("自然资源局", "ZRZY", frozenset({Role.ANYONE, Role.DEPARTMENT, Role.COORDINATOR}))
+OF_A_DISTRICT = Actor(
+    "铁东局", "TDJ", COORDINATOR.roles, territory=Territory("210302", departments=frozenset({"TDJ", "WLJ"}))
+)
+GRANTED = Actor("水利局", "SLJ", WATER.roles, grants=(Grant(1, "SECRET", "防洪", False),))
+AUDITOR = Actor("审计", None, frozenset({Role.ANYONE, Role.AUDITOR}))
+OPERATOR = Actor("账户", None, frozenset({Role.ANYONE, Role.OPERATOR}), person_id=900)
+PERSON = Actor("张三", "SLJ", frozenset({Role.ANYONE, Role.REVIEWER}), person_id=1)
+SUPERVISOR = Actor("督办", None, frozenset({Role.ANYONE, Role.SUPERVISOR}))
+INTERFACE = Actor("coordination", None, frozenset({Role.ANYONE, Role.SERVICE}))
+
+_ROWS = """
+INSERT INTO blueprint.layer (code, title, department, geometry, control, conflict_when, buffer_m, tolerance_m2,
+    sliver_width_m, sensitivity, is_base_map)
+VALUES ('OPEN', 'o', 'SLJ', 'polygon', 'inform', 'inside', 0, 1, 1, 'public', FALSE),
+    ('SECRET', 's', 'WLJ', 'polygon', 'inform', 'inside', 0, 1, 1, 'restricted', FALSE);
+INSERT INTO coordination.project VALUES (1, 'CH-1', 'n', 'a', 'p', TRUE, NULL, 'x', 'x', now());
+INSERT INTO coordination.footprint_revision
+VALUES (1, 1, 1, ST_GeomFromText('MULTIPOLYGON(((0 0,9 0,9 9,0 0)))', 4550), 'c', 'o', '[]', 'x', now());
+INSERT INTO coordination.check (id, project_id, footprint_revision_id, digest, on_day, verdict, report, footprint, made_by, made_at)
+SELECT n, 1, 1, 'd' || n, now(), 'clear', CAST(report AS jsonb), ST_GeomFromText('MULTIPOLYGON(((0 0,9 0,9 9,0 0)))', 4550), 'x', now()
+FROM (VALUES (1, '{"layers": [{"code": "OPEN", "outcome": "conflict"}]}'),
+    (2, '{"layers": [{"code": "OPEN", "outcome": "clear"}, {"code": "SECRET", "outcome": "conflict"}]}')) AS kept (n, report);
+INSERT INTO coordination.consultation VALUES (1, 1, 1, 1, 5, now(), 'x', now());
+INSERT INTO coordination.opinion_request VALUES (1, 1, 'SLJ', now(), now() + interval '7 days', FALSE, '[]', 'd', NULL),
+    (2, 1, 'WLJ', now(), now() + interval '7 days', FALSE, '[]', 'd', NULL);
+INSERT INTO coordination.opinion (id, request_id, kind, given_by, given_on, given_at)
+VALUES (1, 1, 'agree', 'x', now(), now()), (2, 2, 'no_objection', 'x', now(), now());
+INSERT INTO coordination.clearance VALUES (1, 1, 1, 1, 1, now(), 'x', now());
+INSERT INTO coordination.handover VALUES (1, 1, 'm', 'b', 's', 0, now(), NULL, NULL, now());
+INSERT INTO approval.case (id, message_id, message_sha256, planning_number, project_name, applicant, purpose, message, received_at)
+VALUES (1, 'm', 's', 'CH-1', 'n', 'a', 'p', '{}', now());
+INSERT INTO approval.case_stage (case_id, stage, position) VALUES (1, 'land_use_planning', 1);
+INSERT INTO blueprint.access_grant (owner, department, purpose, state, may_export, most_exports, most_features)
+VALUES ('WLJ', 'SLJ', 'p', 'requested', FALSE, 1, 1), ('WLJ', 'TJJ', 'p', 'requested', FALSE, 1, 1);
+INSERT INTO blueprint.layer_version (id, layer_id, number, source_name, source_sha256, source_crs, operation, buffer_m,
+    feature_count, vertex_count, quality, uploaded_by, uploaded_at, extent, has_overlaps)
+SELECT id, id, 1, 's', 's', 'c', 'o', 0, 0, 0, '{}', 'x', now(), ST_MakeEnvelope(0, 0, 9, 9, 4550), FALSE FROM blueprint.layer;
+INSERT INTO blueprint.export (number, version_id, account, department, format, sensitivity, features, bytes, sha256, exported_at)
+SELECT number, layer.id, account, department_, 'gpkg', 'internal', 1, 1, 's', now()
+FROM (VALUES ('1', 'OPEN', '督办', NULL), ('2', 'SECRET', '统计局', 'TJJ')) AS made (number, code, account, department_)
+INNER JOIN blueprint.layer ON layer.code = made.code;
+INSERT INTO blueprint.person (id, login, name, password_hash, must_change_password, is_sample, made_by, made_at)
+VALUES (1, 'one', '张三', 'hash', FALSE, FALSE, 'x', now()), (2, 'two', '李四', 'hash', FALSE, FALSE, 'x', now());
+INSERT INTO blueprint.appointment (person_id, role, department, starts_at, granted_by, granted_at)
+VALUES (1, 'reviewer', 'SLJ', now(), 'x', now()), (2, 'reviewer', 'WLJ', now(), 'x', now());
+INSERT INTO blueprint.session (sha256, person_id, made_at, last_seen_at, expires_at, way, awaits_code)
+VALUES ('1', 1, now(), now(), now(), 'password', FALSE), ('2', 2, now(), now(), now(), 'password', FALSE);
+INSERT INTO blueprint.second_factor (person_id, sealed_secret, made_at, last_step) VALUES (1, 's', now(), 0), (2, 's', now(), 0);
+INSERT INTO blueprint.recovery_code (person_id, sha256) VALUES (1, '1'), (2, '2');
+INSERT INTO blueprint.linked_identity (person_id, issuer, subject, linked_by, linked_at)
+VALUES (1, 'i', '1', 'x', now()), (2, 'i', '2', 'x', now());
+INSERT INTO blueprint.token (sha256, label, department, is_service, made_at, made_by, expires_at)
+VALUES ('1', 'a', 'SLJ', FALSE, now(), 'x', now()), ('2', 'b', 'WLJ', FALSE, now(), 'x', now());
+INSERT INTO blueprint.failed_sign_in VALUES ('k', 1, now(), now());
+SELECT blueprint.append_audit('[{"actor": "x", "roles": [], "channel": "console", "act": "a", "kind": "k", "thing": "t", "outcome": "done"}]');
+"""
+
+MEMBER_SEES = {
+    "coordination.project": 1, "coordination.footprint_revision": 1, "coordination.check": 1,
+    "coordination.consultation": 1, "coordination.opinion_request": 1, "coordination.opinion": 1,
+    "coordination.clearance": 1, "coordination.handover": 1, "approval.case": 1, "approval.case_stage": 1,
+}  # fmt: skip
+EVERYTHING = {
+    **MEMBER_SEES, "coordination.check": 2, "coordination.opinion_request": 2, "coordination.opinion": 2,
+    "blueprint.access_grant": 2, "blueprint.export": 2, "blueprint.person": 2, "blueprint.appointment": 2, "blueprint.session": 2,
+    "blueprint.second_factor": 2, "blueprint.recovery_code": 2, "blueprint.linked_identity": 2,
+    "blueprint.token": 2, "blueprint.failed_sign_in": 1, "blueprint.audit_entry": 1, "blueprint.audit_checkpoint": 0,
+}  # fmt: skip
+ACCOUNTS = {
+    "blueprint.person": 2, "blueprint.appointment": 2, "blueprint.session": 2,
+    "blueprint.second_factor": 2, "blueprint.recovery_code": 2, "blueprint.linked_identity": 2,
+    "blueprint.token": 2, "blueprint.failed_sign_in": 1,
+}  # fmt: skip
+OWN_ACCOUNT = {"blueprint.person": 1, "blueprint.appointment": 1, "blueprint.session": 1} | {
+    "blueprint.second_factor": 1, "blueprint.recovery_code": 1, "blueprint.linked_identity": 1,
+}  # fmt: skip
+
+MATRIX: list[tuple[str, Viewer | None, dict[str, int]]] = [
+    ("nobody said", None, {}),
+    ("nobody", NOBODY, {}),
+    ("anonymous", viewer_of(ANONYMOUS), {}),
+    ("a department", viewer_of(WATER), MEMBER_SEES | {"blueprint.access_grant": 1, "blueprint.export": 1}),
+    ("the department that owns what is restricted", viewer_of(HERITAGE),
+     MEMBER_SEES | {"coordination.check": 2, "blueprint.access_grant": 2, "blueprint.export": 1}),
+    ("a department with a grant", viewer_of(GRANTED),
+     MEMBER_SEES | {"coordination.check": 2, "blueprint.access_grant": 1, "blueprint.export": 1}),
+    ("a department's person", viewer_of(PERSON), MEMBER_SEES | OWN_ACCOUNT | {"blueprint.access_grant": 1, "blueprint.export": 1}),
+    ("the coordinator", viewer_of(COORDINATOR),
+     MEMBER_SEES | {"coordination.check": 2, "coordination.opinion_request": 2, "coordination.opinion": 2,
+                     "blueprint.access_grant": 2}),
+    ("a coordinator of a district", viewer_of(OF_A_DISTRICT),
+     MEMBER_SEES | {"coordination.check": 2, "blueprint.access_grant": 2}),
+    ("a token for opinions alone", viewer_of(replace(WATER, scope=Scope(acts=frozenset({Act.GIVE_OPINION})))),
+     {table: 1 for table in MEMBER_SEES if table.startswith("coordination.")}
+     | {"coordination.check": 0, "blueprint.access_grant": 1, "blueprint.export": 1}),
+    ("a supervisor, who took one file away", viewer_of(SUPERVISOR),
+     MEMBER_SEES | {"coordination.opinion_request": 2, "coordination.opinion": 2, "blueprint.export": 1,
+                     "blueprint.access_grant": 2}),
+    ("an auditor", viewer_of(AUDITOR), {"blueprint.audit_entry": 1, "blueprint.access_grant": 2, "blueprint.export": 2}),
+    ("an operator", viewer_of(OPERATOR), ACCOUNTS),
+    ("the interface", viewer_of(INTERFACE), {"approval.case": 1, "approval.case_stage": 1}),
+    ("the door", DOOR, ACCOUNTS | {"blueprint.access_grant": 2, "blueprint.export": 2}),
+    ("the console", viewer_of(at_console("root")), EVERYTHING),
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Place:
+    """A database with rows of two departments, its service's role and its owner's."""
+
+    url: str
+    owner_url: str
+
+    def connect(self) -> Any:
+        """Plain psycopg2, as the service's role."""
+        url = make_url(self.url)
+        host, port = (url.query["host"], url.query["port"]) if url.query else (url.host, url.port)
+        return psycopg2.connect(
+            host=host, port=port, user=url.username, password=url.password, dbname=url.database
+        )
+
+    def signed(self, connection: Any, told: str, *, key: bytes | None = None) -> str:
+        """What the service would set on this connection."""
+        key = key if key is not None else wall_key(make_url(self.url).password)
+        content = f"{connection.get_backend_pid()} {told}".encode()
+        return f"{hmac.new(key, content, hashlib.sha256).hexdigest()} {told}"
+
+
+def _told(viewer: Viewer) -> str:
+    return viewer.told().decode()
+
+
+@pytest.fixture(scope="module")
+def place(server: Any, template: str) -> Iterator[Place]:
+    database = f"{template}_wall_{secrets.token_hex(4)}"
+    url = server.create(database, template=template)
+    with server.administer(database) as connection:
+        if wall_state(create_engine(url, poolclass=NullPool).connect()) is not WallState.UP:
+            pytest.skip("the service's role owns this server's databases: there is no second wall to try")
+        connection.exec_driver_sql(_ROWS)
+    yield Place(url, server.owner_url(database))
+    server.drop(database)
+
+
+@pytest.fixture
+def counts(place: Place) -> Callable[[str | None], dict[str, int]]:
+    """How many rows of every walled table a setting shows, with nothing of our code in between."""
+
+    def count(setting: str | Callable[[Any], str] | None) -> dict[str, int]:
+        connection = place.connect()
+        try:
+            with connection.cursor() as cursor:
+                if setting is not None:
+                    value = setting(connection) if callable(setting) else setting
+                    cursor.execute("SELECT set_config('blueprint.viewer', %s, TRUE)", (value,))
+                found = {}
+                for table in EVERYTHING:
+                    cursor.execute(f"SELECT count(*) FROM {table}")
+                    found[table] = cursor.fetchone()[0]
+            return found
+        finally:
+            connection.close()
+
+    return count
+
+
+@pytest.mark.parametrize(("viewer", "seen"), [row[1:] for row in MATRIX], ids=[row[0] for row in MATRIX])
+def test_every_table_shows_a_viewer_what_is_theirs(
+    place: Place, counts: Any, viewer: Viewer | None, seen: dict[str, int]
+):
+    setting = None if viewer is None else lambda connection: place.signed(connection, _told(viewer))
+
+    assert counts(setting) == dict.fromkeys(EVERYTHING, 0) | seen
+
+
+def test_a_forged_setting_shows_nothing(place: Place, counts: Any):
+    everything = _told(KEEPER)
+    forged: list[Any] = [
+        "",
+        everything,
+        f"{'0' * 64} {everything}",
+        lambda connection: place.signed(connection, everything, key=b"guess"),
+        lambda connection: place.signed(connection, _told(viewer_of(WATER)))[:64] + " " + everything,
+        # Rightly signed, but for another connection.
+        lambda _: place.signed(place.connect(), everything),
+        "x" * 10_000,
+    ]
+    for setting in forged:
+        assert counts(setting) == dict.fromkeys(EVERYTHING, 0)
+
+
+def test_the_service_cannot_work_as_keeper(place: Place):
+    connection = place.connect()
+    with connection.cursor() as cursor:
+        cursor.execute("SET blueprint.keeper = 'on'")
+        cursor.execute("SELECT count(*) FROM coordination.opinion")
+        assert cursor.fetchone() == (0,)
+    connection.close()
+
+
+def test_what_is_told_is_over_with_the_transaction(place: Place):
+    connection = place.connect()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('blueprint.viewer', %s, TRUE)", (place.signed(connection, _told(KEEPER)),)
+        )
+        cursor.execute("SELECT count(*) FROM coordination.opinion")
+        assert cursor.fetchone() == (2,)
+        connection.commit()
+        cursor.execute("SELECT count(*) FROM coordination.opinion")
+        assert cursor.fetchone() == (0,)
+    connection.close()
+
+
+def test_a_query_that_forgets_its_filter_does_not_leak_another_departments_opinions(place: Place):
+    engine = make_engine(place.url)
+    with Session(engine) as session:
+        enter(session, viewer_of(WATER))
+        everything = session.scalars(select(Opinion)).all()
+        guessed = session.get(OpinionRequest, 2)
+    with Session(engine) as session:
+        enter(session, viewer_of(COORDINATOR))
+        assert len(session.scalars(select(Opinion)).all()) == 2
+    engine.dispose()
+
+    assert [opinion.request_id for opinion in everything] == [1]
+    assert guessed is None
+
+
+def test_a_department_can_neither_answer_nor_change_for_another(place: Place):
+    engine = make_engine(place.url)
+    with pytest.raises(Exception, match="row-level security"), Session(engine) as session, session.begin():
+        enter(session, viewer_of(WATER))
+        session.execute(text("UPDATE coordination.opinion_request SET department = 'WLJ' WHERE id = 1"))
+    with Session(engine) as session:
+        enter(session, viewer_of(WATER))
+        changed = session.execute(
+            text("UPDATE coordination.opinion SET kind = 'agree' WHERE request_id = 2 RETURNING id")
+        )
+        assert changed.all() == []
+        removed = session.execute(text("DELETE FROM coordination.opinion WHERE request_id = 2 RETURNING id"))
+        assert removed.all() == []
+    engine.dispose()
+
+
+def test_a_session_tells_its_viewer_in_every_transaction_and_when_it_changes(place: Place):
+    engine = make_engine(place.url)
+
+    def seen(session: Session) -> int:
+        return int(session.scalar(text("SELECT count(*) FROM coordination.opinion")) or 0)
+
+    with seeing(NOBODY), Session(engine) as session:
+        assert seen(session) == 0
+        enter(session, viewer_of(WATER))
+        assert seen(session) == 1
+        with session.begin_nested():
+            assert seen(session) == 1
+        session.commit()
+        assert seen(session) == 1
+        enter(session, KEEPER)
+        assert seen(session) == 2
+        session.rollback()
+        assert seen(session) == 2
+        enter(session, NOBODY)
+        assert seen(session) == 0
+    engine.dispose()
+
+
+def test_a_request_is_for_nobody_until_it_is_known_who_asks(place: Place):
+    """`serve` runs at the console, which sees everything: what comes in over HTTP must not inherit that."""
+    engine, seen = make_engine(place.url), []
+
+    async def app(_scope: Any, _receive: Any, _send: Any) -> None:
+        with Session(engine) as session:
+            seen.append(session.scalar(text("SELECT count(*) FROM coordination.project")))
+
+    async def nothing(*_: Any) -> Any:
+        return {"type": "http.request", "body": b""}
+
+    scope = {"type": "http", "method": "GET", "path": "/api/me", "query_string": b"", "headers": []}
+    with seeing(KEEPER):
+        asyncio.run(Outer(app, tiles=app, settings=Settings())(scope, nothing, nothing))
+        asyncio.run(app(None, None, None))
+    engine.dispose()
+
+    assert seen == [0, 1]
+
+
+def test_features_and_parts_keep_their_index(place: Place):
+    connection = place.connect()
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")
+        for statement in (
+            "SELECT 1 FROM blueprint.part WHERE geom && ST_MakeEnvelope(0, 0, 9, 9, 4550)"
+            " AND ST_Intersects(ST_MakeEnvelope(0, 0, 9, 9, 4550), geom)",
+            "SELECT 1 FROM blueprint.tile_shape WHERE version_id = 1 AND level = 1"
+            " AND geom && ST_MakeEnvelope(0, 0, 9, 9, 3857)",
+        ):
+            cursor.execute(f"EXPLAIN {statement}")
+            plan = "\n".join(row[0] for row in cursor.fetchall())
+            assert "geom" in plan.partition("Index Cond")[2], plan
+            assert "viewer" not in plan and "sees" not in plan
+    connection.close()
+
+
+def test_every_table_is_behind_the_wall_or_open_on_purpose(place: Place):
+    connection = place.connect()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relnamespace::regnamespace || '.' || relname, relrowsecurity AND relforcerowsecurity FROM pg_class"
+            " WHERE relkind IN ('r', 'p') AND relnamespace::regnamespace::text IN ('blueprint', 'coordination', 'approval')"
+        )
+        walled = dict(cursor.fetchall())
+    connection.close()
+
+    assert {table for table, is_walled in walled.items() if not is_walled} == OPEN
+    assert {table for table, is_walled in walled.items() if is_walled} == set(EVERYTHING)
+    assert {f"{table.schema}.{table.name}" for table in Base.metadata.tables.values()} <= set(walled)
+
+
+def test_the_check_in_short_is_for_members_and_tells_no_report(place: Place):
+    engine = make_engine(place.url)
+    statement = text("SELECT * FROM coordination.latest_check_in_short(1)")
+    with seeing(viewer_of(WATER)), Session(engine) as session:
+        (row,) = session.execute(statement).all()
+        assert row._fields == ("id", "on_day", "made_at")
+        assert row.id == 2
+        assert session.scalar(text("SELECT count(*) FROM coordination.check")) == 1
+    with seeing(NOBODY), Session(engine) as session:
+        assert session.execute(statement).all() == []
+    engine.dispose()
+
+
+def test_the_directory_names_everybody_to_whoever_is_known_and_no_secret(place: Place):
+    engine = make_engine(place.url)
+    statement = text("SELECT * FROM blueprint.directory(now())")
+    with seeing(viewer_of(WATER)), Session(engine) as session:
+        rows = session.execute(statement).all()
+        assert [tuple(row) for row in rows] == [
+            ("one", "张三", "reviewer", "SLJ", None),
+            ("two", "李四", "reviewer", "WLJ", None),
+        ]
+        assert session.scalar(text("SELECT count(*) FROM blueprint.person")) == 0
+    with seeing(NOBODY), Session(engine) as session:
+        assert session.execute(statement).all() == []
+    engine.dispose()
+
+
+def test_with_one_role_for_all_the_policies_still_filter_and_the_state_is_said(place: Place):
+    """As with a DATABASE_URL alone: no key, so nothing is signed, but a forgotten filter leaks nothing."""
+    engine = make_engine(place.owner_url)
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL blueprint.keeper = 'on'"))
+        let_in(connection, place.owner_url)
+        assert wall_state(connection) is WallState.OWNED
+    try:
+        for viewer, seen in ((viewer_of(WATER), 1), (viewer_of(COORDINATOR), 2), (NOBODY, 0), (KEEPER, 2)):
+            with seeing(viewer), Session(engine) as session:
+                assert session.scalar(text("SELECT count(*) FROM coordination.opinion")) == seen
+    finally:
+        with engine.begin() as connection:
+            let_in(connection, place.url)
+        engine.dispose()
+
+
+def test_the_states_of_the_wall(place: Place, server: Any):
+    with create_engine(place.url, poolclass=NullPool).connect() as connection:
+        assert wall_state(connection) is WallState.UP
+    with server.administer(make_url(place.url).database) as connection:
+        assert wall_state(connection) is WallState.DOWN
