@@ -14,6 +14,7 @@ from blueprint.errors import ConflictError
 
 _BESIDE = "blueprint_restoring_"
 _REPLACING_TIMEOUT_S = 20
+_LEAVING_TIMEOUT_S = 2.0
 
 
 def make_beside(home: Path) -> tuple[str, str, str]:
@@ -40,17 +41,19 @@ def drop_beside(home: Path, database: str) -> None:
 
 
 def connected_to(home: Path, url: str) -> list[str]:
-    """The programs that are connected to the database of a URL."""
+    """The programs that stay connected to the database of a URL; one that just ended may take a moment to be gone."""
     place = refuse_stranger(home, find_place(home.resolve()))
-    with create_engine(place.admin_url(), poolclass=NullPool).connect() as connection:
-        names = connection.scalars(
-            text(
-                "SELECT DISTINCT application_name FROM pg_stat_activity"
-                " WHERE datname = :database AND backend_type = 'client backend' ORDER BY 1"
-            ),
-            {"database": make_url(url).database},
-        )
-        return [name or "?" for name in names]
+    statement = text(
+        "SELECT DISTINCT application_name FROM pg_stat_activity"
+        " WHERE datname = :database AND backend_type = 'client backend' ORDER BY 1"
+    )
+    deadline = time.monotonic() + _LEAVING_TIMEOUT_S
+    while True:
+        with create_engine(place.admin_url(), poolclass=NullPool).connect() as connection:
+            names = connection.scalars(statement, {"database": make_url(url).database}).all()
+        if not names or time.monotonic() > deadline:
+            return [name or "?" for name in names]
+        time.sleep(0.1)
 
 
 def put_in_place(home: Path, database: str, *, of: str) -> None:

@@ -37,7 +37,7 @@ def backup(
             file,
             url=owner_url(settings),
             programs=_programs(settings),
-            objects=settings.home / "objects",
+            objects=settings.objects,
             actor=local_operator(),
             now=edge.now(),
             progress=backups.counting(say, "已写入 written"),
@@ -84,7 +84,7 @@ def restore(
         known = [anchor for anchor in anchors if anchor.seq <= manifest.audit_seq]
         restoring = _Restoring(archive, file, settings, city, known, replaced, accept_broken_log)
         found = restoring.into(owner, url) if settings.database_url is not None else restoring.beside(url)
-        count = backups.put_back_objects(archive, settings.home / "objects")
+        count = backups.put_back_objects(archive, settings.objects)
     _set_anchors(anchors_file(settings, url), anchors, manifest)
     say(f"已恢复 restored {manifest.city} as of {manifest.made_at}, {count} objects put back")
     if not found.holds:

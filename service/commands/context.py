@@ -128,7 +128,7 @@ def open_edge(
                 scratch=settings.scratch,
                 sealer=Sealer(key=settings.secret_key, path=settings.home / "secret.key"),
                 provider=make_provider(settings, base_url),
-                objects=settings.home / "objects",
+                objects=settings.objects,
             )
     finally:
         is_alone = is_ours and _is_alone(engine)
