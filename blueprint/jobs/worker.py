@@ -28,6 +28,7 @@ from blueprint.jobs import queue, spool
 from blueprint.jobs.kinds import JobKind, JobRun
 from blueprint.jobs.models import Job, JobState
 from blueprint.permissions import Actor, Role, require
+from blueprint.wall import DOOR, enter, viewer_of
 
 BEAT_SECONDS = 1.0
 IDLE_SECONDS = 1.0
@@ -92,7 +93,9 @@ class Worker:
         beat = _Beat(self._edge, job, self._stopping)
         try:
             with self._session() as session, beat.beating(session):
+                enter(session, DOOR)
                 actor = _actor_of(session, job, self._edge)
+                enter(session, viewer_of(actor))
                 require(actor, kind.act, job.thing)
                 result = kind.run(JobRun(session, self._edge, actor, job.arguments, beat.tell))
                 session.flush()

@@ -3,14 +3,14 @@
 A transaction says who it is for in the setting `blueprint.viewer`, signed where the service's role does not own the
 tables (`blueprint/wall.py` writes it). What is not said, or not rightly signed, sees nothing.
 
-Revision ID: 0017
-Revises: 0016
+Revision ID: 0019
+Revises: 0018
 """
 
 from alembic import op
 
-revision = "0017"
-down_revision = "0016"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
