@@ -60,9 +60,9 @@ INTERFACE = Actor("coordination", None, frozenset({Role.ANYONE, Role.SERVICE}))
 
 _ROWS = """
 INSERT INTO blueprint.layer (code, title, department, geometry, control, conflict_when, buffer_m, tolerance_m2,
-    sliver_width_m, sensitivity, is_base_map)
-VALUES ('OPEN', 'o', 'SLJ', 'polygon', 'inform', 'inside', 0, 1, 1, 'public', FALSE),
-    ('SECRET', 's', 'WLJ', 'polygon', 'inform', 'inside', 0, 1, 1, 'restricted', FALSE);
+    sliver_width_m, sensitivity, is_base_map, threshold_share, position)
+VALUES ('OPEN', 'o', 'SLJ', 'polygon', 'inform', 'inside', 0, 1, 1, 'public', FALSE, 0, 0),
+    ('SECRET', 's', 'WLJ', 'polygon', 'inform', 'inside', 0, 1, 1, 'restricted', FALSE, 0, 0);
 INSERT INTO coordination.project VALUES (1, 'CH-1', 'n', 'a', 'p', TRUE, NULL, 'x', 'x', now());
 INSERT INTO coordination.footprint_revision
 VALUES (1, 1, 1, ST_GeomFromText('MULTIPOLYGON(((0 0,9 0,9 9,0 0)))', 4550), 'c', 'o', '[]', 'x', now());

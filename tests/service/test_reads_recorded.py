@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
-from blueprint.permissions import _INSIDERS
+from blueprint.permissions import CLEARED, Sensitivity
 from blueprint.sharing.purposes import OWN_DATA, STANDING_PURPOSES
 from service.settings import Settings
 from tests.coordination.world import world_city
@@ -119,7 +119,7 @@ def test_a_public_layer_is_read_without_an_entry(place: Server):
 
 
 def test_every_role_that_reads_internal_data_has_a_standing_purpose():
-    assert set(STANDING_PURPOSES) == _INSIDERS
+    assert set(STANDING_PURPOSES) == set(CLEARED[Sensitivity.INTERNAL])
     assert all(STANDING_PURPOSES.values())
 
 
