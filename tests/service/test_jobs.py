@@ -31,6 +31,7 @@ from service.job_kinds import KINDS
 from service.settings import read_settings
 from tests import badfiles
 from tests.badfiles import LON, geojson, lonlat_square, polygon
+from tests.conftest import TestServer
 from tests.service.conftest import Command, Server, define_plan
 
 PLAN = {
@@ -39,6 +40,14 @@ PLAN = {
 ASYNC = {"Prefer": "respond-async"}
 CONSOLE = at_console("test")
 THING = Thing("ZRZY", Sensitivity.PUBLIC, "PLAN")
+
+
+@pytest.fixture
+def with_tables(running: Server, server: TestServer) -> None:
+    """The service's role may make tables, for traces that are easily looked for."""
+    url = running.edge.engine.url
+    with server.administer(str(url.database)) as connection:
+        connection.exec_driver_sql(f'GRANT CREATE ON SCHEMA blueprint TO "{url.username}"')
 
 
 def _upload(server: Server, content: bytes, *, department: str = "ZRZY", **fields_: str) -> Any:
@@ -184,6 +193,7 @@ def test_a_job_that_waits_is_cancelled_at_once_and_once(running: Server):
     assert not Worker(running.edge, KINDS).run_one()
 
 
+@pytest.mark.usefixtures("with_tables")
 def test_a_running_job_is_cancelled_in_the_midst_of_a_statement_and_leaves_nothing(running: Server):
     begun = threading.Event()
 
@@ -230,6 +240,7 @@ def test_a_job_tells_how_far_it_is_without_a_write_for_every_feature(running: Se
     assert (writes or 0) < 20
 
 
+@pytest.mark.usefixtures("with_tables")
 def test_two_workers_do_every_job_once(running: Server):
     def run(run: JobRun) -> dict[str, Any]:
         run.session.execute(text("INSERT INTO blueprint.did DEFAULT VALUES"))
@@ -254,6 +265,7 @@ def test_two_workers_do_every_job_once(running: Server):
     assert _count(running, "did") == 30
 
 
+@pytest.mark.usefixtures("with_tables")
 def test_a_worker_that_was_held_dead_changes_nothing_when_it_comes_back(running: Server):
     taken_by_another: list[bool] = []
 
