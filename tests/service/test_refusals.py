@@ -9,6 +9,7 @@ from blueprint.audit.refusals import MOST_TOLD_APART, RefusalLog
 from blueprint.audit.sums import SUMMED_FOR
 from blueprint.city import City, DepartmentRole
 from blueprint.permissions import Act, Actor, RefusedError, Role, Thing
+from tests.conftest import TestServer
 from tests.service.conftest import Server
 
 
@@ -80,11 +81,12 @@ def test_a_flood_of_ever_new_things_is_a_few_entries(running: Server):
     assert any(entry["actor"] == "o" for entry in told)
 
 
-def test_a_refusal_that_cannot_be_written_still_answers(running: Server, city: City):
-    with running.edge.engine.begin() as connection:
+def test_a_refusal_that_cannot_be_written_still_answers(running: Server, server: TestServer, city: City):
+    database = str(running.edge.engine.url.database)
+    with server.administer(database) as connection:
         connection.execute(text("ALTER FUNCTION blueprint.append_audit(jsonb) RENAME TO append_audit_away"))
     with running.client(_department(city)) as client:
         assert client.get("/api/audit-log").status_code == 403
-    with running.edge.engine.begin() as connection:
+    with server.administer(database) as connection:
         connection.execute(text("ALTER FUNCTION blueprint.append_audit_away(jsonb) RENAME TO append_audit"))
     assert _refusals(running) == []
