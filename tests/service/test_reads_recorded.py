@@ -1,5 +1,6 @@
 """Whatever shows something of a layer that is not public leaves an entry with what it was read for; a public one leaves none."""
 
+import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,7 +27,7 @@ TILE = "14/13789/6137.mvt"
 @pytest.fixture(scope="module")
 def place(server: Any, template: str, city: City) -> Iterator[Server]:
     """A service with an internal and a public layer, each in two versions; a project that meets both was asked about."""
-    name = f"{template.partition('_template_')[0]}_recorded"
+    name = f"{template.partition('_template_')[0]}_recorded_{secrets.token_hex(6)}"
     world = world_city(city)
     try:
         with serving(server.create(name, template=template), world, Settings()) as running:
