@@ -366,16 +366,21 @@ def bring_into_force(
     return period
 
 
+def version_to_roll_back_to(
+    session: Session, layer: Layer, number: int | None, *, today: date
+) -> LayerVersion:
+    """The version of the number, or the one that was in force before today's."""
+    if number is not None:
+        return version_of(session, layer, number)
+    return version_to_return_to(session, layer, today=today)
+
+
 def roll_back(
     session: Session, layer: Layer, number: int | None, *, actor: Actor, now: datetime
 ) -> LayerVersion:
     """Let an earlier version be in force again from today: that of the number, or the one before today's."""
     session.execute(select(Layer.id).where(Layer.id == layer.id).with_for_update())
-    version = (
-        version_of(session, layer, number)
-        if number is not None
-        else version_to_return_to(session, layer, today=now.date())
-    )
+    version = version_to_roll_back_to(session, layer, number, today=now.date())
     if not version.periods:
         raise ConflictError(f"version {version.number} was never in force; bring it into force instead")
     bring_into_force(

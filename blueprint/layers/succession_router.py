@@ -124,9 +124,8 @@ def roll_back(
     """Let an earlier version be in force again from today; without a number the one that was before today's."""
     layer = catalogue.find_readable(session, code, actor)
     require(actor, Act.BRING_INTO_FORCE, layer.thing)
-    if if_match is not None and body.to is not None:
-        version = publication.version_of(session, layer, body.to)
-        hold_to(session, if_match, layer, lambda: version_out(layer, version, now.date()))
+    version = publication.version_to_roll_back_to(session, layer, body.to, today=now.date())
+    hold_to(session, if_match, layer, lambda: version_out(layer, version, now.date()))
     version = publication.roll_back(session, layer, body.to, actor=actor, now=now)
     session.refresh(version)
     return tagged(version_out(layer, version, now.date()), response)
