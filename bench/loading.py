@@ -35,6 +35,8 @@ INSERT INTO {table}
 SELECT feature_id, source_id, attributes ->> 'MC', attributes ->> 'YSDM', geom
 FROM blueprint.feature WHERE version_id = {version_id} ORDER BY feature_id;
 CREATE INDEX ON {table} USING gist (geom);
+GRANT USAGE ON SCHEMA bench TO PUBLIC;
+GRANT SELECT ON {table} TO PUBLIC;
 """
 """What one would have without parts and tile shapes: a table of whole features a layer, stored alike, with an index."""
 
