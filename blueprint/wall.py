@@ -78,6 +78,7 @@ DOOR = Viewer(frozenset({Sight.ACCOUNTS, Sight.GRANTS}))
 """While it is found out who is there."""
 
 
+@lru_cache(maxsize=1024)
 def viewer_of(actor: Actor) -> Viewer:
     """What an actor sees, by the table of rights; the layers that a token is limited to are the code's to ask."""
     if Role.CONSOLE in actor.roles:
