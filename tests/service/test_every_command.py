@@ -23,6 +23,8 @@ OF_THE_MACHINE = {
     "database stop",
     "database status",
     "database migrate",
+    "database backup",
+    "database restore",
     "serve",
     "worker",
     "account rights",
@@ -30,7 +32,7 @@ OF_THE_MACHINE = {
     "standard list",
     "standard show",
 }
-"""Commands that touch no data themselves: the cluster and the schema, the server, the worker (whose jobs ask,
+"""Commands that touch no data themselves: the cluster and the schema, its whole copy (by the owner's role, on record), the server, the worker (whose jobs ask,
 each kind as `test_every_kind_of_job_asks` holds it), and what the program itself says."""
 
 ABOUT_ONESELF = {

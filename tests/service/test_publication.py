@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -107,16 +108,13 @@ def test_two_versions_are_never_in_force_on_one_day(fresh_database: str, city: C
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 24 MB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
+def small_disk() -> Iterator[Path]:
+    """A disk of 24 MB, where the users of the server and of the reader come to it: pytest shuts its own folder again."""
+    folder = Path(tempfile.mkdtemp(prefix="blueprint-small-", dir="/var/tmp"))
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=0711", "tmpfs", str(folder)], check=True)
-    for parent in folder.parents:  # the users of the server and of the reader must come to it
-        if parent.stat().st_uid == os.getuid() and parent != Path("/"):
-            parent.chmod(parent.stat().st_mode | 0o011)
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
+    folder.rmdir()
 
 
 needs_mount = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
