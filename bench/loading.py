@@ -22,6 +22,7 @@ from blueprint.layers.overlapping import may_overlap_each_other
 from blueprint.layers.publication import bring_into_force, copy_features, cut_features
 from blueprint.layers.reading_child import SCHEMA
 from blueprint.permissions import at_console
+from blueprint.quality.check import NOTHING_FOUND
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 IN_FORCE_FROM = date(2024, 1, 1)
@@ -83,6 +84,8 @@ def _load(session: Session, city: City, made: MadeLayer) -> None:
         feature_count=made.count,
         vertex_count=0,
         quality={"mended_count": 0, "mended_m2": 0.0, "issues": []},
+        checked_at=NOW,
+        issue_counts=NOTHING_FOUND,
         uploaded_by="bench",
         uploaded_at=NOW,
         extent=from_shape(shapely.box(WEST, SOUTH, WEST + SIDE_M, SOUTH + SIDE_M), srid=city.working_srid),

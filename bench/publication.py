@@ -96,6 +96,8 @@ def _small_version(session: Session, first: LayerVersion) -> int:
         vertex_count=0,
         quality=first.quality,
         has_overlaps=False,
+        checked_at=first.checked_at,
+        issue_counts=first.issue_counts,
         uploaded_by="bench",
         uploaded_at=first.uploaded_at,
         extent=first.extent,

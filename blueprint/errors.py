@@ -14,6 +14,8 @@ class BlueprintError(Exception):
     ) -> None:
         super().__init__(message)
         self.message = message
+        self.members: dict[str, Any] = {"rows": list(rows)} if rows else {}
+        """What a problem document has beside the sentence (RFC 9457, 3.2), as JSON."""
         self.place = place
         """Where it is wrong: a field, a feature's number or coordinates, when one place can be named."""
         self.rows = rows

@@ -20,6 +20,8 @@ from blueprint.jobs.router import router as jobs_router
 from blueprint.layers.diagnosis_router import router as diagnosis_router
 from blueprint.layers.router import router as layers_router
 from blueprint.layers.succession_router import router as succession_router
+from blueprint.quality.mapping_router import router as mapping_router
+from blueprint.quality.router import router as quality_router
 from blueprint.sharing.export_router import router as exports_router
 from blueprint.sharing.router import request_router as access_request_router
 from blueprint.sharing.router import router as sharing_router
@@ -72,6 +74,8 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         tokens_router,
         layers_router,
         diagnosis_router,
+        quality_router,
+        mapping_router,
         succession_router,
         jobs_router,
         access_request_router,

@@ -19,6 +19,7 @@ from service.commands import (
     job,
     layer,
     project,
+    quality,
     standard,
     token,
 )
@@ -46,6 +47,8 @@ layer.app.command("in-force")(in_force)
 layer.app.command("roll-back")(roll_back)
 layer.app.command("update")(update)
 layer.app.command("difference")(difference)
+layer.app.command("quality")(quality.quality)
+layer.app.command("map")(quality.map_fields)
 app.add_typer(layer.app, name="layer")
 app.add_typer(standard.app, name="standard")
 app.add_typer(job.app, name="job")

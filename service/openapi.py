@@ -20,6 +20,11 @@ _PROBLEM = {
         "detail": {"type": "string"},
         "instance": {"type": "string"},
         "request_id": {"type": "string"},
+        "issues": {
+            "type": "array",
+            "description": "what is wrong with a file that was refused, feature by feature, as in `/quality`",
+            "items": {"type": "object"},
+        },
         "rows": {
             "type": "array",
             "items": {"type": "object"},
@@ -60,6 +65,8 @@ ANYONE = frozenset(
         ("GET", "/api/layers/{code}/versions"),
         ("GET", "/api/layers/{code}/versions/{number}"),
         ("GET", "/api/layers/{code}/versions/{number}/quality"),
+        ("GET", "/api/layers/{code}/versions/{number}/quality/errors.gpkg"),
+        ("GET", "/api/layers/{code}/versions/{number}/quality/mendings"),
         ("GET", "/api/layers/{code}/difference"),
         ("POST", "/api/checks"),
         ("GET", "/api/session"),

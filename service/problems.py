@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -122,11 +122,9 @@ def _problem(
     title: str | None,
     detail: str,
     headers: dict[str, str] | None = None,
-    rows: Sequence[Mapping[str, Any]] = (),
+    members: dict[str, Any] | None = None,
 ) -> JSONResponse:
-    document = problem_document(status, title, detail, request.url.path)
-    if rows:
-        document["rows"] = list(rows)
+    document = problem_document(status, title, detail, request.url.path) | (members or {})
     return JSONResponse(document, status, headers=headers, media_type=PROBLEM_MEDIA_TYPE)
 
 
@@ -138,7 +136,7 @@ def _blueprint_error(request: Request, error: BlueprintError) -> JSONResponse:
     headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status)
     if isinstance(error, TooManyAttemptsError):
         headers = {"Retry-After": str(math.ceil(error.retry_after.total_seconds()))}
-    return _problem(request, status, title, error.message, headers, rows=error.rows)
+    return _problem(request, status, title, error.message, headers, error.members)
 
 
 def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -19,6 +19,9 @@ from blueprint.layers.models import Layer, LayerVersion
 from blueprint.permissions import Actor, Role
 from service.settings import SAMPLE_LAYERS
 
+SAMPLE_REASON = "示例数据 sample data"
+"""Why warnings of the samples' quality check may stand."""
+
 Store = Callable[[Session, Edge, Layer, catalogue.VersionFile], LayerVersion]
 """Stores a file as a version; the command line's shows progress."""
 
@@ -75,7 +78,12 @@ def load_samples(edge: Edge, folder: Path, *, store: Store, actor: Actor) -> tup
                 known = [period.starts_on for version in layer.versions for period in version.periods]
                 starts_on = max([file.in_force_from or edge.now().date(), *known])
                 publication.bring_into_force(
-                    session, version, starts_on=starts_on, actor=actor, now=edge.now()
+                    session,
+                    version,
+                    starts_on=starts_on,
+                    actor=actor,
+                    now=edge.now(),
+                    confirm_warnings=file.confirm_warnings or SAMPLE_REASON,
                 )
                 stored += 1
     return len(entries), stored

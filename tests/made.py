@@ -20,6 +20,7 @@ from blueprint.layers.overlapping import may_overlap_each_other
 from blueprint.layers.publication import bring_into_force, copy_features, cut_features
 from blueprint.layers.reading_child import BUFFER_QUADRANT_SEGMENTS, SCHEMA
 from blueprint.permissions import at_console
+from blueprint.quality.check import NOTHING_FOUND
 
 ORIGIN = (500_000.0, 4_550_000.0)
 """A place within Anshan in EPSG:4550; shapes of tests are given in metres east and north of it."""
@@ -77,6 +78,8 @@ def publish(
         or may_overlap_each_other(shapely.set_srid(placed, 0)),
         valid_until=valid_until,
         quality={"mended_count": 0, "mended_m2": 0.0, "issues": []},
+        checked_at=datetime(2026, 1, 1, tzinfo=UTC),
+        issue_counts=NOTHING_FOUND,
         uploaded_by="test",
         uploaded_at=datetime(2026, 1, 1, tzinfo=UTC),
         extent=from_shape(

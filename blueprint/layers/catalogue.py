@@ -89,6 +89,10 @@ class VersionFile:
     review_by: date | None = None
     districts: str | None = None
     coverage: Path | None = None
+    mapping: tuple[str, ...] = ()
+    """`YOURS=STANDARD` for fields that the file calls otherwise than the standard."""
+    confirm_warnings: str | None = None
+    """Why warnings of its quality check may stand."""
 
 
 @dataclass(frozen=True)
@@ -330,6 +334,7 @@ def _entry(entry: Mapping[str, Any], path: Path) -> CatalogueEntry:
 def _version_file(entry: Mapping[str, Any], path: Path) -> VersionFile:
     values = dict(entry)
     coverage = values.pop("coverage", None)
+    values["mapping"] = tuple(values.get("mapping", ()))
     for key in ("in_force_from", "valid_until", "review_by"):
         if key in values:
             values[key] = _day(values[key])

@@ -123,6 +123,7 @@ def apply_delta(
     _refuse_faults(_differing(session, values))
     _build(session, version, base, values, progress)
     _settle(session, version, base, report, values, city=city)
+    publication.name_fields(session, layer, version, upload, now=now)
     counts = {word: sum(WORDS[str(c.kinds[0]).lower()] == kind for c in changes) for word, kind in _COUNTED}
     record(
         session,

@@ -2,8 +2,8 @@
 
 import io
 import struct
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -28,7 +28,11 @@ from blueprint.layers.originals import keep_original
 from blueprint.layers.reading import ReadingRequest, StagedFile, reading
 from blueprint.layers.succession import Succession, note_event, period_before, version_to_return_to
 from blueprint.permissions import Act, Actor
+from blueprint.quality.check import hold_to_check
+from blueprint.quality.receipts import keep_receipts, refused
 from blueprint.rasters.storing import store_raster
+from blueprint.standards.loading import find_standard
+from blueprint.standards.mapping import keep_mapping, kept_mapping, resolved
 
 _SQL = load_statements(Path(__file__).with_suffix(".sql"))
 
@@ -53,6 +57,8 @@ class Upload:
     split: bool = False
     objects: Path | None = None
     """Where the original file is kept; None keeps none."""
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    """Fields of the standard to fields of the file, beside what is kept for the layer."""
 
 
 def silent(_step: str, _count: int) -> None:
@@ -82,9 +88,14 @@ def store_version(
     request = request_of(session, layer, upload, city=city)
     with reading(file, request) as opened:
         copy_features(session, version, opened.batches, progress)
-    judge_reading(opened.report, kind="layer", city=city)
+    try:
+        judge_reading(opened.report, kind="layer", city=city)
+    except InvalidInputError as error:
+        raise refused(error, opened.report, file=file.name, city=city) from error
     settle(version, opened.report, city)
     settle_place(session, version, opened.report, upload, city=city)
+    name_fields(session, layer, version, upload, now=now)
+    keep_receipts(session, version, opened.report["mendings"], srid=city.working_srid)
     cut_features(session, version, progress)
     _finish_upload(session, version, file, upload)
     return version
@@ -107,8 +118,22 @@ def _finish_upload(session: Session, version: LayerVersion, file: StagedFile, up
             "operation": version.operation,
             "crs_decision": version.quality.get("crs_decision"),
             "features": version.feature_count,
+            "standard": version.standard,
+            "field_mapping": version.field_mapping,
         },
     )
+
+
+def name_fields(
+    session: Session, layer: Layer, version: LayerVersion, upload: Upload, *, now: datetime
+) -> None:
+    """Note which field of the file is which of the standard; what the uploader said is kept for the next file."""
+    if upload.mapping:
+        keep_mapping(session, layer.id, layer.code, upload.mapping, actor=upload.actor, now=now)
+    if layer.standard is not None:
+        version.standard = layer.standard
+        chosen = kept_mapping(session, layer.id)
+        version.field_mapping = resolved(find_standard(layer.standard), version.quality["fields"], chosen)
 
 
 def request_of(session: Session, layer: Layer, upload: Upload, *, city: City) -> ReadingRequest:
@@ -333,15 +358,18 @@ def bring_into_force(
     starts_on: date,
     actor: Actor,
     now: datetime,
+    confirm_warnings: str | None = None,
     succession: Succession = Succession.IN_FORCE,
 ) -> InForcePeriod:
     """Let a version be in force from `starts_on`; what was in force until then is superseded on that day.
 
-    Raises ConflictError when the version was withdrawn, or when a period of the layer starts later than `starts_on`.
+    `confirm_warnings` is the reason for which warnings of its quality check may stand. Raises ConflictError when the
+    check is missing or stands against it, when it was withdrawn, or when a period of the layer starts later.
     """
     layer_id = version.layer_id
     session.execute(select(Layer.id).where(Layer.id == layer_id).with_for_update())
     latest = period_before(session, version, starts_on=starts_on)
+    hold_to_check(session, version, reason=confirm_warnings, actor=actor, now=now)
     superseded = None
     if latest is not None and (latest.ends_on is None or latest.ends_on > starts_on):
         superseded = latest.version_id

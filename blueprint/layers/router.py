@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from blueprint.city import City
 from blueprint.city_router import to_lonlat_bounds
 from blueprint.edge import ActorDep, CityDep, EdgeDep, NowDep, SessionDep, TodayDep
-from blueprint.errors import NotFoundError
+from blueprint.errors import ConflictError, NotFoundError
 from blueprint.etags import IfMatch, changed_meanwhile, hold_to, tagged
 from blueprint.given import Day, Text
 from blueprint.idempotency import IdempotentRoute
@@ -31,14 +31,17 @@ from blueprint.layers.schemas import (
     LayerOut,
     LayerPage,
     PeriodOut,
-    QualityOut,
     RasterOut,
     VersionOut,
     VersionPage,
 )
 from blueprint.layers.upload_job import LARGE_BYTES, put_in_upload
 from blueprint.permissions import Act, Thing, may, require
+from blueprint.quality.check import check_version
+from blueprint.quality.report import quality_of
 from blueprint.sharing.purposes import record_reading
+from blueprint.standards.loading import find_standard
+from blueprint.standards.mapping import parse_pairs
 
 router = APIRouter(prefix="/api/layers", tags=["layers"], route_class=IdempotentRoute)
 
@@ -115,15 +118,6 @@ def show_version(
     return tagged(version_out(layer, version, today), response)
 
 
-@router.get("/{code}/versions/{number}/quality")
-def show_quality(code: Code, number: Number, session: SessionDep, actor: ActorDep) -> QualityOut:
-    """What the reading of a version's file found."""
-    layer = catalogue.find_readable(session, code, actor)
-    version = publication.version_of(session, layer, number)
-    record_reading(session, actor, [layer.thing], kind="quality", id=f"{layer.code} v{number}")
-    return QualityOut(layer=layer.code, number=version.number, quality=version.quality)
-
-
 Prefer = Annotated[
     str | None, Header(max_length=200, description="`respond-async` (RFC 7240): answer with a job at once")
 ]
@@ -157,22 +151,29 @@ def upload_version(
     districts: Annotated[
         Text | None, Form(max_length=2000, description="the same by district codes, with commas between")
     ] = None,
+    mapping: Annotated[
+        Text | None, Form(max_length=4000, description="字段映射 fields of the file: YOURS=STANDARD,…")
+    ] = None,
     in_force_from: Annotated[Day | None, Form()] = None,
     accept_crs: Annotated[
         Text | None,
         Form(max_length=40, description="接受诊断建议的坐标系 a CRS that the diagnosis suggested"),
     ] = None,
     split: Annotated[bool, Form(description="舍去其他几何类型 leave features of other kinds out")] = False,
+    confirm_warnings: Annotated[
+        Text | None, Form(max_length=2000, description="确认警告的理由 why the warnings may stand")
+    ] = None,
     prefer: Prefer = None,
     *,
     response: Response,
 ) -> VersionOut | JSONResponse:
-    """Store a file as a new draft version; with `in_force_from` it comes into force on that day.
+    """Store a file as a new draft version and check it; with `in_force_from` it comes into force on that day.
 
     A small file is stored before the answer (201), a large one by a job (202).
     """
     layer = catalogue.find_readable(session, code, actor)
     require(actor, Act.UPLOAD_VERSION, layer.thing)
+    standard = find_standard(layer.standard) if layer.standard is not None else None
     upload = publication.Upload(
         actor=actor,
         sublayer=sublayer,
@@ -184,6 +185,7 @@ def upload_version(
         accept_crs=accept_crs,
         split=split,
         objects=edge.objects,
+        mapping=parse_pairs(mapping.split(",") if mapping else (), standard),
     )
     if is_long(file, prefer):
         job = put_in_upload(
@@ -193,15 +195,30 @@ def upload_version(
             name_of(file),
             upload,
             in_force_from=in_force_from,
+            confirm_warnings=confirm_warnings,
             edge=edge,
             now=now,
         )
         return accepted(job)
     with staged(file.file, name_of(file), scratch=edge.scratch, sublayer=sublayer) as staged_file:
         version = publication.store_version(session, layer, staged_file, upload, city=edge.city, now=now)
+    check_version(session, layer, version, city=edge.city, scratch=edge.scratch, actor=actor, now=now)
     if in_force_from is not None:
         require(actor, Act.BRING_INTO_FORCE, layer.thing)
-        publication.bring_into_force(session, version, starts_on=in_force_from, actor=actor, now=now)
+        try:
+            publication.bring_into_force(
+                session,
+                version,
+                starts_on=in_force_from,
+                actor=actor,
+                now=now,
+                confirm_warnings=confirm_warnings,
+            )
+        except ConflictError as error:
+            # Nothing of the upload is kept, so the answer is the one place where its issues can be read.
+            page = quality_of(session, layer, version, city=edge.city)
+            error.members["issues"] = [issue.model_dump(mode="json") for issue in page.items]
+            raise
     session.refresh(version)
     return tagged(version_out(layer, version, now.date()), response)
 
@@ -223,7 +240,12 @@ def bring_into_force(
     version = publication.version_of(session, layer, number)
     hold_to(session, if_match, layer, lambda: version_out(layer, version, now.date()))
     publication.bring_into_force(
-        session, version, starts_on=body.starts_on or now.date(), actor=actor, now=now
+        session,
+        version,
+        starts_on=body.starts_on or now.date(),
+        actor=actor,
+        now=now,
+        confirm_warnings=body.confirm_warnings,
     )
     session.refresh(version)
     return tagged(version_out(layer, version, now.date()), response)
@@ -315,7 +337,12 @@ def version_out(layer: Layer, version: LayerVersion, today: date) -> VersionOut:
         feature_count=version.feature_count,
         vertex_count=version.vertex_count,
         mended_count=version.quality["mended_count"],
-        warning_count=len(version.quality["issues"]),
+        standard=version.standard,
+        checked_at=version.checked_at,
+        error_count=(version.issue_counts or {}).get("error", 0),
+        warning_count=(version.issue_counts or {}).get("warning", len(version.quality["issues"])),
+        warnings_confirmed_by=version.warnings_confirmed_by,
+        warnings_reason=version.warnings_reason,
         valid_until=version.valid_until,
         review_by=version.review_by,
         base=version.base.number if version.base is not None else None,

@@ -1,7 +1,7 @@
 """HTTP shapes of layers and versions."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
@@ -165,7 +165,12 @@ class VersionOut(Tagged):
     feature_count: int
     vertex_count: int
     mended_count: int
+    standard: str | None
+    checked_at: datetime | None
+    error_count: int
     warning_count: int
+    warnings_confirmed_by: str | None
+    warnings_reason: str | None
     valid_until: date | None
     review_by: date | None
     base: int | None
@@ -184,18 +189,11 @@ class VersionPage(BaseModel):
     next: str | None = None
 
 
-class QualityOut(BaseModel):
-    """What the reading of a version's file found; every issue names its feature."""
-
-    layer: str
-    number: int
-    quality: dict[str, Any]
-
-
 class InForceIn(Given):
-    """The first day in force; today when not given."""
+    """The first day in force, today when not given, and the reason for which warnings of the quality check may stand."""
 
     starts_on: Day | None = None
+    confirm_warnings: str | None = Field(default=None, min_length=1, max_length=2000)
 
 
 class RollBackIn(Given):

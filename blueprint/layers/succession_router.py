@@ -26,6 +26,7 @@ from blueprint.layers.router import (
 from blueprint.layers.schemas import DifferenceOut, RollBackIn, VersionOut
 from blueprint.layers.upload_job import put_in_upload
 from blueprint.permissions import Act, require
+from blueprint.quality.check import check_version
 from blueprint.sharing.purposes import record_reading
 
 router = APIRouter(prefix="/api/layers", tags=["layers"], route_class=IdempotentRoute)
@@ -75,7 +76,7 @@ def put_delta(
     *,
     response: Response,
 ) -> VersionOut | JSONResponse:
-    """Put a delta (动态维护) on the layer's newest version; what comes of it is the next draft.
+    """Put a delta (动态维护) on the layer's newest version; what comes of it is the next draft, checked like any.
 
     409 with the `rows` when the base has moved on or a row does not fit it; nothing is stored then.
     """
@@ -107,6 +108,7 @@ def put_delta(
             city=edge.city,
             now=now,
         )
+    check_version(session, layer, version, city=edge.city, scratch=edge.scratch, actor=actor, now=now)
     session.refresh(version)
     return tagged(version_out(layer, version, now.date()), response)
 

@@ -11,6 +11,7 @@ import shapely
 from sqlalchemy.orm import Session
 
 from blueprint.edge import Edge
+from blueprint.errors import ConflictError
 from blueprint.jobs import spool
 from blueprint.jobs.kinds import JobKind, JobRun, Tell
 from blueprint.jobs.models import Job
@@ -21,6 +22,7 @@ from blueprint.layers.models import Layer, LayerVersion
 from blueprint.layers.publication import Upload
 from blueprint.layers.reading import StagedFile, staged
 from blueprint.permissions import Act, Actor, require
+from blueprint.quality.check import check_version
 
 LARGE_BYTES = 16 << 20
 """A larger file is answered with a job: reading, cutting and storing it takes longer than a client likes to wait."""
@@ -38,6 +40,7 @@ def put_in_upload(
     upload: Upload,
     *,
     in_force_from: date | None = None,
+    confirm_warnings: str | None = None,
     base: int | None = None,
     change_field: str | None = None,
     edge: Edge,
@@ -57,6 +60,7 @@ def put_in_upload(
         "name": name,
         "upload": upload_to_json(upload),
         "in_force_from": in_force_from.isoformat() if in_force_from is not None else None,
+        "confirm_warnings": confirm_warnings,
         "base": base,
         "change_field": change_field,
     }
@@ -79,6 +83,8 @@ def upload_from_json(values: Mapping[str, Any], actor: Actor, *, objects: Path |
 def _plain(value: Any) -> Any:
     if isinstance(value, shapely.Geometry):
         return {"wkb": shapely.to_wkb(value, hex=True)}
+    if isinstance(value, Mapping):
+        return {"pairs": dict(value)}
     return {"day": value.isoformat()} if isinstance(value, date) else value
 
 
@@ -87,10 +93,13 @@ def _value(value: Any) -> Any:
         return shapely.from_wkb(value["wkb"])
     if isinstance(value, dict) and value.keys() == {"day"}:
         return date.fromisoformat(value["day"])
+    if isinstance(value, dict) and value.keys() == {"pairs"}:
+        return value["pairs"]
     return value
 
 
 def _run(run: JobRun) -> dict[str, Any]:
+    """Store and check the file; a version that cannot come into force stays a draft, and the result says why."""
     session, edge, now = run.session, run.edge, run.edge.now()
     layer = catalogue.find_layer(session, run.arguments["layer"])
     require(run.actor, Act.UPLOAD_VERSION, layer.thing)
@@ -102,11 +111,32 @@ def _run(run: JobRun) -> dict[str, Any]:
         staged(counted, run.arguments["name"], scratch=edge.scratch, sublayer=upload.sublayer) as file,
     ):
         version = _store(run, layer, file, upload, now=now)
+    check_version(
+        session,
+        layer,
+        version,
+        city=edge.city,
+        scratch=edge.scratch,
+        actor=run.actor,
+        now=now,
+        progress=run.tell,
+    )
+    result = {"layer": layer.code, "version": version.number, "features": version.feature_count}
     if run.arguments["in_force_from"] is not None:
         require(run.actor, Act.BRING_INTO_FORCE, layer.thing)
-        starts_on = date.fromisoformat(run.arguments["in_force_from"])
-        publication.bring_into_force(session, version, starts_on=starts_on, actor=run.actor, now=now)
-    return {"layer": layer.code, "version": version.number, "features": version.feature_count}
+        try:
+            publication.bring_into_force(
+                session,
+                version,
+                starts_on=date.fromisoformat(run.arguments["in_force_from"]),
+                actor=run.actor,
+                now=now,
+                confirm_warnings=run.arguments.get("confirm_warnings"),
+            )
+        except ConflictError as refusal:
+            # The draft stays: what stands against it can be read, and a long upload is not made twice.
+            result["not_in_force"] = refusal.message
+    return result
 
 
 def _store(run: JobRun, layer: Layer, file: StagedFile, upload: Upload, *, now: datetime) -> LayerVersion:

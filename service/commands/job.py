@@ -26,8 +26,11 @@ PHASES = {
     "store_features": "入库 storing",
     "cut_areas": "分块 cutting",
     "tile_shapes": "瓦片 tile shapes",
+    "check": "质检 quality check",
+    "features": "质检图斑 checking features",
+    "topology": "质检拓扑 checking topology",
 }
-"""What the phases of storing a version are called."""
+"""What the phases of storing and checking a version are called."""
 
 
 @app.command("list")

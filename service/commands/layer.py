@@ -20,10 +20,15 @@ from blueprint.layers.reading import staged
 from blueprint.layers.router import layer_out, version_out
 from blueprint.layers.upload_job import put_in_upload
 from blueprint.permissions import Act, require
+from blueprint.quality.check import check_version
+from blueprint.quality.receipts import FileRefusedError
+from blueprint.quality.report import drawn_issues, original_shapes, write_errors
 from blueprint.sharing import exports
 from blueprint.sharing.export_router import export_out
 from blueprint.sharing.purposes import record_reading
 from blueprint.sharing.schemas import ExportOut
+from blueprint.standards.loading import find_standard
+from blueprint.standards.mapping import parse_pairs
 from service.commands.context import console, local_operator, open_edge, say
 from service.commands.job import PHASES
 from service.commands.layer_definition import define
@@ -32,6 +37,10 @@ from service.commands.options import FormatOption, OutputFormat, parse_day, prin
 app = typer.Typer(no_args_is_help=True, help="图层：定义、上传、版本、生效 · layers of the blueprint")
 
 Code = Annotated[str, typer.Argument(help="图层代码 layer code")]
+ConfirmOption = Annotated[
+    str | None,
+    typer.Option("--confirm-warnings", help="确认警告的理由 why the warnings of the quality check may stand"),
+]
 Number = Annotated[int, typer.Argument(min=1, help="版本号 version number")]
 
 
@@ -68,6 +77,15 @@ def upload(
     districts: Annotated[
         str | None, typer.Option(help="覆盖区县 the same by district codes, with commas between")
     ] = None,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="字段映射 YOURS=STANDARD, kept for the next upload; may be repeated"),
+    ] = None,
+    errors: Annotated[
+        Path | None,
+        typer.Option(help="问题图形 write the issues' shapes to this .gpkg, also of a refused file"),
+    ] = None,
+    confirm_warnings: ConfirmOption = None,
     in_force: Annotated[
         bool, typer.Option("--in-force", help="上传后即生效 bring into force at once")
     ] = False,
@@ -94,21 +112,32 @@ def upload(
         review_by=parse_day(review_by),
         coverage=coverage,
         districts=districts,
+        mapping=tuple(mapping or ()),
     )
-    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        layer = catalogue.find_layer(session, code)
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
         if background:
-            _put_in(
-                session,
-                edge,
-                layer,
-                entry,
-                in_force_from=(starts_on or edge.now().date()) if in_force else None,
-            )
+            with session.begin():
+                layer = catalogue.find_layer(session, code)
+                day = (starts_on or edge.now().date()) if in_force else None
+                _put_in(session, edge, layer, entry, in_force_from=day, confirm_warnings=confirm_warnings)
             return
-        version = store_file(session, edge, layer, entry)
+        try:
+            with session.begin():
+                layer = catalogue.find_layer(session, code)
+                version = store_file(session, edge, layer, entry)
+        except FileRefusedError as refused:
+            if errors is not None:
+                write_errors(errors, refused.drawn, city=edge.city)
+                say(f"the issues are drawn in {errors}")
+            raise
+        if errors is not None:
+            drawn = drawn_issues(session, version, city=edge.city)
+            write_errors(errors, drawn, city=edge.city, originals=original_shapes(session, version))
+        session.commit()
+        # The draft stays when it cannot come into force: what stands against it is read with `layer quality`.
         if in_force:
-            bring_into_force(session, edge, version, starts_on)
+            with session.begin():
+                bring_into_force(session, edge, version, starts_on, confirm_warnings)
         session.refresh(version)
         result = version_out(layer, version, edge.now().date())
     if output is OutputFormat.JSON:
@@ -125,12 +154,19 @@ def upload(
         return
     say(
         f"{layer.code} version {result.number}: {result.feature_count:,} features, {result.vertex_count:,} vertices,"
-        f" {result.state}; from {result.source_crs} by {result.operation}; {result.mended_count} mended"
+        f" {result.state}; from {result.source_crs} by {result.operation}; {result.mended_count} mended,"
+        f" {result.error_count} errors, {result.warning_count} warnings"
     )
 
 
 def _put_in(
-    session: Session, edge: Edge, layer: Layer, entry: catalogue.VersionFile, *, in_force_from: date | None
+    session: Session,
+    edge: Edge,
+    layer: Layer,
+    entry: catalogue.VersionFile,
+    *,
+    in_force_from: date | None,
+    confirm_warnings: str | None,
 ) -> None:
     with publication.upload_stream(entry.path) as stream:
         job = put_in_upload(
@@ -138,8 +174,9 @@ def _put_in(
             layer,
             stream,
             entry.path.name,
-            _upload_of(entry, edge),
+            _upload_of(entry, edge, layer),
             in_force_from=in_force_from,
+            confirm_warnings=confirm_warnings,
             edge=edge,
             now=edge.now(),
         )
@@ -148,7 +185,7 @@ def _put_in(
     )
 
 
-def _upload_of(entry: catalogue.VersionFile, edge: Edge) -> publication.Upload:
+def _upload_of(entry: catalogue.VersionFile, edge: Edge, layer: Layer) -> publication.Upload:
     """What the command line says of a file."""
     coverage = None
     if entry.coverage is not None:
@@ -168,12 +205,13 @@ def _upload_of(entry: catalogue.VersionFile, edge: Edge) -> publication.Upload:
         valid_until=entry.valid_until,
         review_by=entry.review_by,
         coverage=coverage,
+        mapping=parse_pairs(entry.mapping, find_standard(layer.standard) if layer.standard else None),
     )
 
 
 def store_file(session: Session, edge: Edge, layer: Layer, entry: catalogue.VersionFile) -> LayerVersion:
     """Store a file of the command line as a version, with a progress line."""
-    request = _upload_of(entry, edge)
+    request = _upload_of(entry, edge, layer)
     require(request.actor, Act.UPLOAD_VERSION, layer.thing)
     columns = (
         SpinnerColumn(),
@@ -192,16 +230,36 @@ def store_file(session: Session, edge: Edge, layer: Layer, entry: catalogue.Vers
             publication.upload_stream(entry.path) as stream,
             staged(stream, entry.path.name, scratch=edge.scratch, sublayer=entry.sublayer) as file,
         ):
-            return publication.store_version(
+            version = publication.store_version(
                 session, layer, file, request, city=edge.city, now=edge.now(), progress=tell
             )
+            check_version(
+                session,
+                layer,
+                version,
+                city=edge.city,
+                scratch=edge.scratch,
+                actor=request.actor,
+                now=edge.now(),
+                progress=tell,
+            )
+            return version
 
 
-def bring_into_force(session: Session, edge: Edge, version: LayerVersion, starts_on: date | None) -> None:
+def bring_into_force(
+    session: Session, edge: Edge, version: LayerVersion, starts_on: date | None, reason: str | None
+) -> None:
     """Bring a version into force as the person at the command line."""
     actor, now = local_operator(), edge.now()
     require(actor, Act.BRING_INTO_FORCE, version.layer.thing)
-    publication.bring_into_force(session, version, starts_on=starts_on or now.date(), actor=actor, now=now)
+    publication.bring_into_force(
+        session,
+        version,
+        starts_on=starts_on or now.date(),
+        actor=actor,
+        now=now,
+        confirm_warnings=reason,
+    )
 
 
 @app.command("withdraw")

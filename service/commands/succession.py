@@ -14,12 +14,13 @@ from blueprint.layers.patch_file import PatchWriter
 from blueprint.layers.reading import staged
 from blueprint.layers.router import version_out
 from blueprint.permissions import Act, require
+from blueprint.quality.check import check_version
 from blueprint.sharing import exports
 from blueprint.sharing.purposes import record_reading
 from coordination.dry_run import dry_run
 from coordination.schemas import DryRunOut
 from service.commands.context import local_operator, open_edge, say
-from service.commands.layer import Code, Number, bring_into_force
+from service.commands.layer import Code, ConfirmOption, Number, bring_into_force
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
 
 
@@ -32,6 +33,7 @@ def in_force(
     only_foresee: Annotated[
         bool, typer.Option("--dry-run", help="试发布，只说明影响 say what would change, change nothing")
     ] = False,
+    confirm_warnings: ConfirmOption = None,
     output: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """使版本生效 · bring a version into force; the one before is superseded on that day."""
@@ -44,7 +46,7 @@ def in_force(
             )
             _print_dry_run(found, output)
             return
-        bring_into_force(session, edge, version, parse_day(starts_on))
+        bring_into_force(session, edge, version, parse_day(starts_on), confirm_warnings)
         say(f"{code} version {number} is in force from {starts_on or edge.now().date()}")
 
 
@@ -117,6 +119,15 @@ def update(
                 city=edge.city,
                 now=edge.now(),
             )
+        check_version(
+            session,
+            layer,
+            version,
+            city=edge.city,
+            scratch=edge.scratch,
+            actor=upload.actor,
+            now=edge.now(),
+        )
         session.refresh(version)
         result = version_out(layer, version, edge.now().date())
     if output is OutputFormat.JSON:

@@ -18,6 +18,7 @@ from blueprint.layers.models import LayerVersion
 from blueprint.layers.publication import Upload, bring_into_force, store_version
 from blueprint.layers.reading import staged
 from blueprint.permissions import Actor, Role, at_console
+from blueprint.quality.check import NOTHING_FOUND
 from blueprint.working_days import WorkingCalendar
 from coordination.projects import ProjectDetails
 from service.settings import Settings
@@ -81,7 +82,9 @@ def store_draft(session: Session, city: City, code: str, strip: tuple[float, flo
     layer, _ = define_layer(session, LAYERS[code][0], city=city, actor=at_console("test"))
     upload = Upload(actor=at_console("test"), crs="EPSG:4550")
     with staged(io.BytesIO(feature_collection(*strip)), f"{code}.geojson", scratch=SCRATCH) as file:
-        return store_version(session, layer, file, upload, city=city, now=NOW)
+        version = store_version(session, layer, file, upload, city=city, now=NOW)
+    version.checked_at, version.issue_counts = NOW, NOTHING_FOUND
+    return version
 
 
 def install_layer(

@@ -73,9 +73,12 @@ def test_rows_that_say_what_they_are_make_the_next_version(running: Server):
         _store(client, _file(OLD))
         answer = _put(client, _file(DELTA, CHANGE=CHANGES), change_field="CHANGE")
         assert answer.status_code == 201, answer.text
+        in_force = client.post("/api/layers/PLAN/versions/2/in-force", json={})
         _store_whole = client.post("/api/layers/PLAN/versions", files={"file": ("n.geojson", _file(NEW))})
 
     version = answer.json()
+    assert version["checked_at"] is not None
+    assert in_force.status_code == 200, in_force.text
     assert (version["number"], version["base"], version["feature_count"]) == (2, 1, 4)
     assert _store_whole.status_code == 201
     assert _content(running, 2) == _content(running, 3)

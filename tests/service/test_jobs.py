@@ -136,12 +136,41 @@ def test_what_the_uploader_says_comes_whole_to_the_worker():
     upload = Upload(
         actor=CONSOLE,
         coverage=shapely.MultiPolygon([shapely.box(0, 0, 1, 1)]),
+        mapping={"YDYHFLDM": "day", "day": "用地代码"},
         **values,  # type: ignore[arg-type]
     )
 
     again = upload_from_json(upload_to_json(upload), CONSOLE)
 
     assert all(getattr(again, field.name) == getattr(upload, field.name) for field in fields(Upload))
+
+
+SPIKE = [
+    (0, 0),
+    (0.001, 0),
+    (0.001, 0.001),
+    (0.0005, 0.001),
+    (0.0005, 0.002),
+    (0.0005, 0.001),
+    (0, 0.001),
+    (0, 0),
+]
+MENDED = geojson(polygon([[LON + east, badfiles.LAT + north] for east, north in SPIKE]))
+"""A square with a spike of no width, which is mended: a warning."""
+
+
+def test_warnings_keep_the_draft_of_a_job_out_of_force_until_somebody_confirms_them(running: Server):
+    spiked = _upload(running, MENDED, in_force_from="2026-11-23").json()["id"]
+    Worker(running.edge, KINDS).run_one()
+    confirmed = _upload(running, MENDED, in_force_from="2026-11-23", confirm_warnings="核对过").json()["id"]
+    Worker(running.edge, KINDS).run_one()
+
+    assert "1 warnings" in _job(running, spiked)["result"]["not_in_force"]
+    assert "not_in_force" not in _job(running, confirmed)["result"]
+    with running.client("ZRZY") as client:
+        first, second = client.get("/api/layers/PLAN/versions").json()["items"]
+    assert (first["state"], first["warning_count"], first["warnings_reason"]) == ("draft", 1, None)
+    assert (second["state"], second["warnings_reason"]) == ("in_force", "核对过")
 
 
 def test_a_file_that_is_refused_ends_its_job_with_the_sentence(running: Server):

@@ -151,8 +151,8 @@ def test_what_was_mended_is_said_with_feature_and_place(keeper: httpx.Client):
 
     assert uploaded.status_code == 201, uploaded.text
     assert uploaded.json()["mended_count"] == 1
-    issue = keeper.get("/api/layers/PLAN/versions/1/quality").json()["quality"]["issues"][0]
-    assert (issue["feature"], issue["severity"]) == (2, "warning")
+    issue = keeper.get("/api/layers/PLAN/versions/1/quality").json()["items"][0]
+    assert (issue["code"], issue["row"], issue["level"]) == ("geometry-mended", 2, "warning")
     assert issue["place"]
 
 

@@ -19,6 +19,7 @@ from blueprint.layers.catalogue import LayerDefinition, define_layer
 from blueprint.layers.publication import Upload, bring_into_force, store_version
 from blueprint.layers.reading import staged
 from blueprint.permissions import at_console
+from blueprint.quality.check import NOTHING_FOUND
 from blueprint.snapshot import take_snapshot
 from service.settings import Settings
 from tests import badfiles
@@ -45,6 +46,7 @@ def _store(session: Session, city: City, path: Path, *, die: threading.Event | N
         version = store_version(
             session, layer, file, Upload(actor=at_console("t")), city=city, now=NOW, progress=progress
         )
+    version.checked_at, version.issue_counts = NOW, NOTHING_FOUND
     bring_into_force(session, version, starts_on=TODAY, actor=at_console("t"), now=NOW)
 
 

@@ -9,6 +9,8 @@ NOT_HELD = {
     "/api/accounts": "an account is closed, a password reset, an appointment added: nothing is overwritten",
     "/api/appointments": "an appointment is ended once",
     "/api/layers/{code}/versions": "a new version beside the others",
+    "/api/layers/{code}/versions/{number}/quality": "a draft is checked anew, whoever asks",
+    "/api/layers/{code}/field-mapping": "what is said of a field is added to what was said of others",
     "/api/access-requests": "a new request",
     "/api/access-grants": "a new grant",
     "/api/checks": "a new check",

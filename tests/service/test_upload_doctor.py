@@ -33,7 +33,10 @@ def quality_of(url: str) -> dict:
 def audit_of(url: str, act: str) -> dict:
     with create_engine(url).connect() as connection:
         return connection.scalar(
-            text("SELECT after FROM blueprint.audit_entry WHERE act = :act ORDER BY seq DESC LIMIT 1"),
+            text(
+                "SELECT after FROM blueprint.audit_entry"
+                " WHERE act = :act AND kind <> 'quality_check' ORDER BY seq DESC LIMIT 1"
+            ),
             {"act": act},
         )
 

@@ -16,6 +16,7 @@ from blueprint.layers.publication import Upload, bring_into_force, store_version
 from blueprint.layers.reading import staged
 from blueprint.objects import objects_of
 from blueprint.permissions import at_console
+from blueprint.quality.check import NOTHING_FOUND
 from service.settings import Settings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -39,6 +40,7 @@ def publish_raster(session: Session, city: City) -> Publish:
         with path.open("rb") as stream, staged(stream, path.name, scratch=Settings().scratch) as file:
             upload = Upload(actor=at_console("test"), crs=crs, sublayer=band)
             version = store_version(session, layer, file, upload, city=city, now=NOW)
+        version.checked_at, version.issue_counts = NOW, NOTHING_FOUND
         bring_into_force(session, version, starts_on=date(2020, 1, 1), actor=at_console("test"), now=NOW)
         session.refresh(version)
         return version

@@ -1,0 +1,248 @@
+"""Checking a stored version, keeping what was found, and letting it into force only when nothing stands against it."""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import shapely
+from geoalchemy2.shape import to_shape
+from sqlalchemy import Text, cast, delete, insert, select
+from sqlalchemy.orm import Session
+
+from blueprint.audit.log import record
+from blueprint.city import City
+from blueprint.errors import ConflictError, InvalidInputError, UnavailableError
+from blueprint.jurisdiction import jurisdiction
+from blueprint.layers.cell import cell, refuse_unreachable
+from blueprint.layers.confinement import Bounds
+from blueprint.layers.models import GeometryKind, Layer, LayerVersion, feature
+from blueprint.permissions import Act, Actor
+from blueprint.quality.check_child import COVERAGE, FEATURES, OUTLINE, SCHEMA
+from blueprint.quality.kinds import Level, kinds
+from blueprint.quality.models import QualityIssue
+from blueprint.standards.loading import find_standard
+
+BATCH = 2_000
+BOUNDS = Bounds(cpu_seconds=1800, memory_bytes=12 << 30, file_bytes=0)
+"""Memory is of addresses: the mapped file of a large layer counts whole."""
+
+NOTHING_FOUND: dict[str, int] = {str(level): 0 for level in Level}
+"""The counts of a check that found nothing."""
+
+Progress = Callable[[str, int], None]
+_LINES_AT_ONCE = 500
+
+
+def check_version(
+    session: Session,
+    layer: Layer,
+    version: LayerVersion,
+    *,
+    city: City,
+    scratch: Path,
+    actor: Actor,
+    now: datetime,
+    progress: Progress = lambda _step, _done: None,
+) -> None:
+    """Check a version by the standard it was stored with, and keep the issues and their counts with it.
+
+    What reading the file found is taken over. The caller asked the right; raises ConflictError where the version
+    was in force already: what was decided on an older check is not changed.
+    """
+    if version.periods:
+        raise ConflictError(f"version {version.number} was in force already; its check stands")
+    session.execute(delete(QualityIssue).where(QualityIssue.version_id == version.id))
+    levels = _keep_reading(session, version)
+    if (
+        layer.geometry != GeometryKind.RASTER
+    ):  # a raster has no features; what its reading noted is all there is
+        with _folder(scratch) as folder:
+            progress("check", 0)
+            _write_features(session, version, folder)
+            _write_places(version, city, folder)
+            for level, count in _run(session, version, city, folder, progress).items():
+                levels[level] += count
+    version.checked_at, version.issue_counts = now, {str(level): levels[level] for level in Level}
+    version.warnings_confirmed_by = version.warnings_confirmed_at = version.warnings_reason = None
+    session.flush()
+    record(
+        session,
+        actor,
+        Act.UPLOAD_VERSION,
+        kind="quality_check",
+        id=f"{layer.code} v{version.number}",
+        after={"standard": version.standard, "issues": version.issue_counts},
+    )
+
+
+def hold_to_check(
+    session: Session, version: LayerVersion, *, reason: str | None, actor: Actor, now: datetime
+) -> None:
+    """Let a version pass into force: checked, without errors, its warnings confirmed by a person with a reason.
+
+    A version that was in force before comes back without being asked again. Raises ConflictError.
+    """
+    if version.periods:
+        return
+    name = f"{version.layer.code} {version.number}"
+    counts = version.issue_counts
+    if version.checked_at is None or counts is None:
+        raise ConflictError(
+            f"version {version.number} was not checked yet; run `blueprint layer quality {name} --check`"
+        )
+    if counts[Level.FATAL] + counts[Level.ERROR]:
+        raise ConflictError(
+            f"version {version.number} has {counts[Level.ERROR]:,} errors and cannot come into force;"
+            f" `blueprint layer quality {name}` lists them"
+        )
+    if not counts[Level.WARNING]:
+        return
+    if reason is not None and reason.strip():
+        version.warnings_reason = reason.strip()
+        version.warnings_confirmed_by, version.warnings_confirmed_at = actor.name, now
+        record(
+            session,
+            actor,
+            Act.BRING_INTO_FORCE,
+            kind="quality_warnings",
+            id=f"{version.layer.code} v{version.number}",
+            after={"warnings": counts[Level.WARNING], "reason": version.warnings_reason},
+        )
+    elif version.warnings_reason is None:
+        raise ConflictError(
+            f"version {version.number} has {counts[Level.WARNING]:,} warnings; read them (`blueprint layer quality {name}`)"
+            ' and confirm with a reason (--confirm-warnings "…", `confirm_warnings` over HTTP)'
+        )
+
+
+def _keep_reading(session: Session, version: LayerVersion) -> dict[Level, int]:
+    """The issues that reading the file noted, in the words of the catalogue."""
+    levels = dict.fromkeys(Level, 0)
+    rows = []
+    for noted in version.quality.get("issues", []):
+        kind = noted["rule"] if noted["rule"] in kinds() else "reading-note"
+        if (
+            kinds()[kind].level is Level.FATAL
+        ):  # the file was taken all the same: that part of it was left out
+            kind = "reading-note"
+        level = kinds()[kind].level
+        levels[level] += 1
+        rows.append(
+            {
+                "version_id": version.id,
+                "kind": kind,
+                "level": level,
+                "feature_id": noted["feature"],
+                "params": {"detail": noted["message"]},
+                "geom": _point(noted["place"], version),
+            }
+        )
+    if rows:
+        session.execute(insert(QualityIssue), rows)
+    return levels
+
+
+def _point(place: str | None, version: LayerVersion) -> str | None:
+    """`x y` as GEOS names a place, as a point of the working CRS."""
+    try:
+        x, y = (float(part) for part in (place or "").split())
+    except ValueError:
+        return None
+    return f"SRID={version.extent.srid};POINT({x} {y})"
+
+
+@contextmanager
+def _folder(scratch: Path) -> Iterator[Path]:
+    scratch.mkdir(parents=True, exist_ok=True, mode=0o711)
+    with tempfile.TemporaryDirectory(prefix="check-", dir=scratch) as name:
+        refuse_unreachable(Path(name))
+        yield Path(name)
+
+
+def _write_features(session: Session, version: LayerVersion, folder: Path) -> None:
+    statement = (
+        select(
+            feature.c.feature_id,
+            cast(feature.c.attributes, Text),
+            feature.c.ellipsoid_m2,
+            feature.c.geom.ST_AsBinary(),
+        )
+        .where(feature.c.version_id == version.id)
+        .order_by(feature.c.feature_id)
+        .execution_options(yield_per=BATCH)
+    )
+    with pa.OSFile(str(folder / FEATURES), "wb") as opened, pa.ipc.new_file(opened, SCHEMA) as sink:
+        for rows in session.execute(statement).partitions():
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            columns[3] = [bytes(value) for value in columns[3]]
+            arrays = [pa.array(column, kind) for column, kind in zip(columns, SCHEMA.types, strict=True)]
+            sink.write_batch(pa.record_batch(arrays, schema=SCHEMA))
+
+
+def _write_places(version: LayerVersion, city: City, folder: Path) -> None:
+    outline = jurisdiction(city).outline
+    if outline is not None:
+        (folder / OUTLINE).write_bytes(shapely.to_wkb(outline))
+    if version.coverage is not None:
+        (folder / COVERAGE).write_bytes(shapely.to_wkb(to_shape(version.coverage)))
+
+
+def _run(
+    session: Session, version: LayerVersion, city: City, folder: Path, progress: Progress
+) -> dict[Level, int]:
+    message = {
+        "folder": str(folder),
+        "standard": find_standard(version.standard).code if version.standard else None,
+        "mapping": version.field_mapping or {},
+        "fields": version.quality.get("fields", []),
+        "city_codes": [city.administrative_code, *(district.code for district in city.districts)],
+    }
+    rows: list[dict[str, Any]] = []
+    module = "blueprint.quality.check_child"
+    with cell(module, message, folder=folder, skipped_drivers="", bounds=BOUNDS) as child:
+        assert child.stdout is not None and child.stderr is not None
+        for text in child.stdout:
+            line = json.loads(text)
+            if "step" in line:
+                progress(line["step"], line["done"])
+            elif "levels" in line:
+                _insert(session, rows)
+                return {Level(level): count for level, count in line["levels"].items()}
+            else:
+                rows.append(_row(version, city, line))
+                if len(rows) >= _LINES_AT_ONCE:
+                    _insert(session, rows)
+        complaint = child.stderr.read(1 << 16).decode(errors="replace").strip().splitlines()
+        status = child.wait()
+    if status in (-24, -9, -6, -11) or (complaint and "MemoryError" in complaint[-1]):
+        raise InvalidInputError("the quality check came to its bounds of time and memory; split the layer")
+    raise UnavailableError(
+        f"the quality check ended with {status}: {complaint[-1] if complaint else 'no word'}"
+    )
+
+
+def _row(version: LayerVersion, city: City, line: dict[str, Any]) -> dict[str, Any]:
+    place = line["place"]
+    shape = shapely.set_srid(shapely.from_wkb(place), city.working_srid) if place else None
+    return {
+        "version_id": version.id,
+        "kind": line["kind"],
+        "level": line["level"],
+        "feature_id": line["feature"],
+        "other_feature_id": line["other"],
+        "field": line["field"],
+        "value": line["value"],
+        "params": line["params"],
+        "geom": shapely.to_wkb(shape, hex=True, include_srid=True) if shape is not None else None,
+    }
+
+
+def _insert(session: Session, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        session.execute(insert(QualityIssue), rows)
+        rows.clear()

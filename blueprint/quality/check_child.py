@@ -1,0 +1,166 @@
+"""Inside the cell: check the features of one version, and say what was found, line by line.
+
+Features lie in an Arrow file that is mapped, not read: the check holds a batch of shapes, the boxes of all features and
+the loose edges, whatever the size of the layer. Standard output carries JSON lines: progress, issues, at the end counts.
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from blueprint.layers.confinement import drop_rights
+from blueprint.quality.attributes import AttributeCheck
+from blueprint.quality.issues import MAX_LISTED, Issue, Issues
+from blueprint.quality.kinds import kinds
+from blueprint.quality.shapes import ShapeCheck
+from blueprint.quality.topology import faces_of, find_overlaps
+from blueprint.standards.entries import LayerStandard, Standards
+from blueprint.standards.loading import standards
+
+FEATURES = "features.arrow"
+OUTLINE = "outline.wkb"
+COVERAGE = "coverage.wkb"
+SCHEMA = pa.schema(
+    [
+        ("feature_id", pa.int64()),
+        ("attributes", pa.string()),
+        ("ellipsoid_m2", pa.float64()),
+        ("geom", pa.large_binary()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class MappedLayer:
+    """The features of the Arrow file by row, as the topology asks for them."""
+
+    table: pa.Table
+
+    @cached_property
+    def bounds(self) -> np.ndarray:
+        """West, south, east, north of every feature."""
+        return np.concatenate(
+            [
+                shapely.bounds(shapely.from_wkb(batch.column("geom").to_numpy(zero_copy_only=False)))
+                for batch in self.table.to_batches()
+            ]
+        )
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """The shapes of these rows."""
+        taken = pc.take(self.table.column("geom"), pa.array(rows)).to_numpy(zero_copy_only=False)
+        return np.asarray(shapely.from_wkb(taken))
+
+    def number(self, row: int) -> int:
+        """The feature's number in the file."""
+        return int(self.table.column("feature_id")[row].as_py())
+
+
+def main(request: dict[str, Any]) -> None:
+    """Check the version of the request."""
+    known = standards()
+    kinds()
+    standard = known.find(request["standard"]) if request["standard"] else None
+    drop_rights(request["uid"], request["gid"])
+    folder = Path(request["folder"])
+    with pa.memory_map(str(folder / FEATURES)) as mapped:
+        table = pa.ipc.open_file(mapped).read_all()
+        issues = Issues(is_strict=standard is not None)
+        _one_by_one(table, standard, known, request, folder, issues)
+        if standard is not None and standard.geometry == "polygon" and table.num_rows:
+            _among_each_other(MappedLayer(table), standard, known, _shape(folder / COVERAGE), issues)
+    for issue in [*issues.listed, *issues.left_out()]:
+        _write(_as_json(issue))
+    _write({"levels": dict(issues.levels), "counts": dict(issues.counts)})
+
+
+def _one_by_one(
+    table: pa.Table,
+    standard: LayerStandard | None,
+    known: Standards,
+    request: dict[str, Any],
+    folder: Path,
+    issues: Issues,
+) -> None:
+    shape_check = ShapeCheck(standard, known.limits, _shape(folder / OUTLINE))
+    attribute_check = None
+    if standard is not None:
+        attribute_check = AttributeCheck(
+            standard, known, request["mapping"], frozenset(request["city_codes"])
+        )
+        attribute_check.check_fields(request["fields"], issues)
+    done = 0
+    for batch in table.to_batches():
+        numbers = batch.column("feature_id").to_numpy()
+        shapes = np.asarray(shapely.from_wkb(batch.column("geom").to_numpy(zero_copy_only=False)))
+        shape_check.check(numbers, shapes, issues)
+        if attribute_check is not None:
+            areas = batch.column("ellipsoid_m2").to_pylist()
+            for number, text, area, shape in zip(
+                numbers.tolist(), batch.column("attributes").to_pylist(), areas, shapes, strict=True
+            ):
+                attribute_check.check(number, json.loads(text), area, shape.representative_point, issues)
+        done += batch.num_rows
+        _write({"step": "features", "done": done})
+
+
+def _among_each_other(
+    layer: MappedLayer,
+    standard: LayerStandard,
+    known: Standards,
+    coverage: BaseGeometry | None,
+    issues: Issues,
+) -> None:
+    """Overlaps, gaps and what of the declared coverage is not covered, where the standard forbids them."""
+    if not (standard.forbids_overlaps or standard.covers_all):
+        return
+    faces = faces_of(layer, tell=lambda done: _write({"step": "topology", "done": done}))
+    if standard.forbids_overlaps:
+        for pair in find_overlaps(layer, faces):
+            if pair.area_m2 > known.limits["overlap_m2"].value:
+                issues.add(
+                    "overlap",
+                    layer.number(pair.right),
+                    other=layer.number(pair.left),
+                    place=pair.shape,
+                    area_m2=round(pair.area_m2, 4),
+                )
+                if issues.counts["overlap"] > 10 * MAX_LISTED:
+                    break
+    if not standard.covers_all:
+        return
+    if faces is None:
+        issues.add("topology-not-judged")
+        return
+    least = known.limits["gap_m2"].value
+    for gap in faces.gaps:
+        if gap.area > least:
+            issues.add("gap", place=gap, area_m2=round(gap.area, 4))
+    if coverage is not None:
+        bare = coverage.difference(shapely.union_all(faces.covered))
+        for part in shapely.get_parts(bare):
+            if part.area > least and not any(gap.covers(part) for gap in faces.gaps):
+                issues.add("uncovered", place=part, area_m2=round(part.area, 4))
+
+
+def _shape(path: Path) -> BaseGeometry | None:
+    return shapely.from_wkb(path.read_bytes()) if path.exists() else None
+
+
+def _as_json(issue: Issue) -> dict[str, Any]:
+    place = shapely.to_wkb(issue.place, hex=True) if issue.place is not None else None
+    return vars(issue) | {"place": place}
+
+
+def _write(line: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
