@@ -391,6 +391,8 @@ def bring_into_force(
         before={"in_force": latest.version.number if latest is not None else None},
         after={"starts_on": starts_on, "as": succession},
     )
+    session.flush()
+    session.expire(version, ["periods"])  # who looked at them before looks again
     return period
 
 
