@@ -392,7 +392,7 @@ def bring_into_force(
         after={"starts_on": starts_on, "as": succession},
     )
     session.flush()
-    session.expire(version, ["periods"])  # who looked at them before looks again
+    session.refresh(version, ["periods"])  # whoever looked at them before saw none
     return period
 
 
