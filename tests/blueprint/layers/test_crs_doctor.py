@@ -16,7 +16,7 @@ from blueprint.layers.crs_doctor import Confidence, suggest
 from blueprint.layers.map_shift import from_bd09, from_gcj02, recognise_shift, to_bd09, to_gcj02
 from tests.badfiles import LAT, LON
 
-BOUNDARIES = Path("/work/shared/data/anshan_boundaries")
+BOUNDARIES = Path(__file__).resolve().parents[4] / "shared" / "data" / "anshan_boundaries"
 
 ALONG = np.array([[LON + n * 0.0009, LAT + n * 0.0006] for n in range(60)])
 """Places in Anshan, degrees."""

@@ -18,7 +18,7 @@ from blueprint.rasters.zonal import Zonal, measure
 from tests.made import at_origin, square
 from tests.rasters import north_up, slope, write_tif
 
-ZION = Path("/work/shared/data/zion_landcover")
+ZION = Path(__file__).resolve().parents[4] / "shared" / "data" / "zion_landcover"
 
 
 def brute_force(path: Path, footprint: shapely.Geometry, threshold: Threshold) -> dict[str, float]:
