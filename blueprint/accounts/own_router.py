@@ -1,8 +1,10 @@
 """Routes of one's own account: who am I, password, second factor, sessions."""
 
 from fastapi import APIRouter, Request, Response
+from sqlalchemy.orm import Session
 
 from blueprint.accounts import persons, second_factor, sessions, signing_in
+from blueprint.accounts.models import Person
 from blueprint.accounts.own import browser_of, own_person, own_token, session_token, tell_me
 from blueprint.accounts.schemas import (
     Code,
@@ -18,9 +20,10 @@ from blueprint.accounts.schemas import (
 from blueprint.accounts.sessions import Way
 from blueprint.accounts.sign_in_router import drop_session_cookie
 from blueprint.audit.log import record
-from blueprint.edge import ActorDep, CityDep, EdgeDep, NowDep, SessionDep
+from blueprint.edge import ActorDep, CityDep, Edge, EdgeDep, NowDep, SessionDep
 from blueprint.errors import InvalidInputError, NotSignedInError
 from blueprint.idempotency import IdempotentRoute
+from blueprint.permissions import Actor
 
 router = APIRouter(tags=["accounts"], route_class=IdempotentRoute)
 
@@ -124,15 +127,7 @@ def renew_recovery_codes(
     body: Code, request: Request, session: SessionDep, actor: ActorDep, edge: EdgeDep
 ) -> RecoveryCodes:
     """New recovery codes for a code; the old ones are good no more."""
-    person = own_person(session, request, actor)
-    signing_in.refuse_wrong_code(
-        edge.engine,
-        person,
-        body.code,
-        sealer=edge.sealer,
-        address=browser_of(request).address,
-        now=edge.now(),
-    )
+    person = _person_with_code(body, request, session, actor, edge)
     return RecoveryCodes(recovery_codes=second_factor.renew_recovery_codes(session, person, actor=actor))
 
 
@@ -141,6 +136,13 @@ def remove_second_factor(
     body: Code, request: Request, session: SessionDep, actor: ActorDep, edge: EdgeDep
 ) -> Response:
     """Take one's own second factor away, for a code of it."""
+    person = _person_with_code(body, request, session, actor, edge)
+    second_factor.remove(session, person, actor=actor, now=edge.now())
+    return Response(status_code=204)
+
+
+def _person_with_code(body: Code, request: Request, session: Session, actor: Actor, edge: Edge) -> Person:
+    """Who is signed in, after a right code of the second factor."""
     person = own_person(session, request, actor)
     signing_in.refuse_wrong_code(
         edge.engine,
@@ -150,5 +152,4 @@ def remove_second_factor(
         address=browser_of(request).address,
         now=edge.now(),
     )
-    second_factor.remove(session, person, actor=actor, now=edge.now())
-    return Response(status_code=204)
+    return person
