@@ -49,6 +49,28 @@ class Department:
     district: str | None = None
     role: DepartmentRole = DepartmentRole.OPINION
     always_asked: bool = False
+    opinion_working_days: int | None = None
+    """The department's own limit, where it has another than the city's."""
+
+
+@dataclass(frozen=True)
+class ProjectType:
+    """A type of project (项目类型): who is asked of every project of it, and within how many working days."""
+
+    code: str
+    name: str
+    name_en: str | None = None
+    always_asked: tuple[str, ...] = ()
+    opinion_working_days: int | None = None
+
+
+PROJECT_TYPES = (
+    ProjectType("government", "政府投资类", "Government investment"),
+    ProjectType("private", "社会投资类", "Private investment"),
+    ProjectType("industrial", "工业类", "Industrial"),
+    ProjectType("linear", "线性工程类", "Linear works"),
+)
+"""The types of a city whose profile names none (`[[project_type]]`)."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +127,7 @@ class City:
     second_factor_roles: frozenset[Role] = frozenset()
     """Roles that count only for who has a second factor (`[sign_in] second_factor_roles`)."""
     layer_groups: tuple[LayerGroup, ...] = LAYER_GROUPS
+    project_types: tuple[ProjectType, ...] = PROJECT_TYPES
 
     @property
     def working_srid(self) -> int:
@@ -137,6 +160,23 @@ class City:
                 return group
         known = ", ".join(group.code for group in self.layer_groups)
         raise NotFoundError(f"no layer group {code!r} in the city profile of {self.name}; it has: {known}")
+
+    def project_type(self, code: str) -> ProjectType:
+        """The project type of that code; InvalidInputError names the codes that exist."""
+        for kind in self.project_types:
+            if kind.code == code:
+                return kind
+        known = ", ".join(f"{kind.code} {kind.name}" for kind in self.project_types)
+        raise InvalidInputError(
+            f"no project type {code!r} in the city profile of {self.name}; it has: {known}",
+            place="project_type",
+        )
+
+    def opinion_working_days(self, department: str, project_type: str | None) -> int:
+        """How long a department has for its opinion: its own limit, else the project type's, else the city's (Art. 11)."""
+        own = next((d.opinion_working_days for d in self.departments if d.code == department), None)
+        of_type = next((t.opinion_working_days for t in self.project_types if t.code == project_type), None)
+        return own or of_type or self.limits.opinion_working_days
 
     def territory(self, department: str | None) -> Territory:
         """What the level of a department is over; who is of no department acts for the city."""
@@ -192,7 +232,38 @@ def _city(document: dict[str, Any], path: Path) -> City:
             Role(role) for role in document.get("sign_in", {}).get("second_factor_roles", [])
         ),
         layer_groups=_layer_groups(document.get("layer_group", []), path),
+        project_types=_project_types(document.get("project_type", []), departments, path),
     )
+
+
+def _project_types(
+    entries: list[dict[str, Any]], departments: tuple[Department, ...], path: Path
+) -> tuple[ProjectType, ...]:
+    types = tuple(
+        ProjectType(
+            code=str(entry["code"]),
+            name=str(entry["name"]),
+            name_en=entry.get("name_en"),
+            always_asked=tuple(entry.get("always_asked", ())),
+            opinion_working_days=_working_days(entry),
+        )
+        for entry in entries
+    )
+    if len({kind.code for kind in types}) < len(types):
+        raise InvalidInputError(f"{path}: two project types have the same code; rename one")
+    unknown = {code for kind in types for code in kind.always_asked} - {d.code for d in departments}
+    if unknown:
+        raise InvalidInputError(
+            f"{path}: a project type asks {', '.join(sorted(unknown))}, which is no department of the profile"
+        )
+    return types or PROJECT_TYPES
+
+
+def _working_days(entry: dict[str, Any]) -> int | None:
+    days = entry.get("opinion_working_days")
+    if days is not None and not (isinstance(days, int) and 1 <= days <= 250):
+        raise ValueError(f"opinion_working_days is {days!r}, not a number from 1 to 250")
+    return days
 
 
 def _layer_groups(entries: list[dict[str, Any]], path: Path) -> tuple[LayerGroup, ...]:
@@ -213,6 +284,7 @@ def _department(entry: dict[str, Any]) -> Department:
         district=str(entry["district"]) if entry.get("district") else None,
         role=DepartmentRole(entry.get("role", DepartmentRole.OPINION)),
         always_asked=bool(entry.get("always_asked", False)),
+        opinion_working_days=_working_days(entry),
     )
 
 

@@ -34,6 +34,22 @@ class LayerGroupOut(BaseModel):
     name_en: str | None
 
 
+class DistrictOut(BaseModel):
+    """A district of the profile."""
+
+    code: str
+    name: str
+
+
+class ProjectTypeOut(BaseModel):
+    """A type of project, and which departments are asked of every project of it."""
+
+    code: str
+    name: str
+    name_en: str | None
+    always_asked: list[str]
+
+
 class CityOut(BaseModel):
     """The city profile as map clients need it; `bounds` west, south, east, north in degrees."""
 
@@ -45,6 +61,8 @@ class CityOut(BaseModel):
     bounds: tuple[float, float, float, float]
     departments: list[DepartmentOut]
     layer_groups: list[LayerGroupOut]
+    districts: list[DistrictOut]
+    project_types: list[ProjectTypeOut]
 
 
 @router.get("")
@@ -65,6 +83,13 @@ def show_city(actor: ActorDep, city: CityDep) -> CityOut:
         layer_groups=[
             LayerGroupOut(code=group.code, name=group.name, name_en=group.name_en)
             for group in city.layer_groups
+        ],
+        districts=[DistrictOut(code=district.code, name=district.name) for district in city.districts],
+        project_types=[
+            ProjectTypeOut(
+                code=kind.code, name=kind.name, name_en=kind.name_en, always_asked=list(kind.always_asked)
+            )
+            for kind in city.project_types
         ],
     )
 

@@ -1,6 +1,6 @@
 """Clearance (通过): nothing open, nothing blocking, the check still of today's blueprint; the handover goes with it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
@@ -10,13 +10,12 @@ from geoalchemy2.shape import to_shape
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import ConflictError
 from blueprint.layers.models import Control, Layer
 from blueprint.permissions import Act, Actor, Sensitivity
 from blueprint.working_days import WorkingCalendar
-from coordination.consultation import consultation_of
+from coordination.consultation import consultation_of, consultations_of
 from coordination.handover import (
     HandedCheck,
     HandedConflict,
@@ -27,6 +26,7 @@ from coordination.handover import (
     canonical,
     sha256_of,
 )
+from coordination.history import note
 from coordination.limits import OpinionStatus
 from coordination.models import (
     Check,
@@ -39,14 +39,23 @@ from coordination.models import (
     Project,
 )
 from coordination.opinions import close_overdue, lock_requests, request_status
+from coordination.project_states import ProjectStatus, Step, status_after
 from coordination.projects import (
     current_revision,
     latest_check,
     lock_project,
-    refuse_after_clearance,
+    move,
+    refuse_not_in_work,
     refuse_outdated,
 )
-from coordination.responsibility import concerns_by_department, layers_not_seen, responsible_departments
+from coordination.responsibility import (
+    Why,
+    concerns_by_department,
+    layers_not_seen,
+    must_be_asked,
+    responsible_departments,
+)
+from coordination.rounds import is_still_opposed, is_told_the_same, standing_requests
 from coordination.rules import Severity, verdict_of
 
 
@@ -81,13 +90,11 @@ def obstacles(standing: Standing) -> tuple[str, ...]:
             f"{'、'.join(standing.disagreeing)} disagree (不同意); change the footprint and consult again"
         )
     if standing.not_asked:
-        found.append(
-            f"{'、'.join(standing.not_asked)} were not asked; give the footprint again and consult again"
-        )
+        found.append(f"{'、'.join(standing.not_asked)} were not asked; open another round")
     if standing.asked_of_other_findings:
         found.append(
             f"the findings of {'、'.join(standing.asked_of_other_findings)} changed since they were asked;"
-            " give the footprint again and consult again"
+            " open another round"
         )
     return tuple(found)
 
@@ -97,12 +104,19 @@ def clear_project(
 ) -> Clearance:
     """Let a project pass and write its handover in the same transaction; refused with every obstacle in one sentence."""
     project = lock_project(session, project_id)
-    refuse_after_clearance(session, project)
+    refuse_not_in_work(session, project)
     revision = current_revision(session, project)
     check, consultation = _grounds(session, project, revision)
-    close_overdue(session, now.date(), now=now, calendar=calendar, consultation_id=consultation.id)
-    requests = sorted(lock_requests(session, consultation), key=lambda request: request.department)
-    found = obstacles(_standing(project, check, requests, city=city, now=now))
+    status_after(ProjectStatus(project.status), Step.CLEAR)
+    rounds = consultations_of(session, project)
+    for each in rounds:
+        close_overdue(session, now.date(), now=now, calendar=calendar, consultation_id=each.id)
+    here = [
+        each for each in rounds if each.footprint_revision_id == revision.id and each.superseded_on is None
+    ]
+    asked = standing_requests(lock_requests(session, project.id))
+    required = _required(project, check, here, asked, city)
+    found = obstacles(_standing(project, check, required, asked, now=now, city=city))
     if found:
         raise ConflictError(f"{project.planning_number} cannot be cleared: {'; '.join(found)}")
     refuse_outdated(session, check, revision, city=city, actor=actor, today=now.date())
@@ -115,6 +129,7 @@ def clear_project(
         cleared_by=actor.name,
         cleared_at=now,
     )
+    requests = [asked[department] for department in sorted(required)]
     message = _message(session, clearance, project, revision, check, requests, city=city)
     clearance.handover = Handover(
         message_id=str(message.message_id),
@@ -125,14 +140,19 @@ def clear_project(
         made_at=now,
     )
     session.add(clearance)
+    move(project, Step.CLEAR)
     session.flush()
-    record(
+    note(
         session,
-        actor,
+        project,
         Act.CLEAR_PROJECT,
-        kind="project",
-        id=project.planning_number,
-        after={"check": check.id, "handover": clearance.handover.message_id},
+        actor=actor,
+        now=now,
+        details={
+            "check": check.id,
+            "footprint_revision": revision.number,
+            "handover": clearance.handover.message_id,
+        },
     )
     return clearance
 
@@ -151,25 +171,51 @@ def _grounds(session: Session, project: Project, revision: FootprintRevision) ->
     return check, consultation
 
 
-def _standing(
-    project: Project, check: Check, requests: Sequence[OpinionRequest], *, city: City, now: datetime
-) -> Standing:
+def _required(
+    project: Project,
+    check: Check,
+    here: Sequence[Consultation],
+    asked: Mapping[str, OpinionRequest],
+    city: City,
+) -> frozenset[str]:
+    """Whose opinion the clearance needs: the responsible, less those left out of a round about this footprint, and the added."""
     concerns = concerns_by_department(check.report)
-    asked = {request.department: request for request in requests}
-    answered = [(r.department, r.opinion.kind) for r in requests if r.opinion is not None]
-    open_ = [r.department for r in requests if request_status(r, now.date()) is OpinionStatus.AWAITED]
-    changed = [
+    dropped = {
+        choice["department"]
+        for consultation in here
+        for choice in consultation.dropped
+        if not must_be_asked(concerns.get(choice["department"], ()))
+    }
+    rounds = {consultation.id for consultation in here}
+    added = {
         department
         for department, request in asked.items()
-        if request.findings != [concern.to_json() for concern in concerns.get(department, ())]
-    ]
+        if request.why == Why.ADDED and (request.consultation_id in rounds or is_still_opposed(request))
+    }
+    return frozenset((responsible_departments(concerns, city, project.project_type).keys() - dropped) | added)
+
+
+def _standing(
+    project: Project,
+    check: Check,
+    required: Collection[str],
+    asked: Mapping[str, OpinionRequest],
+    *,
+    city: City,
+    now: datetime,
+) -> Standing:
+    concerns = concerns_by_department(check.report)
+    requests = [asked[department] for department in sorted(required) if department in asked]
+    answered = [(r.department, r.opinion.kind) for r in requests if r.opinion is not None]
+    open_ = [r.department for r in requests if request_status(r, now.date()) is OpinionStatus.AWAITED]
+    changed = [r.department for r in requests if not is_told_the_same(r, concerns.get(r.department, ()))]
     return Standing(
         in_scope=project.in_scope,
         verdict=check.verdict,
         layers_not_seen=layers_not_seen(check.report),
         awaited=_names(open_, city),
         disagreeing=_names((d for d, kind in answered if kind == OpinionKind.DISAGREE), city),
-        not_asked=_names((d for d in responsible_departments(concerns, city) if d not in asked), city),
+        not_asked=_names(sorted(set(required) - asked.keys()), city),
         asked_of_other_findings=_names(changed, city),
     )
 

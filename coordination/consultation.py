@@ -1,76 +1,138 @@
-"""Consultation (征求意见): one opinion request per responsible department, due in working days."""
+"""Consultation (征求意见) in rounds: one opinion request per department that is responsible, due in working days."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, joinedload
 
-from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import ConflictError
 from blueprint.footprint import Footprint
 from blueprint.permissions import Act, Actor
 from blueprint.working_days import WorkingCalendar
+from coordination.history import note
 from coordination.models import Check, Consultation, FootprintRevision, OpinionRequest, Project
 from coordination.opinions import close_overdue, withdraw_requests
+from coordination.project_states import ProjectStatus, Step, status_after
 from coordination.projects import (
     add_revision,
     current_revision,
     latest_check,
     lock_project,
-    refuse_after_clearance,
+    move,
+    refuse_not_in_work,
     refuse_outdated,
 )
-from coordination.responsibility import (
-    concerns_by_department,
-    draft_opinion,
-    layers_not_seen,
-    responsible_departments,
-)
+from coordination.responsibility import concerns_by_department, draft_opinion, layers_not_seen
+from coordination.rounds import Choice, Proposed, decide, propose
+
+FOOTPRINT_CHANGED = "用地红线已变更 the footprint was changed"
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Whom the next round would ask, and who was asked of the same before and stands."""
+
+    round: int
+    revision: FootprintRevision
+    check: Check
+    departments: tuple[Proposed, ...]
+
+
+def propose_consultation(
+    session: Session, project: Project, *, city: City, actor: Actor, today: date
+) -> Proposal:
+    """Say whom a round about the current footprint would ask by its check of today's blueprint; nothing is kept."""
+    revision = current_revision(session, project)
+    check = _check_to_consult_on(session, project, revision, city=city, actor=actor, today=today)
+    departments = propose(
+        concerns_by_department(check.report),
+        requests_of(session, project),
+        city=city,
+        project_type=project.project_type,
+    )
+    return Proposal(_next_round(session, project), revision, check, departments)
 
 
 def open_consultation(
-    session: Session, project_id: int, *, city: City, calendar: WorkingCalendar, actor: Actor, now: datetime
+    session: Session,
+    project_id: int,
+    *,
+    city: City,
+    calendar: WorkingCalendar,
+    actor: Actor,
+    now: datetime,
+    add: Sequence[Choice] = (),
+    drop: Sequence[Choice] = (),
 ) -> Consultation:
-    """Ask every responsible department about the current footprint, once; the check of it tells who that is."""
+    """Ask every department whom the current footprint concerns and whose earlier opinion does not stand; each once.
+
+    The coordinator may `add` departments and `drop` those that nothing prohibits or restricts for, with the reason.
+    """
     project = lock_project(session, project_id)
-    refuse_after_clearance(session, project)
+    refuse_not_in_work(session, project)
+    _refuse_out_of_scope(project)
+    proposal = propose_consultation(session, project, city=city, actor=actor, today=now.date())
+    status_after(ProjectStatus(project.status), Step.CONSULT)
+    concerns = concerns_by_department(proposal.check.report)
+    asked = decide(
+        proposal.departments, concerns, add=add, drop=drop, city=city, project_type=project.project_type
+    )
+    if not asked and consultation_of(session, proposal.revision) is not None:
+        raise ConflictError(
+            f"departments were asked about footprint revision {proposal.revision.number} already and nothing changed for"
+            " any of them; give the footprint again, or name whom to add and why"
+        )
+    _take_back_changed(session, project, asked, on=now.date())
+    consultation = Consultation(
+        project_id=project.id,
+        footprint_revision_id=proposal.revision.id,
+        check_id=proposal.check.id,
+        working_days=city.limits.opinion_working_days,
+        opened_on=now.date(),
+        opened_by=actor.name,
+        opened_at=now,
+        round=proposal.round,
+        added=[vars(choice) for choice in add],
+        dropped=[vars(choice) for choice in drop],
+    )
+    session.add(consultation)
+    session.flush()
+    session.add_all(_request(consultation, project, each, calendar=calendar) for each in asked)
+    move(project, Step.CONSULT)
+    session.flush()
+    session.expire(consultation, ["requests"])
+    note(
+        session,
+        project,
+        Act.CONSULT_DEPARTMENTS,
+        actor=actor,
+        now=now,
+        details={
+            "round": consultation.round,
+            "footprint_revision": proposal.revision.number,
+            "check": proposal.check.id,
+            "departments": [each.department for each in asked],
+            "added": consultation.added,
+            "dropped": consultation.dropped,
+        },
+    )
+    return consultation
+
+
+def _refuse_out_of_scope(project: Project) -> None:
+    if project.scope_decided_by is None:
+        raise ConflictError(
+            f"it is not decided whether {project.planning_number} is in the regulation's scope (Art. 5):"
+            f" {'；'.join(project.scope_doubts)}; decide it first"
+        )
     if not project.in_scope:
         raise ConflictError(
             f"{project.planning_number} is outside the regulation's scope (Art. 5): {project.scope_reason};"
             " it may be checked, not consulted"
         )
-    revision = current_revision(session, project)
-    check = _check_to_consult_on(session, project, revision, city=city, actor=actor, today=now.date())
-    if consultation_of(session, revision) is not None:
-        raise ConflictError(
-            f"departments were asked about footprint revision {revision.number} already; give the footprint again"
-            " to open another round"
-        )
-    consultation = Consultation(
-        project_id=project.id,
-        footprint_revision_id=revision.id,
-        check_id=check.id,
-        working_days=city.limits.opinion_working_days,
-        opened_on=now.date(),
-        opened_by=actor.name,
-        opened_at=now,
-    )
-    session.add(consultation)
-    session.flush()
-    session.add_all(_requests(consultation, project, check, city=city, calendar=calendar))
-    session.flush()
-    session.expire(consultation, ["requests"])
-    record(
-        session,
-        actor,
-        Act.CONSULT_DEPARTMENTS,
-        kind="project",
-        id=project.planning_number,
-        after={"check": check.id, "departments": [request.department for request in consultation.requests]},
-    )
-    return consultation
 
 
 def _check_to_consult_on(
@@ -90,23 +152,39 @@ def _check_to_consult_on(
     return check
 
 
-def _requests(
-    consultation: Consultation, project: Project, check: Check, *, city: City, calendar: WorkingCalendar
-) -> Sequence[OpinionRequest]:
-    concerns = concerns_by_department(check.report)
-    due = calendar.due_date(consultation.opened_on, working_days=consultation.working_days)
-    return [
-        OpinionRequest(
-            consultation_id=consultation.id,
-            department=department,
-            sent_on=consultation.opened_on,
-            due_on=due.on,
-            provisional=due.provisional,
-            findings=[concern.to_json() for concern in concerns.get(department, ())],
-            draft=draft_opinion(project.name, concerns.get(department, ())),
+def _next_round(session: Session, project: Project) -> int:
+    last = session.scalar(select(func.max(Consultation.round)).where(Consultation.project_id == project.id))
+    return (last or 0) + 1
+
+
+def _take_back_changed(session: Session, project: Project, asked: Sequence[Proposed], *, on: date) -> None:
+    """Who is asked of other findings than before need not answer the old request any more."""
+    departments = {each.department for each in asked}
+    for consultation in consultations_of(session, project):
+        withdraw_requests(
+            session,
+            consultation,
+            on=on,
+            why="涉及内容已变化，另行征求 the findings changed, asked again",
+            departments=departments,
         )
-        for department in responsible_departments(concerns, city)
-    ]
+
+
+def _request(
+    consultation: Consultation, project: Project, proposed: Proposed, *, calendar: WorkingCalendar
+) -> OpinionRequest:
+    due = calendar.due_date(consultation.opened_on, working_days=proposed.working_days)
+    return OpinionRequest(
+        consultation_id=consultation.id,
+        department=proposed.department,
+        sent_on=consultation.opened_on,
+        due_on=due.on,
+        provisional=due.provisional,
+        findings=[concern.to_json() for concern in proposed.concerns],
+        draft=draft_opinion(project.name, proposed.concerns),
+        working_days=proposed.working_days,
+        why=proposed.why,
+    )
 
 
 def revise_footprint(
@@ -119,17 +197,55 @@ def revise_footprint(
     actor: Actor,
     now: datetime,
 ) -> FootprintRevision:
-    """Give the project a new footprint: its checks and opinions no longer count, what is still open is taken back."""
+    """Give the project a new footprint: its checks no longer count, the round that is open is superseded and its rest taken back.
+
+    What departments said stays with the revision that they were asked about; it stands for those whom the change
+    does not concern.
+    """
     project = lock_project(session, project_id)
-    refuse_after_clearance(session, project)
-    consultation = consultation_of(session, current_revision(session, project))
-    if consultation is not None:
-        close_overdue(session, now.date(), now=now, calendar=calendar, consultation_id=consultation.id)
-        withdraw_requests(session, consultation, on=now.date())
+    refuse_not_in_work(session, project)
+    supersede_rounds(session, project, why=FOOTPRINT_CHANGED, calendar=calendar, now=now)
+    if project.status == ProjectStatus.CONSULTING:
+        move(project, Step.ADJUST)
     return add_revision(session, project, footprint, city=city, actor=actor, now=now)
 
 
+def supersede_rounds(
+    session: Session, project: Project, *, why: str, calendar: WorkingCalendar, now: datetime
+) -> None:
+    """End the rounds of a project that still run: silence past its limit is recorded first, the rest is taken back."""
+    for consultation in consultations_of(session, project):
+        close_overdue(session, now.date(), now=now, calendar=calendar, consultation_id=consultation.id)
+        withdraw_requests(session, consultation, on=now.date(), why=why)
+        if consultation.superseded_on is None:
+            consultation.superseded_on, consultation.superseded_why = now.date(), why
+    session.flush()
+
+
 def consultation_of(session: Session, revision: FootprintRevision) -> Consultation | None:
-    """The consultation about a footprint revision, when there was one."""
-    statement = select(Consultation).where(Consultation.footprint_revision_id == revision.id)
+    """The last round about a footprint revision that was not superseded, when there was one."""
+    statement = (
+        select(Consultation)
+        .where(Consultation.footprint_revision_id == revision.id, Consultation.superseded_on.is_(None))
+        .order_by(Consultation.round.desc())
+        .limit(1)
+    )
     return session.scalars(statement).one_or_none()
+
+
+def consultations_of(session: Session, project: Project) -> Sequence[Consultation]:
+    """All rounds of a project, in their order."""
+    statement = select(Consultation).where(Consultation.project_id == project.id).order_by(Consultation.round)
+    return session.scalars(statement).all()
+
+
+def requests_of(session: Session, project: Project) -> Sequence[OpinionRequest]:
+    """All requests of a project that the transaction's viewer may see, of every round, in their order."""
+    statement = (
+        select(OpinionRequest)
+        .join(OpinionRequest.consultation)
+        .where(Consultation.project_id == project.id)
+        .options(joinedload(OpinionRequest.opinion), joinedload(OpinionRequest.consultation))
+        .order_by(OpinionRequest.id)
+    )
+    return session.scalars(statement).all()

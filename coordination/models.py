@@ -1,16 +1,18 @@
 """Tables of coordination: projects, footprints, checks, consultations, opinions, clearances, handovers."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from geoalchemy2 import Geometry
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, String, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from blueprint.database import Base, check_in
 from blueprint.permissions import Thing
+from coordination.project_states import ProjectStatus
 
 MAX_NAME = 200
 MAX_TEXT = 4000
@@ -42,7 +44,10 @@ class Project(Base):
     """A project in preparation (策划生成): known by its planning number until approval binds the project code."""
 
     __tablename__ = "project"
-    __table_args__ = ({"schema": "coordination"},)
+    __table_args__ = (
+        CheckConstraint(check_in("status", ProjectStatus), name="status"),
+        {"schema": "coordination"},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     planning_number: Mapped[str] = mapped_column(String(40), unique=True)
@@ -51,13 +56,39 @@ class Project(Base):
     purpose: Mapped[str] = mapped_column(Text)
     in_scope: Mapped[bool]
     scope_reason: Mapped[str | None] = mapped_column(Text)
-    scope_decided_by: Mapped[str] = mapped_column(String(200))
+    scope_decided_by: Mapped[str | None] = mapped_column(String(200))
     registered_by: Mapped[str] = mapped_column(String(200))
     registered_at: Mapped[datetime]
+    status: Mapped[str] = mapped_column(String(16), default=ProjectStatus.PREPARING)
+    applicant_code: Mapped[str | None] = mapped_column(String(18))
+    project_type: Mapped[str | None] = mapped_column(String(40))
+    industry: Mapped[str | None] = mapped_column(String(200))
+    investment_10k_cny: Mapped[Decimal | None] = mapped_column(Numeric(14, 4))
+    planned_use: Mapped[str | None] = mapped_column(String(200))
+    district: Mapped[str | None] = mapped_column(String(20))
+    funds_source: Mapped[str | None] = mapped_column(String(200))
+    planned_start_on: Mapped[date | None]
+    approval_level: Mapped[str | None] = mapped_column(String(10))
+    scope_doubts: Mapped[list[str]] = mapped_column(JSONB, default=list)
 
     revisions: Mapped[list["FootprintRevision"]] = relationship(
         back_populates="project", order_by="FootprintRevision.number"
     )
+
+
+class ProjectEvent(Base):
+    """What happened to a project (项目历程): for all its members to read, never changed."""
+
+    __tablename__ = "project_event"
+    __table_args__ = (Index("ix_project_event_project_id", "project_id"), {"schema": "coordination"})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("coordination.project.id"))
+    at: Mapped[datetime]
+    by: Mapped[str] = mapped_column(String(200))
+    department: Mapped[str | None] = mapped_column(String(40))
+    act: Mapped[str] = mapped_column(String(40))
+    details: Mapped[dict[str, Any]] = mapped_column(JSONB)
 
 
 class FootprintRevision(Base):
@@ -119,10 +150,17 @@ class RestrictedAnswer(Base):
 
 
 class Consultation(Base):
-    """One round of asking departments (征求意见) about one footprint revision."""
+    """One round of asking departments (征求意见) about one footprint revision; who was added or left out, and why.
+
+    A later round asks only whom the change concerns: what others said before stands.
+    """
 
     __tablename__ = "consultation"
-    __table_args__ = (UniqueConstraint("project_id", "footprint_revision_id"), {"schema": "coordination"})
+    __table_args__ = (
+        UniqueConstraint("project_id", "round"),
+        Index("ix_consultation_footprint_revision_id", "footprint_revision_id"),
+        {"schema": "coordination"},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     project_id: Mapped[int] = mapped_column(ForeignKey("coordination.project.id"))
@@ -132,6 +170,11 @@ class Consultation(Base):
     opened_on: Mapped[date]
     opened_by: Mapped[str] = mapped_column(String(200))
     opened_at: Mapped[datetime]
+    round: Mapped[int]
+    added: Mapped[list[dict[str, str]]] = mapped_column(JSONB, default=list)
+    dropped: Mapped[list[dict[str, str]]] = mapped_column(JSONB, default=list)
+    superseded_on: Mapped[date | None]
+    superseded_why: Mapped[str | None] = mapped_column(Text)
 
     project: Mapped[Project] = relationship()
     revision: Mapped[FootprintRevision] = relationship()
@@ -161,6 +204,9 @@ class OpinionRequest(Base):
     findings: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     draft: Mapped[str] = mapped_column(Text)
     withdrawn_on: Mapped[date | None]
+    working_days: Mapped[int]
+    why: Mapped[str] = mapped_column(String(20))
+    withdrawn_why: Mapped[str | None] = mapped_column(Text)
 
     consultation: Mapped[Consultation] = relationship(back_populates="requests")
     opinion: Mapped["Opinion | None"] = relationship(back_populates="request")

@@ -1,6 +1,6 @@
 """Opinions (部门意见): given in time, or deemed "no objection" and withdrawn when the limit has passed (Art. 11)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -202,7 +202,7 @@ def _refuse_late(request: OpinionRequest, today: date) -> None:
         )
     if status is OpinionStatus.WITHDRAWN:
         raise ConflictError(
-            f"the request was withdrawn on {request.withdrawn_on}: the footprint was changed meanwhile"
+            f"the request was withdrawn on {request.withdrawn_on}: {request.withdrawn_why or 'the footprint was changed'}"
         )
 
 
@@ -247,17 +247,28 @@ def close_overdue(
     return closed
 
 
-def withdraw_requests(session: Session, consultation: Consultation, *, on: date) -> None:
-    """Take back what is still open of a consultation whose footprint was changed."""
-    for request in _locked(session, OpinionRequest.consultation_id == consultation.id).values():
+def withdraw_requests(
+    session: Session,
+    consultation: Consultation,
+    *,
+    on: date,
+    why: str,
+    departments: Collection[str] | None = None,
+) -> None:
+    """Take back what is still open of a consultation, of all departments or of some, and say why."""
+    condition = OpinionRequest.consultation_id == consultation.id
+    if departments is not None:
+        condition = and_(condition, OpinionRequest.department.in_(departments))
+    for request in _locked(session, condition).values():
         if request_status(request, on) is OpinionStatus.AWAITED:
-            request.withdrawn_on = on
+            request.withdrawn_on, request.withdrawn_why = on, why
     session.flush()
 
 
-def lock_requests(session: Session, consultation: Consultation) -> Iterable[OpinionRequest]:
-    """All requests of a consultation, held against answers until this transaction ends."""
-    return _locked(session, OpinionRequest.consultation_id == consultation.id).values()
+def lock_requests(session: Session, project_id: int) -> Sequence[OpinionRequest]:
+    """All requests of a project, held against answers until this transaction ends."""
+    of_project = select(Consultation.id).where(Consultation.project_id == project_id)
+    return list(_locked(session, OpinionRequest.consultation_id.in_(of_project)).values())
 
 
 def _locked(session: Session, condition: ColumnElement[bool]) -> dict[int, OpinionRequest]:
@@ -279,7 +290,7 @@ def _settle(request: OpinionRequest, calendar: WorkingCalendar) -> None:
     due = settled_due_date(
         DueDate(on=request.due_on, provisional=request.provisional),
         sent_on=request.sent_on,
-        working_days=request.consultation.working_days,
+        working_days=request.working_days,
         calendar=calendar,
     )
     request.due_on, request.provisional = due.on, due.provisional

@@ -1,8 +1,7 @@
 """How projects, requests and clearances look to a reader on a day, and how far each of them got."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Any
 
 import shapely
 from geoalchemy2.shape import to_shape
@@ -17,7 +16,7 @@ from blueprint.permissions import Actor
 from blueprint.sharing.purposes import record_reading
 from blueprint.working_days import WorkingCalendar
 from coordination.checks import may_see
-from coordination.consultation import consultation_of
+from coordination.consultation import Proposal, consultation_of
 from coordination.limits import OpinionStatus, withdrawal_day
 from coordination.models import (
     Check,
@@ -30,7 +29,9 @@ from coordination.models import (
     Project,
 )
 from coordination.opinions import list_requests, request_status
+from coordination.project_states import TRANSITIONS, ProjectStatus, shown_status
 from coordination.projects import current_revision
+from coordination.rounds import standing_requests, told
 from coordination.schemas import (
     CheckOut,
     ClearanceOut,
@@ -41,48 +42,33 @@ from coordination.schemas import (
     OpinionRequestOut,
     ProjectBrief,
     ProjectOut,
-    ProjectStatus,
+    ProposalOut,
+    ProposedOut,
 )
 
-_ALL = 1000
-"""More requests than a consultation can have: a city has fewer departments."""
+_ALL = 10_000
+"""More requests than a project can have: a city has fewer departments, and a project fewer rounds."""
 
-
-def status_of(*, is_consulted: bool, is_cleared: bool, is_delivered: bool) -> ProjectStatus:
-    """Where a project stands, by the furthest step that was taken."""
-    if is_delivered:
-        return ProjectStatus.HANDED_OVER
-    if is_cleared:
-        return ProjectStatus.CLEARED
-    return ProjectStatus.CONSULTING if is_consulted else ProjectStatus.PREPARING
+_SHOWN_APART = {"next_steps", "footprint", "check", "consultation", "clearance"}
 
 
 def project_briefs(session: Session, projects: Sequence[Project]) -> list[ProjectBrief]:
-    """Projects as a list shows them, their status read in one question for all."""
+    """Projects as a list shows them; which of them approval has is read in one question for all."""
     ids = [project.id for project in projects]
-    consulted = set(session.scalars(select(Consultation.project_id).where(Consultation.project_id.in_(ids))))
-    handed = (
-        select(Clearance.project_id, Handover.delivered_at)
+    delivered = (
+        select(Clearance.project_id)
         .join(Clearance.handover)
-        .where(Clearance.project_id.in_(ids))
+        .where(Clearance.project_id.in_(ids), Handover.delivered_at.is_not(None))
     )
-    delivered_at = {row.project_id: row.delivered_at for row in session.execute(handed)}
+    handed = set(session.scalars(delivered))
+    names = [name for name in ProjectBrief.model_fields if name != "status"]
     return [
         ProjectBrief(
-            **_common(project),
-            status=status_of(
-                is_consulted=project.id in consulted,
-                is_cleared=project.id in delivered_at,
-                is_delivered=delivered_at.get(project.id) is not None,
-            ),
+            **{name: getattr(project, name) for name in names},
+            status=shown_status(ProjectStatus(project.status), is_delivered=project.id in handed),
         )
         for project in projects
     ]
-
-
-def _common(project: Project) -> dict[str, Any]:
-    names = ("id", "planning_number", "name", "applicant", "in_scope", "registered_at")
-    return {name: getattr(project, name) for name in names}
 
 
 def project_out(session: Session, project: Project, *, actor: Actor, edge: Edge) -> ProjectOut:
@@ -91,12 +77,11 @@ def project_out(session: Session, project: Project, *, actor: Actor, edge: Edge)
     revision = current_revision(session, project)
     check, consultation = _latest_check(session, revision, actor), consultation_of(session, revision)
     clearance = _clearance_of(session, project)
+    as_kept = ProjectOut.model_fields.keys() - ProjectBrief.model_fields.keys() - _SHOWN_APART
     return ProjectOut(
         **brief.model_dump(),
-        purpose=project.purpose,
-        scope_reason=project.scope_reason,
-        scope_decided_by=project.scope_decided_by,
-        registered_by=project.registered_by,
+        **{name: getattr(project, name) for name in as_kept},
+        next_steps=list(TRANSITIONS[ProjectStatus(project.status)]),
         footprint=footprint_out(revision, edge.city),
         check=check,
         consultation=consultation_out(session, consultation, actor=actor, edge=edge)
@@ -166,18 +151,65 @@ def record_findings(session: Session, actor: Actor, requests: Sequence[OpinionRe
 def consultation_out(
     session: Session, consultation: Consultation, *, actor: Actor, edge: Edge
 ) -> ConsultationOut:
-    """A consultation with the requests that the reader may see."""
-    today = edge.now().date()
-    visible = list_requests(session, actor=actor, today=today, project_id=consultation.project_id, limit=_ALL)
-    own = sorted((r for r in visible if r.consultation_id == consultation.id), key=lambda r: r.department)
+    """A round with the requests that the reader may see, and those of earlier rounds that still count."""
+    return consultations_out(session, [consultation], actor=actor, edge=edge)[0]
+
+
+def consultations_out(
+    session: Session, consultations: Sequence[Consultation], *, actor: Actor, edge: Edge
+) -> list[ConsultationOut]:
+    """Rounds of one project, in the order given."""
+    if not consultations:
+        return []
+    today, project_id = edge.now().date(), consultations[0].project_id
+    visible = list_requests(session, actor=actor, today=today, project_id=project_id, limit=_ALL)
+    return [_consultation_out(each, visible, edge=edge, today=today) for each in consultations]
+
+
+def _consultation_out(
+    consultation: Consultation, visible: Sequence[OpinionRequest], *, edge: Edge, today: date
+) -> ConsultationOut:
+    own = [request for request in visible if request.consultation_id == consultation.id]
+    asked = {request.department for request in own}
+    earlier = [r for r in visible if r.consultation_id < consultation.id and r.department not in asked]
+
+    def shown(requests: Iterable[OpinionRequest]) -> list[OpinionRequestOut]:
+        in_order = sorted(requests, key=lambda request: request.department)
+        return [request_out(r, city=edge.city, calendar=edge.calendar, today=today) for r in in_order]
+
+    apart = {"footprint_revision", "requests", "standing"}
     return ConsultationOut(
-        id=consultation.id,
+        **{name: getattr(consultation, name) for name in ConsultationOut.model_fields.keys() - apart},
         footprint_revision=consultation.revision.number,
-        check_id=consultation.check_id,
-        working_days=consultation.working_days,
-        opened_on=consultation.opened_on,
-        opened_by=consultation.opened_by,
-        requests=[request_out(r, city=edge.city, calendar=edge.calendar, today=today) for r in own],
+        requests=shown(own),
+        standing=shown(standing_requests(earlier).values()),
+    )
+
+
+def proposal_out(proposal: Proposal, *, edge: Edge) -> ProposalOut:
+    """Whom a round would ask, with the day on which each would be due if it were opened today."""
+    today = edge.now().date()
+    departments = []
+    for each in proposal.departments:
+        due = edge.calendar.due_date(today, working_days=each.working_days)
+        departments.append(
+            ProposedOut(
+                department=each.department,
+                department_name=_name(each.department, edge.city),
+                why=each.why,
+                findings=told(each.concerns),
+                working_days=each.working_days,
+                due_on=due.on,
+                provisional=due.provisional,
+                stands=each.standing is not None,
+                may_be_dropped=not each.must_be_asked,
+            )
+        )
+    return ProposalOut(
+        round=proposal.round,
+        footprint_revision=proposal.revision.number,
+        check_id=proposal.check.id,
+        departments=departments,
     )
 
 
@@ -200,7 +232,11 @@ def request_out(
         sent_on=request.sent_on,
         due_on=request.due_on,
         provisional=request.provisional,
+        working_days=request.working_days,
         working_days_left=calendar.working_days_left(today, request.due_on),
+        round=request.consultation.round,
+        why=request.why,
+        withdrawn_why=request.withdrawn_why,
         withdrawn_on=withdrawal_day(request.due_on) if is_deemed else request.withdrawn_on,
         draft=request.draft,
         findings=request.findings,

@@ -1,22 +1,22 @@
 """Projects in preparation: registration with a planning number, footprint revisions, checks of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
 
 from geoalchemy2.shape import from_shape, to_shape
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from blueprint.audit.log import record
 from blueprint.city import City, polygonal
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.footprint import Footprint
 from blueprint.permissions import Act, Actor
 from coordination.checks import keep_check, run_check
+from coordination.history import note
 from coordination.models import (
-    MAX_NAME,
     MAX_TEXT,
     Check,
     Clearance,
@@ -24,17 +24,8 @@ from coordination.models import (
     PlanningNumberSeries,
     Project,
 )
-
-
-@dataclass(frozen=True)
-class ProjectDetails:
-    """What the coordinator registers; whether the regulation covers the project (Art. 5) is a person's decision."""
-
-    name: str
-    applicant: str
-    purpose: str
-    in_scope: bool = True
-    scope_reason: str | None = None
+from coordination.particulars import PARTICULARS, ProjectDetails, checked, scope_doubts
+from coordination.project_states import IN_WORK, STATUS_WORDS, ProjectStatus, Step, status_after
 
 
 def register_project(
@@ -45,50 +36,127 @@ def register_project(
     city: City,
     actor: Actor,
     now: datetime,
+    is_draft: bool = False,
 ) -> Project:
-    """Register a project with its first footprint and give it a planning number (策划编号)."""
-    _refuse_unfit("name", details.name, at_most=MAX_NAME)
-    _refuse_unfit("applicant", details.applicant, at_most=MAX_NAME)
-    _refuse_unfit("purpose", details.purpose, at_most=MAX_TEXT)
-    reason = (details.scope_reason or "").strip() or None
-    if reason is not None:
-        _refuse_unfit("scope_reason", reason, at_most=MAX_TEXT)
-    if not details.in_scope and reason is None:
-        raise InvalidInputError(
-            "a project outside the regulation's scope needs the reason for it (Art. 5)", place="scope_reason"
-        )
+    """Register a project with its first footprint and give it a planning number (策划编号).
+
+    Where there are doubts whether the regulation is for it (Art. 5), the decision is open until a person takes it.
+    """
+    given = checked(details, city)
+    doubts = scope_doubts(given)
+    is_decided = given.in_scope is not None or not doubts
     project = Project(
         planning_number=_next_planning_number(session, city.administrative_code, now.year),
-        name=details.name.strip(),
-        applicant=details.applicant.strip(),
-        purpose=details.purpose.strip(),
-        in_scope=details.in_scope,
-        scope_reason=reason,
-        scope_decided_by=actor.name,
+        **{name: getattr(given, name) for name in PARTICULARS},
+        in_scope=given.in_scope is not False,
+        scope_reason=given.scope_reason,
+        scope_decided_by=actor.name if is_decided else None,
+        scope_doubts=list(doubts),
         registered_by=actor.name,
         registered_at=now,
+        status=ProjectStatus.DRAFT if is_draft else ProjectStatus.PREPARING,
     )
     session.add(project)
     session.flush()
-    record(
+    note(
         session,
-        actor,
+        project,
         Act.REGISTER_PROJECT,
-        kind="project",
-        id=project.planning_number,
-        after={"name": project.name, "in_scope": project.in_scope, "scope_reason": reason},
+        actor=actor,
+        now=now,
+        details={
+            "name": project.name,
+            "status": project.status,
+            "in_scope": project.in_scope if is_decided else None,
+            "scope_reason": project.scope_reason,
+            "scope_doubts": project.scope_doubts,
+        },
     )
     add_revision(session, project, footprint, city=city, actor=actor, now=now)
     return project
 
 
-def _refuse_unfit(field: str, value: str, *, at_most: int) -> None:
-    if not value.strip():
-        raise InvalidInputError(f"the project's {field} is empty; say it", place=field)
-    if len(value.strip()) > at_most:
-        raise InvalidInputError(
-            f"the project's {field} has more than {at_most} characters; shorten it", place=field
+def amend_project(
+    session: Session, project_id: int, details: ProjectDetails, *, city: City, actor: Actor, now: datetime
+) -> Project:
+    """Correct what was registered of a project that is in work; doubts about its scope are looked for again."""
+    project = lock_project(session, project_id)
+    refuse_not_in_work(session, project)
+    given = checked(details, city)
+    before = {name: _plain(getattr(project, name)) for name in PARTICULARS}
+    for name in PARTICULARS:
+        setattr(project, name, getattr(given, name))
+    after = {name: _plain(getattr(project, name)) for name in PARTICULARS}
+    changed = [name for name in PARTICULARS if before[name] != after[name]]
+    doubts = list(scope_doubts(given))
+    if set(doubts) - set(project.scope_doubts):
+        project.scope_decided_by = None
+    project.scope_doubts = doubts
+    if not doubts and project.scope_decided_by is None:
+        project.scope_decided_by = actor.name
+    session.flush()
+    note(
+        session,
+        project,
+        "amend_project",
+        actor=actor,
+        now=now,
+        before={name: before[name] for name in changed},
+        details={name: after[name] for name in changed},
+    )
+    return project
+
+
+def _plain(value: Any) -> Any:
+    """A particular as JSON has it; two ways of writing one sum are the same."""
+    return (
+        float(value)
+        if isinstance(value, Decimal)
+        else value.isoformat()
+        if isinstance(value, date)
+        else value
+    )
+
+
+def decide_scope(
+    session: Session, project_id: int, *, in_scope: bool, reason: str, actor: Actor, now: datetime
+) -> Project:
+    """Decide whether the regulation is for a project (Art. 5), with the reason; a person's act, and changed by another."""
+    project = lock_project(session, project_id)
+    refuse_not_in_work(session, project)
+    if project.status == ProjectStatus.CONSULTING and not in_scope:
+        raise ConflictError(
+            f"departments are being asked about {project.planning_number}; return or end it before it leaves the scope"
         )
+    text = trimmed_reason(reason, "the decision on the scope (Art. 5)")
+    before = {"in_scope": project.in_scope, "scope_reason": project.scope_reason}
+    project.in_scope, project.scope_reason, project.scope_decided_by = in_scope, text, actor.name
+    session.flush()
+    note(
+        session,
+        project,
+        "decide_scope",
+        actor=actor,
+        now=now,
+        before=before,
+        details={"in_scope": in_scope, "scope_reason": text},
+    )
+    return project
+
+
+def trimmed_reason(reason: str, of_what: str) -> str:
+    """A reason without blanks around it; InvalidInputError when there is none, or too much of it."""
+    text = reason.strip()
+    if not text:
+        raise InvalidInputError(f"say the reason of {of_what}", place="reason")
+    if len(text) > MAX_TEXT:
+        raise InvalidInputError(f"the reason has more than {MAX_TEXT} characters; shorten it", place="reason")
+    return text
+
+
+def move(project: Project, step: Step) -> None:
+    """Take a step of the table of states; the project row is locked."""
+    project.status = status_after(ProjectStatus(project.status), step)
 
 
 def _next_planning_number(session: Session, administrative_code: str, year: int) -> str:
@@ -166,23 +234,27 @@ def add_revision(
     )
     session.add(revision)
     session.flush()
-    record(
+    note(
         session,
-        actor,
+        project,
         "give_footprint",
-        kind="project",
-        id=project.planning_number,
-        after={"revision": revision.number, "area_m2": round(footprint.geometry.area, 4)},
+        actor=actor,
+        now=now,
+        details={"revision": revision.number, "area_m2": round(footprint.geometry.area, 4)},
     )
     return revision
 
 
-def refuse_after_clearance(session: Session, project: Project) -> None:
-    """Refuse an act on a project that has passed: what was handed over no longer changes here."""
+def refuse_not_in_work(session: Session, project: Project) -> None:
+    """Refuse an act on a project that has passed (what was handed over no longer changes here) or was laid aside."""
     clearance = session.scalars(select(Clearance).where(Clearance.project_id == project.id)).one_or_none()
     if clearance is not None:
         raise ConflictError(
             f"{project.planning_number} was cleared on {clearance.cleared_on} and handed over; it is with approval now"
+        )
+    if project.status not in IN_WORK:
+        raise ConflictError(
+            f"{project.planning_number} is {STATUS_WORDS[ProjectStatus(project.status)]}; resume it first, if it can be"
         )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any
 
 from blueprint.city import City
@@ -66,10 +67,31 @@ def _order(concern: Concern) -> tuple[int, str, str, float]:
     return (_ASKING.index(concern.severity), concern.layer, concern.feature, -concern.overlap_m2)
 
 
-def responsible_departments(concerned: Iterable[str], city: City) -> tuple[str, ...]:
-    """The departments to ask: the owners of what was found, and those the city always asks."""
-    always = {department.code for department in city.departments if department.always_asked}
-    return tuple(sorted(always | set(concerned)))
+class Why(StrEnum):
+    """Why a department is asked: 涉及其图层, 必征部门, 该类项目必征, 增加, 内容变化, 曾不同意."""
+
+    TOUCHED = "touched"
+    ALWAYS_ASKED = "always_asked"
+    PROJECT_TYPE = "project_type"
+    ADDED = "added"
+    CHANGED = "changed"
+    DISAGREED = "disagreed"
+
+
+def responsible_departments(
+    concerned: Iterable[str], city: City, project_type: str | None = None
+) -> dict[str, Why]:
+    """The departments to ask and why: the owners of what was found, those of the project's type, those always asked."""
+    of_type = next((t.always_asked for t in city.project_types if t.code == project_type), ())
+    asked = {department.code: Why.ALWAYS_ASKED for department in city.departments if department.always_asked}
+    asked |= dict.fromkeys(of_type, Why.PROJECT_TYPE)
+    asked |= dict.fromkeys(concerned, Why.TOUCHED)
+    return dict(sorted(asked.items()))
+
+
+def must_be_asked(concerns: Sequence[Concern]) -> bool:
+    """Say whether a department may not be left out: something of its layers prohibits or restricts."""
+    return any(concern.severity in ("prohibit", "restrict") for concern in concerns)
 
 
 def layers_not_seen(report: Mapping[str, Any]) -> tuple[str, ...]:

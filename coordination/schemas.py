@@ -1,36 +1,77 @@
 """HTTP shapes of projects, consultations, opinions and clearances."""
 
 from datetime import date, datetime
-from enum import StrEnum
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
 from blueprint.etags import Tagged
-from blueprint.given import GeoJson, Given
+from blueprint.given import Day, GeoJson, Given
 from coordination.limits import OpinionStatus
 from coordination.models import MAX_NAME, MAX_TEXT
+from coordination.project_states import ProjectStatus
+
+Money = Annotated[float, Field(ge=0, le=1_000_000_000, description="万元 units of 10,000 yuan")]
 
 
-class ProjectStatus(StrEnum):
-    """Where a project stands: 策划生成, 征求意见, 通过, 已推送."""
-
-    PREPARING = "preparing"
-    CONSULTING = "consulting"
-    CLEARED = "cleared"
-    HANDED_OVER = "handed_over"
-
-
-class ProjectIn(Given):
-    """What registers a project; `footprint` is GeoJSON in longitude and latitude unless `crs` says otherwise."""
+class ParticularsIn(Given):
+    """What is registered of a project; codes of types and districts are those of the city profile."""
 
     name: str = Field(min_length=1, max_length=MAX_NAME)
     applicant: str = Field(min_length=1, max_length=MAX_NAME)
     purpose: str = Field(min_length=1, max_length=MAX_TEXT)
-    in_scope: bool = True
+    applicant_code: str | None = Field(
+        default=None, max_length=40, description="统一社会信用代码 unified social credit code, GB 32100-2015"
+    )
+    project_type: str | None = Field(default=None, max_length=40)
+    industry: str | None = Field(default=None, max_length=MAX_NAME)
+    investment_10k_cny: Money | None = None
+    planned_use: str | None = Field(default=None, max_length=MAX_NAME)
+    district: str | None = Field(default=None, max_length=20)
+    funds_source: str | None = Field(default=None, max_length=MAX_NAME)
+    planned_start_on: Day | None = None
+    approval_level: Literal["district", "city", "province", "state"] | None = None
+
+
+class ProjectIn(ParticularsIn):
+    """What registers a project; `footprint` is GeoJSON in longitude and latitude unless `crs` says otherwise.
+
+    `in_scope` left out: yes, unless there are doubts (Art. 5), which a person then decides.
+    """
+
+    in_scope: bool | None = None
     scope_reason: str | None = Field(default=None, max_length=MAX_TEXT)
+    draft: bool = False
     footprint: GeoJson
     crs: str | None = Field(default=None, max_length=100)
+
+
+class ScopeIn(Given):
+    """Whether the regulation is for the project (Art. 5), and why."""
+
+    in_scope: bool
+    reason: str = Field(min_length=1, max_length=MAX_TEXT)
+
+
+class StepIn(Given):
+    """A step that is taken for itself: 提交, 调整, 退回, 储备, 恢复, 终止; all but the first need a reason."""
+
+    step: Literal["submit", "adjust", "return", "shelve", "resume", "end"]
+    reason: str | None = Field(default=None, max_length=MAX_TEXT)
+
+
+class ChoiceIn(Given):
+    """A department to add or to leave out, and why."""
+
+    department: str = Field(min_length=1, max_length=40)
+    reason: str = Field(min_length=1, max_length=MAX_TEXT)
+
+
+class ConsultationIn(Given):
+    """The coordinator's choices beside those whom the check makes responsible."""
+
+    add: list[ChoiceIn] = Field(default=[], max_length=200)
+    drop: list[ChoiceIn] = Field(default=[], max_length=200)
 
 
 class FootprintIn(Given):
@@ -115,8 +156,12 @@ class OpinionRequestOut(Tagged):
     sent_on: date
     due_on: date
     provisional: bool
+    working_days: int
     working_days_left: int
+    round: int
+    why: str
     withdrawn_on: date | None
+    withdrawn_why: str | None
     draft: str
     findings: list[dict[str, Any]]
     opinion: OpinionOut | None
@@ -129,16 +174,74 @@ class OpinionRequestPage(BaseModel):
     next: str | None
 
 
-class ConsultationOut(BaseModel):
-    """A consultation, with the requests that the caller may see."""
+class ConsultationBrief(BaseModel):
+    """A round of consultation: about which footprint, who was added or left out, and whether it still counts."""
 
     id: int
+    round: int
     footprint_revision: int
     check_id: int
     working_days: int
     opened_on: date
     opened_by: str
+    added: list[dict[str, str]]
+    dropped: list[dict[str, str]]
+    superseded_on: date | None
+    superseded_why: str | None
+
+
+class ConsultationOut(ConsultationBrief):
+    """A round with the requests that the caller may see; `standing` are those of earlier rounds that still count."""
+
     requests: list[OpinionRequestOut]
+    standing: list[OpinionRequestOut]
+
+
+class ConsultationList(BaseModel):
+    """All rounds of a project, in their order."""
+
+    items: list[ConsultationOut]
+
+
+class ProposedOut(BaseModel):
+    """A department that a round would concern: why, with how many findings; `stands`: its earlier opinion counts, it is not asked."""
+
+    department: str
+    department_name: str
+    why: str
+    findings: list[dict[str, Any]]
+    working_days: int
+    due_on: date
+    provisional: bool
+    stands: bool
+    may_be_dropped: bool
+
+
+class ProposalOut(BaseModel):
+    """Whom the next round would ask by the check of the current footprint."""
+
+    round: int
+    footprint_revision: int
+    check_id: int
+    departments: list[ProposedOut]
+
+
+class EventOut(BaseModel):
+    """What happened to a project."""
+
+    id: int
+    at: datetime
+    by: str
+    department: str | None
+    act: str
+    details: dict[str, Any]
+
+
+class History(BaseModel):
+    """A page of a project's history; `next` is the cursor of the following one."""
+
+    items: list[EventOut]
+    next: str | None
 
 
 class HandoverOut(BaseModel):
@@ -173,6 +276,8 @@ class ProjectBrief(Tagged):
     applicant: str
     in_scope: bool
     status: ProjectStatus
+    project_type: str | None
+    district: str | None
     registered_at: datetime
 
 
@@ -181,13 +286,25 @@ class ProjectOut(ProjectBrief):
 
     changes_by_itself: ClassVar = {
         "status": True,
-        "consultation": {"requests": {"__all__": OpinionRequestOut.changes_by_itself}},
+        "consultation": {
+            "requests": {"__all__": OpinionRequestOut.changes_by_itself},
+            "standing": {"__all__": OpinionRequestOut.changes_by_itself},
+        },
         "clearance": {"handover": True},
     }
 
     purpose: str
+    applicant_code: str | None
+    industry: str | None
+    investment_10k_cny: float | None
+    planned_use: str | None
+    funds_source: str | None
+    planned_start_on: date | None
+    approval_level: str | None
     scope_reason: str | None
-    scope_decided_by: str
+    scope_decided_by: str | None
+    scope_doubts: list[str]
+    next_steps: list[str]
     registered_by: str
     footprint: FootprintOut
     check: CheckOut | None

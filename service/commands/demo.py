@@ -27,7 +27,8 @@ from coordination.clearance import clear_project
 from coordination.consultation import open_consultation
 from coordination.models import OpinionKind, Project
 from coordination.opinions import OpinionGiven, close_overdue, give_opinion
-from coordination.projects import ProjectDetails, check_project, register_project
+from coordination.particulars import ProjectDetails
+from coordination.projects import check_project, register_project
 from coordination.reports import to_html
 from service.commands.check import SEVERITY_STYLES, print_report, write
 from service.commands.context import local_operator, open_edge, output, say

@@ -1,18 +1,24 @@
 """`blueprint project …`: register, check, consult, opinions, answer, clear, push."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from sqlalchemy.orm import Session
 
 from blueprint.edge import Edge
+from blueprint.errors import InvalidInputError
 from blueprint.footprint import read_footprint_file
 from blueprint.permissions import Act, Thing, require
-from coordination import consultation, opinions, projects
+from coordination import consultation, opinions, projects, steps
 from coordination.clearance import clear_project
+from coordination.history import history_of
 from coordination.limits import OpinionStatus
 from coordination.models import Check, OpinionKind, Project
 from coordination.opinions import OpinionGiven
@@ -22,13 +28,18 @@ from coordination.overview import (
     consultation_out,
     project_briefs,
     project_out,
+    proposal_out,
     record_findings,
     request_out,
 )
+from coordination.particulars import PARTICULARS, ApprovalLevel, ProjectDetails
+from coordination.project_states import STATUS_WORDS, ProjectStatus, Step
 from coordination.reports import SEVERITY_WORDS
-from coordination.schemas import OpinionRequestOut, ProjectOut, ProjectStatus
+from coordination.responsibility import Why
+from coordination.rounds import Choice
+from coordination.schemas import EventOut, OpinionRequestOut, ProjectOut
 from service.commands.context import local_operator, open_edge, say
-from service.commands.options import FormatOption, OutputFormat, print_json, print_table
+from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
 from service.push import push_due
 from service.settings import read_settings
 
@@ -36,17 +47,27 @@ app = typer.Typer(
     no_args_is_help=True, help="项目：登记、检查、征求意见、通过、推送 · projects in preparation"
 )
 
+CodeOption = Annotated[
+    str | None, typer.Option("--code", help="统一社会信用代码 unified social credit code of the applicant")
+]
+TypeOption = Annotated[
+    str | None, typer.Option("--type", help="项目类型代码 project type, of the city profile")
+]
+IndustryOption = Annotated[str | None, typer.Option(help="行业 industry (GB/T 4754)")]
+InvestmentOption = Annotated[
+    str | None, typer.Option(metavar="万元", help="总投资，万元 investment in units of 10,000 yuan")
+]
+UseOption = Annotated[str | None, typer.Option(help="规划用途 planned use of the land")]
+DistrictOption = Annotated[str | None, typer.Option(help="区县代码 district, of the city profile")]
+FundsOption = Annotated[str | None, typer.Option(help="资金来源 sources of funds")]
+StartOption = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="计划开工 planned start")]
+LevelOption = Annotated[ApprovalLevel | None, typer.Option(help="审批层级 who approves the investment")]
+
 Number = Annotated[str, typer.Argument(help="策划编号或序号 planning number (CH-…) or id")]
 RequestId = Annotated[int, typer.Argument(min=1, help="意见征询序号 id of the opinion request")]
 Cursor = Annotated[int, typer.Option(min=0, help="从此序号之后 start after this id")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="最多条数 at most so many")]
 
-STATUS_WORDS = {
-    ProjectStatus.PREPARING: "策划生成 preparing",
-    ProjectStatus.CONSULTING: "征求意见 consulting",
-    ProjectStatus.CLEARED: "通过 cleared",
-    ProjectStatus.HANDED_OVER: "已推送 handed over",
-}
 STATE_WORDS = {
     OpinionStatus.AWAITED: "待反馈 awaited",
     OpinionStatus.GIVEN: "已反馈 given",
@@ -60,6 +81,23 @@ KIND_WORDS = {
     OpinionKind.NO_OBJECTION: "无意见 no objection",
     OpinionKind.DEEMED_NO_OBJECTION: "视为无意见 deemed no objection",
 }
+
+
+WHY_WORDS = {
+    Why.TOUCHED: "涉及其图层 its layers are touched",
+    Why.ALWAYS_ASKED: "必征部门 always asked",
+    Why.PROJECT_TYPE: "该类项目必征 asked of this type",
+    Why.ADDED: "增加 added",
+    Why.CHANGED: "涉及内容变化 its findings changed",
+    Why.DISAGREED: "曾不同意 it disagreed",
+}
+
+
+class YesNo(StrEnum):
+    """A decision."""
+
+    YES = "yes"
+    NO = "no"
 
 
 @contextmanager
@@ -86,30 +124,183 @@ def register(
         ),
     ] = None,
     crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")] = None,
+    draft: Annotated[bool, typer.Option("--draft", help="存为草稿 keep it as a draft")] = False,
+    code: CodeOption = None,
+    project_type: TypeOption = None,
+    industry: IndustryOption = None,
+    investment: InvestmentOption = None,
+    planned_use: UseOption = None,
+    district: DistrictOption = None,
+    funds: FundsOption = None,
+    start: StartOption = None,
+    level: LevelOption = None,
     output: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """登记项目并取得策划编号 · register a project with its footprint; prints its planning number."""
-    details = projects.ProjectDetails(
+    details = ProjectDetails(
         name=name,
         applicant=applicant,
         purpose=purpose,
-        in_scope=out_of_scope is None,
+        in_scope=False if out_of_scope is not None else None,
         scope_reason=out_of_scope,
+        applicant_code=code,
+        project_type=project_type,
+        industry=industry,
+        investment_10k_cny=_money(investment),
+        planned_use=planned_use,
+        district=district,
+        funds_source=funds,
+        planned_start_on=parse_day(start),
+        approval_level=level,
     )
     actor = local_operator()
     require(actor, Act.REGISTER_PROJECT)
     with _opened() as (edge, session):
         footprint = read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs)
         project = projects.register_project(
-            session, details, footprint, city=edge.city, actor=actor, now=edge.now()
+            session, details, footprint, city=edge.city, actor=actor, now=edge.now(), is_draft=draft
         )
         result = project_out(session, project, actor=actor, edge=edge)
     for note in result.footprint.notes:
         say(note)
+    _say_doubts(result)
     if output is OutputFormat.JSON:
         print_json(result.model_dump(mode="json"))
     else:
         typer.echo(result.planning_number)
+
+
+def _money(text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        return round(Decimal(text), 4)
+    except InvalidOperation:
+        raise InvalidInputError(f"{text!r} is no sum; write it in units of 10,000 yuan, as 1250.5") from None
+
+
+def _say_doubts(project: ProjectOut) -> None:
+    if project.scope_decided_by is None:
+        say(
+            f"是否适用本办法待定（第五条） its scope is to be decided (Art. 5): {'；'.join(project.scope_doubts)}"
+            f" · blueprint project scope {project.planning_number} yes|no --reason …"
+        )
+
+
+@app.command("amend")
+def amend(
+    number: Number,
+    name: Annotated[str | None, typer.Option(help="项目名称 name")] = None,
+    applicant: Annotated[str | None, typer.Option(help="建设单位 applicant")] = None,
+    purpose: Annotated[str | None, typer.Option(help="建设内容与用途 purpose")] = None,
+    code: CodeOption = None,
+    project_type: TypeOption = None,
+    industry: IndustryOption = None,
+    investment: InvestmentOption = None,
+    planned_use: UseOption = None,
+    district: DistrictOption = None,
+    funds: FundsOption = None,
+    start: StartOption = None,
+    level: LevelOption = None,
+) -> None:
+    """更正登记信息 · correct what was registered; what is not named stays."""
+    given = {
+        "name": name,
+        "applicant": applicant,
+        "purpose": purpose,
+        "applicant_code": code,
+        "project_type": project_type,
+        "industry": industry,
+        "investment_10k_cny": _money(investment),
+        "planned_use": planned_use,
+        "district": district,
+        "funds_source": funds,
+        "planned_start_on": parse_day(start),
+        "approval_level": level,
+    }
+    actor = local_operator()
+    require(actor, Act.REGISTER_PROJECT)
+    with _opened() as (edge, session):
+        project = projects.find_project_by_number(session, number)
+        known = {each: getattr(project, each) for each in PARTICULARS}
+        named = {each: value for each, value in given.items() if value is not None}
+        projects.amend_project(
+            session,
+            project.id,
+            ProjectDetails(**(known | named)),
+            city=edge.city,
+            actor=actor,
+            now=edge.now(),
+        )
+        _say_doubts(project_out(session, project, actor=actor, edge=edge))
+    typer.echo(f"{project.planning_number} 已更正 amended")
+
+
+@app.command("scope")
+def decide_scope(
+    number: Number,
+    decision: Annotated[YesNo, typer.Argument(help="yes 适用 | no 不适用")],
+    reason: Annotated[str, typer.Option(help="理由 why")],
+) -> None:
+    """决定是否适用本办法（第五条） · decide whether the regulation is for the project (Art. 5)."""
+    actor = local_operator()
+    require(actor, Act.REGISTER_PROJECT)
+    with _opened() as (edge, session):
+        project = projects.find_project_by_number(session, number)
+        projects.decide_scope(
+            session, project.id, in_scope=decision is YesNo.YES, reason=reason, actor=actor, now=edge.now()
+        )
+    typer.echo(f"{project.planning_number} {'适用 in scope' if project.in_scope else '不适用 out of scope'}")
+
+
+@app.command("step")
+def take_step(
+    number: Number,
+    step: Annotated[
+        Step,
+        typer.Argument(help="submit 提交 | adjust 调整 | return 退回 | shelve 储备 | resume 恢复 | end 终止"),
+    ],
+    reason: Annotated[str | None, typer.Option(help="理由 why")] = None,
+) -> None:
+    """项目流转：提交、退回、储备、恢复、终止 · move a project by hand, with the reason."""
+    actor = local_operator()
+    require(actor, Act.REGISTER_PROJECT)
+    with _opened() as (edge, session):
+        project = projects.find_project_by_number(session, number)
+        moved = steps.take_step(
+            session, project.id, step, reason=reason, calendar=edge.calendar, actor=actor, now=edge.now()
+        )
+    typer.echo(f"{moved.planning_number} {STATUS_WORDS[ProjectStatus(moved.status)]}")
+
+
+@app.command("history")
+def show_history(number: Number, output: FormatOption = OutputFormat.TABLE) -> None:
+    """项目历程 · what happened to a project, when and by whom."""
+    require(local_operator(), Act.READ_PROJECT)
+    with _opened() as (edge, session):
+        project = projects.find_project_by_number(session, number)
+        rows = [
+            EventOut.model_validate(row, from_attributes=True)
+            for row in history_of(session, project, limit=10_000)
+        ]
+        zone = ZoneInfo(edge.city.time_zone)
+    if output is OutputFormat.JSON:
+        print_json([row.model_dump(mode="json") for row in rows])
+        return
+    print_table(
+        f"项目历程 history of {project.planning_number}",
+        ["时间 at", "何人 by", "何事 act", "详情 details"],
+        (
+            [
+                f"{r.at.astimezone(zone):%Y-%m-%d %H:%M}",
+                r.by,
+                r.act,
+                json.dumps(r.details, ensure_ascii=False),
+            ]
+            for r in rows
+        ),
+        empty="没有记录 nothing happened yet",
+    )
 
 
 @app.command("list")
@@ -136,7 +327,7 @@ def show(number: Number, output: FormatOption = OutputFormat.TABLE) -> None:
             session, projects.find_project_by_number(session, number), actor=actor, edge=edge
         )
         if result.consultation is not None:
-            record_findings(session, actor, result.consultation.requests)
+            record_findings(session, actor, (*result.consultation.requests, *result.consultation.standing))
     if output is OutputFormat.JSON:
         print_json(result.model_dump(mode="json"))
     else:
@@ -185,15 +376,73 @@ def check(number: Number, output: FormatOption = OutputFormat.TABLE) -> None:
         _print_check(project, kept)
 
 
+@app.command("propose")
+def propose(number: Number, output: FormatOption = OutputFormat.TABLE) -> None:
+    """拟征求意见部门 · whom the next round would ask, and whose earlier opinion stands."""
+    actor = local_operator()
+    require(actor, Act.CONSULT_DEPARTMENTS)
+    with _opened() as (edge, session):
+        project = projects.find_project_by_number(session, number)
+        proposal = consultation.propose_consultation(
+            session, project, city=edge.city, actor=actor, today=edge.now().date()
+        )
+        result = proposal_out(proposal, edge=edge)
+    if output is OutputFormat.JSON:
+        print_json(result.model_dump(mode="json"))
+        return
+    print_table(
+        f"第 {result.round} 轮拟征求意见 round {result.round}",
+        ["部门 department", "缘由 why", "涉及 findings", "期限 due", "此前意见 earlier opinion"],
+        (
+            [
+                f"{d.department} {d.department_name}",
+                WHY_WORDS[Why(d.why)],
+                len(d.findings),
+                f"{d.due_on}{' 暂定 provisional' if d.provisional else ''}",
+                "沿用 stands" if d.stands else "",
+            ]
+            for d in result.departments
+        ),
+        empty="无须征求意见 nobody is concerned",
+    )
+
+
+def _choices(given: list[str] | None, option: str) -> list[Choice]:
+    """`DEPARTMENT=REASON`, as often as given."""
+    chosen = []
+    for text in given or ():
+        department, equals, reason = text.partition("=")
+        if not equals or not reason.strip():
+            raise InvalidInputError(f"{option} {text!r}: write DEPARTMENT=REASON")
+        chosen.append(Choice(department.strip(), reason.strip()))
+    return chosen
+
+
 @app.command("consult")
-def consult(number: Number, output: FormatOption = OutputFormat.TABLE) -> None:
-    """征求意见 · ask every responsible department about the current footprint."""
+def consult(
+    number: Number,
+    add: Annotated[
+        list[str] | None, typer.Option(metavar="DEPARTMENT=REASON", help="增加部门 ask this one too, and why")
+    ] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option(metavar="DEPARTMENT=REASON", help="不征求该部门 leave it out, and why")
+    ] = None,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """征求意见 · open a round: ask whom the current footprint concerns and whose earlier opinion does not stand."""
     actor = local_operator()
     require(actor, Act.CONSULT_DEPARTMENTS)
     with _opened() as (edge, session):
         project = projects.find_project_by_number(session, number)
         opened = consultation.open_consultation(
-            session, project.id, city=edge.city, calendar=edge.calendar, actor=actor, now=edge.now()
+            session,
+            project.id,
+            city=edge.city,
+            calendar=edge.calendar,
+            actor=actor,
+            now=edge.now(),
+            add=_choices(add, "--add"),
+            drop=_choices(drop, "--drop"),
         )
         result = consultation_out(session, opened, actor=actor, edge=edge)
     if output is OutputFormat.JSON:
@@ -306,6 +555,20 @@ def push() -> None:
 def _print_project(project: ProjectOut) -> None:
     typer.echo(f"{project.planning_number}  {project.name}  {STATUS_WORDS[project.status]}")
     typer.echo(f"建设单位 applicant: {project.applicant} · 用途 purpose: {project.purpose}")
+    for words, value in (
+        ("统一社会信用代码 credit code", project.applicant_code),
+        ("项目类型 type", project.project_type),
+        ("行业 industry", project.industry),
+        ("总投资（万元） investment, 10,000 yuan", project.investment_10k_cny),
+        ("规划用途 planned use", project.planned_use),
+        ("区县 district", project.district),
+        ("资金来源 funds", project.funds_source),
+        ("计划开工 planned start", project.planned_start_on),
+        ("审批层级 approved by", project.approval_level),
+    ):
+        if value is not None:
+            typer.echo(f"{words}: {value}")
+    _say_doubts(project)
     if not project.in_scope:
         typer.echo(f"不适用本办法 out of scope (Art. 5): {project.scope_reason}")
     typer.echo(
@@ -315,7 +578,7 @@ def _print_project(project: ProjectOut) -> None:
         verdict = " ".join(SEVERITY_WORDS[str(project.check.verdict)])
         typer.echo(f"检查 check {project.check.id}: {verdict} · {project.check.on} · {project.check.digest}")
     if project.consultation is not None:
-        _print_requests(project.consultation.requests)
+        _print_requests([*project.consultation.requests, *project.consultation.standing])
     if project.clearance is not None:
         handover = project.clearance.handover
         delivered = (

@@ -64,6 +64,7 @@ INSERT INTO blueprint.layer (code, title, department, geometry, control, conflic
 VALUES ('OPEN', 'o', 'SLJ', 'polygon', 'inform', 'inside', 0, 1, 1, 'public', FALSE, 0, 0),
     ('SECRET', 's', 'WLJ', 'polygon', 'inform', 'inside', 0, 1, 1, 'restricted', FALSE, 0, 0);
 INSERT INTO coordination.project VALUES (1, 'CH-1', 'n', 'a', 'p', TRUE, NULL, 'x', 'x', now());
+INSERT INTO coordination.project_event VALUES (1, 1, now(), 'x', NULL, 'a', '{}');
 INSERT INTO coordination.footprint_revision
 VALUES (1, 1, 1, ST_GeomFromText('MULTIPOLYGON(((0 0,9 0,9 9,0 0)))', 4550), 'c', 'o', '[]', 'x', now());
 INSERT INTO coordination.check (id, project_id, footprint_revision_id, digest, on_day, verdict, report, footprint, made_by, made_at)
@@ -106,7 +107,7 @@ SELECT blueprint.append_audit('[{"actor": "x", "roles": [], "channel": "console"
 """
 
 MEMBER_SEES = {
-    "coordination.project": 1, "coordination.footprint_revision": 1, "coordination.check": 1,
+    "coordination.project": 1, "coordination.project_event": 1, "coordination.footprint_revision": 1, "coordination.check": 1,
     "coordination.consultation": 1, "coordination.opinion_request": 1, "coordination.opinion": 1,
     "coordination.clearance": 1, "coordination.handover": 1, "approval.case": 1, "approval.case_stage": 1,
 }  # fmt: skip

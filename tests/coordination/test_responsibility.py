@@ -4,6 +4,7 @@ from typing import Any
 
 from blueprint.city import City, Department
 from coordination.responsibility import (
+    Why,
     concerns_by_department,
     draft_opinion,
     layers_not_seen,
@@ -64,7 +65,7 @@ def test_departments_that_are_always_asked_are_asked_without_a_finding() -> None
     departments = (Department("fgw", "发展和改革委员会", always_asked=True), Department("tjj", "统计局"))
     city = City("城市", "210300", "EPSG:4550", departments=departments)
 
-    assert responsible_departments(["slj"], city) == ("fgw", "slj")
+    assert responsible_departments(["slj"], city) == {"fgw": Why.ALWAYS_ASKED, "slj": Why.TOUCHED}
 
 
 def test_a_draft_names_layer_feature_measure_and_basis_and_proposes_by_the_worst() -> None:

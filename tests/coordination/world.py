@@ -20,7 +20,7 @@ from blueprint.layers.reading import staged
 from blueprint.permissions import Actor, Role, at_console
 from blueprint.quality.check import NOTHING_FOUND
 from blueprint.working_days import WorkingCalendar
-from coordination.projects import ProjectDetails
+from coordination.particulars import ProjectDetails
 from service.settings import Settings
 
 EAST, NORTH = 500_000, 4_550_000

@@ -1,0 +1,305 @@
+"""Routes of projects: registration, steps, footprints, checks, rounds of consultation, clearance."""
+
+from decimal import Decimal
+from functools import partial
+
+from fastapi import APIRouter, Response
+from sqlalchemy.orm import Session
+
+from blueprint.edge import ActorDep, Edge, EdgeDep, NowDep, SessionDep, TodayDep
+from blueprint.etags import IfMatch, hold_to, tagged
+from blueprint.footprint import footprint_from_geojson
+from blueprint.idempotency import IdempotentRoute
+from blueprint.permissions import Act, Actor, require
+from coordination import consultation, projects, steps
+from coordination.addresses import Cursor, Id, Limit
+from coordination.clearance import clear_project
+from coordination.history import history_of
+from coordination.overview import (
+    check_out,
+    clearance_out,
+    consultation_out,
+    consultations_out,
+    footprint_out,
+    project_briefs,
+    project_out,
+    proposal_out,
+    record_findings,
+)
+from coordination.particulars import ApprovalLevel, ProjectDetails
+from coordination.project_states import Step
+from coordination.rounds import Choice
+from coordination.schemas import (
+    CheckOut,
+    ClearanceOut,
+    ConsultationIn,
+    ConsultationList,
+    ConsultationOut,
+    EventOut,
+    FootprintIn,
+    FootprintOut,
+    History,
+    ParticularsIn,
+    ProjectIn,
+    ProjectOut,
+    ProjectPage,
+    ProposalOut,
+    ScopeIn,
+    StepIn,
+)
+
+router = APIRouter(tags=["coordination"], route_class=IdempotentRoute)
+
+
+@router.post("/api/projects", status_code=201)
+def register(
+    project: ProjectIn,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+    response: Response,
+) -> ProjectOut:
+    """Register a project with its footprint; it gets its planning number (策划编号)."""
+    require(actor, Act.REGISTER_PROJECT)
+    footprint = footprint_from_geojson(
+        project.footprint, city=edge.city, scratch=edge.scratch, crs=project.crs
+    )
+    registered = projects.register_project(
+        session,
+        _details(project),
+        footprint,
+        city=edge.city,
+        actor=actor,
+        now=now,
+        is_draft=project.draft,
+    )
+    return tagged(project_out(session, registered, actor=actor, edge=edge), response)
+
+
+@router.get("/api/projects")
+def list_projects(session: SessionDep, actor: ActorDep, cursor: Cursor = 0, limit: Limit = 50) -> ProjectPage:
+    """Projects in the order of registration."""
+    require(actor, Act.READ_PROJECT)
+    rows = projects.list_projects(session, after=cursor, limit=limit)
+    return ProjectPage(
+        items=project_briefs(session, rows), next=str(rows[-1].id) if len(rows) == limit else None
+    )
+
+
+@router.get("/api/projects/{project_id}")
+def show_project(
+    project_id: Id, session: SessionDep, actor: ActorDep, edge: EdgeDep, response: Response
+) -> ProjectOut:
+    """A project with its footprint, latest check, consultation and clearance."""
+    require(actor, Act.READ_PROJECT)
+    project = projects.find_project(session, project_id)
+    shown = project_out(session, project, actor=actor, edge=edge)
+    if shown.consultation is not None:
+        record_findings(session, actor, (*shown.consultation.requests, *shown.consultation.standing))
+    return tagged(shown, response)
+
+
+@router.put("/api/projects/{project_id}/particulars")
+def amend_project(
+    project_id: Id,
+    particulars: ParticularsIn,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+    response: Response,
+    if_match: IfMatch = None,
+) -> ProjectOut:
+    """Correct what was registered; what is left out is emptied."""
+    require(actor, Act.REGISTER_PROJECT)
+    _hold(session, project_id, if_match, actor=actor, edge=edge)
+    project = projects.amend_project(
+        session, project_id, _details(particulars), city=edge.city, actor=actor, now=now
+    )
+    return tagged(project_out(session, project, actor=actor, edge=edge), response)
+
+
+@router.put("/api/projects/{project_id}/scope")
+def decide_scope(
+    project_id: Id,
+    decision: ScopeIn,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+    response: Response,
+    if_match: IfMatch = None,
+) -> ProjectOut:
+    """Decide whether the regulation is for the project (Art. 5), with the reason."""
+    require(actor, Act.REGISTER_PROJECT)
+    _hold(session, project_id, if_match, actor=actor, edge=edge)
+    project = projects.decide_scope(
+        session, project_id, in_scope=decision.in_scope, reason=decision.reason, actor=actor, now=now
+    )
+    return tagged(project_out(session, project, actor=actor, edge=edge), response)
+
+
+@router.post("/api/projects/{project_id}/steps")
+def take_step(
+    project_id: Id,
+    taken: StepIn,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+    response: Response,
+    if_match: IfMatch = None,
+) -> ProjectOut:
+    """Submit, adjust, return, shelve, resume or end a project; what departments were still asked is taken back."""
+    require(actor, Act.REGISTER_PROJECT)
+    _hold(session, project_id, if_match, actor=actor, edge=edge)
+    project = steps.take_step(
+        session,
+        project_id,
+        Step(taken.step),
+        reason=taken.reason,
+        calendar=edge.calendar,
+        actor=actor,
+        now=now,
+    )
+    return tagged(project_out(session, project, actor=actor, edge=edge), response)
+
+
+@router.get("/api/projects/{project_id}/history")
+def show_history(
+    project_id: Id, session: SessionDep, actor: ActorDep, cursor: Cursor = 0, limit: Limit = 50
+) -> History:
+    """What happened to a project (项目历程), in the order of time."""
+    require(actor, Act.READ_PROJECT)
+    project = projects.find_project(session, project_id)
+    rows = history_of(session, project, after=cursor, limit=limit)
+    return History(
+        items=[EventOut.model_validate(row, from_attributes=True) for row in rows],
+        next=str(rows[-1].id) if len(rows) == limit else None,
+    )
+
+
+@router.put("/api/projects/{project_id}/footprint")
+def revise_footprint(
+    project_id: Id,
+    revised: FootprintIn,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+    if_match: IfMatch = None,
+) -> FootprintOut:
+    """Give the project a new footprint, revision r + 1; what was asked about the old one is taken back."""
+    require(actor, Act.REGISTER_PROJECT)
+    footprint = footprint_from_geojson(
+        revised.footprint, city=edge.city, scratch=edge.scratch, crs=revised.crs
+    )
+    _hold(session, project_id, if_match, actor=actor, edge=edge)
+    revision = consultation.revise_footprint(
+        session, project_id, footprint, city=edge.city, calendar=edge.calendar, actor=actor, now=now
+    )
+    return footprint_out(revision, edge.city)
+
+
+@router.post("/api/projects/{project_id}/checks", status_code=201)
+def check_project(
+    project_id: Id,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+    if_match: IfMatch = None,
+) -> CheckOut:
+    """Check the current footprint against today's blueprint and keep the report; the whole blueprint is asked."""
+    require(actor, Act.KEEP_CHECK)
+    require(actor, Act.CONSULT_DEPARTMENTS)
+    _hold(session, project_id, if_match, actor=actor, edge=edge)
+    return check_out(projects.check_project(session, project_id, city=edge.city, actor=actor, now=now))
+
+
+@router.get("/api/projects/{project_id}/consultation")
+def propose_consultation(
+    project_id: Id, session: SessionDep, actor: ActorDep, edge: EdgeDep, today: TodayDep
+) -> ProposalOut:
+    """Whom the next round would ask by the check of the current footprint, and whose earlier opinion stands."""
+    require(actor, Act.CONSULT_DEPARTMENTS)
+    project = projects.find_project(session, project_id)
+    proposal = consultation.propose_consultation(session, project, city=edge.city, actor=actor, today=today)
+    return proposal_out(proposal, edge=edge)
+
+
+@router.post("/api/projects/{project_id}/consultation", status_code=201)
+def consult(
+    project_id: Id,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+    choices: ConsultationIn | None = None,
+    if_match: IfMatch = None,
+) -> ConsultationOut:
+    """Open a round (征求意见): ask whom the current footprint concerns and whose earlier opinion does not stand."""
+    require(actor, Act.CONSULT_DEPARTMENTS)
+    _hold(session, project_id, if_match, actor=actor, edge=edge)
+    chosen = choices or ConsultationIn()
+    opened = consultation.open_consultation(
+        session,
+        project_id,
+        city=edge.city,
+        calendar=edge.calendar,
+        actor=actor,
+        now=now,
+        add=[Choice(**choice.model_dump()) for choice in chosen.add],
+        drop=[Choice(**choice.model_dump()) for choice in chosen.drop],
+    )
+    return consultation_out(session, opened, actor=actor, edge=edge)
+
+
+@router.get("/api/projects/{project_id}/consultations")
+def list_consultations(
+    project_id: Id, session: SessionDep, actor: ActorDep, edge: EdgeDep
+) -> ConsultationList:
+    """All rounds of a project, also those that were superseded, with the requests that the caller may see."""
+    require(actor, Act.READ_PROJECT)
+    project = projects.find_project(session, project_id)
+    rounds = consultation.consultations_of(session, project)
+    shown = consultations_out(session, rounds, actor=actor, edge=edge)
+    record_findings(session, actor, [request for each in shown for request in each.requests])
+    return ConsultationList(items=shown)
+
+
+@router.post("/api/projects/{project_id}/clearance", status_code=201)
+def clear(
+    project_id: Id,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+    if_match: IfMatch = None,
+) -> ClearanceOut:
+    """Let the project pass (通过); its handover to approval is written with it."""
+    require(actor, Act.CLEAR_PROJECT)
+    _hold(session, project_id, if_match, actor=actor, edge=edge)
+    clearance = clear_project(
+        session, project_id, city=edge.city, calendar=edge.calendar, actor=actor, now=now
+    )
+    return clearance_out(clearance, projects.current_revision(session, clearance.project))
+
+
+def _details(given: ParticularsIn) -> ProjectDetails:
+    """The body as the act takes it."""
+    values = given.model_dump(exclude={"footprint", "crs", "draft"})
+    level, money = values.pop("approval_level"), values.pop("investment_10k_cny")
+    return ProjectDetails(
+        **values,
+        approval_level=ApprovalLevel(level) if level else None,
+        investment_10k_cny=round(Decimal(str(money)), 4) if money is not None else None,
+    )
+
+
+def _hold(session: Session, project_id: int, if_match: str | None, *, actor: Actor, edge: Edge) -> None:
+    """Hold a project to what its changer read of it."""
+    if if_match is not None:
+        project = projects.find_project(session, project_id)
+        hold_to(session, if_match, project, partial(project_out, session, project, actor=actor, edge=edge))
