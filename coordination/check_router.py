@@ -1,11 +1,10 @@
 """Routes of checks: a footprint in, a report out; nothing is kept unless asked."""
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Body, Path, Query
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import JSONResponse, Response
 from geoalchemy2.shape import to_shape
 
 from blueprint.city import polygonal
@@ -16,11 +15,14 @@ from blueprint.given import Day, GeoJson, Text
 from blueprint.idempotency import IdempotentRoute
 from blueprint.permissions import Act, require
 from coordination.checks import find_check, given_to, keep_check, reader_of, run_check
-from coordination.reports import to_geojson, to_html
+from coordination.report_forms import MEDIA_TYPES, ReportForm, WrittenReport, write_report
 
 router = APIRouter(prefix="/api/checks", tags=["checks"], route_class=IdempotentRoute)
 
-Format = Annotated[Literal["json", "geojson", "html"], Query(alias="f", description="json, geojson or html")]
+Format = Annotated[
+    ReportForm,
+    Query(alias="f", description="json, geojson, html, pdf, docx or xlsx; a PDF carries report.json"),
+]
 PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 }
@@ -33,6 +35,10 @@ REPORT: dict[int | str, dict[str, Any]] = {
             "application/json": {"schema": {"type": "object", "required": ["verdict", "findings", "digest"]}},
             "application/geo+json": {"schema": {"type": "object", "required": ["type", "features"]}},
             "text/html": {"schema": {"type": "string"}},
+            **{
+                MEDIA_TYPES[form]: {"schema": {"type": "string", "format": "binary"}}
+                for form in (ReportForm.PDF, ReportForm.DOCX, ReportForm.XLSX)
+            },
         },
     }
 }
@@ -50,7 +56,8 @@ def check_footprint(
         Text | None, Query(max_length=100, description="EPSG:n when not longitude/latitude")
     ] = None,
     keep: Annotated[bool, Query(description="keep the report under a check id")] = False,
-    output: Format = "json",
+    name: Annotated[Text, Query(max_length=200, description="the project's name, for documents")] = "",
+    output: Format = ReportForm.JSON,
 ) -> Response:
     """Check a GeoJSON footprint against every layer in force that the caller may read."""
     require(actor, Act.CHECK_FOOTPRINT)
@@ -58,16 +65,15 @@ def check_footprint(
         require(actor, Act.KEEP_CHECK)
     footprint = footprint_from_geojson(document, city=edge.city, scratch=edge.scratch, crs=crs)
     day = on or now.date()
-    report = run_check(session, footprint, city=edge.city, actor=actor, on=day, with_shapes=output != "json")
+    report = run_check(
+        session, footprint, city=edge.city, actor=actor, on=day, with_shapes=output.needs_shapes
+    )
     if keep:
         check = keep_check(session, report, footprint, city=edge.city, actor=actor, now=now)
         report = replace(report, check_id=str(check.id))
     report = given_to(report, actor, now)
-    if output == "html":
-        return HTMLResponse(to_html(report, footprint, city=edge.city), headers=PAGE_HEADERS)
-    if output == "geojson":
-        return JSONResponse(to_geojson(report, footprint, city=edge.city), media_type="application/geo+json")
-    return Response(orjson.dumps(report.to_json()), media_type="application/json")
+    written = write_report(session, report, footprint, output, city=edge.city, actor=actor, name=name)
+    return _answer(written, output, report.digest)
 
 
 @router.get("/{check_id}", response_class=Response, responses=REPORT)
@@ -77,12 +83,12 @@ def show_check(
     actor: ActorDep,
     edge: EdgeDep,
     now: NowDep,
-    output: Format = "json",
+    output: Format = ReportForm.JSON,
 ) -> Response:
-    """A kept report; as GeoJSON or HTML it is made again from the versions of its day, and held to its digest."""
+    """A kept report; in other forms than JSON it is made again from the versions of its day, and held to its digest."""
     require(actor, Act.READ_CHECK)
     check = find_check(session, check_id, actor=actor)
-    if output == "json":
+    if output is ReportForm.JSON:
         reader = reader_of(actor, [layer["code"] for layer in check.report["layers"]], now)
         return JSONResponse(check.report | {"reader": reader.to_json()})
     kept = check.report["footprint"]
@@ -98,6 +104,16 @@ def show_check(
             "the layers or rules of that day, or your rights, are not what they were; ask for ?f=json"
         )
     report = given_to(replace(report, check_id=str(check.id)), actor, now)
-    if output == "html":
-        return HTMLResponse(to_html(report, footprint, city=edge.city), headers=PAGE_HEADERS)
-    return JSONResponse(to_geojson(report, footprint, city=edge.city), media_type="application/geo+json")
+    written = write_report(session, report, footprint, output, city=edge.city, actor=actor)
+    return _answer(written, output, report.digest)
+
+
+def _answer(written: WrittenReport, form: ReportForm, digest: str) -> Response:
+    """The report as an answer: a page is shown within its policy, a document is a file with a name of its own."""
+    headers = {}
+    if form is ReportForm.HTML:
+        headers = PAGE_HEADERS
+    elif form in (ReportForm.PDF, ReportForm.DOCX, ReportForm.XLSX):
+        name = f"check-{digest.removeprefix('sha256:')[:12]}.{form}"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(written.content, media_type=written.media_type, headers=headers)

@@ -13,6 +13,8 @@ from blueprint.city import City
 from blueprint.city_router import to_lonlat
 from blueprint.footprint import Footprint
 from coordination.checks import CheckReport, Reader
+from coordination.figures import hectares
+from coordination.report_words import OUTCOME_WORDS, RELATION_WORDS, SEVERITY_WORDS, SIZE_WORDS
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -21,37 +23,6 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-
-SEVERITY_WORDS = {
-    "prohibit": ("禁止", "prohibited"),
-    "restrict": ("限制", "restricted"),
-    "advise": ("建议", "advised"),
-    "inform": ("提示", "for information"),
-    "clear": ("无冲突", "clear"),
-}
-OUTCOME_WORDS = {
-    "conflict": ("冲突", "conflict"),
-    "clear": ("无冲突", "clear"),
-    "outside_coverage": ("不在图层覆盖范围", "outside coverage"),
-    "no_data": ("无现行数据", "no data"),
-    "not_permitted": ("无权查看", "not permitted"),
-    "expired": ("已过规划期", "expired"),
-}
-SIZE_WORDS = {
-    "small": ("占用地不足 5%", "less than 5 % of the site"),
-    "part": ("占用地 5% 至一半", "5 % to half of the site"),
-    "most": ("占用地一半以上", "half of the site or more"),
-}
-RELATION_WORDS = {
-    "overlaps": ("压占", "overlaps"),
-    "within": ("位于其内", "within"),
-    "covers": ("全部包含", "covers"),
-    "crosses": ("穿越", "crosses"),
-    "contains": ("包含", "contains"),
-    "touches": ("位于边界", "on the boundary"),
-    "within_distance": ("在控制距离内", "within distance"),
-    "outside": ("位于其外", "outside"),
-}
 
 
 def to_geojson(report: CheckReport, footprint: Footprint, *, city: City) -> dict[str, Any]:
@@ -101,11 +72,6 @@ def reader_line(reader: Reader) -> str:
     return (
         f"{reader.account} · {reader.department or '—'} · {reader.at.isoformat(timespec='seconds')}{granted}"
     )
-
-
-def hectares(area_m2: float) -> str:
-    """An area in hectares with four decimals, as the pre-examination tables have it."""
-    return f"{area_m2 / 10_000:.4f}"
 
 
 def _picture(report: CheckReport, footprint: Footprint) -> dict[str, Any]:

@@ -30,6 +30,13 @@ has_cjk_font() {
     done
     return 1
 }
+# What WeasyPrint sets a PDF with.
+has_pango() {
+    for library in /usr/lib/*/libpangoft2-1.0.so.0 /usr/lib/libpangoft2-1.0.so.0 /usr/lib64/libpangoft2-1.0.so.0; do
+        [ -e "$library" ] && [ -e "${library%/*}/libharfbuzz-subset.so.0" ] && return 0
+    done
+    return 1
+}
 is_usable_python() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 find_python() {
     for candidate in ${PYTHON:-} python3 python3.11 python3.12 python3.13 python3.14 /usr/bin/python3; do
@@ -44,6 +51,7 @@ find_python() {
 missing_packages() {
     has_postgis || printf 'postgresql-15 postgresql-15-postgis-3 '
     has_cjk_font || printf 'fonts-noto-cjk '
+    has_pango || printf 'libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 '
     if [ -z "$python" ]; then
         printf 'python3 python3-venv '
     elif [ ! -x .venv/bin/python ] && ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then

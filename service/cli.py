@@ -20,6 +20,7 @@ from service.commands import (
     layer,
     project,
     quality,
+    report,
     standard,
     token,
 )
@@ -49,6 +50,7 @@ layer.app.command("update")(update)
 layer.app.command("difference")(difference)
 layer.app.command("quality")(quality.quality)
 layer.app.command("map")(quality.map_fields)
+app.add_typer(report.app, name="report")
 app.add_typer(layer.app, name="layer")
 app.add_typer(standard.app, name="standard")
 app.add_typer(job.app, name="job")

@@ -14,15 +14,10 @@ from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint, read_footprint_file
 from coordination.checks import CheckReport, Finding, given_to, run_check
-from coordination.reports import (
-    OUTCOME_WORDS,
-    RELATION_WORDS,
-    SEVERITY_WORDS,
-    SIZE_WORDS,
-    hectares,
-    to_geojson,
-    to_html,
-)
+from coordination.figures import hectares
+from coordination.report_forms import ReportForm, write_report
+from coordination.report_verification import with_site
+from coordination.report_words import OUTCOME_WORDS, RELATION_WORDS, SEVERITY_WORDS, SIZE_WORDS
 from service.commands.context import local_operator, open_edge, output, say
 from service.commands.options import parse_day
 
@@ -42,6 +37,13 @@ class ReportFormat(StrEnum):
     JSON = "json"
     GEOJSON = "geojson"
     HTML = "html"
+    PDF = "pdf"
+    DOCX = "docx"
+    XLSX = "xlsx"
+
+
+_FILES = (ReportFormat.PDF, ReportFormat.DOCX, ReportFormat.XLSX)
+"""Forms that are files and no text."""
 
 
 def check(
@@ -51,12 +53,14 @@ def check(
     crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")] = None,
     on: Annotated[str | None, typer.Option(help="检查日 a day YYYY-MM-DD; today when not given")] = None,
     report_format: Annotated[
-        ReportFormat, typer.Option("--format", help="table | json | geojson | html")
+        ReportFormat, typer.Option("--format", help="table | json | geojson | html | pdf | docx | xlsx")
     ] = ReportFormat.TABLE,
     output_path: Annotated[Path | None, typer.Option("--output", help="写入文件 write to a file")] = None,
 ) -> None:
     """检查用地红线与现行图层的冲突 · check a footprint against every layer in force."""
     day = parse_day(on)
+    if report_format in _FILES and output_path is None:
+        raise InvalidInputError(f"a report as {report_format} is a file; say where with --output FILE")
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         footprint = read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs)
         report = run_check(
@@ -65,39 +69,48 @@ def check(
             city=edge.city,
             actor=local_operator(),
             on=day or edge.now().date(),
-            with_shapes=report_format in (ReportFormat.GEOJSON, ReportFormat.HTML),
+            with_shapes=report_format not in (ReportFormat.TABLE, ReportFormat.JSON, ReportFormat.XLSX),
         )
-    report = given_to(report, local_operator(), edge.now())
-    if report_format is ReportFormat.TABLE and output_path is None:
-        print_report(report, file.name)
-        return
-    write(render(report, footprint, report_format, edge, file.name), output_path)
+        report = given_to(report, local_operator(), edge.now())
+        if report_format is ReportFormat.TABLE and output_path is None:
+            print_report(report, file.name)
+            return
+        content = render(session, report, footprint, report_format, edge, file.name)
+    write(content, output_path)
 
 
-def render(report: CheckReport, footprint: Footprint, form: ReportFormat, edge: Edge, name: str) -> str:
-    """The report as text of the given form."""
+def render(
+    session: Session, report: CheckReport, footprint: Footprint, form: ReportFormat, edge: Edge, name: str
+) -> bytes:
+    """The report as the bytes of the given form; as JSON it carries its site, so that it can be verified."""
     match form:
         case ReportFormat.JSON:
-            return json.dumps(report.to_json(), ensure_ascii=False, indent=2)
-        case ReportFormat.GEOJSON:
-            return json.dumps(to_geojson(report, footprint, city=edge.city), ensure_ascii=False)
-        case ReportFormat.HTML:
-            return to_html(report, footprint, city=edge.city, name=name)
+            return json.dumps(with_site(report, footprint), ensure_ascii=False, indent=2).encode()
         case ReportFormat.TABLE:
             with output.capture() as captured:
                 print_report(report, name)
-            return captured.get()
+            return captured.get().encode()
+        case _:
+            return write_report(
+                session,
+                report,
+                footprint,
+                ReportForm(form),
+                city=edge.city,
+                actor=local_operator(),
+                name=Path(name).stem,
+            ).content
 
 
-def write(text: str, path: Path | None) -> None:
+def write(content: bytes, path: Path | None) -> None:
     """Print a result, or write it whole to a file."""
     if path is None:
-        typer.echo(text)
+        typer.echo(content.decode())
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.part")
-        partial.write_text(text, encoding="utf-8")
+        partial.write_bytes(content)
         partial.replace(path)
     except OSError as error:
         raise InvalidInputError(f"cannot write {path}: {error.strerror}") from error

@@ -103,7 +103,7 @@ def _check_all(edge: Edge, projects: list[SampleProject], folder: Path) -> dict[
     output.print()
     _print_summary(projects, verdicts)
     if page is not None:
-        write(page, folder / "report.html")
+        write(page.encode(), folder / "report.html")
     return verdicts
 
 

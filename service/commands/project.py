@@ -34,7 +34,7 @@ from coordination.overview import (
 )
 from coordination.particulars import PARTICULARS, ApprovalLevel, ProjectDetails
 from coordination.project_states import STATUS_WORDS, ProjectStatus, Step
-from coordination.reports import SEVERITY_WORDS
+from coordination.report_words import SEVERITY_WORDS
 from coordination.responsibility import Why
 from coordination.rounds import Choice
 from coordination.schemas import EventOut, OpinionRequestOut, ProjectOut

@@ -1,0 +1,65 @@
+"""What runs in the child: draws the maps and writes the document that it is given on standard input, to standard output.
+
+Started by `rendering` through the cell of `layers.confinement`: no network, bounded CPU and memory. Nothing that a
+document names is fetched, neither by an address nor from the disk.
+"""
+
+import base64
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import weasyprint
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from weasyprint.urls import URLFetcher
+
+from blueprint.documents.blocks import Document
+from blueprint.documents.drawing import draw
+from blueprint.documents.maps import MapPicture
+from blueprint.documents.word import write_docx
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def main(_request: dict[str, Any]) -> None:
+    """Do one task: `pdf` or `docx` of a document with its maps, `print` of a page of HTML, `maps` alone."""
+    task = json.load(sys.stdin.buffer)
+    sys.stdout.buffer.write(_do(task))
+    sys.stdout.buffer.flush()
+
+
+def _do(task: dict[str, Any]) -> bytes:
+    pictures = {name: draw(MapPicture.from_json(given)) for name, given in task["maps"].items()}
+    encoded = {name: base64.b64encode(png).decode() for name, png in pictures.items()}
+    match task["form"]:
+        case "maps":
+            return json.dumps(encoded).encode()
+        case "print":
+            return _print(task["html"])
+        case "docx":
+            return write_docx(Document.from_json(task["document"]), pictures)
+        case _:
+            document = Document.from_json(task["document"])
+            page = _TEMPLATES.get_template("document.html").render(
+                document=document, pictures=encoded, kind_of=lambda block: type(block).__name__
+            )
+            return _print(page, document.attachments)
+
+
+def _print(page: str, attachments: Mapping[str, str] | None = None) -> bytes:
+    fetcher = URLFetcher(allowed_protocols=["data"], allow_redirects=False)
+    carried = [
+        weasyprint.Attachment(string=text, name=name, url_fetcher=fetcher)
+        for name, text in (attachments or {}).items()
+    ]
+    written = weasyprint.HTML(string=page, url_fetcher=fetcher).write_pdf(attachments=carried)
+    assert isinstance(written, bytes)
+    return written

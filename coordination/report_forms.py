@@ -1,0 +1,79 @@
+"""A check report in the form that was asked for: JSON, GeoJSON, a page, PDF, Word, a workbook."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import orjson
+from sqlalchemy.orm import Session
+
+from blueprint.city import City
+from blueprint.documents.rendering import DOCX, PDF, XLSX, to_docx, to_pdf
+from blueprint.footprint import Footprint
+from blueprint.permissions import Actor
+from coordination.checks import CheckReport
+from coordination.report_document import report_document
+from coordination.report_land import land_taken
+from coordination.report_maps import report_maps
+from coordination.report_workbook import report_workbook
+from coordination.reports import to_geojson, to_html
+
+
+class ReportForm(StrEnum):
+    """The forms of a report."""
+
+    JSON = "json"
+    GEOJSON = "geojson"
+    HTML = "html"
+    PDF = "pdf"
+    DOCX = "docx"
+    XLSX = "xlsx"
+
+    @property
+    def needs_shapes(self) -> bool:
+        """Whether the report is drawn, so that its check must give shapes."""
+        return self not in (ReportForm.JSON, ReportForm.XLSX)
+
+
+MEDIA_TYPES = {
+    ReportForm.JSON: "application/json",
+    ReportForm.GEOJSON: "application/geo+json",
+    ReportForm.HTML: "text/html; charset=utf-8",
+    ReportForm.PDF: PDF,
+    ReportForm.DOCX: DOCX,
+    ReportForm.XLSX: XLSX,
+}
+
+
+@dataclass(frozen=True)
+class WrittenReport:
+    """A report as the bytes of a file, and what kind of file it is."""
+
+    content: bytes
+    media_type: str
+
+
+def write_report(
+    session: Session,
+    report: CheckReport,
+    footprint: Footprint,
+    form: ReportForm,
+    *,
+    city: City,
+    actor: Actor,
+    name: str = "",
+) -> WrittenReport:
+    """The report in a form; all but JSON and XLSX need the findings' shapes. Reading for the maps is recorded."""
+    match form:
+        case ReportForm.JSON:
+            content = orjson.dumps(report.to_json())
+        case ReportForm.GEOJSON:
+            content = orjson.dumps(to_geojson(report, footprint, city=city))
+        case ReportForm.HTML:
+            content = to_html(report, footprint, city=city, name=name).encode()
+        case ReportForm.XLSX:
+            content = report_workbook(report, land_taken(session, report), city=city, name=name)
+        case _:
+            document = report_document(report, footprint, land_taken(session, report), city=city, name=name)
+            maps = report_maps(session, report, footprint.geometry, city=city, actor=actor)
+            content = to_pdf(document, maps) if form is ReportForm.PDF else to_docx(document, maps)
+    return WrittenReport(content, MEDIA_TYPES[form])

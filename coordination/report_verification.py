@@ -1,0 +1,196 @@
+"""Verifying a report (报告核验): the check is run again on the versions that the report names, and must say the same."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from math import isclose
+from typing import Any
+
+import orjson
+import shapely
+from geoalchemy2.shape import to_shape
+from shapely.errors import ShapelyError
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from blueprint.city import City, polygonal
+from blueprint.errors import InvalidInputError, NotFoundError
+from blueprint.footprint import Footprint
+from blueprint.layers.models import Layer, LayerVersion
+from blueprint.overlay import ENGINE
+from blueprint.permissions import Act, Actor, require
+from blueprint.snapshot import LayerOnDay, Snapshot, layers_on, with_version
+from coordination.checks import CheckReport, digest_of, find_check, run_check
+from coordination.masking import RestrictedConflict, SizeClass
+from coordination.rules import Severity
+
+_ASKED = ("conflict", "clear", "outside_coverage")
+_COMPARED = ("working_crs", "area_measure", "rule_set", "ledger", "layers", "findings")
+_NAMES = ("title", "title_en")
+"""What a layer is called may change without changing what a report says."""
+
+_MAX_TOLD = 20
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What came of it: the digest now, and in one clause each where the report says something else than the check now does."""
+
+    digest: str
+    differences: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the report says what its versions and rules give."""
+        return not self.differences
+
+
+def with_site(report: CheckReport, footprint: Footprint) -> dict[str, Any]:
+    """The report as JSON together with its site in the working CRS, so that it can be verified by itself."""
+    site = {"crs": report.working_crs, "wkb": shapely.to_wkb(footprint.geometry, hex=True, byte_order=1)}
+    return report.to_json() | {"site": site}
+
+
+def verify_report(
+    session: Session,
+    document: Mapping[str, Any],
+    *,
+    city: City,
+    actor: Actor,
+    footprint: Footprint | None = None,
+) -> Verification:
+    """Run the check of a report again, on the layer versions it names, and compare digest and every figure.
+
+    The site is the report's own, that of its kept check, or the one given. Rules are today's: a rule that changed
+    since is a difference. Raises InvalidInputError where the document is no report.
+    """
+    require(actor, Act.CHECK_FOOTPRINT)
+    told = _layers_told(document)
+    site = _site(session, document, actor, footprint)
+    snapshot = _snapshot(session, document, told)
+    now = run_check(
+        session, site, city=city, actor=actor, on=snapshot.day, snapshot=snapshot, with_shapes=False
+    )
+    conflicts = _conflicts(document)
+    digest = digest_of(site.geometry, snapshot.layers, city, conflicts)
+    found = []
+    if document.get("engine") != ENGINE:
+        found.append(f"engine: the report was made by {document.get('engine')!r}, this is {ENGINE!r}")
+    if document.get("digest") != digest:
+        found.append(
+            f"digest: the report says {document.get('digest')}, its versions and rules give {digest}"
+        )
+    found += _compare(document, now, told, has_conflicts=bool(conflicts))
+    return Verification(digest, tuple(found[:_MAX_TOLD]))
+
+
+def _layers_told(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    try:
+        layers = {layer["code"]: layer for layer in document["layers"]}
+        return {code: layer for code, layer in layers.items() if layer["outcome"] in _ASKED}
+    except (KeyError, TypeError) as error:
+        raise InvalidInputError(
+            "this is no check report; give what `blueprint check … --format json` or `--format pdf` wrote"
+        ) from error
+
+
+def _site(
+    session: Session, document: Mapping[str, Any], actor: Actor, footprint: Footprint | None
+) -> Footprint:
+    if footprint is not None:
+        return footprint
+    given = document.get("site")
+    if isinstance(given, Mapping):
+        try:
+            shape = polygonal(shapely.from_wkb(str(given["wkb"])))
+        except (ShapelyError, KeyError, TypeError, ValueError) as error:
+            raise InvalidInputError("the report's `site` is no shape; it was changed") from error
+        if not shapely.is_valid(shape) or shape.is_empty:
+            raise InvalidInputError("the report's `site` is no valid shape; it was changed")
+        return Footprint(shape, "", "")
+    if str(document.get("check_id") or "").isdecimal():
+        check = find_check(session, int(document["check_id"]), actor=actor)
+        return Footprint(polygonal(to_shape(check.footprint)), "", "")
+    raise InvalidInputError("the report does not carry its site; give the footprint's file with --footprint")
+
+
+def _snapshot(
+    session: Session, document: Mapping[str, Any], told: Mapping[str, Mapping[str, Any]]
+) -> Snapshot:
+    """The blueprint as the report says it was asked: these layers, each in the version that it names."""
+    try:
+        day = date.fromisoformat(document["on"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidInputError("the report's `on` is no day; it was changed") from error
+    layers = tuple(layer for layer in layers_on(session, day) if layer.code in told)
+    missing = set(told) - {layer.code for layer in layers}
+    if missing:
+        raise NotFoundError(
+            f"the layers {', '.join(sorted(missing))} of the report are not in this catalogue"
+        )
+    for layer in layers:
+        number = told[layer.code].get("version")
+        if layer.version != number:
+            layers = _in_version(session, layers, layer, number, day)
+    return Snapshot(day=day, layers=layers)
+
+
+def _in_version(
+    session: Session, layers: tuple[LayerOnDay, ...], layer: LayerOnDay, number: Any, day: date
+) -> tuple[LayerOnDay, ...]:
+    version = session.scalars(
+        select(LayerVersion)
+        .join(Layer)
+        .where(Layer.code == layer.code, LayerVersion.number == (number if isinstance(number, int) else 0))
+    ).one_or_none()
+    if version is None:
+        raise NotFoundError(f"version {number} of layer {layer.code} is not here")
+    return with_version(layers, version, starts_on=day)
+
+
+def _conflicts(document: Mapping[str, Any]) -> tuple[RestrictedConflict, ...]:
+    """What the report tells of restricted layers: said to its reader alone, so it is taken into the digest as it stands."""
+    try:
+        told = document["restricted"]["conflicts"]
+        return tuple(RestrictedConflict(c["department"], SizeClass(c["size_class"])) for c in told)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidInputError("the report's `restricted` is not as it was written") from error
+
+
+def _compare(
+    document: Mapping[str, Any], now: CheckReport, told: Mapping[str, Any], *, has_conflicts: bool
+) -> list[str]:
+    again = orjson.loads(orjson.dumps(now.to_json()))
+    given = dict(document) | {"layers": list(told.values())}
+    found: list[str] = []
+    severities = [again["verdict"]] + ["advise"] * has_conflicts
+    verdict = min(severities, key=[str(s) for s in Severity].index)
+    if document.get("verdict") != verdict:
+        found.append(f"verdict: the report says {document.get('verdict')}, the check now {verdict}")
+    for key in _COMPARED:
+        _walk(given.get(key), again[key], key, found)
+    site = {k: v for k, v in again["footprint"].items() if k not in ("source_crs", "operation")}
+    told_site = document.get("footprint")
+    for key, value in site.items():
+        _walk(
+            told_site.get(key) if isinstance(told_site, Mapping) else None, value, f"footprint.{key}", found
+        )
+    return found
+
+
+def _walk(given: Any, now: Any, place: str, found: list[str]) -> None:
+    """Note every place where two JSON values differ; figures may differ by the rounding of another machine."""
+    if isinstance(now, Mapping) and isinstance(given, Mapping):
+        for key in sorted((set(now) | set(given)) - set(_NAMES)):
+            _walk(given.get(key), now.get(key), f"{place}.{key}", found)
+    elif isinstance(now, list) and isinstance(given, list):
+        if len(now) != len(given):
+            found.append(f"{place}: the report has {len(given)}, the check now {len(now)}")
+            return
+        for number, (one, other) in enumerate(zip(given, now, strict=True), start=1):
+            _walk(one, other, f"{place} {number}", found)
+    elif isinstance(now, float | int) and isinstance(given, float | int) and not isinstance(now, bool):
+        if not isclose(given, now, rel_tol=1e-9, abs_tol=1e-6):
+            found.append(f"{place}: the report says {given}, the check now {now}")
+    elif given != now:
+        found.append(f"{place}: the report says {given!r}, the check now {now!r}")

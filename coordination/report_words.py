@@ -1,0 +1,57 @@
+"""The words and colours in which a report speaks to people: Chinese first, English beside it."""
+
+SEVERITY_WORDS = {
+    "prohibit": ("禁止", "prohibited"),
+    "restrict": ("限制", "restricted"),
+    "advise": ("建议", "advised"),
+    "inform": ("提示", "for information"),
+    "clear": ("无冲突", "clear"),
+}
+SEVERITY_COLORS = {
+    "prohibit": "#c00000",
+    "restrict": "#d2691e",
+    "advise": "#b8860b",
+    "inform": "#1f5fa8",
+    "clear": "#2e7d32",
+}
+CONCLUSION_WORDS = {
+    "prohibit": ("不符合", "does not comply"),
+    "restrict": ("基本符合（有条件）", "complies on conditions"),
+    "advise": ("符合", "complies"),
+    "inform": ("符合", "complies"),
+    "clear": ("符合", "complies"),
+}
+"""The overall conclusion (综合结论) of a verdict: a machine's first judgement."""
+
+OUTCOME_WORDS = {
+    "conflict": ("冲突", "conflict"),
+    "clear": ("无冲突", "clear"),
+    "outside_coverage": ("不在图层覆盖范围", "outside coverage"),
+    "no_data": ("无现行数据", "no data"),
+    "not_permitted": ("无权查看", "not permitted"),
+    "expired": ("已过规划期", "expired"),
+}
+SIZE_WORDS = {
+    "small": ("占用地不足 5%", "less than 5 % of the site"),
+    "part": ("占用地 5% 至一半", "5 % to half of the site"),
+    "most": ("占用地一半以上", "half of the site or more"),
+}
+RELATION_WORDS = {
+    "overlaps": ("压占", "overlaps"),
+    "within": ("位于其内", "within"),
+    "covers": ("全部包含", "covers"),
+    "crosses": ("穿越", "crosses"),
+    "contains": ("包含", "contains"),
+    "touches": ("位于边界", "on the boundary"),
+    "within_distance": ("在控制距离内", "within distance"),
+    "outside": ("位于其外", "outside"),
+}
+LAND_WORDS = {
+    "agricultural": ("农用地", "agricultural land"),
+    "agri_facility": ("农业设施建设用地", "agricultural facilities"),
+    "construction": ("建设用地", "construction land"),
+    "sea": ("用海", "sea"),
+    "unused_other": ("未利用地", "unused land"),
+    "water": ("陆地水域", "inland water"),
+    "wetland": ("湿地", "wetland"),
+}

@@ -1,0 +1,88 @@
+"""`blueprint report verify FILE`: does a report say what its versions and rules give."""
+
+import io
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pypdf import PdfReader
+from pypdf.errors import PyPdfError
+from sqlalchemy.orm import Session
+
+from blueprint.errors import InvalidInputError
+from blueprint.footprint import read_footprint_file
+from coordination.report_document import REPORT_FILE
+from coordination.report_verification import verify_report
+from service.commands.context import local_operator, open_edge
+from service.commands.options import FormatOption, OutputFormat, print_json
+
+app = typer.Typer(no_args_is_help=True, help="检查报告：核验 · check reports: verify one")
+
+_MAX_BYTES = 64 << 20
+
+
+@app.callback()
+def _reports() -> None:
+    """A noun of its own, so that `verify` is its verb."""
+
+
+@app.command("verify")
+def verify(
+    file: Annotated[Path, typer.Argument(help="检查报告 a report: JSON, or a PDF that carries it")],
+    footprint_file: Annotated[
+        Path | None,
+        typer.Option("--footprint", help="用地红线 the footprint, where the report does not carry it"),
+    ] = None,
+    output_format: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """按报告所列版本重新检查并逐项比对 · check again on the versions that a report names, and compare every figure."""
+    document = read_report(file)
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
+        footprint = (
+            read_footprint_file(footprint_file, city=edge.city, scratch=edge.scratch)
+            if footprint_file is not None
+            else None
+        )
+        found = verify_report(session, document, city=edge.city, actor=local_operator(), footprint=footprint)
+    if output_format is OutputFormat.JSON:
+        print_json({"holds": found.holds, "digest": found.digest, "differences": list(found.differences)})
+    elif found.holds:
+        typer.echo(f"核验一致 the report holds: {found.digest}")
+    else:
+        typer.echo("核验不一致 the report does not hold:")
+        for difference in found.differences:
+            typer.echo(f"  {difference}")
+    if not found.holds:
+        raise typer.Exit(1)
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """The report that a JSON file is, or that a PDF of this service carries as an attachment."""
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise InvalidInputError(f"{path} is larger than {_MAX_BYTES >> 20} MB; it is no report")
+        content = path.read_bytes()
+    except OSError as error:
+        raise InvalidInputError(f"cannot read {path}: {error.strerror}") from error
+    if content.startswith(b"%PDF"):
+        content = _attached(content, path)
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInputError(
+            f"{path} is no report; give what `blueprint check … --format json` or `--format pdf` wrote"
+        ) from error
+    if not isinstance(document, dict):
+        raise InvalidInputError(f"{path} is no report; a report is a JSON object")
+    return document
+
+
+def _attached(content: bytes, path: Path) -> bytes:
+    try:
+        carried = PdfReader(io.BytesIO(content)).attachments.get(REPORT_FILE)
+    except (PyPdfError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InvalidInputError(f"the PDF {path} is damaged: {error}") from error
+    if not carried:
+        raise InvalidInputError(f"the PDF {path} carries no {REPORT_FILE}; give the JSON of its check")
+    return carried[0]

@@ -1,0 +1,211 @@
+"""A check report as a document and a workbook: what it says, and that it can be verified; figures by hand."""
+
+import io
+import json
+import zipfile
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+import shapely
+from pypdf import PdfReader
+from sqlalchemy.orm import Session
+
+from blueprint.city import AreaMeasure, City
+from blueprint.errors import InvalidInputError
+from blueprint.footprint import Footprint
+from blueprint.permissions import at_console
+from coordination.checks import CheckReport, run_check
+from coordination.figures import hectares, mu, percent, square_metres
+from coordination.report_document import REPORT_FILE
+from coordination.report_forms import ReportForm, write_report
+from coordination.report_maps import report_maps
+from coordination.report_verification import verify_report, with_site
+from coordination.rules import Severity
+from tests.coordination.world import TODAY
+from tests.made import at_origin, publish, square
+
+OPERATOR = at_console("test")
+
+
+@pytest.fixture
+def plane(city: City) -> City:
+    """The city with areas in the plane."""
+    return replace(city, area_measure=AreaMeasure.PLANE)
+
+
+def _footprint(city: City, side: float = 100) -> Footprint:
+    shape = at_origin(shapely.MultiPolygon([square(0, 0, side)]))
+    return Footprint(shapely.normalize(shape), city.working_crs, "none")
+
+
+def _checked(session: Session, city: City, **options: Any) -> tuple[CheckReport, Footprint]:
+    footprint = _footprint(city)
+    return (
+        run_check(session, footprint, city=city, actor=OPERATOR, on=TODAY, with_shapes=True, **options),
+        footprint,
+    )
+
+
+def _publish(session: Session, city: City) -> None:
+    publish(
+        session,
+        city,
+        "FARM",
+        [square(50, 0, 100)],
+        control="prohibit",
+        title="永久基本农田",
+        basis="《土地管理法》第三十五条",
+    )
+    publish(
+        session,
+        city,
+        "USE",
+        [square(0, 0, 50), square(0, 50, 50)],
+        control="inform",
+        title="规划用地",
+        symbology="land_use_2023",
+        class_field="DM",
+        attributes=[{"DM": "0101"}, {"DM": "070100"}],
+    )
+
+
+def test_figures_are_rounded_half_up_and_in_the_units_of_land_administration():
+    assert square_metres(0.125) == "0.13"
+    assert square_metres(1234567.005) == "1,234,567.01"
+    assert hectares(125_000.5) == "12.5001"
+    assert mu(10_000) == "15.0000"
+    assert percent(0.50005) == "50.01"
+
+
+def test_a_pdf_says_conclusion_ledger_article_land_and_draft_and_carries_its_report(
+    session: Session, plane: City
+):
+    _publish(session, plane)
+    report, footprint = _checked(session, plane)
+
+    written = write_report(
+        session, report, footprint, ReportForm.PDF, city=plane, actor=OPERATOR, name="示例小学"
+    )
+
+    reader = PdfReader(io.BytesIO(written.content))
+    text = "".join("".join(page.extract_text() for page in reader.pages).split())
+    assert "不符合" in text
+    assert "10,000.00m²=1.0000公顷ha=15.0000亩" in text
+    assert "《土地管理法》第三十五条" in text
+    assert "闭合closes" in text
+    assert "水田" in text
+    assert "建议意见：不同意" in text
+    carried = json.loads(reader.attachments[REPORT_FILE][0])
+    assert carried["digest"] == report.digest
+
+
+def test_a_report_has_an_overview_and_a_map_for_each_conflict_with_the_layers_around(
+    session: Session, plane: City
+):
+    _publish(session, plane)
+    report, footprint = _checked(session, plane)
+
+    maps = report_maps(session, report, footprint.geometry, city=plane, actor=OPERATOR)
+
+    assert list(maps) == ["overview", "conflict-1", "conflict-2", "conflict-3"]
+    legend = [item.label for item in maps["overview"].items]
+    assert "永久基本农田" in legend
+    assert "规划用地 0101 水田" in legend
+    assert "规划用地 0701 城镇住宅用地" in legend
+    assert "用地红线 site boundary" in legend
+    assert shapely.contains(maps["conflict-1"].frame.box, at_origin(shapely.box(50, 0, 100, 100)))
+
+
+def test_a_workbook_holds_every_finding_and_the_ledger_in_numbers(session: Session, plane: City):
+    _publish(session, plane)
+    report, footprint = _checked(session, plane)
+
+    written = write_report(
+        session, report, footprint, ReportForm.XLSX, city=plane, actor=OPERATOR, name="=1+1"
+    )
+
+    book = zipfile.ZipFile(io.BytesIO(written.content))
+    sheets = {n: book.read(n).decode() for n in book.namelist() if n.startswith("xl/worksheets/")}
+    assert len(sheets) == 5
+    assert not any("<f>" in sheet for sheet in sheets.values())
+    assert "<v>5000</v>" in sheets["xl/worksheets/sheet2.xml"]
+    assert sheets["xl/worksheets/sheet3.xml"].count("<row ") == 1 + len(report.findings)
+
+
+def test_a_report_as_it_was_written_holds(session: Session, plane: City):
+    _publish(session, plane)
+    report, footprint = _checked(session, plane)
+    document = orjson.loads(orjson.dumps(with_site(report, footprint)))
+
+    found = verify_report(session, document, city=plane, actor=OPERATOR)
+
+    assert found.holds, found.differences
+    assert found.digest == report.digest
+
+
+def test_a_report_holds_on_its_own_versions_when_newer_ones_are_in_force(session: Session, plane: City):
+    _publish(session, plane)
+    report, footprint = _checked(session, plane)
+    document = orjson.loads(orjson.dumps(with_site(report, footprint)))
+    publish(session, plane, "NEW", [square(0, 0, 100)])
+    publish(
+        session,
+        plane,
+        "FARM",
+        [square(500, 0, 10)],
+        control="prohibit",
+        title="永久基本农田",
+        basis="《土地管理法》第三十五条",
+        starts_on=TODAY,
+    )
+    assert _checked(session, plane)[0].verdict is Severity.RESTRICT
+
+    assert verify_report(session, document, city=plane, actor=OPERATOR).holds
+
+
+@pytest.mark.parametrize(
+    ("forge", "told"),
+    [
+        (lambda d: d["ledger"].update(prohibited_m2=1.0), "ledger.prohibited_m2"),
+        (lambda d: d.update(verdict="clear"), "verdict"),
+        (lambda d: d["findings"].pop(), "findings"),
+        (lambda d: d["findings"][0].update(basis="《别的法》"), "findings 1.basis"),
+        (lambda d: d["layers"].pop(0), "digest"),
+        (lambda d: d.update(digest="sha256:" + "0" * 64), "digest"),
+        (lambda d: d["footprint"].update(area_m2=9_999.0), "footprint.area_m2"),
+    ],
+)
+def test_whatever_is_changed_in_a_report_is_found_and_said_where(
+    session: Session, plane: City, forge: Any, told: str
+):
+    _publish(session, plane)
+    report, footprint = _checked(session, plane)
+    document = orjson.loads(orjson.dumps(with_site(report, footprint)))
+
+    forge(document)
+
+    found = verify_report(session, document, city=plane, actor=OPERATOR)
+    assert any(difference.startswith(told) for difference in found.differences), found.differences
+
+
+def test_a_rule_that_changed_since_is_a_difference(session: Session, plane: City):
+    _publish(session, plane)
+    report, footprint = _checked(session, plane)
+    document = orjson.loads(orjson.dumps(with_site(report, footprint)))
+    publish(
+        session, plane, "FARM", [square(500, 0, 10)], control="advise", title="永久基本农田", starts_on=None
+    )
+
+    found = verify_report(session, document, city=plane, actor=OPERATOR)
+
+    assert not found.holds
+    assert any(difference.startswith("digest") for difference in found.differences)
+
+
+def test_what_is_no_report_is_refused_in_a_sentence(session: Session, plane: City):
+    with pytest.raises(InvalidInputError, match="no check report"):
+        verify_report(session, {"layers": 3}, city=plane, actor=OPERATOR)
+    with pytest.raises(InvalidInputError, match="does not carry its site"):
+        verify_report(session, {"layers": [], "on": "2026-01-01"}, city=plane, actor=OPERATOR)

@@ -1,0 +1,109 @@
+"""Reports as files, by the command line and over HTTP, and their verification."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from pypdf import PdfReader
+
+from blueprint.documents.rendering import DOCX, PDF, XLSX
+from tests import badfiles
+from tests.badfiles import LON, lonlat_square, polygon
+from tests.service.conftest import Command, Server, define_plan
+
+
+@pytest.fixture
+def footprint(tmp_path: Path) -> Path:
+    path = tmp_path / "site.geojson"
+    path.write_text(json.dumps(polygon(lonlat_square(LON + 0.0005))))
+    return path
+
+
+def _publish(command: Command, tmp_path: Path) -> None:
+    define_plan(command, control="prohibit")
+    plan = tmp_path / "plan.geojson"
+    plan.write_bytes(badfiles.good())
+    assert command("layer", "upload", "PLAN", plan, "--in-force", "2024-01-01").status == 0
+
+
+def test_a_check_is_written_as_a_file_and_a_pdf_verifies_itself(
+    command: Command, tmp_path: Path, footprint: Path
+):
+    _publish(command, tmp_path)
+    pdf = tmp_path / "out" / "report.pdf"
+
+    refused = command("check", footprint, "--format", "pdf")
+    written = command("check", footprint, "--format", "pdf", "--output", pdf)
+    verified = command("report", "verify", pdf, "--format", "json")
+
+    assert (refused.status, refused.err.count("--output FILE")) == (2, 1)
+    assert written.status == 0, written.err
+    assert pdf.read_bytes().startswith(b"%PDF")
+    assert verified.json["holds"] is True
+    assert verified.json["differences"] == []
+
+
+def test_a_forged_report_does_not_hold(command: Command, tmp_path: Path, footprint: Path):
+    _publish(command, tmp_path)
+    path = tmp_path / "report.json"
+    assert command("check", footprint, "--format", "json", "--output", path).status == 0
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document["verdict"] = "clear"
+    path.write_text(json.dumps(document))
+
+    verified = command("report", "verify", path)
+
+    assert verified.status == 1
+    assert "verdict: the report says clear, the check now prohibit" in verified.out
+
+
+def test_a_report_without_its_site_is_verified_with_the_footprints_file(
+    command: Command, tmp_path: Path, footprint: Path
+):
+    _publish(command, tmp_path)
+    document = json.loads(command("check", footprint, "--format", "json").out)
+    del document["site"]
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(document))
+
+    assert command("report", "verify", path).status == 2
+    assert command("report", "verify", path, "--footprint", footprint).status == 0
+
+
+def test_files_that_are_no_reports_are_refused_in_a_sentence(command: Command, tmp_path: Path):
+    for name, content in (("a.json", b"[1]"), ("b.json", b"\xff\x00"), ("c.pdf", b"%PDF-1.7 nothing")):
+        path = tmp_path / name
+        path.write_bytes(content)
+        result = command("report", "verify", path)
+        assert result.status == 2, (name, result)
+        assert result.err.count("\n") == 1, result.err
+
+
+def test_a_report_over_http_is_a_file_of_the_form_asked_for(running: Server):
+    site = polygon(lonlat_square(LON + 0.0005))
+    with running.client("ZRZY") as keeper:
+        definition = {
+            "code": "PLAN",
+            "title": "规划",
+            "department": "ZRZY",
+            "geometry": "polygon",
+            "control": "prohibit",
+        }
+        assert keeper.post("/api/layers", json=definition).status_code == 201
+        files = {"file": ("plan.geojson", badfiles.good())}
+        stored = keeper.post("/api/layers/PLAN/versions", files=files, data={"in_force_from": "2024-01-01"})
+        assert stored.status_code in (200, 201), stored.text
+        kept = keeper.post("/api/checks?keep=true", json=site).json()
+
+        for form, media_type, head in (("pdf", PDF, b"%PDF"), ("docx", DOCX, b"PK"), ("xlsx", XLSX, b"PK")):
+            response = keeper.get(f"/api/checks/{kept['check_id']}?f={form}")
+            assert response.status_code == 200, response.text
+            assert response.headers["content-type"] == media_type
+            assert response.headers["content-disposition"].startswith('attachment; filename="check-')
+            assert response.content.startswith(head)
+
+    with running.client() as anyone:
+        answered = anyone.post("/api/checks?f=pdf&name=示例小学", json=site)
+        text = "".join(page.extract_text() for page in PdfReader(io.BytesIO(answered.content)).pages)
+        assert "示例小学" in text
