@@ -7,17 +7,26 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
+from approval.item_states import PASSED, STATE_WORDS, ItemState
 from approval.models import Case, CaseStage
+from approval.preparation import items_of, table_of
 from approval.project_code import ProjectCode, read_project_code
 from approval.stages import Stage, StageDays, refuse_acceptance, refuse_conclusion
 from blueprint.audit.log import record
 from blueprint.errors import ConflictError, NotFoundError
-from blueprint.permissions import Act, Actor
+from blueprint.permissions import Act, Actor, require
+from blueprint.working_days import WorkingCalendar
 
 
-def list_cases(session: Session, *, after: int = 0, limit: int = 50) -> Sequence[Case]:
-    """Cases in the order they came in, those after the id `after`."""
+def list_cases(
+    session: Session, *, after: int = 0, limit: int = 50, hall: str | None = None, district: str | None = None
+) -> Sequence[Case]:
+    """Cases in the order they came in, those after the id `after`; of one hall or of one district (Art. 2, 12)."""
     statement = select(Case).where(Case.id > after).order_by(Case.id).limit(limit)
+    if hall is not None:
+        statement = statement.where(Case.hall == hall)
+    if district is not None:
+        statement = statement.where(Case.district == district)
     return session.scalars(statement.options(selectinload(Case.stages))).all()
 
 
@@ -31,7 +40,14 @@ def find_case(session: Session, number: str) -> Case:
     return case
 
 
-def _locked_case(session: Session, number: str) -> Case:
+def refuse_unknown(actor: Actor, act: Act) -> None:
+    """Refuse who is not signed in before a case is looked up: nobody unknown learns which cases there are."""
+    if not actor.signed_in:
+        require(actor, act)
+
+
+def locked_case(session: Session, number: str) -> Case:
+    """The case of a number, held until this transaction ends and read again."""
     statement = (
         select(Case).where(_numbered(number)).with_for_update().execution_options(populate_existing=True)
     )
@@ -54,7 +70,7 @@ def bind_project_code(
 ) -> tuple[Case, ProjectCode]:
     """Bind the investment project code: the case's one identity from here on; fixed once a stage was accepted."""
     read = read_project_code(code)
-    case = _locked_case(session, number)
+    case = locked_case(session, number)
     if case.project_code == read.text:
         return case, read
     if any(row.accepted_on is not None for row in case.stages):
@@ -91,12 +107,22 @@ def _taken(code: str) -> ConflictError:
     return ConflictError(f"project code {code} is bound to another case already; compare the two")
 
 
-def accept_stage(session: Session, number: str, stage: Stage, *, actor: Actor, today: date) -> Case:
-    """Accept (受理) a stage: never without the project code, never before the stage before it was concluded."""
-    case = _locked_case(session, number)
+def accept_stage(
+    session: Session, number: str, stage: Stage, *, actor: Actor, calendar: WorkingCalendar, today: date
+) -> Case:
+    """Accept (受理) a stage: never without the project code, never before the stage before it was concluded.
+
+    A prepared case has the working days of its project type for it from then on.
+    """
+    case = locked_case(session, number)
     refuse_acceptance(days_of(case), stage, project_code=case.project_code)
     row = _row(case, stage)
     row.accepted_on, row.accepted_by = today, actor.name
+    if case.project_type is not None:
+        kind = table_of(session, case).project_type(case.project_type)
+        row.limit_days = kind.stage_days[row.position - 1]
+        due = calendar.due_date(today, working_days=row.limit_days)
+        row.due_on, row.provisional = due.on, due.provisional
     session.flush()
     record(
         session,
@@ -110,9 +136,9 @@ def accept_stage(session: Session, number: str, stage: Stage, *, actor: Actor, t
 
 
 def conclude_stage(session: Session, number: str, stage: Stage, *, actor: Actor, today: date) -> Case:
-    """Conclude (办结) a stage that was accepted."""
-    case = _locked_case(session, number)
-    refuse_conclusion(days_of(case), stage)
+    """Conclude (办结) a stage that was accepted, once everything that the project needs of it is approved."""
+    case = locked_case(session, number)
+    refuse_conclusion(days_of(case), stage, unfinished=unfinished_items(session, case, stage))
     row = _row(case, stage)
     row.concluded_on, row.concluded_by = today, actor.name
     session.flush()
@@ -125,6 +151,16 @@ def conclude_stage(session: Session, number: str, stage: Stage, *, actor: Actor,
         after={"stage": stage, "concluded_on": today},
     )
     return case
+
+
+def unfinished_items(session: Session, case: Case, stage: Stage) -> list[str]:
+    """Items of a stage whose newest round is not approved, as people name them."""
+    newest = {item.code: item for item in items_of(session, case) if item.stage == stage}
+    return [
+        f"{item.title} ({item.code}: {STATE_WORDS[ItemState(item.state)]})"
+        for item in newest.values()
+        if ItemState(item.state) not in PASSED | {ItemState.NOT_NEEDED}
+    ]
 
 
 def _row(case: Case, stage: Stage) -> CaseStage:

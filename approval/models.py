@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from approval.stages import Stage
 from blueprint.database import Base, check_in
+from blueprint.permissions import Thing
 
 
 class Case(Base):
@@ -29,6 +30,21 @@ class Case(Base):
     project_code: Mapped[str | None] = mapped_column(String(40), unique=True)
     project_code_bound_by: Mapped[str | None] = mapped_column(String(200))
     project_code_bound_at: Mapped[datetime | None]
+    process_version: Mapped[str | None] = mapped_column(
+        String(40), ForeignKey("approval.process_table.version")
+    )
+    project_type: Mapped[str | None] = mapped_column(String(20))
+    hall: Mapped[str | None] = mapped_column(String(40))
+    """The department whose hall prepared the case and follows it (Art. 12)."""
+    district: Mapped[str | None] = mapped_column(String(20))
+    """The district whose departments approve; None: the city's."""
+    prepared_by: Mapped[str | None] = mapped_column(String(200))
+    prepared_at: Mapped[datetime | None]
+
+    @property
+    def thing(self) -> Thing:
+        """The case as rights see it: its hall's; one that no hall has taken on is the city's."""
+        return Thing(department=self.hall)
 
     stages: Mapped[list["CaseStage"]] = relationship(back_populates="case", order_by="CaseStage.position")
 
@@ -55,5 +71,9 @@ class CaseStage(Base):
     accepted_by: Mapped[str | None] = mapped_column(String(200))
     concluded_on: Mapped[date | None]
     concluded_by: Mapped[str | None] = mapped_column(String(200))
+    limit_days: Mapped[int | None]
+    """Working days that the project type has for the stage; None where the case was not prepared."""
+    due_on: Mapped[date | None]
+    provisional: Mapped[bool] = mapped_column(default=False)
 
     case: Mapped[Case] = relationship(back_populates="stages")

@@ -7,11 +7,12 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from sqlalchemy.orm import Session
 
 from approval import cases
+from approval.case_overview import case_brief, case_out
 from approval.intake import receive
 from approval.models import Case
-from approval.schemas import CaseBrief, CaseOut, CasePage, ProjectCodeIn, ReceiptOut, StageOut
-from approval.stages import STAGE_TITLES, Stage, StageDays, current_stage
-from blueprint.edge import ActorDep, NowDep, SessionDep, TodayDep
+from approval.schemas import CaseOut, CasePage, ProjectCodeIn, ReceiptOut
+from approval.stages import Stage
+from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, TodayDep
 from blueprint.errors import NotSignedInError, TooLargeError
 from blueprint.etags import IfMatch, hold_to, tagged
 from blueprint.idempotency import IdempotentRoute
@@ -78,10 +79,12 @@ def list_cases(
     actor: ActorDep,
     cursor: Annotated[int, Query(ge=0, le=2_000_000_000)] = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    hall: Annotated[str | None, Query(max_length=40, description="受理大厅 the hall that follows it")] = None,
+    district: Annotated[str | None, Query(max_length=20, description="区县代码 code of a district")] = None,
 ) -> CasePage:
-    """Cases in the order they came in."""
+    """Cases in the order they came in; those of a hall or a district (Art. 2, 12)."""
     require(actor, Act.READ_CASE)
-    rows = cases.list_cases(session, after=cursor, limit=limit)
+    rows = cases.list_cases(session, after=cursor, limit=limit, hall=hall, district=district)
     return CasePage(
         items=[case_brief(row) for row in rows], next=str(rows[-1].id) if len(rows) == limit else None
     )
@@ -105,8 +108,9 @@ def bind_project_code(
     if_match: IfMatch = None,
 ) -> CaseOut:
     """Bind the investment project code (项目代码); a wrong check digit only warns."""
-    require(actor, Act.BIND_PROJECT_CODE)
-    _hold(session, number, if_match)
+    cases.refuse_unknown(actor, Act.BIND_PROJECT_CODE)
+    case = _held(session, number, if_match)
+    require(actor, Act.BIND_PROJECT_CODE, case.thing)
     case, read = cases.bind_project_code(session, number, code.project_code, actor=actor, now=now)
     return tagged(case_out(case).model_copy(update={"project_code_warning": read.warning}), response)
 
@@ -117,14 +121,16 @@ def accept_stage(
     stage: StageName,
     session: SessionDep,
     actor: ActorDep,
+    edge: EdgeDep,
     today: TodayDep,
     response: Response,
     if_match: IfMatch = None,
 ) -> CaseOut:
     """Accept (受理) a stage on today's date."""
-    require(actor, Act.ADVANCE_CASE)
-    _hold(session, number, if_match)
-    case = cases.accept_stage(session, number, stage, actor=actor, today=today)
+    cases.refuse_unknown(actor, Act.ADVANCE_CASE)
+    case = _held(session, number, if_match)
+    require(actor, Act.ADVANCE_CASE, case.thing)
+    case = cases.accept_stage(session, number, stage, actor=actor, calendar=edge.calendar, today=today)
     return tagged(case_out(case), response)
 
 
@@ -139,51 +145,16 @@ def conclude_stage(
     if_match: IfMatch = None,
 ) -> CaseOut:
     """Conclude (办结) a stage on today's date."""
-    require(actor, Act.ADVANCE_CASE)
-    _hold(session, number, if_match)
+    cases.refuse_unknown(actor, Act.ADVANCE_CASE)
+    case = _held(session, number, if_match)
+    require(actor, Act.ADVANCE_CASE, case.thing)
     case = cases.conclude_stage(session, number, stage, actor=actor, today=today)
     return tagged(case_out(case), response)
 
 
-def _hold(session: Session, number: str, if_match: str | None) -> None:
-    """Hold a case to what its changer read of it."""
+def _held(session: Session, number: str, if_match: str | None) -> Case:
+    """A case, held to what its changer read of it."""
+    case = cases.find_case(session, number)
     if if_match is not None:
-        case = cases.find_case(session, number)
         hold_to(session, if_match, case, partial(case_out, case))
-
-
-def case_brief(case: Case) -> CaseBrief:
-    """A case as a list shows it."""
-    return CaseBrief(
-        id=case.id,
-        number=case.project_code or case.planning_number,
-        planning_number=case.planning_number,
-        project_code=case.project_code,
-        project_name=case.project_name,
-        applicant=case.applicant,
-        current_stage=current_stage(cases.days_of(case)),
-        received_at=case.received_at,
-    )
-
-
-def case_out(case: Case) -> CaseOut:
-    """A case with its stages."""
-    return CaseOut(
-        **case_brief(case).model_dump(),
-        purpose=case.purpose,
-        project_code_bound_by=case.project_code_bound_by,
-        project_code_bound_at=case.project_code_bound_at,
-        handover=case.message,
-        stages=[
-            StageOut(
-                stage=Stage(row.stage),
-                title=STAGE_TITLES[Stage(row.stage)],
-                status=StageDays(Stage(row.stage), row.accepted_on, row.concluded_on).status,
-                accepted_on=row.accepted_on,
-                accepted_by=row.accepted_by,
-                concluded_on=row.concluded_on,
-                concluded_by=row.concluded_by,
-            )
-            for row in case.stages
-        ],
-    )
+    return case

@@ -35,6 +35,9 @@ class StageOut(BaseModel):
     accepted_by: str | None
     concluded_on: date | None
     concluded_by: str | None
+    limit_days: int | None
+    due_on: date | None
+    provisional: bool
 
 
 class CaseBrief(Tagged):
@@ -47,6 +50,10 @@ class CaseBrief(Tagged):
     project_name: str
     applicant: str
     current_stage: Stage | None
+    project_type: str | None
+    process_version: str | None
+    hall: str | None
+    district: str | None
     received_at: datetime
 
 

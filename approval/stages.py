@@ -64,13 +64,15 @@ def refuse_acceptance(stages: Sequence[StageDays], stage: Stage, *, project_code
             )
 
 
-def refuse_conclusion(stages: Sequence[StageDays], stage: Stage) -> None:
-    """Refuse to conclude a stage that was not accepted, or was concluded already."""
+def refuse_conclusion(stages: Sequence[StageDays], stage: Stage, *, unfinished: Sequence[str] = ()) -> None:
+    """Refuse to conclude a stage that was not accepted, was concluded already, or has items that are not approved."""
     status = _of(stages, stage).status
     if status is StageStatus.NOT_ACCEPTED:
         raise ConflictError(f"accept {_title(stage)} before concluding it")
     if status is StageStatus.CONCLUDED:
         raise ConflictError(f"{_title(stage)} was concluded already")
+    if unfinished:
+        raise ConflictError(f"{_title(stage)} is not finished: {'、'.join(unfinished)}")
 
 
 def current_stage(stages: Sequence[StageDays]) -> Stage | None:

@@ -128,6 +128,8 @@ class City:
     """Roles that count only for who has a second factor (`[sign_in] second_factor_roles`)."""
     layer_groups: tuple[LayerGroup, ...] = LAYER_GROUPS
     project_types: tuple[ProjectType, ...] = PROJECT_TYPES
+    process_tables: Path | None = None
+    """The folder of the city's own process tables (`[approval] tables`); None: the general ones of `approval`."""
 
     @property
     def working_srid(self) -> int:
@@ -233,6 +235,9 @@ def _city(document: dict[str, Any], path: Path) -> City:
         ),
         layer_groups=_layer_groups(document.get("layer_group", []), path),
         project_types=_project_types(document.get("project_type", []), departments, path),
+        process_tables=path.parent / tables
+        if (tables := document.get("approval", {}).get("tables"))
+        else None,
     )
 
 

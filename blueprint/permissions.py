@@ -62,7 +62,11 @@ class Act(StrEnum):
     RECEIVE_HANDOVER = "receive_handover"
     READ_CASE = "read_case"
     BIND_PROJECT_CODE = "bind_project_code"
+    PREPARE_CASE = "prepare_case"
     ADVANCE_CASE = "advance_case"
+    ACCEPT_ITEM = "accept_item"
+    DECIDE_ITEM = "decide_item"
+    GIVE_MATERIAL = "give_material"
     REQUEST_ACCESS = "request_access"
     GRANT_ACCESS = "grant_access"
     READ_GRANTS = "read_grants"
@@ -218,6 +222,7 @@ def _any(*roles: Role) -> Rights:
 
 
 _OFFICE = (Role.DEPARTMENT, Role.PLANNER, Role.REVIEWER, Role.SECTION_HEAD, Role.DIRECTOR)
+_DECIDERS = (Role.DEPARTMENT, Role.REVIEWER, Role.SECTION_HEAD, Role.DIRECTOR, Role.LEAD)
 _MEMBERS = (*_OFFICE, Role.COORDINATOR, Role.LEAD, Role.SUPERVISOR)
 
 RIGHTS: dict[Act, Rights] = {
@@ -246,7 +251,11 @@ RIGHTS: dict[Act, Rights] = {
     Act.RECEIVE_HANDOVER: _any(Role.SERVICE),
     Act.READ_CASE: _any(*_MEMBERS),
     Act.BIND_PROJECT_CODE: _territory(Role.LEAD),
+    Act.PREPARE_CASE: _territory(Role.LEAD),
     Act.ADVANCE_CASE: _territory(Role.LEAD),
+    Act.ACCEPT_ITEM: _territory(Role.LEAD),
+    Act.DECIDE_ITEM: _own(*_DECIDERS) | _any(),
+    Act.GIVE_MATERIAL: _own(*_DECIDERS) | _territory(Role.LEAD),
     Act.REQUEST_ACCESS: _any(*_OFFICE, Role.COORDINATOR, Role.LEAD),
     Act.GRANT_ACCESS: _own(Role.DEPARTMENT, Role.SECTION_HEAD, Role.DIRECTOR) | _any(),
     Act.READ_GRANTS: _any(*_MEMBERS, Role.AUDITOR),
@@ -278,7 +287,7 @@ LAYER_ACTS = DATA_ACTS | {
 }
 """Acts on a layer, which a token may be limited to."""
 
-_OF_A_DEPARTMENT = LAYER_ACTS | {Act.GIVE_OPINION, Act.READ_OPEN_WORK}
+_OF_A_DEPARTMENT = LAYER_ACTS | {Act.GIVE_OPINION, Act.READ_OPEN_WORK, Act.DECIDE_ITEM}
 """Acts on a department's things; all others are on what is the city's."""
 
 

@@ -125,7 +125,16 @@ _ON_PROJECTS = (
 )
 """Whoever may do one of these sees projects: a token may be for that act alone."""
 
-_ON_CASES = (Act.READ_CASE, Act.RECEIVE_HANDOVER, Act.BIND_PROJECT_CODE, Act.ADVANCE_CASE)
+_ON_CASES = (
+    Act.READ_CASE,
+    Act.RECEIVE_HANDOVER,
+    Act.BIND_PROJECT_CODE,
+    Act.PREPARE_CASE,
+    Act.ADVANCE_CASE,
+    Act.ACCEPT_ITEM,
+    Act.DECIDE_ITEM,
+    Act.GIVE_MATERIAL,
+)
 
 
 def _cleared(actor: Actor, department: str | None) -> bool:

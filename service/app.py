@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from approval.item_router import router as items_router
 from approval.router import router as approval_router
 from blueprint.accounts.own_router import router as own_account_router
 from blueprint.accounts.router import router as accounts_router
@@ -85,6 +86,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         dry_run_router,
         coordination_router,
         approval_router,
+        items_router,
         audit_router,
     ):
         app.include_router(router)

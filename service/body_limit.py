@@ -26,7 +26,9 @@ FORM_BYTES = 1 << 20
 """What a form has around its file: boundaries, names, the other fields."""
 
 _FOOTPRINTS = re.compile(r"/api/(checks|projects(/\d+/footprint)?)/?")
-_UPLOADS = re.compile(r"/api/layers/[^/]+/(versions(/\d+/delta)?|diagnosis)/?")
+_UPLOADS = re.compile(
+    r"/api/layers/[^/]+/(versions(/\d+/delta)?|diagnosis)/?|/api/approval/cases/[^/]+/(materials|items/[^/]+/result-file)/?"
+)
 _INTAKE = re.compile(r"/api/approval/intake/?")
 
 LINGER_SECONDS = 2.0

@@ -13,6 +13,7 @@ from service.commands import (
     account,
     audit_log,
     case,
+    case_item,
     crs,
     database,
     department,
@@ -55,6 +56,8 @@ app.add_typer(layer.app, name="layer")
 app.add_typer(standard.app, name="standard")
 app.add_typer(job.app, name="job")
 app.add_typer(project.app, name="project")
+for name, command in case_item.COMMANDS.items():
+    case.app.command(name)(command)
 app.add_typer(case.app, name="case")
 app.add_typer(database.app, name="database")
 app.add_typer(token.app, name="token")

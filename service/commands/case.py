@@ -8,7 +8,7 @@ import typer
 from sqlalchemy.orm import Session
 
 from approval import cases
-from approval.router import case_brief, case_out
+from approval.case_overview import case_brief, case_out
 from approval.schemas import CaseOut
 from approval.stages import STAGE_TITLES, Stage, StageStatus
 from blueprint.edge import Edge
@@ -33,7 +33,7 @@ STATUS_WORDS = {
 
 
 @contextmanager
-def _opened() -> Iterator[tuple[Edge, Session]]:
+def opened() -> Iterator[tuple[Edge, Session]]:
     """The edge and one transaction on it."""
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         yield edge, session
@@ -47,7 +47,7 @@ def list_all(
 ) -> None:
     """列出案件 · list cases in the order they came in."""
     require(local_operator(), Act.READ_CASE)
-    with _opened() as (_, session):
+    with opened() as (_, session):
         briefs = [case_brief(case) for case in cases.list_cases(session, after=cursor, limit=limit)]
     if output is OutputFormat.JSON:
         print_json([brief.model_dump(mode="json") for brief in briefs])
@@ -74,7 +74,7 @@ def list_all(
 def show(number: Number, output: FormatOption = OutputFormat.TABLE) -> None:
     """查看案件 · show a case and its stages."""
     require(local_operator(), Act.READ_CASE)
-    with _opened() as (_, session):
+    with opened() as (_, session):
         result = case_out(cases.find_case(session, number))
     _print(result, output)
 
@@ -88,7 +88,7 @@ def bind_code(
     """绑定投资项目代码（第十二条） · bind the project code; without it no stage can be accepted."""
     actor = local_operator()
     require(actor, Act.BIND_PROJECT_CODE)
-    with _opened() as (edge, session):
+    with opened() as (edge, session):
         case, read = cases.bind_project_code(session, number, code, actor=actor, now=edge.now())
         result = case_out(case).model_copy(update={"project_code_warning": read.warning})
     if read.warning is not None:
@@ -101,8 +101,12 @@ def accept(number: Number, stage: StageName, output: FormatOption = OutputFormat
     """受理阶段 · accept a stage today."""
     actor = local_operator()
     require(actor, Act.ADVANCE_CASE)
-    with _opened() as (edge, session):
-        result = case_out(cases.accept_stage(session, number, stage, actor=actor, today=edge.now().date()))
+    with opened() as (edge, session):
+        result = case_out(
+            cases.accept_stage(
+                session, number, stage, actor=actor, calendar=edge.calendar, today=edge.now().date()
+            )
+        )
     _print(result, output)
 
 
@@ -111,7 +115,7 @@ def conclude(number: Number, stage: StageName, output: FormatOption = OutputForm
     """办结阶段 · conclude a stage today."""
     actor = local_operator()
     require(actor, Act.ADVANCE_CASE)
-    with _opened() as (edge, session):
+    with opened() as (edge, session):
         result = case_out(cases.conclude_stage(session, number, stage, actor=actor, today=edge.now().date()))
     _print(result, output)
 

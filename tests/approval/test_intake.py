@@ -17,10 +17,12 @@ from approval.stages import Stage
 from blueprint.errors import ConflictError, NotFoundError
 from blueprint.permissions import Actor
 from blueprint.wall import KEEPER, seeing
+from blueprint.working_days import WorkingCalendar
 from coordination.handover import HandoverMessage
 
 NOW = datetime(2026, 12, 1, 9, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
 OFFICER = Actor("行政审批局", "spj")
+CALENDAR = WorkingCalendar("CN")
 CODE = "2511-210300-04-01-669303"
 
 
@@ -140,24 +142,30 @@ def test_two_cases_that_bind_one_code_at_once_get_one_winner(fresh_database: str
 def test_a_case_walks_its_stages_in_order_under_its_code(session: Session) -> None:
     number, today = receive(session, message(1), now=NOW).planning_number, NOW.date()
     with pytest.raises(ConflictError, match="project code"):
-        cases.accept_stage(session, number, Stage.LAND_USE_PLANNING, actor=OFFICER, today=today)
+        cases.accept_stage(
+            session, number, Stage.LAND_USE_PLANNING, actor=OFFICER, calendar=CALENDAR, today=today
+        )
     cases.bind_project_code(session, number, CODE, actor=OFFICER, now=NOW)
 
     for day, stage in enumerate(Stage):
-        cases.accept_stage(session, CODE, stage, actor=OFFICER, today=today + timedelta(days=day))
+        cases.accept_stage(
+            session, CODE, stage, actor=OFFICER, calendar=CALENDAR, today=today + timedelta(days=day)
+        )
         case = cases.conclude_stage(session, CODE, stage, actor=OFFICER, today=today + timedelta(days=day))
 
     session.refresh(case)
     assert [row.concluded_on for row in case.stages] == [today + timedelta(days=day) for day in range(4)]
     with pytest.raises(ConflictError, match="already"):
-        cases.accept_stage(session, CODE, Stage.PROJECT_PERMIT, actor=OFFICER, today=today)
+        cases.accept_stage(session, CODE, Stage.PROJECT_PERMIT, actor=OFFICER, calendar=CALENDAR, today=today)
 
 
 def test_a_code_is_not_changed_after_acceptance(session: Session) -> None:
     number = receive(session, message(1), now=NOW).planning_number
     cases.bind_project_code(session, number, CODE, actor=OFFICER, now=NOW)
     cases.bind_project_code(session, number, "2608-210311-04-01-402751", actor=OFFICER, now=NOW)
-    cases.accept_stage(session, number, Stage.LAND_USE_PLANNING, actor=OFFICER, today=NOW.date())
+    cases.accept_stage(
+        session, number, Stage.LAND_USE_PLANNING, actor=OFFICER, calendar=CALENDAR, today=NOW.date()
+    )
 
     with pytest.raises(ConflictError, match="after acceptance"):
         cases.bind_project_code(session, number, CODE, actor=OFFICER, now=NOW)

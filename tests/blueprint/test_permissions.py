@@ -85,6 +85,14 @@ EXPECTED: dict[str, dict[str, str]] = {
     "receive_handover": {"all": "service console"},
     "read_case": {"all": f"{MEMBERS} console"},
     "bind_project_code": {"territory": "lead", "all": "console"},
+    "prepare_case": {"territory": "lead", "all": "console"},
+    "accept_item": {"territory": "lead", "all": "console"},
+    "decide_item": {"own": "department reviewer section_head director lead", "all": "console"},
+    "give_material": {
+        "own": "department reviewer section_head director",
+        "territory": "lead",
+        "all": "console",
+    },
     "advance_case": {"territory": "lead", "all": "console"},
     "request_access": {"all": f"{OFFICE} coordinator lead console"},
     "grant_access": {"own": "department section_head director", "all": "console"},
@@ -219,6 +227,8 @@ def test_who_administers_accounts_decides_nothing_and_who_audits_changes_nothing
         Act.CLEAR_PROJECT,
         Act.BIND_PROJECT_CODE,
         Act.ADVANCE_CASE,
+        Act.ACCEPT_ITEM,
+        Act.DECIDE_ITEM,
         Act.BRING_INTO_FORCE,
         Act.GRANT_ACCESS,
     }

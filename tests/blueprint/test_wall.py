@@ -81,6 +81,16 @@ INSERT INTO coordination.handover VALUES (1, 1, 'm', 'b', 's', 0, now(), NULL, N
 INSERT INTO approval.case (id, message_id, message_sha256, planning_number, project_name, applicant, purpose, message, received_at)
 VALUES (1, 'm', 's', 'CH-1', 'n', 'a', 'p', '{}', now());
 INSERT INTO approval.case_stage (case_id, stage, position) VALUES (1, 'land_use_planning', 1);
+INSERT INTO approval.process_table VALUES ('v', 's', 'c', now());
+INSERT INTO approval.item (id, case_id, code, round, title, department, day_unit, state, on_commitment, extended_days, provisional)
+VALUES (1, 1, 'A', 1, 't', 'SLJ', 'working', 'in_review', FALSE, 0, FALSE);
+INSERT INTO approval.item_step (item_id, number, step, state, taken_on, taken_at, taken_by, detail)
+VALUES (1, 1, 'begin', 'in_review', now(), now(), 'x', '{}');
+INSERT INTO approval.time_span (item_id, holder, starts_on) VALUES (1, 'department', now());
+INSERT INTO approval.material (id, case_id, code, version, title, origin, given_on, given_by)
+VALUES (1, 1, 'R', 1, 't', 'result', now(), 'x');
+INSERT INTO approval.item_result (item_id, number, title, signed_by, signed_on, material_id) VALUES (1, 'n', 't', 'x', now(), 1);
+INSERT INTO approval.promise (item_id, material, due_on) VALUES (1, 'M', now());
 INSERT INTO blueprint.access_grant (owner, department, purpose, state, may_export, most_exports, most_features)
 VALUES ('WLJ', 'SLJ', 'p', 'requested', FALSE, 1, 1), ('WLJ', 'TJJ', 'p', 'requested', FALSE, 1, 1);
 INSERT INTO blueprint.layer_version (id, layer_id, number, source_name, source_sha256, source_crs, operation, buffer_m,
@@ -109,7 +119,10 @@ SELECT blueprint.append_audit('[{"actor": "x", "roles": [], "channel": "console"
 MEMBER_SEES = {
     "coordination.project": 1, "coordination.project_event": 1, "coordination.footprint_revision": 1, "coordination.check": 1,
     "coordination.consultation": 1, "coordination.opinion_request": 1, "coordination.opinion": 1,
-    "coordination.clearance": 1, "coordination.handover": 1, "approval.case": 1, "approval.case_stage": 1,
+    "coordination.clearance": 1, "coordination.handover": 1,
+    **(APPROVAL := dict.fromkeys(
+        ("approval.case", "approval.case_stage", "approval.process_table", "approval.item", "approval.item_step",
+         "approval.time_span", "approval.material", "approval.item_result", "approval.promise"), 1)),
 }  # fmt: skip
 EVERYTHING = {
     **MEMBER_SEES, "coordination.check": 2, "coordination.opinion_request": 2, "coordination.opinion": 2,
@@ -149,7 +162,7 @@ MATRIX: list[tuple[str, Viewer | None, dict[str, int]]] = [
                      "blueprint.access_grant": 2}),
     ("an auditor", viewer_of(AUDITOR), {"blueprint.audit_entry": 1, "blueprint.access_grant": 2, "blueprint.export": 2}),
     ("an operator", viewer_of(OPERATOR), ACCOUNTS),
-    ("the interface", viewer_of(INTERFACE), {"approval.case": 1, "approval.case_stage": 1}),
+    ("the interface", viewer_of(INTERFACE), APPROVAL),
     ("the door", DOOR, ACCOUNTS | {"blueprint.access_grant": 2, "blueprint.export": 2}),
     ("the console", viewer_of(at_console("root")), EVERYTHING),
 ]  # fmt: skip

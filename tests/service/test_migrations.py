@@ -12,6 +12,7 @@ from geoalchemy2 import Geometry
 from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
+import approval.item_models
 import approval.models
 import blueprint.accounts.models
 import blueprint.audit.models
@@ -44,6 +45,7 @@ MODELS = (
     blueprint.layers.models,
     coordination.models,
     approval.models,
+    approval.item_models,
 )
 
 

@@ -16,6 +16,9 @@ NOT_HELD = {
     "/api/checks": "a new check",
     "/api/projects": "a new project",
     "/api/approval/intake": "a message is taken once",
+    "/api/approval/cases/{number}/items": "an item is added once",
+    "/api/approval/cases/{number}/items/{code}/result-file": "a result is uploaded once",
+    "/api/approval/cases/{number}/materials": "a new version beside the others, with a reason",
     "/api/session/code": "a code is taken once",
     "/api/identities/{identity_id}/end": "a link is ended once",
     "/api/departments/{code}/sections": "a new section",
@@ -60,4 +63,6 @@ def test_every_write_takes_a_key_and_every_change_of_what_two_people_edit_takes_
         "/api/opinion-requests/{request_id}/opinion",
         "/api/access-grants/{grant_id}/grant",
         "/api/approval/cases/{number}/project-code",
+        "/api/approval/cases/{number}/process",
+        "/api/approval/cases/{number}/items/{code}/steps",
     } <= tagged

@@ -1,0 +1,50 @@
+"""Cases as the outside sees them."""
+
+from approval import cases
+from approval.models import Case
+from approval.schemas import CaseBrief, CaseOut, StageOut
+from approval.stages import STAGE_TITLES, Stage, StageDays, current_stage
+
+
+def case_brief(case: Case) -> CaseBrief:
+    """A case as a list shows it."""
+    return CaseBrief(
+        id=case.id,
+        number=case.project_code or case.planning_number,
+        planning_number=case.planning_number,
+        project_code=case.project_code,
+        project_name=case.project_name,
+        applicant=case.applicant,
+        current_stage=current_stage(cases.days_of(case)),
+        project_type=case.project_type,
+        process_version=case.process_version,
+        hall=case.hall,
+        district=case.district,
+        received_at=case.received_at,
+    )
+
+
+def case_out(case: Case) -> CaseOut:
+    """A case with its stages."""
+    return CaseOut(
+        **case_brief(case).model_dump(),
+        purpose=case.purpose,
+        project_code_bound_by=case.project_code_bound_by,
+        project_code_bound_at=case.project_code_bound_at,
+        handover=case.message,
+        stages=[
+            StageOut(
+                stage=Stage(row.stage),
+                title=STAGE_TITLES[Stage(row.stage)],
+                status=StageDays(Stage(row.stage), row.accepted_on, row.concluded_on).status,
+                accepted_on=row.accepted_on,
+                accepted_by=row.accepted_by,
+                concluded_on=row.concluded_on,
+                concluded_by=row.concluded_by,
+                limit_days=row.limit_days,
+                due_on=row.due_on,
+                provisional=row.provisional,
+            )
+            for row in case.stages
+        ],
+    )

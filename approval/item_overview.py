@@ -1,0 +1,212 @@
+"""Items and cases as the outside sees them: to-do lists, an item with its time and materials, a case's ledger."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from approval.case_ledger import Span, Turn, sums_of, turns_of
+from approval.clock import Card, card_on, days_between
+from approval.item_models import Item, ItemStep, Material, TimeSpan
+from approval.item_schemas import (
+    ItemBrief,
+    ItemOut,
+    LedgerOut,
+    MaterialOut,
+    NeedOut,
+    ResultOut,
+    SpanOut,
+    StepOut,
+    TurnOut,
+)
+from approval.item_states import EXCHANGE_CODE, HOLDERS, STATE_WORDS, TRANSITIONS, Holder, ItemState, Step
+from approval.items import acceptance_obstacles, needs
+from approval.materials import Need, is_valid, place_of
+from approval.models import Case
+from approval.preparation import table_of
+from approval.process_table import DayUnit, Obtained
+from approval.stages import Stage
+from blueprint.city import City
+from blueprint.working_days import WorkingCalendar
+
+
+@dataclass(frozen=True)
+class Desk:
+    """From where things are looked at: the city, its calendar, and the day."""
+
+    city: City
+    calendar: WorkingCalendar
+    today: date
+
+    def name_of(self, department: str) -> str:
+        """A department's name; its code where the profile has it no more."""
+        return next((d.name for d in self.city.departments if d.code == department), department)
+
+    def card(self, item: Item, escalation_days: int) -> Card | None:
+        """The item's card today; None while nobody must act, or the date is provisional (no limit runs out on one)."""
+        if item.due_on is None or item.yellow_on is None:
+            return None
+        if item.provisional:
+            return Card.GREEN
+        return card_on(
+            self.today,
+            due_on=item.due_on,
+            yellow_on=item.yellow_on,
+            escalation_days=escalation_days,
+            calendar=self.calendar,
+        )
+
+
+def list_items(
+    session: Session,
+    *,
+    department: str | None = None,
+    state: ItemState | None = None,
+    after: int = 0,
+    limit: int = 50,
+) -> Sequence[Item]:
+    """A department's items, in the order they were made: its to-do list when a state is asked for."""
+    statement = (
+        select(Item).where(Item.id > after).options(joinedload(Item.case)).order_by(Item.id).limit(limit)
+    )
+    if department is not None:
+        statement = statement.where(Item.department == department)
+    if state is not None:
+        statement = statement.where(Item.state == state)
+    return session.scalars(statement).all()
+
+
+def item_brief(session: Session, item: Item, desk: Desk) -> ItemBrief:
+    """An item as a list shows it."""
+    case, state = item.case, ItemState(item.state)
+    return ItemBrief(
+        id=item.id,
+        case=case.project_code or case.planning_number,
+        project_name=case.project_name,
+        code=item.code,
+        round=item.round,
+        stage=Stage(item.stage) if item.stage else None,
+        title=item.title,
+        department=item.department,
+        department_name=desk.name_of(item.department),
+        state=state,
+        state_words=STATE_WORDS[state],
+        holder=HOLDERS.get(state),
+        on_commitment=item.on_commitment,
+        limit_days=item.limit_days,
+        extended_days=item.extended_days,
+        day_unit=DayUnit(item.day_unit),
+        submitted_on=item.submitted_on,
+        accepted_on=item.accepted_on,
+        concluded_on=item.concluded_on,
+        was_late=item.was_late,
+        due_on=item.due_on,
+        provisional=item.provisional,
+        card=desk.card(item, table_of(session, case).clock.escalation_days),
+    )
+
+
+def item_out(session: Session, item: Item, desk: Desk) -> ItemOut:
+    """An item with all that belongs to it."""
+    state = ItemState(item.state)
+    waiting = state in (ItemState.NOT_SUBMITTED, ItemState.SUBMITTED, ItemState.CORRECTION_ASKED)
+    return ItemOut(
+        **item_brief(session, item, desk).model_dump(),
+        steps=[_step(step) for step in item.steps],
+        possible=list(TRANSITIONS.get(state, {})),
+        spans=[_span(span, desk) for span in item.spans],
+        needs=[_need(need, desk.today) for need in needs(session, item.case, item, desk.today)],
+        obstacles=acceptance_obstacles(session, item.case, item, desk.today) if waiting else [],
+        result=_result(item),
+        verify_due_on=item.verify_due_on,
+        verified_on=item.verified_on,
+    )
+
+
+def _step(step: ItemStep) -> StepOut:
+    state = ItemState(step.state)
+    names = set(StepOut.model_fields) - {"step", "state", "exchange_code"}
+    return StepOut(
+        step=Step(step.step),
+        state=state,
+        exchange_code=EXCHANGE_CODE.get(state),
+        **{name: getattr(step, name) for name in names},
+    )
+
+
+def _span(span: TimeSpan, desk: Desk) -> SpanOut:
+    days = span.working_days
+    if days is None:
+        days = days_between(span.starts_on, desk.today, unit=DayUnit.WORKING, calendar=desk.calendar)
+    return SpanOut(
+        holder=Holder(span.holder),
+        starts_on=span.starts_on,
+        ends_on=span.ends_on,
+        working_days=days,
+        stop_kind=span.stop_kind,
+    )
+
+
+def _need(need: Need, today: date) -> NeedOut:
+    return NeedOut(
+        codes=list(need.codes),
+        title=need.title,
+        state=need.state,
+        material=material_out(need.material, today) if need.material is not None else None,
+        promised_until=need.promised_until,
+    )
+
+
+def _result(item: Item) -> ResultOut | None:
+    result = item.result
+    if result is None:
+        return None
+    return ResultOut(
+        number=result.number,
+        title=result.title,
+        signed_by=result.signed_by,
+        signed_on=result.signed_on,
+        valid_until=result.valid_until,
+        uploaded_at=result.uploaded_at,
+        sha256=result.material.sha256,
+    )
+
+
+def material_out(material: Material, today: date) -> MaterialOut:
+    """A version of a material."""
+    names = set(MaterialOut.model_fields) - {"origin", "item", "is_valid", "place"}
+    return MaterialOut(
+        origin=Obtained(material.origin),
+        item=material.item.code if material.item is not None else None,
+        is_valid=is_valid(material, today),
+        place=place_of(material),
+        **{name: getattr(material, name) for name in names},
+    )
+
+
+def ledger_out(session: Session, case: Case, desk: Desk) -> LedgerOut:
+    """Why the case took so long: from the day its first item came in to its last conclusion, or today."""
+    rows = session.execute(
+        select(Item, TimeSpan).join(TimeSpan, TimeSpan.item_id == Item.id).where(Item.case_id == case.id)
+    ).all()
+    spans = [
+        Span(f"{item.code}/{item.round}", Holder(span.holder), span.starts_on, span.ends_on or desk.today)
+        for item, span in rows
+    ]
+    turns: list[Turn] = []
+    start = end = None
+    if spans:
+        start = min(span.after for span in spans)
+        is_over = all(row.concluded_on is not None for row in case.stages)
+        end = max(span.up_to for span in spans) if is_over else desk.today
+        turns = turns_of(spans, after=start, up_to=end, is_working_day=desk.calendar.is_working_day)
+    return LedgerOut(
+        case=case.project_code or case.planning_number,
+        from_on=start,
+        to_on=end,
+        elapsed=desk.calendar.working_days_left(start, end) if start and end else 0,
+        sums=sums_of(turns),
+        turns=[TurnOut(**{**vars(turn), "items": list(turn.items)}) for turn in turns],
+    )

@@ -1,0 +1,308 @@
+"""Routes of items: the process table, preparing a case, steps, results, the library of materials, the time ledger."""
+
+import shutil
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, File, Form, Query, Response, UploadFile
+from fastapi import Path as PathParameter
+from fastapi.responses import FileResponse
+from sqlalchemy.orm import Session
+
+from approval import cases, materials, preparation
+from approval.case_overview import case_out
+from approval.item_overview import Desk, item_brief, item_out, ledger_out, list_items, material_out
+from approval.item_schemas import (
+    ItemIn,
+    ItemList,
+    ItemOut,
+    ItemPage,
+    ItemRuleOut,
+    LedgerOut,
+    MaterialList,
+    MaterialOut,
+    MaterialRuleOut,
+    ProcessIn,
+    ProcessTableOut,
+    ProjectTypeOut,
+    StepIn,
+    StopRuleOut,
+)
+from approval.item_states import WINDOW_STEPS, ItemState
+from approval.items import Lacking, Promised, ResultGiven, StepGiven, find_item, take_step
+from approval.materials import FileGiven, MaterialGiven
+from approval.process_table import ProcessTable
+from approval.results import keep_result_file
+from approval.router import Number
+from approval.schemas import CaseOut
+from blueprint.edge import ActorDep, Edge, EdgeDep, NowDep, SessionDep, TodayDep
+from blueprint.etags import IfMatch, hold_to, tagged
+from blueprint.given import Day, Text
+from blueprint.idempotency import IdempotentRoute
+from blueprint.layers.router import name_of
+from blueprint.objects import objects_of
+from blueprint.permissions import Act, Thing, require
+
+router = APIRouter(prefix="/api/approval", tags=["approval"], route_class=IdempotentRoute)
+
+ItemCode = Annotated[Text, PathParameter(max_length=20, description="事项代码 code of the item")]
+MaterialId = Annotated[int, PathParameter(ge=1, le=2_000_000_000)]
+Upload = Annotated[UploadFile, File(description="the file, as it is kept by its SHA-256")]
+
+
+async def _desk(edge: EdgeDep, today: TodayDep) -> Desk:
+    return Desk(edge.city, edge.calendar, today)
+
+
+DeskDep = Annotated[Desk, Depends(_desk)]
+
+
+@router.get("/process-table")
+def show_process_table(actor: ActorDep, edge: EdgeDep, today: TodayDep) -> ProcessTableOut:
+    """The process table (审批流程表) that a case prepared today starts under."""
+    require(actor, Act.READ_CASE)
+    return process_table_out(preparation.table_in_force(edge.city, today=today))
+
+
+@router.put("/cases/{number}/process")
+def prepare(
+    number: Number,
+    process: ProcessIn,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+    response: Response,
+    if_match: IfMatch = None,
+) -> CaseOut:
+    """Prepare a case: its project type, the items it needs, the district whose departments approve. No code is needed yet."""
+    cases.refuse_unknown(actor, Act.PREPARE_CASE)
+    case = cases.locked_case(session, number)
+    # A case that no hall has taken on is taken on by the hall of who prepares it.
+    require(actor, Act.PREPARE_CASE, Thing(department=case.hall or actor.department))
+    if if_match is not None:
+        hold_to(session, if_match, case, lambda: case_out(case))
+    preparation.prepare(
+        session,
+        case,
+        process.project_type,
+        process.items,
+        district=process.district,
+        city=edge.city,
+        actor=actor,
+        now=now,
+    )
+    return tagged(case_out(case), response)
+
+
+@router.get("/cases/{number}/items")
+def list_case_items(number: Number, session: SessionDep, actor: ActorDep, desk: DeskDep) -> ItemList:
+    """The items of a case, every round of each."""
+    require(actor, Act.READ_CASE)
+    case = cases.find_case(session, number)
+    return ItemList(items=[item_brief(session, item, desk) for item in preparation.items_of(session, case)])
+
+
+@router.post("/cases/{number}/items", status_code=201)
+def add_item(
+    number: Number,
+    item: ItemIn,
+    session: SessionDep,
+    actor: ActorDep,
+    desk: DeskDep,
+    response: Response,
+) -> ItemOut:
+    """Add an item that the project needs besides, or apply again for one that ended without approval."""
+    cases.refuse_unknown(actor, Act.PREPARE_CASE)
+    case = cases.locked_case(session, number)
+    require(actor, Act.PREPARE_CASE, case.thing)
+    made = preparation.add_item(session, case, item.code, city=desk.city, actor=actor)
+    return tagged(item_out(session, made, desk), response)
+
+
+@router.get("/cases/{number}/items/{code}")
+def show_item(
+    number: Number,
+    code: ItemCode,
+    session: SessionDep,
+    actor: ActorDep,
+    desk: DeskDep,
+    response: Response,
+    round: Annotated[int | None, Query(ge=1, le=1000, description="the newest when not given")] = None,
+) -> ItemOut:
+    """An item: steps, whose time passed, materials and where they lie, what is in the way, result."""
+    require(actor, Act.READ_CASE)
+    item = find_item(session, cases.find_case(session, number), code, round)
+    return tagged(item_out(session, item, desk), response)
+
+
+@router.post("/cases/{number}/items/{code}/steps")
+def step(
+    number: Number,
+    code: ItemCode,
+    given: StepIn,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    desk: DeskDep,
+    now: NowDep,
+    response: Response,
+    if_match: IfMatch = None,
+) -> ItemOut:
+    """Take a step with an item; which are possible is in `possible` of the item."""
+    cases.refuse_unknown(actor, Act.DECIDE_ITEM)
+    case = cases.find_case(session, number)
+    item = find_item(session, case, code)
+    if given.step in WINDOW_STEPS:
+        require(actor, Act.ACCEPT_ITEM, case.thing)
+    else:
+        require(actor, Act.DECIDE_ITEM, item.thing)
+    if if_match is not None:
+        hold_to(session, if_match, item, lambda: _shown(session, number, code, desk))
+    taken = take_step(session, case, code, step_given(given), actor=actor, calendar=edge.calendar, now=now)
+    return tagged(item_out(session, taken, desk), response)
+
+
+def _shown(session: Session, number: str, code: str, desk: Desk) -> ItemOut:
+    return item_out(session, find_item(session, cases.find_case(session, number), code), desk)
+
+
+def step_given(given: StepIn) -> StepGiven:
+    """A body as the act takes it."""
+    return StepGiven(
+        step=given.step,
+        reason=given.reason,
+        lacking=tuple(Lacking(**lack.model_dump()) for lack in given.lacking),
+        promised=tuple(Promised(**promise.model_dump()) for promise in given.promised),
+        on_commitment=given.on_commitment,
+        stop_kind=given.stop_kind,
+        working_days=given.working_days,
+        result=ResultGiven(**given.result.model_dump()) if given.result is not None else None,
+    )
+
+
+@router.put("/cases/{number}/items/{code}/result-file")
+def upload_result(
+    number: Number,
+    code: ItemCode,
+    file: Upload,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    desk: DeskDep,
+    now: NowDep,
+    response: Response,
+) -> ItemOut:
+    """Upload the certificate of an approved item, once; it is in the case's library from then on."""
+    cases.refuse_unknown(actor, Act.DECIDE_ITEM)
+    case = cases.locked_case(session, number)
+    item = find_item(session, case, code)
+    require(actor, Act.DECIDE_ITEM, item.thing)
+    kept = keep_file(session, file, edge)
+    keep_result_file(session, case, item, kept, actor=actor, now=now)
+    return tagged(item_out(session, item, desk), response)
+
+
+@router.get("/items")
+def list_all_items(
+    session: SessionDep,
+    actor: ActorDep,
+    desk: DeskDep,
+    department: Annotated[str | None, Query(max_length=40, description="部门代码")] = None,
+    state: Annotated[ItemState | None, Query(description="办理状态")] = None,
+    cursor: Annotated[int, Query(ge=0, le=2_000_000_000)] = 0,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> ItemPage:
+    """Items of all cases: a department's to-do list with its `state`."""
+    require(actor, Act.READ_CASE)
+    rows = list_items(session, department=department, state=state, after=cursor, limit=limit)
+    return ItemPage(
+        items=[item_brief(session, row, desk) for row in rows],
+        next=str(rows[-1].id) if len(rows) == limit else None,
+    )
+
+
+@router.get("/cases/{number}/materials")
+def list_case_materials(
+    number: Number, session: SessionDep, actor: ActorDep, today: TodayDep
+) -> MaterialList:
+    """The library of a case (Art. 14): what was given once, where it lies, until when it is good."""
+    require(actor, Act.READ_CASE)
+    case = cases.find_case(session, number)
+    return MaterialList(items=[material_out(row, today) for row in materials.list_materials(session, case)])
+
+
+@router.post("/cases/{number}/materials", status_code=201)
+def submit_material(
+    number: Number,
+    file: Upload,
+    code: Annotated[Text, Form(max_length=20, description="材料代码 code of the material")],
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+    valid_until: Annotated[Day | None, Form()] = None,
+    replaces_reason: Annotated[
+        Text | None, Form(max_length=4000, description="更换理由 why what is there must be replaced")
+    ] = None,
+    item: Annotated[Text | None, Form(max_length=20, description="for which item it was given")] = None,
+) -> MaterialOut:
+    """Take a material in; one that is there and valid is not asked for again (Art. 14)."""
+    cases.refuse_unknown(actor, Act.GIVE_MATERIAL)
+    case = cases.locked_case(session, number)
+    require(actor, Act.GIVE_MATERIAL, case.thing)
+    table = preparation.table_of(session, case)
+    given = MaterialGiven(
+        code=table.material(code).code,
+        file=keep_file(session, file, edge),
+        valid_until=valid_until,
+        replaces_reason=replaces_reason,
+        item=find_item(session, case, item) if item else None,
+    )
+    return material_out(materials.submit(session, case, table, given, actor=actor, now=now), now.date())
+
+
+@router.get("/cases/{number}/materials/{material_id}/file", response_class=FileResponse)
+def read_material(
+    number: Number, material_id: MaterialId, session: SessionDep, actor: ActorDep
+) -> FileResponse:
+    """The file of a material; who read it is recorded."""
+    require(actor, Act.READ_CASE)
+    case = cases.find_case(session, number)
+    material = materials.read_file(session, case, material_id, actor=actor)
+    path = objects_of(session).existing(str(material.sha256))
+    return FileResponse(path, filename=material.file_name, media_type="application/octet-stream")
+
+
+@router.get("/cases/{number}/ledger")
+def show_ledger(number: Number, session: SessionDep, actor: ActorDep, desk: DeskDep) -> LedgerOut:
+    """Why the case took so many working days: whose each of them was."""
+    require(actor, Act.READ_CASE)
+    return ledger_out(session, cases.find_case(session, number), desk)
+
+
+def keep_file(session: Session, upload: UploadFile, edge: Edge) -> FileGiven:
+    """Keep an uploaded file by its SHA-256."""
+    edge.scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=edge.scratch) as folder:
+        path = Path(folder) / "upload"
+        with path.open("wb") as target:
+            shutil.copyfileobj(upload.file, target, 1 << 20)
+        return FileGiven(name_of(upload)[:200], objects_of(session).put(path))
+
+
+def process_table_out(table: ProcessTable) -> ProcessTableOut:
+    """A table as the outside sees it."""
+    return ProcessTableOut(
+        version=table.version,
+        title=table.title,
+        in_force_from=table.in_force_from,
+        sha256=table.sha256,
+        leads=table.leads,
+        project_types=[ProjectTypeOut.model_validate(asdict(row)) for row in table.project_types.values()],
+        stops=[StopRuleOut.model_validate(asdict(row)) for row in table.stops.values()],
+        materials=[MaterialRuleOut.model_validate(asdict(row)) for row in table.materials.values()],
+        items=[ItemRuleOut.model_validate(asdict(row)) for row in table.items.values()],
+    )

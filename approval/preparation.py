@@ -1,0 +1,218 @@
+"""Preparing a case (Art. 3, 9): its project type, the items that it needs and who approves them, before anything is accepted.
+
+The case keeps the process table that is in force on that day for good; the hall that prepares it follows it to its end
+(Art. 12).
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from approval.item_models import Item, Material, ProcessTableVersion
+from approval.item_states import ENDED_WITHOUT, ItemState
+from approval.models import Case
+from approval.process_table import (
+    TABLES,
+    ItemRule,
+    Obtained,
+    ProcessTable,
+    load_document,
+    newest,
+    read_document,
+)
+from blueprint.audit.log import record
+from blueprint.city import City, DepartmentRole
+from blueprint.errors import ConflictError, InvalidInputError
+from blueprint.permissions import Act, Actor
+
+
+@lru_cache(maxsize=16)
+def _parsed(content: str) -> ProcessTable:
+    return read_document(json.loads(content))
+
+
+def _content(folder: Path) -> str:
+    return json.dumps(load_document(folder), ensure_ascii=False, sort_keys=True)
+
+
+def table_in_force(city: City, *, today: date) -> ProcessTable:
+    """The table that a case prepared today would start under: the city's own, else the general one."""
+    return newest((_parsed(_content(folder)) for folder in _folders(city)), today=today)
+
+
+def _folders(city: City) -> list[Path]:
+    folder = city.process_tables or TABLES
+    return sorted(path.parent for path in folder.glob("*/table.toml"))
+
+
+def table_of(session: Session, case: Case) -> ProcessTable:
+    """The table that a case started under."""
+    if case.process_version is None:
+        raise ConflictError(
+            f"{case.planning_number} is not prepared yet: say its project type first (PUT …/process)"
+        )
+    return _parsed(session.get_one(ProcessTableVersion, case.process_version).content)
+
+
+def _keep(session: Session, table: ProcessTable, city: City, now: datetime) -> None:
+    """Keep a table with the first case that starts under it; a version whose content changed since is refused."""
+    kept = session.get(ProcessTableVersion, table.version)
+    if kept is None:
+        content = next(c for c in map(_content, _folders(city)) if _parsed(c).version == table.version)
+        session.add(
+            ProcessTableVersion(
+                version=table.version, sha256=table.sha256, content=content, first_used_at=now
+            )
+        )
+        session.flush()
+    elif kept.sha256 != table.sha256:
+        raise ConflictError(
+            f"the process table {table.version} was changed after cases started under it; give it a new version"
+        )
+
+
+def department_for(code: str, city: City, district: str | None) -> str:
+    """Who approves: the district's own department of that code, else the city's, else the approvals bureau for all it took over."""
+    known = {department.code: department for department in city.departments}
+    if district is not None and code + district in known:
+        return code + district
+    if code in known:
+        return code
+    return approvals_bureau(city)
+
+
+def approvals_bureau(city: City) -> str:
+    """The department that runs approval (Art. 7)."""
+    for department in city.departments:
+        if department.role is DepartmentRole.APPROVALS:
+            return department.code
+    raise ConflictError(
+        f'the city profile of {city.name} names no department with role = "approvals"; add it'
+    )
+
+
+def prepare(
+    session: Session,
+    case: Case,
+    project_type: str,
+    chosen: Sequence[str],
+    *,
+    district: str | None,
+    city: City,
+    actor: Actor,
+    now: datetime,
+) -> Case:
+    """Say what kind of project a case is and which optional items it needs; again until its first stage is accepted."""
+    if any(row.accepted_on is not None for row in case.stages):
+        raise ConflictError(
+            f"{case.planning_number} is under way under {case.process_version}; add single items instead (POST …/items)"
+        )
+    if district is not None and district not in {d.code for d in city.districts}:
+        raise InvalidInputError(f"there is no district {district!r} in {city.name}", place="district")
+    table = table_in_force(city, today=now.date())
+    table.project_type(project_type)
+    rules = {rule.code: rule for rule in table.items_of(project_type)}
+    for code in chosen:
+        if code not in rules:
+            raise InvalidInputError(
+                f"{project_type} has no item {code!r}; it has: {', '.join(rules)}", place="items"
+            )
+    _keep(session, table, city, now)
+    for old in session.scalars(select(Material).where(Material.case_id == case.id)).all():
+        if old.origin == Obtained.HANDOVER:
+            session.delete(old)
+    for item in items_of(session, case):
+        session.delete(item)
+    session.flush()
+    before = {"project_type": case.project_type, "process_version": case.process_version}
+    case.process_version, case.project_type, case.district = table.version, project_type, district
+    case.hall = case.hall or actor.department or approvals_bureau(city)
+    case.prepared_by, case.prepared_at = actor.name, now
+    needed = [rule for rule in rules.values() if rule.always or rule.code in chosen]
+    session.add_all(_item(case, rule, 1, city) for rule in needed)
+    session.add_all(_handed_over(case, table))
+    session.flush()
+    after = {"project_type": project_type, "process_version": table.version, "hall": case.hall}
+    record(
+        session,
+        actor,
+        Act.PREPARE_CASE,
+        kind="case",
+        id=case.planning_number,
+        before=before,
+        after=after | {"items": [rule.code for rule in needed]},
+    )
+    return case
+
+
+def _item(case: Case, rule: ItemRule, number: int, city: City) -> Item:
+    return Item(
+        case_id=case.id,
+        code=rule.code,
+        round=number,
+        stage=rule.stage,
+        title=rule.title,
+        department=department_for(rule.department, city, case.district),
+        limit_days=rule.limit_days,
+        day_unit=rule.day_unit,
+        state=ItemState.NOT_SUBMITTED,
+        on_commitment=False,
+        extended_days=0,
+        provisional=False,
+    )
+
+
+def _handed_over(case: Case, table: ProcessTable) -> Iterable[Material]:
+    """What coordination found out is in the library from the beginning: nobody asks the applicant for it (Art. 3, 14)."""
+    for rule in table.materials.values():
+        if rule.obtained_from is Obtained.HANDOVER:
+            yield Material(
+                case_id=case.id,
+                code=rule.code,
+                version=1,
+                title=rule.title,
+                origin=Obtained.HANDOVER,
+                given_on=case.received_at.date(),
+                given_by=str(case.message["cleared_by"]),
+            )
+
+
+def add_item(session: Session, case: Case, code: str, *, city: City, actor: Actor) -> Item:
+    """Add an item that the project turns out to need, or apply again for one that ended without approval (a new round)."""
+    table = table_of(session, case)
+    rule = table.item(code)
+    if case.project_type not in rule.project_types:
+        raise InvalidInputError(f"{rule.title} is no item of {case.project_type} projects", place="code")
+    rounds = session.scalars(select(Item).where(Item.case_id == case.id, Item.code == code)).all()
+    if any(ItemState(item.state) not in ENDED_WITHOUT for item in rounds):
+        raise ConflictError(f"{rule.title} ({code}) is among the case's items already")
+    stage = next((row for row in case.stages if row.stage == rule.stage), None)
+    if stage is not None and stage.concluded_on is not None and not rounds:
+        raise ConflictError(f"the stage of {rule.title} was concluded on {stage.concluded_on}")
+    item = _item(case, rule, len(rounds) + 1, city)
+    session.add(item)
+    session.flush()
+    record(
+        session,
+        actor,
+        Act.PREPARE_CASE,
+        kind="item",
+        id=item_name(case, item),
+        after={"state": item.state},
+    )
+    return item
+
+
+def items_of(session: Session, case: Case) -> Sequence[Item]:
+    """The case's items, by stage and code, with every round."""
+    return session.scalars(select(Item).where(Item.case_id == case.id).order_by(Item.code, Item.round)).all()
+
+
+def item_name(case: Case, item: Item) -> str:
+    """What the record calls an item: the case's number, its code and round."""
+    return f"{case.project_code or case.planning_number}/{item.code}/{item.round}"

@@ -1,0 +1,40 @@
+"""Results (Art. 10): the signed certificate is uploaded to its item and lies in the library of the case at once."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from approval.item_models import Item, ItemResult
+from approval.materials import FileGiven
+from approval.models import Case
+from approval.preparation import item_name
+from blueprint.audit.log import record
+from blueprint.errors import ConflictError
+from blueprint.permissions import Act, Actor
+
+
+def keep_result_file(
+    session: Session, case: Case, item: Item, file: FileGiven, *, actor: Actor, now: datetime
+) -> ItemResult:
+    """Add the file to a result that was signed; a result is uploaded once, another one is another decision."""
+    result = item.result
+    if result is None:
+        raise ConflictError(f"{item.title} ({item.code}) has no signed result yet; approve it first")
+    if result.uploaded_at is not None:
+        raise ConflictError(
+            f"the result {result.number} was uploaded on {result.uploaded_at:%Y-%m-%d} already"
+        )
+    result.uploaded_at, result.uploaded_by = now, actor.name
+    material = result.material
+    material.file_name = file.name
+    material.sha256, material.size_bytes = file.stored.sha256, file.stored.size_bytes
+    session.flush()
+    record(
+        session,
+        actor,
+        Act.DECIDE_ITEM,
+        kind="item",
+        id=item_name(case, item),
+        after={"result": result.number, "sha256": material.sha256},
+    )
+    return result

@@ -1,0 +1,1 @@
+"""Process tables as data files: stages, project types, items and materials, each row with its source."""

@@ -1,0 +1,371 @@
+"""The life of an item: preconditions, one list of what is lacking, clock stops, results, rounds."""
+
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy.orm import Session
+
+from approval import preparation
+from approval.item_models import Item
+from approval.item_states import EXCHANGE_CODE, TRANSITIONS, Holder, ItemState, Step
+from approval.items import acceptance_obstacles, find_item
+from approval.materials import library, needs_of
+from approval.models import Case
+from approval.process_table import load_document, read_document
+from approval.stages import Stage
+from blueprint.city import City
+from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
+from tests.approval.office import CALENDAR, CODE, TABLE, Office, lacking, promised
+
+
+@pytest.fixture
+def office(session: Session, city: City) -> Office:
+    return Office(session, city)
+
+
+def codes_of(office: Office, case: Case) -> dict[str, Item]:
+    return {item.code: item for item in preparation.items_of(office.session, case)}
+
+
+def test_a_case_is_prepared_without_a_code_and_nothing_of_it_is_taken_in(office: Office) -> None:
+    """Art. 12."""
+    case = office.case("GOV_BLD", "A112", code=None)
+
+    items = codes_of(office, case)
+    assert {code: item.department for code, item in items.items()} == {
+        "A102": "FGW", "A104": "ZRZY", "A105": "ZRZY", "A112": "LCJ", "B202": "ZRZY", "C303": "ZJJ", "D408": "ZJJ",
+    }  # fmt: skip
+    assert items["A104"].stage == Stage.LAND_USE_PLANNING
+    with pytest.raises(ConflictError, match=r"project code first.*Art\. 12"):
+        office.step(case, "A104", Step.SUBMIT)
+    with pytest.raises(ConflictError, match="project code"):
+        office.open(case, Stage.LAND_USE_PLANNING)
+
+
+def test_a_running_case_keeps_the_table_it_started_under(office: Office) -> None:
+    case = office.case()
+    document = load_document(TABLE)
+    newer = read_document(document | {"version": "national-2027-1", "in_force_from": "2026-03-01"})
+
+    assert preparation.table_of(office.session, case).version == "national-2026-1"
+    assert newer.sha256 != preparation.table_of(office.session, case).sha256
+    with pytest.raises(ConflictError, match="under way"):
+        preparation.prepare(
+            office.session, case, "SOC_IND", [], district=None, city=office.city, actor=office.department("SPJ"),
+            now=office.now,
+        )  # fmt: skip
+
+
+def test_a_table_whose_rows_refer_to_nothing_is_refused_row_by_row() -> None:
+    document = load_document(TABLE)
+    rows = [dict(row) for row in document["item"]]
+    rows[0]["after"], rows[1]["materials"], rows[2]["source"] = "Z999", "M01 X1|R101", ""
+
+    with pytest.raises(InvalidInputError) as refused:
+        read_document(document | {"item": rows})
+
+    assert [(row["row"], row["what"]) for row in refused.value.rows] == [
+        ("A101", "there is no item 'Z999'"),
+        ("A102", "there is no material 'X1'"),
+        ("A103", "every row says its source"),
+    ]
+
+
+def test_a_districts_own_department_approves_where_there_is_one_and_the_bureau_where_there_is_none(
+    office: Office,
+) -> None:
+    """Art. 2: down to counties and districts."""
+    case = office.case("GOV_BLD", "C306", code=None, district="210381")
+
+    items = codes_of(office, case)
+    assert items["A104"].department == "ZRZY210381"
+    assert items["A102"].department == "FGW"
+    assert items["C306"].department == "SPJ"
+
+
+def test_items_of_a_stage_run_in_parallel_and_what_comes_first_explains_itself(office: Office) -> None:
+    case = office.case("GOV_BLD", "A112")
+    office.accepted(case, "A104")
+    office.accepted(case, "A112")
+
+    office.step(case, "A102", Step.SUBMIT)
+    with pytest.raises(ConflictError, match=r"comes after 建设项目用地预审与选址意见书核发 .A104: 已受理"):
+        office.step(case, "A102", Step.ACCEPT)
+    office.step(case, "A104", Step.BEGIN)
+    office.approve(case, "A104")
+
+    obstacles = acceptance_obstacles(
+        office.session, case, find_item(office.session, case, "A102"), office.now.date()
+    )
+    assert len(obstacles) == 1 and obstacles[0].startswith("可行性研究报告 (M11) is missing 缺少")
+
+
+def test_what_is_lacking_is_said_once_and_whole(office: Office) -> None:
+    case = office.case()
+    office.step(case, "A104", Step.SUBMIT)
+    office.days_pass(1)
+    with pytest.raises(InvalidInputError, match="everything that is lacking"):
+        office.step(case, "A104", Step.ASK_CORRECTION)
+
+    asked = office.step(case, "A104", Step.ASK_CORRECTION, lacking=(lacking("M01"), lacking("M02")))
+    assert asked.due_on == office.now.date() + timedelta(days=30)
+    office.hand_in(case, "M01")
+    with pytest.raises(ConflictError, match="still lacking: 申请人主体资格"):
+        office.step(case, "A104", Step.CORRECT)
+    office.hand_in(case, "M02")
+    item = office.step(case, "A104", Step.CORRECT)
+
+    assert [step.state for step in item.steps] == ["submitted", "correction_asked", "corrected", "submitted"]
+    with pytest.raises(ConflictError, match="once and for all"):
+        office.step(case, "A104", Step.ASK_CORRECTION, lacking=(lacking("M10"),))
+
+
+def test_known_material_is_not_asked_for_again_and_the_refusal_says_where_it_lies(office: Office) -> None:
+    """Art. 14."""
+    case = office.case("GOV_BLD", "A112")
+    office.accepted(case, "A104")
+    office.step(case, "A112", Step.SUBMIT)
+
+    with pytest.raises(ConflictError, match=r"申请表 \(M01\) 第 1 版.*2026-03-02.*Art\. 14"):
+        office.step(case, "A112", Step.ASK_CORRECTION, lacking=(lacking("M01"),))
+    with pytest.raises(ConflictError, match=r"Art\. 14"):
+        office.hand_in(case, "M01")
+    with pytest.raises(ConflictError, match="obtained by the system"):
+        office.step(case, "A112", Step.ASK_CORRECTION, lacking=(lacking("M05", defect="看不清"),))
+
+    office.step(
+        case, "A112", Step.ASK_CORRECTION, lacking=(lacking("M01", defect="印章不清"), lacking("M15"))
+    )
+    office.hand_in(case, "M15")
+    with pytest.raises(ConflictError, match="still lacking: 申请表"):
+        office.step(case, "A112", Step.CORRECT)
+    replaced = office.hand_in(case, "M01", replaces_reason="印章不清")
+    office.step(case, "A112", Step.CORRECT)
+
+    assert replaced.version == 2
+    table = preparation.table_of(office.session, case)
+    filled = needs_of(
+        table.item("A105"), table, library(office.session, case.id), [], today=office.now.date()
+    )
+    states = {"|".join(need.codes): str(need.state) for need in filled}
+    assert states == {
+        "M01": "here",
+        "M02": "here",
+        "M05": "here",
+        "R102|R103|R103B": "missing",
+        "M21": "missing",
+    }
+
+
+def test_material_past_its_day_is_asked_for_again(office: Office) -> None:
+    case = office.case("GOV_BLD", "A112")
+    office.hand_in(case, "M15", valid_until=office.now.date())
+    office.days_pass(1)
+
+    again = office.hand_in(case, "M15")
+
+    assert (again.version, again.valid_until) == (2, date(2028, 3, 3))
+
+
+def test_the_clock_stops_for_a_special_procedure_and_goes_on_with_the_days_that_were_left(
+    office: Office,
+) -> None:
+    """行政许可法 45: five working days of ten pass, twelve calendar days do not count, five are left."""
+    case = office.case()
+    item = office.accepted(case, "A104")
+    assert (item.limit_days, item.due_on, item.yellow_on) == (10, date(2026, 3, 16), date(2026, 3, 12))
+    office.step(case, "A104", Step.BEGIN)
+    office.days_pass(7)
+    with pytest.raises(InvalidInputError, match="1 to 20 working days"):
+        office.step(case, "A104", Step.STOP, reason="论证", stop_kind="expert_review", working_days=21)
+    with pytest.raises(InvalidInputError, match="reason"):
+        office.step(case, "A104", Step.STOP, stop_kind="expert_review", working_days=10)
+
+    stopped = office.step(case, "A104", Step.STOP, reason="论证", stop_kind="expert_review", working_days=10)
+    assert stopped.due_on == date(2026, 3, 23)
+    with pytest.raises(ConflictError, match="not possible now"):
+        office.approve(case, "A104")
+    office.days_pass(12)
+    resumed = office.step(case, "A104", Step.RESUME)
+
+    assert resumed.due_on == date(2026, 3, 27)
+    office.days_pass(9)
+    done = office.approve(case, "A104")
+    assert done.was_late is True
+    spans = [(span.holder, span.working_days) for span in done.spans]
+    assert spans == [("window", 0), ("department", 5), ("stop", 9), ("department", 6)]
+    total = CALENDAR.working_days_left(done.submitted_on, done.concluded_on)
+    assert sum(s.working_days for s in done.spans) == total
+
+
+def test_a_limit_is_extended_once_by_ten_days_at_most(office: Office) -> None:
+    """行政许可法 42."""
+    case = office.case()
+    office.accepted(case, "A104")
+    office.step(case, "A104", Step.BEGIN)
+    office.days_pass(1)
+    with pytest.raises(InvalidInputError, match="1 to 10"):
+        office.step(case, "A104", Step.EXTEND, reason="案情复杂", working_days=11)
+
+    extended = office.step(case, "A104", Step.EXTEND, reason="案情复杂", working_days=5)
+
+    assert extended.due_on == CALENDAR.due_date(date(2026, 3, 2), working_days=15).on
+    with pytest.raises(ConflictError, match="once"):
+        office.step(case, "A104", Step.EXTEND, reason="还是复杂", working_days=1)
+
+
+def test_a_limit_that_the_law_counts_in_calendar_days_is_counted_so(office: Office) -> None:
+    """环境影响评价法 22."""
+    case = office.case("SOC_IND", "B207", code=None)
+    assert codes_of(office, case)["B207"].day_unit == "calendar"
+
+
+def test_a_result_is_signed_numbered_and_in_the_library_at_once(office: Office) -> None:
+    """Art. 10."""
+    case = office.case()
+    office.accepted(case, "A104")
+    office.step(case, "A104", Step.BEGIN)
+    with pytest.raises(InvalidInputError, match="needs its result"):
+        office.step(case, "A104", Step.APPROVE)
+
+    item = office.approve(case, "A104")
+
+    assert item.result is not None and item.result.number.startswith("鞍审")
+    assert library(office.session, case.id)["R104"].item_id == item.id
+    with pytest.raises(ConflictError, match="comes 审批结果"):
+        office.hand_in(case, "R104")
+    assert (item.concluded_on, item.was_late, item.due_on) == (office.now.date(), False, None)
+
+
+def test_a_number_is_given_to_one_result(office: Office) -> None:
+    case = office.case("GOV_BLD", "A112")
+    first = office.approved(case, "A104")
+    office.accepted(case, "A112")
+    office.step(case, "A112", Step.BEGIN)
+
+    from approval.items import ResultGiven
+
+    with pytest.raises(ConflictError, match="given once"):
+        office.step(case, "A112", Step.APPROVE, result=ResultGiven(first.result.number, "批复", "王五"))
+
+
+def test_missing_material_is_tolerated_on_a_promise_and_watched(office: Office) -> None:
+    """容缺受理: approved before the promise is kept is the exchange standard's state 12."""
+    case = office.case()
+    office.step(case, "A104", Step.SUBMIT)
+    office.hand_in(case, "M01")
+    office.hand_in(case, "M02")
+    with pytest.raises(ConflictError, match=r"M10.*missing"):
+        office.step(case, "A104", Step.ACCEPT)
+    with pytest.raises(InvalidInputError, match="none of the item's materials"):
+        office.step(case, "A104", Step.ACCEPT, promised=(promised("M30", date(2026, 3, 20)),))
+
+    office.step(case, "A104", Step.ACCEPT, promised=(promised("M10", date(2026, 3, 20)),))
+    office.step(case, "A104", Step.BEGIN)
+    item = office.approve(case, "A104")
+
+    assert item.state == ItemState.APPROVED_WITH_PROMISE
+    assert EXCHANGE_CODE[ItemState(item.state)] == 12
+    office.hand_in(case, "M10")
+    assert needs_of(
+        preparation.table_of(office.session, case).item("A104"),
+        preparation.table_of(office.session, case), library(office.session, case.id), [], today=office.now.date(),
+    )[-1].material.code == "M10"  # fmt: skip
+
+
+def test_approval_on_commitment_is_checked_afterwards_and_revoked_when_it_was_not_true(
+    office: Office,
+) -> None:
+    """告知承诺: for the items that the table names, without the materials, checked within a term."""
+    case = office.case("GOV_BLD", "B208")
+    for code in ("A104", "A102"):
+        office.approved(case, code)
+    office.hand_in(case, "M21")
+    office.approved(case, "A105")
+    office.conclude(case, Stage.LAND_USE_PLANNING)
+    office.open(case, Stage.PROJECT_PERMIT)
+    office.step(case, "B208", Step.SUBMIT, on_commitment=True)
+    office.step(case, "B208", Step.ACCEPT)
+    office.step(case, "B208", Step.BEGIN)
+    item = office.approve(case, "B208")
+
+    assert item.verify_due_on == CALENDAR.due_date(office.now.date(), working_days=30).on
+    office.step(case, "B208", Step.VERIFY)
+    with pytest.raises(ConflictError, match="checked on"):
+        office.step(case, "B208", Step.VERIFY)
+    revoked = office.step(case, "B208", Step.REVOKE, reason="承诺不实")
+    assert revoked.state == ItemState.REVOKED
+
+
+def test_an_item_that_is_not_on_commitment_is_refused_so(office: Office) -> None:
+    case = office.case()
+    with pytest.raises(InvalidInputError, match="告知承诺"):
+        office.step(case, "A104", Step.SUBMIT, on_commitment=True)
+
+
+def test_a_stage_is_concluded_when_everything_the_project_needs_of_it_is_approved(office: Office) -> None:
+    case = office.case("GOV_BLD", "A112")
+    for code in ("A104", "A102"):
+        office.approved(case, code)
+    office.hand_in(case, "M21")
+    office.approved(case, "A105")
+    with pytest.raises(ConflictError, match=r"not finished: 使用林地审核审批 .A112: 待申报"):
+        office.conclude(case, Stage.LAND_USE_PLANNING)
+
+    office.step(case, "A112", Step.DROP, reason="不占林地")
+    office.conclude(case, Stage.LAND_USE_PLANNING)
+
+    with pytest.raises(ConflictError, match="every GOV_BLD project needs"):
+        office.step(case, "C303", Step.DROP, reason="不想办")
+
+
+def test_a_refused_item_is_applied_for_again_in_a_round_of_its_own(office: Office) -> None:
+    case = office.case()
+    office.accepted(case, "A104")
+    office.step(case, "A104", Step.BEGIN)
+    with pytest.raises(ConflictError, match="among the case's items already"):
+        preparation.add_item(office.session, case, "A104", city=office.city, actor=office.department("SPJ"))
+    office.step(case, "A104", Step.REFUSE, reason="不符合规划")
+
+    again = preparation.add_item(
+        office.session, case, "A104", city=office.city, actor=office.department("SPJ")
+    )
+
+    assert (again.round, again.state) == (2, ItemState.NOT_SUBMITTED)
+    assert find_item(office.session, case, "A104").id == again.id
+    assert find_item(office.session, case, "A104", 1).state == ItemState.REFUSED
+
+
+def test_what_rests_on_a_revoked_result_finds_it_gone(office: Office) -> None:
+    case = office.case()
+    office.approved(case, "A104")
+    office.step(case, "A104", Step.REVOKE, reason="以欺骗手段取得")
+    office.step(case, "A102", Step.SUBMIT)
+    office.hand_in(case, "M11")
+
+    with pytest.raises(ConflictError, match=r"comes after.*撤销.*R104\) is expired"):
+        office.step(case, "A102", Step.ACCEPT)
+
+
+def test_nothing_leaves_a_state_by_itself_and_every_state_can_be_reached() -> None:
+    """No tacit consent in approval: an item changes by somebody's step alone."""
+    reached = {
+        ItemState.NOT_SUBMITTED,
+        ItemState.APPROVED_WITH_PROMISE,
+        ItemState.CORRECTED,
+        ItemState.RESUMED,
+    }
+    reached |= {state for steps in TRANSITIONS.values() for state in steps.values()}
+
+    assert reached == set(ItemState)
+    assert sorted(EXCHANGE_CODE.values()) == list(range(1, 16))
+    assert {Holder.STOP, Holder.APPLICANT} < set(Holder)
+
+
+def test_an_unknown_item_or_type_names_what_there_is(office: Office) -> None:
+    case = office.case()
+    with pytest.raises(NotFoundError, match="add it if the project needs it"):
+        find_item(office.session, case, "C306")
+    with pytest.raises(NotFoundError, match="GOV_BLD, GOV_MUNI"):
+        preparation.table_of(office.session, case).project_type("X")
+    assert case.project_code == CODE

@@ -1,0 +1,247 @@
+"""Approval over HTTP: items from the window to the uploaded result, many acting at once, and who may do what."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from approval.intake import receive
+from blueprint.city import City
+from blueprint.database import make_engine
+from blueprint.tokens import issue_token
+from coordination.handover import canonical
+from service.settings import Settings
+from tests.approval.office import CODE, MONDAY, message
+from tests.service.conftest import Command, Server, serving
+
+
+@dataclass
+class Clock:
+    now: datetime = MONDAY
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def days_pass(self, days: int) -> None:
+        self.now += timedelta(days=days)
+
+
+@dataclass
+class Office:
+    """A running service with a clock, and one prepared case."""
+
+    place: Server
+    clock: Clock
+    case: str = f"/api/approval/cases/{CODE}"
+
+    def call(self, method: str, path: str, who: str | None = "SPJ", *, expect: int, **content: Any) -> Any:
+        """Ask as a department."""
+        with self.place.client(who) as client:
+            answer = client.request(method, path, **content)
+        assert answer.status_code == expect, answer.text
+        return answer.json() if "json" in answer.headers.get("content-type", "") else answer.content
+
+    def step(self, code: str, step: str, who: str = "SPJ", *, expect: int = 200, **more: Any) -> Any:
+        """Take a step."""
+        body = {"step": step} | more
+        return self.call("POST", f"{self.case}/items/{code}/steps", who, expect=expect, json=body)
+
+    def hand_in(self, code: str, *, expect: int = 201, content: bytes = b"%PDF-1", **fields: str) -> Any:
+        """Hand a material in."""
+        files = {"file": (f"{code}.pdf", content)}
+        data = {"code": code} | fields
+        return self.call("POST", f"{self.case}/materials", expect=expect, files=files, data=data)
+
+
+@pytest.fixture
+def office(fresh_database: str, city: City) -> Iterator[Office]:
+    clock = Clock()
+    with serving(fresh_database, city, Settings(), clock=clock) as running:
+        with Session(running.edge.engine) as session, session.begin():
+            running.tokens["interface"] = issue_token(
+                session, department=None, city=city, now=MONDAY, is_service=True
+            )
+        office = Office(running, clock)
+        body = canonical(message(1))
+        office.call("POST", "/api/approval/intake", "interface", expect=200, content=body)
+        number = "/api/approval/cases/CH-210300-2026-000001"
+        process = {"project_type": "GOV_BLD", "items": ["A112"]}
+        office.call("PUT", f"{number}/process", expect=200, json=process)
+        office.call("PUT", f"{number}/project-code", expect=200, json={"project_code": CODE})
+        office.call("POST", f"{office.case}/stages/land_use_planning/accept", expect=200)
+        yield office
+
+
+def test_an_item_goes_from_the_window_to_its_uploaded_certificate(office: Office) -> None:
+    """Art. 9, 10, 14."""
+    office.step("A104", "submit", "ZRZY", expect=403)
+    office.step("A104", "submit")
+    shown = office.call("GET", f"{office.case}/items/A104", "ZRZY", expect=200)
+    assert [(need["codes"], need["state"]) for need in shown["needs"]] == [
+        (["M01"], "missing"), (["M02"], "missing"), (["M04"], "here"), (["M05"], "here"), (["M10"], "missing"),
+    ]  # fmt: skip
+    assert len(shown["obstacles"]) == 3 and shown["due_on"] == "2026-03-09"
+    refused = office.step("A104", "accept", expect=409)
+    assert "容缺受理" in refused["detail"]
+    for code in ("M01", "M02", "M10"):
+        office.hand_in(code, item="A104", content=code.encode())
+    again = office.hand_in("M01", expect=409)
+    assert "(M01)" in again["detail"] and "Art. 14" in again["detail"]
+    office.step("A104", "accept")
+    office.step("A104", "begin", "SLJ", expect=403)
+    office.step("A104", "begin", "ZRZY")
+    office.clock.days_pass(3)
+    result = {"number": "鞍自然资选〔2026〕1号", "title": "用地预审与选址意见书", "signed_by": "局长"}
+    office.step("A104", "approve", "ZRZY", expect=422)
+    done = office.step("A104", "approve", "ZRZY", result=result)
+    assert (done["state"], done["possible"], done["result"]["sha256"]) == (
+        "approved",
+        ["revoke", "verify"],
+        None,
+    )
+
+    office.clock.days_pass(1)
+    certificate = {"file": ("证.pdf", b"%PDF signed")}
+    address = f"{office.case}/items/A104/result-file"
+    office.call("PUT", address, "SLJ", expect=403, files=certificate)
+    uploaded = office.call("PUT", address, "ZRZY", expect=200, files=certificate)
+    office.call("PUT", address, "ZRZY", expect=409, files=certificate)
+    library = office.call("GET", f"{office.case}/materials", "FGW", expect=200)["items"]
+    certificates = [material for material in library if material["code"] == "R104"]
+    assert certificates[0]["sha256"] == uploaded["result"]["sha256"]
+    file = office.call("GET", f"{office.case}/materials/{certificates[0]['id']}/file", "FGW", expect=200)
+    assert file == b"%PDF signed"
+    with Session(office.place.edge.engine) as session:
+        reads = session.execute(
+            text(
+                "SELECT actor, thing FROM blueprint.audit_entry WHERE kind = 'material' AND act = 'read_case'"
+            )
+        ).all()
+    assert [row.thing for row in reads] == [f"{CODE}/R104"]
+
+    ledger = office.call("GET", f"{office.case}/ledger", "ZRZY", expect=200)
+    assert (ledger["elapsed"], ledger["sums"]["department"], ledger["sums"]["applicant"]) == (4, 3, 1)
+    assert [turn["holder"] for turn in ledger["turns"]] == ["department", "applicant"]
+
+
+def test_a_departments_to_do_list_is_by_state(office: Office) -> None:
+    office.step("A104", "submit")
+    mine = office.call("GET", "/api/approval/items?department=ZRZY&state=submitted", "ZRZY", expect=200)
+    assert [(item["code"], item["holder"], item["card"]) for item in mine["items"]] == [
+        ("A104", "window", "green")
+    ]
+    office.clock.days_pass(8)
+    late = office.call("GET", f"{office.case}/items", "ZRZY", expect=200)["items"]
+    assert {item["code"]: item["card"] for item in late}["A104"] == "red"
+
+
+def test_thirty_at_once_decide_an_item_once_and_no_number_is_given_twice(office: Office) -> None:
+    """Art. 10: no lost and no double decision."""
+    for code in ("A104", "A112"):
+        office.step(code, "submit")
+    for code in ("M01", "M02", "M10", "M15"):
+        office.hand_in(code)
+    for code, department in (("A104", "ZRZY"), ("A112", "LCJ")):
+        office.step(code, "accept")
+        office.step(code, "begin", department)
+
+    def decide(number: int) -> int:
+        code, who = (("A104", "ZRZY"), ("A112", "LCJ"))[number % 2]
+        refuses = number % 3 == 0
+        result = {"number": f"第{number // 4}号", "title": "批复", "signed_by": "局长"}
+        body = {"step": "refuse", "reason": "不符"} if refuses else {"step": "approve", "result": result}
+        with office.place.client(who) as client:
+            return client.post(f"{office.case}/items/{code}/steps", json=body).status_code
+
+    with ThreadPoolExecutor(15) as pool:
+        answers = list(pool.map(decide, range(30)))
+
+    assert sorted(answers) == [200, 200] + [409] * 28
+    with Session(office.place.edge.engine) as session:
+        decided = session.execute(
+            text(
+                "SELECT item_id, count(*) AS decisions FROM approval.item_step"
+                " WHERE step IN ('approve', 'refuse') GROUP BY item_id"
+            )
+        ).all()
+        entries = session.scalar(
+            text(
+                "SELECT count(*) FROM blueprint.audit_entry WHERE kind = 'item'"
+                " AND after ->> 'step' IN ('approve', 'refuse')"
+            )
+        )
+    assert [row.decisions for row in decided] == [1, 1]
+    assert entries == 2
+
+
+def test_twelve_at_once_hand_in_one_material_once(office: Office) -> None:
+    def give(number: int) -> int:
+        files = {"file": ("x.pdf", str(number).encode())}
+        with office.place.client("SPJ") as client:
+            return client.post(f"{office.case}/materials", files=files, data={"code": "M01"}).status_code
+
+    with ThreadPoolExecutor(12) as pool:
+        assert sorted(pool.map(give, range(12))) == [201] + [409] * 11
+
+
+def test_a_step_is_held_to_what_was_read(office: Office) -> None:
+    with office.place.client("SPJ") as client:
+        tag = client.get(f"{office.case}/items/A104").headers["etag"]
+        body = {"step": "submit"}
+        first = client.post(f"{office.case}/items/A104/steps", json=body, headers={"If-Match": tag})
+        second = client.post(f"{office.case}/items/A104/steps", json=body, headers={"If-Match": tag})
+
+    assert (first.status_code, second.status_code) == (200, 412)
+
+
+def test_the_table_is_shown_with_sources_and_what_is_unsure(office: Office) -> None:
+    table = office.call("GET", "/api/approval/process-table", "SLJ", expect=200)
+
+    assert (table["version"], len(table["items"]), len(table["project_types"])) == ("national-2026-1", 49, 6)
+    assert all(item["source"] for item in table["items"])
+    assert httpx.get(f"{office.place.url}/api/approval/process-table").status_code == 401
+
+
+def test_the_command_line_prepares_a_case_and_takes_steps(
+    command: Command, fresh_database: str, tmp_path: Any
+) -> None:
+    paper = tmp_path / "申请表.pdf"
+    paper.write_bytes(b"%PDF")
+    engine = make_engine(fresh_database)
+    with Session(engine) as session, session.begin():
+        number = receive(session, message(1), now=MONDAY).planning_number
+    engine.dispose()
+
+    assert command("case", "items", number).out.strip().startswith("尚未确定事项")
+    prepared = command("case", "prepare", number, "SOC_IND", "--item", "B207", "--format", "json")
+    assert prepared.json["project_type"] == "SOC_IND"
+    refused = command("case", "step", number, "A103", "submit")
+    assert refused.status == 1 and "project code" in refused.err
+    command("case", "bind-code", number, CODE)
+    command("case", "accept", number, "land_use_planning")
+    assert command("case", "step", number, "A103", "submit").status == 0
+    assert command("case", "hand-in", number, "M01", paper).out.startswith("申请表 (M01) 第 1 版")
+    assert command("case", "hand-in", number, "M01", paper).status == 1
+    accepted = command(
+        "case", "step", number, "A103", "accept", "--promised", "M02=2099-01-01", "--format", "json"
+    )
+    assert accepted.json["state"] == "accepted"
+    command("case", "step", number, "A103", "begin")
+    signed = ("--result-number", "备1", "--result-title", "备案证明", "--signed-by", "李四")
+    assert command("case", "step", number, "A103", "approve", *signed, "--format", "json").json["state"] == (
+        "approved_with_promise"
+    )
+    assert command("case", "upload-result", number, "A103", paper).status == 0
+    assert {row["code"] for row in command("case", "materials", number, "--format", "json").json} >= {
+        "M01",
+        "R103",
+    }
+    assert command("case", "ledger", number, "--format", "json").json["elapsed"] == 0
+    assert command("case", "item", number, "A103").status == 0
+    assert "national-2026-1" in command("case", "table").out
