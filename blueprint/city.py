@@ -1,7 +1,9 @@
 """The city profile (`city.toml`): name, working CRS, districts, departments, calendar, limits."""
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +15,7 @@ from pyproj.exceptions import CRSError
 
 from blueprint.errors import InvalidInputError, NotFoundError
 from blueprint.permissions import WHOLE_CITY, Level, Role, Territory
+from blueprint.working_days import DayRule, WorkingCalendar, read_day_rules
 
 
 class AreaMeasure(StrEnum):
@@ -122,6 +125,9 @@ class City:
     departments: tuple[Department, ...] = ()
     calendar_country: str = "CN"
     calendar_subdivision: str | None = None
+    calendar_rules: Mapping[date, DayRule] = field(default_factory=dict, hash=False)
+    """The city's own days (`[calendar] overrides`), before any library."""
+    published_years: frozenset[int] = frozenset()
     limits: Limits = field(default_factory=Limits)
     boundary_path: Path | None = None
     second_factor_roles: frozenset[Role] = frozenset()
@@ -130,6 +136,13 @@ class City:
     project_types: tuple[ProjectType, ...] = PROJECT_TYPES
     process_tables: Path | None = None
     """The folder of the city's own process tables (`[approval] tables`); None: the general ones of `approval`."""
+
+    @property
+    def calendar(self) -> WorkingCalendar:
+        """The city's working-day calendar."""
+        return WorkingCalendar(
+            self.calendar_country, self.calendar_subdivision, self.calendar_rules, self.published_years
+        )
 
     @property
     def working_srid(self) -> int:
@@ -228,6 +241,10 @@ def _city(document: dict[str, Any], path: Path) -> City:
         departments=departments,
         calendar_country=calendar.get("country", "CN"),
         calendar_subdivision=calendar.get("subdivision"),
+        calendar_rules=read_day_rules(path.parent / calendar["overrides"])
+        if calendar.get("overrides")
+        else {},
+        published_years=frozenset(int(year) for year in calendar.get("published_years", [])),
         limits=Limits(**document.get("limits", {})),
         boundary_path=(path.parent / boundary) if boundary else None,
         second_factor_roles=frozenset(

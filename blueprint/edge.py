@@ -39,7 +39,7 @@ class Edge:
     @property
     def calendar(self) -> WorkingCalendar:
         """The city's working-day calendar."""
-        return WorkingCalendar(self.city.calendar_country, self.city.calendar_subdivision)
+        return self.city.calendar
 
     def now(self) -> datetime:
         """The instant in the city's time zone."""

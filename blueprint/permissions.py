@@ -56,6 +56,10 @@ class Act(StrEnum):
     CONSULT_DEPARTMENTS = "consult_departments"
     READ_OPINION_REQUESTS = "read_opinion_requests"
     GIVE_OPINION = "give_opinion"
+    ENTER_OPINION = "enter_opinion"
+    STOP_CLOCK = "stop_clock"
+    CONTEST_FINDING = "contest_finding"
+    DECIDE_CONTEST = "decide_contest"
     CLOSE_OVERDUE = "close_overdue"
     CLEAR_PROJECT = "clear_project"
     PUSH_HANDOVER = "push_handover"
@@ -245,6 +249,11 @@ RIGHTS: dict[Act, Rights] = {
     Act.CONSULT_DEPARTMENTS: _territory(Role.COORDINATOR),
     Act.READ_OPINION_REQUESTS: _any(*_MEMBERS),
     Act.GIVE_OPINION: _own(Role.DEPARTMENT, Role.REVIEWER, Role.SECTION_HEAD, Role.DIRECTOR) | _any(),
+    Act.ENTER_OPINION: _territory(Role.COORDINATOR),
+    Act.STOP_CLOCK: _own(Role.DEPARTMENT, Role.REVIEWER, Role.SECTION_HEAD, Role.DIRECTOR)
+    | _territory(Role.COORDINATOR),
+    Act.CONTEST_FINDING: _territory(Role.COORDINATOR),
+    Act.DECIDE_CONTEST: _own(Role.DEPARTMENT, Role.SECTION_HEAD, Role.DIRECTOR) | _any(),
     Act.CLOSE_OVERDUE: _territory(Role.COORDINATOR) | _any(Role.SUPERVISOR),
     Act.CLEAR_PROJECT: _territory(Role.COORDINATOR),
     Act.PUSH_HANDOVER: _territory(Role.COORDINATOR),
@@ -287,7 +296,13 @@ LAYER_ACTS = DATA_ACTS | {
 }
 """Acts on a layer, which a token may be limited to."""
 
-_OF_A_DEPARTMENT = LAYER_ACTS | {Act.GIVE_OPINION, Act.READ_OPEN_WORK, Act.DECIDE_ITEM}
+_OF_A_DEPARTMENT = LAYER_ACTS | {
+    Act.GIVE_OPINION,
+    Act.STOP_CLOCK,
+    Act.DECIDE_CONTEST,
+    Act.READ_OPEN_WORK,
+    Act.DECIDE_ITEM,
+}
 """Acts on a department's things; all others are on what is the city's."""
 
 

@@ -1,13 +1,84 @@
 """Working days: limits are counted in them (Art. 11; 行政许可法 art. 82), by the calendar of a kept library."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import csv
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
 
 import chinese_calendar
 import holidays
 
+from blueprint.errors import InvalidInputError
+
 IsWorkingDay = Callable[[date], bool]
+
+
+class DayKind(StrEnum):
+    """What a day is: 工作日, 调休上班, 周末, 法定节假日, 本市另行规定."""
+
+    WORKING_DAY = "working_day"
+    MAKE_UP_DAY = "make_up_day"
+    WEEKEND = "weekend"
+    HOLIDAY = "holiday"
+    CITY_RULE = "city_rule"
+
+
+@dataclass(frozen=True)
+class CalendarDay:
+    """A day of the calendar: is it worked, what is it, its holiday's name, and is its year's arrangement published."""
+
+    day: date
+    is_working: bool
+    kind: DayKind
+    name: str | None
+    published: bool
+
+
+@dataclass(frozen=True)
+class DayRule:
+    """What the city's own file says of a day, before any library."""
+
+    is_working: bool
+    name: str
+
+
+_NAMES = {
+    "New Year's Day": "元旦",
+    "Spring Festival": "春节",
+    "Tomb-sweeping Day": "清明节",
+    "Labour Day": "劳动节",
+    "Dragon Boat Festival": "端午节",
+    "Mid-autumn Festival": "中秋节",
+    "National Day": "国庆节",
+}
+
+
+@cache
+def _published_years() -> tuple[int, int]:
+    """The first and last year whose arrangement (国务院办公厅通知) the library knows."""
+    years = {holiday.year for holiday in chinese_calendar.holidays}
+    return min(years), max(years)
+
+
+def read_day_rules(path: Path) -> dict[date, DayRule]:
+    """The city's own days from a CSV file with the columns date, is_workday (0 or 1), name; it goes before the library."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return {
+                date.fromisoformat(row["date"].strip()): DayRule(
+                    {"0": False, "1": True}[row["is_workday"].strip()], (row.get("name") or "").strip()
+                )
+                for row in csv.DictReader(file)
+            }
+    except FileNotFoundError:
+        raise InvalidInputError(f"no calendar file at {path}; mend [calendar] overrides") from None
+    except (KeyError, ValueError, AttributeError) as error:
+        raise InvalidInputError(
+            f"{path}: a row has the wrong form ({error}); it needs date, is_workday (0 or 1), name"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -24,20 +95,39 @@ class WorkingCalendar:
 
     country: str = "CN"
     subdivision: str | None = None
+    rules: Mapping[date, DayRule] = field(default_factory=dict, hash=False)
+    """The city's own days: a notice that the library lacks yet, a day off for a storm."""
+
+    published_years: frozenset[int] = frozenset()
+    """Years that the city's own file has whole, so that they are not estimated any more."""
 
     def is_published(self, day: date) -> bool:
         """Say whether the official arrangement of that day's year is known."""
-        if self.country != "CN":
+        if self.country != "CN" or day.year in self.published_years:
             return True
-        published = {holiday.year for holiday in chinese_calendar.holidays}
-        return bool(min(published) <= day.year <= max(published))
+        first, last = _published_years()
+        return first <= day.year <= last
 
     def is_working_day(self, day: date) -> bool:
         """Say whether `day` is worked; make-up Saturdays and Sundays (调休) count."""
-        if self.country == "CN" and self.is_published(day):
-            return bool(chinese_calendar.is_workday(day))
-        calendar = holidays.country_holidays(self.country, subdiv=self.subdivision, years=day.year)
-        return bool(day.weekday() < 5 and day not in calendar)
+        return self.describe(day).is_working
+
+    def describe(self, day: date) -> CalendarDay:
+        """What a day is; of a year that is not published the days that the law fixes, and no make-up days: an estimate."""
+        is_published = self.is_published(day)
+        rule = self.rules.get(day)
+        if rule is not None:
+            return CalendarDay(day, rule.is_working, DayKind.CITY_RULE, rule.name or None, is_published)
+        name: str | None
+        first, last = _published_years()
+        if self.country == "CN" and first <= day.year <= last:
+            is_off, name = chinese_calendar.get_holiday_detail(day)
+            name = _NAMES.get(name, name) if name else None
+        else:
+            calendar = holidays.country_holidays(self.country, subdiv=self.subdivision, years=day.year)
+            name = calendar.get(day)
+            is_off = name is not None or day.weekday() >= 5
+        return CalendarDay(day, not is_off, _kind(day, is_off=is_off, name=name), name, is_published)
 
     def due_date(self, start: date, *, working_days: int) -> DueDate:
         """The `working_days`-th working day after `start`; the day of issue does not count."""
@@ -59,3 +149,9 @@ class WorkingCalendar:
     def _count(self, after: date, up_to: date) -> int:
         days = (after + timedelta(days=n) for n in range(1, (up_to - after).days + 1))
         return sum(self.is_working_day(day) for day in days)
+
+
+def _kind(day: date, *, is_off: bool, name: str | None) -> DayKind:
+    if is_off:
+        return DayKind.HOLIDAY if name else DayKind.WEEKEND
+    return DayKind.MAKE_UP_DAY if day.weekday() >= 5 else DayKind.WORKING_DAY

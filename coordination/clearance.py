@@ -1,28 +1,20 @@
 """Clearance (通过): nothing open, nothing blocking, the check still of today's blueprint; the handover goes with it."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import uuid4
 
-import shapely
-from geoalchemy2.shape import to_shape
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.errors import ConflictError
-from blueprint.layers.models import Control, Layer
-from blueprint.permissions import Act, Actor, Sensitivity
+from blueprint.permissions import Act, Actor
 from blueprint.working_days import WorkingCalendar
+from coordination.clock import close_overdue
+from coordination.composition import compose_message, department_names
 from coordination.consultation import consultation_of, consultations_of
+from coordination.contests import set_aside, undecided
 from coordination.handover import (
-    HandedCheck,
-    HandedConflict,
-    HandedFootprint,
-    HandedOpinion,
-    HandedProject,
-    HandoverMessage,
     canonical,
     sha256_of,
 )
@@ -38,7 +30,7 @@ from coordination.models import (
     OpinionRequest,
     Project,
 )
-from coordination.opinions import close_overdue, lock_requests, request_status
+from coordination.opinion_requests import lock_requests, request_status
 from coordination.project_states import ProjectStatus, Step, status_after
 from coordination.projects import (
     current_revision,
@@ -49,14 +41,17 @@ from coordination.projects import (
     refuse_outdated,
 )
 from coordination.responsibility import (
+    Concern,
     Why,
     concerns_by_department,
     layers_not_seen,
     must_be_asked,
     responsible_departments,
 )
-from coordination.rounds import is_still_opposed, is_told_the_same, standing_requests
-from coordination.rules import Severity, verdict_of
+from coordination.rounds import is_still_opposed, is_told_the_same, judged, standing_requests
+from coordination.rules import Severity
+
+_OPEN = (OpinionStatus.AWAITED, OpinionStatus.STOPPED)
 
 
 @dataclass(frozen=True)
@@ -64,9 +59,10 @@ class Standing:
     """How a project stands before its clearance, in plain values; departments by name."""
 
     in_scope: bool
-    verdict: str
+    is_prohibited: bool = False
     layers_not_seen: tuple[str, ...] = ()
     awaited: tuple[str, ...] = ()
+    undecided: tuple[str, ...] = ()
     disagreeing: tuple[str, ...] = ()
     not_asked: tuple[str, ...] = ()
     asked_of_other_findings: tuple[str, ...] = ()
@@ -77,14 +73,16 @@ def obstacles(standing: Standing) -> tuple[str, ...]:
     found = []
     if not standing.in_scope:
         found.append("it is outside the regulation's scope (Art. 5)")
-    if standing.verdict == "prohibit":
-        found.append("the check found a prohibition (禁止); change the footprint")
+    if standing.is_prohibited:
+        found.append("the check found a prohibition (禁止); change the footprint, or contest the finding")
     if standing.layers_not_seen:
         found.append(
             f"the check did not see {'、'.join(standing.layers_not_seen)}; let the coordinator check"
         )
     if standing.awaited:
         found.append(f"opinions are awaited of {'、'.join(standing.awaited)}")
+    if standing.undecided:
+        found.append(f"contested findings (冲突异议) are to be decided by {'、'.join(standing.undecided)}")
     if standing.disagreeing:
         found.append(
             f"{'、'.join(standing.disagreeing)} disagree (不同意); change the footprint and consult again"
@@ -130,7 +128,7 @@ def clear_project(
         cleared_at=now,
     )
     requests = [asked[department] for department in sorted(required)]
-    message = _message(session, clearance, project, revision, check, requests, city=city)
+    message = compose_message(session, clearance, project, revision, check, requests, city=city)
     clearance.handover = Handover(
         message_id=str(message.message_id),
         body=canonical(message),
@@ -207,104 +205,25 @@ def _standing(
     concerns = concerns_by_department(check.report)
     requests = [asked[department] for department in sorted(required) if department in asked]
     answered = [(r.department, r.opinion.kind) for r in requests if r.opinion is not None]
-    open_ = [r.department for r in requests if request_status(r, now.date()) is OpinionStatus.AWAITED]
+    open_ = [r.department for r in requests if request_status(r, now.date()) in _OPEN]
     changed = [r.department for r in requests if not is_told_the_same(r, concerns.get(r.department, ()))]
     return Standing(
         in_scope=project.in_scope,
-        verdict=check.verdict,
+        is_prohibited=_is_prohibited(concerns, asked),
+        undecided=department_names(undecided(requests), city),
         layers_not_seen=layers_not_seen(check.report),
-        awaited=_names(open_, city),
-        disagreeing=_names((d for d, kind in answered if kind == OpinionKind.DISAGREE), city),
-        not_asked=_names(sorted(set(required) - asked.keys()), city),
-        asked_of_other_findings=_names(changed, city),
+        awaited=department_names(open_, city),
+        disagreeing=department_names((d for d, kind in answered if kind == OpinionKind.DISAGREE), city),
+        not_asked=department_names(sorted(set(required) - asked.keys()), city),
+        asked_of_other_findings=department_names(changed, city),
     )
 
 
-def _names(departments: Iterable[str], city: City) -> tuple[str, ...]:
-    names = {department.code: department.name for department in city.departments}
-    return tuple(names.get(code, code) for code in departments)
-
-
-def _message(
-    session: Session,
-    clearance: Clearance,
-    project: Project,
-    revision: FootprintRevision,
-    check: Check,
-    requests: Sequence[OpinionRequest],
-    *,
-    city: City,
-) -> HandoverMessage:
-    return HandoverMessage(
-        message_id=uuid4(),
-        city_code=city.administrative_code,
-        city_name=city.name,
-        project=HandedProject(
-            planning_number=project.planning_number,
-            name=project.name,
-            applicant=project.applicant,
-            purpose=project.purpose,
-        ),
-        footprint=HandedFootprint(
-            revision=revision.number,
-            crs=city.working_crs,
-            area_m2=check.report["footprint"]["area_m2"],
-            coordinates=shapely.geometry.mapping(to_shape(revision.footprint))["coordinates"],
-        ),
-        check=_handed_check(session, check),
-        opinions=tuple(_handed_opinion(request, city) for request in requests),
-        cleared_on=clearance.cleared_on,
-        cleared_by=clearance.cleared_by,
-    )
-
-
-def _handed_check(session: Session, check: Check) -> HandedCheck:
-    """The check as every reader of the case may know it: of restricted layers, only whose they are (Art. 17, 18)."""
-    names = set(HandedConflict.model_fields) - {"layer"}
-    met = [layer for layer in check.report["layers"] if layer["outcome"] == "conflict"]
-    codes = [layer["code"] for layer in met]
-    restricted = set(
-        session.scalars(
-            select(Layer.code).where(Layer.code.in_(codes), Layer.sensitivity == Sensitivity.RESTRICTED)
-        )
-    )
-    open_conflicts = [
-        HandedConflict(layer=layer["code"], **{name: layer[name] for name in names})
-        for layer in met
-        if layer["code"] not in restricted
-    ]
-    owners = sorted({layer["department"] for layer in met if layer["code"] in restricted})
-    severities = [Severity(f["severity"]) for f in check.report["findings"] if f["layer"] not in restricted]
-    return HandedCheck(
-        digest=check.digest,
-        on=check.on_day,
-        verdict=verdict_of([*severities, *[Severity.ADVISE] * bool(owners)]),
-        conflicts=(*open_conflicts, *(_restricted_conflict(owner) for owner in owners)),
-    )
-
-
-def _restricted_conflict(department: str) -> HandedConflict:
-    return HandedConflict(
-        layer="",
-        title="受限图层 restricted layer",
-        department=department,
-        control=Control.ADVISE,
-        feature_count=0,
-        overlap_m2=0,
-        length_m=0,
-        point_count=0,
-    )
-
-
-def _handed_opinion(request: OpinionRequest, city: City) -> HandedOpinion:
-    opinion = request.opinion
-    if opinion is None:
-        raise ConflictError(f"the opinion of {request.department} is awaited")
-    return HandedOpinion(
-        department=request.department,
-        department_name=_names([request.department], city)[0],
-        kind=opinion.kind,
-        conditions=opinion.conditions,
-        remark=opinion.remark,
-        given_on=opinion.given_on,
-    )
+def _is_prohibited(concerns: Mapping[str, Sequence[Concern]], asked: Mapping[str, OpinionRequest]) -> bool:
+    """Say whether something prohibits that its owner did not set aside."""
+    for department, found in concerns.items():
+        request = asked.get(department)
+        gone = [judged(finding) for finding, _ in set_aside(request)] if request is not None else []
+        if any(c.severity == Severity.PROHIBIT and judged(c.to_json()) not in gone for c in found):
+            return True
+    return False

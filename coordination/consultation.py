@@ -12,9 +12,10 @@ from blueprint.errors import ConflictError
 from blueprint.footprint import Footprint
 from blueprint.permissions import Act, Actor
 from blueprint.working_days import WorkingCalendar
+from coordination.clock import close_overdue
 from coordination.history import note
 from coordination.models import Check, Consultation, FootprintRevision, OpinionRequest, Project
-from coordination.opinions import close_overdue, withdraw_requests
+from coordination.opinion_requests import withdraw_requests
 from coordination.project_states import ProjectStatus, Step, status_after
 from coordination.projects import (
     add_revision,

@@ -4,10 +4,18 @@ import hashlib
 import hmac
 import json
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+)
 
 from blueprint.errors import InvalidInputError, NotSignedInError
 
@@ -20,6 +28,16 @@ MAX_MESSAGE_BYTES = 5 << 20
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    later: ClassVar[frozenset[str]] = frozenset()
+    """Fields that joined the format after its first messages; empty they are not written, so that no hash changes."""
+
+    @model_serializer(mode="wrap")
+    def _as_first_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        document: dict[str, Any] = handler(self)
+        return {
+            k: v for k, v in document.items() if k not in self.later or getattr(self, k) not in (None, ())
+        }
 
     @field_validator("*")
     @classmethod
@@ -36,6 +54,27 @@ class HandedProject(_Part):
     name: str = Field(min_length=1, max_length=200)
     applicant: str = Field(min_length=1, max_length=200)
     purpose: str = Field(min_length=1, max_length=4000)
+    applicant_code: str | None = Field(default=None, max_length=18)
+    project_type: str | None = Field(default=None, max_length=40)
+    industry: str | None = Field(default=None, max_length=200)
+    investment_10k_cny: float | None = Field(default=None, ge=0)
+    planned_use: str | None = Field(default=None, max_length=200)
+    district: str | None = Field(default=None, max_length=20)
+    funds_source: str | None = Field(default=None, max_length=200)
+    planned_start_on: date | None = None
+
+    later: ClassVar = frozenset(
+        {
+            "applicant_code",
+            "project_type",
+            "industry",
+            "investment_10k_cny",
+            "planned_use",
+            "district",
+            "funds_source",
+            "planned_start_on",
+        }
+    )
 
 
 class HandedFootprint(_Part):
@@ -60,6 +99,20 @@ class HandedConflict(_Part):
     point_count: int = Field(ge=0)
 
 
+class HandedSetAside(_Part):
+    """A finding that was contested and that the layer's owner set aside (冲突异议成立), with both reasons."""
+
+    department: str = Field(max_length=40)
+    department_name: str = Field(max_length=200)
+    layer: str = Field(max_length=60)
+    title: str = Field(max_length=200)
+    feature: str = Field(max_length=200)
+    severity: str = Field(max_length=10)
+    reason: str = Field(max_length=4000)
+    decision: str = Field(max_length=4000)
+    decided_by: str = Field(max_length=200)
+
+
 class HandedCheck(_Part):
     """The check that the clearance rests on; the digest proves it against the blueprint of that day."""
 
@@ -67,6 +120,18 @@ class HandedCheck(_Part):
     on: date
     verdict: str = Field(pattern="^(clear|inform|advise|restrict)$")
     conflicts: tuple[HandedConflict, ...] = Field(max_length=1000)
+    set_aside: tuple[HandedSetAside, ...] = Field(default=(), max_length=1000)
+
+    later: ClassVar = frozenset({"set_aside"})
+
+
+class HandedCondition(_Part):
+    """One condition of an opinion (附带条件); `place` is GeoJSON in longitude and latitude."""
+
+    number: int = Field(ge=1)
+    text: str = Field(min_length=1, max_length=4000)
+    about: str | None = Field(default=None, max_length=400)
+    place: dict[str, Any] | None = None
 
 
 class HandedOpinion(_Part):
@@ -78,6 +143,9 @@ class HandedOpinion(_Part):
     conditions: str | None = Field(default=None, max_length=4000)
     remark: str | None = Field(default=None, max_length=4000)
     given_on: date
+    condition_list: tuple[HandedCondition, ...] = Field(default=(), max_length=200)
+
+    later: ClassVar = frozenset({"condition_list"})
 
 
 class HandoverMessage(_Part):

@@ -1,27 +1,99 @@
-"""The limit of an opinion request: where it stands on a day (Art. 11), as pure rules of plain values."""
+"""The limit of an opinion request: when it ends, day by day, and where the request stands on a day (Art. 11); pure rules."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 
-from blueprint.working_days import DueDate, WorkingCalendar
+from blueprint.working_days import CalendarDay, DueDate, WorkingCalendar
 
 
 class OpinionStatus(StrEnum):
-    """Where a request stands: 待反馈, 已反馈, 逾期视为无意见, 已收回 (the footprint was changed meanwhile)."""
+    """Where a request stands: 待反馈, 停表（待补充材料）, 已反馈, 逾期视为无意见, 已收回."""
 
     AWAITED = "awaited"
+    STOPPED = "stopped"
     GIVEN = "given"
     DEEMED_NO_OBJECTION = "deemed_no_objection"
     WITHDRAWN = "withdrawn"
 
 
-def status_on(day: date, *, due_on: date, answered: bool, provisional: bool) -> OpinionStatus:
+@dataclass(frozen=True)
+class Stop:
+    """A stop of the clock: of the days after it was stopped, up to and with the day of the restart, none counts."""
+
+    stopped_on: date
+    restarted_on: date | None = None
+
+    def covers(self, day: date) -> bool:
+        """Say whether `day` does not count; the day on which the clock was stopped itself does."""
+        return self.stopped_on < day and (self.restarted_on is None or day <= self.restarted_on)
+
+
+@dataclass(frozen=True)
+class ClockDay:
+    """A day of a limit: what it is, whether it counts, and which working day of the limit it is."""
+
+    calendar: CalendarDay
+    is_stopped: bool
+    number: int | None
+
+    @property
+    def counts(self) -> bool:
+        """Say whether the day is one of the limit's working days."""
+        return self.number is not None
+
+
+_MOST_DAYS = 10_000
+"""A clock that still runs after 27 years is a mistake of the calendar."""
+
+
+def explain(
+    sent_on: date, *, working_days: int, stops: Sequence[Stop], calendar: WorkingCalendar
+) -> tuple[ClockDay, ...]:
+    """Every day after `sent_on` up to the due day, which is the last of them; the day of issue does not count.
+
+    A clock that stands still has no end: give its stop the day on which it is looked at (`as_of`).
+    """
+    days: list[ClockDay] = []
+    number = 0
+    for step in range(1, _MOST_DAYS):
+        day = calendar.describe(sent_on + timedelta(days=step))
+        is_stopped = any(stop.covers(day.day) for stop in stops)
+        counts = day.is_working and not is_stopped
+        number += counts
+        days.append(ClockDay(day, is_stopped, number if counts else None))
+        if number == working_days:
+            break
+    return tuple(days)
+
+
+def as_of(stops: Sequence[Stop], today: date) -> tuple[Stop, ...]:
+    """The stops as if one that is open ended today."""
+    return tuple(
+        replace(stop, restarted_on=stop.restarted_on or max(today, stop.stopped_on)) for stop in stops
+    )
+
+
+def due_date(
+    sent_on: date, *, working_days: int, stops: Sequence[Stop], calendar: WorkingCalendar
+) -> DueDate:
+    """The last day of the limit; provisional while the State Council's notice for a year it touches is missing."""
+    days = explain(sent_on, working_days=working_days, stops=stops, calendar=calendar)
+    return DueDate(days[-1].calendar.day, any(not day.calendar.published for day in days))
+
+
+def status_on(
+    day: date, *, due_on: date, answered: bool, provisional: bool, stopped: bool = False
+) -> OpinionStatus:
     """Say where a request stands on `day`; silence past `due_on` is no objection (Art. 11).
 
-    The due day itself is still in time, and no limit runs out on a provisional date.
+    The due day itself is still in time, no limit runs out on a provisional date, and none while the clock stands still.
     """
     if answered:
         return OpinionStatus.GIVEN
+    if stopped:
+        return OpinionStatus.STOPPED
     if provisional or day <= due_on:
         return OpinionStatus.AWAITED
     return OpinionStatus.DEEMED_NO_OBJECTION
@@ -32,6 +104,11 @@ def withdrawal_day(due_on: date) -> date:
     return due_on + timedelta(days=1)
 
 
-def settled_due_date(due: DueDate, *, sent_on: date, working_days: int, calendar: WorkingCalendar) -> DueDate:
-    """A provisional date counted again; a final one never moves."""
-    return calendar.due_date(sent_on, working_days=working_days) if due.provisional else due
+def settled_due_date(due: DueDate, counted: DueDate) -> DueDate:
+    """A due day that was counted again: a provisional one becomes what is counted, a final one only moves later.
+
+    Nobody loses days that the request promised; a day off that the city added is given to the department.
+    """
+    if due.provisional or counted.on > due.on:
+        return counted
+    return due

@@ -183,6 +183,14 @@ class Consultation(Base):
     )
 
 
+class Source(StrEnum):
+    """How an opinion came: 系统内, 来函, 电话."""
+
+    SYSTEM = "system"
+    LETTER = "letter"
+    TELEPHONE = "telephone"
+
+
 class OpinionRequest(Base):
     """One department's part of a consultation (意见征询): due by working days, withdrawn when the limit has passed."""
 
@@ -207,9 +215,15 @@ class OpinionRequest(Base):
     working_days: Mapped[int]
     why: Mapped[str] = mapped_column(String(20))
     withdrawn_why: Mapped[str | None] = mapped_column(Text)
+    stopped_on: Mapped[date | None]
+    first_seen_at: Mapped[datetime | None]
+    first_seen_by: Mapped[str | None] = mapped_column(String(200))
 
     consultation: Mapped[Consultation] = relationship(back_populates="requests")
     opinion: Mapped["Opinion | None"] = relationship(back_populates="request")
+    stops: Mapped[list["ClockStop"]] = relationship(order_by="ClockStop.id")
+    due_changes: Mapped[list["DueChange"]] = relationship(order_by="DueChange.id")
+    contests: Mapped[list["Contest"]] = relationship(order_by="Contest.id")
 
     @property
     def thing(self) -> Thing:
@@ -217,14 +231,57 @@ class OpinionRequest(Base):
         return Thing(department=self.department)
 
 
+class ClockStop(Base):
+    """A stop of a request's clock (停表): asked to supplement material, and started again; both with reasons."""
+
+    __tablename__ = "clock_stop"
+    __table_args__ = (
+        CheckConstraint("restarted_on >= stopped_on", name="order"),
+        Index("uq_clock_stop_open", "request_id", unique=True, postgresql_where=text("restarted_on IS NULL")),
+        {"schema": "coordination"},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    request_id: Mapped[int] = mapped_column(ForeignKey("coordination.opinion_request.id"))
+    stopped_on: Mapped[date]
+    stop_reason: Mapped[str] = mapped_column(Text)
+    stopped_by: Mapped[str] = mapped_column(String(200))
+    restarted_on: Mapped[date | None]
+    restart_reason: Mapped[str | None] = mapped_column(Text)
+    restarted_by: Mapped[str | None] = mapped_column(String(200))
+
+
+class DueChange(Base):
+    """That a due day moved: from when to when, and why (停表, 日历更新)."""
+
+    __tablename__ = "due_change"
+    __table_args__ = (Index("ix_due_change_request_id", "request_id"), {"schema": "coordination"})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    request_id: Mapped[int] = mapped_column(ForeignKey("coordination.opinion_request.id"))
+    at: Mapped[datetime]
+    by: Mapped[str] = mapped_column(String(200))
+    from_on: Mapped[date]
+    from_provisional: Mapped[bool]
+    to_on: Mapped[date]
+    to_provisional: Mapped[bool]
+    why: Mapped[str] = mapped_column(Text)
+
+
 class Opinion(Base):
-    """A department's opinion (部门意见), or its silence past the limit; one a request, never changed."""
+    """A department's opinion (部门意见), or its silence past the limit; one a request, amended until the limit.
+
+    `answers` are to single findings; `markup` is what it objects to on the map. What was said before an amendment is
+    in `earlier`.
+    """
 
     __tablename__ = "opinion"
     __table_args__ = (
         CheckConstraint(check_in("kind", OpinionKind), name="kind"),
         CheckConstraint("kind <> 'agree_with_conditions' OR conditions IS NOT NULL", name="conditions"),
         CheckConstraint("kind <> 'disagree' OR reason IS NOT NULL", name="reason"),
+        CheckConstraint(check_in("source", Source), name="source"),
+        CheckConstraint("source = 'system' OR evidence IS NOT NULL", name="evidence"),
         {"schema": "coordination"},
     )
 
@@ -237,8 +294,67 @@ class Opinion(Base):
     given_by: Mapped[str] = mapped_column(String(200))
     given_on: Mapped[date]
     given_at: Mapped[datetime]
+    number: Mapped[int] = mapped_column(default=1)
+    basis: Mapped[str | None] = mapped_column(Text)
+    would_agree_if: Mapped[str | None] = mapped_column(Text)
+    markup: Mapped[Any | None] = mapped_column(Geometry("GEOMETRY", srid=-1, spatial_index=False))
+    source: Mapped[str] = mapped_column(String(10), default=Source.SYSTEM)
+    evidence: Mapped[str | None] = mapped_column(Text)
+    answers: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)
 
     request: Mapped[OpinionRequest] = relationship(back_populates="opinion")
+    condition_list: Mapped[list["OpinionCondition"]] = relationship(
+        order_by="OpinionCondition.number", cascade="all, delete-orphan"
+    )
+    earlier: Mapped[list["EarlierOpinion"]] = relationship(order_by="EarlierOpinion.number")
+
+
+class OpinionCondition(Base):
+    """One condition of an opinion (附带条件): it follows the project into approval."""
+
+    __tablename__ = "opinion_condition"
+    __table_args__ = (UniqueConstraint("opinion_id", "number"), {"schema": "coordination"})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    opinion_id: Mapped[int] = mapped_column(ForeignKey("coordination.opinion.id"))
+    number: Mapped[int]
+    finding: Mapped[int | None]
+    text: Mapped[str] = mapped_column(Text)
+    place: Mapped[Any | None] = mapped_column(Geometry("GEOMETRY", srid=-1, spatial_index=False))
+
+
+class EarlierOpinion(Base):
+    """What a department had said before it amended its opinion; never changed."""
+
+    __tablename__ = "earlier_opinion"
+    __table_args__ = (UniqueConstraint("opinion_id", "number"), {"schema": "coordination"})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    opinion_id: Mapped[int] = mapped_column(ForeignKey("coordination.opinion.id"))
+    number: Mapped[int]
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class Contest(Base):
+    """That a finding is contested (冲突异议) for the applicant, and what the layer's owner decided."""
+
+    __tablename__ = "contest"
+    __table_args__ = (
+        UniqueConstraint("request_id", "finding"),
+        CheckConstraint("(is_upheld IS NULL) = (decided_at IS NULL)", name="decided"),
+        {"schema": "coordination"},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    request_id: Mapped[int] = mapped_column(ForeignKey("coordination.opinion_request.id"))
+    finding: Mapped[int]
+    reason: Mapped[str] = mapped_column(Text)
+    contested_by: Mapped[str] = mapped_column(String(200))
+    contested_at: Mapped[datetime]
+    is_upheld: Mapped[bool | None]
+    decision: Mapped[str | None] = mapped_column(Text)
+    decided_by: Mapped[str | None] = mapped_column(String(200))
+    decided_at: Mapped[datetime | None]
 
 
 class Clearance(Base):

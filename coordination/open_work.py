@@ -18,7 +18,7 @@ from blueprint.permissions import Act, Actor, Thing, require
 from blueprint.sharing.models import AccessGrant, GrantState
 from coordination.limits import OpinionStatus
 from coordination.models import Consultation, OpinionRequest
-from coordination.opinions import open_requests_of, request_status
+from coordination.opinion_requests import open_requests_of, request_status
 
 
 class WorkKind(StrEnum):
@@ -77,7 +77,7 @@ def _requests(session: Session, department: str, today: date) -> list[OpenWork]:
             due_on=row.due_on,
         )
         for row in rows
-        if request_status(row, today) is OpinionStatus.AWAITED
+        if request_status(row, today) in (OpinionStatus.AWAITED, OpinionStatus.STOPPED)
     ]
 
 

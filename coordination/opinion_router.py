@@ -1,28 +1,36 @@
 """Routes of departments' opinions: their requests, their answers, their open work."""
 
+from datetime import date
 from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
+from sqlalchemy.orm import Session
 
-from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, TodayDep
+from blueprint.city import City
+from blueprint.edge import ActorDep, Edge, EdgeDep, NowDep, SessionDep, TodayDep
 from blueprint.etags import IfMatch, hold_to, tagged
 from blueprint.idempotency import IdempotentRoute
-from blueprint.permissions import Act, Thing, require
-from coordination import opinions
+from blueprint.permissions import Act, Actor, Thing, require
+from coordination import clock, contests, opinion_requests, opinions
 from coordination.addresses import Cursor, Id, Limit
 from coordination.limits import OpinionStatus
+from coordination.marks import read_mark
 from coordination.masking import list_answers
-from coordination.models import OpinionKind
+from coordination.models import OpinionKind, Source
 from coordination.open_work import open_work
-from coordination.opinions import OpinionGiven
-from coordination.overview import record_findings, request_out
+from coordination.opinions import Answer, Condition, FindingKind, OpinionGiven
+from coordination.overview import clock_out, record_findings, request_out
 from coordination.schemas import (
+    ClockOut,
+    ContestDecisionIn,
+    ContestIn,
     OpenWorkList,
     OpenWorkOut,
     OpinionIn,
     OpinionRequestOut,
     OpinionRequestPage,
+    ReasonIn,
     RestrictedAnswerOut,
     RestrictedAnswerPage,
 )
@@ -57,7 +65,7 @@ def list_requests(
 ) -> OpinionRequestPage:
     """The opinion requests that the caller may see: a department its own, the coordinator all."""
     require(actor, Act.READ_OPINION_REQUESTS)
-    rows = opinions.list_requests(
+    rows = opinion_requests.list_requests(
         session, actor=actor, today=today, department=department, state=state, after=cursor, limit=limit
     )
     items = [request_out(row, city=edge.city, calendar=edge.calendar, today=today) for row in rows]
@@ -76,7 +84,8 @@ def show_request(
 ) -> OpinionRequestOut:
     """One opinion request with its findings and the draft to start from."""
     require(actor, Act.READ_OPINION_REQUESTS)
-    request = opinions.find_request(session, request_id, actor=actor)
+    request = opinion_requests.find_request(session, request_id, actor=actor)
+    opinion_requests.note_seen(request, actor=actor, now=edge.now())
     shown = request_out(request, city=edge.city, calendar=edge.calendar, today=today)
     record_findings(session, actor, [shown])
     return tagged(shown, response)
@@ -95,14 +104,104 @@ def give_opinion(
 ) -> OpinionRequestOut:
     """Answer a request while its limit runs; a late or second answer is refused (409)."""
     require(actor, Act.READ_OPINION_REQUESTS)
-    given = OpinionGiven(OpinionKind(opinion.kind), opinion.conditions, opinion.reason, opinion.remark)
-    if if_match is not None:
-        known = opinions.find_request(session, request_id, actor=actor)
-        shown = partial(request_out, known, city=edge.city, calendar=edge.calendar, today=now.date())
-        hold_to(session, if_match, known, shown)
+    given = _given(opinion, edge.city)
+    _hold(session, request_id, if_match, actor=actor, edge=edge, today=now.date())
     request = opinions.give_opinion(session, request_id, given, actor=actor, calendar=edge.calendar, now=now)
     shown_now = request_out(request, city=edge.city, calendar=edge.calendar, today=now.date())
     return tagged(shown_now, response)
+
+
+@router.get("/api/opinion-requests/{request_id}/clock")
+def show_clock(request_id: Id, session: SessionDep, actor: ActorDep, edge: EdgeDep) -> ClockOut:
+    """The limit of a request explained day by day: weekends, holidays, make-up days, stops; and the evidence (Art. 11)."""
+    require(actor, Act.READ_OPINION_REQUESTS)
+    return clock_out(opinion_requests.find_request(session, request_id, actor=actor), edge=edge)
+
+
+@router.post("/api/opinion-requests/{request_id}/clock-stop")
+def stop_clock(
+    request_id: Id,
+    given: ReasonIn,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+    response: Response,
+    if_match: IfMatch = None,
+) -> OpinionRequestOut:
+    """Let the clock stand still: material has to be supplemented (补充材料)."""
+    require(actor, Act.READ_OPINION_REQUESTS)
+    _hold(session, request_id, if_match, actor=actor, edge=edge, today=now.date())
+    request = clock.stop_clock(
+        session, request_id, reason=given.reason, actor=actor, calendar=edge.calendar, now=now
+    )
+    return tagged(request_out(request, city=edge.city, calendar=edge.calendar, today=now.date()), response)
+
+
+@router.post("/api/opinion-requests/{request_id}/clock-restart")
+def restart_clock(
+    request_id: Id,
+    given: ReasonIn,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+    response: Response,
+    if_match: IfMatch = None,
+) -> OpinionRequestOut:
+    """Start the clock again; the working days of the stop are added to the limit."""
+    require(actor, Act.READ_OPINION_REQUESTS)
+    _hold(session, request_id, if_match, actor=actor, edge=edge, today=now.date())
+    request = clock.restart_clock(
+        session, request_id, reason=given.reason, actor=actor, calendar=edge.calendar, now=now
+    )
+    return tagged(request_out(request, city=edge.city, calendar=edge.calendar, today=now.date()), response)
+
+
+@router.post("/api/opinion-requests/{request_id}/contests")
+def contest_finding(
+    request_id: Id,
+    given: ContestIn,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+    response: Response,
+    if_match: IfMatch = None,
+) -> OpinionRequestOut:
+    """Contest a finding for the applicant (冲突异议)."""
+    require(actor, Act.READ_OPINION_REQUESTS)
+    _hold(session, request_id, if_match, actor=actor, edge=edge, today=now.date())
+    request = contests.contest_finding(
+        session, request_id, finding=given.finding, reason=given.reason, actor=actor, now=now
+    )
+    return tagged(request_out(request, city=edge.city, calendar=edge.calendar, today=now.date()), response)
+
+
+@router.post("/api/opinion-requests/{request_id}/contest-decisions")
+def decide_contest(
+    request_id: Id,
+    given: ContestDecisionIn,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+    response: Response,
+    if_match: IfMatch = None,
+) -> OpinionRequestOut:
+    """Decide a contested finding as the layer's owner; upheld, it is set aside."""
+    require(actor, Act.READ_OPINION_REQUESTS)
+    _hold(session, request_id, if_match, actor=actor, edge=edge, today=now.date())
+    request = contests.decide_contest(
+        session,
+        request_id,
+        finding=given.finding,
+        is_upheld=given.upheld,
+        reason=given.reason,
+        actor=actor,
+        now=now,
+    )
+    return tagged(request_out(request, city=edge.city, calendar=edge.calendar, today=now.date()), response)
 
 
 @router.get("/api/restricted-answers")
@@ -112,3 +211,38 @@ def list_restricted_answers(session: SessionDep, actor: ActorDep) -> RestrictedA
     return RestrictedAnswerPage(
         items=[RestrictedAnswerOut.model_validate(row, from_attributes=True) for row in found]
     )
+
+
+def _given(opinion: OpinionIn, city: City) -> OpinionGiven:
+    """The body as the act takes it, its marks in the working CRS."""
+    return OpinionGiven(
+        kind=OpinionKind(opinion.kind),
+        conditions=opinion.conditions,
+        reason=opinion.reason,
+        remark=opinion.remark,
+        condition_list=tuple(
+            Condition(
+                text=each.text,
+                finding=each.finding,
+                place=read_mark(each.place, city, place="condition_list") if each.place is not None else None,
+            )
+            for each in opinion.condition_list
+        ),
+        basis=opinion.basis,
+        would_agree_if=opinion.would_agree_if,
+        markup=read_mark(opinion.markup, city, place="markup") if opinion.markup is not None else None,
+        answers=tuple(Answer(each.finding, FindingKind(each.kind), each.text) for each in opinion.answers),
+        source=Source(opinion.source),
+        evidence=opinion.evidence,
+        amends=opinion.amends,
+    )
+
+
+def _hold(
+    session: Session, request_id: int, if_match: str | None, *, actor: Actor, edge: Edge, today: date
+) -> None:
+    """Hold a request to what its changer read of it."""
+    if if_match is not None:
+        known = opinion_requests.find_request(session, request_id, actor=actor)
+        shown = partial(request_out, known, city=edge.city, calendar=edge.calendar, today=today)
+        hold_to(session, if_match, known, shown)

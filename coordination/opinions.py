@@ -1,157 +1,196 @@
-"""Opinions (部门意见): given in time, or deemed "no objection" and withdrawn when the limit has passed (Art. 11)."""
+"""Opinions (部门意见): what a department answers, as a whole and to single findings, in time and amended in time (Art. 11)."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, true
-from sqlalchemy.orm import Session, joinedload
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy.orm import Session
 
 from blueprint.audit.log import record
-from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
+from blueprint.errors import ConflictError, InvalidInputError
 from blueprint.permissions import Act, Actor, may, require
-from blueprint.working_days import DueDate, WorkingCalendar
-from coordination.limits import OpinionStatus, settled_due_date, status_on, withdrawal_day
-from coordination.models import MAX_TEXT, Consultation, Opinion, OpinionKind, OpinionRequest
+from blueprint.working_days import WorkingCalendar
+from coordination.clock import end_stop, settle
+from coordination.limits import OpinionStatus
+from coordination.marks import kept
+from coordination.models import (
+    MAX_TEXT,
+    EarlierOpinion,
+    Opinion,
+    OpinionCondition,
+    OpinionKind,
+    OpinionRequest,
+    Source,
+)
+from coordination.opinion_requests import locked, request_status, seen
+from coordination.project_states import ProjectStatus
 
-SYSTEM = "系统 (system)"
-"""Who records a department's silence."""
+
+class FindingKind(StrEnum):
+    """What is said of a single finding: as of the whole, or that no consultation is needed about it (无须征询)."""
+
+    AGREE = "agree"
+    AGREE_WITH_CONDITIONS = "agree_with_conditions"
+    DISAGREE = "disagree"
+    NO_OBJECTION = "no_objection"
+    NOT_NEEDED = "not_needed"
+
+
+_NEEDS_TEXT = {FindingKind.AGREE_WITH_CONDITIONS, FindingKind.DISAGREE, FindingKind.NOT_NEEDED}
+_STRICTNESS: dict[str, int] = {OpinionKind.DISAGREE: 2, OpinionKind.AGREE_WITH_CONDITIONS: 1}
+MAX_CONDITIONS = 200
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is said of the finding of that number (from 1, in the order of the request), with its words where it needs some."""
+
+    finding: int
+    kind: FindingKind
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition, of one finding where it is, at a place in the working CRS where it has one."""
+
+    text: str
+    finding: int | None = None
+    place: BaseGeometry | None = None
 
 
 @dataclass(frozen=True)
 class OpinionGiven:
-    """A department's answer; conditions or reason where the kind asks for them."""
+    """A department's answer; conditions or reason where the kind asks for them.
+
+    `conditions` as one text has a condition a line, `condition_list` each by itself: one of the two. A disagreement
+    names its legal `basis`; without one the bases of the findings count. `amends` is the number of the opinion that
+    this one takes the place of.
+    """
 
     kind: OpinionKind
     conditions: str | None = None
     reason: str | None = None
     remark: str | None = None
+    condition_list: tuple[Condition, ...] = ()
+    basis: str | None = None
+    would_agree_if: str | None = None
+    markup: BaseGeometry | None = None
+    answers: tuple[Answer, ...] = ()
+    source: Source = Source.SYSTEM
+    evidence: str | None = None
+    amends: int | None = None
 
     def checked(self) -> "OpinionGiven":
-        """The answer with its texts trimmed; refuses one without the conditions or reason its kind needs."""
-        conditions, reason, remark = (_trimmed(t) for t in (self.conditions, self.reason, self.remark))
-        for place, text in (("conditions", conditions), ("reason", reason), ("remark", remark)):
-            if text is not None and len(text) > MAX_TEXT:
-                raise InvalidInputError(
-                    f"the opinion's {place} is longer than {MAX_TEXT} characters; shorten it", place=place
-                )
+        """The answer with its texts trimmed; refuses one without what its kind needs, or with what it does not."""
+        names = ("conditions", "reason", "remark", "basis", "would_agree_if", "evidence")
+        texts = {name: _trimmed(getattr(self, name), name) for name in names}
         if self.kind is OpinionKind.DEEMED_NO_OBJECTION:
             raise InvalidInputError(
                 "silence is recorded by the system; answer no_objection (无意见) instead", place="kind"
             )
-        if (self.kind is OpinionKind.AGREE_WITH_CONDITIONS) != (conditions is not None):
+        listed = self._listed(texts["conditions"])
+        if (self.kind is OpinionKind.AGREE_WITH_CONDITIONS) != bool(listed):
             raise InvalidInputError(
                 "agree_with_conditions (有条件同意) needs its conditions, and no other answer has any",
                 place="conditions",
             )
-        if (self.kind is OpinionKind.DISAGREE) != (reason is not None):
+        is_opposed = self.kind is OpinionKind.DISAGREE
+        if is_opposed != (texts["reason"] is not None):
             raise InvalidInputError(
                 "disagree (不同意) needs its reason, and no other answer has one", place="reason"
             )
-        return OpinionGiven(kind=self.kind, conditions=conditions, reason=reason, remark=remark)
-
-
-def _trimmed(text: str | None) -> str | None:
-    return (text or "").strip() or None
-
-
-def request_status(request: OpinionRequest, day: date) -> OpinionStatus:
-    """Where a request stands on `day`, whether or not its end was recorded yet."""
-    opinion = request.opinion
-    if opinion is not None:
-        deemed = opinion.kind == OpinionKind.DEEMED_NO_OBJECTION
-        return OpinionStatus.DEEMED_NO_OBJECTION if deemed else OpinionStatus.GIVEN
-    if request.withdrawn_on is not None:
-        return OpinionStatus.WITHDRAWN
-    return status_on(day, due_on=request.due_on, answered=False, provisional=request.provisional)
-
-
-def may_see(actor: Actor, request: OpinionRequest) -> bool:
-    """Say whether the actor may see a request: the coordinator every one, a department its own."""
-    return may(actor, Act.CONSULT_DEPARTMENTS) or may(actor, Act.GIVE_OPINION, request.thing)
-
-
-def find_request(session: Session, request_id: int, *, actor: Actor) -> OpinionRequest:
-    """The request of that id; another department's is as unknown as one that does not exist."""
-    statement = (
-        select(OpinionRequest)
-        .where(OpinionRequest.id == request_id)
-        .options(joinedload(OpinionRequest.opinion))
-    )
-    return _seen(session.scalars(statement).one_or_none(), request_id, actor)
-
-
-def _seen(request: OpinionRequest | None, request_id: int, actor: Actor) -> OpinionRequest:
-    if request is None or not may_see(actor, request):
-        raise NotFoundError(f"no opinion request {request_id}")
-    return request
-
-
-def list_requests(
-    session: Session,
-    *,
-    actor: Actor,
-    today: date,
-    department: str | None = None,
-    state: OpinionStatus | None = None,
-    project_id: int | None = None,
-    after: int = 0,
-    limit: int = 50,
-) -> Sequence[OpinionRequest]:
-    """The requests that the actor may see, in the order they were made, with their state as of today."""
-    statement = (
-        select(OpinionRequest)
-        .join(OpinionRequest.consultation)
-        .outerjoin(OpinionRequest.opinion)
-        .where(OpinionRequest.id > after, _visible(actor), _in_state(state, today) if state else true())
-        .options(
-            joinedload(OpinionRequest.opinion),
-            joinedload(OpinionRequest.consultation).joinedload(Consultation.project),
-            joinedload(OpinionRequest.consultation).joinedload(Consultation.revision),
+        for name in ("basis", "would_agree_if"):
+            if texts[name] is not None and not is_opposed:
+                raise InvalidInputError(f"{name} belongs to disagree (不同意) alone", place=name)
+        if (self.source is not Source.SYSTEM) != (texts["evidence"] is not None):
+            raise InvalidInputError(
+                "an answer by letter or telephone needs its evidence (文号、通话记录), and no other has one",
+                place="evidence",
+            )
+        answers = tuple(replace(a, text=_trimmed(a.text, "answers")) for a in self.answers)
+        self._refuse_milder(answers)
+        return replace(
+            self,
+            conditions="\n".join(condition.text for condition in listed) or None,
+            reason=texts["reason"],
+            remark=texts["remark"],
+            basis=texts["basis"],
+            would_agree_if=texts["would_agree_if"],
+            evidence=texts["evidence"],
+            condition_list=listed,
+            answers=answers,
         )
-        .order_by(OpinionRequest.id)
-        .limit(limit)
-    )
-    if department is not None:
-        statement = statement.where(OpinionRequest.department == department)
-    if project_id is not None:
-        statement = statement.where(Consultation.project_id == project_id)
-    return session.scalars(statement).all()
 
-
-def open_requests_of(department: str) -> Select[OpinionRequest]:
-    """The requests to a department that were neither answered nor taken back, the earliest due first."""
-    return (
-        select(OpinionRequest)
-        .outerjoin(OpinionRequest.opinion)
-        .where(
-            OpinionRequest.department == department,
-            OpinionRequest.withdrawn_on.is_(None),
-            Opinion.id.is_(None),
+    def _listed(self, text: str | None) -> tuple[Condition, ...]:
+        if text is not None and self.condition_list:
+            raise InvalidInputError(
+                "give the conditions as one text or as a list, not as both", place="conditions"
+            )
+        if text is not None:
+            return tuple(Condition(line.strip()) for line in text.splitlines() if line.strip())
+        listed = tuple(
+            replace(each, text=_trimmed(each.text, "condition_list") or "") for each in self.condition_list
         )
-        .order_by(OpinionRequest.due_on, OpinionRequest.id)
-    )
+        if len(listed) > MAX_CONDITIONS or any(not each.text for each in listed):
+            raise InvalidInputError(
+                f"a condition says something, and an opinion has at most {MAX_CONDITIONS} of them",
+                place="condition_list",
+            )
+        if sum(len(each.text) + 1 for each in listed) > MAX_TEXT:
+            raise InvalidInputError(
+                f"the conditions together have more than {MAX_TEXT} characters; shorten them",
+                place="condition_list",
+            )
+        return listed
+
+    def _refuse_milder(self, answers: Sequence[Answer]) -> None:
+        """The whole is at least as strict as its strictest part."""
+        for answer in answers:
+            if answer.kind in _NEEDS_TEXT and answer.text is None:
+                raise InvalidInputError(
+                    f"the answer to finding {answer.finding} ({answer.kind}) needs its words", place="answers"
+                )
+        strictest = max((_STRICTNESS.get(str(answer.kind), 0) for answer in answers), default=0)
+        if strictest > _STRICTNESS.get(self.kind, 0):
+            raise InvalidInputError(
+                "the opinion as a whole is milder than what is said of a finding; make the whole as strict",
+                place="kind",
+            )
+
+    def fits(self, request: OpinionRequest) -> "OpinionGiven":
+        """The answer held to its request: findings that exist, each answered once; the basis of a disagreement."""
+        count = len(request.findings)
+        numbers = [answer.finding for answer in self.answers]
+        named = [*numbers, *(c.finding for c in self.condition_list if c.finding is not None)]
+        if any(not 1 <= number <= count for number in named):
+            raise InvalidInputError(
+                f"the request has {count} findings, numbered from 1 to {count}; name one of them",
+                place="answers",
+            )
+        if len(set(numbers)) < len(numbers):
+            raise InvalidInputError("a finding is answered twice; answer it once", place="answers")
+        if self.kind is not OpinionKind.DISAGREE or self.basis is not None:
+            return self
+        bases = dict.fromkeys(finding["basis"] for finding in request.findings if finding.get("basis"))
+        if not bases:
+            raise InvalidInputError(
+                "disagree (不同意) needs its legal basis (法律依据): no finding of this request has one",
+                place="basis",
+            )
+        return replace(self, basis="；".join(bases)[:MAX_TEXT])
 
 
-def _visible(actor: Actor) -> ColumnElement[bool]:
-    everything = may(actor, Act.CONSULT_DEPARTMENTS)
-    return true() if everything else OpinionRequest.department == (actor.department or "")
-
-
-def _in_state(state: OpinionStatus, today: date) -> ColumnElement[bool]:
-    """`request_status` as a condition, so that a filtered list pages right."""
-    deemed = Opinion.kind == OpinionKind.DEEMED_NO_OBJECTION
-    is_open = and_(Opinion.id.is_(None), OpinionRequest.withdrawn_on.is_(None))
-    overdue = and_(~OpinionRequest.provisional, OpinionRequest.due_on < today)
-    match state:
-        case OpinionStatus.GIVEN:
-            return and_(Opinion.id.is_not(None), ~deemed)
-        case OpinionStatus.DEEMED_NO_OBJECTION:
-            return or_(deemed, and_(is_open, overdue))
-        case OpinionStatus.WITHDRAWN:
-            return and_(Opinion.id.is_(None), OpinionRequest.withdrawn_on.is_not(None))
-        case OpinionStatus.AWAITED:
-            return and_(is_open, ~overdue)
+def _trimmed(text: str | None, place: str) -> str | None:
+    trimmed = (text or "").strip() or None
+    if trimmed is not None and len(trimmed) > MAX_TEXT:
+        raise InvalidInputError(
+            f"the opinion's {place} is longer than {MAX_TEXT} characters; shorten it", place=place
+        )
+    return trimmed
 
 
 def give_opinion(
@@ -163,21 +202,25 @@ def give_opinion(
     calendar: WorkingCalendar,
     now: datetime,
 ) -> OpinionRequest:
-    """Record a department's answer while its limit runs; a second or late one is refused in this transaction."""
-    request = _seen(_locked(session, OpinionRequest.id == request_id).get(request_id), request_id, actor)
-    require(actor, Act.GIVE_OPINION, request.thing)
-    answer = given.checked()
-    _settle(request, calendar)
-    _refuse_late(request, now.date())
-    request.opinion = Opinion(
-        kind=answer.kind,
-        conditions=answer.conditions,
-        reason=answer.reason,
-        remark=answer.remark,
-        given_by=actor.name,
-        given_on=now.date(),
-        given_at=now,
-    )
+    """Record a department's answer while its limit runs, or amend it; a second or late one is refused in this transaction."""
+    request = seen(locked(session, OpinionRequest.id == request_id).get(request_id), request_id, actor)
+    _require_to_answer(actor, request, given.source)
+    answer = given.checked().fits(request)
+    before = request.opinion
+    if before is None:
+        _refuse_late(request, calendar=calendar, now=now)
+        if request.stopped_on is not None:
+            end_stop(request, reason="已答复 answered", by=actor.name, calendar=calendar, now=now)
+        session.flush()
+        request.opinion = opinion = Opinion(number=1)
+    else:
+        _refuse_amendment(session, request, before, answer.amends, today=now.date())
+        before.earlier.append(EarlierOpinion(number=before.number, content=opinion_content(before)))
+        before.number += 1
+        before.condition_list.clear()
+        session.flush()
+        opinion = before
+    _write(opinion, answer, actor=actor, now=now)
     session.flush()
     record(
         session,
@@ -185,112 +228,80 @@ def give_opinion(
         Act.GIVE_OPINION,
         kind="opinion_request",
         id=request.id,
-        after={"department": request.department, "kind": answer.kind},
+        after={
+            "department": request.department,
+            "kind": answer.kind,
+            "number": opinion.number,
+            "source": answer.source,
+        },
     )
     return request
 
 
-def _refuse_late(request: OpinionRequest, today: date) -> None:
-    status = request_status(request, today)
-    if status is OpinionStatus.GIVEN and request.opinion is not None:
-        raise ConflictError(
-            f"the department answered on {request.opinion.given_on} already; an opinion is not changed"
-        )
-    if status is OpinionStatus.DEEMED_NO_OBJECTION:
-        raise ConflictError(
-            f"the limit ended on {request.due_on}: silence counts as no objection and the request is withdrawn (Art. 11)"
-        )
-    if status is OpinionStatus.WITHDRAWN:
-        raise ConflictError(
-            f"the request was withdrawn on {request.withdrawn_on}: {request.withdrawn_why or 'the footprint was changed'}"
-        )
+def _require_to_answer(actor: Actor, request: OpinionRequest, source: Source) -> None:
+    """A department answers for itself; what came by letter or telephone may be entered by the coordinator as well."""
+    if source is not Source.SYSTEM and may(actor, Act.ENTER_OPINION, request.thing):
+        return
+    require(actor, Act.GIVE_OPINION, request.thing)
 
 
-def close_overdue(
-    session: Session,
-    today: date,
-    *,
-    now: datetime,
-    calendar: WorkingCalendar,
-    consultation_id: int | None = None,
-) -> int:
-    """Record the silence of every request whose limit has passed, and count provisional dates again; says how many ended."""
-    candidate = and_(
-        OpinionRequest.withdrawn_on.is_(None),
-        or_(OpinionRequest.due_on < today, OpinionRequest.provisional),
-        OpinionRequest.consultation_id == consultation_id if consultation_id is not None else true(),
-        ~select(Opinion.id).where(Opinion.request_id == OpinionRequest.id).exists(),
-    )
-    closed = 0
-    for request in _locked(session, candidate).values():
-        _settle(request, calendar)
-        if (
-            request.opinion is not None
-            or request_status(request, today) is not OpinionStatus.DEEMED_NO_OBJECTION
-        ):
-            continue
-        ended_on = withdrawal_day(request.due_on)
-        request.withdrawn_on = ended_on
-        request.opinion = Opinion(
-            kind=OpinionKind.DEEMED_NO_OBJECTION, given_by=SYSTEM, given_on=ended_on, given_at=now
-        )
-        record(
-            session,
-            Actor(SYSTEM, request.department),
-            Act.CLOSE_OVERDUE,
-            kind="opinion_request",
-            id=request.id,
-            after={"kind": OpinionKind.DEEMED_NO_OBJECTION, "withdrawn_on": ended_on},
-        )
-        closed += 1
-    session.flush()
-    return closed
+def _write(opinion: Opinion, answer: OpinionGiven, *, actor: Actor, now: datetime) -> None:
+    for name in ("kind", "conditions", "reason", "remark", "basis", "would_agree_if", "source", "evidence"):
+        setattr(opinion, name, getattr(answer, name))
+    opinion.markup = kept(answer.markup)
+    opinion.answers = [{"finding": a.finding, "kind": str(a.kind), "text": a.text} for a in answer.answers]
+    opinion.condition_list = [
+        OpinionCondition(number=number, finding=c.finding, text=c.text, place=kept(c.place))
+        for number, c in enumerate(answer.condition_list, start=1)
+    ]
+    opinion.given_by, opinion.given_on, opinion.given_at = actor.name, now.date(), now
 
 
-def withdraw_requests(
-    session: Session,
-    consultation: Consultation,
-    *,
-    on: date,
-    why: str,
-    departments: Collection[str] | None = None,
+def opinion_content(opinion: Opinion) -> dict[str, Any]:
+    """What an opinion says, as plain JSON values, without its marks on the map."""
+    names = ("kind", "conditions", "reason", "remark", "basis", "would_agree_if", "source", "evidence")
+    content: Mapping[str, Any] = {name: getattr(opinion, name) for name in (*names, "given_by", "answers")}
+    return {**content, "given_on": opinion.given_on.isoformat(), "given_at": opinion.given_at.isoformat()}
+
+
+def _refuse_amendment(
+    session: Session, request: OpinionRequest, opinion: Opinion, amends: int | None, *, today: date
 ) -> None:
-    """Take back what is still open of a consultation, of all departments or of some, and say why."""
-    condition = OpinionRequest.consultation_id == consultation.id
-    if departments is not None:
-        condition = and_(condition, OpinionRequest.department.in_(departments))
-    for request in _locked(session, condition).values():
-        if request_status(request, on) is OpinionStatus.AWAITED:
-            request.withdrawn_on, request.withdrawn_why = on, why
-    session.flush()
+    if opinion.kind == OpinionKind.DEEMED_NO_OBJECTION:
+        raise ConflictError(_too_late(request))
+    if amends != opinion.number:
+        raise ConflictError(
+            f"the department answered on {opinion.given_on} already; to amend that before the limit ends, say which"
+            f" opinion you amend (amends: {opinion.number})"
+        )
+    if today > request.due_on and not request.provisional:
+        raise ConflictError(
+            f"the limit ended on {request.due_on}: an opinion is amended until then (Art. 11)"
+        )
+    if request.withdrawn_on is not None:
+        raise ConflictError(_withdrawn(request))
+    consultation = request.consultation
+    session.refresh(consultation)
+    session.refresh(consultation.project)
+    if consultation.superseded_on is not None or consultation.project.status != ProjectStatus.CONSULTING:
+        raise ConflictError(
+            "the project goes on by what was said: its round has ended, and an opinion of it is amended no more"
+        )
 
 
-def lock_requests(session: Session, project_id: int) -> Sequence[OpinionRequest]:
-    """All requests of a project, held against answers until this transaction ends."""
-    of_project = select(Consultation.id).where(Consultation.project_id == project_id)
-    return list(_locked(session, OpinionRequest.consultation_id.in_(of_project)).values())
+def _refuse_late(request: OpinionRequest, *, calendar: WorkingCalendar, now: datetime) -> None:
+    settle(request, calendar=calendar, now=now)
+    status = request_status(request, now.date())
+    if status is OpinionStatus.DEEMED_NO_OBJECTION:
+        raise ConflictError(_too_late(request))
+    if status is OpinionStatus.WITHDRAWN:
+        raise ConflictError(_withdrawn(request))
 
 
-def _locked(session: Session, condition: ColumnElement[bool]) -> dict[int, OpinionRequest]:
-    """Lock requests in one order, then read what was committed while waiting: an answer does not touch the row it is to."""
-    ids = session.scalars(
-        select(OpinionRequest.id).where(condition).order_by(OpinionRequest.id).with_for_update()
-    ).all()
-    statement = (
-        select(OpinionRequest)
-        .where(OpinionRequest.id.in_(ids))
-        .options(joinedload(OpinionRequest.opinion), joinedload(OpinionRequest.consultation))
-        .order_by(OpinionRequest.id)
-        .execution_options(populate_existing=True)
-    )
-    return {request.id: request for request in session.scalars(statement)}
+def _too_late(request: OpinionRequest) -> str:
+    return f"the limit ended on {request.due_on}: silence counts as no objection and the request is withdrawn (Art. 11)"
 
 
-def _settle(request: OpinionRequest, calendar: WorkingCalendar) -> None:
-    due = settled_due_date(
-        DueDate(on=request.due_on, provisional=request.provisional),
-        sent_on=request.sent_on,
-        working_days=request.working_days,
-        calendar=calendar,
-    )
-    request.due_on, request.provisional = due.on, due.provisional
+def _withdrawn(request: OpinionRequest) -> str:
+    why = request.withdrawn_why or "the footprint was changed"
+    return f"the request was withdrawn on {request.withdrawn_on}: {why}"

@@ -1,7 +1,8 @@
 """How projects, requests and clearances look to a reader on a day, and how far each of them got."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
 
 import shapely
 from geoalchemy2.shape import to_shape
@@ -16,8 +17,10 @@ from blueprint.permissions import Actor
 from blueprint.sharing.purposes import record_reading
 from blueprint.working_days import WorkingCalendar
 from coordination.checks import may_see
+from coordination.clock import explain_clock
 from coordination.consultation import Proposal, consultation_of
 from coordination.limits import OpinionStatus, withdrawal_day
+from coordination.marks import shown
 from coordination.models import (
     Check,
     Clearance,
@@ -28,14 +31,20 @@ from coordination.models import (
     OpinionRequest,
     Project,
 )
-from coordination.opinions import list_requests, request_status
+from coordination.opinion_requests import list_requests, request_status
 from coordination.project_states import TRANSITIONS, ProjectStatus, shown_status
 from coordination.projects import current_revision
 from coordination.rounds import standing_requests, told
 from coordination.schemas import (
     CheckOut,
     ClearanceOut,
+    ClockDayOut,
+    ClockOut,
+    ClockStopOut,
+    ConditionOut,
     ConsultationOut,
+    ContestOut,
+    DueChangeOut,
     FootprintOut,
     HandoverOut,
     OpinionOut,
@@ -133,10 +142,10 @@ def check_out(check: Check) -> CheckOut:
 
 def _check_seen(session: Session, check: Check, actor: Actor) -> CheckOut:
     """A kept check as far as the reader may know: a verdict and a digest tell of every layer that was asked."""
-    shown = check_out(check)
+    brief = check_out(check)
     if may_see(session, check, actor):
-        return shown
-    return shown.model_copy(update={"verdict": None, "digest": None})
+        return brief
+    return brief.model_copy(update={"verdict": None, "digest": None})
 
 
 def record_findings(session: Session, actor: Actor, requests: Sequence[OpinionRequestOut]) -> None:
@@ -173,7 +182,7 @@ def _consultation_out(
     asked = {request.department for request in own}
     earlier = [r for r in visible if r.consultation_id < consultation.id and r.department not in asked]
 
-    def shown(requests: Iterable[OpinionRequest]) -> list[OpinionRequestOut]:
+    def told_of(requests: Iterable[OpinionRequest]) -> list[OpinionRequestOut]:
         in_order = sorted(requests, key=lambda request: request.department)
         return [request_out(r, city=edge.city, calendar=edge.calendar, today=today) for r in in_order]
 
@@ -181,8 +190,8 @@ def _consultation_out(
     return ConsultationOut(
         **{name: getattr(consultation, name) for name in ConsultationOut.model_fields.keys() - apart},
         footprint_revision=consultation.revision.number,
-        requests=shown(own),
-        standing=shown(standing_requests(earlier).values()),
+        requests=told_of(own),
+        standing=told_of(standing_requests(earlier).values()),
     )
 
 
@@ -240,7 +249,9 @@ def request_out(
         withdrawn_on=withdrawal_day(request.due_on) if is_deemed else request.withdrawn_on,
         draft=request.draft,
         findings=request.findings,
-        opinion=opinion_out(request.opinion) if request.opinion else None,
+        stopped_on=request.stopped_on,
+        contests=[ContestOut.model_validate(c, from_attributes=True) for c in request.contests],
+        opinion=opinion_out(request.opinion, city) if request.opinion else None,
     )
 
 
@@ -248,9 +259,56 @@ def _name(code: str, city: City) -> str:
     return next((department.name for department in city.departments if department.code == code), code)
 
 
-def opinion_out(opinion: Opinion) -> OpinionOut:
-    """An opinion as it was recorded."""
-    return OpinionOut(**{name: getattr(opinion, name) for name in OpinionOut.model_fields})
+def opinion_out(opinion: Opinion, city: City) -> OpinionOut:
+    """An opinion as it stands, with what was said before it was amended."""
+    apart = {"markup", "condition_list", "earlier"}
+    return OpinionOut(
+        **{name: getattr(opinion, name) for name in OpinionOut.model_fields.keys() - apart},
+        markup=shown(opinion.markup, city),
+        condition_list=[
+            ConditionOut(number=c.number, text=c.text, finding=c.finding, place=shown(c.place, city))
+            for c in opinion.condition_list
+        ],
+        earlier=[{"number": each.number, **each.content} for each in opinion.earlier],
+    )
+
+
+def clock_out(request: OpinionRequest, *, edge: Edge) -> ClockOut:
+    """The limit of a request day by day, and when what happened."""
+    today = edge.now().date()
+    zone = ZoneInfo(edge.city.time_zone)
+    opinion = request.opinion
+    status = request_status(request, today)
+    return ClockOut(
+        request_id=request.id,
+        department=request.department,
+        state=status,
+        working_days=request.working_days,
+        sent_at=request.consultation.opened_at,
+        first_seen_at=request.first_seen_at,
+        first_seen_by=request.first_seen_by,
+        due_on=request.due_on,
+        provisional=request.provisional,
+        ends_at=datetime.combine(withdrawal_day(request.due_on), time(), zone),
+        withdrawn_on=withdrawal_day(request.due_on)
+        if status is OpinionStatus.DEEMED_NO_OBJECTION
+        else request.withdrawn_on,
+        answered_at=opinion.given_at if opinion is not None and status is OpinionStatus.GIVEN else None,
+        days=[
+            ClockDayOut(
+                day=day.calendar.day,
+                kind=day.calendar.kind,
+                name=day.calendar.name,
+                published=day.calendar.published,
+                stopped=day.is_stopped,
+                counts=day.counts,
+                number=day.number,
+            )
+            for day in explain_clock(request, calendar=edge.calendar, today=today)
+        ],
+        stops=[ClockStopOut.model_validate(stop, from_attributes=True) for stop in request.stops],
+        due_changes=[DueChangeOut.model_validate(c, from_attributes=True) for c in request.due_changes],
+    )
 
 
 def clearance_out(clearance: Clearance, revision: FootprintRevision) -> ClearanceOut:

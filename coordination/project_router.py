@@ -14,6 +14,7 @@ from blueprint.permissions import Act, Actor, require
 from coordination import consultation, projects, steps
 from coordination.addresses import Cursor, Id, Limit
 from coordination.clearance import clear_project
+from coordination.contradictions import find_contradictions
 from coordination.history import history_of
 from coordination.overview import (
     check_out,
@@ -28,13 +29,15 @@ from coordination.overview import (
 )
 from coordination.particulars import ApprovalLevel, ProjectDetails
 from coordination.project_states import Step
-from coordination.rounds import Choice
+from coordination.rounds import Choice, standing_requests
 from coordination.schemas import (
     CheckOut,
     ClearanceOut,
     ConsultationIn,
     ConsultationList,
     ConsultationOut,
+    ContradictionList,
+    ContradictionOut,
     EventOut,
     FootprintIn,
     FootprintOut,
@@ -267,6 +270,18 @@ def list_consultations(
     shown = consultations_out(session, rounds, actor=actor, edge=edge)
     record_findings(session, actor, [request for each in shown for request in each.requests])
     return ConsultationList(items=shown)
+
+
+@router.get("/api/projects/{project_id}/contradictions")
+def list_contradictions(project_id: Id, session: SessionDep, actor: ActorDep) -> ContradictionList:
+    """Departments side by side whose opinions cannot be followed together, or have to be compared (意见冲突)."""
+    require(actor, Act.CONSULT_DEPARTMENTS)
+    project = projects.find_project(session, project_id)
+    standing = standing_requests(consultation.requests_of(session, project))
+    found = find_contradictions(list(standing.values()))
+    return ContradictionList(
+        items=[ContradictionOut.model_validate(each, from_attributes=True) for each in found]
+    )
 
 
 @router.post("/api/projects/{project_id}/clearance", status_code=201)

@@ -40,10 +40,11 @@ def is_told_the_same(request: OpinionRequest, concerns: Sequence[Concern]) -> bo
 
     How the footprint lies to a feature besides (`relation`) changes with its other end, and is nothing new to judge.
     """
-    return [_judged(finding) for finding in request.findings] == [_judged(f) for f in told(concerns)]
+    return [judged(finding) for finding in request.findings] == [judged(f) for f in told(concerns)]
 
 
-def _judged(finding: Mapping[str, Any]) -> dict[str, Any]:
+def judged(finding: Mapping[str, Any]) -> dict[str, Any]:
+    """What there is to judge of a finding."""
     return {name: value for name, value in finding.items() if name != "relation"}
 
 

@@ -24,9 +24,10 @@ from blueprint.permissions import Actor, Role
 from blueprint.tokens import issue_token, revoke_tokens
 from coordination.checks import CheckReport, given_to, run_check
 from coordination.clearance import clear_project
+from coordination.clock import close_overdue
 from coordination.consultation import open_consultation
 from coordination.models import OpinionKind, Project
-from coordination.opinions import OpinionGiven, close_overdue, give_opinion
+from coordination.opinions import OpinionGiven, give_opinion
 from coordination.particulars import ProjectDetails
 from coordination.projects import check_project, register_project
 from coordination.reports import to_html

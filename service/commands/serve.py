@@ -22,7 +22,7 @@ from blueprint.edge import Edge
 from blueprint.errors import BlueprintError, ConflictError, InvalidInputError
 from blueprint.idempotency import forget_old_answers
 from blueprint.wall import KEEPER, seeing
-from coordination.opinions import close_overdue
+from coordination.clock import close_overdue, recount_open
 from service.app import create_app
 from service.commands.context import open_edge, say
 from service.commands.worker import working
@@ -148,6 +148,7 @@ def tick_once(edge: Edge, settings: Settings) -> None:
     """One round; a failing round is logged and tried again at the next."""
     try:
         with Session(edge.engine, expire_on_commit=False) as session, session.begin():
+            recount_open(session, calendar=edge.calendar, now=edge.now())
             close_overdue(session, edge.now().date(), now=edge.now(), calendar=edge.calendar)
             forget_old_answers(session, now=edge.now())
         push_due(

@@ -76,6 +76,12 @@ INSERT INTO coordination.opinion_request VALUES (1, 1, 'SLJ', now(), now() + int
     (2, 1, 'WLJ', now(), now() + interval '7 days', FALSE, '[]', 'd', NULL);
 INSERT INTO coordination.opinion (id, request_id, kind, given_by, given_on, given_at)
 VALUES (1, 1, 'agree', 'x', now(), now()), (2, 2, 'no_objection', 'x', now(), now());
+INSERT INTO coordination.opinion_condition (opinion_id, number, text) VALUES (1, 1, 't'), (2, 1, 't');
+INSERT INTO coordination.earlier_opinion (opinion_id, number, content) VALUES (1, 1, '{}'), (2, 1, '{}');
+INSERT INTO coordination.clock_stop (request_id, stopped_on, stop_reason, stopped_by) VALUES (1, now(), 't', 'x'), (2, now(), 't', 'x');
+INSERT INTO coordination.due_change (request_id, at, by, from_on, from_provisional, to_on, to_provisional, why)
+VALUES (1, now(), 'x', now(), FALSE, now(), FALSE, 't'), (2, now(), 'x', now(), FALSE, now(), FALSE, 't');
+INSERT INTO coordination.contest (request_id, finding, reason, contested_by, contested_at) VALUES (1, 1, 't', 'x', now()), (2, 1, 't', 'x', now());
 INSERT INTO coordination.clearance VALUES (1, 1, 1, 1, 1, now(), 'x', now());
 INSERT INTO coordination.handover VALUES (1, 1, 'm', 'b', 's', 0, now(), NULL, NULL, now());
 INSERT INTO approval.case (id, message_id, message_sha256, planning_number, project_name, applicant, purpose, message, received_at)
@@ -116,16 +122,22 @@ INSERT INTO blueprint.failed_sign_in VALUES ('k', 1, now(), now());
 SELECT blueprint.append_audit('[{"actor": "x", "roles": [], "channel": "console", "act": "a", "kind": "k", "thing": "t", "outcome": "done"}]');
 """
 
+OF_OPINIONS = dict.fromkeys(
+    ("coordination.opinion_condition", "coordination.earlier_opinion", "coordination.clock_stop",
+     "coordination.due_change", "coordination.contest"), 1,
+)  # fmt: skip
+ALL_OPINIONS = {"coordination.opinion_request": 2, "coordination.opinion": 2} | dict.fromkeys(OF_OPINIONS, 2)
 MEMBER_SEES = {
     "coordination.project": 1, "coordination.project_event": 1, "coordination.footprint_revision": 1, "coordination.check": 1,
     "coordination.consultation": 1, "coordination.opinion_request": 1, "coordination.opinion": 1,
+    **OF_OPINIONS,
     "coordination.clearance": 1, "coordination.handover": 1,
     **(APPROVAL := dict.fromkeys(
         ("approval.case", "approval.case_stage", "approval.process_table", "approval.item", "approval.item_step",
          "approval.time_span", "approval.material", "approval.item_result", "approval.promise"), 1)),
 }  # fmt: skip
 EVERYTHING = {
-    **MEMBER_SEES, "coordination.check": 2, "coordination.opinion_request": 2, "coordination.opinion": 2,
+    **MEMBER_SEES, **ALL_OPINIONS, "coordination.check": 2,
     "blueprint.access_grant": 2, "blueprint.export": 2, "blueprint.person": 2, "blueprint.appointment": 2, "blueprint.session": 2,
     "blueprint.second_factor": 2, "blueprint.recovery_code": 2, "blueprint.linked_identity": 2,
     "blueprint.token": 2, "blueprint.failed_sign_in": 1, "blueprint.audit_entry": 1, "blueprint.audit_checkpoint": 0,
@@ -150,16 +162,14 @@ MATRIX: list[tuple[str, Viewer | None, dict[str, int]]] = [
      MEMBER_SEES | {"coordination.check": 2, "blueprint.access_grant": 1, "blueprint.export": 1}),
     ("a department's person", viewer_of(PERSON), MEMBER_SEES | OWN_ACCOUNT | {"blueprint.access_grant": 1, "blueprint.export": 1}),
     ("the coordinator", viewer_of(COORDINATOR),
-     MEMBER_SEES | {"coordination.check": 2, "coordination.opinion_request": 2, "coordination.opinion": 2,
-                     "blueprint.access_grant": 2}),
+     MEMBER_SEES | ALL_OPINIONS | {"coordination.check": 2, "blueprint.access_grant": 2}),
     ("a coordinator of a district", viewer_of(OF_A_DISTRICT),
      MEMBER_SEES | {"coordination.check": 2, "blueprint.access_grant": 2}),
     ("a token for opinions alone", viewer_of(replace(WATER, scope=Scope(acts=frozenset({Act.GIVE_OPINION})))),
      {table: 1 for table in MEMBER_SEES if table.startswith("coordination.")}
      | {"coordination.check": 0, "blueprint.access_grant": 1, "blueprint.export": 1}),
     ("a supervisor, who took one file away", viewer_of(SUPERVISOR),
-     MEMBER_SEES | {"coordination.opinion_request": 2, "coordination.opinion": 2, "blueprint.export": 1,
-                     "blueprint.access_grant": 2}),
+     MEMBER_SEES | ALL_OPINIONS | {"blueprint.export": 1, "blueprint.access_grant": 2}),
     ("an auditor", viewer_of(AUDITOR), {"blueprint.audit_entry": 1, "blueprint.access_grant": 2, "blueprint.export": 2}),
     ("an operator", viewer_of(OPERATOR), ACCOUNTS),
     ("the interface", viewer_of(INTERFACE), APPROVAL),

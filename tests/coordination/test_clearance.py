@@ -56,20 +56,21 @@ def clear(session: Session, world: City, project: Project, now: datetime = TOO_L
 
 
 def test_nothing_stands_in_the_way_of_a_project_with_nothing_open_and_nothing_blocking() -> None:
-    assert obstacles(Standing(in_scope=True, verdict="restrict")) == ()
+    assert obstacles(Standing(in_scope=True)) == ()
 
 
 @pytest.mark.parametrize(
     ("standing", "word"),
     [
-        (Standing(in_scope=False, verdict="clear"), "Art. 5"),
-        (Standing(in_scope=True, verdict="prohibit"), "prohibition"),
-        (Standing(in_scope=True, verdict="clear", layers_not_seen=("甲",)), "did not see 甲"),
-        (Standing(in_scope=True, verdict="clear", awaited=("水利局",)), "awaited of 水利局"),
-        (Standing(in_scope=True, verdict="clear", disagreeing=("水利局",)), "水利局 disagree"),
-        (Standing(in_scope=True, verdict="clear", not_asked=("水利局",)), "水利局 were not asked"),
+        (Standing(in_scope=False), "Art. 5"),
+        (Standing(in_scope=True, is_prohibited=True), "prohibition"),
+        (Standing(in_scope=True, layers_not_seen=("甲",)), "did not see 甲"),
+        (Standing(in_scope=True, awaited=("水利局",)), "awaited of 水利局"),
+        (Standing(in_scope=True, undecided=("水利局",)), "decided by 水利局"),
+        (Standing(in_scope=True, disagreeing=("水利局",)), "水利局 disagree"),
+        (Standing(in_scope=True, not_asked=("水利局",)), "水利局 were not asked"),
         (
-            Standing(in_scope=True, verdict="clear", asked_of_other_findings=("水利局",)),
+            Standing(in_scope=True, asked_of_other_findings=("水利局",)),
             "findings of 水利局 changed",
         ),
     ],

@@ -15,7 +15,7 @@ from blueprint.errors import ConflictError, InvalidInputError, NotFoundError, No
 from blueprint.permissions import Actor
 from blueprint.wall import KEEPER, seeing
 from blueprint.working_days import WorkingCalendar
-from coordination import consultation, opinions, projects
+from coordination import clock, consultation, opinion_requests, opinions, projects
 from coordination.limits import OpinionStatus
 from coordination.models import Consultation, Opinion, OpinionKind, OpinionRequest, Project
 from coordination.opinions import OpinionGiven
@@ -132,7 +132,7 @@ def test_an_answer_is_taken_until_the_last_moment_of_the_due_day(world_session: 
 
     answered = answer(world_session, request, now=LAST_MOMENT)
 
-    assert opinions.request_status(answered, TOO_LATE.date()) is OpinionStatus.GIVEN
+    assert opinion_requests.request_status(answered, TOO_LATE.date()) is OpinionStatus.GIVEN
 
 
 def test_a_late_answer_is_refused_though_nobody_recorded_the_silence_yet(
@@ -174,10 +174,10 @@ def test_another_departments_request_is_as_unknown_and_the_coordinator_may_read_
     request = request_of(world_session, consult(world_session, world, register(world_session, world)), "slj")
 
     with pytest.raises(NotFoundError):
-        opinions.find_request(world_session, request.id, actor=HERITAGE)
+        opinion_requests.find_request(world_session, request.id, actor=HERITAGE)
     with pytest.raises(NotFoundError):
         answer(world_session, request, actor=HERITAGE)
-    assert opinions.find_request(world_session, request.id, actor=COORDINATOR) is request
+    assert opinion_requests.find_request(world_session, request.id, actor=COORDINATOR) is request
     with pytest.raises(NotPermittedError):
         answer(world_session, request, actor=COORDINATOR)
 
@@ -189,9 +189,9 @@ def test_silence_is_recorded_once_and_dated_the_day_after_the_limit(
     answer(world_session, request_of(world_session, opened, "slj"))
     week_later = TOO_LATE + timedelta(days=7)
 
-    early = opinions.close_overdue(world_session, DUE_ON, now=LAST_MOMENT, calendar=CALENDAR)
-    closed = opinions.close_overdue(world_session, week_later.date(), now=week_later, calendar=CALENDAR)
-    again = opinions.close_overdue(world_session, week_later.date(), now=week_later, calendar=CALENDAR)
+    early = clock.close_overdue(world_session, DUE_ON, now=LAST_MOMENT, calendar=CALENDAR)
+    closed = clock.close_overdue(world_session, week_later.date(), now=week_later, calendar=CALENDAR)
+    again = clock.close_overdue(world_session, week_later.date(), now=week_later, calendar=CALENDAR)
 
     assert (early, closed, again) == (0, 2, 0)
     silent = request_of(world_session, opened, "wlj")
@@ -210,11 +210,11 @@ def test_lists_show_the_state_as_of_today_whether_or_not_it_was_recorded(
     opened = consult(world_session, world, register(world_session, world))
     answer(world_session, request_of(world_session, opened, "slj"))
     if is_recorded:
-        opinions.close_overdue(world_session, TOO_LATE.date(), now=TOO_LATE, calendar=CALENDAR)
+        clock.close_overdue(world_session, TOO_LATE.date(), now=TOO_LATE, calendar=CALENDAR)
 
     def listed(state: OpinionStatus, today: date, actor: Actor = COORDINATOR) -> list[str]:
-        rows = opinions.list_requests(world_session, actor=actor, today=today, state=state)
-        assert all(opinions.request_status(row, today) is state for row in rows)
+        rows = opinion_requests.list_requests(world_session, actor=actor, today=today, state=state)
+        assert all(opinion_requests.request_status(row, today) is state for row in rows)
         return [row.department for row in rows]
 
     late = TOO_LATE.date()
@@ -236,8 +236,8 @@ def test_no_limit_runs_out_on_a_provisional_date_and_it_is_counted_again_when_th
     assert request.provisional
     much_later = new_year_eve + timedelta(days=60)
 
-    held = opinions.close_overdue(world_session, much_later.date(), now=much_later, calendar=CALENDAR)
-    ended = opinions.close_overdue(
+    held = clock.close_overdue(world_session, much_later.date(), now=much_later, calendar=CALENDAR)
+    ended = clock.close_overdue(
         world_session, much_later.date(), now=much_later, calendar=WorkingCalendar("US")
     )
 
@@ -262,10 +262,10 @@ def test_a_changed_footprint_takes_back_what_is_still_open(world_session: Sessio
     )
 
     taken_back = request_of(world_session, opened, "wlj")
-    assert opinions.request_status(taken_back, TOO_LATE.date()) is OpinionStatus.WITHDRAWN
+    assert opinion_requests.request_status(taken_back, TOO_LATE.date()) is OpinionStatus.WITHDRAWN
     with pytest.raises(ConflictError, match="footprint was changed"):
         answer(world_session, taken_back, actor=HERITAGE)
-    assert opinions.close_overdue(world_session, TOO_LATE.date(), now=TOO_LATE, calendar=CALENDAR) == 0
+    assert clock.close_overdue(world_session, TOO_LATE.date(), now=TOO_LATE, calendar=CALENDAR) == 0
     assert [r.department for r in consult(world_session, world, project).requests] == ["fgw", "slj", "wlj"]
 
 
@@ -290,7 +290,7 @@ def _answer_act(session: Session, request_id: int) -> str:
 
 
 def _close_act(session: Session, request_id: int) -> str:
-    opinions.close_overdue(session, TOO_LATE.date(), now=TOO_LATE, calendar=CALENDAR)
+    clock.close_overdue(session, TOO_LATE.date(), now=TOO_LATE, calendar=CALENDAR)
     request = session.get_one(OpinionRequest, request_id, populate_existing=True)
     return "deemed" if request.withdrawn_on is not None else "left alone"
 
@@ -315,7 +315,7 @@ def test_whoever_holds_the_request_first_wins_and_the_other_waits_and_sees_it(
 
     def run_second() -> str:
         with seeing(KEEPER), Session(engine) as session, session.begin():
-            seen_before = opinions.find_request(session, request_id, actor=COORDINATOR)
+            seen_before = opinion_requests.find_request(session, request_id, actor=COORDINATOR)
             result = second(session, request_id)
             assert seen_before.id == request_id  # held on to: what was read before the wait is no ground
             return result

@@ -1,11 +1,25 @@
 """Where an opinion request stands on a day."""
 
-from datetime import date
+from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from blueprint.working_days import DueDate, WorkingCalendar
-from coordination.limits import OpinionStatus, settled_due_date, status_on, withdrawal_day
+from blueprint.errors import InvalidInputError
+from blueprint.working_days import DayKind, DueDate, WorkingCalendar, read_day_rules
+from coordination.limits import (
+    OpinionStatus,
+    Stop,
+    due_date,
+    explain,
+    settled_due_date,
+    status_on,
+    withdrawal_day,
+)
+
+CALENDAR = WorkingCalendar("CN")
 
 DUE_ON = date(2026, 11, 30)
 
@@ -37,17 +51,119 @@ def test_five_working_days_skip_the_weekend_and_the_national_holiday() -> None:
     assert due == DueDate(on=date(2026, 10, 12), provisional=False)
 
 
-def test_a_provisional_date_is_counted_again_and_a_final_one_never_moves() -> None:
-    unknown_year, known = WorkingCalendar("CN"), WorkingCalendar("US")
-    sent_on = date(2029, 12, 28)
-    provisional = unknown_year.due_date(sent_on, working_days=5)
-    assert provisional.provisional
+def test_a_provisional_date_becomes_what_is_counted_and_a_final_one_moves_only_later() -> None:
+    earlier, later = date(2026, 11, 27), date(2026, 12, 1)
+    provisional, final = DueDate(DUE_ON, provisional=True), DueDate(DUE_ON, provisional=False)
 
-    settled = settled_due_date(provisional, sent_on=sent_on, working_days=5, calendar=known)
-    unmoved = settled_due_date(
-        DueDate(on=DUE_ON, provisional=False), sent_on=sent_on, working_days=5, calendar=known
-    )
+    assert settled_due_date(provisional, DueDate(earlier, provisional=False)).on == earlier
+    assert settled_due_date(final, DueDate(earlier, provisional=False)) == final
+    assert settled_due_date(final, DueDate(later, provisional=False)).on == later
 
-    assert settled == known.due_date(sent_on, working_days=5)
-    assert not settled.provisional
-    assert unmoved == DueDate(on=DUE_ON, provisional=False)
+
+CASES = [
+    # Spring festival 2020, prolonged by notice to 2 February: 20 to 23 January, then 3 February.
+    (date(2020, 1, 19), 5, date(2020, 2, 3)),
+    # 2024: 18 February, a Sunday, is worked.
+    (date(2024, 2, 9), 1, date(2024, 2, 18)),
+    # 2025: Wednesday 1 January is off.
+    (date(2024, 12, 31), 2, date(2025, 1, 3)),
+    # 2026: Sunday 4 January, Saturdays 14 and 28 February are worked; 15 to 23 February are off.
+    (date(2025, 12, 31), 1, date(2026, 1, 4)),
+    (date(2026, 2, 13), 1, date(2026, 2, 14)),
+    (date(2026, 2, 13), 6, date(2026, 2, 28)),
+    # 2026: 1 to 7 October are off, Saturday 10 is worked.
+    (date(2026, 9, 30), 3, date(2026, 10, 10)),
+    # The weekend before and after.
+    (date(2026, 11, 27), 5, date(2026, 12, 4)),
+]
+
+
+@pytest.mark.parametrize(("sent_on", "working_days", "due_on"), CASES)
+def test_the_due_day_by_hand(sent_on: date, working_days: int, due_on: date) -> None:
+    due = due_date(sent_on, working_days=working_days, stops=(), calendar=CALENDAR)
+
+    assert due == DueDate(due_on, provisional=False)
+    assert CALENDAR.due_date(sent_on, working_days=working_days) == due
+
+
+@pytest.mark.parametrize(
+    ("year", "count"),
+    [(2019, 250), (2020, 249), (2021, 250), (2022, 249), (2023, 249), (2024, 251), (2025, 248), (2026, 248)],
+)
+def test_a_year_has_as_many_working_days_as_its_notice(year: int, count: int) -> None:
+    days = [date(year, 1, 1) + timedelta(days=n) for n in range(366)]
+
+    assert sum(CALENDAR.is_working_day(day) for day in days if day.year == year) == count
+
+
+def test_the_clock_is_explained_day_by_day() -> None:
+    days = explain(date(2026, 2, 13), working_days=3, stops=(), calendar=CALENDAR)
+
+    shown = [(str(d.calendar.day), d.calendar.kind, d.calendar.name, d.number) for d in days]
+    assert shown[0] == ("2026-02-14", DayKind.MAKE_UP_DAY, "春节", 1)
+    assert shown[1] == ("2026-02-15", DayKind.HOLIDAY, "春节", None)
+    assert shown[-2:] == [
+        ("2026-02-24", DayKind.WORKING_DAY, None, 2),
+        ("2026-02-25", DayKind.WORKING_DAY, None, 3),
+    ]
+
+
+def test_the_day_of_a_stop_counts_and_the_days_up_to_the_restart_do_not() -> None:
+    monday = date(2026, 11, 23)
+    stop = Stop(date(2026, 11, 24), date(2026, 11, 26))
+
+    days = explain(monday, working_days=5, stops=[stop], calendar=CALENDAR)
+
+    assert [str(d.calendar.day)[-2:] for d in days if d.is_stopped] == ["25", "26"]
+    assert days[-1].calendar.day == date(2026, 12, 2)
+
+
+def test_stopping_and_starting_on_one_day_changes_nothing() -> None:
+    monday = date(2026, 11, 23)
+    stop = Stop(monday, monday)
+
+    assert due_date(monday, working_days=5, stops=[stop], calendar=CALENDAR).on == DUE_ON
+
+
+@given(
+    start=st.dates(date(2019, 1, 1), date(2026, 10, 1)),
+    working_days=st.integers(1, 20),
+    stop_after=st.integers(0, 10),
+    length=st.integers(0, 15),
+)
+def test_a_stop_gives_back_exactly_the_working_days_that_it_took(
+    start: date, working_days: int, stop_after: int, length: int
+) -> None:
+    stopped_on = start + timedelta(days=stop_after)
+    without = due_date(start, working_days=working_days, stops=(), calendar=CALENDAR).on
+    if stopped_on > without:
+        return
+    stop = Stop(stopped_on, stopped_on + timedelta(days=length))
+
+    moved = due_date(start, working_days=working_days, stops=[stop], calendar=CALENDAR).on
+
+    days = [start + timedelta(days=n) for n in range(1, (moved - start).days + 1)]
+    counted = [day for day in days if CALENDAR.is_working_day(day) and not stop.covers(day)]
+    assert len(counted) == working_days and counted[-1] == moved >= without
+
+
+def test_the_citys_own_days_go_before_the_library_and_make_a_year_known(tmp_path: Path) -> None:
+    file = tmp_path / "calendar.csv"
+    file.write_text("date,is_workday,name\n2026-11-25,0,暴雪停工\n2027-02-06,1,春节调休\n", encoding="utf-8")
+    own = WorkingCalendar("CN", rules=read_day_rules(file), published_years=frozenset({2027}))
+
+    assert own.due_date(date(2026, 11, 23), working_days=5).on == date(2026, 12, 1)
+    assert own.describe(date(2026, 11, 25)).name == "暴雪停工"
+    assert own.is_working_day(date(2027, 2, 6))
+    assert not own.due_date(date(2026, 12, 30), working_days=5).provisional
+    assert CALENDAR.due_date(date(2026, 12, 30), working_days=5).provisional
+
+
+def test_a_calendar_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "calendar.csv"
+    file.write_text("date,is_workday,name\n2026-11-25,maybe,\n", encoding="utf-8")
+
+    with pytest.raises(InvalidInputError, match="is_workday"):
+        read_day_rules(file)
+    with pytest.raises(InvalidInputError, match="no calendar file"):
+        read_day_rules(tmp_path / "none.csv")

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from blueprint.city import City, ProjectType
 from blueprint.errors import ConflictError, InvalidInputError
 from blueprint.permissions import Actor
-from coordination import consultation, opinions, projects, steps
+from coordination import consultation, opinion_requests, opinions, projects, steps
 from coordination.clearance import clear_project
 from coordination.handover import read_message
 from coordination.history import history_of
@@ -87,7 +87,7 @@ def test_a_second_round_asks_only_whom_the_change_concerns_and_what_others_said_
     first = consult(world_session, world, project)
     for department in ("fgw", "slj"):
         answer(world_session, first, department)
-    disagrees = OpinionGiven(OpinionKind.DISAGREE, reason="遮挡视廊")
+    disagrees = OpinionGiven(OpinionKind.DISAGREE, reason="遮挡视廊", basis="《文物保护法》第十八条")
     answer(world_session, first, "wlj", disagrees)
 
     # The river is met by the same strip as before; the heritage zone by less.
@@ -123,7 +123,12 @@ def test_who_disagreed_is_asked_again_though_nothing_changed_for_it(
 ) -> None:
     project = register(world_session, world, 400, 450)
     first = consult(world_session, world, project)
-    answer(world_session, first, "fgw", OpinionGiven(OpinionKind.DISAGREE, reason="未列入计划"))
+    answer(
+        world_session,
+        first,
+        "fgw",
+        OpinionGiven(OpinionKind.DISAGREE, reason="未列入计划", basis="《政府投资条例》"),
+    )
 
     second = consult(world_session, world, project)
 
@@ -143,7 +148,7 @@ def test_a_new_version_of_a_layer_opens_another_round_about_the_same_footprint(
     assert asked(second) == {"slj": Why.CHANGED}
     old = next(r for r in first.requests if r.department == "slj")
     world_session.refresh(old)
-    assert opinions.request_status(old, TODAY) is OpinionStatus.WITHDRAWN
+    assert opinion_requests.request_status(old, TODAY) is OpinionStatus.WITHDRAWN
     with pytest.raises(ConflictError, match="the findings changed, asked again"):
         answer(world_session, first, "slj")
     answer(world_session, first, "wlj")
@@ -180,7 +185,9 @@ def test_an_added_department_that_disagreed_is_asked_until_it_agrees(
     project = register(world_session, world, 400, 450)
     first = consult(world_session, world, project, add=[Choice("tjj", "人口数据")])
     answer(world_session, first, "fgw")
-    answer(world_session, first, "tjj", OpinionGiven(OpinionKind.DISAGREE, reason="数据不符"))
+    answer(
+        world_session, first, "tjj", OpinionGiven(OpinionKind.DISAGREE, reason="数据不符", basis="《统计法》")
+    )
 
     revise(world_session, world, project, 410, 450)
     second = consult(world_session, world, project)

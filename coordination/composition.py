@@ -1,0 +1,186 @@
+"""What is handed over of a cleared project (策划生成信息): the message to approval, put together."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import uuid4
+
+import shapely
+from geoalchemy2.shape import to_shape
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from blueprint.city import City
+from blueprint.errors import ConflictError
+from blueprint.layers.models import Control, Layer
+from blueprint.permissions import Sensitivity
+from coordination.contests import set_aside
+from coordination.handover import (
+    HandedCheck,
+    HandedCondition,
+    HandedConflict,
+    HandedFootprint,
+    HandedOpinion,
+    HandedProject,
+    HandedSetAside,
+    HandoverMessage,
+)
+from coordination.marks import shown
+from coordination.models import Check, Clearance, FootprintRevision, OpinionRequest, Project
+from coordination.responsibility import concerns_by_department
+from coordination.rounds import judged
+from coordination.rules import Severity, verdict_of
+
+_RESTRICTED = "受限图层 restricted layer"
+
+
+def compose_message(
+    session: Session,
+    clearance: Clearance,
+    project: Project,
+    revision: FootprintRevision,
+    check: Check,
+    requests: Sequence[OpinionRequest],
+    *,
+    city: City,
+) -> HandoverMessage:
+    """The message about a clearance: the project, its footprint, what was found, what each department said."""
+    return HandoverMessage(
+        message_id=uuid4(),
+        city_code=city.administrative_code,
+        city_name=city.name,
+        project=HandedProject(
+            planning_number=project.planning_number,
+            name=project.name,
+            applicant=project.applicant,
+            purpose=project.purpose,
+            applicant_code=project.applicant_code,
+            project_type=project.project_type,
+            industry=project.industry,
+            investment_10k_cny=_number(project.investment_10k_cny),
+            planned_use=project.planned_use,
+            district=project.district,
+            funds_source=project.funds_source,
+            planned_start_on=project.planned_start_on,
+        ),
+        footprint=HandedFootprint(
+            revision=revision.number,
+            crs=city.working_crs,
+            area_m2=check.report["footprint"]["area_m2"],
+            coordinates=shapely.geometry.mapping(to_shape(revision.footprint))["coordinates"],
+        ),
+        check=_handed_check(session, check, requests, city),
+        opinions=tuple(_handed_opinion(request, city) for request in requests),
+        cleared_on=clearance.cleared_on,
+        cleared_by=clearance.cleared_by,
+    )
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def department_names(departments: Iterable[str], city: City) -> tuple[str, ...]:
+    """Departments by name, in the order given."""
+    names = {department.code: department.name for department in city.departments}
+    return tuple(names.get(code, code) for code in departments)
+
+
+def _handed_check(
+    session: Session, check: Check, requests: Sequence[OpinionRequest], city: City
+) -> HandedCheck:
+    """The check as every reader of the case may know it: of restricted layers, only whose they are (Art. 17, 18)."""
+    names = set(HandedConflict.model_fields) - {"layer"}
+    met = [layer for layer in check.report["layers"] if layer["outcome"] == "conflict"]
+    codes = [layer["code"] for layer in met]
+    restricted = set(
+        session.scalars(
+            select(Layer.code).where(Layer.code.in_(codes), Layer.sensitivity == Sensitivity.RESTRICTED)
+        )
+    )
+    open_conflicts = [
+        HandedConflict(layer=layer["code"], **{name: layer[name] for name in names})
+        for layer in met
+        if layer["code"] not in restricted
+    ]
+    owners = sorted({layer["department"] for layer in met if layer["code"] in restricted})
+    aside = {request.department: set_aside(request) for request in requests}
+    return HandedCheck(
+        digest=check.digest,
+        on=check.on_day,
+        verdict=verdict_of([*_severities(check, aside, restricted), *[Severity.ADVISE] * bool(owners)]),
+        conflicts=(*open_conflicts, *(_restricted_conflict(owner) for owner in owners)),
+        set_aside=tuple(
+            HandedSetAside(
+                department=department,
+                department_name=department_names([department], city)[0],
+                layer="" if finding["layer"] in restricted else finding["layer"],
+                title=_RESTRICTED if finding["layer"] in restricted else finding["title"],
+                feature="" if finding["layer"] in restricted else finding["feature"][:200],
+                severity=finding["severity"],
+                reason=contest.reason,
+                decision=contest.decision or "",
+                decided_by=contest.decided_by or "",
+            )
+            for department, found in sorted(aside.items())
+            for finding, contest in found
+        ),
+    )
+
+
+def _severities(
+    check: Check, aside: dict[str, list[tuple[dict[str, Any], Any]]], restricted: set[str]
+) -> list[Severity]:
+    """What was found and was not set aside by its owner; what only informs counts as that."""
+    counted = [Severity.INFORM for f in check.report["findings"] if f["layer"] not in restricted]
+    for department, concerns in concerns_by_department(check.report).items():
+        gone = [judged(finding) for finding, _ in aside.get(department, [])]
+        counted += [
+            Severity(concern.severity)
+            for concern in concerns
+            if concern.layer not in restricted and judged(concern.to_json()) not in gone
+        ]
+    return counted
+
+
+def _restricted_conflict(department: str) -> HandedConflict:
+    return HandedConflict(
+        layer="",
+        title=_RESTRICTED,
+        department=department,
+        control=Control.ADVISE,
+        feature_count=0,
+        overlap_m2=0,
+        length_m=0,
+        point_count=0,
+    )
+
+
+def _handed_opinion(request: OpinionRequest, city: City) -> HandedOpinion:
+    opinion = request.opinion
+    if opinion is None:
+        raise ConflictError(f"the opinion of {request.department} is awaited")
+    return HandedOpinion(
+        department=request.department,
+        department_name=department_names([request.department], city)[0],
+        kind=opinion.kind,
+        conditions=opinion.conditions,
+        remark=opinion.remark,
+        given_on=opinion.given_on,
+        condition_list=tuple(
+            HandedCondition(
+                number=condition.number,
+                text=condition.text,
+                about=_about(request, condition.finding),
+                place=shown(condition.place, city),
+            )
+            for condition in opinion.condition_list
+        ),
+    )
+
+
+def _about(request: OpinionRequest, number: int | None) -> str | None:
+    """The finding that a condition is of, in words."""
+    if number is None:
+        return None
+    finding = request.findings[number - 1]
+    return f"{finding['title']} {finding['feature']}".strip()[:400]

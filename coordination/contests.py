@@ -1,0 +1,75 @@
+"""Contested findings (冲突异议): the coordinator contests one for the applicant, the layer's owner decides."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from blueprint.audit.log import record
+from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
+from blueprint.permissions import Act, Actor, require
+from coordination.models import Contest, OpinionRequest
+from coordination.opinion_requests import locked, seen
+from coordination.projects import trimmed_reason
+
+
+def contest_finding(
+    session: Session, request_id: int, *, finding: int, reason: str, actor: Actor, now: datetime
+) -> OpinionRequest:
+    """Contest the finding of that number: the applicant says that the layer, or what was made of it, is wrong there."""
+    request = seen(locked(session, OpinionRequest.id == request_id).get(request_id), request_id, actor)
+    require(actor, Act.CONTEST_FINDING, request.thing)
+    text = trimmed_reason(reason, "the contest")
+    if not 1 <= finding <= len(request.findings):
+        raise InvalidInputError(
+            f"the request has {len(request.findings)} findings; name one by its number", place="finding"
+        )
+    if request.consultation.superseded_on is not None or request.withdrawn_why is not None:
+        raise ConflictError("this request was taken back; contest the finding in the present round")
+    if any(contest.finding == finding for contest in request.contests):
+        raise ConflictError(f"finding {finding} is contested already; a finding is contested once a round")
+    request.contests.append(Contest(finding=finding, reason=text, contested_by=actor.name, contested_at=now))
+    session.flush()
+    after = {"department": request.department, "finding": finding, "reason": text}
+    record(session, actor, Act.CONTEST_FINDING, kind="opinion_request", id=request.id, after=after)
+    return request
+
+
+def decide_contest(
+    session: Session,
+    request_id: int,
+    *,
+    finding: int,
+    is_upheld: bool,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+) -> OpinionRequest:
+    """Decide a contest as the layer's owner: upheld, the finding is set aside and no longer blocks; decided once."""
+    request = seen(locked(session, OpinionRequest.id == request_id).get(request_id), request_id, actor)
+    require(actor, Act.DECIDE_CONTEST, request.thing)
+    text = trimmed_reason(reason, "the decision")
+    contest = next((each for each in request.contests if each.finding == finding), None)
+    if contest is None:
+        raise NotFoundError(f"finding {finding} of request {request_id} is not contested")
+    if contest.decided_at is not None:
+        raise ConflictError(f"finding {finding} was decided by {contest.decided_by} already")
+    contest.is_upheld, contest.decision = is_upheld, text
+    contest.decided_by, contest.decided_at = actor.name, now
+    session.flush()
+    after = {"department": request.department, "finding": finding, "upheld": is_upheld, "reason": text}
+    record(session, actor, Act.DECIDE_CONTEST, kind="opinion_request", id=request.id, after=after)
+    return request
+
+
+def set_aside(request: OpinionRequest) -> list[tuple[dict[str, Any], Contest]]:
+    """The findings of a request that its department has set aside, with the contest that led to it."""
+    return [
+        (request.findings[contest.finding - 1], contest) for contest in request.contests if contest.is_upheld
+    ]
+
+
+def undecided(requests: Sequence[OpinionRequest]) -> list[str]:
+    """The departments that still have a contest to decide."""
+    return sorted({r.department for r in requests if any(c.decided_at is None for c in r.contests)})
