@@ -7,9 +7,11 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
+from approval.case_items import items_of
 from approval.item_states import PASSED, STATE_WORDS, ItemState
 from approval.models import Case, CaseStage
-from approval.preparation import items_of, table_of
+from approval.obligations import open_obligations
+from approval.preparation import table_of
 from approval.project_code import ProjectCode, read_project_code
 from approval.stages import Stage, StageDays, refuse_acceptance, refuse_conclusion
 from blueprint.audit.log import record
@@ -138,7 +140,10 @@ def accept_stage(
 def conclude_stage(session: Session, number: str, stage: Stage, *, actor: Actor, today: date) -> Case:
     """Conclude (办结) a stage that was accepted, once everything that the project needs of it is approved."""
     case = locked_case(session, number)
-    refuse_conclusion(days_of(case), stage, unfinished=unfinished_items(session, case, stage))
+    unfinished = unfinished_items(session, case, stage)
+    if stage is list(Stage)[-1]:
+        unfinished += open_obligations(session, case.id)
+    refuse_conclusion(days_of(case), stage, unfinished=unfinished)
     row = _row(case, stage)
     row.concluded_on, row.concluded_by = today, actor.name
     session.flush()

@@ -11,11 +11,13 @@ from approval.case_ledger import Span, Turn, sums_of, turns_of
 from approval.clock import Card, card_on, days_between
 from approval.item_models import Item, ItemStep, Material, TimeSpan
 from approval.item_schemas import (
+    BasisOut,
     ItemBrief,
     ItemOut,
     LedgerOut,
     MaterialOut,
     NeedOut,
+    ObligationOut,
     ResultOut,
     SpanOut,
     StepOut,
@@ -23,8 +25,11 @@ from approval.item_schemas import (
 )
 from approval.item_states import EXCHANGE_CODE, HOLDERS, STATE_WORDS, TRANSITIONS, Holder, ItemState, Step
 from approval.items import acceptance_obstacles, needs
+from approval.joint_consultation import basis_of
 from approval.materials import Need, is_valid, place_of
+from approval.matter_models import Obligation
 from approval.models import Case
+from approval.obligations import obligations_of
 from approval.preparation import table_of
 from approval.process_table import DayUnit, Obtained
 from approval.stages import Stage
@@ -120,6 +125,10 @@ def item_out(session: Session, item: Item, desk: Desk) -> ItemOut:
         needs=[_need(need, desk.today) for need in needs(session, item.case, item, desk.today)],
         obstacles=acceptance_obstacles(session, item.case, item, desk.today) if waiting else [],
         result=_result(item),
+        basis=[BasisOut(**vars(basis)) for basis in basis_of(session, item.case, item)],
+        obligations=[
+            obligation_out(row) for row in obligations_of(session, item.case_id) if row.item_code == item.code
+        ],
         verify_due_on=item.verify_due_on,
         verified_on=item.verified_on,
     )
@@ -184,6 +193,11 @@ def material_out(material: Material, today: date) -> MaterialOut:
         place=place_of(material),
         **{name: getattr(material, name) for name in names},
     )
+
+
+def obligation_out(row: Obligation) -> ObligationOut:
+    """An obligation."""
+    return ObligationOut(**{name: getattr(row, name) for name in ObligationOut.model_fields})
 
 
 def ledger_out(session: Session, case: Case, desk: Desk) -> LedgerOut:

@@ -12,6 +12,7 @@ from fastapi.responses import FileResponse
 from sqlalchemy.orm import Session
 
 from approval import cases, materials, preparation
+from approval.case_items import items_of
 from approval.case_overview import case_out
 from approval.item_overview import Desk, item_brief, item_out, ledger_out, list_items, material_out
 from approval.item_schemas import (
@@ -102,7 +103,7 @@ def list_case_items(number: Number, session: SessionDep, actor: ActorDep, desk: 
     """The items of a case, every round of each."""
     require(actor, Act.READ_CASE)
     case = cases.find_case(session, number)
-    return ItemList(items=[item_brief(session, item, desk) for item in preparation.items_of(session, case)])
+    return ItemList(items=[item_brief(session, item, desk) for item in items_of(session, case)])
 
 
 @router.post("/cases/{number}/items", status_code=201)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from approval.clock import Card
 from approval.item_states import Holder, ItemState, Step
 from approval.materials import NeedState
+from approval.matter_models import ObligationSource
 from approval.process_table import DayUnit, Obtained
 from approval.stages import Stage
 from blueprint.etags import Tagged
@@ -137,6 +138,30 @@ class ResultOut(BaseModel):
     sha256: str | None
 
 
+class BasisOut(BaseModel):
+    """An opinion that the item rests on, given in coordination or when it was consulted about; it is not asked for again."""
+
+    source: ObligationSource
+    department: str
+    kind: str
+    text: str | None
+    given_on: date
+
+
+class ObligationOut(BaseModel):
+    """A condition that the named item must close."""
+
+    id: int
+    source: ObligationSource
+    department: str
+    content: str
+    item_code: str | None
+    assigned_by: str | None
+    how: str | None
+    closed_by: str | None
+    closed_on: date | None
+
+
 class ItemBrief(Tagged):
     """An item as a list shows it; `due_on` is the day by which its `holder` must act."""
 
@@ -170,7 +195,14 @@ class ItemBrief(Tagged):
 class ItemOut(ItemBrief):
     """An item with its steps, time, materials, result, and what is in the way of accepting it."""
 
-    changes_by_itself: ClassVar = {"card": True, "spans": True, "needs": True, "obstacles": True}
+    changes_by_itself: ClassVar = {
+        "card": True,
+        "spans": True,
+        "needs": True,
+        "obstacles": True,
+        "basis": True,
+        "obligations": True,
+    }
 
     steps: list[StepOut]
     possible: list[Step]
@@ -178,6 +210,8 @@ class ItemOut(ItemBrief):
     needs: list[NeedOut]
     obstacles: list[str]
     result: ResultOut | None
+    basis: list[BasisOut]
+    obligations: list[ObligationOut]
     verify_due_on: date | None
     verified_on: date | None
 

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from approval.case_items import item_name, items_of
 from approval.clock import Term, term
 from approval.item_models import Item, ItemResult, ItemStep, Material, Promise
 from approval.item_states import (
@@ -27,7 +28,8 @@ from approval.item_states import (
 )
 from approval.materials import Need, NeedState, library, needs_of, refuse_known
 from approval.models import Case, CaseStage
-from approval.preparation import item_name, items_of, table_of
+from approval.obligations import open_obligations
+from approval.preparation import table_of
 from approval.process_table import DayUnit, ItemRule, Obtained, ProcessTable
 from approval.spans import begin_span, counted_days, end_span
 from approval.stages import STAGE_TITLES, Stage
@@ -392,6 +394,9 @@ def _extend(work: _Work) -> Detail:
 
 
 def _approve(work: _Work) -> Detail:
+    still_open = open_obligations(work.session, work.case.id, work.item.code)
+    if still_open:
+        raise ConflictError(f"close these obligations first (建设条件): {'；'.join(still_open)}")
     given = work.given.result
     if given is None or not (given.number.strip() and given.title.strip() and given.signed_by.strip()):
         raise work.wrong("needs its result: number, title and who signed it", "result")

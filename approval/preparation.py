@@ -13,9 +13,11 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from approval.case_items import item_name, items_of
 from approval.item_models import Item, Material, ProcessTableVersion
 from approval.item_states import ENDED_WITHOUT, ItemState
 from approval.models import Case
+from approval.obligations import forget_of_handover, from_handover
 from approval.process_table import (
     TABLES,
     ItemRule,
@@ -126,6 +128,7 @@ def prepare(
     for old in session.scalars(select(Material).where(Material.case_id == case.id)).all():
         if old.origin == Obtained.HANDOVER:
             session.delete(old)
+    forget_of_handover(session, case)
     for item in items_of(session, case):
         session.delete(item)
     session.flush()
@@ -137,6 +140,7 @@ def prepare(
     session.add_all(_item(case, rule, 1, city) for rule in needed)
     session.add_all(_handed_over(case, table))
     session.flush()
+    from_handover(session, case)
     after = {"project_type": project_type, "process_version": table.version, "hall": case.hall}
     record(
         session,
@@ -206,13 +210,3 @@ def add_item(session: Session, case: Case, code: str, *, city: City, actor: Acto
         after={"state": item.state},
     )
     return item
-
-
-def items_of(session: Session, case: Case) -> Sequence[Item]:
-    """The case's items, by stage and code, with every round."""
-    return session.scalars(select(Item).where(Item.case_id == case.id).order_by(Item.code, Item.round)).all()
-
-
-def item_name(case: Case, item: Item) -> str:
-    """What the record calls an item: the case's number, its code and round."""
-    return f"{case.project_code or case.planning_number}/{item.code}/{item.round}"

@@ -4,10 +4,10 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from approval.case_items import item_name
 from approval.item_models import Item, ItemResult
 from approval.materials import FileGiven
 from approval.models import Case
-from approval.preparation import item_name
 from blueprint.audit.log import record
 from blueprint.errors import ConflictError
 from blueprint.permissions import Act, Actor

@@ -71,6 +71,8 @@ class Act(StrEnum):
     ACCEPT_ITEM = "accept_item"
     DECIDE_ITEM = "decide_item"
     GIVE_MATERIAL = "give_material"
+    SUPERVISE = "supervise"
+    SETTLE_MATTER = "settle_matter"
     REQUEST_ACCESS = "request_access"
     GRANT_ACCESS = "grant_access"
     READ_GRANTS = "read_grants"
@@ -265,6 +267,8 @@ RIGHTS: dict[Act, Rights] = {
     Act.ACCEPT_ITEM: _territory(Role.LEAD),
     Act.DECIDE_ITEM: _own(*_DECIDERS) | _any(),
     Act.GIVE_MATERIAL: _own(*_DECIDERS) | _territory(Role.LEAD),
+    Act.SUPERVISE: _territory(Role.LEAD) | _any(Role.SUPERVISOR),
+    Act.SETTLE_MATTER: _own(Role.DEPARTMENT, Role.SECTION_HEAD, Role.DIRECTOR, Role.LEAD) | _any(),
     Act.REQUEST_ACCESS: _any(*_OFFICE, Role.COORDINATOR, Role.LEAD),
     Act.GRANT_ACCESS: _own(Role.DEPARTMENT, Role.SECTION_HEAD, Role.DIRECTOR) | _any(),
     Act.READ_GRANTS: _any(*_MEMBERS, Role.AUDITOR),
@@ -302,6 +306,7 @@ _OF_A_DEPARTMENT = LAYER_ACTS | {
     Act.DECIDE_CONTEST,
     Act.READ_OPEN_WORK,
     Act.DECIDE_ITEM,
+    Act.SETTLE_MATTER,
 }
 """Acts on a department's things; all others are on what is the city's."""
 

@@ -134,6 +134,8 @@ _ON_CASES = (
     Act.ACCEPT_ITEM,
     Act.DECIDE_ITEM,
     Act.GIVE_MATERIAL,
+    Act.SUPERVISE,
+    Act.SETTLE_MATTER,
 )
 
 

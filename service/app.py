@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from approval.item_router import router as items_router
+from approval.matter_router import router as matters_router
 from approval.router import router as approval_router
 from blueprint.accounts.own_router import router as own_account_router
 from blueprint.accounts.router import router as accounts_router
@@ -87,6 +88,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         coordination_router,
         approval_router,
         items_router,
+        matters_router,
         audit_router,
     ):
         app.include_router(router)

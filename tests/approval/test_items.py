@@ -5,7 +5,8 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from approval import preparation
+from approval import obligations, preparation
+from approval.case_items import items_of
 from approval.item_models import Item
 from approval.item_states import EXCHANGE_CODE, TRANSITIONS, Holder, ItemState, Step
 from approval.items import acceptance_obstacles, find_item
@@ -24,7 +25,7 @@ def office(session: Session, city: City) -> Office:
 
 
 def codes_of(office: Office, case: Case) -> dict[str, Item]:
-    return {item.code: item for item in preparation.items_of(office.session, case)}
+    return {item.code: item for item in items_of(office.session, case)}
 
 
 def test_a_case_is_prepared_without_a_code_and_nothing_of_it_is_taken_in(office: Office) -> None:
@@ -287,6 +288,9 @@ def test_approval_on_commitment_is_checked_afterwards_and_revoked_when_it_was_no
     office.step(case, "B208", Step.SUBMIT, on_commitment=True)
     office.step(case, "B208", Step.ACCEPT)
     office.step(case, "B208", Step.BEGIN)
+    (owed,) = obligations.obligations_of(office.session, case.id)
+    bureau = office.department("SLJ")
+    obligations.close(office.session, case, owed, "方案已落实", actor=bureau, today=office.now.date())
     item = office.approve(case, "B208")
 
     assert item.verify_due_on == CALENDAR.due_date(office.now.date(), working_days=30).on

@@ -19,6 +19,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from approval import cases, preparation
+from approval.case_items import items_of
 from approval.item_models import Item, ItemResult, ItemStep, TimeSpan
 from approval.item_overview import Desk, ledger_out
 from approval.item_states import HOLDERS, ON_THE_WAY, TRANSITIONS, ItemState, Step
@@ -54,7 +55,7 @@ def test_whatever_is_done_with_a_case_its_ledger_steps_and_stages_agree(engine: 
             self.case = self.office.case(kind, *sorted(chosen))
 
         def items(self) -> list[Item]:
-            return list(preparation.items_of(self.session, self.case))
+            return list(items_of(self.session, self.case))
 
         @rule(days=st.integers(1, 12))
         def time_passes(self, days: int) -> None:

@@ -97,6 +97,14 @@ INSERT INTO approval.material (id, case_id, code, version, title, origin, given_
 VALUES (1, 1, 'R', 1, 't', 'result', now(), 'x');
 INSERT INTO approval.item_result (item_id, number, title, signed_by, signed_on, material_id) VALUES (1, 'n', 't', 'x', now(), 1);
 INSERT INTO approval.promise (item_id, material, due_on) VALUES (1, 'M', now());
+INSERT INTO approval.letter (item_id, department, card, due_on, content, sent_by, sent_on)
+VALUES (1, 'SLJ', 'red', now(), 'c', 'x', now());
+INSERT INTO approval.joint_consultation (id, item_id, question, asked_by, asked_on, due_on, provisional)
+VALUES (1, 1, 'q', 'x', now(), now(), FALSE);
+INSERT INTO approval.consultation_answer (consultation_id, department) VALUES (1, 'SLJ');
+INSERT INTO approval.obligation (case_id, source, department, content) VALUES (1, 'opinion', 'SLJ', 'c');
+INSERT INTO approval.matter (item_id, kind, state, addressed_to, departments, question, asked_by, asked_department, asked_on)
+VALUES (1, 'meeting', 'asked', 'SLJ', 'SLJ', 'q', 'x', 'SLJ', now());
 INSERT INTO blueprint.access_grant (owner, department, purpose, state, may_export, most_exports, most_features)
 VALUES ('WLJ', 'SLJ', 'p', 'requested', FALSE, 1, 1), ('WLJ', 'TJJ', 'p', 'requested', FALSE, 1, 1);
 INSERT INTO blueprint.layer_version (id, layer_id, number, source_name, source_sha256, source_crs, operation, buffer_m,
@@ -134,7 +142,8 @@ MEMBER_SEES = {
     "coordination.clearance": 1, "coordination.handover": 1,
     **(APPROVAL := dict.fromkeys(
         ("approval.case", "approval.case_stage", "approval.process_table", "approval.item", "approval.item_step",
-         "approval.time_span", "approval.material", "approval.item_result", "approval.promise"), 1)),
+         "approval.time_span", "approval.material", "approval.item_result", "approval.promise", "approval.letter",
+         "approval.joint_consultation", "approval.consultation_answer", "approval.obligation", "approval.matter"), 1)),
 }  # fmt: skip
 EVERYTHING = {
     **MEMBER_SEES, **ALL_OPINIONS, "coordination.check": 2,

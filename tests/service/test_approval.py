@@ -190,6 +190,57 @@ def test_twelve_at_once_hand_in_one_material_once(office: Office) -> None:
         assert sorted(pool.map(give, range(12))) == [201] + [409] * 11
 
 
+def test_departments_write_ask_and_decide_over_a_late_item(office: Office) -> None:
+    """Art. 6, 13, 15: each by who may."""
+    office.step("A104", "submit")
+    for code in ("M01", "M02", "M10"):
+        office.hand_in(code)
+    office.step("A104", "accept")
+    address = f"{office.case}/items/A104"
+    office.call("POST", f"{address}/letters", expect=409, json={"content": "请尽快办理"})
+    question = {"question": "是否占用林地", "departments": ["LCJ", "SLJ"]}
+    office.call("POST", f"{address}/consultations", "SLJ", expect=403, json=question)
+    asked = office.call("POST", f"{address}/consultations", "ZRZY", expect=201, json=question)["items"]
+    answer = f"/api/approval/consultation-answers/{asked[0]['id']}"
+    office.call("PUT", answer, "SLJ", expect=403, json={"kind": "agree"})
+    office.call(
+        "PUT", answer, "LCJ", expect=200, json={"kind": "agree_with_conditions", "conditions": "避让"}
+    )
+    todo = office.call(
+        "GET", "/api/approval/consultation-answers?department=SLJ&unanswered=true", "SLJ", expect=200
+    )
+    assert [row["question"] for row in todo["items"]] == ["是否占用林地"]
+
+    office.clock.days_pass(21)
+    late = office.call("GET", "/api/approval/late?department=ZRZY", "ZRZY", expect=200)["items"]
+    assert [(row["kind"], row["item"], row["working_days_late"]) for row in late] == [("item", "A104", 5)]
+    office.call("POST", f"{address}/letters", "ZRZY", expect=403, json={"content": "请尽快办理"})
+    letter = office.call("POST", f"{address}/letters", expect=201, json={"content": "请尽快办理"})
+    reply = f"/api/approval/letters/{letter['id']}/answer"
+    office.call("POST", reply, "SLJ", expect=403, json={"answer": "马上"})
+    office.call("POST", reply, "ZRZY", expect=200, json={"answer": "三日内办结"})
+
+    matter = {"kind": "meeting", "question": "林地如何避让", "departments": ["LCJ"]}
+    meeting = office.call("POST", f"{address}/matters", "SLJ", expect=201, json=matter)
+    turns = f"/api/approval/matters/{meeting['id']}/turns"
+    when = {"state": "convened", "meets_at": "2026-03-25T09:00:00+08:00", "place": "三楼"}
+    office.call("POST", turns, "SLJ", expect=403, json=when)
+    office.call("POST", turns, "ZRZY", expect=200, json=when)
+    office.call("POST", turns, "ZRZY", expect=200, json={"state": "decided", "text": "避让三十米"})
+    owed = office.call("GET", f"{office.case}/obligations", "ZRZY", expect=200)["items"]
+    assert [(row["source"], row["item_code"]) for row in owed] == [
+        ("opinion", None),
+        ("consultation", "A104"),
+    ]
+    closing = f"{office.case}/obligations/{owed[1]['id']}"
+    office.call("PUT", closing, "LCJ", expect=403, json={"how": "已避让"})
+    office.call("PUT", closing, "ZRZY", expect=200, json={"how": "已避让"})
+    office.call("PUT", f"{office.case}/obligations/{owed[0]['id']}", expect=200, json={"item_code": "A104"})
+    shown = office.call("GET", address, "ZRZY", expect=200)
+    assert [row["closed_on"] is None for row in shown["obligations"]] == [True, False]
+    assert [row["department"] for row in shown["basis"]] == ["LCJ"]
+
+
 def test_a_step_is_held_to_what_was_read(office: Office) -> None:
     with office.place.client("SPJ") as client:
         tag = client.get(f"{office.case}/items/A104").headers["etag"]
@@ -226,6 +277,20 @@ def test_the_command_line_prepares_a_case_and_takes_steps(
     command("case", "bind-code", number, CODE)
     command("case", "accept", number, "land_use_planning")
     assert command("case", "step", number, "A103", "submit").status == 0
+    assert command("case", "late", "--format", "json").json == []
+    assert command("case", "letter", number, "A103", "请尽快办理").status == 1
+    owed = command("case", "obligations", number, "--format", "json").json
+    assert command("case", "meet-obligation", number, str(owed[0]["id"]), "--item", "A103").status == 0
+    assert command("case", "meet-obligation", number, str(owed[0]["id"]), "--how", "已落实").status == 0
+    assert (
+        command("case", "bring-up", number, "A103", "meeting", "如何处理", "--department", "SLJ").status == 0
+    )
+    decided = command(
+        "case", "settle", "1", "decided", "--text", "同意", "--duty", "SLJ:A103:补手续", "--format", "json"
+    )
+    assert decided.json["state"] == "decided"
+    assert len(command("case", "matters", number, "--format", "json").json) == 1
+    assert command("case", "meet-obligation", number, str(owed[0]["id"] + 1), "--how", "已补").status == 0
     assert command("case", "hand-in", number, "M01", paper).out.startswith("申请表 (M01) 第 1 版")
     assert command("case", "hand-in", number, "M01", paper).status == 1
     accepted = command(
@@ -233,6 +298,11 @@ def test_the_command_line_prepares_a_case_and_takes_steps(
     )
     assert accepted.json["state"] == "accepted"
     command("case", "step", number, "A103", "begin")
+    assert command("case", "consult", number, "A103", "有无意见", "--department", "SLJ").status == 0
+    answered = command("case", "answer-consultation", "1", "agree", "--format", "json")
+    assert answered.json["kind"] == "agree"
+    assert command("case", "letters", "--format", "json").json == []
+    assert command("case", "answer-letter", "1", "已办").status == 2
     signed = ("--result-number", "备1", "--result-title", "备案证明", "--signed-by", "李四")
     assert command("case", "step", number, "A103", "approve", *signed, "--format", "json").json["state"] == (
         "approved_with_promise"

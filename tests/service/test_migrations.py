@@ -13,6 +13,7 @@ from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 import approval.item_models
+import approval.matter_models
 import approval.models
 import blueprint.accounts.models
 import blueprint.audit.models
@@ -46,6 +47,7 @@ MODELS = (
     coordination.models,
     approval.models,
     approval.item_models,
+    approval.matter_models,
 )
 
 

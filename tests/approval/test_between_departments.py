@@ -1,0 +1,255 @@
+"""Supervision, joint consultation, meetings, guidance, disputes, obligations."""
+
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from approval import joint_consultation, matters, obligations, supervision
+from approval.clock import Card, card_on, months_later, term
+from approval.item_models import Item
+from approval.item_overview import Desk
+from approval.item_states import Holder, ItemState, Step
+from approval.items import find_item
+from approval.joint_consultation import AnswerGiven, basis_of
+from approval.matter_models import AnswerKind, ConsultationAnswer, JointConsultation, MatterKind, MatterState
+from approval.matters import Duty, Turn
+from approval.models import Case
+from approval.process_table import DayUnit
+from approval.stages import Stage
+from approval.supervision import LateKind
+from blueprint.city import City
+from blueprint.errors import ConflictError, InvalidInputError
+from tests.approval.office import CALENDAR, CODE, WINDOW, Office, promised
+
+
+@pytest.fixture
+def office(session: Session, city: City) -> Office:
+    return Office(session, city)
+
+
+def desk(office: Office) -> Desk:
+    return Desk(office.city, CALENDAR, office.now.date())
+
+
+def late(office: Office, **asked: object) -> list[tuple[str, str | None, str]]:
+    found = supervision.who_is_late(office.session, desk(office), **asked)  # type: ignore[arg-type]
+    return [(str(each.kind), each.item, str(each.card)) for each in found]
+
+
+def ask(office: Office, case: Case, code: str, *departments: str) -> JointConsultation:
+    item = find_item(office.session, case, code)
+    who = office.department(item.department)
+    return joint_consultation.ask(
+        office.session, case, item, "有无意见", departments,
+        city=office.city, calendar=CALENDAR, actor=who, today=office.now.date(),
+    )  # fmt: skip
+
+
+def answer(
+    office: Office, asked: ConsultationAnswer, kind: AnswerKind, conditions: str | None = None
+) -> None:
+    actor = office.department(asked.department)
+    given = AnswerGiven(kind, conditions)
+    joint_consultation.answer(office.session, asked, given, actor=actor, now=office.now)
+
+
+def test_the_card_turns_yellow_when_a_fifth_is_left_and_red_the_day_after_the_limit() -> None:
+    ten = term(date(2026, 3, 2), 10, limit=10, unit=DayUnit.WORKING, yellow_share=0.2, calendar=CALENDAR)
+
+    assert (ten.yellow_on, ten.due_on) == (date(2026, 3, 12), date(2026, 3, 16))
+    cards = [
+        card_on(day, due_on=ten.due_on, yellow_on=ten.yellow_on, escalation_days=3, calendar=CALENDAR)
+        for day in (
+            date(2026, 3, 11),
+            date(2026, 3, 12),
+            date(2026, 3, 16),
+            date(2026, 3, 17),
+            date(2026, 3, 19),
+        )
+    ]
+    assert cards == [Card.GREEN, Card.YELLOW, Card.YELLOW, Card.RED, Card.ESCALATED]
+    assert term(
+        date(2026, 3, 2), -2, limit=5, unit=DayUnit.WORKING, yellow_share=0.2, calendar=CALENDAR
+    ).due_on == (date(2026, 3, 1))
+    assert months_later(date(2024, 2, 29), 12) == date(2025, 2, 28)
+
+
+def test_silence_approves_nothing_and_whoever_has_the_item_is_late(office: Office) -> None:
+    """No tacit consent in approval: a year later the item is where it was."""
+    case = office.case()
+    office.step(case, "A104", Step.SUBMIT)
+    assert late(office) == []
+    office.days_pass(7)
+    assert late(office) == [("item", "A104", "yellow")]
+    assert late(office, with_yellow=False) == []
+    office.days_pass(365)
+
+    assert ("item", "A104", "escalated") in late(office)
+    assert ("stage", None, "red") in late(office)
+    window = supervision.who_is_late(office.session, desk(office), department="SPJ", kind=LateKind.ITEM)
+    assert [(each.holder, each.department) for each in window] == [(Holder.WINDOW, "SPJ")]
+    assert supervision.who_is_late(office.session, desk(office), department="SLJ") == []
+    assert find_item(office.session, case, "A104").state == ItemState.SUBMITTED
+
+
+def test_a_stopped_item_is_late_only_past_the_days_that_were_announced(office: Office) -> None:
+    case = office.case()
+    office.accepted(case, "A104")
+    office.step(case, "A104", Step.BEGIN)
+    office.step(case, "A104", Step.STOP, reason="公示", stop_kind="publicity", working_days=10)
+    office.days_pass(13)
+    assert late(office, kind=LateKind.ITEM, with_yellow=False) == []
+    office.days_pass(2)
+    assert late(office, kind=LateKind.ITEM) == [("item", "A104", "red")]
+
+
+def test_promises_commitments_and_uploads_are_watched(office: Office) -> None:
+    case = office.case()
+    office.step(case, "A104", Step.SUBMIT)
+    office.hand_in(case, "M01")
+    office.hand_in(case, "M02")
+    office.step(case, "A104", Step.ACCEPT, promised=(promised("M10", office.now.date() + timedelta(days=3)),))
+    office.step(case, "A104", Step.BEGIN)
+    office.approve(case, "A104")
+    office.days_pass(4)
+    assert late(office) == [("promise", "A104", "red")]
+    office.hand_in(case, "M10")
+    assert late(office) == []
+    office.days_pass(11)
+    assert late(office) == [("upload", "A104", "red")]
+
+
+def test_a_letter_goes_to_who_is_late_and_is_answered_once(office: Office) -> None:
+    case = office.case()
+    item = office.accepted(case, "A104")
+    with pytest.raises(ConflictError, match="nobody is late"):
+        supervision.send_letter(office.session, case, item, "请尽快办理", desk=desk(office), actor=WINDOW)
+    office.days_pass(20)
+
+    letter = supervision.send_letter(
+        office.session, case, item, "请尽快办理", desk=desk(office), actor=WINDOW
+    )
+
+    assert (letter.department, letter.card, letter.due_on) == ("ZRZY", "escalated", date(2026, 3, 16))
+    bureau, today = office.department("ZRZY"), office.now.date()
+    supervision.answer_letter(office.session, letter, "三日内办结", actor=bureau, today=today)
+    with pytest.raises(ConflictError, match="answered on"):
+        supervision.answer_letter(office.session, letter, "五日", actor=bureau, today=today)
+    assert supervision.list_letters(office.session, department="ZRZY", is_open=True) == []
+
+
+def test_departments_are_asked_at_once_and_their_answers_serve_later_items(office: Office) -> None:
+    """Art. 13."""
+    case = office.case("GOV_BLD", "A112")
+    office.accepted(case, "A104")
+    with pytest.raises(InvalidInputError, match="none about its own"):
+        ask(office, case, "A104", "ZRZY")
+    asked = ask(office, case, "A104", "LCJ", "SLJ")
+    assert asked.due_on == CALENDAR.due_date(office.now.date(), working_days=5).on
+
+    answer(office, asked.answers[0], AnswerKind.AGREE)
+    with pytest.raises(ConflictError, match="answered on"):
+        answer(office, asked.answers[0], AnswerKind.DISAGREE)
+    with pytest.raises(InvalidInputError, match="needs its conditions"):
+        answer(office, asked.answers[1], AnswerKind.AGREE_WITH_CONDITIONS)
+    office.days_pass(8)
+    assert late(office, kind=LateKind.CONSULTATION) == [("consultation", "A104", "red")]
+    answer(office, asked.answers[1], AnswerKind.AGREE_WITH_CONDITIONS, "退让河岸三十米")
+
+    later = basis_of(office.session, case, find_item(office.session, case, "A112"))
+    assert [(basis.source, basis.department, basis.kind) for basis in later] == [
+        ("consultation", "LCJ", "agree")
+    ]
+    office.step(case, "A104", Step.BEGIN)
+    with pytest.raises(ConflictError, match="退让河岸三十米"):
+        office.approve(case, "A104")
+    (owed,) = [row for row in obligations.obligations_of(office.session, case.id) if row.item_code == "A104"]
+    bureau = office.department("ZRZY")
+    obligations.close(office.session, case, owed, "已写入选址意见书", actor=bureau, today=office.now.date())
+    office.approve(case, "A104")
+
+
+def test_conditions_of_coordination_are_closed_by_a_named_item_before_the_end(office: Office) -> None:
+    """Art. 3, 11: the water department's condition, with no item of its own in this case."""
+    case = office.case()
+    (owed,) = obligations.obligations_of(office.session, case.id)
+    assert (owed.department, owed.item_code, owed.content) == ("SLJ", None, "雨水排放口不得高于河道设计水位")
+    with pytest.raises(ConflictError, match="name the item"):
+        obligations.close(office.session, case, owed, "好", actor=WINDOW, today=office.now.date())
+    with pytest.raises(InvalidInputError, match="still to be decided"):
+        obligations.assign(office.session, case, owed, "B208", actor=WINDOW)
+
+    obligations.assign(office.session, case, owed, "A104", actor=WINDOW)
+    office.accepted(case, "A104")
+    office.step(case, "A104", Step.BEGIN)
+    with pytest.raises(ConflictError, match="雨水排放口"):
+        office.approve(case, "A104")
+
+
+def test_a_condition_is_its_departments_first_item_where_it_has_one(office: Office) -> None:
+    case = office.case("GOV_BLD", "B208", "A111")
+
+    (owed,) = obligations.obligations_of(office.session, case.id)
+
+    assert owed.item_code == "A111"
+
+
+def test_the_last_stage_waits_for_every_obligation(office: Office) -> None:
+    case = office.case()
+    last = Stage.COMPLETION_ACCEPTANCE
+    for row in case.stages[:-1]:
+        row.accepted_on = row.concluded_on = office.now.date()
+    for item in office.session.scalars(select(Item).where(Item.case_id == case.id)):
+        item.state = ItemState.APPROVED
+    office.open(case, last)
+
+    with pytest.raises(ConflictError, match=r"雨水排放口.*未指定事项"):
+        office.conclude(case, last)
+
+
+def bring_up(
+    office: Office, case: Case, code: str, kind: MatterKind, *others: str, by: str = "ZRZY"
+) -> matters.Matter:
+    return matters.bring_up(
+        office.session, case, find_item(office.session, case, code), kind, "如何处理", others,
+        city=office.city, actor=office.department(by), today=office.now.date(),
+    )  # fmt: skip
+
+
+def test_a_meeting_is_asked_of_the_stages_lead_when_two_departments_are_concerned(office: Office) -> None:
+    """Art. 15."""
+    case = office.case("GOV_BLD", "A112")
+    with pytest.raises(InvalidInputError, match="two or more departments"):
+        bring_up(office, case, "A112", MatterKind.MEETING, by="LCJ")
+
+    meeting = bring_up(office, case, "A112", MatterKind.MEETING, "SLJ", by="LCJ")
+
+    assert (meeting.addressed_to, meeting.departments) == ("ZRZY", "LCJ SLJ")
+    lead, today = office.department("ZRZY"), office.now.date()
+    convened = Turn(MatterState.CONVENED, meets_at=office.now, place="三楼会议室")
+    matters.settle(office.session, meeting, convened, actor=lead, today=today)
+    with pytest.raises(InvalidInputError, match="in writing"):
+        matters.settle(office.session, meeting, Turn(MatterState.DECIDED), actor=lead, today=today)
+    decided = Turn(MatterState.DECIDED, "同意，先补林地手续", duties=(Duty("LCJ", "补林地手续", "A112"),))
+    matters.settle(office.session, meeting, decided, actor=lead, today=today)
+
+    assert "补林地手续" in obligations.open_obligations(office.session, case.id, "A112")[0]
+    with pytest.raises(ConflictError, match="decided already"):
+        matters.settle(office.session, meeting, decided, actor=lead, today=today)
+
+
+def test_a_district_asks_the_citys_department_for_guidance_and_disputes_go_to_the_service_agency(
+    office: Office,
+) -> None:
+    """Art. 16."""
+    case = office.case("GOV_BLD", district="210381")
+
+    guidance = bring_up(office, case, "A104", MatterKind.GUIDANCE, by="ZRZY210381")
+    dispute = bring_up(office, case, "A104", MatterKind.DISPUTE, by="ZRZY210381")
+
+    assert (guidance.addressed_to, dispute.addressed_to) == ("ZRZY", "SPJ")
+    with pytest.raises(ConflictError, match="asked by a district"):
+        bring_up(office, case, "A102", MatterKind.GUIDANCE, by="FGW")
+    assert case.project_code == CODE
