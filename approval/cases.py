@@ -8,11 +8,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
 from approval.case_items import items_of
-from approval.item_states import PASSED, STATE_WORDS, ItemState
+from approval.case_ledger import sums_of, turns_of
+from approval.item_states import PASSED, STATE_WORDS, Holder, ItemState
 from approval.models import Case, CaseStage
 from approval.obligations import open_obligations
 from approval.preparation import table_of
 from approval.project_code import ProjectCode, read_project_code
+from approval.spans import stage_spans
 from approval.stages import Stage, StageDays, refuse_acceptance, refuse_conclusion
 from blueprint.audit.log import record
 from blueprint.errors import ConflictError, NotFoundError
@@ -137,7 +139,9 @@ def accept_stage(
     return case
 
 
-def conclude_stage(session: Session, number: str, stage: Stage, *, actor: Actor, today: date) -> Case:
+def conclude_stage(
+    session: Session, number: str, stage: Stage, *, actor: Actor, calendar: WorkingCalendar, today: date
+) -> Case:
     """Conclude (办结) a stage that was accepted, once everything that the project needs of it is approved."""
     case = locked_case(session, number)
     unfinished = unfinished_items(session, case, stage)
@@ -146,6 +150,15 @@ def conclude_stage(session: Session, number: str, stage: Stage, *, actor: Actor,
     refuse_conclusion(days_of(case), stage, unfinished=unfinished)
     row = _row(case, stage)
     row.concluded_on, row.concluded_by = today, actor.name
+    assert row.accepted_on is not None
+    turns = turns_of(
+        stage_spans(session, case.id, stage),
+        after=row.accepted_on,
+        up_to=today,
+        is_working_day=calendar.is_working_day,
+    )
+    row.working_days = sum(turn.working_days for turn in turns)
+    row.stop_days = sums_of(turns)[Holder.STOP]
     session.flush()
     record(
         session,

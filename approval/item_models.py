@@ -49,7 +49,9 @@ class Item(Base):
             postgresql_where=text(f"state NOT IN ({_ENDED})"),
         ),
         Index("ix_item_late", "due_on", postgresql_where=text("due_on IS NOT NULL")),
+        CheckConstraint("(concluded_on IS NULL) = (department_days IS NULL)", name="summed"),
         Index("ix_item_to_do", "department", "state", "id"),
+        Index("ix_item_concluded_on", "concluded_on", "id"),
         {"schema": "approval"},
     )
 
@@ -73,6 +75,11 @@ class Item(Base):
     due_on: Mapped[date | None]
     yellow_on: Mapped[date | None]
     provisional: Mapped[bool] = mapped_column(default=False)
+    applicant_days: Mapped[int | None]
+    window_days: Mapped[int | None]
+    department_days: Mapped[int | None]
+    stop_days: Mapped[int | None]
+    """Working days of each holder, summed from the spans when the item is concluded, for statistics."""
     verify_due_on: Mapped[date | None]
     verified_on: Mapped[date | None]
 

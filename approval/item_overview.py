@@ -1,13 +1,13 @@
 """Items and cases as the outside sees them: to-do lists, an item with its time and materials, a case's ledger."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from approval.case_ledger import Span, Turn, sums_of, turns_of
+from approval.case_ledger import Turn, sums_of, turns_of
 from approval.clock import Card, card_on, days_between
 from approval.item_models import Item, ItemStep, Material, TimeSpan
 from approval.item_schemas import (
@@ -32,6 +32,7 @@ from approval.models import Case
 from approval.obligations import obligations_of
 from approval.preparation import table_of
 from approval.process_table import DayUnit, Obtained
+from approval.spans import stage_spans
 from approval.stages import Stage
 from blueprint.city import City
 from blueprint.working_days import WorkingCalendar
@@ -202,13 +203,7 @@ def obligation_out(row: Obligation) -> ObligationOut:
 
 def ledger_out(session: Session, case: Case, desk: Desk) -> LedgerOut:
     """Why the case took so long: from the day its first item came in to its last conclusion, or today."""
-    rows = session.execute(
-        select(Item, TimeSpan).join(TimeSpan, TimeSpan.item_id == Item.id).where(Item.case_id == case.id)
-    ).all()
-    spans = [
-        Span(f"{item.code}/{item.round}", Holder(span.holder), span.starts_on, span.ends_on or desk.today)
-        for item, span in rows
-    ]
+    spans = [replace(span, up_to=min(span.up_to, desk.today)) for span in stage_spans(session, case.id)]
     turns: list[Turn] = []
     start = end = None
     if spans:

@@ -22,6 +22,7 @@ from approval.item_states import (
     STATE_WORDS,
     STEP_WORDS,
     WINDOW_STEPS,
+    Holder,
     ItemState,
     Step,
     next_state,
@@ -31,7 +32,7 @@ from approval.models import Case, CaseStage
 from approval.obligations import open_obligations
 from approval.preparation import table_of
 from approval.process_table import DayUnit, ItemRule, Obtained, ProcessTable
-from approval.spans import begin_span, counted_days, end_span
+from approval.spans import begin_span, counted_days, end_span, holder_days
 from approval.stages import STAGE_TITLES, Stage
 from blueprint.audit.log import record
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
@@ -193,7 +194,10 @@ def _turn(work: _Work, before: ItemState, state: ItemState) -> None:
             begin_span(work.session, item, holder, on=work.today, stop_kind=stop)
     ends = holder is None and before in HOLDERS
     if ends:
+        sums = holder_days(work.session, item)
         item.concluded_on = work.today
+        item.applicant_days, item.window_days = sums[Holder.APPLICANT], sums[Holder.WINDOW]
+        item.department_days, item.stop_days = sums[Holder.DEPARTMENT], sums[Holder.STOP]
         item.was_late = item.due_on is not None and not item.provisional and work.today > item.due_on
     if ends or work.given.step not in _KEEP_THE_CLOCK:
         due = _term(work, state)

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -60,6 +60,9 @@ class CaseStage(Base):
         CheckConstraint(
             "concluded_on IS NULL OR (accepted_on IS NOT NULL AND concluded_on >= accepted_on)", name="order"
         ),
+        Index(
+            "ix_case_stage_concluded_on", "concluded_on", postgresql_where=text("concluded_on IS NOT NULL")
+        ),
         {"schema": "approval"},
     )
 
@@ -75,5 +78,9 @@ class CaseStage(Base):
     """Working days that the project type has for the stage; None where the case was not prepared."""
     due_on: Mapped[date | None]
     provisional: Mapped[bool] = mapped_column(default=False)
+
+    working_days: Mapped[int | None]
+    stop_days: Mapped[int | None]
+    """Of a concluded stage: working days from acceptance, and those among them on which all work was stopped."""
 
     case: Mapped[Case] = relationship(back_populates="stages")

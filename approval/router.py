@@ -140,6 +140,7 @@ def conclude_stage(
     stage: StageName,
     session: SessionDep,
     actor: ActorDep,
+    edge: EdgeDep,
     today: TodayDep,
     response: Response,
     if_match: IfMatch = None,
@@ -148,7 +149,7 @@ def conclude_stage(
     cases.refuse_unknown(actor, Act.ADVANCE_CASE)
     case = _held(session, number, if_match)
     require(actor, Act.ADVANCE_CASE, case.thing)
-    case = cases.conclude_stage(session, number, stage, actor=actor, today=today)
+    case = cases.conclude_stage(session, number, stage, actor=actor, calendar=edge.calendar, today=today)
     return tagged(case_out(case), response)
 
 

@@ -2,9 +2,10 @@
 
 from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from approval.case_ledger import Span
 from approval.clock import days_between
 from approval.item_models import Item, TimeSpan
 from approval.item_states import Holder
@@ -30,6 +31,33 @@ def end_span(session: Session, item: Item, *, on: date, calendar: WorkingCalenda
         span.working_days = days_between(span.starts_on, on, unit=DayUnit.WORKING, calendar=calendar)
         span.calendar_days = (on - span.starts_on).days
         session.flush()
+
+
+def holder_days(session: Session, item: Item) -> dict[Holder, int]:
+    """The working days of an item's spans by holder; all of them are closed."""
+    statement = (
+        select(TimeSpan.holder, func.sum(TimeSpan.working_days))
+        .where(TimeSpan.item_id == item.id)
+        .group_by(TimeSpan.holder)
+    )
+    return dict.fromkeys(Holder, 0) | {
+        Holder(holder): days or 0 for holder, days in session.execute(statement)
+    }
+
+
+def stage_spans(session: Session, case_id: int, stage: str | None = None) -> list[Span]:
+    """The closed and open spans of a case's items, or of one stage's, as the ledger takes them; open ones end never."""
+    statement = (
+        select(Item.code, Item.round, TimeSpan.holder, TimeSpan.starts_on, TimeSpan.ends_on)
+        .join(TimeSpan, TimeSpan.item_id == Item.id)
+        .where(Item.case_id == case_id)
+    )
+    if stage is not None:
+        statement = statement.where(Item.stage == stage)
+    return [
+        Span(f"{code}/{number}", Holder(holder), starts_on, ends_on or date.max)
+        for code, number, holder, starts_on, ends_on in session.execute(statement)
+    ]
 
 
 def counted_days(session: Session, item: Item, *, unit: DayUnit, on: date, calendar: WorkingCalendar) -> int:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from approval.item_router import router as items_router
 from approval.matter_router import router as matters_router
 from approval.router import router as approval_router
+from approval.statistics_router import router as statistics_router
 from blueprint.accounts.own_router import router as own_account_router
 from blueprint.accounts.router import router as accounts_router
 from blueprint.accounts.sign_in_router import router as sign_in_router
@@ -89,6 +90,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         approval_router,
         items_router,
         matters_router,
+        statistics_router,
         audit_router,
     ):
         app.include_router(router)

@@ -14,6 +14,7 @@ from service.commands import (
     audit_log,
     case,
     case_item,
+    case_statistics,
     case_supervision,
     crs,
     database,
@@ -57,7 +58,7 @@ app.add_typer(layer.app, name="layer")
 app.add_typer(standard.app, name="standard")
 app.add_typer(job.app, name="job")
 app.add_typer(project.app, name="project")
-for name, command in {**case_item.COMMANDS, **case_supervision.COMMANDS}.items():
+for name, command in {**case_item.COMMANDS, **case_supervision.COMMANDS, **case_statistics.COMMANDS}.items():
     case.app.command(name)(command)
 app.add_typer(case.app, name="case")
 app.add_typer(database.app, name="database")

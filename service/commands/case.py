@@ -116,7 +116,11 @@ def conclude(number: Number, stage: StageName, output: FormatOption = OutputForm
     actor = local_operator()
     require(actor, Act.ADVANCE_CASE)
     with opened() as (edge, session):
-        result = case_out(cases.conclude_stage(session, number, stage, actor=actor, today=edge.now().date()))
+        result = case_out(
+            cases.conclude_stage(
+                session, number, stage, actor=actor, calendar=edge.calendar, today=edge.now().date()
+            )
+        )
     _print(result, output)
 
 

@@ -210,7 +210,7 @@ def _approve(edge: Edge, number: str) -> None:
         say(f"{now.date()} 绑定项目代码 project code bound: {SAMPLE_PROJECT_CODE}")
         for stage in Stage:
             accept_stage(session, number, stage, actor=approver, calendar=edge.calendar, today=now.date())
-            conclude_stage(session, number, stage, actor=approver, today=now.date())
+            conclude_stage(session, number, stage, actor=approver, calendar=edge.calendar, today=now.date())
         case = find_case(session, SAMPLE_PROJECT_CODE)
         say(f"{now.date()} 四阶段办结 four stages concluded: {', '.join(row.stage for row in case.stages)}")
 

@@ -119,7 +119,9 @@ class Office:
 
     def conclude(self, case: Case, stage: Stage) -> None:
         """Conclude a stage."""
-        cases.conclude_stage(self.session, case.planning_number, stage, actor=WINDOW, today=self.now.date())
+        cases.conclude_stage(
+            self.session, case.planning_number, stage, actor=WINDOW, calendar=CALENDAR, today=self.now.date()
+        )
 
     def step(self, case: Case, code: str, step: Step, *, actor: Actor | None = None, **more: Any) -> Item:
         """Take a step as whoever takes such steps."""

@@ -151,7 +151,9 @@ def test_a_case_walks_its_stages_in_order_under_its_code(session: Session) -> No
         cases.accept_stage(
             session, CODE, stage, actor=OFFICER, calendar=CALENDAR, today=today + timedelta(days=day)
         )
-        case = cases.conclude_stage(session, CODE, stage, actor=OFFICER, today=today + timedelta(days=day))
+        case = cases.conclude_stage(
+            session, CODE, stage, actor=OFFICER, calendar=CALENDAR, today=today + timedelta(days=day)
+        )
 
     session.refresh(case)
     assert [row.concluded_on for row in case.stages] == [today + timedelta(days=day) for day in range(4)]

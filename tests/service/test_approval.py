@@ -251,6 +251,30 @@ def test_a_step_is_held_to_what_was_read(office: Office) -> None:
     assert (first.status_code, second.status_code) == (200, 412)
 
 
+def test_a_figure_is_followed_to_its_items_and_taken_along_as_a_workbook(office: Office) -> None:
+    """Art. 2, 7."""
+    office.step("A104", "submit")
+    office.clock.days_pass(2)
+    office.step("A104", "withdraw", reason="撤回")
+    asked = "/api/approval/statistics?by=department&from=2026-03-01"
+
+    shown = office.call("GET", asked, "SLJ", expect=200)
+
+    assert [(row["group"], row["items"], row["window_days"]) for row in shown["rows"]] == [("ZRZY", 1, 2)]
+    assert (
+        shown["rows"][0]["on_time_share"] is None
+        and shown["rows"][0].keys() - {"group"} == shown["measures"].keys()
+    )
+    behind = office.call(
+        "GET", "/api/approval/statistics/items?department=ZRZY&from=2026-03-01", "SLJ", expect=200
+    )
+    assert [item["code"] for item in behind["items"]] == ["A104"]
+    late = office.call("GET", "/api/approval/statistics/items?only=late&from=2026-03-01", "SLJ", expect=200)
+    assert late["items"] == []
+    assert office.call("GET", f"{asked}&f=xlsx", "SLJ", expect=200).startswith(b"PK")
+    office.call("GET", f"{asked}&to=2026-02-01", "SLJ", expect=422)
+
+
 def test_the_table_is_shown_with_sources_and_what_is_unsure(office: Office) -> None:
     table = office.call("GET", "/api/approval/process-table", "SLJ", expect=200)
 
@@ -314,4 +338,9 @@ def test_the_command_line_prepares_a_case_and_takes_steps(
     }
     assert command("case", "ledger", number, "--format", "json").json["elapsed"] == 0
     assert command("case", "item", number, "A103").status == 0
+    figures = command(
+        "case", "statistics", "--by", "item", "--output", tmp_path / "s.xlsx", "--format", "json"
+    ).json
+    assert [(row["group"], row["tolerated_share"]) for row in figures["rows"]] == [("A103", 1.0)]
+    assert (tmp_path / "s.xlsx").stat().st_size > 1000
     assert "national-2026-1" in command("case", "table").out

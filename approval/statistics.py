@@ -1,0 +1,344 @@
+"""Statistics of approval (统计分析, Art. 2, 7), from the same rows as the time ledger; every figure leads to its items.
+
+All of it is of items concluded within a period. What each figure means is `MEASURES`, printed with them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, func, or_, select, true
+from sqlalchemy.orm import Session, aliased
+
+from approval.item_models import Item, Promise
+from approval.item_states import ItemState
+from approval.models import Case, CaseStage
+from approval.stages import Stage
+
+
+class By(StrEnum):
+    """What figures are told apart by."""
+
+    ALL = "all"
+    STAGE = "stage"
+    PROJECT_TYPE = "project_type"
+    DEPARTMENT = "department"
+    DISTRICT = "district"
+    ITEM = "item"
+    MONTH = "month"
+
+
+class Only(StrEnum):
+    """Which of the items a figure counts: the way from a figure down to its cases."""
+
+    ALL = "all"
+    ON_TIME = "on_time"
+    LATE = "late"
+    CORRECTED = "corrected"
+    STOPPED = "stopped"
+    PARALLEL = "parallel"
+    ON_COMMITMENT = "on_commitment"
+    TOLERATED = "tolerated"
+    REFUSED = "refused"
+
+
+MEASURES: dict[str, str] = {
+    "items": "办结事项数 items concluded in the period: approved, refused, withdrawn, not accepted",
+    "cases": "涉及案件数 cases that they are of",
+    "median_days": "中位用时 median of working days from first submission to conclusion, with stops and corrections",
+    "p90_days": "90 分位用时 the days within which nine of ten were concluded (interpolated)",
+    "mean_days": "平均用时 mean of the same days",
+    "median_days_without_stops": "扣除特别程序的中位用时 the median without the days of special procedures",
+    "median_department_days": "审批部门中位用时 median of the working days that lay with the approving department",
+    "window_days": "窗口用时合计 working days that lay with the window, summed",
+    "applicant_days": "申请人用时合计 working days that lay with the applicant, summed",
+    "department_days": "审批部门用时合计 working days that lay with departments, summed",
+    "stop_days": "特别程序用时合计 working days of special procedures, summed",
+    "on_time_share": "按时办结率 items concluded by their due day, of those accepted that were refused or approved",
+    "correction_share": "补正率 items for which a correction was asked, of all",
+    "stop_share": "特别程序占比 items that a special procedure stopped, of all",
+    "parallel_share": "并联率 items that were under way on a day when another item of the same case was, of all",
+    "commitment_share": "告知承诺占比 items on commitment, of all",
+    "tolerated_share": "容缺受理占比 items accepted with a promise, of all",
+    "refused_share": "不予许可率 items refused, of all",
+}
+"""What each figure means."""
+
+
+@dataclass(frozen=True)
+class Period:
+    """Of which items: concluded from `starts_on` to `ends_on`, both included, and the rest as far as it is asked for."""
+
+    starts_on: date
+    ends_on: date
+    stage: Stage | None = None
+    project_type: str | None = None
+    department: str | None = None
+    district: str | None = None
+    item: str | None = None
+
+
+_other = aliased(Item)
+_PARALLEL = (
+    select(_other.id)
+    .where(
+        _other.case_id == Item.case_id,
+        _other.code != Item.code,
+        _other.submitted_on < Item.concluded_on,
+        or_(
+            _other.concluded_on.is_(None),
+            and_(_other.concluded_on > Item.submitted_on, _other.concluded_on > _other.submitted_on),
+        ),
+        Item.submitted_on < Item.concluded_on,
+    )
+    .exists()
+)
+_TOLERATED = select(Promise.id).where(Promise.item_id == Item.id).exists()
+_TOTAL = Item.applicant_days + Item.window_days + Item.department_days + Item.stop_days
+_DECIDED = and_(
+    Item.accepted_on.is_not(None),
+    Item.state.not_in([ItemState.TAKEN_BACK]),
+)
+_ONLY: dict[Only, ColumnElement[bool]] = {
+    Only.ALL: true(),
+    Only.ON_TIME: and_(_DECIDED, Item.was_late.is_(False)),
+    Only.LATE: and_(_DECIDED, Item.was_late.is_(True)),
+    Only.CORRECTED: Item.correction_asked_on.is_not(None),
+    Only.STOPPED: Item.stop_days > 0,
+    Only.PARALLEL: _PARALLEL,
+    Only.ON_COMMITMENT: Item.on_commitment.is_(True),
+    Only.TOLERATED: _TOLERATED,
+    Only.REFUSED: Item.state == ItemState.REFUSED,
+}
+_BY: dict[By, SQLColumnExpression[Any]] = {
+    By.ALL: func.coalesce("all"),
+    By.STAGE: func.coalesce(Item.stage, "parallel_items"),
+    By.PROJECT_TYPE: Case.project_type,
+    By.DEPARTMENT: Item.department,
+    By.DISTRICT: func.coalesce(Case.district, "city"),
+    By.ITEM: Item.code,
+    By.MONTH: func.to_char(Item.concluded_on, "YYYY-MM"),
+}
+
+
+def _within(period: Period) -> ColumnElement[bool]:
+    conditions = [Item.concluded_on >= period.starts_on, Item.concluded_on <= period.ends_on]
+    for column, value in (
+        (Item.stage, period.stage),
+        (Case.project_type, period.project_type),
+        (Item.department, period.department),
+        (Case.district, period.district),
+        (Item.code, period.item),
+    ):
+        if value is not None:
+            conditions.append(column == value)
+    return and_(*conditions)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of one group; shares are of 1, None where there is nothing to share."""
+
+    group: str
+    items: int
+    cases: int
+    median_days: float
+    p90_days: float
+    mean_days: float
+    median_days_without_stops: float
+    median_department_days: float
+    window_days: int
+    applicant_days: int
+    department_days: int
+    stop_days: int
+    on_time_share: float | None
+    correction_share: float
+    stop_share: float
+    parallel_share: float
+    commitment_share: float
+    tolerated_share: float
+    refused_share: float
+
+
+def figures(session: Session, period: Period, by: By) -> list[Figures]:
+    """The figures of a period, a row a group; months in order, all others by what takes longest first (瓶颈)."""
+    fact = (
+        select(
+            _BY[by].label("group"),
+            Item.case_id,
+            _TOTAL.label("days"),
+            (_TOTAL - Item.stop_days).label("without_stops"),
+            Item.department_days,
+            Item.window_days,
+            Item.applicant_days,
+            Item.stop_days,
+            *(case((condition, 1), else_=0).label(str(only)) for only, condition in _ONLY.items()),
+        )
+        .join(Case, Case.id == Item.case_id)
+        .where(_within(period))
+        .subquery()
+    )
+    columns = fact.c
+
+    def percentile(share: float, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.percentile_cont(share).within_group(column)
+
+    def share(only: Only) -> ColumnElement[Any]:
+        return func.avg(columns[str(only)])
+
+    on_time, late = func.sum(columns[str(Only.ON_TIME)]), func.sum(columns[str(Only.LATE)])
+    statement = select(
+        columns.group.label("group"),
+        func.count().label("items"),
+        func.count(columns.case_id.distinct()).label("cases"),
+        percentile(0.5, columns.days).label("median_days"),
+        percentile(0.9, columns.days).label("p90_days"),
+        func.avg(columns.days).label("mean_days"),
+        percentile(0.5, columns.without_stops).label("median_days_without_stops"),
+        percentile(0.5, columns.department_days).label("median_department_days"),
+        func.sum(columns.window_days).label("window_days"),
+        func.sum(columns.applicant_days).label("applicant_days"),
+        func.sum(columns.department_days).label("department_days"),
+        func.sum(columns.stop_days).label("stop_days"),
+        (on_time * 1.0 / func.nullif(on_time + late, 0)).label("on_time_share"),
+        share(Only.CORRECTED).label("correction_share"),
+        share(Only.STOPPED).label("stop_share"),
+        share(Only.PARALLEL).label("parallel_share"),
+        share(Only.ON_COMMITMENT).label("commitment_share"),
+        share(Only.TOLERATED).label("tolerated_share"),
+        share(Only.REFUSED).label("refused_share"),
+    ).group_by(columns.group)
+    found = [_row(row) for row in session.execute(statement).mappings()]
+    if by is By.MONTH:
+        return sorted(found, key=lambda row: row.group)
+    return sorted(found, key=lambda row: (-row.p90_days, row.group))
+
+
+_WHOLE = {"items", "cases", "window_days", "applicant_days", "department_days", "stop_days"}
+
+
+def _row(row: Any) -> Figures:
+    values: dict[str, Any] = {
+        name: value if name == "group" or value is None else int(value) if name in _WHOLE else float(value)
+        for name, value in row.items()
+    }
+    return Figures(**values)
+
+
+def items_behind(
+    session: Session, period: Period, only: Only, *, after: int = 0, limit: int = 50
+) -> Sequence[Item]:
+    """The items that a figure counts, in the order they were made."""
+    statement = (
+        select(Item)
+        .join(Case, Case.id == Item.case_id)
+        .where(_within(period), _ONLY[only], Item.id > after)
+        .order_by(Item.id)
+        .limit(limit)
+    )
+    return session.scalars(statement).all()
+
+
+@dataclass(frozen=True)
+class StageFigures:
+    """Of one stage: how many were concluded in the period, in how many working days from acceptance, within the limit or not."""
+
+    stage: Stage
+    stages: int
+    median_days: float
+    p90_days: float
+    mean_days: float
+    median_days_without_stops: float
+    on_time_share: float | None
+
+
+def stage_figures(session: Session, period: Period) -> list[StageFigures]:
+    """The four stages as wholes, concluded in the period."""
+    days, without = CaseStage.working_days, CaseStage.working_days - CaseStage.stop_days
+    limited = CaseStage.due_on.is_not(None)
+    conditions = [CaseStage.concluded_on >= period.starts_on, CaseStage.concluded_on <= period.ends_on]
+    if period.project_type is not None:
+        conditions.append(Case.project_type == period.project_type)
+    if period.district is not None:
+        conditions.append(Case.district == period.district)
+    statement = (
+        select(
+            CaseStage.stage,
+            func.count(),
+            func.percentile_cont(0.5).within_group(days),
+            func.percentile_cont(0.9).within_group(days),
+            func.avg(days),
+            func.percentile_cont(0.5).within_group(without),
+            func.avg(case((and_(limited, without <= CaseStage.limit_days), 1.0), (limited, 0.0))),
+        )
+        .join(Case, Case.id == CaseStage.case_id)
+        .where(*conditions, days.is_not(None))
+        .group_by(CaseStage.stage)
+    )
+    found = {
+        Stage(stage): StageFigures(
+            Stage(stage),
+            count,
+            float(half),
+            float(nine),
+            float(mean),
+            float(net),
+            None if on_time is None else float(on_time),
+        )
+        for stage, count, half, nine, mean, net, on_time in session.execute(statement)
+    }
+    return [found[stage] for stage in Stage if stage in found]
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """Cases at this moment: not prepared yet, without a code, in each stage, concluded; and the opinions that were silence."""
+
+    not_prepared: int
+    without_code: int
+    in_stage: dict[Stage, int]
+    concluded: int
+    opinions: int
+    deemed: int
+
+
+def under_way(session: Session) -> UnderWay:
+    """Where all cases stand; the deemed share is of the opinions that were handed over with them (Art. 11)."""
+    done = (
+        select(func.count())
+        .where(CaseStage.case_id == Case.id, CaseStage.concluded_on.is_not(None))
+        .scalar_subquery()
+    )
+    opinion = func.jsonb_array_elements(Case.message["opinions"]).table_valued("value")
+    rows = session.execute(
+        select(Case.project_type.is_(None), Case.project_code.is_(None), done, func.count()).group_by(
+            Case.project_type.is_(None), Case.project_code.is_(None), done
+        )
+    ).all()
+    asked, deemed = session.execute(
+        select(
+            func.count(),
+            func.count().filter(
+                func.jsonb_extract_path_text(opinion.c.value, "kind") == "deemed_no_objection"
+            ),
+        )
+        .select_from(Case)
+        .join(opinion, true())
+    ).one()
+    stages = list(Stage)
+    in_stage = dict.fromkeys(stages, 0)
+    for no_type, no_code, concluded, count in rows:
+        if concluded < len(stages) and not (concluded == 0 and (no_type or no_code)):
+            in_stage[stages[concluded]] += count
+    return UnderWay(
+        not_prepared=sum(count for no_type, _, done_, count in rows if no_type and done_ == 0),
+        without_code=sum(
+            count for no_type, no_code, done_, count in rows if no_code and not no_type and done_ == 0
+        ),
+        in_stage=in_stage,
+        concluded=sum(count for _, _, done_, count in rows if done_ == len(stages)),
+        opinions=asked,
+        deemed=deemed,
+    )

@@ -1,0 +1,69 @@
+"""`blueprint case statistics`: figures of approval with their definitions, as a table, JSON or XLSX."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from approval.statistics import By, figures, stage_figures, under_way
+from approval.statistics_router import period_of, statistics_out, workbook
+from blueprint.permissions import Act, require
+from service.commands.case import opened
+from service.commands.context import local_operator
+from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
+
+
+def statistics(
+    by: Annotated[By, typer.Option(help="分组 told apart by")] = By.STAGE,
+    start: Annotated[str | None, typer.Option("--from", help="起 from, a year ago when not given")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="止 to, today when not given")] = None,
+    xlsx: Annotated[Path | None, typer.Option("--output", help="另存为 XLSX write a workbook")] = None,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """统计分析 · durations, shares and bottlenecks of what was concluded in a period."""
+    require(local_operator(), Act.READ_CASE)
+    with opened() as (edge, session):
+        period = period_of(edge.now().date(), parse_day(start), parse_day(end))
+        result = statistics_out(
+            period, by, figures(session, period, by), stage_figures(session, period), under_way(session)
+        )
+    if xlsx is not None:
+        xlsx.write_bytes(workbook(result))
+    if output is OutputFormat.JSON:
+        print_json(result.model_dump(mode="json"))
+        return
+    rows = (
+        [
+            row.group,
+            row.items,
+            f"{row.median_days:.1f}",
+            f"{row.p90_days:.1f}",
+            f"{row.median_days_without_stops:.1f}",
+            _percent(row.on_time_share),
+            _percent(row.correction_share),
+            _percent(row.parallel_share),
+        ]
+        for row in result.rows
+    )
+    columns = [
+        str(by),
+        "事项 items",
+        "中位 median",
+        "90%",
+        "扣停 without stops",
+        "按时 on time",
+        "补正",
+        "并联 parallel",
+    ]
+    print_table(
+        f"{result.starts_on} – {result.ends_on}", columns, rows, empty="期内没有办结 nothing was concluded"
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"
+
+
+COMMANDS: dict[str, Callable[..., None]] = {"statistics": statistics}
+"""What `blueprint case` has besides, by its name."""

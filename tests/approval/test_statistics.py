@@ -1,0 +1,290 @@
+"""Statistics: every figure recomputed from the ledger's spans by plain Python, and each led back to its items."""
+
+import io
+import random
+import statistics as plain
+import zipfile
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from approval.case_items import items_of
+from approval.item_models import Item, Promise, TimeSpan
+from approval.item_states import ItemState, Step
+from approval.models import Case
+from approval.obligations import close, obligations_of
+from approval.stages import Stage
+from approval.statistics import (
+    MEASURES,
+    By,
+    Figures,
+    Only,
+    Period,
+    figures,
+    items_behind,
+    stage_figures,
+    under_way,
+)
+from approval.statistics_router import period_of, statistics_out, workbook
+from blueprint.city import City
+from blueprint.errors import ConflictError, InvalidInputError
+from tests.approval.office import CALENDAR, WINDOW, Office, lacking, promised
+
+CODES = [
+    "2608-210311-04-01-402751", "2109-210302-04-01-315727", "2203-210381-04-01-904166",
+    "2306-210303-07-02-572030", "2404-210323-04-05-120888", "2511-210300-04-01-669303",
+]  # fmt: skip
+
+
+@pytest.fixture
+def world(session: Session, city: City) -> Office:
+    """Six cases of three types, walked by dice that always fall the same: late, corrected, stopped, refused, promised."""
+    office, dice = Office(session, city), random.Random(20260302)
+    kinds = ["GOV_BLD", "SOC_IND", "GOV_MUNI"]
+    for number, code in enumerate(CODES):
+        kind = kinds[number % 3]
+        case = office.case(kind, "A112", "A113", code=code, district="210381" if number % 2 else None)
+        office.step(case, "A113", Step.SUBMIT)
+        for item in [item.code for item in items_of(session, case) if item.stage == Stage.LAND_USE_PLANNING]:
+            walk(office, case, item, dice)
+        office.days_pass(dice.randint(1, 9))
+    return office
+
+
+def walk(office: Office, case: Case, code: str, dice: random.Random) -> None:
+    def pause() -> None:
+        office.days_pass(dice.randint(0, 6))
+
+    if code != "A113":
+        office.step(case, code, Step.SUBMIT)
+    pause()
+    if dice.random() < 0.3:
+        office.step(case, code, Step.ASK_CORRECTION, lacking=(lacking("M33", defect="不全"),))
+        pause()
+        if dice.random() < 0.3:
+            office.step(case, code, Step.WITHDRAW, reason="不办了")
+            return
+        office.hand_in(case, "M33", replaces_reason="补正")
+        office.step(case, code, Step.CORRECT)
+    table_promise = ()
+    if code == "A112" and dice.random() < 0.5:
+        table_promise = (promised("M15", office.now.date() + timedelta(days=30)),)
+    for material in ("M01", "M02", "M10", "M11", "M16", "M21") + (
+        ("M15",) if code == "A112" and not table_promise else ()
+    ):
+        office.hand_in(case, material, replaces_reason="统计")
+    try:
+        office.step(case, code, Step.ACCEPT, promised=table_promise)
+    except ConflictError:
+        office.step(case, code, Step.NOT_ACCEPT, reason="前置事项未办")
+        return
+    pause()
+    office.step(case, code, Step.BEGIN)
+    pause()
+    if dice.random() < 0.4:
+        office.step(case, code, Step.STOP, reason="公示", stop_kind="publicity", working_days=5)
+        pause()
+        office.step(case, code, Step.RESUME)
+    office.days_pass(dice.randint(0, 16))
+    if dice.random() < 0.2:
+        office.step(case, code, Step.REFUSE, reason="不符")
+    else:
+        for owed in obligations_of(office.session, case.id):
+            if owed.item_code == code and owed.closed_on is None:
+                close(office.session, case, owed, "落实", actor=WINDOW, today=office.now.date())
+        office.approve(case, code)
+
+
+def concluded(office: Office, period: Period) -> list[tuple[Item, Case, dict[str, int]]]:
+    """Items of a period with the days of their spans, read row by row."""
+    found = []
+    for item in office.session.scalars(select(Item).order_by(Item.id)):
+        case = office.session.get_one(Case, item.case_id)
+        if item.concluded_on is None or not period.starts_on <= item.concluded_on <= period.ends_on:
+            continue
+        days = dict.fromkeys(("applicant", "window", "department", "stop"), 0)
+        for span in office.session.scalars(select(TimeSpan).where(TimeSpan.item_id == item.id)):
+            days[span.holder] += CALENDAR.working_days_left(span.starts_on, span.ends_on)
+        found.append((item, case, days))
+    return found
+
+
+def percentile(values: list[int], share: float) -> float:
+    """Linear interpolation between the two nearest, as a statistician writes it."""
+    ordered = sorted(values)
+    place = (len(ordered) - 1) * share
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
+
+
+def is_parallel(item: Item, others: list[Item]) -> bool:
+    """Say whether another item of the case was under way on a day that was the item's, too."""
+    mine = {
+        item.submitted_on + timedelta(days=n)
+        for n in range(1, (item.concluded_on - item.submitted_on).days + 1)
+    }
+    for other in others:
+        if other.case_id == item.case_id and other.code != item.code and other.submitted_on is not None:
+            end = other.concluded_on or date(2030, 1, 1)
+            if any(other.submitted_on < day <= end for day in mine):
+                return True
+    return False
+
+
+def recomputed(
+    office: Office, period: Period, group: str, rows: list[tuple[Item, Case, dict[str, int]]]
+) -> Figures:
+    everything = list(office.session.scalars(select(Item)))
+    promises = set(office.session.scalars(select(Promise.item_id)))
+    total = [sum(days.values()) for _, _, days in rows]
+    decided = [
+        item for item, _, _ in rows if item.accepted_on is not None and item.state != ItemState.TAKEN_BACK
+    ]
+    count = len(rows)
+    return Figures(
+        group=group,
+        items=count,
+        cases=len({case.id for _, case, _ in rows}),
+        median_days=plain.median(total),
+        p90_days=percentile(total, 0.9),
+        mean_days=plain.fmean(total),
+        median_days_without_stops=plain.median(sum(d.values()) - d["stop"] for _, _, d in rows),
+        median_department_days=plain.median(d["department"] for _, _, d in rows),
+        window_days=sum(d["window"] for _, _, d in rows),
+        applicant_days=sum(d["applicant"] for _, _, d in rows),
+        department_days=sum(d["department"] for _, _, d in rows),
+        stop_days=sum(d["stop"] for _, _, d in rows),
+        on_time_share=sum(not item.was_late for item in decided) / len(decided) if decided else None,
+        correction_share=sum(any(s.step == "ask_correction" for s in item.steps) for item, _, _ in rows)
+        / count,
+        stop_share=sum(d["stop"] > 0 for _, _, d in rows) / count,
+        parallel_share=sum(is_parallel(item, everything) for item, _, _ in rows) / count,
+        commitment_share=sum(item.on_commitment for item, _, _ in rows) / count,
+        tolerated_share=sum(item.id in promises for item, _, _ in rows) / count,
+        refused_share=sum(any(s.step == "refuse" for s in item.steps) for item, _, _ in rows) / count,
+    )
+
+
+GROUPS = {
+    By.ALL: lambda item, case: "all",
+    By.STAGE: lambda item, case: item.stage or "parallel_items",
+    By.PROJECT_TYPE: lambda item, case: case.project_type,
+    By.DEPARTMENT: lambda item, case: item.department,
+    By.DISTRICT: lambda item, case: case.district or "city",
+    By.ITEM: lambda item, case: item.code,
+    By.MONTH: lambda item, case: f"{item.concluded_on:%Y-%m}",
+}
+
+
+def test_every_figure_is_what_the_rows_say_when_they_are_counted_by_hand(world: Office) -> None:
+    """Art. 2, 7."""
+    year = Period(date(2026, 1, 1), date(2026, 12, 31))
+    spring = Period(date(2026, 3, 10), date(2026, 4, 20))
+    for period in (year, spring):
+        rows = concluded(world, period)
+        for by, group_of in GROUPS.items():
+            groups: dict[str, list] = {}
+            for row in rows:
+                groups.setdefault(group_of(row[0], row[1]), []).append(row)
+
+            found = {row.group: row for row in figures(world.session, period, by)}
+
+            assert found.keys() == groups.keys(), by
+            for group, members in groups.items():
+                expected = recomputed(world, period, group, members)
+                for name in MEASURES:
+                    assert getattr(found[group], name) == pytest.approx(getattr(expected, name)), (
+                        by,
+                        group,
+                        name,
+                    )
+    (everything,) = figures(world.session, year, By.ALL)
+    assert everything.items > 15
+    shares = [
+        value
+        for name, value in vars(everything).items()
+        if name.endswith("_share") and name != "commitment_share"
+    ]
+    assert all(0 < share <= 1 for share in shares), everything
+
+
+def test_a_figure_leads_to_its_items(world: Office) -> None:
+    year = Period(date(2026, 1, 1), date(2026, 12, 31))
+    (whole,) = figures(world.session, year, By.ALL)
+
+    behind = {only: items_behind(world.session, year, only, limit=200) for only in Only}
+
+    assert len(behind[Only.ALL]) == whole.items
+    for only, share in (
+        (Only.CORRECTED, whole.correction_share), (Only.STOPPED, whole.stop_share),
+        (Only.PARALLEL, whole.parallel_share), (Only.TOLERATED, whole.tolerated_share),
+        (Only.REFUSED, whole.refused_share), (Only.ON_COMMITMENT, whole.commitment_share),
+    ):  # fmt: skip
+        assert len(behind[only]) == round(share * whole.items), only
+    on_time, late = len(behind[Only.ON_TIME]), len(behind[Only.LATE])
+    assert on_time / (on_time + late) == pytest.approx(whole.on_time_share)
+    for by in (By.DEPARTMENT, By.ITEM):
+        for row in figures(world.session, year, by):
+            within = Period(year.starts_on, year.ends_on, **{str(by): row.group})
+            assert len(items_behind(world.session, within, Only.ALL, limit=200)) == row.items
+
+
+def test_the_sums_beside_an_item_are_those_of_its_spans(world: Office) -> None:
+    for item, _, days in concluded(world, Period(date(2026, 1, 1), date(2026, 12, 31))):
+        kept = (item.applicant_days, item.window_days, item.department_days, item.stop_days)
+        assert kept == tuple(days.values())
+
+
+def test_a_stage_as_a_whole_and_where_cases_stand(session: Session, city: City) -> None:
+    office = Office(session, city)
+    case = office.case("GOV_MUNI")
+    for code in ("A104", "A102"):
+        office.accepted(case, code)
+        office.step(case, code, Step.BEGIN)
+        office.step(case, code, Step.STOP, reason="公示", stop_kind="publicity", working_days=5)
+        office.days_pass(7)
+        office.step(case, code, Step.RESUME)
+        office.days_pass(1)
+        office.approve(case, code)
+    office.hand_in(case, "M21")
+    office.approved(case, "A105")
+    office.days_pass(1)
+    office.conclude(case, Stage.LAND_USE_PLANNING)
+    office.case("GOV_BLD", code=None)
+    period = period_of(office.now.date(), None, None)
+
+    (stage,) = stage_figures(session, period)
+    standing = under_way(session)
+
+    # 2 March to 19 March: thirteen working days, ten of them stopped; the last day nothing was with anybody.
+    assert (stage.stages, stage.median_days, stage.median_days_without_stops, stage.on_time_share) == (
+        1,
+        13,
+        3,
+        1,
+    )
+    assert standing.in_stage[Stage.PROJECT_PERMIT] == 1
+    assert (standing.without_code, standing.not_prepared, standing.concluded) == (1, 0, 0)
+    assert (standing.opinions, standing.deemed) == (4, 2)
+
+
+def test_the_workbook_holds_the_figures_and_what_they_mean(world: Office) -> None:
+    period = Period(date(2026, 1, 1), date(2026, 12, 31))
+    rows = figures(world.session, period, By.DEPARTMENT)
+    stages, standing = stage_figures(world.session, period), under_way(world.session)
+
+    content = workbook(statistics_out(period, By.DEPARTMENT, rows, stages, standing))
+
+    with zipfile.ZipFile(io.BytesIO(content)) as book:
+        words = book.read("xl/sharedStrings.xml").decode()
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+    assert all(text.split(" ", 1)[0] in words for text in MEASURES.values())
+    assert sheet.count("<row ") == len(rows) + 1
+
+
+def test_a_period_that_ends_before_it_begins_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="before it begins"):
+        period_of(date(2026, 3, 2), date(2026, 3, 2), date(2026, 3, 1))
