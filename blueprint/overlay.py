@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import shapely
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City
@@ -102,6 +101,22 @@ class Overlay:
     """What the rasters say, by version."""
 
 
+class _Answer(NamedTuple):
+    """The one row of the statement, its columns in their order; `findings` have the fields of `Found`."""
+
+    plane_m2: float
+    ellipsoid_m2: float
+    perimeter_m: float
+    prohibited_m2: float
+    restricted_m2: float
+    advised_m2: float
+    conflict_free_m2: float
+    findings: list[list[Any]]
+    layer_areas: dict[str, float]
+    layer_lengths: dict[str, float]
+    not_covering: list[int]
+
+
 def find_overlaps(
     session: Session,
     footprint: shapely.MultiPolygon,
@@ -120,7 +135,7 @@ def find_overlaps(
         with_shapes=with_shapes,
         zones=[(_RANKS[Control(layer.control)], _zone(rasters, layer, footprint)) for layer in hits],
     )
-    row = execute_prepared(session, OVERLAPS, values).one()
+    row = _Answer._make(execute_prepared(session, OVERLAPS, values)[0])
     on_ellipsoid = city.area_measure is AreaMeasure.ELLIPSOID
     site = SiteMeasures(
         area_m2=row.ellipsoid_m2 if on_ellipsoid else row.plane_m2,
@@ -183,7 +198,7 @@ def parameters(
     }
 
 
-def _ledger(row: Row[Any], site: SiteMeasures) -> Ledger:
+def _ledger(row: _Answer, site: SiteMeasures) -> Ledger:
     pieces = (row.conflict_free_m2, row.prohibited_m2, row.restricted_m2, row.advised_m2)
     return Ledger(*pieces, closes=abs(sum(pieces) - site.area_m2) <= CLOSING_M2)
 

@@ -85,7 +85,7 @@ def take_snapshot(session: Session, day: date) -> Snapshot:
 
 def layers_on(session: Session, day: date) -> tuple[LayerOnDay, ...]:
     """Every layer of the catalogue as it is on `day`, also where nothing is in force."""
-    return tuple(LayerOnDay._make(row) for row in execute_prepared(session, _SNAPSHOT, {"day": day}))
+    return tuple(map(LayerOnDay._make, execute_prepared(session, _SNAPSHOT, {"day": day})))
 
 
 def with_version(

@@ -9,18 +9,30 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, select, true, update
 from sqlalchemy.orm import Session
 
 from blueprint.audit.log import record
 from blueprint.city import City, DepartmentRole
+from blueprint.database import execute_prepared, prepared
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError, NotSignedInError
 from blueprint.layers.models import Layer
 from blueprint.models import Token, TokenUse
-from blueprint.permissions import UNSCOPED, Act, Actor, Role, Scope, at_console, may, require, rights_of
+from blueprint.permissions import (
+    UNSCOPED,
+    Act,
+    Actor,
+    Grant,
+    Role,
+    Scope,
+    at_console,
+    may,
+    require,
+    rights_of,
+)
 from blueprint.sharing.grants import active_grants
-from blueprint.wall import DOOR, enter
 
 MOST_DAYS = 366
 """A token is good for a year at most; a machine gets a new one before."""
@@ -146,25 +158,25 @@ def revoke_all_tokens(session: Session, *, actor: Actor, now: datetime) -> int:
 
 def actor_of_token(session: Session, header: str, *, city: City, now: datetime) -> Actor:
     """The actor behind an `Authorization` header; NotSignedInError says why a token is not good (any more)."""
-    row, used_at = _good_row(session, header, now)
-    roles = {Role.ANYONE} | ({Role.SERVICE} if row.is_service else set())
-    if row.department is not None:
+    sha256, token = _good_token(session, header, now)
+    roles = {Role.ANYONE} | ({Role.SERVICE} if token.is_service else set())
+    if token.department is not None:
         try:
-            roles |= roles_of_department(city, row.department)
+            roles |= roles_of_department(city, token.department)
         except NotFoundError as error:
             raise NotSignedInError("the token's department is no longer in the city profile") from error
-    if used_at is None or now - used_at > USE_TOLD_EVERY:
-        _tell_use(session, row, now)
+    if token.used_at is None or now - token.used_at > USE_TOLD_EVERY:
+        _tell_use(session, token.id, now)
     return Actor(
-        name=row.label,
-        department=row.department,
+        name=token.label,
+        department=token.department,
         roles=frozenset(roles),
-        grants=active_grants(session, row.department, now.date()) if row.department is not None else (),
-        reader=row.sha256[:16],
-        territory=city.territory(row.department),
+        grants=tuple(Grant(*grant) for grant in token.grants or ()),
+        reader=sha256[:16],
+        territory=city.territory(token.department),
         scope=Scope(
-            frozenset(Act(act) for act in row.acts if act in set(Act)) if row.acts is not None else None,
-            frozenset(row.layers) if row.layers is not None else None,
+            frozenset(Act(act) for act in token.acts if act in set(Act)) if token.acts is not None else None,
+            frozenset(token.layers) if token.layers is not None else None,
         ),
     )
 
@@ -175,31 +187,46 @@ def roles_of_department(city: City, code: str) -> set[Role]:
     return {Role.DEPARTMENT} | ({role} if role is not None else set())
 
 
-def _good_row(session: Session, header: str, now: datetime) -> tuple[Token, datetime | None]:
+class _TokenAtDoor(NamedTuple):
+    """What `blueprint.token_at_door` tells of a token; `grants` have the fields of `Grant`."""
+
+    id: int
+    label: str
+    department: str | None
+    is_service: bool
+    acts: list[str] | None
+    layers: list[str] | None
+    expires_at: datetime
+    revoked_at: datetime | None
+    used_at: datetime | None
+    grants: list[tuple[int, str, str, bool]] | None
+
+
+_AT_DOOR = prepared("token_at_door", "SELECT * FROM blueprint.token_at_door(:sha256, :today)")
+
+
+def _good_token(session: Session, header: str, now: datetime) -> tuple[str, _TokenAtDoor]:
+    """The SHA-256 of a token that is good at this instant, and what is behind it."""
     scheme, _, text = header.partition(" ")
     if scheme.lower() != "bearer" or not _TEXT.fullmatch(text):
         raise NotSignedInError(
             "this is no whole token; send `Authorization: Bearer ob_…` with all 46 characters it was issued with"
         )
-    enter(session, DOOR)
-    found = session.execute(
-        select(Token, TokenUse.used_at)
-        .join(TokenUse, TokenUse.token_id == Token.id)
-        .where(Token.sha256 == _sha256(text))
-    ).one_or_none()
-    if found is None:
+    sha256 = _sha256(text)
+    found = execute_prepared(session, _AT_DOOR, {"sha256": sha256, "today": now.date()})
+    if not found:
         raise NotSignedInError("the token is unknown here; ask this installation's operator for one")
-    row, used_at = found
-    if row.revoked_at is not None:
+    token = _TokenAtDoor._make(found[0])
+    if token.revoked_at is not None:
         raise NotSignedInError("the token was revoked; ask the operator for a new one")
-    if row.expires_at <= now:
+    if token.expires_at <= now:
         raise NotSignedInError("the token has expired; ask the operator for a new one")
-    return row, used_at
+    return sha256, token
 
 
-def _tell_use(session: Session, row: Token, now: datetime) -> None:
+def _tell_use(session: Session, token_id: int, now: datetime) -> None:
     """Keep the instant; where another request is about to, it does it for both, so nobody waits."""
-    free = select(TokenUse.token_id).where(TokenUse.token_id == row.id).with_for_update(skip_locked=True)
+    free = select(TokenUse.token_id).where(TokenUse.token_id == token_id).with_for_update(skip_locked=True)
     session.execute(
         update(TokenUse)
         .where(TokenUse.token_id.in_(free.scalar_subquery()))

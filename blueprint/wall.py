@@ -17,6 +17,7 @@ import orjson
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.orm import Session, SessionTransaction
 
+from blueprint.database import execute_plainly
 from blueprint.permissions import Act, Actor, Role, Sensitivity, Thing, may
 
 _VIEWER, _TOLD = "wall_viewer", "wall_told"
@@ -183,8 +184,10 @@ def _tell(connection: Connection, viewer: Viewer) -> None:
     signature = hmac.digest(
         wall_key(connection.engine.url.password), f"{process_id} ".encode() + told, "sha256"
     ).hex()
-    connection.exec_driver_sql(
-        "SELECT set_config('blueprint.viewer', %s, TRUE)", (f"{signature} {told.decode()}",)
+    execute_plainly(
+        connection,
+        "SELECT set_config('blueprint.viewer', %(told)s, TRUE)",
+        {"told": f"{signature} {told.decode()}"},
     )
     connection.info[_TOLD] = viewer
 

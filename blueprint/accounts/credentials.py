@@ -43,7 +43,7 @@ def read_credentials(authorization: str, cookies: str) -> Credentials | None:
 def actor_of(session: Session, given: Credentials, *, city: City, now: datetime) -> Actor:
     """Who asks; NotSignedInError when the token or session is unknown, revoked or over.
 
-    Leaves the session at the door (`wall.DOOR`): whoever acts on it further enters as the actor.
+    Whoever acts on the session further enters as the actor (`wall.enter`).
     """
     if given.is_session:
         return actor_of_session(session, given.text, city=city, now=now)

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
+from blueprint.database import execute_prepared, prepared
 from blueprint.permissions import Act, Actor
 
 _SECRET_WORDS = ("password", "token", "secret", "totp", "authorization", "cookie", "csrf")
 _PENDING = "audit_entries"
+_APPEND = prepared("append_audit", "SELECT blueprint.append_audit(CAST(:entries AS jsonb))")
 
 
 @dataclass(frozen=True)
@@ -108,4 +110,4 @@ def _append(session: Session) -> None:
     if entries and transaction is session.get_transaction():
         session.flush()
         content = json.dumps(entries, ensure_ascii=False, default=str)
-        session.execute(text("SELECT blueprint.append_audit(CAST(:entries AS jsonb))"), {"entries": content})
+        execute_prepared(session, _APPEND, {"entries": content})
