@@ -46,10 +46,16 @@ class Edge:
         return self.clock().astimezone(ZoneInfo(self.city.time_zone))
 
 
-# What only looks something up is async: a sync dependency costs a change of threads.
+# What only looks something up is async: a sync dependency costs a change of threads. And each takes the request rather
+# than another dependency where it can: solving the tree of them is a fifth of what the framework takes of a small check.
 
 
 async def _edge(request: Request) -> Edge:
+    return edge_of(request)
+
+
+def edge_of(request: Request) -> Edge:
+    """What the application that a request came to was started with."""
     edge: Edge = request.app.state.edge
     return edge
 
@@ -58,14 +64,15 @@ _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 EdgeDep = Annotated[Edge, Depends(_edge)]
 
 
-async def _session(edge: EdgeDep) -> AsyncIterator[Session]:
-    session = Session(edge.engine, expire_on_commit=False)
+async def _session(request: Request) -> AsyncIterator[Session]:
+    session = Session(edge_of(request).engine, expire_on_commit=False)
     try:
         yield session
     except BaseException:
         await run_in_threadpool(session.close)
         raise
-    await run_in_threadpool(_commit, session)
+    if session.in_transaction():
+        await run_in_threadpool(_commit, session)
 
 
 def _commit(session: Session) -> None:
@@ -74,16 +81,16 @@ def _commit(session: Session) -> None:
 
 
 SessionDep = Annotated[Session, Depends(_session, scope="function")]
-"""One request is one transaction, committed before the answer goes out (hence the scope)."""
+"""One request is one transaction, committed before the answer goes out (hence the scope), by the route itself or else here."""
 
 
-async def _actor(request: Request, session: SessionDep, edge: EdgeDep) -> Actor:
+async def _actor(request: Request, session: SessionDep) -> Actor:
     given = read_credentials(request.headers.get("authorization", ""), request.headers.get("cookie", ""))
     if given is None:
         return ANONYMOUS
     if given.is_session and request.method not in _READING:
         refuse_foreign(given.text, request.headers)
-    return await run_in_threadpool(_enter_as, session, given, edge)
+    return await run_in_threadpool(_enter_as, session, given, edge_of(request))
 
 
 def _enter_as(session: Session, given: Credentials, edge: Edge) -> Actor:
@@ -95,16 +102,16 @@ def _enter_as(session: Session, given: Credentials, edge: Edge) -> Actor:
 ActorDep = Annotated[Actor, Depends(_actor)]
 
 
-async def _city(edge: EdgeDep) -> City:
-    return edge.city
+async def _city(request: Request) -> City:
+    return edge_of(request).city
 
 
-async def _now(edge: EdgeDep) -> datetime:
-    return edge.now()
+async def _now(request: Request) -> datetime:
+    return edge_of(request).now()
 
 
-async def _today(edge: EdgeDep) -> date:
-    return edge.now().date()
+async def _today(request: Request) -> date:
+    return edge_of(request).now().date()
 
 
 CityDep = Annotated[City, Depends(_city)]

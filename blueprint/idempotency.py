@@ -150,6 +150,11 @@ async def _claim(
     request.scope["idempotency_claim"] = claim
 
 
+def is_claimed(request: Request) -> bool:
+    """Say whether the answer will be kept, in the transaction of the act, which then is not the route's to commit."""
+    return "idempotency_claim" in request.scope
+
+
 class IdempotentRoute(APIRoute):
     """A route whose writes honour `Idempotency-Key`."""
 

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 from blueprint.database import execute_plainly
 from blueprint.permissions import Act, Actor, Role, Sensitivity, Thing, may
 
-_VIEWER, _TOLD = "wall_viewer", "wall_told"
+_VIEWER, _DUE, _TOLD = "wall_viewer", "wall_due", "wall_told"
 _BLOCK = 64
 """Bytes of a block of SHA-256, to which HMAC fills a key up (RFC 2104)."""
 
@@ -161,24 +161,32 @@ def enter(session: Session, viewer: Viewer) -> None:
     """From here on the session is for this viewer: the transaction under way and all that follow."""
     session.info[_VIEWER] = viewer
     if session.in_transaction():
-        _tell(session.connection(), viewer)
+        session.connection().info[_DUE] = viewer
 
 
 @event.listens_for(Engine, "begin")
 def _on_begin(connection: Connection) -> None:
-    connection.info[_TOLD] = NOBODY
-    _tell(connection, _around.get())
+    connection.info[_TOLD], connection.info[_DUE] = NOBODY, _around.get()
 
 
 @event.listens_for(Session, "after_begin")
 def _after_begin(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
     if _VIEWER in session.info and not transaction.nested:
-        _tell(connection, session.info[_VIEWER])
+        connection.info[_DUE] = session.info[_VIEWER]
+
+
+@event.listens_for(Engine, "before_cursor_execute")
+def _before_statement(connection: Connection, *_: object) -> None:
+    """Tell who a transaction is for with its first statement; before any savepoint, whose undoing would untell it.
+
+    What goes past this (`database.execute_plainly`) reads no walled table, and would see nothing of it.
+    """
+    due = connection.info.get(_DUE, NOBODY)
+    if connection.info.get(_TOLD, NOBODY) != due:
+        _tell(connection, due)
 
 
 def _tell(connection: Connection, viewer: Viewer) -> None:
-    if connection.info.get(_TOLD) == viewer:
-        return
     told = viewer.told()
     process_id = connection.connection.dbapi_connection.get_backend_pid()  # type: ignore[union-attr]
     signature = hmac.digest(

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Path, Query
+from fastapi import APIRouter, Body, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from geoalchemy2.shape import to_shape
 
@@ -12,7 +12,7 @@ from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.errors import ConflictError
 from blueprint.footprint import Footprint, footprint_from_geojson
 from blueprint.given import Day, GeoJson, Text
-from blueprint.idempotency import IdempotentRoute
+from blueprint.idempotency import IdempotentRoute, is_claimed
 from blueprint.permissions import Act, require
 from coordination.checks import find_check, given_to, keep_check, reader_of, run_check
 from coordination.report_forms import MEDIA_TYPES, ReportForm, WrittenReport, write_report
@@ -46,6 +46,7 @@ REPORT: dict[int | str, dict[str, Any]] = {
 
 @router.post("", response_class=Response, responses=REPORT)
 def check_footprint(
+    request: Request,
     document: Annotated[GeoJson, Body()],
     session: SessionDep,
     actor: ActorDep,
@@ -73,6 +74,8 @@ def check_footprint(
         report = replace(report, check_id=str(check.id))
     report = given_to(report, actor, now)
     written = write_report(session, report, footprint, output, city=edge.city, actor=actor, name=name)
+    if not is_claimed(request):
+        session.commit()  # here, in the thread that has the connection, rather than by one more change of threads
     return _answer(written, output, report.digest)
 
 

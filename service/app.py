@@ -68,6 +68,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
     app.state.refusals = refusals
     add_problem_handlers(app)
     for router in (
+        checks_router,  # first: a check is to be answered while a planner draws, and routes are tried in turn
         city_router,
         sign_in_router,
         own_account_router,
@@ -84,7 +85,6 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         access_request_router,
         sharing_router,
         exports_router,
-        checks_router,
         dry_run_router,
         coordination_router,
         approval_router,

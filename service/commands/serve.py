@@ -1,6 +1,7 @@
 """`blueprint serve`: the HTTP service; stops with Ctrl-C, hands over what is due and closes what is overdue."""
 
 import errno
+import gc
 import ipaddress
 import logging
 import os
@@ -113,6 +114,8 @@ def _spawn(edge: Edge, settings: Settings, listener: socket.socket) -> int:
 
 
 def _serve(app: FastAPI, listener: socket.socket) -> None:
+    gc.collect()
+    gc.freeze()  # what is there now stays: walking it again and again makes answers wait
     config = uvicorn.Config(
         app,
         loop="uvloop",
