@@ -68,13 +68,15 @@ CROSS JOIN (
 ) AS place
 CROSS JOIN LATERAL (
     WITH shape AS MATERIALIZED (
-        SELECT
-            tile_shape.feature_id, tile_shape.is_piece, tile_shape.geom,
-            tile_shape.label, tile_shape.source_id, tile_shape.class_code
-        FROM blueprint.tile_shape
-        WHERE tile_shape.version_id = asked.version_id
-            AND tile_shape.level = CAST(:level AS smallint)
-            AND tile_shape.geom && place.reach
+        SELECT laid.feature_id, laid.is_piece, laid.geom, laid.label, laid.source_id, laid.class_code
+        FROM blueprint.tile_sheet AS sheet
+        CROSS JOIN LATERAL unnest(
+            sheet.feature_ids, sheet.are_pieces, sheet.labels, sheet.source_ids, sheet.class_codes, sheet.geoms
+        ) AS laid (feature_id, is_piece, label, source_id, class_code, geom)
+        WHERE sheet.version_id = asked.version_id
+            AND sheet.level = CAST(:level AS smallint)
+            AND sheet.extent && place.reach
+            AND laid.geom && place.reach
     ),
 
     crowd AS MATERIALIZED (SELECT count(*) AS shape_count FROM shape),

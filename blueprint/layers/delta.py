@@ -257,12 +257,12 @@ def _build(
     publication.make_incoming(session)
     session.execute(_SQL["stage_changed"], values)
     publication.cut_features(session, version, progress)
-    for step in ("copy_unchanged_features", "copy_unchanged_parts", "copy_unchanged_tile_shapes"):
+    for step in ("copy_unchanged_features", "copy_unchanged_parts", "copy_unchanged_tile_sheets"):
         progress(step, base.feature_count)
         session.execute(_SQL[step], values)
     if version.layer.geometry == "point":
         # Which of the points in a cell is drawn depends on all of them.
-        session.execute(_SQL["forget_tile_shapes"], values)
+        session.execute(_SQL["forget_tile_sheets"], values)
         build_tile_shapes(session, version.id)
 
 

@@ -136,16 +136,28 @@ WHERE version_id = :base
     AND NOT EXISTS (SELECT FROM delta_change WHERE delta_change.base_feature_id = part.feature_id)
 ORDER BY part_id;
 
--- name: copy_unchanged_tile_shapes
-INSERT INTO blueprint.tile_shape (version_id, level, feature_id, is_piece, label, source_id, class_code, geom)
-SELECT :version_id, level, feature_id, is_piece, label, source_id, class_code, geom
-FROM blueprint.tile_shape
-WHERE version_id = :base
-    AND NOT EXISTS (SELECT FROM delta_change WHERE delta_change.base_feature_id = tile_shape.feature_id)
-ORDER BY shape_id;
+-- name: copy_unchanged_tile_sheets
+-- A sheet keeps what did not change.
+INSERT INTO blueprint.tile_sheet (
+    version_id, level, extent, feature_ids, are_pieces, labels, source_ids, class_codes, geoms
+)
+SELECT :version_id, sheet.level, kept.*
+FROM blueprint.tile_sheet AS sheet
+CROSS JOIN LATERAL (
+    SELECT ST_SetSRID(CAST(ST_Extent(laid.geom) AS geometry), 3857), array_agg(laid.feature_id),
+        array_agg(laid.is_piece), array_agg(laid.label), array_agg(laid.source_id),
+        array_agg(laid.class_code), array_agg(laid.geom)
+    FROM unnest(
+        sheet.feature_ids, sheet.are_pieces, sheet.labels, sheet.source_ids, sheet.class_codes, sheet.geoms
+    ) AS laid (feature_id, is_piece, label, source_id, class_code, geom)
+    WHERE NOT EXISTS (SELECT FROM delta_change WHERE delta_change.base_feature_id = laid.feature_id)
+    HAVING count(*) > 0
+) AS kept
+WHERE sheet.version_id = :base
+ORDER BY sheet.sheet_id;
 
--- name: forget_tile_shapes
-DELETE FROM blueprint.tile_shape WHERE version_id = :version_id;
+-- name: forget_tile_sheets
+DELETE FROM blueprint.tile_sheet WHERE version_id = :version_id;
 
 -- name: measure_version
 SELECT count(*) AS feature_count, coalesce(sum(ST_NPoints(geom)), 0) AS vertex_count,

@@ -14,6 +14,18 @@ from blueprint.database import load_statements
 
 _SQL = load_statements(Path(__file__).with_suffix(".sql"))
 
+_STEPS = (
+    "forget",
+    "project",
+    "make_drawn",
+    "draw_full",
+    "draw_areas",
+    "draw_lines",
+    "draw_points",
+    "store_sheets",
+    "forget",
+)
+
 FULL_LEVEL = 24
 """The level whose shapes are the features as they are."""
 
@@ -42,7 +54,7 @@ def smallest_area_m2(level: int) -> float:
 
 
 def build_tile_shapes(session: Session, version_id: int) -> None:
-    """Fill `blueprint.tile_shape` from the features of a version, in the caller's transaction."""
+    """Fill `blueprint.tile_sheet` from the features of a version, in the caller's transaction."""
     values = {
         "version_id": version_id,
         "full_level": FULL_LEVEL,
@@ -51,5 +63,5 @@ def build_tile_shapes(session: Session, version_id: int) -> None:
         "smallest_m2": [smallest_area_m2(level) for level in GENERALISED_LEVELS],
         "cells_m": [_POINT_CELL_PIXELS * pixel_m(level) for level in GENERALISED_LEVELS],
     }
-    for step in ("forget", "project", "store_full", "store_areas", "store_lines", "store_points", "forget"):
+    for step in _STEPS:
         session.execute(_SQL[step], values)

@@ -1,9 +1,10 @@
 -- Tile shapes of a version. Shapes of more than 256 vertices are stored in pieces; a tile puts the pieces of a
--- feature together again, so that no cut is ever drawn. Rows go in along a Hilbert curve (the order of geometries):
--- the shapes of a tile then lie on few pages.
+-- feature together again, so that no cut is ever drawn. Shapes lie in sheets of about a page, along a Hilbert curve
+-- (the order of geometries): one entry of the spatial index stands for some twenty of them, so that a large version is
+-- stored several times as quickly, and read as quickly.
 
 -- name: forget
-DROP TABLE IF EXISTS pg_temp.projected;
+DROP TABLE IF EXISTS pg_temp.projected, pg_temp.drawn;
 
 -- name: project
 -- What are the features of the version in EPSG:3857, their rings in the direction that vector tiles ask for, and the
@@ -33,32 +34,30 @@ FROM (
     OFFSET 0
 ) AS shape;
 
--- name: store_full
+-- name: make_drawn
+-- Where the shapes of all levels are gathered.
+CREATE TEMPORARY TABLE drawn (level smallint, feature_id bigint, is_piece boolean, geom geometry) ON COMMIT DROP;
+
+-- name: draw_full
 -- Every feature as it is. Projecting can make a hair's breadth of a shape invalid; only a shape that is to be cut
 -- must not be.
-INSERT INTO blueprint.tile_shape (version_id, level, feature_id, is_piece, geom, label, source_id, class_code)
+INSERT INTO drawn (level, feature_id, is_piece, geom)
+SELECT :full_level, feature_id, FALSE, geom
+FROM projected
+WHERE vertex_count <= 256
+UNION ALL
 SELECT
-    :version_id, :full_level, shape.feature_id, shape.is_piece, shape.geom,
-    named.label, named.source_id, named.class_code
-FROM (
-    SELECT feature_id, FALSE AS is_piece, geom
-    FROM projected
-    WHERE vertex_count <= 256
-    UNION ALL
-    SELECT
-        feature_id,
-        TRUE,
-        ST_Subdivide(CASE WHEN dimension = 2 AND NOT ST_IsValid(geom) THEN ST_Buffer(geom, 0) ELSE geom END, 256)
-    FROM projected
-    WHERE vertex_count > 256
-) AS shape
-JOIN projected AS named ON named.feature_id = shape.feature_id
-ORDER BY shape.geom;
+    :full_level,
+    feature_id,
+    TRUE,
+    ST_Subdivide(CASE WHEN dimension = 2 AND NOT ST_IsValid(geom) THEN ST_Buffer(geom, 0) ELSE geom END, 256)
+FROM projected
+WHERE vertex_count > 256;
 
--- name: store_areas
+-- name: draw_areas
 -- Areas on each level. Simplifying can make small loops, which are dropped from a shape that is to be cut; a narrow
 -- area that would collapse keeps its width.
-INSERT INTO blueprint.tile_shape (version_id, level, feature_id, is_piece, geom, label, source_id, class_code)
+INSERT INTO drawn (level, feature_id, is_piece, geom)
 WITH simple AS (
     SELECT
         level.level,
@@ -111,58 +110,58 @@ kept AS (
     OFFSET 0
 )
 
-SELECT
-    :version_id, shape.level, shape.feature_id, shape.is_piece, shape.geom,
-    named.label, named.source_id, named.class_code
-FROM (
-    SELECT level, feature_id, FALSE AS is_piece, geom
-    FROM kept
-    WHERE ST_NPoints(geom) <= 256
-    UNION ALL
-    SELECT level, feature_id, TRUE, ST_Subdivide(geom, 256)
-    FROM kept
-    WHERE ST_NPoints(geom) > 256
-) AS shape
-JOIN projected AS named ON named.feature_id = shape.feature_id
-ORDER BY shape.level, shape.geom;
+SELECT level, feature_id, FALSE, geom
+FROM kept
+WHERE ST_NPoints(geom) <= 256
+UNION ALL
+SELECT level, feature_id, TRUE, ST_Subdivide(geom, 256)
+FROM kept
+WHERE ST_NPoints(geom) > 256;
 
--- name: store_lines
+-- name: draw_lines
 -- Lines on each level, simplified and never lost.
-INSERT INTO blueprint.tile_shape (version_id, level, feature_id, is_piece, geom, label, source_id, class_code)
+INSERT INTO drawn (level, feature_id, is_piece, geom)
 SELECT
-    :version_id, shape.level, shape.feature_id, shape.is_piece, shape.geom,
-    named.label, named.source_id, named.class_code
+    level.level,
+    projected.feature_id,
+    projected.vertex_count > 256,
+    ST_Subdivide(ST_Simplify(projected.geom, level.pixel_m / 2, TRUE), 256)
+FROM projected
+CROSS JOIN
+    unnest(CAST(:levels AS integer[]), CAST(:pixels_m AS double precision[])) AS level (level, pixel_m)
+WHERE projected.dimension = 1;
+
+-- name: draw_points
+-- Of the points in one cell of a level's grid, one.
+INSERT INTO drawn (level, feature_id, is_piece, geom)
+SELECT DISTINCT ON (level.level, ST_SnapToGrid(ST_Centroid(projected.geom), level.cell_m))
+    level.level,
+    projected.feature_id,
+    FALSE,
+    projected.geom
+FROM projected
+CROSS JOIN
+    unnest(CAST(:levels AS integer[]), CAST(:cells_m AS double precision[])) AS level (level, cell_m)
+WHERE projected.dimension = 0
+ORDER BY level.level, ST_SnapToGrid(ST_Centroid(projected.geom), level.cell_m), projected.chance;
+
+-- name: store_sheets
+-- The shapes of every level in sheets of some 6 kB, which a page holds with the rest of the row.
+INSERT INTO blueprint.tile_sheet (
+    version_id, level, extent, feature_ids, are_pieces, labels, source_ids, class_codes, geoms
+)
+SELECT
+    :version_id, shape.level, ST_SetSRID(CAST(ST_Extent(shape.geom) AS geometry), 3857),
+    array_agg(shape.feature_id), array_agg(shape.is_piece), array_agg(named.label),
+    array_agg(named.source_id), array_agg(named.class_code), array_agg(shape.geom)
 FROM (
     SELECT
-        level.level,
-        projected.feature_id,
-        projected.vertex_count > 256 AS is_piece,
-        ST_Subdivide(ST_Simplify(projected.geom, level.pixel_m / 2, TRUE), 256) AS geom
-    FROM projected
-    CROSS JOIN
-        unnest(CAST(:levels AS integer[]), CAST(:pixels_m AS double precision[])) AS level (level, pixel_m)
-    WHERE projected.dimension = 1
+        level, feature_id, is_piece, geom,
+        CAST(sum(ST_MemSize(geom) + 60) OVER (
+            PARTITION BY level ORDER BY geom, feature_id ROWS UNBOUNDED PRECEDING
+        ) AS bigint) / 6000 AS number
+    FROM drawn
 ) AS shape
 JOIN projected AS named ON named.feature_id = shape.feature_id
-ORDER BY shape.level, shape.geom;
-
--- name: store_points
--- Of the points in one cell of a level's grid, one.
-INSERT INTO blueprint.tile_shape (version_id, level, feature_id, is_piece, geom, label, source_id, class_code)
-SELECT
-    :version_id, shape.level, shape.feature_id, shape.is_piece, shape.geom,
-    named.label, named.source_id, named.class_code
-FROM (
-    SELECT DISTINCT ON (level.level, ST_SnapToGrid(ST_Centroid(projected.geom), level.cell_m))
-        level.level,
-        projected.feature_id,
-        FALSE AS is_piece,
-        projected.geom
-    FROM projected
-    CROSS JOIN
-        unnest(CAST(:levels AS integer[]), CAST(:cells_m AS double precision[])) AS level (level, cell_m)
-    WHERE projected.dimension = 0
-    ORDER BY level.level, ST_SnapToGrid(ST_Centroid(projected.geom), level.cell_m), projected.chance
-) AS shape
-JOIN projected AS named ON named.feature_id = shape.feature_id
-ORDER BY shape.level, shape.geom;
+GROUP BY shape.level, shape.number
+ORDER BY shape.level, shape.number;

@@ -273,19 +273,23 @@ part = Table(
 )
 """Every feature in pieces (分块) of at most 128 vertices: what an overlay meets."""
 
-tile_shape = Table(
-    "tile_shape",
+tile_sheet = Table(
+    "tile_sheet",
     Base.metadata,
-    Column("shape_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("sheet_id", BigInteger, Identity(always=True), primary_key=True),
     _version_id(),
     Column("level", SmallInteger, nullable=False),
-    Column("feature_id", BigInteger, nullable=False),
-    Column("is_piece", Boolean, nullable=False),
-    Column("label", Text),
-    Column("source_id", Text),
-    Column("class_code", Text),
-    Column("geom", Geometry("GEOMETRY", srid=3857, spatial_index=False), nullable=False),
-    Index("ix_tile_shape_version_id_level_geom", "version_id", "level", "geom", postgresql_using="gist"),
+    Column("extent", Geometry("GEOMETRY", srid=3857, spatial_index=False), nullable=False),
+    Column("feature_ids", ARRAY(BigInteger), nullable=False),
+    Column("are_pieces", ARRAY(Boolean), nullable=False),
+    Column("labels", ARRAY(Text), nullable=False),
+    Column("source_ids", ARRAY(Text), nullable=False),
+    Column("class_codes", ARRAY(Text), nullable=False),
+    Column("geoms", ARRAY(Geometry("GEOMETRY", srid=3857, spatial_index=False)), nullable=False),
+    Index("ix_tile_sheet_version_id_level_extent", "version_id", "level", "extent", postgresql_using="gist"),
     schema="blueprint",
 )
-"""Features in EPSG:3857, once as they are and generalised for low zooms, with the names it carries: what a tile is cut from."""
+"""Features in EPSG:3857, once as they are and generalised for low zooms, with the names a tile carries: what it is cut from.
+
+A sheet holds some twenty shapes that lie near each other, the same place of each array being one shape's.
+"""

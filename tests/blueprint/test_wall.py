@@ -36,7 +36,7 @@ from service.setup import let_in
 
 OPEN = {
     "blueprint.city", "blueprint.layer", "blueprint.layer_version", "blueprint.in_force_period", "blueprint.feature",
-    "blueprint.part", "blueprint.tile_shape", "blueprint.kept_answer", "blueprint.wall_key",
+    "blueprint.part", "blueprint.tile_sheet", "blueprint.kept_answer", "blueprint.wall_key",
     "coordination.planning_number_series", "blueprint.field_mapping", "blueprint.section", "blueprint.token_use",
     "coordination.restricted_answer", "blueprint.quality_issue", "blueprint.mending", "blueprint.raster", "blueprint.job", "blueprint.publication_event", "blueprint.crs_transformation",
 }  # fmt: skip
@@ -376,12 +376,12 @@ def test_features_and_parts_keep_their_index(place: Place):
         for statement in (
             "SELECT 1 FROM blueprint.part WHERE geom && ST_MakeEnvelope(0, 0, 9, 9, 4550)"
             " AND ST_Intersects(ST_MakeEnvelope(0, 0, 9, 9, 4550), geom)",
-            "SELECT 1 FROM blueprint.tile_shape WHERE version_id = 1 AND level = 1"
-            " AND geom && ST_MakeEnvelope(0, 0, 9, 9, 3857)",
+            "SELECT 1 FROM blueprint.tile_sheet WHERE version_id = 1 AND level = 1"
+            " AND extent && ST_MakeEnvelope(0, 0, 9, 9, 3857)",
         ):
             cursor.execute(f"EXPLAIN {statement}")
             plan = "\n".join(row[0] for row in cursor.fetchall())
-            assert "geom" in plan.partition("Index Cond")[2], plan
+            assert "&&" in plan.partition("Index Cond")[2], plan
             assert "viewer" not in plan and "sees" not in plan
     connection.close()
 

@@ -33,7 +33,7 @@ def refused(result: Result, *words: str) -> None:
 
 def stored_rows(url: str) -> int:
     """Rows of everything an upload writes."""
-    tables = ("layer_version", "feature", "part", "tile_shape")
+    tables = ("layer_version", "feature", "part", "tile_sheet")
     with create_engine(url).connect() as connection:
         return sum(
             connection.scalar(text(f"SELECT count(*) FROM blueprint.{table}")) or 0 for table in tables

@@ -55,8 +55,8 @@ def _content(running: Server, number: int) -> dict[str, tuple[Any, ...]]:
         " ST_AsText(ST_Normalize(ST_SnapToGrid(f.geom, 0.001))),"
         " (SELECT round(CAST(sum(p.plane_m2) AS numeric), 3) FROM blueprint.part p"
         "  WHERE p.version_id = f.version_id AND p.feature_id = f.feature_id),"
-        " (SELECT count(DISTINCT level) FROM blueprint.tile_shape t"
-        "  WHERE t.version_id = f.version_id AND t.feature_id = f.feature_id AND level >= 14)"
+        " (SELECT count(DISTINCT level) FROM blueprint.tile_sheet t"
+        "  WHERE t.version_id = f.version_id AND f.feature_id = ANY(t.feature_ids) AND level >= 14)"
         " FROM blueprint.feature f JOIN blueprint.layer_version v ON v.id = f.version_id"
         " WHERE v.number = :number"
     )

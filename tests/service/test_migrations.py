@@ -119,7 +119,7 @@ def test_geometry_is_held_to_the_working_crs_by_the_database(fresh_database: str
         ).all()
 
     assert len(srids) > 5
-    assert {srid for table, srid in srids if table != "tile_shape"} == {city.working_srid}
+    assert {srid for table, srid in srids if table != "tile_sheet"} == {city.working_srid}
 
 
 def test_another_crs_or_city_is_refused_in_one_sentence(fresh_database: str, city: City):
