@@ -22,7 +22,10 @@ _STEPS = (
     "draw_areas",
     "draw_lines",
     "draw_points",
+    "weigh",
+    "sort_large",
     "store_sheets",
+    "sort_as_usual",
     "forget",
 )
 

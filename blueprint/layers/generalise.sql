@@ -4,13 +4,14 @@
 -- stored several times as quickly, and read as quickly.
 
 -- name: forget
-DROP TABLE IF EXISTS pg_temp.projected, pg_temp.drawn;
+DROP TABLE IF EXISTS pg_temp.projected, pg_temp.drawn, pg_temp.density;
 
 -- name: project
 -- What are the features of the version in EPSG:3857, their rings in the direction that vector tiles ask for, and the
--- names that a tile carries?
+-- names that a tile carries? Their place is their order along a Hilbert curve (the order of geometries).
 CREATE TEMPORARY TABLE projected ON COMMIT DROP AS
 SELECT
+    row_number() OVER (ORDER BY shape.geom) AS place,
     shape.feature_id,
     shape.label,
     shape.source_id,
@@ -35,33 +36,36 @@ FROM (
 ) AS shape;
 
 -- name: make_drawn
--- Where the shapes of all levels are gathered.
-CREATE TEMPORARY TABLE drawn (level smallint, feature_id bigint, is_piece boolean, geom geometry) ON COMMIT DROP;
+-- Where the shapes of all levels are gathered; the pieces of a feature are numbered, a whole one is 0.
+CREATE TEMPORARY TABLE drawn (level smallint, place bigint, piece bigint, geom geometry) ON COMMIT DROP;
 
 -- name: draw_full
 -- Every feature as it is. Projecting can make a hair's breadth of a shape invalid; only a shape that is to be cut
 -- must not be.
-INSERT INTO drawn (level, feature_id, is_piece, geom)
-SELECT :full_level, feature_id, FALSE, geom
+INSERT INTO drawn (level, place, piece, geom)
+SELECT :full_level, place, 0, geom
 FROM projected
 WHERE vertex_count <= 256
 UNION ALL
-SELECT
-    :full_level,
-    feature_id,
-    TRUE,
-    ST_Subdivide(CASE WHEN dimension = 2 AND NOT ST_IsValid(geom) THEN ST_Buffer(geom, 0) ELSE geom END, 256)
+SELECT :full_level, projected.place, piece.number, piece.geom
 FROM projected
-WHERE vertex_count > 256;
+CROSS JOIN LATERAL ST_Subdivide(
+    CASE
+        WHEN projected.dimension = 2 AND NOT ST_IsValid(projected.geom) THEN ST_Buffer(projected.geom, 0)
+        ELSE projected.geom
+    END,
+    256
+) WITH ORDINALITY AS piece (geom, number)
+WHERE projected.vertex_count > 256;
 
 -- name: draw_areas
 -- Areas on each level. Simplifying can make small loops, which are dropped from a shape that is to be cut; a narrow
 -- area that would collapse keeps its width.
-INSERT INTO drawn (level, feature_id, is_piece, geom)
+INSERT INTO drawn (level, place, piece, geom)
 WITH simple AS (
     SELECT
         level.level,
-        projected.feature_id,
+        projected.place,
         projected.area_m2,
         level.smallest_m2,
         level.pixel_m,
@@ -89,7 +93,7 @@ WITH simple AS (
 mended AS (
     SELECT
         level,
-        feature_id,
+        place,
         area_m2,
         original,
         pixel_m,
@@ -101,7 +105,7 @@ mended AS (
 kept AS (
     SELECT
         level,
-        feature_id,
+        place,
         CASE
             WHEN ST_Area(geom) >= area_m2 / 2 THEN geom
             ELSE ST_SimplifyPreserveTopology(original, pixel_m / 8)
@@ -110,34 +114,37 @@ kept AS (
     OFFSET 0
 )
 
-SELECT level, feature_id, FALSE, geom
+SELECT level, place, 0, geom
 FROM kept
 WHERE ST_NPoints(geom) <= 256
 UNION ALL
-SELECT level, feature_id, TRUE, ST_Subdivide(geom, 256)
+SELECT kept.level, kept.place, piece.number, piece.geom
 FROM kept
-WHERE ST_NPoints(geom) > 256;
+CROSS JOIN LATERAL ST_Subdivide(kept.geom, 256) WITH ORDINALITY AS piece (geom, number)
+WHERE ST_NPoints(kept.geom) > 256;
 
 -- name: draw_lines
 -- Lines on each level, simplified and never lost.
-INSERT INTO drawn (level, feature_id, is_piece, geom)
+INSERT INTO drawn (level, place, piece, geom)
 SELECT
     level.level,
-    projected.feature_id,
-    projected.vertex_count > 256,
-    ST_Subdivide(ST_Simplify(projected.geom, level.pixel_m / 2, TRUE), 256)
+    projected.place,
+    CASE WHEN projected.vertex_count > 256 THEN piece.number ELSE 0 END,
+    piece.geom
 FROM projected
 CROSS JOIN
     unnest(CAST(:levels AS integer[]), CAST(:pixels_m AS double precision[])) AS level (level, pixel_m)
+CROSS JOIN LATERAL ST_Subdivide(ST_Simplify(projected.geom, level.pixel_m / 2, TRUE), 256)
+    WITH ORDINALITY AS piece (geom, number)
 WHERE projected.dimension = 1;
 
 -- name: draw_points
 -- Of the points in one cell of a level's grid, one.
-INSERT INTO drawn (level, feature_id, is_piece, geom)
+INSERT INTO drawn (level, place, piece, geom)
 SELECT DISTINCT ON (level.level, ST_SnapToGrid(ST_Centroid(projected.geom), level.cell_m))
     level.level,
-    projected.feature_id,
-    FALSE,
+    projected.place,
+    0,
     projected.geom
 FROM projected
 CROSS JOIN
@@ -145,23 +152,43 @@ CROSS JOIN
 WHERE projected.dimension = 0
 ORDER BY level.level, ST_SnapToGrid(ST_Centroid(projected.geom), level.cell_m), projected.chance;
 
+-- name: weigh
+-- How many neighbouring places on each level make some 6 kB of whole shapes?
+CREATE TEMPORARY TABLE density ON COMMIT DROP AS
+SELECT
+    level,
+    greatest(1, CAST(6000 * (max(place) - min(place) + 1) / sum(ST_MemSize(geom) + 60) AS bigint)) AS places
+FROM drawn
+WHERE piece = 0
+GROUP BY level;
+
+-- name: sort_large
+-- What a step sorts is all of a version; to group it by hashing would take several times as long. In this transaction.
+SET LOCAL work_mem = '128MB';
+SET LOCAL enable_hashagg = off;
+ANALYZE pg_temp.projected, pg_temp.drawn, pg_temp.density;
+
+-- name: sort_as_usual
+SET LOCAL work_mem TO DEFAULT;
+SET LOCAL enable_hashagg TO DEFAULT;
+
 -- name: store_sheets
--- The shapes of every level in sheets of some 6 kB, which a page holds with the rest of the row.
+-- The shapes of every level in sheets that a page holds with the rest of the row: whole shapes of as many neighbouring
+-- places as were weighed, and of a feature in pieces a sheet for each of them.
 INSERT INTO blueprint.tile_sheet (
     version_id, level, extent, feature_ids, are_pieces, labels, source_ids, class_codes, geoms
 )
 SELECT
     :version_id, shape.level, ST_SetSRID(CAST(ST_Extent(shape.geom) AS geometry), 3857),
-    array_agg(shape.feature_id), array_agg(shape.is_piece), array_agg(named.label),
+    array_agg(named.feature_id), array_agg(shape.piece > 0), array_agg(named.label),
     array_agg(named.source_id), array_agg(named.class_code), array_agg(shape.geom)
 FROM (
     SELECT
-        level, feature_id, is_piece, geom,
-        CAST(sum(ST_MemSize(geom) + 60) OVER (
-            PARTITION BY level ORDER BY geom, feature_id ROWS UNBOUNDED PRECEDING
-        ) AS bigint) / 6000 AS number
+        drawn.level, drawn.place, drawn.piece, drawn.geom,
+        CASE WHEN drawn.piece = 0 THEN drawn.place / density.places ELSE -drawn.place END AS sheet
     FROM drawn
+    LEFT JOIN density ON density.level = drawn.level
 ) AS shape
-JOIN projected AS named ON named.feature_id = shape.feature_id
-GROUP BY shape.level, shape.number
-ORDER BY shape.level, shape.number;
+JOIN projected AS named ON named.place = shape.place
+GROUP BY shape.level, shape.sheet, shape.piece
+ORDER BY shape.level, shape.sheet, shape.piece;
