@@ -1,13 +1,13 @@
 """Shapes of tiles lie in sheets of about a page: a version of many features is stored several times as quickly.
 
-Revision ID: 0024
-Revises: 0023
+Revision ID: 0026
+Revises: 0025
 """
 
 from alembic import op
 
-revision = "0024"
-down_revision = "0023"
+revision = "0026"
+down_revision = "0025"
 branch_labels = None
 depends_on = None
 
