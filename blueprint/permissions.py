@@ -51,6 +51,8 @@ class Act(StrEnum):
     CHECK_FOOTPRINT = "check_footprint"
     READ_CHECK = "read_check"
     KEEP_CHECK = "keep_check"
+    AUDIT_PLANS = "audit_plans"
+    JUDGE_DIFFERENCE = "judge_difference"
     REGISTER_PROJECT = "register_project"
     READ_PROJECT = "read_project"
     CONSULT_DEPARTMENTS = "consult_departments"
@@ -246,6 +248,9 @@ RIGHTS: dict[Act, Rights] = {
     Act.CHECK_FOOTPRINT: _any(Role.ANYONE),
     Act.READ_CHECK: _any(*_MEMBERS),
     Act.KEEP_CHECK: _any(*_MEMBERS),
+    Act.AUDIT_PLANS: _any(*_MEMBERS),
+    Act.JUDGE_DIFFERENCE: _own(Role.DEPARTMENT, Role.PLANNER, Role.SECTION_HEAD, Role.DIRECTOR)
+    | _territory(Role.COORDINATOR),
     Act.REGISTER_PROJECT: _territory(Role.COORDINATOR),
     Act.READ_PROJECT: _any(*_MEMBERS),
     Act.CONSULT_DEPARTMENTS: _territory(Role.COORDINATOR),
@@ -304,6 +309,7 @@ _OF_A_DEPARTMENT = LAYER_ACTS | {
     Act.GIVE_OPINION,
     Act.STOP_CLOCK,
     Act.DECIDE_CONTEST,
+    Act.JUDGE_DIFFERENCE,
     Act.READ_OPEN_WORK,
     Act.DECIDE_ITEM,
     Act.SETTLE_MATTER,

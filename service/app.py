@@ -32,6 +32,7 @@ from blueprint.standards.router import router as standards_router
 from blueprint.tokens_router import router as tokens_router
 from coordination.check_router import router as checks_router
 from coordination.dry_run_router import router as dry_run_router
+from coordination.plan_audit.router import router as plan_audit_router
 from coordination.router import router as coordination_router
 from service.openapi import describe
 from service.outer import Outer
@@ -87,6 +88,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         exports_router,
         dry_run_router,
         coordination_router,
+        plan_audit_router,
         approval_router,
         items_router,
         matters_router,

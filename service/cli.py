@@ -11,6 +11,7 @@ from blueprint.errors import BlueprintError
 from service.commands import (
     access,
     account,
+    audit,
     audit_log,
     case,
     case_item,
@@ -31,6 +32,7 @@ from service.commands.check import check
 from service.commands.context import console
 from service.commands.demo import demo
 from service.commands.diagnosis import diagnose_layer_file
+from service.commands.difference import app as ledger_app
 from service.commands.serve import serve
 from service.commands.succession import difference, in_force, roll_back, update
 from service.commands.worker import worker
@@ -45,6 +47,7 @@ app.command("demo")(demo)
 app.command("serve")(serve)
 app.command("worker")(worker)
 app.command("check")(check)
+app.command("audit")(audit.audit)
 layer.app.command("diagnose")(diagnose_layer_file)
 app.add_typer(crs.app, name="crs")
 layer.app.command("in-force")(in_force)
@@ -53,6 +56,7 @@ layer.app.command("update")(update)
 layer.app.command("difference")(difference)
 layer.app.command("quality")(quality.quality)
 layer.app.command("map")(quality.map_fields)
+app.add_typer(ledger_app, name="difference")
 app.add_typer(report.app, name="report")
 app.add_typer(layer.app, name="layer")
 app.add_typer(standard.app, name="standard")

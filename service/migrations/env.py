@@ -15,6 +15,7 @@ import blueprint.quality.models
 import blueprint.sharing.models
 import blueprint.standards.models
 import coordination.models
+import coordination.plan_audit.models
 from blueprint.database import SCHEMAS, Base
 
 MODELS = (
@@ -29,6 +30,7 @@ MODELS = (
     blueprint.jobs.models,
     blueprint.layers.models,
     coordination.models,
+    coordination.plan_audit.models,
     approval.models,
 )
 """What the metadata must know before it is compared."""

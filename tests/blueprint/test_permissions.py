@@ -74,6 +74,12 @@ EXPECTED: dict[str, dict[str, str]] = {
     "read_jobs": {"all": f"{MEMBERS} console"},
     "read_check": {"all": f"{MEMBERS} console"},
     "keep_check": {"all": f"{MEMBERS} console"},
+    "audit_plans": {"all": f"{MEMBERS} console"},
+    "judge_difference": {
+        "own": "department planner section_head director",
+        "territory": "coordinator",
+        "all": "console",
+    },
     "register_project": {"territory": "coordinator", "all": "console"},
     "read_project": {"all": f"{MEMBERS} console"},
     "consult_departments": {"territory": "coordinator", "all": "console"},

@@ -110,6 +110,11 @@ VALUES ('WLJ', 'SLJ', 'p', 'requested', FALSE, 1, 1), ('WLJ', 'TJJ', 'p', 'reque
 INSERT INTO blueprint.layer_version (id, layer_id, number, source_name, source_sha256, source_crs, operation, buffer_m,
     feature_count, vertex_count, quality, uploaded_by, uploaded_at, extent, has_overlaps)
 SELECT id, id, 1, 's', 's', 'c', 'o', 0, 0, 0, '{}', 'x', now(), ST_MakeEnvelope(0, 0, 9, 9, 4550), FALSE FROM blueprint.layer;
+INSERT INTO coordination.plan_audit (id, first_layer_id, second_layer_id, first_version_id, second_version_id, on_day, windows_done, found, made_by, started_at)
+SELECT layer.id, open.id, layer.id, open.id, layer.id, now(), '{}', 1, 'x', now() FROM blueprint.layer INNER JOIN blueprint.layer AS open ON open.code = 'OPEN';
+INSERT INTO coordination.plan_audit_overlap SELECT id, 1, 1, FALSE, ST_SetSRID(ST_MakePoint(0, 0), 4550) FROM coordination.plan_audit;
+INSERT INTO coordination.plan_difference (first_layer_id, second_layer_id, first_key, second_key, overlap_m2, first_share, second_share, is_sliver, state, first_audit_id, last_audit_id, geom)
+SELECT first_layer_id, second_layer_id, 'a', 'b', 1, 1, 1, FALSE, 'open', id, id, ST_SetSRID(ST_MakePoint(0, 0), 4550) FROM coordination.plan_audit;
 INSERT INTO blueprint.export (number, version_id, account, department, format, sensitivity, features, bytes, sha256, exported_at)
 SELECT number, layer.id, account, department_, 'gpkg', 'internal', 1, 1, 's', now()
 FROM (VALUES ('1', 'OPEN', '督办', NULL), ('2', 'SECRET', '统计局', 'TJJ')) AS made (number, code, account, department_)
@@ -135,7 +140,8 @@ OF_OPINIONS = dict.fromkeys(
      "coordination.due_change", "coordination.contest"), 1,
 )  # fmt: skip
 ALL_OPINIONS = {"coordination.opinion_request": 2, "coordination.opinion": 2} | dict.fromkeys(OF_OPINIONS, 2)
-MEMBER_SEES = {
+PLAN_AUDITS = ("coordination.plan_audit", "coordination.plan_audit_overlap", "coordination.plan_difference")
+MEMBER_SEES = dict.fromkeys(PLAN_AUDITS, 1) | {
     "coordination.project": 1, "coordination.project_event": 1, "coordination.footprint_revision": 1, "coordination.check": 1,
     "coordination.consultation": 1, "coordination.opinion_request": 1, "coordination.opinion": 1,
     **OF_OPINIONS,
@@ -145,8 +151,10 @@ MEMBER_SEES = {
          "approval.time_span", "approval.material", "approval.item_result", "approval.promise", "approval.letter",
          "approval.joint_consultation", "approval.consultation_answer", "approval.obligation", "approval.matter"), 1)),
 }  # fmt: skip
+ALL_CHECKS = dict.fromkeys((*PLAN_AUDITS, "coordination.check"), 2)
+NO_CHECKS = dict.fromkeys(ALL_CHECKS, 0)
 EVERYTHING = {
-    **MEMBER_SEES, **ALL_OPINIONS, "coordination.check": 2,
+    **MEMBER_SEES, **ALL_OPINIONS, **ALL_CHECKS,
     "blueprint.access_grant": 2, "blueprint.export": 2, "blueprint.person": 2, "blueprint.appointment": 2, "blueprint.session": 2,
     "blueprint.second_factor": 2, "blueprint.recovery_code": 2, "blueprint.linked_identity": 2,
     "blueprint.token": 2, "blueprint.failed_sign_in": 1, "blueprint.audit_entry": 1, "blueprint.audit_checkpoint": 0,
@@ -166,17 +174,17 @@ MATRIX: list[tuple[str, Viewer | None, dict[str, int]]] = [
     ("anonymous", viewer_of(ANONYMOUS), {}),
     ("a department", viewer_of(WATER), MEMBER_SEES | {"blueprint.access_grant": 1, "blueprint.export": 1}),
     ("the department that owns what is restricted", viewer_of(HERITAGE),
-     MEMBER_SEES | {"coordination.check": 2, "blueprint.access_grant": 2, "blueprint.export": 1}),
+     MEMBER_SEES | ALL_CHECKS | {"blueprint.access_grant": 2, "blueprint.export": 1}),
     ("a department with a grant", viewer_of(GRANTED),
-     MEMBER_SEES | {"coordination.check": 2, "blueprint.access_grant": 1, "blueprint.export": 1}),
+     MEMBER_SEES | ALL_CHECKS | {"blueprint.access_grant": 1, "blueprint.export": 1}),
     ("a department's person", viewer_of(PERSON), MEMBER_SEES | OWN_ACCOUNT | {"blueprint.access_grant": 1, "blueprint.export": 1}),
     ("the coordinator", viewer_of(COORDINATOR),
-     MEMBER_SEES | ALL_OPINIONS | {"coordination.check": 2, "blueprint.access_grant": 2}),
+     MEMBER_SEES | ALL_OPINIONS | ALL_CHECKS | {"blueprint.access_grant": 2}),
     ("a coordinator of a district", viewer_of(OF_A_DISTRICT),
-     MEMBER_SEES | {"coordination.check": 2, "blueprint.access_grant": 2}),
+     MEMBER_SEES | ALL_CHECKS | {"blueprint.access_grant": 2}),
     ("a token for opinions alone", viewer_of(replace(WATER, scope=Scope(acts=frozenset({Act.GIVE_OPINION})))),
      {table: 1 for table in MEMBER_SEES if table.startswith("coordination.")}
-     | {"coordination.check": 0, "blueprint.access_grant": 1, "blueprint.export": 1}),
+     | NO_CHECKS | {"blueprint.access_grant": 1, "blueprint.export": 1}),
     ("a supervisor, who took one file away", viewer_of(SUPERVISOR),
      MEMBER_SEES | ALL_OPINIONS | {"blueprint.export": 1, "blueprint.access_grant": 2}),
     ("an auditor", viewer_of(AUDITOR), {"blueprint.audit_entry": 1, "blueprint.access_grant": 2, "blueprint.export": 2}),

@@ -26,6 +26,7 @@ import blueprint.quality.models
 import blueprint.sharing.models
 import blueprint.standards.models
 import coordination.models
+import coordination.plan_audit.models
 from blueprint.city import City
 from blueprint.database import CONNECT_ARGS, SCHEMAS, Base, make_engine
 from blueprint.errors import ConflictError
@@ -45,6 +46,7 @@ MODELS = (
     blueprint.jobs.models,
     blueprint.layers.models,
     coordination.models,
+    coordination.plan_audit.models,
     approval.models,
     approval.item_models,
     approval.matter_models,

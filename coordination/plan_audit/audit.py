@@ -1,0 +1,266 @@
+"""Running an audit: window by window, each kept in a transaction of its own, then the ledger of differences is brought up to date."""
+
+import itertools
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from blueprint.audit.log import record
+from blueprint.city import AreaMeasure, City
+from blueprint.database import load_statements
+from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
+from blueprint.layers import catalogue
+from blueprint.layers.models import GeometryKind, Layer, LayerVersion
+from blueprint.layers.succession import version_on
+from blueprint.permissions import Act, Actor, require
+from blueprint.sharing.purposes import record_reading
+from coordination.plan_audit.models import PlanAudit
+from coordination.plan_audit.overlaps import FoundOverlap, WindowTask, overlaps_of
+from coordination.plan_audit.windows import MAX_FEATURES, Window, windows
+
+SQL = load_statements(Path(__file__).with_suffix(".sql"))
+
+Begin = Callable[[], AbstractContextManager[Session]]
+"""Begins a transaction that is committed at its end."""
+
+Tell = Callable[[str, int], None]
+
+
+@dataclass(frozen=True)
+class _Side:
+    """A layer as an audit compares it: its version and the boxes of its features."""
+
+    version_id: int
+    ids: np.ndarray
+    boxes: np.ndarray
+
+
+def audit_layers(
+    begin: Begin,
+    first: str,
+    second: str,
+    *,
+    city: City,
+    actor: Actor,
+    on: date,
+    now: datetime,
+    workers: int | None = None,
+    tell: Tell = lambda _phase, _done: None,
+    most: int = MAX_FEATURES,
+) -> int:
+    """Compare two polygon layers in the versions of a day; gives the audit's id.
+
+    Windows are compared by `workers` processes (all cores when not given) and kept one by one: an audit of the same
+    versions that was stopped goes on where it was. The figures do not depend on the number of workers or windows.
+    """
+    with begin() as session:
+        audit_id = open_audit(session, first, second, actor=actor, on=on, now=now).id
+    with begin() as session:
+        audit = find_audit(session, audit_id, actor=actor)
+        if audit.finished_at is not None:
+            return audit_id
+        sides = _read_side(session, audit.first_version_id), _read_side(session, audit.second_version_id)
+        done, rule = set(audit.windows_done), _rule(audit)
+    left = (w for w in windows(sides[0].boxes, sides[1].boxes, most=most) if w.path not in done)
+    compared = 0
+    for path, found in _compare(begin, left, sides, rule, workers or os.cpu_count() or 1):
+        with begin() as session:
+            _keep(session, audit_id, path, found, city)
+        compared += len(found)
+        tell("compare", compared)
+    tell("ledger", compared)
+    with begin() as session:
+        _close(session, audit_id, city=city, actor=actor, now=now)
+    return audit_id
+
+
+def open_audit(
+    session: Session, first: str, second: str, *, actor: Actor, on: date, now: datetime
+) -> PlanAudit:
+    """The audit of two layers on a day: the last one of the same versions, also one that was stopped, else a new one."""
+    layers = sorted((_polygon_layer(session, code, actor) for code in (first, second)), key=lambda x: x.code)
+    if layers[0].id == layers[1].id:
+        raise InvalidInputError("an audit compares two different layers; the quality check looks inside one")
+    versions = [_in_force(session, layer, on) for layer in layers]
+    require(actor, Act.AUDIT_PLANS)
+    same = (
+        select(PlanAudit)
+        .where(
+            PlanAudit.first_version_id == versions[0].id,
+            PlanAudit.second_version_id == versions[1].id,
+        )
+        .order_by(PlanAudit.id.desc())
+        .limit(1)
+    )
+    audit = session.scalars(same).one_or_none()
+    # What came after it has settled or opened differences since: then the same versions are compared anew.
+    if audit is not None and not _is_outdated(session, audit):
+        return audit
+    audit = PlanAudit(
+        first_layer_id=layers[0].id,
+        second_layer_id=layers[1].id,
+        first_version_id=versions[0].id,
+        second_version_id=versions[1].id,
+        on_day=on,
+        windows_done=[],
+        found=0,
+        made_by=actor.name,
+        started_at=now,
+    )
+    session.add(audit)
+    session.flush()
+    names = [f"{layer.code} v{version.number}" for layer, version in zip(layers, versions, strict=True)]
+    record(session, actor, Act.AUDIT_PLANS, kind="plan_audit", id=audit.id, after={"layers": names})
+    record_reading(session, actor, [layer.thing for layer in layers], kind="plan_audit", id=audit.id)
+    return audit
+
+
+def find_audit(session: Session, audit_id: int, *, actor: Actor) -> PlanAudit:
+    """An audit, for a reader who may read both layers; for others there is no such audit."""
+    audit = session.get(PlanAudit, audit_id, options=_WITH_LAYERS)
+    if audit is None:
+        raise _no_such(audit_id)
+    for layer in (audit.first_layer, audit.second_layer):
+        catalogue.find_readable(session, layer.code, actor)
+    return audit
+
+
+_WITH_LAYERS = (
+    joinedload(PlanAudit.first_layer),
+    joinedload(PlanAudit.second_layer),
+    joinedload(PlanAudit.first_version),
+    joinedload(PlanAudit.second_version),
+)
+
+
+def _no_such(audit_id: int) -> NotFoundError:
+    return NotFoundError(f"no audit {audit_id}, or it is of layers that you may not read")
+
+
+def _polygon_layer(session: Session, code: str, actor: Actor) -> Layer:
+    layer = catalogue.find_readable(session, code, actor)
+    if layer.geometry != GeometryKind.POLYGON:
+        raise InvalidInputError(f"layer {code} is of kind {layer.geometry}; an audit compares polygon layers")
+    return layer
+
+
+def _in_force(session: Session, layer: Layer, on: date) -> LayerVersion:
+    version = version_on(session, layer.id, on)
+    if version is None:
+        raise ConflictError(f"no version of layer {layer.code} is in force on {on}; nothing can be compared")
+    return version
+
+
+def _is_outdated(session: Session, audit: PlanAudit) -> bool:
+    later = select(PlanAudit.id).where(
+        PlanAudit.first_layer_id == audit.first_layer_id,
+        PlanAudit.second_layer_id == audit.second_layer_id,
+        PlanAudit.id > audit.id,
+    )
+    return session.scalars(later.limit(1)).first() is not None
+
+
+def _rule(audit: PlanAudit) -> tuple[float, float]:
+    """Tolerance (m²) and width (m) of slivers: the laxer of the two layers'."""
+    layers = (audit.first_layer, audit.second_layer)
+    return max(x.tolerance_m2 for x in layers), max(x.sliver_width_m for x in layers)
+
+
+def _read_side(session: Session, version_id: int) -> _Side:
+    rows = session.execute(SQL["boxes"], {"version_id": version_id}).all()
+    table = np.array([tuple(row) for row in rows], dtype=float).reshape(-1, 5)
+    return _Side(version_id, table[:, 0].astype(np.int64), table[:, 1:])
+
+
+def _compare(
+    begin: Begin,
+    left: Iterator[Window],
+    sides: tuple[_Side, _Side],
+    rule: tuple[float, float],
+    workers: int,
+) -> Iterator[tuple[str, list[FoundOverlap]]]:
+    """The overlaps of every window, as the windows come to their ends; one alone is compared here and now."""
+    tasks = (_task(begin, window, sides, rule) for window in left)
+    head = list(itertools.islice(tasks, 2))
+    if len(head) < 2 or workers == 1:
+        for task in itertools.chain(head, tasks):
+            yield task.path, overlaps_of(task)
+        return
+    # A fork of a process with threads may hang; a worker is a new Python that knows numpy and shapely alone.
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        waiting: dict[Future[list[FoundOverlap]], str] = {}
+        for task in itertools.chain(head, tasks):
+            waiting[pool.submit(overlaps_of, task)] = task.path
+            # Never more in memory than the workers are at and one more each.
+            if len(waiting) >= 2 * workers:
+                yield from _ended(waiting)
+        while waiting:
+            yield from _ended(waiting)
+
+
+def _ended(waiting: dict[Future[list[FoundOverlap]], str]) -> Iterator[tuple[str, list[FoundOverlap]]]:
+    ended, _ = wait(waiting, return_when=FIRST_COMPLETED)
+    for future in ended:
+        yield waiting.pop(future), future.result()
+
+
+def _task(begin: Begin, window: Window, sides: tuple[_Side, _Side], rule: tuple[float, float]) -> WindowTask:
+    with begin() as session:
+        first = _read_shapes(session, sides[0], window.first)
+        second = _read_shapes(session, sides[1], window.second)
+    return WindowTask(window.path, window.box, *first, *second, *rule)
+
+
+def _read_shapes(session: Session, side: _Side, rows: np.ndarray) -> tuple[Sequence[int], Sequence[bytes]]:
+    values = {"version_id": side.version_id, "feature_ids": side.ids[rows].tolist()}
+    read = session.execute(SQL["shapes"], values).all()
+    return [row.feature_id for row in read], [bytes(row.shape) for row in read]
+
+
+def _keep(session: Session, audit_id: int, path: str, found: Sequence[FoundOverlap], city: City) -> None:
+    """Keep what a window found, once: a second process at the same audit finds the window done."""
+    audit = session.get_one(PlanAudit, audit_id, with_for_update=True)
+    if path in audit.windows_done:
+        return
+    audit.windows_done = [*audit.windows_done, path]
+    audit.found += len(found)
+    values = {
+        "audit_id": audit_id,
+        "first_ids": [overlap.first_id for overlap in found],
+        "second_ids": [overlap.second_id for overlap in found],
+        "slivers": [overlap.is_sliver for overlap in found],
+        "shapes": [overlap.shape for overlap in found],
+        "working_srid": city.working_srid,
+    }
+    session.execute(SQL["keep_overlaps"], values)
+
+
+def _close(session: Session, audit_id: int, *, city: City, actor: Actor, now: datetime) -> None:
+    """Bring the ledger up to date with a finished audit, in one transaction."""
+    audit = session.get_one(PlanAudit, audit_id, options=_WITH_LAYERS, with_for_update={"of": PlanAudit})
+    if audit.finished_at is not None:
+        return
+    values = {
+        "audit_id": audit_id,
+        "first_layer_id": audit.first_layer_id,
+        "second_layer_id": audit.second_layer_id,
+        "first_version_id": audit.first_version_id,
+        "second_version_id": audit.second_version_id,
+        "first_class_field": audit.first_layer.class_field or "YSDM",
+        "second_class_field": audit.second_layer.class_field or "YSDM",
+        "tolerance_m2": _rule(audit)[0],
+        "on_ellipsoid": city.area_measure is AreaMeasure.ELLIPSOID,
+    }
+    for statement in ("enter_differences", "settle_differences", "forget_overlaps"):
+        session.execute(SQL[statement], values)
+    audit.finished_at = now
+    record(session, actor, Act.AUDIT_PLANS, kind="plan_audit", id=audit_id, after={"found": audit.found})

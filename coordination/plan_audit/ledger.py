@@ -1,0 +1,199 @@
+"""The ledger of differences: what two layers still have against each other, accepted for a reason, settled; and as a file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import geopandas
+import shapely
+from geoalchemy2.shape import to_shape
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from blueprint.audit.log import record
+from blueprint.city import City
+from blueprint.city_router import to_lonlat
+from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
+from blueprint.layers.models import Layer
+from blueprint.permissions import Act, Actor, may, require
+from blueprint.sharing.purposes import record_reading
+from coordination.plan_audit.audit import SQL
+from coordination.plan_audit.models import DifferenceState, PlanAudit, PlanDifference
+
+_DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf", ".parquet": "Parquet"}
+_MAX_REASON = 2000
+
+
+@dataclass(frozen=True)
+class ClassPair:
+    """How many differences of one state two classes have, and how large (m²)."""
+
+    state: str
+    first_class: str | None
+    second_class: str | None
+    is_sliver: bool
+    differences: int
+    overlap_m2: float
+
+
+def statistics(session: Session, audit: PlanAudit) -> tuple[ClassPair, ...]:
+    """The ledger of an audit's two layers, summed by state and class pair, the largest first."""
+    values = {"first_layer_id": audit.first_layer_id, "second_layer_id": audit.second_layer_id}
+    return tuple(ClassPair(**row._mapping) for row in session.execute(SQL["statistics"], values))
+
+
+def list_audits(session: Session, *, actor: Actor, limit: int = 100) -> list[PlanAudit]:
+    """The newest audits of layers that the actor may read."""
+    require(actor, Act.AUDIT_PLANS)
+    layers = session.scalars(select(Layer)).all()
+    readable = [layer.id for layer in layers if may(actor, Act.READ_LAYER, layer.thing)]
+    statement = select(PlanAudit).where(
+        PlanAudit.first_layer_id.in_(readable), PlanAudit.second_layer_id.in_(readable)
+    )
+    return list(session.scalars(statement.order_by(PlanAudit.id.desc()).limit(limit)))
+
+
+def list_differences(
+    session: Session,
+    audit: PlanAudit,
+    *,
+    actor: Actor,
+    state: DifferenceState | None = None,
+    slivers: bool = True,
+    after: int = 0,
+    limit: int = 100,
+) -> Sequence[PlanDifference]:
+    """The differences of an audit's two layers by id, those after the id `after`; that they were read is recorded."""
+    _record(session, audit, actor)
+    return _differences(session, audit, state=state, slivers=slivers, after=after, limit=limit)
+
+
+def _differences(
+    session: Session,
+    audit: PlanAudit,
+    *,
+    state: DifferenceState | None,
+    slivers: bool,
+    after: int = 0,
+    limit: int | None = None,
+) -> Sequence[PlanDifference]:
+    statement = select(PlanDifference).where(
+        PlanDifference.first_layer_id == audit.first_layer_id,
+        PlanDifference.second_layer_id == audit.second_layer_id,
+        PlanDifference.id > after,
+    )
+    if not slivers:
+        statement = statement.where(PlanDifference.is_sliver.is_(False))
+    if state is not None:
+        statement = statement.where(PlanDifference.state == state)
+    return session.scalars(statement.order_by(PlanDifference.id).limit(limit)).all()
+
+
+def decide(
+    session: Session, difference_id: int, *, accepted: bool, reason: str | None, actor: Actor, now: datetime
+) -> PlanDifference:
+    """Accept a difference for a reason, or take that back; for the owners of either layer and the coordinator.
+
+    Raises ConflictError for one that is settled.
+    """
+    difference = session.get(PlanDifference, difference_id, with_for_update=True)
+    layers = (
+        []
+        if difference is None
+        else [
+            session.get_one(Layer, layer_id)
+            for layer_id in (difference.first_layer_id, difference.second_layer_id)
+        ]
+    )
+    if difference is None or not all(may(actor, Act.READ_LAYER, layer.thing) for layer in layers):
+        raise NotFoundError(f"no difference {difference_id}, or it is of layers that you may not read")
+    if not any(may(actor, Act.JUDGE_DIFFERENCE, layer.thing) for layer in layers):
+        require(actor, Act.JUDGE_DIFFERENCE, layers[0].thing)
+    if difference.state == DifferenceState.SETTLED:
+        raise ConflictError(f"difference {difference_id} is settled; there is nothing to decide")
+    reason = (reason or "").strip() or None
+    if accepted and reason is None:
+        raise InvalidInputError("a difference is accepted with its reason; say why", place="reason")
+    if reason is not None and len(reason) > _MAX_REASON:
+        raise InvalidInputError(f"the reason is longer than {_MAX_REASON} characters", place="reason")
+    before = {"state": difference.state, "reason": difference.reason}
+    difference.state = DifferenceState.ACCEPTED if accepted else DifferenceState.OPEN
+    difference.reason, difference.decided_by, difference.decided_at = reason, actor.name, now
+    difference.accepted_m2 = difference.overlap_m2 if accepted else None
+    session.flush()
+    record(
+        session,
+        actor,
+        Act.JUDGE_DIFFERENCE,
+        kind="plan_difference",
+        id=difference_id,
+        before=before,
+        after={"state": difference.state, "reason": reason},
+    )
+    return difference
+
+
+def write_differences(
+    session: Session,
+    audit: PlanAudit,
+    path: Path,
+    *,
+    city: City,
+    actor: Actor,
+    state: DifferenceState | None = None,
+) -> int:
+    """The differences as a GeoPackage, GeoParquet, FlatGeobuf or GeoJSON; says how many. Asks the right to export both layers."""
+    driver = _DRIVERS.get(path.suffix.lower())
+    if driver is None:
+        raise InvalidInputError(
+            f"differences are written to {', '.join(_DRIVERS)}, not to {path.suffix or path}"
+        )
+    for layer in (audit.first_layer, audit.second_layer):
+        require(actor, Act.EXPORT_LAYER, layer.thing)
+    _record(session, audit, actor)
+    rows = _differences(session, audit, state=state, slivers=True)
+    shapes = [to_shape(row.geom) for row in rows]
+    frame = geopandas.GeoDataFrame(
+        {name: [getattr(row, name) for row in rows] for name in COLUMNS},
+        geometry=shapely.set_srid(shapes, 0) if shapes else [],
+        crs=city.working_crs,
+    )
+    if driver == "GeoJSON":
+        frame = frame.set_geometry(
+            to_lonlat(frame.geometry.to_numpy(), city), crs=f"EPSG:{city.geographic_srid}"
+        )
+    name = f"{audit.first_layer.code}_{audit.second_layer.code}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if driver == "Parquet":
+            frame.to_parquet(path)
+        else:
+            frame.to_file(path, layer=name, driver=driver, engine="pyogrio")
+    except OSError as error:
+        raise InvalidInputError(f"cannot write {path}: {error.strerror}") from error
+    return len(frame)
+
+
+COLUMNS = (
+    "id",
+    "first_key",
+    "second_key",
+    "first_class",
+    "second_class",
+    "overlap_m2",
+    "first_share",
+    "second_share",
+    "is_sliver",
+    "state",
+    "reason",
+    "first_audit_id",
+    "last_audit_id",
+    "settled_audit_id",
+)
+"""What a file says of a difference."""
+
+
+def _record(session: Session, audit: PlanAudit, actor: Actor) -> None:
+    things = [audit.first_layer.thing, audit.second_layer.thing]
+    record_reading(session, actor, things, kind="plan_difference", id=audit.id)

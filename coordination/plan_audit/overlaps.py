@@ -1,0 +1,103 @@
+"""The overlaps of two sets of polygons in one window: plain arrays in, plain arrays out, so that any process can do it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+
+from coordination.plan_audit.windows import Box, owned
+
+NOISE_M = 1e-6
+"""A common area thinner than this is the rounding of coordinates: that is touching, and touching is no overlap."""
+
+_AT_ONCE = 20_000
+
+
+@dataclass(frozen=True)
+class WindowTask:
+    """What one window is to compare: polygons as WKB with their feature ids; metres, m²."""
+
+    path: str
+    box: Box
+    first_ids: Sequence[int]
+    first_shapes: Sequence[bytes]
+    second_ids: Sequence[int]
+    second_shapes: Sequence[bytes]
+    tolerance_m2: float
+    sliver_width_m: float
+
+
+@dataclass(frozen=True)
+class FoundOverlap:
+    """The common area of two features, in the plane; the shape as WKB."""
+
+    first_id: int
+    second_id: int
+    plane_m2: float
+    is_sliver: bool
+    shape: bytes
+
+
+def overlaps_of(task: WindowTask) -> list[FoundOverlap]:
+    """Every overlap that belongs to the window, each pair once whatever windows it reaches into."""
+    first = np.asarray(shapely.from_wkb(np.array(task.first_shapes, dtype=object)))
+    second = np.asarray(shapely.from_wkb(np.array(task.second_shapes, dtype=object)))
+    # The larger side is put in the tree; the smaller one is prepared.
+    rows = shapely.STRtree(second).query(first)
+    mine = owned(shapely.bounds(first[rows[0]]), shapely.bounds(second[rows[1]]), task.box)
+    left, right = rows[0][mine], rows[1][mine]
+    shapely.prepare(first)
+    shapely.prepare(second)
+    found: list[FoundOverlap] = []
+    for start in range(0, len(left), _AT_ONCE):
+        one, other = left[start : start + _AT_ONCE], right[start : start + _AT_ONCE]
+        found += _measured(task, one, other, first, second)
+    return found
+
+
+def _measured(
+    task: WindowTask, one: np.ndarray, other: np.ndarray, first: np.ndarray, second: np.ndarray
+) -> list[FoundOverlap]:
+    shapes = np.empty(len(one), dtype=object)
+    inside = shapely.contains_properly(first[one], second[other])
+    shapes[inside] = second[other[inside]]
+    around = ~inside & shapely.contains_properly(second[other], first[one])
+    shapes[around] = first[one[around]]
+    cut = ~inside & ~around
+    cut &= shapely.intersects(first[one], second[other])
+    shapes[cut] = _polygons(shapely.intersection(first[one[cut]], second[other[cut]]))
+    areas = np.nan_to_num(shapely.area(shapes))
+    perimeters = np.nan_to_num(shapely.length(shapes))
+    kept = np.flatnonzero(2 * areas > NOISE_M * perimeters)
+    slivers = _slivers(shapes[kept], areas[kept], perimeters[kept], task)
+    wkb = shapely.to_wkb(shapes[kept])
+    return [
+        FoundOverlap(
+            int(task.first_ids[one[row]]),
+            int(task.second_ids[other[row]]),
+            float(areas[row]),
+            bool(sliver),
+            bytes(shape),
+        )
+        for row, sliver, shape in zip(kept, slivers, wkb, strict=True)
+    ]
+
+
+def _slivers(shapes: np.ndarray, areas: np.ndarray, perimeters: np.ndarray, task: WindowTask) -> np.ndarray:
+    """Below the tolerance, or nothing left when shrunk by half the width: the same two tests as a check's."""
+    slivers = areas < task.tolerance_m2
+    thin = np.flatnonzero(~slivers & (2 * areas <= task.sliver_width_m * perimeters))
+    slivers[thin] = shapely.is_empty(shapely.buffer(shapes[thin], -task.sliver_width_m / 2))
+    return np.asarray(slivers)
+
+
+def _polygons(shapes: np.ndarray) -> np.ndarray:
+    """Of a common area the polygons alone: where two features also touch, lines and points come along."""
+    mixed = np.flatnonzero(shapely.get_type_id(shapes) == 7)
+    for row in mixed:
+        parts = shapely.get_parts(shapes[row])
+        shapes[row] = shapely.multipolygons([part for part in parts if part.geom_type == "Polygon"])
+    thin = ~np.isin(shapely.get_type_id(shapes), (3, 6))
+    shapes[thin] = shapely.Polygon()
+    return np.asarray(shapes)

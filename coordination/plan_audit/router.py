@@ -1,0 +1,102 @@
+"""Routes of plan audits: ask for one, read it, read the ledger of differences, accept a difference for a reason."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+
+from blueprint.edge import ActorDep, NowDep, SessionDep
+from blueprint.idempotency import IdempotentRoute
+from blueprint.jobs.queue import put_in
+from blueprint.jobs.schemas import JobOut, job_out
+from blueprint.layers import catalogue
+from blueprint.permissions import Act, Sensitivity, require
+from coordination.plan_audit.audit import find_audit, open_audit
+from coordination.plan_audit.job import PLAN_AUDIT
+from coordination.plan_audit.ledger import decide, list_audits, list_differences, statistics
+from coordination.plan_audit.models import DifferenceState
+from coordination.plan_audit.schemas import (
+    DecisionIn,
+    DifferenceOut,
+    DifferencePage,
+    PlanAuditIn,
+    PlanAuditOut,
+    audit_out,
+    difference_out,
+)
+
+router = APIRouter(tags=["plan audits"], route_class=IdempotentRoute)
+
+AuditId = Annotated[int, Path(ge=1, le=2_000_000_000)]
+
+
+@router.post("/api/plan-audits", status_code=202)
+def ask_for_audit(
+    given: PlanAuditIn, session: SessionDep, actor: ActorDep, now: NowDep, response: Response
+) -> JobOut:
+    """Compare two layers by a job, whose `result` is the audit; the same versions are not compared twice."""
+    require(actor, Act.AUDIT_PLANS)
+    on = given.on or now.date()
+    audit = open_audit(session, given.first, given.second, actor=actor, on=on, now=now)
+    layers = [catalogue.find_readable(session, code, actor) for code in (given.first, given.second)]
+    # The job is no more open than the more closed of its two layers.
+    closed = max(layers, key=lambda layer: list(Sensitivity).index(Sensitivity(layer.sensitivity)))
+    arguments = {"first": given.first, "second": given.second, "on": on.isoformat()}
+    job = put_in(
+        session, PLAN_AUDIT, closed.thing, arguments, actor=actor, now=now, key=f"plan_audit {audit.id}"
+    )
+    response.headers["Location"] = f"/api/jobs/{job.id}"
+    return job_out(job)
+
+
+@router.get("/api/plan-audits")
+def list_all(
+    session: SessionDep, actor: ActorDep, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+) -> list[PlanAuditOut]:
+    """The newest audits of layers that the caller may read."""
+    return [audit_out(audit) for audit in list_audits(session, actor=actor, limit=limit)]
+
+
+@router.get("/api/plan-audits/{audit_id}")
+def show(audit_id: AuditId, session: SessionDep, actor: ActorDep) -> PlanAuditOut:
+    """An audit, with the ledger of its two layers summed by state and class pair."""
+    require(actor, Act.AUDIT_PLANS)
+    audit = find_audit(session, audit_id, actor=actor)
+    return audit_out(audit, statistics(session, audit))
+
+
+@router.get("/api/plan-audits/{audit_id}/differences")
+def list_ledger(
+    audit_id: AuditId,
+    session: SessionDep,
+    actor: ActorDep,
+    state: Annotated[DifferenceState | None, Query()] = None,
+    slivers: Annotated[bool, Query(description="碎面也列出 list slivers too")] = True,
+    cursor: Annotated[int, Query(ge=0, le=2**62)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> DifferencePage:
+    """The ledger of an audit's two layers, page by page."""
+    require(actor, Act.AUDIT_PLANS)
+    audit = find_audit(session, audit_id, actor=actor)
+    rows = list_differences(
+        session, audit, actor=actor, state=state, slivers=slivers, after=cursor, limit=limit + 1
+    )
+    more = len(rows) > limit
+    return DifferencePage(
+        items=[difference_out(row) for row in rows[:limit]], next=rows[limit - 1].id if more else None
+    )
+
+
+@router.put("/api/plan-differences/{difference_id}")
+def judge(
+    difference_id: Annotated[int, Path(ge=1, le=2**62)],
+    given: DecisionIn,
+    session: SessionDep,
+    actor: ActorDep,
+    now: NowDep,
+) -> DifferenceOut:
+    """Accept a difference for a reason, or take that back; for the owners of either layer and the coordinator."""
+    require(actor, Act.AUDIT_PLANS)
+    row = decide(
+        session, difference_id, accepted=given.state == "accepted", reason=given.reason, actor=actor, now=now
+    )
+    return difference_out(row)

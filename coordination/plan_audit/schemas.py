@@ -1,0 +1,116 @@
+"""HTTP shapes of plan audits and the ledger of differences."""
+
+from datetime import date, datetime
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from blueprint.given import Day, Given
+from coordination.plan_audit.ledger import ClassPair
+from coordination.plan_audit.models import PlanAudit, PlanDifference
+
+State = Literal["open", "accepted", "settled"]
+
+
+class PlanAuditIn(Given):
+    """Two polygon layers to compare, in the versions of a day; today when not given."""
+
+    first: str = Field(min_length=1, max_length=60)
+    second: str = Field(min_length=1, max_length=60)
+    on: Day | None = None
+
+
+class ClassPairOut(BaseModel):
+    """How many differences of one state two classes have, and how large (m²)."""
+
+    state: State
+    first_class: str | None
+    second_class: str | None
+    is_sliver: bool
+    differences: int
+    overlap_m2: float
+
+
+class PlanAuditOut(BaseModel):
+    """An audit; the layer whose code comes first is the first one. `statistics` is the ledger of the two layers as it is now."""
+
+    id: int
+    first: str
+    second: str
+    first_title: str
+    second_title: str
+    first_department: str
+    second_department: str
+    first_version: int
+    second_version: int
+    on: date
+    found: int
+    windows_done: int
+    made_by: str
+    started_at: datetime
+    finished_at: datetime | None
+    statistics: list[ClassPairOut] | None = None
+
+
+class DifferenceOut(BaseModel):
+    """A difference (差异图斑): features by their source ids, areas in m² by the city's measure, shares of the features."""
+
+    id: int
+    first_key: str
+    second_key: str
+    first_class: str | None
+    second_class: str | None
+    overlap_m2: float
+    first_share: float
+    second_share: float
+    is_sliver: bool
+    state: State
+    reason: str | None
+    decided_by: str | None
+    decided_at: datetime | None
+    first_audit_id: int
+    last_audit_id: int
+    settled_audit_id: int | None
+
+
+class DifferencePage(BaseModel):
+    """Differences by id; `next` is the cursor of the following page."""
+
+    items: list[DifferenceOut]
+    next: int | None
+
+
+class DecisionIn(Given):
+    """Accept a difference, for a reason, or take that back."""
+
+    state: Literal["accepted", "open"]
+    reason: str | None = Field(default=None, max_length=2000)
+
+
+def audit_out(audit: PlanAudit, statistics: tuple[ClassPair, ...] | None = None) -> PlanAuditOut:
+    """An audit as the outside sees it."""
+    return PlanAuditOut(
+        id=audit.id,
+        first=audit.first_layer.code,
+        second=audit.second_layer.code,
+        first_title=audit.first_layer.title,
+        second_title=audit.second_layer.title,
+        first_department=audit.first_layer.department,
+        second_department=audit.second_layer.department,
+        first_version=audit.first_version.number,
+        second_version=audit.second_version.number,
+        on=audit.on_day,
+        found=audit.found,
+        windows_done=len(audit.windows_done),
+        made_by=audit.made_by,
+        started_at=audit.started_at,
+        finished_at=audit.finished_at,
+        statistics=None
+        if statistics is None
+        else [ClassPairOut.model_validate(vars(pair)) for pair in statistics],
+    )
+
+
+def difference_out(row: PlanDifference) -> DifferenceOut:
+    """A difference as the outside sees it."""
+    return DifferenceOut.model_validate(row, from_attributes=True)

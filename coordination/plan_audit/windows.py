@@ -1,0 +1,89 @@
+"""Windows of an audit: the ground is quartered until few enough features come into each; every pair belongs to one window."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+MAX_FEATURES = 10_000
+"""So many features of both layers come into a window, as long as quartering helps."""
+
+_MOST_REPEATED = 2.0
+"""Quarters that hold, all together, more than so many times the features of the whole are no help."""
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A piece of ground (west, south, east, north in metres) with the rows of the features whose boxes come into it.
+
+    Its west and south edge belong to it, its east and north edge do not.
+    """
+
+    path: str
+    box: Box
+    first: np.ndarray
+    second: np.ndarray
+
+
+def windows(first: np.ndarray, second: np.ndarray, *, most: int = MAX_FEATURES) -> Iterator[Window]:
+    """The windows in which boxes of both layers lie (one row west, south, east, north a feature), in a fixed order.
+
+    The same boxes give the same windows with the same paths, so that an audit goes on where it was left.
+    """
+    if not len(first) or not len(second):
+        return
+    west, south = np.maximum(first.min(axis=0), second.min(axis=0))[:2]
+    east, north = np.minimum(first.max(axis=0), second.max(axis=0))[2:]
+    if west > east or south > north:
+        return
+    whole = (float(west), float(south), float(east) + 1.0, float(north) + 1.0)
+    root = Window(
+        "",
+        whole,
+        _within(first, np.arange(len(first)), whole),
+        _within(second, np.arange(len(second)), whole),
+    )
+    yield from _quartered(root, first, second, most)
+
+
+def _quartered(window: Window, first: np.ndarray, second: np.ndarray, most: int) -> Iterator[Window]:
+    if not len(window.first) or not len(window.second):
+        return
+    count = len(window.first) + len(window.second)
+    quarters = [] if count <= most else list(_quarters(window, first, second))
+    # Where features are as large as the window they come into every quarter: then it is left as it is.
+    if not quarters or sum(len(q.first) + len(q.second) for q in quarters) > _MOST_REPEATED * count:
+        yield window
+        return
+    for quarter in quarters:
+        yield from _quartered(quarter, first, second, most)
+
+
+def _quarters(window: Window, first: np.ndarray, second: np.ndarray) -> Iterator[Window]:
+    west, south, east, north = window.box
+    x, y = (west + east) / 2, (south + north) / 2
+    boxes = ((west, south, x, y), (x, south, east, y), (west, y, x, north), (x, y, east, north))
+    for number, box in enumerate(boxes):
+        yield Window(
+            f"{window.path}{number}",
+            box,
+            _within(first, window.first, box),
+            _within(second, window.second, box),
+        )
+
+
+def _within(boxes: np.ndarray, rows: np.ndarray, box: Box) -> np.ndarray:
+    west, south, east, north = box
+    mine = boxes[rows]
+    meets = (mine[:, 0] <= east) & (mine[:, 2] >= west) & (mine[:, 1] <= north) & (mine[:, 3] >= south)
+    return np.asarray(rows[meets])
+
+
+def owned(first: np.ndarray, second: np.ndarray, box: Box) -> np.ndarray:
+    """Which pairs of boxes belong to a window: those whose common box has its lower left corner in it."""
+    x = np.maximum(first[:, 0], second[:, 0])
+    y = np.maximum(first[:, 1], second[:, 1])
+    west, south, east, north = box
+    return np.asarray((x >= west) & (x < east) & (y >= south) & (y < north))

@@ -1,0 +1,121 @@
+"""`blueprint audit A B`: layers against each other, and what they still have against each other as a file."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.orm import Session
+
+from blueprint.edge import Edge
+from blueprint.errors import InvalidInputError
+from coordination.plan_audit.audit import audit_layers, find_audit
+from coordination.plan_audit.ledger import statistics, write_differences
+from coordination.plan_audit.schemas import PlanAuditOut, audit_out
+from service.commands.context import console, local_operator, open_edge, say
+from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
+
+_STATE_WORDS = {"open": "未解决 open", "accepted": "已认可 accepted", "settled": "已解决 settled"}
+
+
+def audit(
+    codes: Annotated[list[str], typer.Argument(help="图层代码 layer codes; with more than two, every pair")],
+    on: Annotated[
+        str | None, typer.Option(help="日期 the versions of a day YYYY-MM-DD; today when not given")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, help="进程数 processes; all cores when not given")
+    ] = None,
+    output_path: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            help="差异图斑写入 write open and accepted differences: .gpkg, .parquet, .fgb, .geojson",
+        ),
+    ] = None,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """多规差异分析：图层两两叠加，差异图斑入台账 · where layers overlap that should not; the differences go into a ledger."""
+    pairs = list(itertools.combinations(dict.fromkeys(codes), 2))
+    if not pairs:
+        raise InvalidInputError("an audit compares two different layers; name two or more")
+    if output_path is not None and len(pairs) > 1:
+        raise InvalidInputError("--output writes the differences of one pair; name two layers")
+    day = parse_day(on)
+    with open_edge() as edge:
+        begin = beginning(edge)
+        found = []
+        for first, second in pairs:
+            with console.status(f"{first} × {second}") as shown:
+                number = audit_layers(
+                    begin,
+                    first,
+                    second,
+                    city=edge.city,
+                    actor=local_operator(),
+                    on=day or edge.now().date(),
+                    now=edge.now(),
+                    workers=workers,
+                    tell=lambda phase, done, f=first, s=second, shown=shown: shown.update(  # type: ignore[misc]
+                        f"{f} × {s} · {phase} {done:,}"
+                    ),
+                )
+            with begin() as session:
+                done = find_audit(session, number, actor=local_operator())
+                found.append(audit_out(done, statistics(session, done)))
+                if output_path is not None:
+                    count = write_differences(
+                        session, done, output_path, city=edge.city, actor=local_operator()
+                    )
+                    say(f"wrote {output_path}: {count:,} differences")
+    if output is OutputFormat.JSON:
+        print_json([item.model_dump(mode="json") for item in found])
+        return
+    for item in found:
+        _print(item)
+
+
+def beginning(edge: Edge) -> Callable[[], AbstractContextManager[Session]]:
+    """What begins a transaction of the command's own."""
+
+    @contextmanager
+    def begin() -> Iterator[Session]:
+        with Session(edge.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    return begin
+
+
+def _print(item: PlanAuditOut) -> None:
+    rows = item.statistics or []
+    real = [row for row in rows if row.state == "open" and not row.is_sliver]
+    typer.echo(
+        f"{item.first_title} {item.first} v{item.first_version} × {item.second_title} {item.second} v{item.second_version}"
+        f" · {item.on}: 未解决差异 open {sum(row.differences for row in real):,},"
+        f" {sum(row.overlap_m2 for row in real) / 10_000:,.4f} 公顷 ha"
+    )
+    print_table(
+        f"差异台账 Ledger · {item.first} × {item.second}",
+        [
+            "状态 state",
+            f"{item.first} 类 class",
+            f"{item.second} 类 class",
+            "碎面 sliver",
+            "个数 number",
+            "公顷 ha",
+        ],
+        (
+            [
+                _STATE_WORDS[row.state],
+                row.first_class or "—",
+                row.second_class or "—",
+                "是 yes" if row.is_sliver else "",
+                f"{row.differences:,}",
+                f"{row.overlap_m2 / 10_000:,.4f}",
+            ]
+            for row in rows
+        ),
+        empty="无差异 no difference",
+    )

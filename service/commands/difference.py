@@ -1,0 +1,90 @@
+"""`blueprint difference …`: the ledger of differences between layers; accepting one for a reason."""
+
+from typing import Annotated
+
+import typer
+
+from coordination.plan_audit.audit import find_audit
+from coordination.plan_audit.ledger import decide, list_audits, list_differences
+from coordination.plan_audit.models import DifferenceState
+from coordination.plan_audit.schemas import difference_out
+from service.commands.audit import beginning
+from service.commands.context import local_operator, open_edge
+from service.commands.options import FormatOption, OutputFormat, print_json, print_table
+
+app = typer.Typer(
+    no_args_is_help=True, help="差异台账 · differences between layers that `blueprint audit` found"
+)
+
+Number = Annotated[int, typer.Argument(min=1, help="差异编号 number of the difference")]
+Reason = Annotated[str, typer.Option(help="理由 why it is accepted")]
+
+
+@app.command("list")
+def list_ledger(
+    audit: Annotated[
+        int | None, typer.Argument(min=1, help="审计编号 number of an audit; the newest when not given")
+    ] = None,
+    state: Annotated[DifferenceState | None, typer.Option(help="open | accepted | settled")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="最多几条 at most so many")] = 100,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """列出两图层的差异 · the differences of an audit's two layers."""
+    with open_edge() as edge, beginning(edge)() as session:
+        newest = list_audits(session, actor=local_operator(), limit=1)
+        number = audit if audit is not None else (newest[0].id if newest else 0)
+        found = find_audit(session, number, actor=local_operator())
+        rows = list_differences(session, found, actor=local_operator(), state=state, limit=limit)
+        items = [difference_out(row) for row in rows]
+        title = f"{found.first_layer.code} × {found.second_layer.code}"
+    if output is OutputFormat.JSON:
+        print_json([item.model_dump(mode="json") for item in items])
+        return
+    columns = [
+        "编号 number",
+        "图斑 first",
+        "图斑 second",
+        "类 classes",
+        "m²",
+        "碎面 sliver",
+        "状态 state",
+        "理由 reason",
+    ]
+    print_table(
+        f"差异 Differences · {title}",
+        columns,
+        (
+            [
+                item.id,
+                item.first_key,
+                item.second_key,
+                f"{item.first_class or '—'} × {item.second_class or '—'}",
+                f"{item.overlap_m2:,.2f}",
+                "是 yes" if item.is_sliver else "",
+                item.state,
+                item.reason,
+            ]
+            for item in items
+        ),
+        empty="无差异 no difference",
+    )
+
+
+@app.command("accept")
+def accept(number: Number, reason: Reason) -> None:
+    """认可差异并说明理由 · accept a difference for a reason; it stays so until it grows."""
+    _decide(number, accepted=True, reason=reason)
+
+
+@app.command("reopen")
+def reopen(number: Number) -> None:
+    """撤回认可 · take an acceptance back."""
+    _decide(number, accepted=False, reason=None)
+
+
+def _decide(number: int, *, accepted: bool, reason: str | None) -> None:
+    with open_edge() as edge, beginning(edge)() as session:
+        row = decide(
+            session, number, accepted=accepted, reason=reason, actor=local_operator(), now=edge.now()
+        )
+        typer.echo(f"差异 difference {row.id}: {row.state}")

@@ -1,0 +1,290 @@
+"""Audits of two layers: figures by hand and against geopandas, borders of windows, and the life of a difference."""
+
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+import geopandas
+import numpy as np
+import pytest
+import shapely
+from geoalchemy2.shape import to_shape
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from blueprint.city import AreaMeasure, City
+from blueprint.errors import ConflictError, InvalidInputError, NotFoundError, NotPermittedError
+from blueprint.permissions import Actor, Role, at_console
+from coordination.plan_audit import audit as acts
+from coordination.plan_audit.audit import audit_layers, find_audit
+from coordination.plan_audit.ledger import decide, list_differences, statistics, write_differences
+from coordination.plan_audit.models import DifferenceState, PlanAudit, PlanDifference
+from tests.made import ORIGIN, at_origin, geodesic_m2, publish, square
+
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+TODAY = NOW.date()
+OPERATOR = at_console("test")
+
+
+@pytest.fixture
+def plane(city: City) -> City:
+    """The city with areas in the plane."""
+    return replace(city, area_measure=AreaMeasure.PLANE)
+
+
+def _audit(session: Session, city: City, *, on: date = TODAY, **options: Any) -> PlanAudit:
+    number = audit_layers(
+        lambda: nullcontext(session),
+        "B_PLAN",
+        "A_PLAN",
+        city=city,
+        actor=OPERATOR,
+        on=on,
+        now=NOW,
+        **{"workers": 1} | options,
+    )
+    session.flush()
+    return find_audit(session, number, actor=OPERATOR)
+
+
+def _differences(session: Session, audit: PlanAudit) -> dict[tuple[str, str], PlanDifference]:
+    rows = list_differences(session, audit, actor=OPERATOR, limit=100_000)
+    return {(row.first_key, row.second_key): row for row in rows}
+
+
+def _publish(
+    session: Session, city: City, code: str, shapes: dict[str, shapely.Geometry], **more: Any
+) -> None:
+    attributes = [{"BSM": key, "YSDM": f"class {key[0]}"} for key in shapes]
+    publish(session, city, code, list(shapes.values()), attributes=attributes, source_id_field="BSM", **more)
+
+
+def test_every_overlap_is_a_difference_with_its_area_classes_and_shares(session: Session, plane: City):
+    _publish(session, plane, "A_PLAN", {"a1": square(0, 0, 100), "a2": square(200, 0, 100)})
+    _publish(
+        session,
+        plane,
+        "B_PLAN",
+        {
+            "b1": shapely.box(50, 0, 150, 200),  # takes half of a1
+            "b2": square(100, 0, 50),  # touches a1
+            "b3": shapely.box(299.99, 0, 400, 100),  # a strip of a centimetre in a2
+        },
+    )
+
+    audit = _audit(session, plane)
+
+    found = _differences(session, audit)
+    assert set(found) == {("a1", "b1"), ("a2", "b3")}
+    half = found["a1", "b1"]
+    assert half.overlap_m2 == pytest.approx(5000)
+    assert (half.first_share, half.second_share) == (pytest.approx(0.5), pytest.approx(0.25))
+    assert (half.first_class, half.second_class) == ("class a", "class b")
+    assert (half.state, half.is_sliver) == ("open", False)
+    assert to_shape(half.geom).equals(at_origin(shapely.box(50, 0, 100, 100)))
+    assert found["a2", "b3"].is_sliver
+    assert (audit.found, audit.finished_at) == (2, NOW)
+    assert [(p.state, p.is_sliver, p.differences) for p in statistics(session, audit)] == [
+        ("open", False, 1),
+        ("open", True, 1),
+    ]
+
+
+def test_areas_are_by_the_citys_measure(session: Session, city: City):
+    _publish(session, city, "A_PLAN", {"a": square(0, 0, 1000)})
+    _publish(session, city, "B_PLAN", {"b": square(500, 0, 1000)})
+
+    found = _differences(session, _audit(session, city))["a", "b"]
+
+    expected = geodesic_m2(at_origin(shapely.box(500, 0, 1000, 1000)), city)
+    assert found.overlap_m2 == pytest.approx(expected, rel=1e-9)
+
+
+def _coverage(seed: int, count: int) -> list[shapely.Polygon]:
+    """A square kilometre divided into so many cells without gap or overlap."""
+    points = shapely.multipoints(np.random.default_rng(seed).uniform(0, 1000, (count, 2)))
+    cells = shapely.get_parts(shapely.voronoi_polygons(points, extend_to=shapely.box(0, 0, 1000, 1000)))
+    return [cell for cell in shapely.intersection(cells, shapely.box(0, 0, 1000, 1000)) if cell.area > 0]
+
+
+def test_the_overlaps_of_two_full_coverages_sum_to_the_ground_and_are_those_of_geopandas(
+    session: Session, plane: City
+):
+    ours, theirs = _coverage(1, 60), _coverage(2, 40)
+    _publish(session, plane, "A_PLAN", {f"a{n}": cell for n, cell in enumerate(ours)})
+    _publish(session, plane, "B_PLAN", {f"b{n}": cell for n, cell in enumerate(theirs)})
+
+    found = _differences(session, _audit(session, plane, most=12))
+
+    assert sum(row.overlap_m2 for row in found.values()) == pytest.approx(1_000_000, abs=1e-3)
+    frames = [
+        geopandas.GeoDataFrame({name: range(len(cells))}, geometry=cells)
+        for name, cells in (("a", ours), ("b", theirs))
+    ]
+    oracle = geopandas.overlay(*frames, how="intersection", keep_geom_type=True)
+    expected = {
+        (f"a{r.a}", f"b{r.b}"): r.geometry.area for r in oracle.itertuples() if r.geometry.area > 1e-3
+    }
+    assert {key for key, row in found.items() if row.overlap_m2 > 1e-3} == set(expected)
+    for key, area in expected.items():
+        assert found[key].overlap_m2 == pytest.approx(area, abs=1e-3)
+
+
+def test_two_workers_and_small_windows_find_what_one_finds(session: Session, plane: City):
+    _publish(session, plane, "A_PLAN", {f"a{n}": cell for n, cell in enumerate(_coverage(3, 50))})
+    _publish(session, plane, "B_PLAN", {f"b{n}": cell for n, cell in enumerate(_coverage(4, 50))})
+    alone = {key: row.overlap_m2 for key, row in _differences(session, _audit(session, plane)).items()}
+    session.execute(PlanDifference.__table__.delete())
+    session.execute(PlanAudit.__table__.delete())
+    session.expire_all()
+
+    together = _differences(session, _audit(session, plane, workers=2, most=20))
+
+    assert {key: row.overlap_m2 for key, row in together.items()} == alone
+
+
+def test_an_audit_that_was_stopped_goes_on_after_the_windows_it_did(
+    session: Session, plane: City, monkeypatch: pytest.MonkeyPatch
+):
+    _publish(session, plane, "A_PLAN", {f"a{n}": cell for n, cell in enumerate(_coverage(5, 40))})
+    _publish(session, plane, "B_PLAN", {f"b{n}": cell for n, cell in enumerate(_coverage(6, 40))})
+    told: list[int] = []
+
+    def stop(_phase: str, done: int) -> None:
+        told.append(done)
+        if len(told) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _audit(session, plane, most=20, tell=stop)
+    stopped = session.scalars(select(PlanAudit)).one()
+    assert (len(stopped.windows_done), stopped.finished_at) == (2, None)
+    compared: list[str] = []
+    whole = acts.overlaps_of
+    monkeypatch.setattr(acts, "overlaps_of", lambda task: compared.append(task.path) or whole(task))
+
+    audit = _audit(session, plane, most=20)
+
+    assert audit.id == stopped.id
+    assert len(compared) == len(audit.windows_done) - 2
+    assert sum(r.overlap_m2 for r in _differences(session, audit).values()) == pytest.approx(1e6, abs=1e-3)
+
+
+def test_the_same_versions_are_not_compared_twice(session: Session, plane: City):
+    _publish(session, plane, "A_PLAN", {"a": square(0, 0, 100)})
+    _publish(session, plane, "B_PLAN", {"b": square(50, 0, 100)})
+
+    assert _audit(session, plane).id == _audit(session, plane).id
+
+
+def test_a_difference_is_settled_when_one_side_yields_and_open_again_when_it_comes_back(
+    session: Session, plane: City
+):
+    days = [date(2026, 1, day) for day in (1, 2, 3)]
+    _publish(session, plane, "A_PLAN", {"a": square(0, 0, 100)})
+    for day, west in zip(days, (50, 500, 60), strict=True):
+        _publish(session, plane, "B_PLAN", {"b": square(west, 0, 100)}, starts_on=day)
+
+    states = []
+    for day in days:
+        audit = _audit(session, plane, on=day)
+        session.expire_all()
+        row = _differences(session, audit)["a", "b"]
+        states.append((row.state, row.settled_audit_id == audit.id, row.first_audit_id == audit.id))
+
+    assert states == [("open", False, True), ("settled", True, False), ("open", False, False)]
+
+
+def test_an_accepted_difference_stays_so_until_it_grows(session: Session, plane: City):
+    days = [date(2026, 1, day) for day in (1, 2, 3)]
+    _publish(session, plane, "A_PLAN", {"a": square(0, 0, 100)})
+    for day, west in zip(days, (50, 60, 40), strict=True):
+        _publish(session, plane, "B_PLAN", {"b": square(west, 0, 100)}, starts_on=day)
+    row = _differences(session, _audit(session, plane, on=days[0]))["a", "b"]
+    decide(session, row.id, accepted=True, reason="过渡期", actor=OPERATOR, now=NOW)
+
+    states = []
+    for day in days[1:]:
+        audit = _audit(session, plane, on=day)
+        session.expire_all()
+        again = _differences(session, audit)["a", "b"]
+        states.append((again.state, round(again.overlap_m2), again.reason))
+
+    assert states == [("accepted", 4000, "过渡期"), ("open", 6000, "过渡期")]
+
+
+def test_a_difference_is_accepted_with_a_reason_by_an_owner_of_either_layer(session: Session, plane: City):
+    one, other, third = (d.code for d in plane.departments[:3])
+    _publish(session, plane, "A_PLAN", {"a": square(0, 0, 100)}, department=one)
+    _publish(session, plane, "B_PLAN", {"b": square(50, 0, 100)}, department=other)
+    row = _differences(session, _audit(session, plane))["a", "b"]
+    owner, stranger = (
+        Actor(name, department, frozenset({Role.ANYONE, Role.DEPARTMENT}))
+        for name, department in (("owner", other), ("stranger", third))
+    )
+
+    with pytest.raises(NotPermittedError):
+        decide(session, row.id, accepted=True, reason="x", actor=stranger, now=NOW)
+    with pytest.raises(InvalidInputError, match="say why"):
+        decide(session, row.id, accepted=True, reason="  ", actor=owner, now=NOW)
+    accepted = decide(session, row.id, accepted=True, reason="两规划一致", actor=owner, now=NOW)
+    assert (accepted.state, accepted.decided_by, accepted.accepted_m2) == (
+        "accepted",
+        "owner",
+        pytest.approx(5000),
+    )
+
+    reopened = decide(session, row.id, accepted=False, reason=None, actor=owner, now=NOW)
+    assert (reopened.state, reopened.accepted_m2) == ("open", None)
+
+
+def test_a_settled_difference_is_not_decided(session: Session, plane: City):
+    _publish(session, plane, "A_PLAN", {"a": square(0, 0, 100)})
+    _publish(session, plane, "B_PLAN", {"b": square(50, 0, 100)}, starts_on=date(2026, 1, 1))
+    row = _differences(session, _audit(session, plane, on=date(2026, 1, 1)))["a", "b"]
+    _publish(session, plane, "B_PLAN", {"b": square(500, 0, 100)}, starts_on=date(2026, 1, 2))
+    _audit(session, plane)
+    session.expire_all()
+
+    with pytest.raises(ConflictError, match="is settled"):
+        decide(session, row.id, accepted=True, reason="x", actor=OPERATOR, now=NOW)
+
+
+def test_an_audit_of_a_layer_that_one_may_not_read_is_not_there(session: Session, plane: City):
+    one, _, third = (d.code for d in plane.departments[:3])
+    _publish(session, plane, "A_PLAN", {"a": square(0, 0, 100)}, department=one, sensitivity="restricted")
+    _publish(session, plane, "B_PLAN", {"b": square(50, 0, 100)})
+    audit = _audit(session, plane)
+    row = _differences(session, audit)["a", "b"]
+    stranger = Actor("stranger", third, frozenset({Role.ANYONE, Role.DEPARTMENT}))
+
+    with pytest.raises(NotFoundError):
+        find_audit(session, audit.id, actor=stranger)
+    with pytest.raises(NotFoundError):
+        decide(session, row.id, accepted=True, reason="x", actor=stranger, now=NOW)
+
+
+def test_what_cannot_be_compared_is_refused_in_a_sentence(session: Session, plane: City):
+    _publish(session, plane, "A_PLAN", {"a": square(0, 0, 100)})
+    with pytest.raises(NotFoundError, match="no layer 'B_PLAN'"):
+        _audit(session, plane)
+    publish(session, plane, "B_PLAN", [shapely.LineString([(0, 0), (1, 1)])])
+    with pytest.raises(InvalidInputError, match="compares polygon layers"):
+        _audit(session, plane)
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".parquet", ".geojson", ".fgb"])
+def test_differences_are_written_to_a_file(session: Session, plane: City, tmp_path, suffix: str):
+    _publish(session, plane, "A_PLAN", {"a": square(0, 0, 100)})
+    _publish(session, plane, "B_PLAN", {"b": square(50, 0, 100)})
+    audit = _audit(session, plane)
+    path = tmp_path / f"differences{suffix}"
+
+    assert write_differences(session, audit, path, city=plane, actor=OPERATOR) == 1
+
+    frame = geopandas.read_parquet(path) if suffix == ".parquet" else geopandas.read_file(path)
+    assert frame.loc[0, "overlap_m2"] == pytest.approx(5000)
+    assert frame.loc[0, "state"] == DifferenceState.OPEN
+    in_metres = frame.to_crs(plane.working_crs) if suffix == ".geojson" else frame
+    assert in_metres.total_bounds[0] == pytest.approx(ORIGIN[0] + 50, abs=1e-3)

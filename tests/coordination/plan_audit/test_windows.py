@@ -1,0 +1,63 @@
+"""Windows: every pair of boxes belongs to exactly one, whatever the quartering; the same boxes give the same windows."""
+
+import numpy as np
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coordination.plan_audit.overlaps import WindowTask, overlaps_of
+from coordination.plan_audit.windows import windows
+
+
+def _boxes(values: list[tuple[int, int, int, int]]) -> np.ndarray:
+    return np.array([(x, y, x + w, y + h) for x, y, w, h in values], dtype=float).reshape(-1, 4)
+
+
+BOX = st.tuples(st.integers(0, 40), st.integers(0, 40), st.integers(1, 12), st.integers(1, 12))
+BOXES = st.lists(BOX, max_size=30)
+
+
+@given(BOXES, BOXES, st.integers(2, 40))
+def test_every_overlap_is_found_once_whatever_the_windows(ones, others, most):
+    first, second = _boxes(ones), _boxes(others)
+    shapes = [
+        shapely.box(*first.T) if len(first) else np.array([]),
+        shapely.box(*second.T) if len(second) else np.array([]),
+    ]
+    expected = {
+        (i, j): shapely.intersection(a, b).area
+        for i, a in enumerate(shapes[0])
+        for j, b in enumerate(shapes[1])
+        if shapely.intersection(a, b).area > 0
+    }
+
+    found = []
+    for window in windows(first, second, most=most):
+        found += overlaps_of(
+            WindowTask(
+                window.path,
+                window.box,
+                window.first.tolist(),
+                list(shapely.to_wkb(shapes[0][window.first])),
+                window.second.tolist(),
+                list(shapely.to_wkb(shapes[1][window.second])),
+                tolerance_m2=0.5,
+                sliver_width_m=0.1,
+            )
+        )
+
+    assert len(found) == len(expected)
+    assert {(o.first_id, o.second_id): o.plane_m2 for o in found} == expected
+
+
+@given(BOXES, BOXES)
+def test_the_same_boxes_give_the_same_windows(ones, others):
+    first, second = _boxes(ones), _boxes(others)
+
+    once, again = (
+        [(w.path, w.box, w.first.tolist(), w.second.tolist()) for w in windows(first, second, most=8)]
+        for _ in range(2)
+    )
+
+    assert once == again
+    assert len({path for path, *_ in once}) == len(once)

@@ -1,0 +1,85 @@
+"""Plan audits by the command line and over HTTP."""
+
+from pathlib import Path
+
+import pytest
+
+from blueprint.jobs.worker import Worker
+from service.job_kinds import KINDS
+from tests.badfiles import LON, geojson, lonlat_square, polygon
+from tests.service.conftest import Command, Server
+
+LAYERS = (("RED", LON), ("GREEN", LON + 0.0005))
+
+
+def _plan(lon: float) -> bytes:
+    return geojson(polygon(lonlat_square(lon)))
+
+
+def test_an_audit_by_the_command_line_prints_a_ledger_writes_a_file_and_takes_decisions(
+    command: Command, tmp_path: Path
+):
+    for code, lon in LAYERS:
+        what = ("--title", code, "--department", "ZRZY", "--geometry", "polygon", "--control", "inform")
+        assert command("layer", "define", code, *what).status == 0
+        path = tmp_path / f"{code}.geojson"
+        path.write_bytes(_plan(lon))
+        assert command("layer", "upload", code, path, "--in-force", "2024-01-01").status == 0
+    patches = tmp_path / "patches.gpkg"
+
+    told = command("audit", "RED", "GREEN", "--output", patches)
+    as_json = command("audit", "GREEN", "RED", "--format", "json").json
+    [difference] = command("difference", "list", "--format", "json").json
+    accepted = command("difference", "accept", difference["id"], "--reason", "一致")
+
+    assert told.status == 0, told.err
+    assert "未解决差异 open 1" in told.out
+    assert patches.stat().st_size > 0
+    assert (as_json[0]["first"], as_json[0]["second"], as_json[0]["found"]) == ("GREEN", "RED", 1)
+    assert accepted.out.strip().endswith("accepted")
+    assert command("difference", "list", "--state", "open", "--format", "json").json == []
+    assert command("audit", "RED").status == 2
+    assert command("audit", "RED", "NOPE").err.count("\n") == 1
+
+
+def test_an_audit_over_http_is_a_job_whose_ledger_is_read_and_decided(running: Server):
+    with running.client("ZRZY") as keeper:
+        for code, lon in LAYERS:
+            definition = {
+                "code": code,
+                "title": code,
+                "department": "ZRZY",
+                "geometry": "polygon",
+                "control": "inform",
+            }
+            assert keeper.post("/api/layers", json=definition).status_code == 201
+            stored = keeper.post(
+                f"/api/layers/{code}/versions",
+                files={"file": ("plan.geojson", _plan(lon))},
+                data={"in_force_from": "2024-01-01"},
+            )
+            assert stored.is_success, stored.text
+
+        asked = keeper.post("/api/plan-audits", json={"first": "RED", "second": "GREEN"})
+        assert asked.status_code == 202, asked.text
+        assert Worker(running.edge, KINDS).run_one()
+        job = keeper.get(asked.headers["Location"]).json()
+        assert job["state"] == "done", job
+        number = job["result"]["id"]
+        shown = keeper.get(f"/api/plan-audits/{number}").json()
+        page = keeper.get(f"/api/plan-audits/{number}/differences?state=open").json()
+        row = page["items"][0]
+
+        assert [item["id"] for item in keeper.get("/api/plan-audits").json()] == [number]
+        assert shown["statistics"][0]["differences"] == 1
+        assert page["next"] is None
+        assert row["first_share"] == pytest.approx(0.5, abs=1e-3)
+        address = f"/api/plan-differences/{row['id']}"
+        assert keeper.put(address, json={"state": "accepted"}).status_code == 422
+        decided = keeper.put(address, json={"state": "accepted", "reason": "一致"})
+        assert decided.json()["state"] == "accepted"
+
+    with running.client("FGW") as other:
+        refused = other.put(address, json={"state": "open"})
+        assert refused.status_code == 403, refused.text
+        assert other.put("/api/plan-differences/999999", json={"state": "open"}).status_code == 404
