@@ -38,6 +38,7 @@ class Case(Base):
     """The department whose hall prepared the case and follows it (Art. 12)."""
     district: Mapped[str | None] = mapped_column(String(20))
     """The district whose departments approve; None: the city's."""
+    applicant_secret_sha256: Mapped[str | None] = mapped_column(String(64))
     prepared_by: Mapped[str | None] = mapped_column(String(200))
     prepared_at: Mapped[datetime | None]
 

@@ -5,6 +5,7 @@ The item named is not approved while one of its obligations is open; the last st
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -32,10 +33,16 @@ def obligations_of(session: Session, case_id: int) -> Sequence[Obligation]:
 def from_handover(session: Session, case: Case) -> list[Obligation]:
     """The conditions of coordination's opinions (Art. 3, 11), each for the condition's own department to see to later."""
     return [
-        oblige(session, case, ObligationSource.OPINION, opinion["department"], opinion["conditions"])
+        oblige(session, case, ObligationSource.OPINION, opinion["department"], condition)
         for opinion in case.message["opinions"]
-        if opinion.get("conditions")
+        for condition in _conditions(opinion)
     ]
+
+
+def _conditions(opinion: dict[str, Any]) -> list[str]:
+    """The conditions of an opinion one by one; messages of before have them in one text."""
+    listed = [condition["text"] for condition in opinion.get("condition_list", ())]
+    return listed or ([opinion["conditions"]] if opinion.get("conditions") else [])
 
 
 def oblige(

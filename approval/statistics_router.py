@@ -1,6 +1,6 @@
 """Routes of statistics: figures with their definitions, the items behind each, and the same as a workbook."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -73,7 +73,7 @@ def period_of(
 ) -> Period:
     """A period, the year up to today where nothing is said."""
     end = ends_on or today
-    start = starts_on or (end - timedelta(days=365) if end.year > 2 else end)
+    start = starts_on or date.fromordinal(max(1, end.toordinal() - 365))
     if start > end:
         raise InvalidInputError(f"the period ends on {end}, before it begins on {start}", place="from")
     return Period(start, end, stage, project_type, department, district, item)

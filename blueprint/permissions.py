@@ -75,6 +75,7 @@ class Act(StrEnum):
     GIVE_MATERIAL = "give_material"
     SUPERVISE = "supervise"
     SETTLE_MATTER = "settle_matter"
+    EXCHANGE_DATA = "exchange_data"
     REQUEST_ACCESS = "request_access"
     GRANT_ACCESS = "grant_access"
     READ_GRANTS = "read_grants"
@@ -274,6 +275,7 @@ RIGHTS: dict[Act, Rights] = {
     Act.GIVE_MATERIAL: _own(*_DECIDERS) | _territory(Role.LEAD),
     Act.SUPERVISE: _territory(Role.LEAD) | _any(Role.SUPERVISOR),
     Act.SETTLE_MATTER: _own(Role.DEPARTMENT, Role.SECTION_HEAD, Role.DIRECTOR, Role.LEAD) | _any(),
+    Act.EXCHANGE_DATA: _territory(Role.LEAD),
     Act.REQUEST_ACCESS: _any(*_OFFICE, Role.COORDINATOR, Role.LEAD),
     Act.GRANT_ACCESS: _own(Role.DEPARTMENT, Role.SECTION_HEAD, Role.DIRECTOR) | _any(),
     Act.READ_GRANTS: _any(*_MEMBERS, Role.AUDITOR),

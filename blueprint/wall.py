@@ -137,6 +137,7 @@ _ON_CASES = (
     Act.GIVE_MATERIAL,
     Act.SUPERVISE,
     Act.SETTLE_MATTER,
+    Act.EXCHANGE_DATA,
 )
 
 

@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from blueprint.city import City
+from blueprint.credit_code import read_credit_code
 from blueprint.errors import InvalidInputError
-from coordination.credit_code import read_credit_code
 from coordination.models import MAX_NAME, MAX_TEXT
 
 

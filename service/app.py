@@ -7,6 +7,9 @@ from typing import Any
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from approval.applicant_router import looking_router as progress_router
+from approval.applicant_router import router as applicant_router
+from approval.exchange.router import router as exchange_router
 from approval.item_router import router as items_router
 from approval.matter_router import router as matters_router
 from approval.router import router as approval_router
@@ -93,6 +96,9 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         items_router,
         matters_router,
         statistics_router,
+        applicant_router,
+        progress_router,
+        exchange_router,
         audit_router,
     ):
         app.include_router(router)

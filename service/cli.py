@@ -14,6 +14,7 @@ from service.commands import (
     audit,
     audit_log,
     case,
+    case_exchange,
     case_item,
     case_statistics,
     case_supervision,
@@ -62,7 +63,12 @@ app.add_typer(layer.app, name="layer")
 app.add_typer(standard.app, name="standard")
 app.add_typer(job.app, name="job")
 app.add_typer(project.app, name="project")
-for name, command in {**case_item.COMMANDS, **case_supervision.COMMANDS, **case_statistics.COMMANDS}.items():
+for name, command in {
+    **case_item.COMMANDS,
+    **case_exchange.COMMANDS,
+    **case_supervision.COMMANDS,
+    **case_statistics.COMMANDS,
+}.items():
     case.app.command(name)(command)
 app.add_typer(case.app, name="case")
 app.add_typer(database.app, name="database")

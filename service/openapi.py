@@ -69,6 +69,7 @@ ANYONE = frozenset(
         ("GET", "/api/layers/{code}/versions/{number}/quality/mendings"),
         ("GET", "/api/layers/{code}/difference"),
         ("POST", "/api/checks"),
+        ("POST", "/api/approval/progress"),
         ("GET", "/api/session"),
         ("POST", "/api/session"),
         ("GET", "/api/session/openid"),
@@ -81,6 +82,7 @@ LIMITED = frozenset(
     {
         "/api/session",
         "/api/session/code",
+        "/api/approval/progress",
         "/api/me/password",
         "/api/me/second-factor",
         "/api/me/second-factor/recovery-codes",

@@ -26,6 +26,7 @@ class Attempt(StrEnum):
 
     PASSWORD = "login"  # noqa: S105 - the word that the counter's key begins with
     CODE = "code"
+    APPLICANT = "applicant"
 
 
 @dataclass(frozen=True)

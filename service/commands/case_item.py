@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
-from approval import cases, materials, preparation
+from approval import applicant, cases, materials, preparation
 from approval.case_items import items_of
 from approval.case_overview import case_out
 from approval.item_overview import Desk, item_brief, item_out, ledger_out, material_out
@@ -323,6 +323,15 @@ def _print_item(item: ItemOut, output: OutputFormat) -> None:
     print_table("经过 steps", ["日期", "步骤 step", "状态 state", "经办 by", "理由 reason"], steps, empty="")
 
 
+def applicant_secret(number: Number) -> None:
+    """发给申请人查询密码，原密码作废 · a secret by which the applicant sees the own case; the one before is void."""
+    actor = local_operator()
+    with opened() as (_, session):
+        case = cases.locked_case(session, number)
+        require(actor, Act.ACCEPT_ITEM, case.thing)
+        typer.echo(applicant.issue_secret(session, case, actor=actor))
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
     "table": table,
     "prepare": prepare,
@@ -333,5 +342,6 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "materials": list_materials,
     "upload-result": upload_result,
     "ledger": ledger,
+    "applicant-secret": applicant_secret,
 }
 """What `blueprint case` has besides, by its name."""

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from approval import joint_consultation, matters, obligations, supervision
 from approval.clock import Card, card_on, months_later, term
+from approval.intake import receive
 from approval.item_models import Item
 from approval.item_overview import Desk
 from approval.item_states import Holder, ItemState, Step
@@ -21,7 +22,7 @@ from approval.stages import Stage
 from approval.supervision import LateKind
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError
-from tests.approval.office import CALENDAR, CODE, WINDOW, Office, promised
+from tests.approval.office import CALENDAR, CODE, WINDOW, Office, message, promised
 
 
 @pytest.fixture
@@ -194,6 +195,22 @@ def test_a_condition_is_its_departments_first_item_where_it_has_one(office: Offi
     (owed,) = obligations.obligations_of(office.session, case.id)
 
     assert owed.item_code == "A111"
+
+
+def test_each_condition_of_an_opinion_is_an_obligation_of_its_own(office: Office) -> None:
+    opinion = {
+        "department": "SLJ",
+        "department_name": "鞍山市水利局",
+        "kind": "agree_with_conditions",
+        "conditions": "1. 退让河岸 2. 雨水排放",
+        "given_on": "2026-02-25",
+        "condition_list": [{"number": 1, "text": "退让河岸"}, {"number": 2, "text": "雨水排放"}],
+    }
+    case = receive(office.session, message(7, opinions=[opinion]), now=office.now)
+
+    owed = obligations.from_handover(office.session, case)
+
+    assert [row.content for row in owed] == ["退让河岸", "雨水排放"]
 
 
 def test_the_last_stage_waits_for_every_obligation(office: Office) -> None:

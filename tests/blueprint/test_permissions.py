@@ -109,6 +109,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "supervise": {"territory": "lead", "all": "supervisor console"},
     "settle_matter": {"own": "department section_head director lead", "all": "console"},
+    "exchange_data": {"territory": "lead", "all": "console"},
     "advance_case": {"territory": "lead", "all": "console"},
     "request_access": {"all": f"{OFFICE} coordinator lead console"},
     "grant_access": {"own": "department section_head director", "all": "console"},

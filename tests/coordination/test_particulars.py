@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from blueprint.city import City
+from blueprint.credit_code import read_credit_code
 from blueprint.errors import InvalidInputError
-from coordination.credit_code import read_credit_code
 from coordination.particulars import ApprovalLevel, checked, scope_doubts
 from tests.coordination.world import DETAILS
 

@@ -275,6 +275,54 @@ def test_a_figure_is_followed_to_its_items_and_taken_along_as_a_workbook(office:
     office.call("GET", f"{asked}&to=2026-02-01", "SLJ", expect=422)
 
 
+def test_an_applicant_sees_the_own_case_by_code_and_secret_and_who_guesses_waits(office: Office) -> None:
+    """The applicant has no account."""
+    office.step("A104", "submit")
+    office.hand_in("M01")
+    office.step("A104", "ask_correction", lacking=[{"material": "M01", "what": "重交", "defect": "印章不清"}])
+    address = f"{office.case}/applicant-secret"
+    office.call("POST", address, "SLJ", expect=403)
+    first = office.call("POST", address, expect=201)["secret"]
+    second = office.call("POST", address, expect=201)["secret"]
+    look, wrong = "/api/approval/progress", "0000-0000-0000-0000"
+
+    def ask(code: str, secret: str) -> httpx.Response:
+        return httpx.post(f"{office.place.url}{look}", json={"project_code": code, "secret": secret})
+
+    assert ask(CODE, first).status_code == 401
+    seen = ask(CODE, second.lower().replace("-", " "))
+    assert seen.status_code == 200, seen.text
+    shown = seen.json()
+    item = next(item for item in shown["items"] if item["code"] == "A104")
+    assert (item["holder"], item["to_hand_in"], item["due_on"]) == (
+        "applicant",
+        ["申请表：印章不清"],
+        "2026-04-01",
+    )
+    assert shown["stages"][0]["status"] == "accepted"
+    assert "张" not in seen.text and "opinions" not in seen.text
+    for _ in range(8):
+        assert ask(CODE, second).status_code == 200
+    unknown, known = ask("2109-210302-04-01-315727", wrong), ask(CODE, wrong)
+    assert unknown.status_code == known.status_code == 401
+    assert unknown.json()["detail"] == known.json()["detail"]
+    guesses = [ask(CODE, wrong).status_code for _ in range(8)]
+    assert guesses[-1] == 429 and ask(CODE, second).status_code == 429
+    with Session(office.place.edge.engine) as session:
+        looked = session.scalar(
+            text("SELECT count(*) FROM blueprint.audit_entry WHERE act = 'read_progress'")
+        )
+    assert looked == 9
+
+
+def test_the_exchange_tables_are_the_approvals_bureaus_to_send(office: Office) -> None:
+    office.step("A104", "submit")
+    office.call("GET", "/api/approval/exchange", "SLJ", expect=403)
+    shown = office.call("GET", "/api/approval/exchange?since=2026-03-02", expect=200)
+    assert (shown["rows"]["SPGL_XMJBXXB"], shown["rows"]["SPGL_XMSPSXBLXXXXB"], shown["errors"]) == (1, 1, [])
+    assert office.call("GET", "/api/approval/exchange?f=zip", expect=200).startswith(b"PK")
+
+
 def test_the_table_is_shown_with_sources_and_what_is_unsure(office: Office) -> None:
     table = office.call("GET", "/api/approval/process-table", "SLJ", expect=200)
 
@@ -303,6 +351,7 @@ def test_the_command_line_prepares_a_case_and_takes_steps(
     assert command("case", "step", number, "A103", "submit").status == 0
     assert command("case", "late", "--format", "json").json == []
     assert command("case", "letter", number, "A103", "请尽快办理").status == 1
+    assert len(command("case", "applicant-secret", number).out.strip().splitlines()[-1]) == 19
     owed = command("case", "obligations", number, "--format", "json").json
     assert command("case", "meet-obligation", number, str(owed[0]["id"]), "--item", "A103").status == 0
     assert command("case", "meet-obligation", number, str(owed[0]["id"]), "--how", "已落实").status == 0
@@ -338,6 +387,9 @@ def test_the_command_line_prepares_a_case_and_takes_steps(
     }
     assert command("case", "ledger", number, "--format", "json").json["elapsed"] == 0
     assert command("case", "item", number, "A103").status == 0
+    sent = command("case", "exchange", "--output", tmp_path / "x.zip", "--format", "json").json
+    assert (sent["rows"]["SPGL_XMSPSXPFWJXXB"], sent["errors"]) == (1, [])
+    assert (tmp_path / "x.zip").read_bytes().startswith(b"PK")
     figures = command(
         "case", "statistics", "--by", "item", "--output", tmp_path / "s.xlsx", "--format", "json"
     ).json

@@ -48,10 +48,11 @@ ABOUT_ONESELF = {
     ("POST", "/api/me/second-factor/confirmation"),
     ("POST", "/api/me/second-factor/recovery-codes"),
     ("POST", "/api/me/second-factor/removal"),
+    ("POST", "/api/approval/progress"),
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
 }
-"""Routes that need no right: one's own sign-in, sessions, password and second factor, and whether the service is up."""
+"""Routes that need no right: the applicant's own case by its secret, one's own sign-in, sessions, password and second factor, and whether the service is up."""
 
 
 def _names(code: CodeType) -> Iterator[str]:

@@ -12,6 +12,7 @@ PUBLIC = {
     ("get", "/api/standards"),
     ("get", "/api/standards/{code}"),
     ("post", "/api/checks"),
+    ("post", "/api/approval/progress"),
     ("get", "/api/session"),
     ("post", "/api/session"),
     ("get", "/api/session/openid"),

@@ -35,7 +35,7 @@ SEED = os.environ.get("FUZZ_SEED", "20261123" if SECONDS is None else str(secret
 
 CALLERS = {
     "zrzy": "^/(health|api/(city|standards|layers|jobs|checks|projects|access|session))",
-    "spj": "^/api/approval/cases",
+    "spj": "^/api/approval/(cases|items|late|letters|consultation-answers|matters|statistics|process-table|progress|exchange)",
     "slj": "^/api/opinion-requests",
     "interface": "^/api/approval/intake",
     "sample-operator": "^/api/(accounts|appointments|departments|identities|me|sections|tokens|token-revocations)",

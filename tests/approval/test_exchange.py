@@ -1,0 +1,130 @@
+"""The exchange tables: whole chains from live data, every row checked, what is wrong held back with its children."""
+
+import csv
+import io
+import zipfile
+from datetime import date
+
+import pytest
+from sqlalchemy.orm import Session
+
+from approval import joint_consultation
+from approval.exchange.fields import tables
+from approval.exchange.package import check, counts, to_zip
+from approval.exchange.rows import Changed, build
+from approval.item_states import Step
+from approval.models import Case
+from blueprint.city import City
+from tests.approval.office import CALENDAR, CODE, WINDOW, Office, lacking
+
+
+@pytest.fixture
+def office(session: Session, city: City) -> Office:
+    return Office(session, city)
+
+
+def walked(office: Office) -> Case:
+    """A case with a correction, a stop, a consultation, an extension and a result."""
+    case = office.case()
+    office.step(case, "A104", Step.SUBMIT)
+    office.step(case, "A104", Step.ASK_CORRECTION, lacking=(lacking("M01"),))
+    for code in ("M01", "M02", "M10"):
+        office.hand_in(case, code)
+    office.step(case, "A104", Step.CORRECT)
+    office.step(case, "A104", Step.ACCEPT)
+    item = office.step(case, "A104", Step.BEGIN)
+    joint_consultation.ask(
+        office.session, case, item, "有无意见", ["LCJ"],
+        city=office.city, calendar=CALENDAR, actor=office.department("ZRZY"), today=office.now.date(),
+    )  # fmt: skip
+    office.step(case, "A104", Step.EXTEND, reason="案情复杂", working_days=5)
+    office.step(case, "A104", Step.STOP, reason="公示", stop_kind="publicity", working_days=5)
+    office.days_pass(7)
+    office.step(case, "A104", Step.RESUME)
+    office.approve(case, "A104")
+    return case
+
+
+def test_a_case_goes_out_as_a_whole_chain_with_every_state_in_its_order(office: Office) -> None:
+    walked(office)
+
+    package = check(build(office.session, office.city, Changed()))
+
+    assert package.errors == []
+    assert counts(package.rows) == {
+        "SPGL_DFXMSPLCXXB": 1, "SPGL_DFXMSPLCJDXXB": 4, "SPGL_DFXMSPLCJDSXXXB": 46, "SPGL_XMJBXXB": 1, "SPGL_XMDWXXB": 1,
+        "SPGL_XMSPSXBLXXB": 1, "SPGL_XMSPSXBLXXXXB": 10, "SPGL_XMSPSXPFWJXXB": 1, "SPGL_XMSPSXBLTBCXXXB": 1,
+        "SPGL_XMSPSXZQYJXXB": 1, "SPGL_XMQQYJXXB": 2, "SPGL_XMYDHXJZXXB": 1,
+    } | {"SPGL_DFXMSPLCJDSXXXB": len(package.rows["SPGL_DFXMSPLCJDSXXXB"])}  # fmt: skip
+    states = [row["BLZT"] for row in package.rows["SPGL_XMSPSXBLXXXXB"]]
+    assert states == ["1", "6", "7", "1", "3", "8", "9", "10", "8", "11"]
+    assert {row["XMDM"] for row in package.rows["SPGL_XMQQYJXXB"]} == {CODE}
+    assert package.rows["SPGL_XMSPSXBLTBCXXXB"][0]["TBCXSX"] == 5
+
+
+def test_what_is_wrong_is_said_field_by_field_and_held_back_with_what_hangs_on_it(office: Office) -> None:
+    case = walked(office)
+    case.message = case.message | {"project": case.message["project"] | {"applicant_code": "123"}}
+    case.project_name = ""
+    office.session.flush()
+
+    package = check(build(office.session, office.city, Changed()))
+
+    found = {(error.table, error.field) for error in package.errors}
+    assert {
+        ("SPGL_XMJBXXB", "XMMC"),
+        ("SPGL_XMDWXXB", "DWTYSHXYDM"),
+        ("SPGL_XMSPSXBLXXXXB", "SPSXSLBM"),
+    } <= found
+    left = {table: count for table, count in counts(package.rows).items() if count}
+    assert set(left) == {"SPGL_DFXMSPLCXXB", "SPGL_DFXMSPLCJDXXB", "SPGL_DFXMSPLCJDSXXXB"}
+    name = next(error for error in package.errors if error.field == "XMMC")
+    assert (name.key, name.name, name.what) == (f"210300-C{case.id}", "项目名称", "必填项为空 is required")
+
+
+def test_a_case_without_a_code_does_not_go_out_and_one_that_did_not_change_is_left_out(
+    office: Office,
+) -> None:
+    """Art. 12: everything runs with the code."""
+    office.case(code=None)
+    assert counts(build(office.session, office.city, Changed()))["SPGL_XMJBXXB"] == 0
+    walked(office)
+
+    assert counts(build(office.session, office.city, Changed(date(2026, 3, 9))))["SPGL_XMJBXXB"] == 1
+    assert counts(build(office.session, office.city, Changed(date(2026, 3, 10))))["SPGL_XMJBXXB"] == 0
+
+
+def test_keys_stay_the_same_when_a_case_is_sent_again(office: Office) -> None:
+    case = walked(office)
+    first = build(office.session, office.city, Changed())
+    office.step(case, "A104", Step.REVOKE, reason="撤销")
+
+    again = build(office.session, office.city, Changed())
+
+    for table, rows in first.items():
+        keys = [row["DFSJZJ"] for row in rows]
+        assert len(set(keys)) == len(keys)
+        assert [row["DFSJZJ"] for row in again[table]][: len(keys)] == keys
+    assert again["SPGL_XMSPSXBLXXXXB"][-1]["BLZT"] == "15"
+    assert WINDOW.department == "SPJ"
+
+
+def test_the_package_is_a_csv_a_table_and_the_list_of_errors(office: Office) -> None:
+    walked(office)
+
+    content = to_zip(check(build(office.session, office.city, Changed())))
+
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert set(archive.namelist()) == {f"{table}.csv" for table in tables()} | {"errors.csv"}
+        text = archive.read("SPGL_XMJBXXB.csv").decode("utf-8-sig")
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert (row["XMDM"], row["XMMC"], row["SPLCLX"], row["SBYY"]) == (CODE, "示例小学", "1", "")
+
+
+def test_every_field_says_where_it_comes_from_and_refers_to_a_table_before_its_own() -> None:
+    before: set[tuple[str, str]] = set()
+    for table, fields in tables().items():
+        for field in fields:
+            assert field.source and field.unsure
+            assert field.refers_to is None or field.refers_to in before
+        before |= {(table, field.field) for field in fields}
