@@ -54,6 +54,8 @@ class Department:
     always_asked: bool = False
     opinion_working_days: int | None = None
     """The department's own limit, where it has another than the city's."""
+    email: str | None = None
+    """Where notices to the department are sent."""
 
 
 @dataclass(frozen=True)
@@ -307,6 +309,7 @@ def _department(entry: dict[str, Any]) -> Department:
         role=DepartmentRole(entry.get("role", DepartmentRole.OPINION)),
         always_asked=bool(entry.get("always_asked", False)),
         opinion_working_days=_working_days(entry),
+        email=entry.get("email"),
     )
 
 

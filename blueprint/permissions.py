@@ -63,6 +63,7 @@ class Act(StrEnum):
     CONTEST_FINDING = "contest_finding"
     DECIDE_CONTEST = "decide_contest"
     CLOSE_OVERDUE = "close_overdue"
+    READ_STATISTICS = "read_statistics"
     CLEAR_PROJECT = "clear_project"
     PUSH_HANDOVER = "push_handover"
     RECEIVE_HANDOVER = "receive_handover"
@@ -263,6 +264,7 @@ RIGHTS: dict[Act, Rights] = {
     Act.CONTEST_FINDING: _territory(Role.COORDINATOR),
     Act.DECIDE_CONTEST: _own(Role.DEPARTMENT, Role.SECTION_HEAD, Role.DIRECTOR) | _any(),
     Act.CLOSE_OVERDUE: _territory(Role.COORDINATOR) | _any(Role.SUPERVISOR),
+    Act.READ_STATISTICS: _territory(Role.COORDINATOR) | _any(Role.SUPERVISOR),
     Act.CLEAR_PROJECT: _territory(Role.COORDINATOR),
     Act.PUSH_HANDOVER: _territory(Role.COORDINATOR),
     Act.RECEIVE_HANDOVER: _any(Role.SERVICE),

@@ -30,6 +30,8 @@ from coordination.models import (
     OpinionRequest,
     Project,
 )
+from coordination.notice_models import NoticeKind
+from coordination.notices import tell
 from coordination.opinion_requests import lock_requests, request_status
 from coordination.project_states import ProjectStatus, Step, status_after
 from coordination.projects import (
@@ -152,6 +154,16 @@ def clear_project(
             "handover": clearance.handover.message_id,
         },
     )
+    for request in requests:
+        tell(
+            session,
+            NoticeKind.CLEARED,
+            "项目已通过并推送联合审批 the project is cleared and goes to approval",
+            to=request.department,
+            project=project,
+            request=request,
+            now=now,
+        )
     return clearance
 
 

@@ -21,6 +21,8 @@ from coordination.limits import (
     withdrawal_day,
 )
 from coordination.models import ClockStop, DueChange, Opinion, OpinionKind, OpinionRequest, Source
+from coordination.notice_models import NoticeKind, Office
+from coordination.notices import tell
 from coordination.opinion_requests import locked, request_status, seen
 from coordination.projects import trimmed_reason
 
@@ -97,7 +99,7 @@ def stop_clock(
     request.stopped_on = now.date()
     request.stops.append(ClockStop(stopped_on=now.date(), stop_reason=text, stopped_by=actor.name))
     session.flush()
-    _record(session, actor, "stop_clock", request, text)
+    _record(session, actor, "stop_clock", request, text, now=now, kind=NoticeKind.CLOCK_STOPPED)
     return request
 
 
@@ -117,7 +119,7 @@ def restart_clock(
         raise ConflictError("this clock does not stand still")
     end_stop(request, reason=text, by=actor.name, calendar=calendar, now=now)
     session.flush()
-    _record(session, actor, "restart_clock", request, text)
+    _record(session, actor, "restart_clock", request, text, now=now, kind=NoticeKind.CLOCK_RESTARTED)
     return request
 
 
@@ -137,9 +139,29 @@ def _own(session: Session, request_id: int, actor: Actor) -> OpinionRequest:
     return request
 
 
-def _record(session: Session, actor: Actor, act: str, request: OpinionRequest, reason: str) -> None:
+def _record(
+    session: Session,
+    actor: Actor,
+    act: str,
+    request: OpinionRequest,
+    reason: str,
+    *,
+    now: datetime,
+    kind: NoticeKind,
+) -> None:
     after = {"department": request.department, "reason": reason, "due_on": request.due_on}
     record(session, actor, act, kind="opinion_request", id=request.id, after=after)
+    words = "停表 clock stopped" if kind is NoticeKind.CLOCK_STOPPED else "恢复计时 clock restarted"
+    for to in (Office.COORDINATOR, request.department):
+        tell(
+            session,
+            kind,
+            f"{request.department} {words}: {reason}（期限 due {request.due_on}）",
+            to=to,
+            project=request.consultation.project,
+            request=request,
+            now=now,
+        )
 
 
 def close_overdue(
@@ -184,9 +206,26 @@ def close_overdue(
             id=request.id,
             after={"kind": OpinionKind.DEEMED_NO_OBJECTION, "withdrawn_on": ended_on},
         )
+        _tell_of_silence(session, request, now=now)
         closed += 1
     session.flush()
     return closed
+
+
+def _tell_of_silence(session: Session, request: OpinionRequest, *, now: datetime) -> None:
+    """The department, and who supervises (Art. 11)."""
+    project = request.consultation.project
+    for to in (request.department, Office.SUPERVISOR):
+        tell(
+            session,
+            NoticeKind.DEEMED,
+            f"{request.department} 逾期未反馈（期限 {request.due_on}），视为无意见，已收回"
+            " silence past the limit counts as no objection, the request is withdrawn",
+            to=to,
+            project=project,
+            request=request,
+            now=now,
+        )
 
 
 def recount_open(session: Session, *, calendar: WorkingCalendar, now: datetime) -> int:

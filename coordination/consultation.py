@@ -15,6 +15,8 @@ from blueprint.working_days import WorkingCalendar
 from coordination.clock import close_overdue
 from coordination.history import note
 from coordination.models import Check, Consultation, FootprintRevision, OpinionRequest, Project
+from coordination.notice_models import NoticeKind
+from coordination.notices import tell
 from coordination.opinion_requests import withdraw_requests
 from coordination.project_states import ProjectStatus, Step, status_after
 from coordination.projects import (
@@ -86,7 +88,7 @@ def open_consultation(
             f"departments were asked about footprint revision {proposal.revision.number} already and nothing changed for"
             " any of them; give the footprint again, or name whom to add and why"
         )
-    _take_back_changed(session, project, asked, on=now.date())
+    _take_back_changed(session, project, asked, now=now)
     consultation = Consultation(
         project_id=project.id,
         footprint_revision_id=proposal.revision.id,
@@ -105,6 +107,16 @@ def open_consultation(
     move(project, Step.CONSULT)
     session.flush()
     session.expire(consultation, ["requests"])
+    for request in consultation.requests:
+        tell(
+            session,
+            NoticeKind.ASKED,
+            f"请于 {request.due_on} 前反馈意见，逾期视为无意见 your opinion is asked for by {request.due_on}",
+            to=request.department,
+            project=project,
+            request=request,
+            now=now,
+        )
     note(
         session,
         project,
@@ -158,14 +170,17 @@ def _next_round(session: Session, project: Project) -> int:
     return (last or 0) + 1
 
 
-def _take_back_changed(session: Session, project: Project, asked: Sequence[Proposed], *, on: date) -> None:
+def _take_back_changed(
+    session: Session, project: Project, asked: Sequence[Proposed], *, now: datetime
+) -> None:
     """Who is asked of other findings than before need not answer the old request any more."""
     departments = {each.department for each in asked}
     for consultation in consultations_of(session, project):
         withdraw_requests(
             session,
             consultation,
-            on=on,
+            on=now.date(),
+            now=now,
             why="涉及内容已变化，另行征求 the findings changed, asked again",
             departments=departments,
         )
@@ -217,7 +232,7 @@ def supersede_rounds(
     """End the rounds of a project that still run: silence past its limit is recorded first, the rest is taken back."""
     for consultation in consultations_of(session, project):
         close_overdue(session, now.date(), now=now, calendar=calendar, consultation_id=consultation.id)
-        withdraw_requests(session, consultation, on=now.date(), why=why)
+        withdraw_requests(session, consultation, on=now.date(), why=why, now=now)
         if consultation.superseded_on is None:
             consultation.superseded_on, consultation.superseded_why = now.date(), why
     session.flush()

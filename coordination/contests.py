@@ -10,6 +10,8 @@ from blueprint.audit.log import record
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.permissions import Act, Actor, require
 from coordination.models import Contest, OpinionRequest
+from coordination.notice_models import NoticeKind, Office
+from coordination.notices import tell
 from coordination.opinion_requests import locked, seen
 from coordination.projects import trimmed_reason
 
@@ -33,6 +35,15 @@ def contest_finding(
     session.flush()
     after = {"department": request.department, "finding": finding, "reason": text}
     record(session, actor, Act.CONTEST_FINDING, kind="opinion_request", id=request.id, after=after)
+    tell(
+        session,
+        NoticeKind.CONTESTED,
+        f"第 {finding} 项冲突有异议，请处理 finding {finding} is contested, please decide",
+        to=request.department,
+        project=request.consultation.project,
+        request=request,
+        now=now,
+    )
     return request
 
 
@@ -60,6 +71,15 @@ def decide_contest(
     session.flush()
     after = {"department": request.department, "finding": finding, "upheld": is_upheld, "reason": text}
     record(session, actor, Act.DECIDE_CONTEST, kind="opinion_request", id=request.id, after=after)
+    tell(
+        session,
+        NoticeKind.CONTEST_DECIDED,
+        f"{request.department} 已处理第 {finding} 项异议 has decided on the contested finding {finding}",
+        to=Office.COORDINATOR,
+        project=request.consultation.project,
+        request=request,
+        now=now,
+    )
     return request
 
 

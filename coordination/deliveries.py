@@ -5,6 +5,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from blueprint.audit.log import record
+from blueprint.errors import ConflictError, NotFoundError
+from blueprint.permissions import Actor
 from coordination.models import Handover
 
 _FIRST_WAIT = timedelta(minutes=1)
@@ -28,6 +31,24 @@ def next_due(session: Session, now: datetime) -> Handover | None:
         .with_for_update(skip_locked=True)
     )
     return session.scalars(statement).one_or_none()
+
+
+DEAD_AFTER = 10
+"""After so many failed tries, some hours, a handover is shown as one that somebody has to look at; it is tried on."""
+
+
+def resend(session: Session, message_id: str, *, actor: Actor, now: datetime) -> Handover:
+    """Try a handover that approval does not have yet at once, not when its wait is over."""
+    statement = select(Handover).where(Handover.message_id == message_id).with_for_update()
+    handover = session.scalars(statement).one_or_none()
+    if handover is None:
+        raise NotFoundError(f"no handover {message_id[:40]!r}")
+    if handover.delivered_at is not None:
+        raise ConflictError(f"approval took handover {message_id} at {handover.delivered_at} already")
+    handover.next_try_at = now
+    session.flush()
+    record(session, actor, "resend_handover", kind="handover", id=message_id)
+    return handover
 
 
 def record_delivery(handover: Handover, *, now: datetime) -> None:

@@ -10,6 +10,8 @@ from blueprint.errors import NotFoundError
 from blueprint.permissions import Act, Actor, may
 from coordination.limits import OpinionStatus, status_on
 from coordination.models import Consultation, Opinion, OpinionKind, OpinionRequest
+from coordination.notice_models import NoticeKind
+from coordination.notices import tell
 
 
 def request_status(request: OpinionRequest, day: date) -> OpinionStatus:
@@ -135,6 +137,7 @@ def withdraw_requests(
     *,
     on: date,
     why: str,
+    now: datetime,
     departments: Collection[str] | None = None,
 ) -> None:
     """Take back what is still open of a consultation, of all departments or of some, and say why."""
@@ -144,6 +147,15 @@ def withdraw_requests(
     for request in locked(session, condition).values():
         if request_status(request, on) in (OpinionStatus.AWAITED, OpinionStatus.STOPPED):
             request.withdrawn_on, request.withdrawn_why = on, why
+            tell(
+                session,
+                NoticeKind.TAKEN_BACK,
+                f"意见征询已收回 the request for an opinion was taken back: {why}",
+                to=request.department,
+                project=consultation.project,
+                request=request,
+                now=now,
+            )
     session.flush()
 
 

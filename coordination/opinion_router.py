@@ -115,7 +115,7 @@ def give_opinion(
 def show_clock(request_id: Id, session: SessionDep, actor: ActorDep, edge: EdgeDep) -> ClockOut:
     """The limit of a request explained day by day: weekends, holidays, make-up days, stops; and the evidence (Art. 11)."""
     require(actor, Act.READ_OPINION_REQUESTS)
-    return clock_out(opinion_requests.find_request(session, request_id, actor=actor), edge=edge)
+    return clock_out(session, opinion_requests.find_request(session, request_id, actor=actor), edge=edge)
 
 
 @router.post("/api/opinion-requests/{request_id}/clock-stop")

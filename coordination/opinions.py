@@ -25,6 +25,8 @@ from coordination.models import (
     OpinionRequest,
     Source,
 )
+from coordination.notice_models import NoticeKind, Office
+from coordination.notices import tell
 from coordination.opinion_requests import locked, request_status, seen
 from coordination.project_states import ProjectStatus
 
@@ -234,6 +236,15 @@ def give_opinion(
             "number": opinion.number,
             "source": answer.source,
         },
+    )
+    tell(
+        session,
+        NoticeKind.ANSWERED,
+        f"{request.department} 已反馈意见 has answered" + (f"（第 {opinion.number} 次）" if before else ""),
+        to=Office.COORDINATOR,
+        project=request.consultation.project,
+        request=request,
+        now=now,
     )
     return request
 

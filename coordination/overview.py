@@ -31,6 +31,7 @@ from coordination.models import (
     OpinionRequest,
     Project,
 )
+from coordination.notices import notices_of
 from coordination.opinion_requests import list_requests, request_status
 from coordination.project_states import TRANSITIONS, ProjectStatus, shown_status
 from coordination.projects import current_revision
@@ -53,6 +54,7 @@ from coordination.schemas import (
     ProjectOut,
     ProposalOut,
     ProposedOut,
+    ToldOut,
 )
 
 _ALL = 10_000
@@ -273,7 +275,7 @@ def opinion_out(opinion: Opinion, city: City) -> OpinionOut:
     )
 
 
-def clock_out(request: OpinionRequest, *, edge: Edge) -> ClockOut:
+def clock_out(session: Session, request: OpinionRequest, *, edge: Edge) -> ClockOut:
     """The limit of a request day by day, and when what happened."""
     today = edge.now().date()
     zone = ZoneInfo(edge.city.time_zone)
@@ -308,6 +310,7 @@ def clock_out(request: OpinionRequest, *, edge: Edge) -> ClockOut:
         ],
         stops=[ClockStopOut.model_validate(stop, from_attributes=True) for stop in request.stops],
         due_changes=[DueChangeOut.model_validate(c, from_attributes=True) for c in request.due_changes],
+        told=[ToldOut.model_validate(n, from_attributes=True) for n in notices_of(session, request)],
     )
 
 

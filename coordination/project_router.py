@@ -2,8 +2,9 @@
 
 from decimal import Decimal
 from functools import partial
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from sqlalchemy.orm import Session
 
 from blueprint.edge import ActorDep, Edge, EdgeDep, NowDep, SessionDep, TodayDep
@@ -28,7 +29,7 @@ from coordination.overview import (
     record_findings,
 )
 from coordination.particulars import ApprovalLevel, ProjectDetails
-from coordination.project_states import Step
+from coordination.project_states import ProjectStatus, Step
 from coordination.rounds import Choice, standing_requests
 from coordination.schemas import (
     CheckOut,
@@ -50,6 +51,7 @@ from coordination.schemas import (
     ScopeIn,
     StepIn,
 )
+from coordination.views import search_projects
 
 router = APIRouter(tags=["coordination"], route_class=IdempotentRoute)
 
@@ -81,10 +83,30 @@ def register(
 
 
 @router.get("/api/projects")
-def list_projects(session: SessionDep, actor: ActorDep, cursor: Cursor = 0, limit: Limit = 50) -> ProjectPage:
-    """Projects in the order of registration."""
+def list_projects(
+    session: SessionDep,
+    actor: ActorDep,
+    q: Annotated[
+        str | None,
+        Query(max_length=200, pattern=r"^[^\x00]*$", description="words in number, name, applicant, purpose"),
+    ] = None,
+    status: ProjectStatus | None = None,
+    project_type: Annotated[str | None, Query(max_length=40, pattern=r"^[^\x00]*$")] = None,
+    district: Annotated[str | None, Query(max_length=20, pattern=r"^[^\x00]*$")] = None,
+    cursor: Cursor = 0,
+    limit: Limit = 50,
+) -> ProjectPage:
+    """Projects in the order of registration, all or those that are searched for."""
     require(actor, Act.READ_PROJECT)
-    rows = projects.list_projects(session, after=cursor, limit=limit)
+    rows = search_projects(
+        session,
+        words=q,
+        status=status,
+        project_type=project_type,
+        district=district,
+        after=cursor,
+        limit=limit,
+    )
     return ProjectPage(
         items=project_briefs(session, rows), next=str(rows[-1].id) if len(rows) == limit else None
     )

@@ -1,6 +1,5 @@
 """Projects in preparation: registration with a planning number, footprint revisions, checks of them."""
 
-from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -199,11 +198,6 @@ def lock_project(session: Session, project_id: int) -> Project:
     statement = select(Project).where(Project.id == project_id).with_for_update()
     project = session.scalars(statement, execution_options={"populate_existing": True}).one_or_none()
     return project if project is not None else find_project(session, project_id)
-
-
-def list_projects(session: Session, *, after: int = 0, limit: int = 50) -> Sequence[Project]:
-    """Projects in the order of registration, those after the id `after`."""
-    return session.scalars(select(Project).where(Project.id > after).order_by(Project.id).limit(limit)).all()
 
 
 def current_revision(session: Session, project: Project) -> FootprintRevision:

@@ -281,6 +281,15 @@ class DueChangeOut(BaseModel):
     why: str
 
 
+class ToldOut(BaseModel):
+    """What a department was told of its request, and when it read that."""
+
+    kind: str
+    made_at: datetime
+    read_at: datetime | None
+    read_by: str | None
+
+
 class ClockOut(BaseModel):
     """The limit of a request, explained day by day, with the evidence for what became of it (Art. 11)."""
 
@@ -299,6 +308,7 @@ class ClockOut(BaseModel):
     days: list[ClockDayOut]
     stops: list[ClockStopOut]
     due_changes: list[DueChangeOut]
+    told: list[ToldOut]
 
 
 class SideOut(BaseModel):

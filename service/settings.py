@@ -29,6 +29,14 @@ class Settings(BaseSettings):
     approval_url: str | None = None
     handover_secret: str | None = None
 
+    notice_webhook: str | None = None
+    notice_secret: str | None = None
+    """Where notices are posted, and what they are signed with."""
+
+    smtp_url: str | None = None
+    smtp_sender: str | None = None
+    """The mail server (smtp://user:password@host:port, or smtps://), and the address that notices come from."""
+
     max_upload_mb: int = Field(default=2048, ge=1, le=2048)
     """The largest layer file; what is larger than the reader takes is refused by it anyway."""
 

@@ -230,7 +230,7 @@ def show_clock(request_id: RequestId, output: FormatOption = OutputFormat.TABLE)
     require(actor, Act.READ_OPINION_REQUESTS)
     with opened() as (edge, session):
         found = opinion_requests.find_request(session, request_id, actor=actor)
-        result = clock_out(found, edge=edge)
+        result = clock_out(session, found, edge=edge)
     if output is OutputFormat.JSON:
         print_json(result.model_dump(mode="json"))
         return
@@ -251,6 +251,8 @@ def show_clock(request_id: RequestId, output: FormatOption = OutputFormat.TABLE)
     )
     for change in result.due_changes:
         typer.echo(f"{change.at:%Y-%m-%d} {change.from_on} → {change.to_on}: {change.why}")
+    for each in result.told:
+        typer.echo(f"{each.made_at:%Y-%m-%d %H:%M} 通知 notice {each.kind} · 已读 read {each.read_at or '—'}")
     typer.echo(
         f"送达 sent {result.sent_at:%Y-%m-%d %H:%M} · 首次查看 first seen"
         f" {result.first_seen_at or '—'} {result.first_seen_by or ''} · 截止 ends {result.ends_at}"

@@ -26,6 +26,7 @@ from coordination.particulars import PARTICULARS, ApprovalLevel, ProjectDetails
 from coordination.project_states import STATUS_WORDS, ProjectStatus, Step
 from coordination.report_words import SEVERITY_WORDS
 from coordination.schemas import EventOut, ProjectOut
+from coordination.views import search_projects
 from service.commands.context import local_operator, open_edge, say
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
 from service.commands.project_app import Cursor, Limit, Number, YesNo, app, opened, print_requests
@@ -246,17 +247,36 @@ def show_history(number: Number, output: FormatOption = OutputFormat.TABLE) -> N
 
 
 @app.command("list")
-def list_all(cursor: Cursor = 0, limit: Limit = 100, output: FormatOption = OutputFormat.TABLE) -> None:
-    """列出项目 · list projects in the order of registration."""
+def list_all(
+    search: Annotated[
+        str | None, typer.Option(help="编号、名称、单位、用途中的词 words to search for")
+    ] = None,
+    status: Annotated[ProjectStatus | None, typer.Option(help="状态 where they stand")] = None,
+    project_type: TypeOption = None,
+    district: DistrictOption = None,
+    cursor: Cursor = 0,
+    limit: Limit = 100,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """列出、检索项目 · list or search projects, in the order of registration."""
     require(local_operator(), Act.READ_PROJECT)
     with opened() as (_, session):
-        briefs = project_briefs(session, projects.list_projects(session, after=cursor, limit=limit))
+        found = search_projects(
+            session,
+            words=search,
+            status=status,
+            project_type=project_type,
+            district=district,
+            after=cursor,
+            limit=limit,
+        )
+        briefs = project_briefs(session, found)
     if output is OutputFormat.JSON:
         print_json([brief.model_dump(mode="json") for brief in briefs])
         return
     rows = ([b.id, b.planning_number, b.name, b.applicant, STATUS_WORDS[b.status]] for b in briefs)
     columns = ["#", "策划编号 number", "项目 project", "建设单位 applicant", "状态 status"]
-    print_table("项目 projects", columns, rows, empty="没有项目 no project is registered yet")
+    print_table("项目 projects", columns, rows, empty="没有项目 no project is found")
 
 
 @app.command("show")

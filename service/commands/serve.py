@@ -24,10 +24,12 @@ from blueprint.errors import BlueprintError, ConflictError, InvalidInputError
 from blueprint.idempotency import forget_old_answers
 from blueprint.wall import KEEPER, seeing
 from coordination.clock import close_overdue, recount_open
+from coordination.notices import remind
 from service.app import create_app
 from service.commands.context import open_edge, say
 from service.commands.worker import working
 from service.logs import set_up_logging
+from service.notices import send_due
 from service.push import push_due
 from service.settings import Settings, read_settings
 
@@ -153,10 +155,12 @@ def tick_once(edge: Edge, settings: Settings) -> None:
         with Session(edge.engine, expire_on_commit=False) as session, session.begin():
             recount_open(session, calendar=edge.calendar, now=edge.now())
             close_overdue(session, edge.now().date(), now=edge.now(), calendar=edge.calendar)
+            remind(session, calendar=edge.calendar, now=edge.now())
             forget_old_answers(session, now=edge.now())
         push_due(
             edge.engine, now=edge.now(), approval_url=settings.approval_url, secret=settings.handover_secret
         )
+        send_due(edge.engine, city=edge.city, settings=settings, now=edge.now())
     except (BlueprintError, SQLAlchemyError) as error:
         _log.warning("a round of due work failed and is tried again: %s", error)
 

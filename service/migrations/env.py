@@ -15,6 +15,7 @@ import blueprint.quality.models
 import blueprint.sharing.models
 import blueprint.standards.models
 import coordination.models
+import coordination.notice_models
 import coordination.plan_audit.models
 from blueprint.database import SCHEMAS, Base
 
@@ -30,6 +31,7 @@ MODELS = (
     blueprint.jobs.models,
     blueprint.layers.models,
     coordination.models,
+    coordination.notice_models,
     coordination.plan_audit.models,
     approval.models,
 )

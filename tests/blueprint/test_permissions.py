@@ -94,6 +94,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "contest_finding": {"territory": "coordinator", "all": "console"},
     "decide_contest": {"own": "department section_head director", "all": "console"},
     "close_overdue": {"territory": "coordinator", "all": "supervisor console"},
+    "read_statistics": {"territory": "coordinator", "all": "supervisor console"},
     "clear_project": {"territory": "coordinator", "all": "console"},
     "push_handover": {"territory": "coordinator", "all": "console"},
     "receive_handover": {"all": "service console"},

@@ -81,6 +81,10 @@ INSERT INTO coordination.earlier_opinion (opinion_id, number, content) VALUES (1
 INSERT INTO coordination.clock_stop (request_id, stopped_on, stop_reason, stopped_by) VALUES (1, now(), 't', 'x'), (2, now(), 't', 'x');
 INSERT INTO coordination.due_change (request_id, at, by, from_on, from_provisional, to_on, to_provisional, why)
 VALUES (1, now(), 'x', now(), FALSE, now(), FALSE, 't'), (2, now(), 'x', now(), FALSE, now(), FALSE, 't');
+INSERT INTO coordination.notice (id, kind, department, office, text, made_at)
+VALUES (gen_random_uuid(), 'asked', 'SLJ', NULL, 't', now()), (gen_random_uuid(), 'asked', 'WLJ', NULL, 't', now()),
+    (gen_random_uuid(), 'asked', NULL, 'coordinator', 't', now());
+INSERT INTO coordination.notice_delivery (notice_id, channel, address, attempts, next_try_at) SELECT id, 'email', 'a', 0, now() FROM coordination.notice;
 INSERT INTO coordination.contest (request_id, finding, reason, contested_by, contested_at) VALUES (1, 1, 't', 'x', now()), (2, 1, 't', 'x', now());
 INSERT INTO coordination.clearance VALUES (1, 1, 1, 1, 1, now(), 'x', now());
 INSERT INTO coordination.handover VALUES (1, 1, 'm', 'b', 's', 0, now(), NULL, NULL, now());
@@ -137,9 +141,13 @@ SELECT blueprint.append_audit('[{"actor": "x", "roles": [], "channel": "console"
 
 OF_OPINIONS = dict.fromkeys(
     ("coordination.opinion_condition", "coordination.earlier_opinion", "coordination.clock_stop",
-     "coordination.due_change", "coordination.contest"), 1,
+     "coordination.due_change", "coordination.contest", "coordination.notice", "coordination.notice_delivery"), 1,
 )  # fmt: skip
-ALL_OPINIONS = {"coordination.opinion_request": 2, "coordination.opinion": 2} | dict.fromkeys(OF_OPINIONS, 2)
+ALL_OPINIONS = (
+    {"coordination.opinion_request": 2, "coordination.opinion": 2}
+    | dict.fromkeys(OF_OPINIONS, 2)
+    | dict.fromkeys(("coordination.notice", "coordination.notice_delivery"), 3)
+)
 PLAN_AUDITS = ("coordination.plan_audit", "coordination.plan_audit_overlap", "coordination.plan_difference")
 MEMBER_SEES = dict.fromkeys(PLAN_AUDITS, 1) | {
     "coordination.project": 1, "coordination.project_event": 1, "coordination.footprint_revision": 1, "coordination.check": 1,

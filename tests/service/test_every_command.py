@@ -29,6 +29,7 @@ OF_THE_MACHINE = {
     "worker",
     "account rights",
     "crs list",
+    "project handover-schema",
     "standard list",
     "standard show",
 }

@@ -40,6 +40,7 @@ def _sample(schema: dict[str, Any], document: dict[str, Any]) -> Any:
     kind = schema.get("type", "object")
     if kind == "string":
         formats = {"date": "2026-12-31", "date-time": "2026-12-31T00:00:00Z", "binary": "x"}
+        formats["uuid"] = "00000000-0000-4000-8000-000000000000"
         return formats.get(schema.get("format", ""), "a" * max(2, schema.get("minLength", 0)))
     if kind in ("integer", "number"):
         return max(1, schema.get("minimum", 1))

@@ -26,6 +26,7 @@ import blueprint.quality.models
 import blueprint.sharing.models
 import blueprint.standards.models
 import coordination.models
+import coordination.notice_models
 import coordination.plan_audit.models
 from blueprint.city import City
 from blueprint.database import CONNECT_ARGS, SCHEMAS, Base, make_engine
@@ -46,6 +47,7 @@ MODELS = (
     blueprint.jobs.models,
     blueprint.layers.models,
     coordination.models,
+    coordination.notice_models,
     coordination.plan_audit.models,
     approval.models,
     approval.item_models,

@@ -15,6 +15,8 @@ NOT_HELD = {
     "/api/access-grants": "a new grant",
     "/api/checks": "a new check",
     "/api/projects": "a new project",
+    "/api/notices/{notice_id}/read": "a notice is read once",
+    "/api/handovers/{message_id}/resend": "only asks for the next try",
     "/api/approval/intake": "a message is taken once",
     "/api/approval/cases/{number}/items": "an item is added once",
     "/api/approval/cases/{number}/items/{code}/result-file": "a result is uploaded once",

@@ -1,0 +1,100 @@
+"""Notices on their way outside (webhook, e-mail): which are due, and what became of each try."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from coordination.deliveries import wait_after
+from coordination.notice_models import Channel, Notice, NoticeDelivery
+
+TRIED_FOR = timedelta(days=14)
+"""So long a notice is tried; an older one is of no use outside, and stays in the inbox."""
+
+_MAX_ERROR = 1000
+
+
+def next_notice(
+    session: Session, channel: Channel, addresses: Mapping[str, str], *, now: datetime
+) -> tuple[Notice, NoticeDelivery] | None:
+    """The oldest notice to send now over a channel to one of `addresses` (by department or office), its delivery locked."""
+    done = (
+        select(NoticeDelivery.notice_id)
+        .where(NoticeDelivery.channel == channel, NoticeDelivery.notice_id == Notice.id)
+        .where(or_(NoticeDelivery.delivered_at.is_not(None), NoticeDelivery.next_try_at > now))
+    )
+    candidates = (
+        select(Notice)
+        .where(
+            Notice.made_at > now - TRIED_FOR,
+            or_(Notice.department.in_(addresses), Notice.office.in_(addresses)),
+            ~done.exists(),
+        )
+        .order_by(Notice.made_at, Notice.id)
+        .limit(50)
+    )
+    for notice in session.scalars(candidates).all():
+        delivery = _claim(session, notice, channel, addresses, now=now)
+        if delivery is not None:
+            return notice, delivery
+    return None
+
+
+def _claim(
+    session: Session, notice: Notice, channel: Channel, addresses: Mapping[str, str], *, now: datetime
+) -> NoticeDelivery | None:
+    """The delivery of a notice, locked; None when another process has it, or had it meanwhile."""
+    values: dict[str, Any] = {
+        "notice_id": notice.id,
+        "channel": channel,
+        "address": addresses[notice.department or notice.office or ""],
+        "attempts": 0,
+        "next_try_at": now,
+    }
+    session.execute(insert(NoticeDelivery).values(values).on_conflict_do_nothing())
+    statement = (
+        select(NoticeDelivery)
+        .where(
+            NoticeDelivery.notice_id == notice.id,
+            NoticeDelivery.channel == channel,
+            NoticeDelivery.delivered_at.is_(None),
+            NoticeDelivery.next_try_at <= now,
+        )
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+    delivery = session.scalars(statement).one_or_none()
+    if delivery is not None:
+        delivery.address = values["address"]  # as it is now: a wrong one may have been mended since
+    return delivery
+
+
+def record_sent(delivery: NoticeDelivery, *, now: datetime) -> None:
+    """The receiver has it."""
+    delivery.attempts += 1
+    delivery.delivered_at, delivery.last_error = now, None
+
+
+def record_not_sent(delivery: NoticeDelivery, *, error: str, now: datetime) -> None:
+    """The receiver did not take it: later again, a minute at first, an hour at most."""
+    delivery.attempts += 1
+    delivery.last_error = error[:_MAX_ERROR]
+    delivery.next_try_at = now + wait_after(delivery.attempts)
+
+
+def as_document(notice: Notice) -> dict[str, Any]:
+    """A notice as a webhook is sent it; the receiver knows one that comes twice by its id."""
+    return {
+        "format": "one-blueprint-notice/1",
+        "id": str(notice.id),
+        "kind": notice.kind,
+        "department": notice.department,
+        "office": notice.office,
+        "project_id": notice.project_id,
+        "request_id": notice.request_id,
+        "text": notice.text,
+        "made_at": notice.made_at.isoformat(),
+    }

@@ -1,0 +1,199 @@
+"""Routes of notices, the inbox, the board, figures on opinions, and the list of projects as a workbook."""
+
+import re
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BeforeValidator
+
+from blueprint.documents.rendering import XLSX
+from blueprint.documents.workbook import Cell, Sheet, to_xlsx
+from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, TodayDep
+from blueprint.errors import InvalidInputError
+from blueprint.given import Day
+from blueprint.idempotency import IdempotentRoute
+from blueprint.permissions import Act, Thing, require
+from coordination import deliveries, notices, views
+from coordination.limits import OpinionStatus
+from coordination.models import Handover
+from coordination.opinion_requests import request_status
+from coordination.overview import project_briefs
+from coordination.project_states import STATUS_WORDS
+from coordination.view_schemas import (
+    Board,
+    BoardItem,
+    Inbox,
+    InboxItem,
+    NoticeList,
+    NoticeOut,
+    OpinionFiguresOut,
+    OpinionStatistics,
+    UndeliveredOut,
+)
+
+router = APIRouter(tags=["coordination"], route_class=IdempotentRoute)
+
+
+def _written_out(text: object) -> object:
+    """A UUID as RFC 9562 writes it; pydantic alone would take it without hyphens or in braces, too."""
+    if isinstance(text, str) and not _UUID.fullmatch(text):
+        raise ValueError("an id reads like 00000000-0000-4000-8000-000000000000")
+    return text
+
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+Code = Annotated[str, Path(max_length=40, pattern=r"^[^\x00]*$", description="部门代码 department code")]
+Uuid = Annotated[UUID, BeforeValidator(_written_out), Path()]
+_MOST_ROWS = 100_000
+
+
+@router.get("/api/notices")
+def list_notices(
+    session: SessionDep,
+    actor: ActorDep,
+    unread: Annotated[bool, Query(description="only what nobody read yet")] = False,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> NoticeList:
+    """The caller's notices (通知): the department's, and those of the offices that the caller holds."""
+    require(actor, Act.READ_OPINION_REQUESTS)
+    found = notices.list_notices(session, actor=actor, unread_only=unread, limit=limit)
+    return NoticeList(items=[NoticeOut.model_validate(each, from_attributes=True) for each in found])
+
+
+@router.post("/api/notices/{notice_id}/read")
+def mark_read(notice_id: Uuid, session: SessionDep, actor: ActorDep, now: NowDep) -> NoticeOut:
+    """Keep that a notice was read."""
+    require(actor, Act.READ_OPINION_REQUESTS)
+    notice = notices.mark_read(session, notice_id, actor=actor, now=now)
+    return NoticeOut.model_validate(notice, from_attributes=True)
+
+
+@router.get("/api/departments/{code}/inbox")
+def show_inbox(code: Code, session: SessionDep, actor: ActorDep, edge: EdgeDep, today: TodayDep) -> Inbox:
+    """What a department has to answer, the earliest due first, each with its urgency."""
+    require(actor, Act.READ_OPEN_WORK, Thing(department=code))
+    edge.city.department(code)
+    unread = notices.list_notices(session, actor=actor, unread_only=True, limit=500)
+    items = []
+    for request in views.inbox(session, code, today):
+        status = request_status(request, today)
+        left = edge.calendar.working_days_left(today, request.due_on)
+        project = request.consultation.project
+        items.append(
+            InboxItem(
+                request_id=request.id,
+                project_id=project.id,
+                planning_number=project.planning_number,
+                project_name=project.name,
+                round=request.consultation.round,
+                findings=len(request.findings),
+                state=status,
+                sent_on=request.sent_on,
+                due_on=request.due_on,
+                provisional=request.provisional,
+                working_days_left=left,
+                urgency=views.urgency_of(status, left=left),
+            )
+        )
+    mine = [notice for notice in unread if notice.department == code]
+    return Inbox(department=code, unread_notices=len(mine), items=items)
+
+
+@router.get("/api/board")
+def show_board(session: SessionDep, actor: ActorDep, now: NowDep) -> Board:
+    """The coordinator's board: projects in work, how their requests stand, what waits, handovers under way."""
+    require(actor, Act.CONSULT_DEPARTMENTS)
+    found = views.board(session, now.date())
+    briefs = {brief.id: brief for brief in project_briefs(session, [each.project for each in found])}
+    items = [
+        BoardItem(
+            project=briefs[each.project.id],
+            scope_open=each.project.scope_decided_by is None,
+            round=each.round,
+            awaited=each.states.get(OpinionStatus.AWAITED, 0),
+            stopped=each.states.get(OpinionStatus.STOPPED, 0),
+            given=each.states.get(OpinionStatus.GIVEN, 0),
+            deemed=each.states.get(OpinionStatus.DEEMED_NO_OBJECTION, 0),
+            disagreeing=each.disagreeing,
+            next_due_on=each.next_due_on,
+            undecided_contests=each.undecided_contests,
+        )
+        for each in found
+    ]
+    return Board(
+        counts=views.counts_by_status(session),
+        items=items,
+        undelivered=[_undelivered(handover) for handover in views.undelivered(session)],
+    )
+
+
+def _undelivered(handover: Handover) -> UndeliveredOut:
+    return UndeliveredOut(
+        message_id=handover.message_id,
+        planning_number=handover.clearance.project.planning_number,
+        attempts=handover.attempts,
+        next_try_at=handover.next_try_at,
+        last_error=handover.last_error,
+        dead=handover.attempts >= deliveries.DEAD_AFTER,
+    )
+
+
+@router.post("/api/handovers/{message_id}/resend")
+def resend_handover(message_id: Uuid, session: SessionDep, actor: ActorDep, now: NowDep) -> UndeliveredOut:
+    """Try a handover that approval does not have yet at once (重新推送)."""
+    require(actor, Act.PUSH_HANDOVER)
+    return _undelivered(deliveries.resend(session, str(message_id), actor=actor, now=now))
+
+
+@router.get("/api/statistics/opinions")
+def show_statistics(
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    today: TodayDep,
+    first: Annotated[Day | None, Query(description="the first day of that year when left out")] = None,
+    last: Annotated[Day | None, Query(description="today when left out")] = None,
+) -> OpinionStatistics:
+    """How departments answered: asked, answered, deemed, on time, median working days."""
+    require(actor, Act.READ_STATISTICS)
+    last = last or today
+    first = first or last.replace(month=1, day=1)
+    if first > last:
+        raise InvalidInputError(f"{first} lies after {last}", place="first")
+    names = {department.code: department.name for department in edge.city.departments}
+    found = views.opinion_figures(session, first=first, last=last, today=today, calendar=edge.calendar)
+    items = [
+        OpinionFiguresOut(**vars(each), department_name=names.get(each.department, each.department))
+        for each in found
+    ]
+    return OpinionStatistics(first=first, last=last, items=items)
+
+
+@router.get("/api/project-list.xlsx", response_class=Response, responses={200: {"content": {XLSX: {}}}})
+def export_projects(session: SessionDep, actor: ActorDep, edge: EdgeDep) -> Response:
+    """The list of all projects with what was registered, as a workbook."""
+    require(actor, Act.READ_PROJECT)
+    columns = (
+        "策划编号", "项目名称", "建设单位", "统一社会信用代码", "状态", "项目类型", "行业", "总投资（万元）", "规划用途",
+        "区县", "资金来源", "计划开工", "登记时间",
+    )  # fmt: skip
+    types = {kind.code: kind.name for kind in edge.city.project_types}
+    districts = {district.code: district.name for district in edge.city.districts}
+    projects = views.search_projects(session, limit=_MOST_ROWS)
+    status_of = {brief.id: brief.status for brief in project_briefs(session, projects)}
+    rows: list[list[Cell]] = [
+        [
+            p.planning_number, p.name, p.applicant, p.applicant_code, STATUS_WORDS[status_of[p.id]],
+            types.get(p.project_type or "", p.project_type), p.industry,
+            None if p.investment_10k_cny is None else float(p.investment_10k_cny), p.planned_use,
+            districts.get(p.district or "", p.district), p.funds_source, p.planned_start_on,
+            p.registered_at.astimezone(edge.now().tzinfo).strftime("%Y-%m-%d %H:%M"),
+        ]
+        for p in projects
+    ]  # fmt: skip
+    book = to_xlsx(
+        [Sheet("项目 Projects", columns, rows)], title=f"{edge.city.name}项目清单", author=actor.name
+    )
+    headers = {"Content-Disposition": 'attachment; filename="projects.xlsx"'}
+    return Response(book, media_type=XLSX, headers=headers)

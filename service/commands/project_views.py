@@ -1,0 +1,194 @@
+"""`blueprint project inbox | board | statistics | notices | resend`: the work as those see it who do it."""
+
+from dataclasses import asdict
+from datetime import date
+from typing import Annotated
+
+import typer
+
+from blueprint.permissions import Act, Thing, require
+from coordination import deliveries, notices, views
+from coordination.handover import HandoverMessage
+from coordination.limits import OpinionStatus
+from coordination.opinion_requests import request_status
+from coordination.project_states import STATUS_WORDS, ProjectStatus
+from service.commands.context import local_operator
+from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
+from service.commands.project_app import app, opened
+
+URGENCY_WORDS = {
+    views.Urgency.OVERDUE: "已逾期 overdue",
+    views.Urgency.TODAY: "今日到期 today",
+    views.Urgency.SOON: "临近到期 soon",
+    views.Urgency.LATER: "",
+    views.Urgency.STOPPED: "停表 stopped",
+}
+
+
+@app.command("inbox")
+def show_inbox(
+    department: Annotated[str, typer.Argument(help="部门代码 department code")],
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """部门待办 · what a department has to answer, the earliest due first."""
+    require(local_operator(), Act.READ_OPEN_WORK, Thing(department=department))
+    with opened() as (edge, session):
+        edge.city.department(department)
+        today = edge.now().date()
+        rows = []
+        for request in views.inbox(session, department, today):
+            left = edge.calendar.working_days_left(today, request.due_on)
+            project = request.consultation.project
+            rows.append(
+                {
+                    "request_id": request.id,
+                    "planning_number": project.planning_number,
+                    "project_name": project.name,
+                    "due_on": request.due_on,
+                    "working_days_left": left,
+                    "urgency": views.urgency_of(request_status(request, today), left=left),
+                }
+            )
+    if output is OutputFormat.JSON:
+        print_json(rows)
+        return
+    print_table(
+        f"{department} 待办 inbox",
+        ["#", "策划编号 number", "项目 project", "期限 due", "剩余工作日 days left", ""],
+        ([*list(row.values())[:-1], URGENCY_WORDS[views.Urgency(str(row["urgency"]))]] for row in rows),
+        empty="没有待办 nothing to answer",
+    )
+
+
+@app.command("board")
+def show_board(output: FormatOption = OutputFormat.TABLE) -> None:
+    """协同看板 · projects in work and how their requests stand, the next due first."""
+    require(local_operator(), Act.CONSULT_DEPARTMENTS)
+    with opened() as (edge, session):
+        found = views.board(session, edge.now().date())
+        counts, waiting = views.counts_by_status(session), views.undelivered(session)
+        rows = [
+            {
+                "planning_number": each.project.planning_number,
+                "name": each.project.name,
+                "status": each.project.status,
+                "awaited": each.states.get(OpinionStatus.AWAITED, 0),
+                "given": each.states.get(OpinionStatus.GIVEN, 0),
+                "deemed": each.states.get(OpinionStatus.DEEMED_NO_OBJECTION, 0),
+                "disagreeing": each.disagreeing,
+                "next_due_on": each.next_due_on,
+            }
+            for each in found
+        ]
+        undelivered = [[h.message_id, h.attempts, h.last_error or ""] for h in waiting]
+    if output is OutputFormat.JSON:
+        print_json({"counts": counts, "items": rows, "undelivered": undelivered})
+        return
+    print_table(
+        "协同看板 board",
+        [
+            "编号 number",
+            "项目 project",
+            "状态 status",
+            "待反馈 awaited",
+            "已反馈 given",
+            "视为无意见 deemed",
+            "不同意 disagree",
+            "最近期限 next due",
+        ],
+        (
+            [
+                *list(row.values())[:2],
+                STATUS_WORDS[ProjectStatus(str(row["status"]))],
+                *list(row.values())[3:],
+            ]
+            for row in rows
+        ),
+        empty="没有在办项目 no project is in work",
+    )
+    if undelivered:
+        columns = ["编号 id", "次数 tries", "最近错误 last error"]
+        print_table("待推送 handovers under way", columns, undelivered, empty="")
+
+
+@app.command("statistics")
+def show_statistics(
+    first: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="自 from this day")] = None,
+    last: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="至 to this day")] = None,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """部门意见统计 · how departments answered: asked, answered, deemed, on time, median working days."""
+    require(local_operator(), Act.READ_STATISTICS)
+    with opened() as (edge, session):
+        today = edge.now().date()
+        found = views.opinion_figures(
+            session,
+            first=parse_day(first) or date(today.year, 1, 1),
+            last=parse_day(last) or today,
+            today=today,
+            calendar=edge.calendar,
+        )
+    if output is OutputFormat.JSON:
+        print_json([asdict(each) for each in found])
+        return
+    print_table(
+        "部门意见统计 opinions",
+        [
+            "部门 department",
+            "征求 asked",
+            "反馈 answered",
+            "视为无意见 deemed",
+            "收回 withdrawn",
+            "待反馈 open",
+            "不同意 disagreed",
+            "按时率 on time",
+            "中位工作日 median days",
+        ],
+        (
+            [
+                *list(vars(f).values())[:7],
+                "" if f.on_time_share is None else f"{f.on_time_share:.0%}",
+                f.median_working_days,
+            ]
+            for f in found
+        ),
+        empty="期间没有征求意见 nobody was asked",
+    )
+
+
+@app.command("notices")
+def list_notices(
+    unread: Annotated[bool, typer.Option("--unread", help="未读 only what nobody read")] = False,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """通知 · notices of all departments and offices, the newest first."""
+    actor = local_operator()
+    require(actor, Act.READ_OPINION_REQUESTS)
+    with opened() as (_, session):
+        found = notices.list_notices(session, actor=actor, unread_only=unread, limit=500)
+    if output is OutputFormat.JSON:
+        names = ("id", "kind", "department", "office", "text", "made_at", "read_at")
+        print_json([{name: getattr(notice, name) for name in names} for notice in found])
+        return
+    print_table(
+        "通知 notices",
+        ["时间 at", "收件 to", "内容 text"],
+        ([f"{n.made_at:%Y-%m-%d %H:%M}", n.department or n.office, n.text] for n in found),
+        empty="没有通知 no notice",
+    )
+
+
+@app.command("resend")
+def resend(message_id: Annotated[str, typer.Argument(help="推送编号 id of the handover")]) -> None:
+    """重新推送 · try a handover that approval does not have yet at the next push."""
+    actor = local_operator()
+    require(actor, Act.PUSH_HANDOVER)
+    with opened() as (edge, session):
+        deliveries.resend(session, message_id, actor=actor, now=edge.now())
+    typer.echo("已列入推送 it is tried at the next push: blueprint project push")
+
+
+@app.command("handover-schema")
+def handover_schema() -> None:
+    """推送接口的 JSON Schema · the JSON Schema of the message to approval."""
+    print_json(HandoverMessage.model_json_schema())

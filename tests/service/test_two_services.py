@@ -1,0 +1,131 @@
+"""Coordination and approval as two services of two bureaus on two databases, joined by the interface alone (Art. 3, 6, 7)."""
+
+import json
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
+
+from approval.models import Case
+from blueprint.city import City
+from blueprint.database import make_engine
+from blueprint.wall import KEEPER, seeing
+from coordination.clearance import clear_project
+from coordination.handover import SIGNATURE_HEADER, HandoverMessage, sign
+from coordination.models import Handover, OpinionKind, Project
+from coordination.opinions import Condition, OpinionGiven
+from service.push import push_due
+from service.settings import Settings
+from tests.coordination.conftest import world  # noqa: F401
+from tests.coordination.test_rounds import answer, consult, register
+from tests.coordination.world import CALENDAR, COORDINATOR, NOW, install_layers
+from tests.service.conftest import Server, serving
+
+SECRET = "a secret of the two bureaus"
+SCHEMA = Path(__file__).parents[2] / "docs" / "interfaces" / "handover-1.schema.json"
+
+
+@pytest.fixture
+def approval_bureau(server: Any, template: str, city: City) -> Iterator[Server]:
+    """The approvals bureau's own service, on a database of its own."""
+    database = f"{template.partition('_template_')[0]}_approval_{secrets.token_hex(6)}"
+    try:
+        url = server.create(database, template=template)
+        with serving(url, city, Settings(handover_secret=SECRET)) as running:
+            yield running
+    finally:
+        server.drop(database)
+
+
+@pytest.fixture
+def resources_bureau(fresh_database: str, world: City) -> Iterator[Engine]:  # noqa: F811
+    """The natural resources bureau's database, with a cleared project."""
+    engine = make_engine(fresh_database)
+    with Session(engine) as session, session.begin():
+        install_layers(session, world)
+        project = register(session, world)
+        opened = consult(session, world, project)
+        conditions = (Condition("办理涉河建设方案许可", finding=1), Condition("施工避开汛期"))
+        answer(
+            session,
+            opened,
+            "slj",
+            OpinionGiven(OpinionKind.AGREE_WITH_CONDITIONS, condition_list=conditions),
+        )
+        for department in ("fgw", "wlj"):
+            answer(session, opened, department)
+        clear_project(session, project.id, city=world, calendar=CALENDAR, actor=COORDINATOR, now=NOW)
+    yield engine
+    engine.dispose()
+
+
+def cases(engine: Engine) -> list[Case]:
+    with seeing(KEEPER), Session(engine) as session:
+        return list(session.scalars(select(Case)))
+
+
+def test_a_cleared_project_crosses_from_one_bureaus_database_to_the_others(
+    resources_bureau: Engine, approval_bureau: Server
+) -> None:
+    url, now = approval_bureau.url, datetime.now(UTC)
+
+    pushed = push_due(resources_bureau, now=now, approval_url=url, secret=SECRET)
+    again = push_due(resources_bureau, now=now, approval_url=url, secret=SECRET)
+
+    assert (pushed, again) == (1, 0)
+    assert cases(resources_bureau) == []
+    (case,) = cases(approval_bureau.edge.engine)
+    with Session(approval_bureau.edge.engine) as session, Session(resources_bureau) as ours:
+        assert session.scalar(select(func.count()).select_from(Project)) == 0
+        handover = ours.scalars(select(Handover)).one()
+        assert handover.delivered_at == now
+        assert (case.message_id, case.message_sha256) == (handover.message_id, handover.sha256)
+    (water,) = [o for o in case.message["opinions"] if o["department"] == "slj"]
+    assert [c["text"] for c in water["condition_list"]] == ["办理涉河建设方案许可", "施工避开汛期"]
+
+
+def test_a_wrong_secret_and_a_replay_are_refused_and_nothing_is_lost(
+    resources_bureau: Engine, approval_bureau: Server
+) -> None:
+    url, now = approval_bureau.url, datetime.now(UTC)
+
+    assert push_due(resources_bureau, now=now, approval_url=url, secret="another") == 0
+    with Session(resources_bureau) as session:
+        handover = session.scalars(select(Handover)).one()
+        assert "approval answered 401" in (handover.last_error or "")
+        body, wait_until = handover.body.encode(), handover.next_try_at
+    old = {SIGNATURE_HEADER: sign(body, secret=SECRET, at=now - timedelta(minutes=10))}
+    replayed = httpx.post(f"{url}/api/approval/intake", content=body, headers=old)
+    assert replayed.status_code == 401
+    assert cases(approval_bureau.edge.engine) == []
+
+    assert push_due(resources_bureau, now=wait_until, approval_url=url, secret=SECRET) == 1
+    fresh = {SIGNATURE_HEADER: sign(body, secret=SECRET, at=datetime.now(UTC))}
+    twice = httpx.post(f"{url}/api/approval/intake", content=body, headers=fresh)
+    assert twice.status_code == 200
+    assert len(cases(approval_bureau.edge.engine)) == 1
+
+
+def test_the_published_schema_is_that_of_the_message_and_holds_what_is_sent(
+    resources_bureau: Engine,
+) -> None:
+    published = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    assert published == HandoverMessage.model_json_schema(), (
+        "docs/interfaces/handover-1.schema.json is stale: blueprint project handover-schema"
+    )
+    with Session(resources_bureau) as session:
+        document = json.loads(session.scalars(select(Handover.body)).one())
+
+    validator = jsonschema.Draft202012Validator(published)
+    validator.validate(document)
+    with pytest.raises(jsonschema.ValidationError):
+        validator.validate(document | {"unknown": 1})
+    with pytest.raises(jsonschema.ValidationError):
+        validator.validate({k: v for k, v in document.items() if k != "footprint"})
