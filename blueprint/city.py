@@ -132,6 +132,7 @@ class City:
     published_years: frozenset[int] = frozenset()
     limits: Limits = field(default_factory=Limits)
     boundary_path: Path | None = None
+    rules_path: Path | None = None
     second_factor_roles: frozenset[Role] = frozenset()
     """Roles that count only for who has a second factor (`[sign_in] second_factor_roles`)."""
     layer_groups: tuple[LayerGroup, ...] = LAYER_GROUPS
@@ -249,6 +250,7 @@ def _city(document: dict[str, Any], path: Path) -> City:
         published_years=frozenset(int(year) for year in calendar.get("published_years", [])),
         limits=Limits(**document.get("limits", {})),
         boundary_path=(path.parent / boundary) if boundary else None,
+        rules_path=(path.parent / document["rules"]) if document.get("rules") else None,
         second_factor_roles=frozenset(
             Role(role) for role in document.get("sign_in", {}).get("second_factor_roles", [])
         ),

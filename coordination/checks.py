@@ -24,6 +24,7 @@ from blueprint.overlay import ENGINE, Ledger, Overlap, Overlay, SiteMeasures, fi
 from blueprint.permissions import Act, Actor, Grant, Sensitivity, Thing, may
 from blueprint.sharing.purposes import record_reading
 from blueprint.snapshot import LayerOnDay, Snapshot, take_snapshot
+from coordination.judging import RuleTold, governed, rule_set_of, softened, told
 from coordination.masking import RestrictedConflict, count_answers, find_restricted_conflicts
 from coordination.models import Check
 from coordination.rules import Outcome, Severity, likely_cause, outcome_of, severity_of, verdict_of
@@ -113,6 +114,8 @@ class CheckReport:
     restricted_conflicts: tuple[RestrictedConflict, ...] = ()
     check_id: str | None = None
     reader: Reader | None = None
+    rules: tuple[RuleTold, ...] = ()
+    unsigned_rules: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain JSON values, names as in the contract."""
@@ -129,6 +132,8 @@ class CheckReport:
             "ledger": dict(vars(self.ledger)),
             "layers": [layer._asdict() for layer in self.layers],
             "findings": [_finding_json(finding) for finding in self.findings],
+            "rules": [rule.to_json() for rule in self.rules],
+            "unsigned_rules": list(self.unsigned_rules),
             "restricted": {
                 "hidden": self.has_hidden_layers,
                 "withheld": not self.has_answers_left,
@@ -175,20 +180,36 @@ def run_check(
     closed = [layer for layer in hidden if actor.signed_in and _is_in_force(layer, on)]
     shown = [layer for layer in snapshot.layers if layer not in hidden] if hidden else snapshot.layers
     asked = [layer for layer in shown if layer.code in readable and _is_in_force(layer, on)]
-    overlay = find_overlaps(session, footprint.geometry, asked, city=city, with_shapes=with_shapes)
+    rule_set = rule_set_of(city)
+    rules = rule_set.on(on) if rule_set is not None else {}
+    judged = governed(asked, rules) if rules else asked
+    overlay = find_overlaps(session, footprint.geometry, judged, city=city, with_shapes=with_shapes)
+    softer = softened(judged, overlay, rules) if rules else {}
+    words = told(judged, overlay, rules, softer) if rules else ()
+    if softer:
+        # The ledger knows one control a layer: with another one it is asked again, whole.
+        judged = [layer._replace(control=softer.get(layer.code, layer.control)) for layer in judged]
+        overlay = find_overlaps(session, footprint.geometry, judged, city=city, with_shapes=with_shapes)
     is_answered = count_answers(session, {layer.department for layer in closed}, actor=actor, city=city)
     conflicts = find_restricted_conflicts(
         session, footprint.geometry, closed if is_answered else [], city=city
     )
-    by_version = {layer.version_id: (layer, *_severities(layer.control)) for layer in asked}
+    by_version = {layer.version_id: (layer, *_severities(layer.control)) for layer in judged}
     findings = tuple(_finding(overlap, *by_version[overlap.version_id]) for overlap in overlay.overlaps)
     rank = {severity: number for number, severity in enumerate(Severity)}
     findings = tuple(sorted(findings, key=lambda f: (rank[f.severity], f.sliver, f.layer, -f.overlap_m2)))
     of_layer: dict[int | None, list[Overlap]] = defaultdict(list)
     for overlap in overlay.overlaps:
         of_layer[overlap.version_id].append(overlap)
+    controls = {layer.code: layer for layer in judged}
     layers = tuple(
-        _layer_result(layer, overlay, of_layer[layer.version_id], is_permitted=layer.code in readable, on=on)
+        _layer_result(
+            controls.get(layer.code, layer),
+            overlay,
+            of_layer[layer.version_id],
+            is_permitted=layer.code in readable,
+            on=on,
+        )
         for layer in shown
     )
     _record_reading(session, actor, asked, of_layer.keys(), conflicts, footprint)
@@ -199,7 +220,7 @@ def run_check(
         working_crs=city.working_crs,
         area_measure=str(city.area_measure),
         on=on,
-        rule_set=city.rule_set,
+        rule_set=rule_set.name if rule_set is not None else city.rule_set,
         verdict=verdict_of(severities),
         footprint=overlay.site,
         ledger=overlay.ledger,
@@ -211,6 +232,12 @@ def run_check(
         has_hidden_layers=bool(hidden),
         has_answers_left=is_answered,
         restricted_conflicts=conflicts,
+        rules=words,
+        unsigned_rules=tuple(
+            rules[layer.code].id
+            for layer in asked
+            if layer.code in rules and rules[layer.code].signed_off is None
+        ),
     )
 
 
@@ -286,6 +313,9 @@ def digest_of(
         ],
         "restricted": [[conflict.department, conflict.size_class] for conflict in conflicts],
     }
+    rule_set = rule_set_of(city)
+    if rule_set is not None:
+        content["rule_set"] = [rule_set.name, rule_set.sha256]
     canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
 

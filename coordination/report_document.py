@@ -48,6 +48,7 @@ def report_document(
         Picture("overview", "项目位置与冲突 Site and conflicts"),
         *_ledger(report),
         *_findings(report, city),
+        *_rules(report),
         *_conflict_maps(report),
         *_land(land),
         *_layers(report, city),
@@ -177,6 +178,32 @@ def _findings(report: CheckReport, city: City) -> Iterable[Block]:
     more = len(report.findings) - MAX_FINDINGS
     if more > 0:
         yield Paragraph(f"另有 {more} 条，见 XLSX。 {more} more are in the workbook.", is_note=True)
+
+
+def _rules(report: CheckReport) -> Iterable[Block]:
+    """What the rules say of what was found, what can be done, and which of them nobody signed off."""
+    if report.rules:
+        yield Heading("规则说明 What the rules say")
+    for told in report.rules:
+        rule, signed = told.rule, told.rule.signed_off
+        yield Heading(f"{rule.title} {rule.title_en}（{rule.id}）", level=2)
+        yield Paragraph(f"{told.finding} {told.finding_en}")
+        if told.softened_from is not None:
+            words = SEVERITY_WORDS[told.softened_from][0]
+            yield Paragraph(f"未达阈值，由“{words}”从轻。 Below its threshold, so it weighs less.")
+        yield Paragraph(f"可采取的措施 what can be done: {rule.remedy} {rule.remedy_en}")
+        state = f"签认 signed off: {signed.by} {signed.on}" if signed else "尚未经部门签认 not signed off"
+        unsure = f"；待核 to be looked up: {rule.unsure}" if rule.unsure else ""
+        yield Paragraph(
+            f"依据 basis: {'；'.join(rule.basis)}；核对日 text checked: {rule.last_checked_on}；{state}{unsure}",
+            is_note=True,
+        )
+    if report.unsigned_rules:
+        yield Paragraph(
+            f"本次所用规则中 {len(report.unsigned_rules)} 条尚未经责任部门签认。"
+            f" Of the rules used these are not signed off: {', '.join(report.unsigned_rules)}",
+            is_note=True,
+        )
 
 
 def _conflict_maps(report: CheckReport) -> Iterable[Block]:

@@ -25,7 +25,7 @@ from coordination.masking import RestrictedConflict, SizeClass
 from coordination.rules import Severity
 
 _ASKED = ("conflict", "clear", "outside_coverage")
-_COMPARED = ("working_crs", "area_measure", "rule_set", "ledger", "layers", "findings")
+_COMPARED = ("working_crs", "area_measure", "rule_set", "ledger", "layers", "findings", "rules")
 _NAMES = ("title", "title_en")
 """What a layer is called may change without changing what a report says."""
 

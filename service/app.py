@@ -37,6 +37,7 @@ from coordination.check_router import router as checks_router
 from coordination.dry_run_router import router as dry_run_router
 from coordination.plan_audit.router import router as plan_audit_router
 from coordination.router import router as coordination_router
+from coordination.rules_router import router as rules_router
 from service.openapi import describe
 from service.outer import Outer
 from service.problems import add_problem_handlers
@@ -91,6 +92,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         exports_router,
         dry_run_router,
         coordination_router,
+        rules_router,
         plan_audit_router,
         approval_router,
         items_router,

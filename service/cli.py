@@ -26,6 +26,7 @@ from service.commands import (
     project,
     quality,
     report,
+    rules,
     standard,
     token,
 )
@@ -59,6 +60,7 @@ layer.app.command("quality")(quality.quality)
 layer.app.command("map")(quality.map_fields)
 app.add_typer(ledger_app, name="difference")
 app.add_typer(report.app, name="report")
+app.add_typer(rules.app, name="rules")
 app.add_typer(layer.app, name="layer")
 app.add_typer(standard.app, name="standard")
 app.add_typer(job.app, name="job")

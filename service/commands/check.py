@@ -133,6 +133,8 @@ def print_report(report: CheckReport, name: str) -> None:
         bases = {f.basis: f.layer for f in report.findings if f.basis}
         for basis, code in bases.items():
             output.print(Text(f"依据 basis · {code}: {basis}", style="dim"))
+        for told in report.rules:
+            output.print(Text(f"措施 what to do · {told.rule.layer}: {told.rule.remedy}", style="dim"))
     elif not report.restricted_conflicts:
         output.print(Text("未发现冲突 no conflict found", style="green"))
     for conflict in report.restricted_conflicts:

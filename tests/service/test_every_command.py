@@ -32,6 +32,8 @@ OF_THE_MACHINE = {
     "project handover-schema",
     "standard list",
     "standard show",
+    "rules validate",
+    "rules show",
 }
 """Commands that touch no data themselves: the cluster and the schema, its whole copy (by the owner's role, on record), the server, the worker (whose jobs ask,
 each kind as `test_every_kind_of_job_asks` holds it), and what the program itself says."""

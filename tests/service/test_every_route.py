@@ -13,6 +13,7 @@ PUBLIC = {
     ("get", "/api/standards/{code}"),
     ("post", "/api/checks"),
     ("post", "/api/approval/progress"),
+    ("get", "/api/rules"),
     ("get", "/api/session"),
     ("post", "/api/session"),
     ("get", "/api/session/openid"),

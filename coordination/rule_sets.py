@@ -1,0 +1,316 @@
+"""Rule sets (管控规则集): what the layers' rules say beyond the catalogue, as a YAML file with a version; pure but for reading the file.
+
+A rule speaks for one layer from a day to a day: its control, a threshold below which it is softer, the finding and what the
+applicant can do in words, its legal basis, when its text was last checked and who signed it off.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import yaml
+
+from blueprint.errors import InvalidInputError
+from blueprint.layers.models import Control
+
+FIGURES = ("area_m2", "hectares", "mu", "share", "length_m", "points", "title")
+"""What the words of a finding may have in braces."""
+
+_MAX_BYTES = 2 << 20
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """From how much on a layer's own control is meant, measured on the union of its overlaps; any one that is given does."""
+
+    area_m2: float | None = None
+    share: float | None = None
+    length_m: float | None = None
+
+    def is_reached(self, *, area_m2: float, share: float, length_m: float) -> bool:
+        """Say whether one of the measures is reached."""
+        pairs = ((self.area_m2, area_m2), (self.share, share), (self.length_m, length_m))
+        return any(least is not None and measured >= least for least, measured in pairs)
+
+
+@dataclass(frozen=True)
+class SignOff:
+    """Who of the responsible department signed a rule off, and when."""
+
+    by: str
+    on: date
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What one layer's rule says; `control` None leaves the catalogue's, `unsure` says what of it is not certain."""
+
+    id: str
+    layer: str
+    title: str
+    title_en: str
+    finding: str
+    finding_en: str
+    remedy: str
+    remedy_en: str
+    basis: tuple[str, ...]
+    last_checked_on: date
+    control: Control | None = None
+    threshold: Threshold | None = None
+    below: Control | None = None
+    valid_from: date | None = None
+    valid_until: date | None = None
+    signed_off: SignOff | None = None
+    unsure: str | None = None
+
+    def holds_on(self, day: date) -> bool:
+        """Say whether the rule is in force on a day; both ends belong to it."""
+        return (self.valid_from is None or self.valid_from <= day) and (
+            self.valid_until is None or day <= self.valid_until
+        )
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """A version of a rule set, and the SHA-256 of the file that holds it."""
+
+    code: str
+    version: int
+    rules: tuple[Rule, ...]
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """What reports cite."""
+        return f"{self.code} v{self.version}"
+
+    def on(self, day: date) -> Mapping[str, Rule]:
+        """The rules in force on a day, by layer."""
+        return {rule.layer: rule for rule in self.rules if rule.holds_on(day)}
+
+
+def load_rule_set(path: Path) -> RuleSet:
+    """Read and validate a rule set; an error names the file, the line and what is wrong with it."""
+    try:
+        state = path.stat()
+        return _read(path, state.st_mtime_ns, state.st_size)
+    except OSError as error:
+        raise InvalidInputError(f"cannot read the rule set {path}: {error.strerror}") from error
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, _written_ns: int, _size: int) -> RuleSet:
+    """The file as it was when it was last written: every check asks for it."""
+    return parse_rule_set(path.read_bytes(), path.name)
+
+
+def parse_rule_set(content: bytes, name: str) -> RuleSet:
+    """A rule set from the bytes of its file, which is called `name` in errors."""
+    if len(content) > _MAX_BYTES:
+        raise InvalidInputError(f"the rule set {name} is larger than {_MAX_BYTES >> 20} MB")
+    try:
+        root = yaml.compose(content.decode("utf-8"), Loader=yaml.SafeLoader)
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"the rule set {name} is no UTF-8 text: {error.reason}") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark is not None else ""
+        raise InvalidInputError(f"{name}{line}: no YAML: {getattr(error, 'problem', error)}") from error
+    document = _Place(root, name).mapping(required=("code", "version", "rules"))
+    rules = tuple(_rule(place) for place in document["rules"].sequence())
+    _refuse_doubles(rules, document["rules"])
+    return RuleSet(
+        code=document["code"].text(),
+        version=document["version"].whole(),
+        rules=rules,
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+class _Place:
+    """A node of the file, which knows its line."""
+
+    def __init__(self, node: yaml.Node | None, name: str) -> None:
+        self._node, self._name = node, name
+
+    def fault(self, what: str) -> InvalidInputError:
+        """An error that names the line."""
+        line = self._node.start_mark.line + 1 if self._node is not None else 1
+        return InvalidInputError(f"{self._name}:{line}: {what}", place=f"line {line}")
+
+    def mapping(self, *, required: Sequence[str] = (), optional: Sequence[str] = ()) -> "dict[str, _Place]":
+        """The values by key; no key may be unknown, twice or missing."""
+        if not isinstance(self._node, yaml.MappingNode):
+            raise self.fault(f"expected keys and values ({', '.join((*required, *optional))})")
+        found: dict[str, _Place] = {}
+        for key, value in self._node.value:
+            at = _Place(key, self._name)
+            text = at.text()
+            if text not in (*required, *optional):
+                raise at.fault(f"unknown key {text!r}; known are {', '.join((*required, *optional))}")
+            if text in found:
+                raise at.fault(f"{text!r} is there twice")
+            found[text] = _Place(value, self._name)
+        missing = [key for key in required if key not in found]
+        if missing:
+            raise self.fault(f"{', '.join(missing)} is missing")
+        return found
+
+    def sequence(self) -> "list[_Place]":
+        """The items of a list."""
+        if not isinstance(self._node, yaml.SequenceNode):
+            raise self.fault("expected a list, each item after a dash")
+        return [_Place(node, self._name) for node in self._node.value]
+
+    def text(self) -> str:
+        """A text that is not empty."""
+        if not isinstance(self._node, yaml.ScalarNode) or not self._node.value.strip():
+            raise self.fault("expected a text")
+        return str(self._node.value).strip()
+
+    def number(self) -> float:
+        """A number of 0 or more."""
+        try:
+            value = float(self.text())
+        except ValueError:
+            raise self.fault(f"{self.text()!r} is no number") from None
+        if not 0 <= value < 1e12:
+            raise self.fault("expected a number of 0 or more")
+        return value
+
+    def whole(self) -> int:
+        """A whole number of 1 or more."""
+        text = self.text()
+        if not text.isdecimal() or int(text) < 1:
+            raise self.fault(f"{text!r} is no whole number of 1 or more")
+        return int(text)
+
+    def day(self) -> date:
+        """A day as YYYY-MM-DD."""
+        try:
+            return date.fromisoformat(self.text())
+        except ValueError:
+            raise self.fault(f"{self.text()!r} is no day; write it as 2026-01-31") from None
+
+    def control(self) -> Control:
+        """A control."""
+        text = self.text()
+        if text not in list(Control):
+            raise self.fault(f"{text!r} is no control; it is one of {', '.join(Control)}")
+        return Control(text)
+
+    def wording(self) -> str:
+        """The words of a finding, with figures in braces."""
+        text = self.text()
+        try:
+            names = [name for _, name, *_ in Formatter().parse(text) if name is not None]
+        except ValueError as error:
+            raise self.fault(f"a brace is not closed: {error}") from error
+        wrong = [name for name in names if name not in FIGURES]
+        if wrong:
+            raise self.fault(f"{{{wrong[0]}}} is no figure; they are {', '.join(FIGURES)}")
+        return text
+
+
+_NEEDED = (
+    "id",
+    "layer",
+    "title",
+    "title_en",
+    "finding",
+    "finding_en",
+    "remedy",
+    "remedy_en",
+    "basis",
+    "last_checked_on",
+)
+_FREE = ("control", "threshold", "below", "valid_from", "valid_until", "signed_off", "unsure")
+
+
+def _rule(place: _Place) -> Rule:
+    given = place.mapping(required=_NEEDED, optional=_FREE)
+    threshold = given.get("threshold")
+    if (threshold is None) != ("below" not in given):
+        raise place.fault("`threshold` and `below` (the control below it) go together")
+    signed = given.get("signed_off")
+    days = {key: given[key].day() if key in given else None for key in ("valid_from", "valid_until")}
+    if days["valid_from"] and days["valid_until"] and days["valid_until"] < days["valid_from"]:
+        raise given["valid_until"].fault("valid_until lies before valid_from")
+    basis = tuple(item.text() for item in given["basis"].sequence())
+    if not basis:
+        raise given["basis"].fault("a rule names its legal basis")
+    return Rule(
+        id=given["id"].text(),
+        layer=given["layer"].text(),
+        title=given["title"].text(),
+        title_en=given["title_en"].text(),
+        finding=given["finding"].wording(),
+        finding_en=given["finding_en"].wording(),
+        remedy=given["remedy"].text(),
+        remedy_en=given["remedy_en"].text(),
+        basis=basis,
+        last_checked_on=given["last_checked_on"].day(),
+        control=given["control"].control() if "control" in given else None,
+        threshold=_threshold(threshold) if threshold is not None else None,
+        below=given["below"].control() if "below" in given else None,
+        signed_off=_sign_off(signed) if signed is not None else None,
+        unsure=given["unsure"].text() if "unsure" in given else None,
+        **days,
+    )
+
+
+def _threshold(place: _Place) -> Threshold:
+    given = place.mapping(optional=("area_m2", "share", "length_m"))
+    if not given:
+        raise place.fault("a threshold names an area_m2, a share or a length_m")
+    values = {key: value.number() for key, value in given.items()}
+    if values.get("share", 0) > 1:
+        raise given["share"].fault("a share is a number from 0 to 1")
+    return Threshold(**values)
+
+
+def _sign_off(place: _Place) -> SignOff:
+    given = place.mapping(required=("by", "on"))
+    return SignOff(given["by"].text(), given["on"].day())
+
+
+def _refuse_doubles(rules: Iterable[Rule], place: _Place) -> None:
+    """No id twice, and on no day two rules for one layer."""
+    items = place.sequence()
+    seen: list[Rule] = []
+    for rule, at in zip(rules, items, strict=True):
+        for other in seen:
+            if other.id == rule.id:
+                raise at.fault(f"the id {rule.id} is there twice")
+            if other.layer == rule.layer and _share_a_day(other, rule):
+                raise at.fault(f"{other.id} is for layer {rule.layer} on the same days")
+        seen.append(rule)
+
+
+def _share_a_day(one: Rule, other: Rule) -> bool:
+    starts = max(one.valid_from or date.min, other.valid_from or date.min)
+    return starts <= min(one.valid_until or date.max, other.valid_until or date.max)
+
+
+def to_json(rule: Rule) -> dict[str, Any]:
+    """A rule as plain JSON values."""
+    threshold = {k: v for k, v in vars(rule.threshold).items() if v is not None} if rule.threshold else None
+    signed = {"by": rule.signed_off.by, "on": rule.signed_off.on.isoformat()} if rule.signed_off else None
+    days = {
+        key: value.isoformat() if value else None
+        for key, value in (("valid_from", rule.valid_from), ("valid_until", rule.valid_until))
+    }
+    return {
+        **vars(rule),
+        **days,
+        "control": rule.control,
+        "threshold": threshold,
+        "signed_off": signed,
+        "basis": list(rule.basis),
+        "last_checked_on": rule.last_checked_on.isoformat(),
+    }

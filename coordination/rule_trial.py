@@ -1,0 +1,80 @@
+"""Trying a changed rule set on past projects (规则试算): which verdicts would turn, before it is in force; nothing is kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import Session
+
+from blueprint.audit.log import record
+from blueprint.city import City
+from blueprint.permissions import Act, Actor, require
+from coordination.checks import CheckReport, run_check
+from coordination.models import FootprintRevision, Project
+from coordination.projects import footprint_of
+from coordination.recheck import Turn, turn_of
+from coordination.rule_sets import load_rule_set
+from coordination.rules import Severity
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A project's verdict under the rules of today and under the changed ones, and the layers whose findings weigh otherwise."""
+
+    project_id: int
+    name: str
+    verdict_before: Severity
+    verdict_after: Severity
+    turn: Turn
+    layers: tuple[str, ...]
+
+
+def try_rules(
+    session: Session, path: Path, *, city: City, actor: Actor, on: date, limit: int = 1000
+) -> tuple[Trial, ...]:
+    """Check the newest projects' footprints twice on a day, by today's rule set and by the one in a file."""
+    require(actor, Act.CONSULT_DEPARTMENTS)
+    changed = replace(city, rules_path=path)
+    rule_set = load_rule_set(path)
+    newest = (
+        select(FootprintRevision, Project)
+        .join(Project, Project.id == FootprintRevision.project_id)
+        .ext(distinct_on(FootprintRevision.project_id))
+        .order_by(FootprintRevision.project_id.desc(), FootprintRevision.number.desc())
+        .limit(limit)
+    )
+    trials = []
+    for revision, project in session.execute(newest).all():
+        footprint = footprint_of(revision)
+        before, after = (
+            run_check(session, footprint, city=each, actor=actor, on=on) for each in (city, changed)
+        )
+        trials.append(
+            Trial(
+                project_id=project.id,
+                name=f"{project.planning_number} {project.name}",
+                verdict_before=before.verdict,
+                verdict_after=after.verdict,
+                turn=turn_of(before.verdict, after.verdict),
+                layers=_weigh_otherwise(before, after),
+            )
+        )
+    record(
+        session,
+        actor,
+        "try_rules",
+        kind="rule_set",
+        id=rule_set.name,
+        after={"sha256": rule_set.sha256, "projects": len(trials)},
+    )
+    return tuple(trials)
+
+
+def _weigh_otherwise(before: CheckReport, after: CheckReport) -> tuple[str, ...]:
+    def weights(report: CheckReport) -> Sequence[tuple[str, str]]:
+        return sorted({(finding.layer, str(finding.severity)) for finding in report.findings})
+
+    return tuple(sorted({layer for layer, _ in set(weights(before)) ^ set(weights(after))}))

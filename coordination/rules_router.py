@@ -1,0 +1,41 @@
+"""The route of the rule set: what the rules say, also to who only reads."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from blueprint.edge import ActorDep, CityDep, NowDep
+from blueprint.errors import NotFoundError
+from blueprint.permissions import Act, require
+from coordination.judging import rule_set_of
+from coordination.rule_sets import to_json
+
+router = APIRouter(tags=["checks"])
+
+
+class RuleSetOut(BaseModel):
+    """The rule set of the city: its code, version and SHA-256, the ids not signed off, and every rule."""
+
+    code: str
+    version: int
+    sha256: str
+    unsigned: list[str]
+    rules: list[dict[str, Any]]
+
+
+@router.get("/api/rules")
+def show_rules(actor: ActorDep, city: CityDep, now: NowDep) -> RuleSetOut:
+    """The rule set that checks cite, with the rules of today and of other days; 404 where the city has none."""
+    require(actor, Act.CHECK_FOOTPRINT)
+    rule_set = rule_set_of(city)
+    if rule_set is None:
+        raise NotFoundError("the city's profile names no rule set; the catalogue's controls hold")
+    today = rule_set.on(now.date()).values()
+    return RuleSetOut(
+        code=rule_set.code,
+        version=rule_set.version,
+        sha256=rule_set.sha256,
+        unsigned=[rule.id for rule in today if rule.signed_off is None],
+        rules=[to_json(rule) for rule in rule_set.rules],
+    )

@@ -1,0 +1,215 @@
+"""Rule sets: validated line by line, in force by day, thresholds on the union, and what a changed one would turn."""
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+import shapely
+from sqlalchemy.orm import Session
+
+from blueprint.city import AreaMeasure, City
+from blueprint.errors import InvalidInputError
+from blueprint.footprint import Footprint
+from blueprint.permissions import at_console
+from coordination.checks import CheckReport, run_check
+from coordination.projects import register_project
+from coordination.report_verification import verify_report, with_site
+from coordination.reports import to_html
+from coordination.rule_sets import parse_rule_set
+from coordination.rule_trial import try_rules
+from coordination.rules import Severity
+from tests.coordination.world import COORDINATOR, DETAILS, NOW, TODAY
+from tests.made import at_origin, publish, square
+
+OPERATOR = at_console("test")
+HEAD = "code: test\nversion: 2\nrules:\n"
+
+
+def _rule(layer: str = "FOREST", **more: str) -> str:
+    fields = {
+        "id": f"R-{layer}",
+        "layer": layer,
+        "title": "占用林地",
+        "title_en": "On forest land",
+        "finding": "占用{area_m2}㎡（{share}%）",
+        "finding_en": "{area_m2} m² taken",
+        "remedy": "办理使用林地审核",
+        "remedy_en": "Ask for consent",
+        "basis": "[《森林法》第三十七条]",
+        "last_checked_on": "2026-11-01",
+    } | more
+    lines = [
+        f"{key}: {value}" if value.startswith("[") else f"{key}: {value!r}" for key, value in fields.items()
+    ]
+    lines = [
+        line.replace("'{", "{").replace("}'", "}") if line.startswith(("threshold", "signed_off")) else line
+        for line in lines
+    ]
+    return "  - " + "\n    ".join(lines) + "\n"
+
+
+@pytest.fixture
+def city_(city: City) -> City:
+    """Anshan with areas in the plane and no rule set."""
+    return replace(city, area_measure=AreaMeasure.PLANE, rules_path=None)
+
+
+def _with_rules(city: City, tmp_path: Path, text: str) -> City:
+    path = tmp_path / "rules.yaml"
+    path.write_text(HEAD + text, encoding="utf-8")
+    return replace(city, rules_path=path)
+
+
+def _check(session: Session, city: City, *, on: date = TODAY) -> CheckReport:
+    return run_check(session, _footprint(city), city=city, actor=OPERATOR, on=on)
+
+
+def _footprint(city: City) -> Footprint:
+    site = at_origin(shapely.MultiPolygon([square(0, 0, 100)]))
+    return Footprint(shapely.normalize(site), city.working_crs, "none")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "told"),
+    [
+        ("code: x\nversion: 1\nrules: [", 3, "no YAML"),
+        ("code: x\nversion: 0\nrules: []", 2, "whole number"),
+        ("code: x\nrules: []", 1, "version is missing"),
+        (HEAD + _rule(colour="red"), 14, "unknown key 'colour'"),
+        (HEAD + _rule(control="forbid"), 14, "'forbid' is no control"),
+        (HEAD + _rule(finding="{hectare}"), 8, "{hectare} is no figure"),
+        (HEAD + _rule(last_checked_on="gestern"), 13, "is no day"),
+        (HEAD + _rule(below="inform"), 4, "go together"),
+        (HEAD + _rule() + _rule(), 14, "is there twice"),
+        (HEAD + _rule() + _rule(id="R-2"), 14, "on the same days"),
+        (HEAD + _rule(valid_from="2026-02-01", valid_until="2026-01-01"), 15, "lies before"),
+        (HEAD + _rule(basis="[]"), 12, "legal basis"),
+    ],
+)
+def test_an_error_names_its_line(text: str, line: int, told: str):
+    with pytest.raises(InvalidInputError, match=f"^rules.yaml:{line}: ") as raised:
+        parse_rule_set(text.encode(), "rules.yaml")
+    assert told in raised.value.message
+
+
+def test_a_report_cites_the_rule_set_and_says_what_to_do_and_what_is_not_signed_off(
+    session: Session, city_: City, tmp_path: Path
+):
+    publish(session, city_, "FOREST", [shapely.box(0, 0, 100, 25)])
+    publish(session, city_, "RIVER", [square(500, 0, 10)])
+    signed = _rule("RIVER", signed_off='{by: "水利局", on: 2026-11-02}')
+    city = _with_rules(city_, tmp_path, _rule() + signed)
+
+    report = _check(session, city)
+
+    assert report.rule_set == "test v2"
+    [told] = report.rules
+    assert (told.finding, told.finding_en) == ("占用2,500.00㎡（25.00%）", "2,500.00 m² taken")
+    assert told.to_json()["remedy"] == "办理使用林地审核"
+    assert report.unsigned_rules == ("R-FOREST",)
+    page = to_html(report, _footprint(city), city=city)
+    assert "办理使用林地审核" in page
+    assert "尚未签认" in page
+
+
+def test_a_rule_holds_from_a_day_to_a_day_both_included(session: Session, city_: City, tmp_path: Path):
+    publish(session, city_, "FOREST", [square(0, 0, 100)], control="advise")
+    text = _rule(control="prohibit", valid_from="2026-03-01", valid_until="2026-03-31")
+    city = _with_rules(city_, tmp_path, text)
+
+    days = (date(2026, 2, 28), date(2026, 3, 1), date(2026, 3, 31), date(2026, 4, 1))
+    verdicts = [_check(session, city, on=day).verdict for day in days]
+
+    assert verdicts == [Severity.ADVISE, Severity.PROHIBIT, Severity.PROHIBIT, Severity.ADVISE]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "verdict"),
+    [
+        ("{area_m2: 2000}", Severity.RESTRICT),
+        ("{area_m2: 2000.5}", Severity.ADVISE),
+        ("{share: 0.2}", Severity.RESTRICT),
+        ("{share: 0.21}", Severity.ADVISE),
+        ("{area_m2: 99999, share: 0.1}", Severity.RESTRICT),
+    ],
+)
+def test_below_its_threshold_a_layer_is_softer_and_the_ledger_with_it(
+    session: Session, city_: City, tmp_path: Path, threshold: str, verdict: Severity
+):
+    """Two features of 1,000 m² each: judged on what the layer takes in all, 2,000 of 10,000 m²."""
+    publish(session, city_, "FOREST", [shapely.box(0, 0, 100, 10), shapely.box(0, 50, 100, 60)])
+    city = _with_rules(city_, tmp_path, _rule(threshold=threshold, below="advise"))
+
+    report = _check(session, city)
+
+    assert report.verdict is verdict
+    ledger = report.ledger
+    expected = (2000.0, 0.0) if verdict is Severity.RESTRICT else (0.0, 2000.0)
+    assert (ledger.restricted_m2, ledger.advised_m2) == (
+        pytest.approx(expected[0]),
+        pytest.approx(expected[1]),
+    )
+    assert ledger.closes
+    assert report.layers[0].control == verdict
+    assert report.rules[0].softened_from == (None if verdict is Severity.RESTRICT else "restrict")
+
+
+def test_a_length_is_a_threshold_too(session: Session, city_: City, tmp_path: Path):
+    publish(session, city_, "FOREST", [shapely.LineString([(50, -10), (50, 110)])])
+
+    short, long = (
+        _check(
+            session,
+            _with_rules(
+                city_, tmp_path / str(least), _rule(threshold=f"{{length_m: {least}}}", below="inform")
+            ),
+        )
+        for least in (100, 101)
+        if (tmp_path / str(least)).mkdir() is None
+    )
+
+    assert (short.verdict, long.verdict) == (Severity.RESTRICT, Severity.INFORM)
+
+
+def test_a_threshold_never_makes_a_rule_harder(session: Session, city_: City, tmp_path: Path):
+    publish(session, city_, "FOREST", [shapely.box(0, 0, 100, 1)], control="inform")
+    city = _with_rules(city_, tmp_path, _rule(threshold="{area_m2: 5000}", below="restrict"))
+
+    assert _check(session, city).verdict is Severity.INFORM
+
+
+def test_another_rule_set_is_another_digest_and_a_report_holds_under_its_own(
+    session: Session, city_: City, tmp_path: Path
+):
+    publish(session, city_, "FOREST", [shapely.box(0, 0, 100, 10)])
+    city = _with_rules(city_, tmp_path, _rule(threshold="{area_m2: 5000}", below="advise"))
+    report = _check(session, city)
+    document = with_site(report, _footprint(city))
+
+    assert report.digest != _check(session, city_).digest
+    assert verify_report(session, document, city=city, actor=OPERATOR).holds
+    other = verify_report(session, document, city=city_, actor=OPERATOR)
+    assert {difference.partition(":")[0] for difference in other.differences} >= {
+        "digest",
+        "verdict",
+        "rule_set",
+    }
+
+
+def test_a_changed_rule_set_is_tried_on_projects_and_nothing_is_kept(
+    world_session: Session, world: City, tmp_path: Path
+):
+    city = replace(world, rules_path=None)
+    footprint = Footprint(
+        shapely.MultiPolygon([shapely.box(500_210, 4_550_000, 500_240, 4_550_100)]), city.working_crs, "none"
+    )
+    register_project(world_session, DETAILS, footprint, city=city, actor=COORDINATOR, now=NOW)
+    path = tmp_path / "harder.yaml"
+    path.write_text(HEAD + _rule("river", control="prohibit"), encoding="utf-8")
+
+    [trial] = try_rules(world_session, path, city=city, actor=COORDINATOR, on=TODAY)
+
+    assert (trial.verdict_before, trial.verdict_after) == (Severity.RESTRICT, Severity.PROHIBIT)
+    assert trial.layers == ("river",)
+    assert not world_session.new
