@@ -1,4 +1,4 @@
-"""`python -m bench [all|check|tiles|publication|topology|city] [--small] [--rebuild]`: measure and print ratios; a full run is kept."""
+"""`python -m bench [all|check|tiles|publication|intake|topology|city] [--small] [--rebuild]`: measure and print ratios; a full run is kept."""
 
 import argparse
 import os
@@ -7,6 +7,7 @@ from typing import Any
 from bench import report
 from bench.check import measure_checks
 from bench.guard import measure_guard
+from bench.intake import measure_intake
 from bench.publication import measure_publication
 from bench.setting import made_city, our_server, say
 from bench.tiles import measure_tiles
@@ -18,6 +19,8 @@ def main() -> int:
     arguments = _arguments()
     if arguments.what == "topology":  # needs no database
         return _end({"topology": measure_topology(small=arguments.small)}, arguments)
+    if arguments.what == "intake":  # has one of its own
+        return _end({"intake": measure_intake(small=arguments.small)}, arguments)
     with made_city(small=arguments.small, rebuild=arguments.rebuild) as setting:
         result: dict[str, Any] = report.circumstances(setting)
         if arguments.what in ("all", "check"):
@@ -34,13 +37,14 @@ def main() -> int:
             result["publication"] = measure_publication(setting)
         if arguments.what == "all":
             result["topology"] = measure_topology(small=arguments.small)
+            result["intake"] = measure_intake(small=arguments.small)
         result["load_average_after"] = round(os.getloadavg()[0], 2)
     return _end(result, arguments)
 
 
 def _end(result: dict[str, Any], arguments: argparse.Namespace) -> int:
     """Print what was measured and keep a full run; 1 when a ratio of the full city is not as asked."""
-    print("\n".join(report.ratios(result)) if "polygons" not in result else report.to_markdown(result))
+    print("\n".join(report.findings(result)) if "polygons" not in result else report.to_markdown(result))
     if arguments.small:
         return 0
     if arguments.what == "all":
@@ -53,7 +57,10 @@ def _end(result: dict[str, Any], arguments: argparse.Namespace) -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "what", nargs="?", default="all", choices=["all", "check", "tiles", "publication", "topology", "city"]
+        "what",
+        nargs="?",
+        default="all",
+        choices=["all", "check", "tiles", "publication", "intake", "topology", "city"],
     )
     parser.add_argument(
         "--small",

@@ -70,6 +70,18 @@ BARS = (
         is_most=True,
     ),
     Bar(
+        "GeoPackage of 500,000 polygons to a version in force, ours ÷ ogr2ogr into one indexed table",
+        ("intake", "LANDUSE", "ours_over_ogr2ogr"),
+        3,
+        is_most=True,
+    ),
+    Bar(
+        "MB, largest process of the service meanwhile",
+        ("intake", "LANDUSE", "children_mb"),
+        1024,
+        is_most=True,
+    ),
+    Bar(
         "ms that a check waits while a version of the largest layer comes into force or is rolled back",
         ("publication", "blocked_ms"),
         100,
@@ -148,7 +160,27 @@ def to_markdown(result: dict[str, Any]) -> str:
             f" rolled back in {made['roll_back_ms']:.0f} ms; a check of 1 ha takes {made['read_ms']:.1f} ms at other times and"
             f" {made['longest_read_ms']:.1f} ms at most meanwhile.",
         ]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_intake(result)]) + "\n"
+
+
+def findings(result: dict[str, Any]) -> list[str]:
+    """The ratios of a part that was measured alone, with the figures they come from."""
+    return [*ratios(result), *_intake(result)]
+
+
+def _intake(result: dict[str, Any]) -> list[str]:
+    lines = []
+    for figures in result.get("intake", {}).values():
+        steps = ", ".join(
+            f"{step} {seconds}" for step, seconds in figures["steps_s"].items() if seconds >= 0.5
+        )
+        lines += [
+            "",
+            f"{figures['polygons']:,} polygons of {figures['vertices']:,} vertices to a version in force: {figures['ours_s']} s,"
+            f" by ogr2ogr into one indexed table {figures['ogr2ogr_s']} s. Seconds by step: {steps}. The service took"
+            f" {figures['service_mb']} MB at most, the largest of its children {figures['children_mb']} MB.",
+        ]
+    return lines
 
 
 def ratios(result: dict[str, Any]) -> list[str]:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the environment of One Blueprint on Debian 12: missing Debian packages, then .venv from uv.lock.
-# Usage: scripts/setup.sh [run|test|bench]   (test adds a browser; bench adds the packages it is compared with)
+# Usage: scripts/setup.sh [run|test|bench]   (test adds a browser; bench adds the packages it is compared with, ogr2ogr among them)
 # Runs again in well under a second when nothing has changed. PYTHON=/path/to/python3 chooses another Python (>= 3.11).
 set -eu
 cd "$(dirname "$0")/.."
@@ -59,6 +59,9 @@ missing_packages() {
     fi
     if [ "$purpose" = test ] && [ ! -x /usr/bin/chromium ]; then
         printf 'chromium '
+    fi
+    if [ "$purpose" = bench ] && ! command -v ogr2ogr >/dev/null 2>&1; then
+        printf 'gdal-bin '
     fi
 }
 

@@ -1,0 +1,175 @@
+"""A GeoPackage to a version in force: ours with all that is checked and made on the way, and `ogr2ogr` into one plain indexed table.
+
+Ours is what `blueprint layer upload FILE --in-force` does: read in the confined child, validate, mend, store, cut into
+parts, make the shapes of the tiles, check the quality, bring into force. `ogr2ogr` copies and makes a spatial index.
+"""
+
+import itertools
+import resource
+import shutil
+import statistics
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyogrio
+import shapely
+from sqlalchemy import Engine, make_url
+from sqlalchemy.orm import Session
+
+from bench.made_city import MadeLayer, made_layers, polygons
+from bench.setting import PROFILE, ROOT, say
+from blueprint import cluster
+from blueprint.city import City, load_city
+from blueprint.database import make_engine
+from blueprint.layers.catalogue import LayerDefinition, define_layer
+from blueprint.layers.publication import Upload, bring_into_force, store_version
+from blueprint.layers.reading import staged
+from blueprint.permissions import at_console
+from blueprint.quality.check import check_version
+from blueprint.wall import KEEPER, seeing
+from service.setup import initialise
+
+LAYERS = ("PARCEL", "LANDUSE")
+"""A fifth of the polygons first: whether memory grows with the file shows by the two."""
+
+_ME = at_console("bench")
+
+
+@dataclass(frozen=True)
+class IntakeFigures:
+    """Seconds, their ratio, seconds by step, and the largest memory of a process of ours until then."""
+
+    polygons: int
+    vertices: int
+    ogr2ogr_s: float
+    ours_s: float
+    ours_over_ogr2ogr: float
+    steps_s: dict[str, float]
+    service_mb: int
+    children_mb: int
+
+
+def measure_intake(*, small: bool) -> dict[str, Any]:
+    """The figures by layer; `ogr2ogr` runs before and after ours, in a cluster that is there for this alone."""
+    program = shutil.which("ogr2ogr")
+    if program is None:
+        raise SystemExit("ogr2ogr is not there to compare with; `make setup-bench` installs it")
+    figures = {}
+    with _cluster() as (home, city, engine):
+        for code in LAYERS:
+            made = next(layer for layer in made_layers(small=small) if layer.code == code)
+            say(f"intake: {made.count:,} polygons from a GeoPackage")
+            path, vertices = _write(made, home / f"{code}.gpkg", city)
+            before = _ogr2ogr(program, home, path)
+            ours, steps = _store(engine, city, home, path, code)
+            after = _ogr2ogr(program, home, path)
+            theirs = statistics.mean((before, after))
+            figures[code] = asdict(
+                IntakeFigures(
+                    polygons=made.count,
+                    vertices=vertices,
+                    ogr2ogr_s=round(theirs, 1),
+                    ours_s=round(ours, 1),
+                    ours_over_ogr2ogr=round(ours / theirs, 2),
+                    steps_s=steps,
+                    service_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
+                    children_mb=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10,
+                )
+            )
+            path.unlink()
+    return figures
+
+
+@contextmanager
+def _cluster() -> Iterator[tuple[Path, City, Engine]]:
+    home = ROOT / ".blueprint" / "bench-intake"
+    home.parent.mkdir(exist_ok=True)
+    cluster.remove(home)
+    city = load_city(PROFILE)
+    url = cluster.ensure_running(home, say=say)
+    engine = make_engine(url)
+    try:
+        initialise(cluster.owner_url(home), city, service_url=url)
+        with seeing(KEEPER):
+            yield home, city, engine
+    finally:
+        engine.dispose()
+        cluster.remove(home)
+
+
+def _write(made: MadeLayer, path: Path, city: City) -> tuple[Path, int]:
+    shapes = np.concatenate(list(polygons(made)))
+    numbers = range(1, len(shapes) + 1)
+    fields = {
+        "BSM": [f"{made.code}{n}" for n in numbers],
+        "MC": [f"{made.code} {n}" for n in numbers],
+        "YSDM": ["2003010100"] * len(shapes),
+    }
+    pyogrio.raw.write(
+        path,
+        shapely.to_wkb(shapes),
+        [np.array(values, dtype=object) for values in fields.values()],
+        list(fields),
+        layer=made.code,
+        driver="GPKG",
+        geometry_type="Polygon",
+        crs=city.working_crs,
+    )
+    return path, int(shapely.get_num_coordinates(shapes).sum())
+
+
+def _ogr2ogr(program: str, home: Path, path: Path) -> float:
+    url = make_url(cluster.owner_url(home))
+    target = (
+        f"PG:host={url.query['host']} port={url.query['port']} dbname={url.database}"
+        f" user={url.username} password={url.password}"
+    )
+    words = [program, "-q", "-f", "PostgreSQL", target, str(path), "-nln", "public.plain", "-overwrite"]
+    words += ["-lco", "SPATIAL_INDEX=GIST", "--config", "PG_USE_COPY", "YES"]
+    started = time.perf_counter()
+    subprocess.run(words, check=True, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def _store(engine: Engine, city: City, home: Path, path: Path, code: str) -> tuple[float, dict[str, float]]:
+    """Seconds until the version is in force, and seconds by step."""
+    scratch, now = home / "scratch", datetime.now(UTC)
+    scratch.mkdir(mode=0o711, exist_ok=True)
+    marks: list[tuple[str, float]] = []
+
+    def tell(step: str, _count: int = 0) -> None:
+        if not marks or marks[-1][0] != step:
+            marks.append((step, time.perf_counter()))
+
+    tell("stage")
+    with Session(engine) as session, session.begin():
+        definition = LayerDefinition(
+            code=code,
+            title=code,
+            department="BENCH",
+            geometry="polygon",
+            control="restrict",
+            source_id_field="BSM",
+            label_field="MC",
+        )
+        layer, _ = define_layer(session, definition, city=city, actor=_ME)
+        with path.open("rb") as stream, staged(stream, path.name, scratch=scratch) as file:
+            tell("read")
+            version = store_version(
+                session, layer, file, Upload(actor=_ME), city=city, now=now, progress=tell
+            )
+        check_version(session, layer, version, city=city, scratch=scratch, actor=_ME, now=now, progress=tell)
+        tell("in_force")
+        bring_into_force(session, version, starts_on=date(2024, 1, 1), actor=_ME, now=now)
+    tell("end")
+    steps: dict[str, float] = {}
+    for (step, began), (_, ended) in itertools.pairwise(marks):
+        steps[step] = round(steps.get(step, 0.0) + ended - began, 1)
+    return marks[-1][1] - marks[0][1], steps
