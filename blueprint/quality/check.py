@@ -8,19 +8,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import shapely
 from geoalchemy2.shape import to_shape
-from sqlalchemy import Text, cast, delete, insert, select
+from sqlalchemy import delete, insert
 from sqlalchemy.orm import Session
 
 from blueprint.audit.log import record
 from blueprint.city import City
+from blueprint.copying import CopiedRows
 from blueprint.errors import ConflictError, InvalidInputError, UnavailableError
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.cell import cell, refuse_unreachable
 from blueprint.layers.confinement import Bounds
-from blueprint.layers.models import GeometryKind, Layer, LayerVersion, feature
+from blueprint.layers.models import GeometryKind, Layer, LayerVersion
 from blueprint.permissions import Act, Actor
 from blueprint.quality.check_child import COVERAGE, FEATURES, OUTLINE, SCHEMA
 from blueprint.quality.kinds import Level, kinds
@@ -165,23 +167,42 @@ def _folder(scratch: Path) -> Iterator[Path]:
 
 
 def _write_features(session: Session, version: LayerVersion, folder: Path) -> None:
-    statement = (
-        select(
-            feature.c.feature_id,
-            cast(feature.c.attributes, Text),
-            feature.c.ellipsoid_m2,
-            feature.c.geom.ST_AsBinary(),
-        )
-        .where(feature.c.version_id == version.id)
-        .order_by(feature.c.feature_id)
-        .execution_options(yield_per=BATCH)
+    """Stream the version by binary COPY into the Arrow file: a cursor's rows come as text and take five times as long."""
+    connection: Any = session.connection().connection.dbapi_connection
+    with (
+        pa.OSFile(str(folder / FEATURES), "wb") as opened,
+        pa.ipc.new_file(opened, SCHEMA) as sink,
+        connection.cursor() as cursor,
+    ):
+        rows = CopiedRows(lambda columns: sink.write_batch(_batch(columns)), width=len(SCHEMA), at_once=BATCH)
+        cursor.copy_expert(cursor.mogrify(_COPY, {"version_id": version.id}).decode(), rows)
+        rows.end()
+
+
+_COPY = """COPY (
+    SELECT feature_id, convert_to(CAST(attributes AS text), 'UTF8'), ellipsoid_m2, ST_AsBinary(geom)
+    FROM blueprint.feature WHERE version_id = %(version_id)s ORDER BY feature_id
+) TO STDOUT (FORMAT binary)"""
+
+
+def _batch(columns: list[list[bytes | None]]) -> pa.RecordBatch:
+    """The copied columns as the check's child reads them; numbers come in network order."""
+    numbers, attributes, areas, shapes = columns
+    return pa.record_batch(
+        [
+            pa.array(np.frombuffer(b"".join(n or b"" for n in numbers), ">i8").astype("i8")),
+            pa.array(attributes, pa.binary()).cast(pa.string()),
+            pa.array(
+                np.frombuffer(b"".join(a or _NO_AREA for a in areas), ">f8").astype("f8"),
+                mask=np.array([area is None for area in areas]),
+            ),
+            pa.array(shapes, pa.large_binary()),
+        ],
+        schema=SCHEMA,
     )
-    with pa.OSFile(str(folder / FEATURES), "wb") as opened, pa.ipc.new_file(opened, SCHEMA) as sink:
-        for rows in session.execute(statement).partitions():
-            columns = [list(column) for column in zip(*rows, strict=True)]
-            columns[3] = [bytes(value) for value in columns[3]]
-            arrays = [pa.array(column, kind) for column, kind in zip(columns, SCHEMA.types, strict=True)]
-            sink.write_batch(pa.record_batch(arrays, schema=SCHEMA))
+
+
+_NO_AREA = bytes(8)
 
 
 def _write_places(version: LayerVersion, city: City, folder: Path) -> None:
