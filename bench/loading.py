@@ -23,6 +23,7 @@ from blueprint.layers.publication import bring_into_force, copy_features, cut_fe
 from blueprint.layers.reading_child import SCHEMA
 from blueprint.permissions import at_console
 from blueprint.quality.check import NOTHING_FOUND
+from blueprint.quality.topology import InMemory, faces_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 IN_FORCE_FROM = date(2024, 1, 1)
@@ -94,7 +95,8 @@ def _load(session: Session, city: City, made: MadeLayer) -> None:
     session.flush()
     shapes = list(polygons(made))
     copy_features(session, version, _batches(made, shapes, city.working_srid))
-    version.has_overlaps = may_overlap_each_other(np.concatenate(shapes))
+    whole = InMemory(np.concatenate(shapes))
+    version.has_overlaps = may_overlap_each_other(whole, faces_of(whole))
     cut_features(session, version)
     bring_into_force(session, version, starts_on=IN_FORCE_FROM, actor=at_console("bench"), now=NOW)
     _make_plain_table(session, made, version, city)

@@ -21,6 +21,7 @@ from blueprint.layers.publication import bring_into_force, copy_features, cut_fe
 from blueprint.layers.reading_child import BUFFER_QUADRANT_SEGMENTS, SCHEMA
 from blueprint.permissions import at_console
 from blueprint.quality.check import NOTHING_FOUND
+from blueprint.quality.topology import InMemory, faces_of
 
 ORIGIN = (500_000.0, 4_550_000.0)
 """A place within Anshan in EPSG:4550; shapes of tests are given in metres east and north of it."""
@@ -75,7 +76,7 @@ def publish(
         vertex_count=int(shapely.get_num_coordinates(placed).sum()),
         has_overlaps=kind != "polygon"
         or layer.buffer_m > 0
-        or may_overlap_each_other(shapely.set_srid(placed, 0)),
+        or may_overlap_each_other(flat := InMemory(shapely.set_srid(placed, 0)), faces_of(flat)),
         valid_until=valid_until,
         quality={"mended_count": 0, "mended_m2": 0.0, "issues": []},
         checked_at=datetime(2026, 1, 1, tzinfo=UTC),

@@ -286,8 +286,6 @@ def _settle(
             "vertex_count": measured.vertex_count,
             "extent": [measured.west, measured.south, measured.east, measured.north],
             "inside_count": measured.feature_count,
-            "has_overlaps": base.has_overlaps
-            or session.execute(_SQL["changed_overlap"], values).scalar_one(),
             "fields": base.quality.get("fields", report["fields"]),
         },
         city,

@@ -166,24 +166,6 @@ SELECT count(*) AS feature_count, coalesce(sum(ST_NPoints(geom)), 0) AS vertex_c
 FROM blueprint.feature
 WHERE version_id = :version_id;
 
--- name: changed_overlap
--- Whether a feature that came or changed shares an area with another; thinner than a micrometre is rounding.
-SELECT count(*) > 0
-FROM (
-    SELECT 1
-    FROM delta_change AS change
-    JOIN blueprint.feature AS feature
-        ON feature.version_id = :version_id AND feature.source_id = change.source_id
-    JOIN blueprint.part AS mine
-        ON mine.version_id = :version_id AND mine.feature_id = feature.feature_id AND NOT mine.is_zone
-    JOIN blueprint.part AS other
-        ON other.geom && mine.geom AND other.version_id = :version_id AND other.feature_id <> mine.feature_id
-            AND NOT other.is_zone AND ST_Intersects(mine.geom, other.geom)
-    CROSS JOIN LATERAL (SELECT ST_Intersection(mine.geom, other.geom) AS geom) AS shared
-    WHERE change.after_number IS NOT NULL AND 2 * ST_Area(shared.geom) > 1e-6 * ST_Perimeter(shared.geom)
-    LIMIT 1
-) AS overlap;
-
 -- name: states
 -- The state before or after of the features that differ between two versions.
 SELECT feature.attributes, ST_AsBinary(feature.geom) AS geom

@@ -232,7 +232,6 @@ def settle(version: LayerVersion, report: dict[str, Any], city: City) -> None:
     version.operation_accuracy_m = report["operation_accuracy_m"]
     version.feature_count = report["feature_count"]
     version.vertex_count = report["vertex_count"]
-    version.has_overlaps = report["has_overlaps"]
     version.extent = from_shape(shapely.box(*_opened(report["extent"])), srid=city.working_srid)
     version.quality = {
         "sublayer": report["sublayer"],

@@ -26,7 +26,6 @@ from blueprint.layers.curves import STEP_DEGREES
 from blueprint.layers.kinds import KIND_NAMES, TYPES, closed_lines_as_areas, gathered, shapes_of
 from blueprint.layers.marks import refuse_marked_rows
 from blueprint.layers.mending import mend
-from blueprint.layers.overlapping import MAX_VERTICES, may_overlap_each_other
 from blueprint.layers.reading_report import Report
 from blueprint.layers.sources import Source, open_source
 from blueprint.layers.texts import clean_name, readable
@@ -98,17 +97,12 @@ def _read(request: dict[str, Any], report: Report) -> None:
             if request["crs"] and report.declared_crs not in (None, operation.source):
                 message = f"the file says {report.declared_crs}; it was read as {operation.source}, as the uploader asked"
                 report.add("warning", "crs-declared", None, message)
-        areas: list[np.ndarray] = []
         with pa.ipc.new_stream(sys.stdout.buffer, SCHEMA) as sink:
-            for batch, shapes in _features(source, operation, request, report):
+            for batch in _features(source, operation, request, report):
                 sink.write_batch(batch)
                 report.output_bytes += batch.nbytes
                 if report.output_bytes > MAX_OUTPUT_BYTES:
                     raise InvalidInputError("the layer is larger than 8 GB when unpacked; split it")
-                if _is_worth_judging(request, report):
-                    areas.append(shapes)
-                else:
-                    areas.clear()
         if operation is not None:
             report.place_sample(operation)
         if source.expected is not None and report.row_count != source.expected:
@@ -116,24 +110,12 @@ def _read(request: dict[str, Any], report: Report) -> None:
                 f"the file says that it has {source.expected:,} rows, only {report.row_count:,} could be read;"
                 " it is damaged, export it again"
             )
-    if areas:
-        report.has_overlaps = may_overlap_each_other(np.concatenate(areas))
-
-
-def _is_worth_judging(request: dict[str, Any], report: Report) -> bool:
-    """Areas as they are may be a coverage; zones around features overlap as a rule."""
-    return bool(
-        request["geometry"] == "polygon"
-        and request["buffer_m"] == 0
-        and report.vertex_count <= MAX_VERTICES
-        and not report.error_count
-    )
 
 
 def _features(
     source: Source, operation: Operation | None, request: dict[str, Any], report: Report
-) -> Iterator[tuple[pa.RecordBatch, np.ndarray]]:
-    """Batch by batch, the features that are kept, and their shapes; without an operation only a sample is taken."""
+) -> Iterator[pa.RecordBatch]:
+    """Batch by batch, the features that are kept; without an operation only a sample is taken."""
     for batch in source.batches:
         numbers = np.arange(report.row_count + 1, report.row_count + 1 + batch.num_rows)
         report.row_count += batch.num_rows
@@ -154,7 +136,7 @@ def _features(
         keep, shapes = _settle(shapes, present, numbers, operation, request, report)
         if report.error_count or not keep.any():
             continue  # go on counting errors, write nothing more
-        yield _batch(clean, numbers, keep, shapes, request), shapes[keep]
+        yield _batch(clean, numbers, keep, shapes, request)
 
 
 def _settle(

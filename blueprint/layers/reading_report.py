@@ -37,7 +37,6 @@ class Report:
     left_out: dict[str, int] = field(default_factory=dict)
     sample: Sample = field(default_factory=Sample)
     placed_sample: list[list[float]] = field(default_factory=list)
-    has_overlaps: bool = True
     extent: list[float] = field(default_factory=list)
     issues: list[dict[str, Any]] = field(default_factory=list)
     fields: list[str] = field(default_factory=list)

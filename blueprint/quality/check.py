@@ -67,7 +67,7 @@ def check_version(
             progress("check", 0)
             _write_features(session, version, folder)
             _write_places(version, city, folder)
-            for level, count in _run(session, version, city, folder, progress).items():
+            for level, count in _run(session, layer, version, city, folder, progress).items():
                 levels[level] += count
     version.checked_at, version.issue_counts = now, {str(level): levels[level] for level in Level}
     version.warnings_confirmed_by = version.warnings_confirmed_at = version.warnings_reason = None
@@ -214,10 +214,12 @@ def _write_places(version: LayerVersion, city: City, folder: Path) -> None:
 
 
 def _run(
-    session: Session, version: LayerVersion, city: City, folder: Path, progress: Progress
+    session: Session, layer: Layer, version: LayerVersion, city: City, folder: Path, progress: Progress
 ) -> dict[Level, int]:
+    """Check in a confined child; the counts by level. Notes with the version whether its areas overlap each other."""
     message = {
         "folder": str(folder),
+        "is_areal": layer.geometry == GeometryKind.POLYGON,
         "standard": find_standard(version.standard).code if version.standard else None,
         "mapping": version.field_mapping or {},
         "fields": version.quality.get("fields", []),
@@ -233,6 +235,8 @@ def _run(
                 progress(line["step"], line["done"])
             elif "levels" in line:
                 _insert(session, rows)
+                if line["has_overlaps"] is not None and version.buffer_m == 0:
+                    version.has_overlaps = line["has_overlaps"]  # zones around features overlap as a rule
                 return {Level(level): count for level, count in line["levels"].items()}
             else:
                 rows.append(_row(version, city, line))

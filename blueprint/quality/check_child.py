@@ -18,11 +18,12 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from blueprint.layers.confinement import drop_rights
+from blueprint.layers.overlapping import may_overlap_each_other
 from blueprint.quality.attributes import AttributeCheck
 from blueprint.quality.issues import MAX_LISTED, Issue, Issues
 from blueprint.quality.kinds import kinds
 from blueprint.quality.shapes import ShapeCheck
-from blueprint.quality.topology import faces_of, find_overlaps
+from blueprint.quality.topology import Faces, faces_of, find_overlaps
 from blueprint.standards.entries import LayerStandard, Standards
 from blueprint.standards.loading import standards
 
@@ -76,11 +77,17 @@ def main(request: dict[str, Any]) -> None:
         table = pa.ipc.open_file(mapped).read_all()
         issues = Issues(is_strict=standard is not None)
         _one_by_one(table, standard, known, request, folder, issues)
-        if standard is not None and standard.geometry == "polygon" and table.num_rows:
-            _among_each_other(MappedLayer(table), standard, known, _shape(folder / COVERAGE), issues)
+        has_overlaps = None
+        if request["is_areal"] and table.num_rows:
+            layer = MappedLayer(table)
+            faces = faces_of(layer, tell=lambda done: _write({"step": "topology", "done": done}))
+            has_overlaps = may_overlap_each_other(layer, faces)
+            if standard is not None:
+                coverage = _shape(folder / COVERAGE)
+                _among_each_other(layer, faces, standard, known, coverage, issues)
     for issue in [*issues.listed, *issues.left_out()]:
         _write(_as_json(issue))
-    _write({"levels": dict(issues.levels), "counts": dict(issues.counts)})
+    _write({"levels": dict(issues.levels), "counts": dict(issues.counts), "has_overlaps": has_overlaps})
 
 
 def _one_by_one(
@@ -115,15 +122,13 @@ def _one_by_one(
 
 def _among_each_other(
     layer: MappedLayer,
+    faces: Faces | None,
     standard: LayerStandard,
     known: Standards,
     coverage: BaseGeometry | None,
     issues: Issues,
 ) -> None:
     """Overlaps, gaps and what of the declared coverage is not covered, where the standard forbids them."""
-    if not (standard.forbids_overlaps or standard.covers_all):
-        return
-    faces = faces_of(layer, tell=lambda done: _write({"step": "topology", "done": done}))
     if standard.forbids_overlaps:
         for pair in find_overlaps(layer, faces):
             if pair.area_m2 > known.limits["overlap_m2"].value:
