@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Annotated, Any
 
+import shapely
 from fastapi import APIRouter, Body, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from geoalchemy2.shape import to_shape
@@ -14,7 +15,9 @@ from blueprint.footprint import Footprint, footprint_from_geojson
 from blueprint.given import Day, GeoJson, Text
 from blueprint.idempotency import IdempotentRoute, is_claimed
 from blueprint.permissions import Act, require
+from coordination.check_difference import compare_checks
 from coordination.checks import find_check, given_to, keep_check, reader_of, run_check
+from coordination.difference_schemas import CheckDifferenceOut
 from coordination.report_forms import MEDIA_TYPES, ReportForm, WrittenReport, write_report
 
 router = APIRouter(prefix="/api/checks", tags=["checks"], route_class=IdempotentRoute)
@@ -23,6 +26,7 @@ Format = Annotated[
     ReportForm,
     Query(alias="f", description="json, geojson, html, pdf, docx or xlsx; a PDF carries report.json"),
 ]
+CheckId = Annotated[int, Path(ge=1, le=2_000_000_000)]
 PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 }
@@ -81,7 +85,7 @@ def check_footprint(
 
 @router.get("/{check_id}", response_class=Response, responses=REPORT)
 def show_check(
-    check_id: Annotated[int, Path(ge=1, le=2_000_000_000)],
+    check_id: CheckId,
     session: SessionDep,
     actor: ActorDep,
     edge: EdgeDep,
@@ -109,6 +113,21 @@ def show_check(
     report = given_to(replace(report, check_id=str(check.id)), actor, now)
     written = write_report(session, report, footprint, output, city=edge.city, actor=actor)
     return _answer(written, output, report.digest)
+
+
+@router.get("/{check_id}/difference")
+def show_difference(
+    check_id: CheckId,
+    other: Annotated[int, Query(alias="from", ge=1, le=2_000_000_000, description="id of the earlier check")],
+    session: SessionDep,
+    actor: ActorDep,
+) -> CheckDifferenceOut:
+    """What a kept check says otherwise than another one, and why: footprint, layer versions, rules."""
+    require(actor, Act.READ_CHECK)
+    before, after = find_check(session, other, actor=actor), find_check(session, check_id, actor=actor)
+    same = bool(shapely.equals(to_shape(before.footprint), to_shape(after.footprint)))
+    found = compare_checks(before.report, after.report, same_footprint=same)
+    return CheckDifferenceOut.model_validate(found, from_attributes=True)
 
 
 def _answer(written: WrittenReport, form: ReportForm, digest: str) -> Response:

@@ -55,3 +55,17 @@ LAND_WORDS = {
     "water": ("陆地水域", "inland water"),
     "wetland": ("湿地", "wetland"),
 }
+CHANGE_WORDS = {
+    "new": ("新增", "new"),
+    "gone": ("消失", "gone"),
+    "grown": ("增大", "grown"),
+    "shrunk": ("减小", "shrunk"),
+    "weighs_otherwise": ("管控变化", "weighs otherwise"),
+}
+CAUSE_WORDS = {
+    "footprint": ("用地红线", "footprint"),
+    "layer_version": ("图层版本", "layer version"),
+    "rule": ("规则", "rule"),
+    "engine": ("计算引擎", "engine"),
+    "rights": ("查看权限", "rights"),
+}

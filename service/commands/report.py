@@ -1,4 +1,4 @@
-"""`blueprint report verify FILE`: does a report say what its versions and rules give."""
+"""`blueprint report …`: does a report say what its versions and rules give; what two reports say otherwise."""
 
 import io
 import json
@@ -12,19 +12,17 @@ from sqlalchemy.orm import Session
 
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import read_footprint_file
+from coordination.check_difference import compare_checks
+from coordination.difference_schemas import CheckDifferenceOut
 from coordination.report_document import REPORT_FILE
 from coordination.report_verification import verify_report
+from coordination.report_words import CAUSE_WORDS, CHANGE_WORDS, SEVERITY_WORDS
 from service.commands.context import local_operator, open_edge
-from service.commands.options import FormatOption, OutputFormat, print_json
+from service.commands.options import FormatOption, OutputFormat, print_json, print_table
 
-app = typer.Typer(no_args_is_help=True, help="检查报告：核验 · check reports: verify one")
+app = typer.Typer(no_args_is_help=True, help="检查报告：核验、对比 · check reports: verify, compare")
 
 _MAX_BYTES = 64 << 20
-
-
-@app.callback()
-def _reports() -> None:
-    """A noun of its own, so that `verify` is its verb."""
 
 
 @app.command("verify")
@@ -55,6 +53,50 @@ def verify(
             typer.echo(f"  {difference}")
     if not found.holds:
         raise typer.Exit(1)
+
+
+@app.command("compare")
+def compare(
+    before: Annotated[
+        Path, typer.Argument(help="先前的报告 the earlier report: JSON, or a PDF that carries it")
+    ],
+    after: Annotated[Path, typer.Argument(help="后来的报告 the later report")],
+    output_format: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """对比两份报告：新增、消失、增减及原因 · what two reports say otherwise, and why."""
+    try:
+        found = compare_checks(read_report(before), read_report(after))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InvalidInputError(
+            "one of the files is no check report; give what `blueprint check … --format json` or `pdf` wrote"
+        ) from error
+    if output_format is OutputFormat.JSON:
+        print_json(CheckDifferenceOut.model_validate(found, from_attributes=True).model_dump(mode="json"))
+        return
+    turned = " → ".join(" ".join(SEVERITY_WORDS[v]) for v in (found.verdict_before, found.verdict_after))
+    causes = "、".join(" ".join(CAUSE_WORDS[cause]) for cause in found.causes) or "无 none"
+    typer.echo(f"结论 verdict: {turned} · 原因 causes: {causes}")
+    for layer in found.layers:
+        typer.echo(
+            f"图层 layer {layer.layer}: v{layer.version_before or '—'} → v{layer.version_after or '—'},"
+            f" {layer.control_before or '—'} → {layer.control_after or '—'}"
+        )
+    print_table(
+        "变化 Changes",
+        ["变化 change", "图层 layer", "图斑 feature", "前 m² before", "后 m² after", "原因 cause"],
+        (
+            [
+                " ".join(CHANGE_WORDS[change.change]),
+                change.layer,
+                change.feature or "—",
+                f"{change.before.overlap_m2:,.2f}" if change.before else "",
+                f"{change.after.overlap_m2:,.2f}" if change.after else "",
+                "、".join(CAUSE_WORDS[cause][0] for cause in change.causes),
+            ]
+            for change in found.findings
+        ),
+        empty="两次检查一致 the two say the same",
+    )
 
 
 def read_report(path: Path) -> dict[str, Any]:

@@ -32,6 +32,7 @@ OF_THE_MACHINE = {
     "project handover-schema",
     "standard list",
     "standard show",
+    "report compare",
     "rules validate",
     "rules show",
 }

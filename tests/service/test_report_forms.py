@@ -107,3 +107,31 @@ def test_a_report_over_http_is_a_file_of_the_form_asked_for(running: Server):
         answered = anyone.post("/api/checks?f=pdf&name=示例小学", json=site)
         text = "".join(page.extract_text() for page in PdfReader(io.BytesIO(answered.content)).pages)
         assert "示例小学" in text
+
+
+def test_two_reports_are_compared_by_file_and_two_kept_checks_over_http(
+    command: Command, tmp_path: Path, footprint: Path, running: Server
+):
+    _publish(command, tmp_path)
+    one, other = tmp_path / "one.json", tmp_path / "other.json"
+    smaller = tmp_path / "smaller.geojson"
+    smaller.write_text(json.dumps(polygon(lonlat_square(LON + 0.0007))))
+    for path, site in ((one, footprint), (other, smaller)):
+        assert command("check", site, "--format", "json", "--output", path).status == 0
+
+    told = command("report", "compare", one, other, "--format", "json").json
+    in_words = command("report", "compare", one, other)
+    wrong = command("report", "compare", one, footprint)
+
+    assert [(c["change"], c["causes"]) for c in told["findings"]] == [("shrunk", ["footprint"])]
+    assert "减小 shrunk" in in_words.out
+    assert (wrong.status, wrong.err.count("\n")) == (2, 1)
+    with running.client("ZRZY") as keeper:
+        kept = [
+            keeper.post("/api/checks?keep=true", json=json.loads(path.read_text())).json()["check_id"]
+            for path in (footprint, smaller)
+        ]
+        found = keeper.get(f"/api/checks/{kept[1]}/difference?from={kept[0]}").json()
+        assert found["footprint_changed"] is True
+        assert [change["change"] for change in found["findings"]] == ["shrunk"]
+        assert keeper.get(f"/api/checks/{kept[1]}/difference?from=999999").status_code == 404

@@ -1,0 +1,208 @@
+"""The difference of two checks (两次检查对比): which findings are new, gone, grown or weigh otherwise, and why; pure on two reports."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from coordination.rules import Severity
+
+NOISE = 0.01
+"""Areas (m²) and lengths (m) that differ by less are the same."""
+
+_RULE = ("control", "basis")
+_ORDER = list(Severity)
+
+
+class Change(StrEnum):
+    """What became of a finding."""
+
+    NEW = "new"
+    GONE = "gone"
+    GROWN = "grown"
+    SHRUNK = "shrunk"
+    WEIGHS_OTHERWISE = "weighs_otherwise"
+
+
+class Cause(StrEnum):
+    """Why two checks differ: another footprint, another version of a layer, another rule, another engine, other rights."""
+
+    FOOTPRINT = "footprint"
+    LAYER_VERSION = "layer_version"
+    RULE = "rule"
+    ENGINE = "engine"
+    RIGHTS = "rights"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a feature weighs in one check: worst severity, area (m²), length (m), points."""
+
+    severity: Severity
+    overlap_m2: float
+    length_m: float
+    point_count: int
+
+
+@dataclass(frozen=True)
+class FindingChange:
+    """A feature (by source id) that the two checks see otherwise, with every cause that can have made it."""
+
+    layer: str
+    feature: str
+    change: Change
+    before: Measure | None
+    after: Measure | None
+    causes: tuple[Cause, ...]
+
+
+@dataclass(frozen=True)
+class LayerChange:
+    """A layer that was in another version, or had another rule; None where it was not asked."""
+
+    layer: str
+    version_before: int | None
+    version_after: int | None
+    control_before: str | None
+    control_after: str | None
+
+
+@dataclass(frozen=True)
+class CheckDifference:
+    """All in which two checks differ; without any change they say the same."""
+
+    verdict_before: Severity
+    verdict_after: Severity
+    footprint_changed: bool
+    area_change_m2: float
+    rule_set_before: str
+    rule_set_after: str
+    layers: tuple[LayerChange, ...]
+    findings: tuple[FindingChange, ...]
+    causes: tuple[Cause, ...]
+
+
+def compare_checks(
+    before: Mapping[str, Any], after: Mapping[str, Any], *, same_footprint: bool | None = None
+) -> CheckDifference:
+    """Compare two reports, as JSON has them; `same_footprint` where both shapes are known, else their figures decide."""
+    if same_footprint is None:
+        same_footprint = _same_site(before, after)
+    layers = {code: _layer_change(code, before, after) for code in sorted(_codes(before) | _codes(after))}
+    changed = {code: change for code, change in layers.items() if change is not None}
+    everywhere = []
+    if not same_footprint:
+        everywhere.append(Cause.FOOTPRINT)
+    if before.get("engine") != after.get("engine"):
+        everywhere.append(Cause.ENGINE)
+    if before["rule_set"] != after["rule_set"]:
+        everywhere.append(Cause.RULE)
+    ours, theirs = _measures(before), _measures(after)
+    findings = []
+    for key in sorted(set(ours) | set(theirs)):
+        change = _change(ours.get(key), theirs.get(key))
+        if change is not None:
+            causes = (*everywhere, *_causes_of(changed.get(key[0])))
+            findings.append(FindingChange(*key, change, ours.get(key), theirs.get(key), _each_once(causes)))
+    causes = (*everywhere, *(cause for change in changed.values() for cause in _causes_of(change)))
+    return CheckDifference(
+        verdict_before=Severity(before["verdict"]),
+        verdict_after=Severity(after["verdict"]),
+        footprint_changed=not same_footprint,
+        area_change_m2=after["footprint"]["area_m2"] - before["footprint"]["area_m2"],
+        rule_set_before=before["rule_set"],
+        rule_set_after=after["rule_set"],
+        layers=tuple(changed.values()),
+        findings=tuple(findings),
+        causes=_each_once(causes),
+    )
+
+
+def _each_once(causes: Iterable[Cause]) -> tuple[Cause, ...]:
+    found = set(causes)
+    return tuple(cause for cause in Cause if cause in found)
+
+
+def _same_site(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    one, other = before.get("site"), after.get("site")
+    if one is not None and other is not None:
+        return bool(one == other)
+    figures = ("area_m2", "plane_area_m2", "perimeter_m", "parts")
+    return all(before["footprint"][name] == after["footprint"][name] for name in figures)
+
+
+def _codes(report: Mapping[str, Any]) -> set[str]:
+    return {layer["code"] for layer in report["layers"]}
+
+
+def _layer(code: str, report: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    return next((layer for layer in report["layers"] if layer["code"] == code), None)
+
+
+def _layer_change(code: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> LayerChange | None:
+    one, other = _layer(code, before), _layer(code, after)
+    change = LayerChange(
+        layer=code,
+        version_before=one["version"] if one is not None else None,
+        version_after=other["version"] if other is not None else None,
+        control_before=one["control"] if one is not None else None,
+        control_after=other["control"] if other is not None else None,
+    )
+    if one is not None and other is not None:
+        is_same = one["version"] == other["version"] and all(one[name] == other[name] for name in _RULE)
+        if is_same and (one["outcome"] == "not_permitted") == (other["outcome"] == "not_permitted"):
+            return None
+    return change
+
+
+def _causes_of(change: LayerChange | None) -> Iterable[Cause]:
+    if change is None:
+        return
+    if change.version_before != change.version_after:
+        yield Cause.LAYER_VERSION
+    elif change.control_before == change.control_after:
+        # Neither version nor control: the layer was open to one reader and not to the other, or its basis changed.
+        yield Cause.RIGHTS if change.version_before is None else Cause.RULE
+    if (
+        change.control_before is not None
+        and change.control_after is not None
+        and change.control_before != change.control_after
+    ):
+        yield Cause.RULE
+
+
+def _measures(report: Mapping[str, Any]) -> dict[tuple[str, str], Measure]:
+    """The findings by layer and feature; several pieces of one source id count together."""
+    found: dict[tuple[str, str], Measure] = {}
+    for finding in report["findings"]:
+        key = (finding["layer"], str(finding["source_id"] or finding["feature_id"] or ""))
+        measure = Measure(
+            Severity(finding["severity"]), finding["overlap_m2"], finding["length_m"], finding["point_count"]
+        )
+        known = found.get(key)
+        if known is not None:
+            measure = Measure(
+                min(known.severity, measure.severity, key=_ORDER.index),
+                known.overlap_m2 + measure.overlap_m2,
+                known.length_m + measure.length_m,
+                known.point_count + measure.point_count,
+            )
+        found[key] = measure
+    return found
+
+
+def _change(before: Measure | None, after: Measure | None) -> Change | None:
+    if before is None:
+        return Change.NEW
+    if after is None:
+        return Change.GONE
+    steps = (
+        after.overlap_m2 - before.overlap_m2,
+        after.length_m - before.length_m,
+        float(after.point_count - before.point_count),
+    )
+    if any(step > NOISE for step in steps):
+        return Change.GROWN
+    if any(step < -NOISE for step in steps):
+        return Change.SHRUNK
+    return Change.WEIGHS_OTHERWISE if before.severity is not after.severity else None

@@ -1,0 +1,52 @@
+"""HTTP shapes of the difference of two checks."""
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from coordination.check_difference import Cause, Change
+from coordination.rules import Severity
+
+
+class MeasureOut(BaseModel):
+    """What a feature weighs in one check: worst severity, area (m²), length (m), points."""
+
+    severity: Severity
+    overlap_m2: float
+    length_m: float
+    point_count: int
+
+
+class FindingChangeOut(BaseModel):
+    """A feature that the two checks see otherwise, with every cause that can have made it."""
+
+    layer: str
+    feature: str
+    change: Change
+    before: MeasureOut | None
+    after: MeasureOut | None
+    causes: list[Cause]
+
+
+class LayerChangeOut(BaseModel):
+    """A layer that was in another version, or had another rule."""
+
+    layer: str
+    version_before: int | None
+    version_after: int | None
+    control_before: Literal["prohibit", "restrict", "advise", "inform"] | None
+    control_after: Literal["prohibit", "restrict", "advise", "inform"] | None
+
+
+class CheckDifferenceOut(BaseModel):
+    """All in which two checks differ; without any change they say the same."""
+
+    verdict_before: Severity
+    verdict_after: Severity
+    footprint_changed: bool
+    area_change_m2: float
+    rule_set_before: str
+    rule_set_after: str
+    layers: list[LayerChangeOut]
+    findings: list[FindingChangeOut]
+    causes: list[Cause]

@@ -1,0 +1,112 @@
+"""The difference of two checks: what became of each finding, and which cause it has."""
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import shapely
+from sqlalchemy.orm import Session
+
+from blueprint.city import AreaMeasure, City
+from blueprint.footprint import Footprint
+from blueprint.permissions import at_console
+from coordination.check_difference import Cause, Change, compare_checks
+from coordination.checks import run_check
+from coordination.report_verification import with_site
+from coordination.rules import Severity
+from tests.coordination.world import TODAY
+from tests.made import at_origin, publish, square
+
+OPERATOR = at_console("test")
+EARLIER = date(2026, 1, 1)
+
+
+@pytest.fixture
+def plane(city: City) -> City:
+    """The city with areas in the plane and no rule set."""
+    return replace(city, area_measure=AreaMeasure.PLANE, rules_path=None)
+
+
+def _report(session: Session, city: City, *, on: date = TODAY, side: float = 100) -> dict[str, Any]:
+    site = shapely.normalize(at_origin(shapely.MultiPolygon([square(0, 0, side)])))
+    footprint = Footprint(site, city.working_crs, "none")
+    report = run_check(session, footprint, city=city, actor=OPERATOR, on=on)
+    document: dict[str, Any] = orjson.loads(orjson.dumps(with_site(report, footprint)))
+    return document
+
+
+def _publish(
+    session: Session, city: City, code: str, shapes: dict[str, shapely.Geometry], **more: Any
+) -> None:
+    rows = [{"BSM": key} for key in shapes]
+    publish(session, city, code, list(shapes.values()), attributes=rows, source_id_field="BSM", **more)
+
+
+def test_a_check_does_not_differ_from_itself(session: Session, plane: City):
+    _publish(session, plane, "FARM", {"a": square(50, 0, 100)})
+    report = _report(session, plane)
+
+    found = compare_checks(report, report)
+
+    assert (found.findings, found.layers, found.causes) == ((), (), ())
+    assert not found.footprint_changed
+
+
+def test_a_new_version_makes_findings_new_gone_and_grown(session: Session, plane: City):
+    old = {"grows": square(90, 0, 50), "goes": square(0, 0, 10), "stays": square(0, 50, 10)}
+    new = {"grows": square(80, 0, 50), "comes": square(30, 30, 10), "stays": square(0, 50, 10)}
+    _publish(session, plane, "FARM", old, starts_on=date(2020, 1, 1))
+    before = _report(session, plane, on=EARLIER)
+    _publish(session, plane, "FARM", new, starts_on=date(2026, 2, 1))
+
+    found = compare_checks(before, _report(session, plane))
+
+    changes = {change.feature: change.change for change in found.findings}
+    assert changes == {"grows": Change.GROWN, "goes": Change.GONE, "comes": Change.NEW}
+    assert {change.causes for change in found.findings} == {(Cause.LAYER_VERSION,)}
+    [layer] = found.layers
+    assert (layer.layer, layer.version_before, layer.version_after) == ("FARM", 1, 2)
+    [grown] = [change for change in found.findings if change.change is Change.GROWN]
+    assert grown.before is not None
+    assert grown.after is not None
+    assert (grown.before.overlap_m2, grown.after.overlap_m2) == (pytest.approx(500), pytest.approx(1000))
+
+
+def test_another_footprint_is_the_cause_where_the_layers_stayed(session: Session, plane: City):
+    _publish(session, plane, "FARM", {"a": square(50, 0, 100)})
+
+    found = compare_checks(_report(session, plane), _report(session, plane, side=60))
+
+    assert found.footprint_changed
+    assert found.area_change_m2 == pytest.approx(3600 - 10_000)
+    [change] = found.findings
+    assert (change.change, change.causes) == (Change.SHRUNK, (Cause.FOOTPRINT,))
+
+
+def test_another_rule_set_weighs_the_same_area_otherwise(session: Session, plane: City, tmp_path: Path):
+    _publish(session, plane, "FARM", {"a": square(50, 0, 100)}, control="restrict")
+    path = tmp_path / "rules.yaml"
+    path.write_text(
+        "code: x\nversion: 1\nrules:\n  - {id: R, layer: FARM, title: t, title_en: t, finding: f, finding_en: f,"
+        " remedy: r, remedy_en: r, basis: [b], last_checked_on: 2026-01-01, control: prohibit}\n"
+    )
+
+    found = compare_checks(_report(session, plane), _report(session, replace(plane, rules_path=path)))
+
+    [change] = found.findings
+    assert (change.change, change.causes) == (Change.WEIGHS_OTHERWISE, (Cause.RULE,))
+    assert (found.verdict_before, found.verdict_after) == (Severity.RESTRICT, Severity.PROHIBIT)
+
+
+def test_several_causes_are_all_named(session: Session, plane: City):
+    _publish(session, plane, "FARM", {"a": square(50, 0, 100)}, starts_on=date(2020, 1, 1))
+    before = _report(session, plane, on=EARLIER)
+    _publish(session, plane, "FARM", {"a": square(40, 0, 100)}, starts_on=date(2026, 2, 1))
+
+    found = compare_checks(before, _report(session, plane, side=200))
+
+    assert found.findings[0].causes == (Cause.FOOTPRINT, Cause.LAYER_VERSION)
+    assert found.causes == (Cause.FOOTPRINT, Cause.LAYER_VERSION)
