@@ -48,7 +48,7 @@ MEASURES: dict[str, str] = {
     "items": "办结事项数 items concluded in the period: approved, refused, withdrawn, not accepted",
     "cases": "涉及案件数 cases that they are of",
     "median_days": "中位用时 median of working days from first submission to conclusion, with stops and corrections",
-    "p90_days": "90 分位用时 the days within which nine of ten were concluded (interpolated)",
+    "p90_days": "90分位用时 the days within which nine of ten were concluded (interpolated)",
     "mean_days": "平均用时 mean of the same days",
     "median_days_without_stops": "扣除特别程序的中位用时 the median without the days of special procedures",
     "median_department_days": "审批部门中位用时 median of the working days that lay with the approving department",

@@ -1,4 +1,4 @@
-"""The pages that the service ships: the map, signing in, one's own account, Swagger UI, and their files under `/web`."""
+"""The pages that the service ships: the map, signing in, one's own account, approval, the applicant's progress, Swagger UI, and their files under `/web`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,14 @@ class _PageFiles(StaticFiles):
         return response
 
 
-PAGES = {"/": "index.html", "/sign-in": "sign-in.html", "/account": "account.html", "/api/docs": "docs.html"}
+PAGES = {
+    "/": "index.html",
+    "/sign-in": "sign-in.html",
+    "/account": "account.html",
+    "/approval": "approval.html",
+    "/progress": "progress.html",
+    "/api/docs": "docs.html",
+}
 
 
 def mount_web(app: FastAPI) -> None:

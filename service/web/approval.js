@@ -1,0 +1,148 @@
+// Statistics and supervision of approval: where cases stand, who is late, figures with their definitions, and the items behind each.
+
+import { ask, bilingual, element, showCity } from "./words.js";
+
+const BY = {
+  stage: ["阶段", "stage"], department: ["部门", "department"], project_type: ["项目类型", "project type"],
+  district: ["区县", "district"], item: ["事项", "item"], month: ["月份", "month"], all: ["全部", "all"],
+};
+const STAGES = {
+  land_use_planning: "立项用地规划许可", project_permit: "工程建设许可", construction_permit: "施工许可", completion_acceptance: "竣工验收",
+  parallel_items: "并行推进",
+};
+const CARDS = { yellow: ["黄牌", "yellow"], red: ["红牌", "red"], escalated: ["督办升级", "escalated"], green: ["正常", "green"] };
+const KINDS = { item: "事项", stage: "阶段", promise: "容缺承诺", commitment: "承诺核查", upload: "结果上传", consultation: "征询答复" };
+// Which figure is of which items.
+const ONLY = {
+  items: "all", on_time_share: "on_time", correction_share: "corrected", stop_share: "stopped", parallel_share: "parallel",
+  commitment_share: "on_commitment", tolerated_share: "tolerated", refused_share: "refused",
+};
+const COLUMNS = ["items", "cases", "median_days", "p90_days", "median_days_without_stops", "on_time_share", "correction_share",
+  "parallel_share", "stop_share", "commitment_share", "tolerated_share", "refused_share"];
+const SVG = "http://www.w3.org/2000/svg";
+const place = (id) => document.getElementById(id);
+let names = {};
+
+function drawn(name, attributes, ...children) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+const groupName = (group) => STAGES[group] ?? names[group] ?? (group === "city" ? "市本级" : group);
+const figure = (name, value) => {
+  if (value === null) return "—";
+  if (name.endsWith("_share")) return `${(value * 100).toFixed(1)}%`;
+  return Number.isInteger(value) ? String(value) : value.toFixed(1);
+};
+
+// Two bars a group: how long half of the items took at most, and nine of ten.
+function chart(rows) {
+  const shown = rows.slice(0, 20);
+  const most = Math.max(1, ...shown.map((row) => row.p90_days));
+  const [left, width, step] = [190, 560, 34];
+  const bars = shown.flatMap((row, place) => {
+    const top = place * step;
+    const length = (days) => (days / most) * (width - 60);
+    const label = drawn("text", { x: left - 8, y: top + 20, "text-anchor": "end" }, groupName(row.group).slice(0, 14));
+    return [
+      label,
+      drawn("rect", { x: left, y: top + 5, width: length(row.p90_days), height: 10, class: "p90" }, drawn("title", {}, `90%: ${figure("", row.p90_days)}`)),
+      drawn("rect", { x: left, y: top + 17, width: length(row.median_days), height: 10, class: "median" }, drawn("title", {}, `50%: ${figure("", row.median_days)}`)),
+      drawn("text", { x: left + length(row.p90_days) + 4, y: top + 14, class: "small" }, figure("", row.p90_days)),
+      drawn("text", { x: left + length(row.median_days) + 4, y: top + 27, class: "small" }, figure("", row.median_days)),
+    ];
+  });
+  return drawn("svg", { viewBox: `0 0 ${left + width} ${Math.max(1, shown.length) * step + 4}`, role: "img", "aria-label": "中位与 90 分位用时 median and 90th percentile" }, ...bars);
+}
+
+function table(target, head, rows) {
+  place(target).replaceChildren(
+    element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))),
+    element("tbody", {}, ...rows),
+  );
+}
+
+const cells = (values) => element("tr", {}, ...values.map((value) => element("td", {}, value instanceof Node ? value : String(value ?? ""))));
+
+function period() {
+  const asked = new URLSearchParams();
+  for (const name of ["from", "to"]) if (place(name).value) asked.set(name, place(name).value);
+  return asked;
+}
+
+async function showBehind(by, group, name, words) {
+  const asked = period();
+  asked.set("only", ONLY[name]);
+  asked.set("limit", "200");
+  if (["stage", "department", "project_type", "district", "item"].includes(by) && group !== "city" && group !== "parallel_items") asked.set(by, group);
+  if (by === "month") {
+    const [year, month] = group.split("-").map(Number);
+    asked.set("from", `${group}-01`);
+    asked.set("to", `${group}-${String(new Date(year, month, 0).getDate()).padStart(2, "0")}`);
+  }
+  const found = await ask(`/api/approval/statistics/items?${asked}`);
+  place("behind-heading").replaceChildren(`${groupName(group)} · ${words}`);
+  table("behind", ["案件 case", "事项 item", "部门 department", "接件 from", "办结 to", "状态 state"], found.items.map((item) =>
+    cells([item.case, item.title, item.department_name, item.submitted_on, item.concluded_on, item.state_words])));
+  place("behind-card").hidden = false;
+  place("behind-heading").scrollIntoView({ block: "start" });
+}
+
+async function showFigures() {
+  const by = place("by").value;
+  const asked = period();
+  asked.set("by", by);
+  const found = await ask(`/api/approval/statistics?${asked}`);
+  const words = (name) => found.measures[name].split(" ")[0];
+  place("workbook").href = `/api/approval/statistics?${asked}&f=xlsx`;
+  place("chart").replaceChildren(found.rows.length ? chart(found.rows) : "期内没有办结 nothing was concluded");
+  table("figures", [BY[by].join(" "), ...COLUMNS.map(words)], found.rows.map((row) =>
+    element("tr", {}, element("th", { scope: "row" }, groupName(row.group)), ...COLUMNS.map((name) => {
+      const text = figure(name, row[name]);
+      // What a filter cannot name (the city itself, what runs beside the stages) leads nowhere.
+      if (!(name in ONLY) || text === "—" || ["city", "parallel_items"].includes(row.group)) return element("td", { class: "number" }, text);
+      const button = element("button", { type: "button", class: "link" }, text);
+      button.addEventListener("click", () => showBehind(by, row.group, name, words(name)).catch(say));
+      return element("td", { class: "number" }, button);
+    }))));
+  place("measures").replaceChildren(...COLUMNS.flatMap((name) => {
+    const [term, ...rest] = found.measures[name].split(" ");
+    return [element("dt", {}, term), element("dd", {}, rest.join(" "))];
+  }));
+  const now = found.under_way;
+  const standing = [["未确定类型", now.not_prepared], ["未绑定代码", now.without_code],
+    ...Object.entries(now.in_stage).map(([stage, count]) => [STAGES[stage], count]), ["已办结", now.concluded],
+    ["视为无意见占比", now.opinions ? figure("x_share", now.deemed / now.opinions) : "—"]];
+  place("now").replaceChildren(element("dl", { class: "tiles" }, ...standing.map(([term, value]) =>
+    element("div", {}, element("dt", {}, term), element("dd", {}, String(value))))));
+}
+
+async function showLate() {
+  const late = await ask("/api/approval/late");
+  table("late", ["牌 card", "期限 due", "逾期工作日 days", "类别 kind", "案件 case", "事项 item", "在谁处 with"], late.items.map((row) =>
+    cells([element("span", { class: `card-mark ${row.card}` }, ...bilingual(...CARDS[row.card])), row.due_on, row.working_days_late || "",
+      KINDS[row.kind], row.case, row.title, row.department_name ?? "申请人"])));
+  if (late.items.length === 0) place("late").replaceChildren(element("caption", {}, ...bilingual("没有逾期。", "Nobody is late.")));
+}
+
+function say(problem) {
+  place("message").className = "error";
+  const words = problem.status === 401 ? bilingual("请先登录。", "Sign in first.") : [problem.message];
+  place("message").replaceChildren(...words, ...(problem.status === 401 ? [" ", element("a", { href: "/sign-in" }, "登录 Sign in")] : []));
+  place("message").hidden = false;
+}
+
+async function start() {
+  const city = await ask("/api/city");
+  showCity(city, "审批统计与督办 Approval");
+  names = Object.fromEntries([...city.departments, ...(city.districts ?? [])].map(({ code, name }) => [code, name]));
+  place("by").replaceChildren(...Object.entries(BY).map(([value, words]) => element("option", { value }, words.join(" "))));
+  for (const id of ["by", "from", "to"]) place(id).addEventListener("change", () => showFigures().catch(say));
+  place("asked").addEventListener("submit", (event) => event.preventDefault());
+  await Promise.all([showFigures(), showLate()]);
+  place("message").hidden = true;
+}
+
+start().catch(say);

@@ -1,0 +1,52 @@
+// The applicant's page: project code and secret, and where the case is, without an account. Nothing is kept in the browser.
+
+import { explain, onSubmit, showError } from "./forms.js";
+import { ask, bilingual, element, send, showCity } from "./words.js";
+
+const STATUS_WORDS = { not_accepted: ["未受理", "not yet"], accepted: ["办理中", "under way"], concluded: ["已办结", "done"] };
+const HOLDER_WORDS = {
+  applicant: ["等您办理", "waits for you"], window: ["窗口", "window"], department: ["审批部门", "department"], stop: ["特别程序", "special procedure"],
+};
+const place = (id) => document.getElementById(id);
+
+function stage({ title, status, accepted_on, concluded_on, due_on }) {
+  const day = concluded_on ?? (accepted_on ? `${accepted_on} 起${due_on ? `，${due_on} 前` : ""}` : "");
+  return element("li", { class: status }, element("strong", {}, title), element("br"), ...bilingual(...STATUS_WORDS[status]), element("br"), day);
+}
+
+function row(item) {
+  const held = item.holder ? HOLDER_WORDS[item.holder][0] : "";
+  const why = [item.stopped_for, item.reason, item.result_number].filter(Boolean).join("；");
+  const due = item.due_on ? `${item.due_on}${item.provisional ? "（暂定）" : ""}` : item.concluded_on ?? "";
+  const cells = [item.title, item.department, item.state_words, held, due, why];
+  return element("tr", {}, ...cells.map((text) => element("td", {}, text)));
+}
+
+function show(progress) {
+  place("name").replaceChildren(`${progress.project_name} `, element("small", {}, progress.project_code));
+  place("stages").replaceChildren(...progress.stages.map(stage));
+  const owed = progress.items.flatMap((item) => item.to_hand_in.map((text) => `${item.title}：${text}${item.due_on ? `（${item.due_on} 前）` : ""}`));
+  place("to-do").replaceChildren(
+    element("strong", {}, ...bilingual("请您补齐", "what you have to hand in")),
+    element("ul", {}, ...owed.map((text) => element("li", {}, text))),
+  );
+  place("to-do").hidden = owed.length === 0;
+  const head = ["事项 item", "审批部门 department", "状态 state", "在谁处 with", "期限 until", "说明 note"];
+  place("items").replaceChildren(
+    element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))),
+    element("tbody", {}, ...progress.items.map(row)),
+  );
+  place("found").hidden = false;
+}
+
+onSubmit(place("look-form"), async () => {
+  place("found").hidden = true;
+  try {
+    show(await send("POST", "/api/approval/progress", { project_code: place("code").value, secret: place("secret").value }));
+  } catch (problem) {
+    const wrong = ["项目代码或查询密码不正确，请核对，或到窗口重新领取。", "Code or secret is wrong; compare them, or ask the window for a new one."];
+    showError(place("secret"), ...explain(problem, { 401: wrong }));
+  }
+});
+
+ask("/api/city").then((city) => showCity(city, "办理进度 Progress")).catch(() => null);

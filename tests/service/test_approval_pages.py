@@ -1,0 +1,85 @@
+"""The applicant's page and the page of statistics and supervision, in a real browser."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from blueprint.city import City
+from blueprint.permissions import Role
+from tests.approval.office import CODE
+from tests.service.approving import Office, approving
+from tests.service.browser import fresh_page, until
+from tests.service.office import PASSWORD
+from tests.service.office import Office as People
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def office(fresh_database: str, city: City) -> Iterator[Office]:
+    with approving(fresh_database, city) as office:
+        yield office
+
+
+def test_an_applicant_looks_up_the_own_case_on_the_page(office: Office) -> None:
+    office.step("A104", "submit")
+    office.step("A104", "ask_correction", lacking=[{"material": "M01", "what": "请盖章"}])
+    secret = office.call("POST", f"{office.case}/applicant-secret", expect=201)["secret"]
+    with fresh_page() as page:
+        page.goto(f"{office.place.url}/progress")
+        page.fill("#code", CODE)
+        page.fill("#secret", "0000-0000-0000-0000")
+        page.click("text=查询 Look")
+        until(page, "document.querySelector('.field-error') !== null")
+        assert "不正确" in page.inner_text(".field-error")
+        page.faults.clear()  # the browser says of every 401 that it is one
+
+        page.fill("#secret", secret)
+        page.keyboard.press("Enter")
+        until(page, "!document.getElementById('found').hidden")
+
+        assert (
+            page.inner_text("#to-do").splitlines()[-1]
+            == "建设项目用地预审与选址意见书核发：申请表：请盖章（2026-04-01 前）"
+        )
+        assert "补正（开始）" in page.inner_text("#items")
+        assert page.locator("#stages li").count() == 4
+        until(page, "document.getElementById('city').textContent === '鞍山市一张蓝图'")
+        assert page.faults == []
+        assert secret not in "".join(page.asked)
+
+
+def test_a_director_sees_who_is_late_and_follows_a_figure_to_its_items(office: Office) -> None:
+    office.step("A104", "submit")
+    office.step("A112", "submit")
+    office.clock.days_pass(2)
+    office.step("A112", "withdraw", reason="不占林地")
+    office.clock.days_pass(8)
+    People(office.place, office.place.edge.city).hire("director", Role.DIRECTOR, department="SPJ")
+    with fresh_page() as page:
+        page.goto(f"{office.place.url}/approval")
+        until(page, "document.getElementById('message').className === 'error'")
+        assert "请先登录" in page.inner_text("#message")
+        page.goto(f"{office.place.url}/sign-in")
+        page.fill("#login", "director")
+        page.fill("#password", PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"{office.place.url}/")
+        page.wait_for_load_state("load")
+        page.faults.clear()
+        page.goto(f"{office.place.url}/approval")
+        until(page, "document.getElementById('message').hidden")
+
+        assert "督办升级" in page.inner_text("#late") and "鞍山市行政审批局" in page.inner_text("#late")
+        page.select_option("#by", "department")
+        until(page, "document.querySelector('#figures tbody th')?.textContent === '鞍山市林业和草原局'")
+        assert page.locator("#chart rect").count() == 2
+        page.click("#figures tbody button")
+        until(page, "!document.getElementById('behind-card').hidden")
+        assert "使用林地审核审批" in page.inner_text("#behind")
+        assert page.faults == []
+        cookie = {c["name"]: c["value"] for c in page.context.cookies()}
+        address = page.get_attribute("#workbook", "href")
+        workbook = httpx.get(f"{office.place.url}{address}", cookies=cookie)
+        assert workbook.content.startswith(b"PK")
