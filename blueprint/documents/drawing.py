@@ -1,7 +1,9 @@
 """Drawing a map as a PNG with matplotlib: frame with coordinates, scale bar, north arrow, legend. Runs in the child only."""
 
 import io
+import unicodedata
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import matplotlib as mpl
@@ -18,8 +20,11 @@ from blueprint.documents.maps import HEIGHT_MM, WIDTH_MM, Frame, MapItem, MapPic
 DPI = 170
 _MM = 1 / 25.4
 _LEFT, _RIGHT, _TOP, _BOTTOM = 3.0, 3.0, 8.0, 7.0
-_LEGEND_ROW_MM = 5.0
-_LEGEND_COLUMNS = 3
+_LEGEND_ROW_MM = 3.8
+_LEGEND_COLUMNS = 2
+_LABEL_WIDTH = 60
+"""How much of a label a column of the legend has room for, in Latin letters; a Chinese character takes two."""
+
 _FONT: Any = {"family": ["Noto Sans CJK SC", "DejaVu Sans"]}
 _INK = "#1c1c1c"
 
@@ -181,19 +186,30 @@ def _add_legend(figure: Any, items: Sequence[MapItem], width: float, height: flo
     )
 
 
+def _shortened(label: str) -> str:
+    """A label that its column has room for."""
+    widths = [2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in label]
+    if sum(widths) <= _LABEL_WIDTH:
+        return label
+    kept = sum(total <= _LABEL_WIDTH - 2 for total in accumulate(widths))
+    return label[:kept] + "…"
+
+
 def _handle(item: MapItem) -> Any:
     kinds = {shape.geom_type.removeprefix("Multi") for shape in item.shapes}
     style: Any = "--" if item.is_dashed else "-"
     width = max(_points(item.line_mm), 0.8)
     if kinds == {"Point"}:
-        return Line2D([], [], color=item.color, marker="o", linestyle="", label=item.label)
+        return Line2D([], [], color=item.color, marker="o", linestyle="", label=_shortened(item.label))
     if kinds and kinds <= {"LineString"}:
-        return Line2D([], [], color=item.color, linewidth=width, linestyle=style, label=item.label)
+        return Line2D(
+            [], [], color=item.color, linewidth=width, linestyle=style, label=_shortened(item.label)
+        )
     return Patch(
         facecolor=(item.color, item.fill_opacity),
         edgecolor=item.color,
         linewidth=width,
         linestyle=style,
         hatch=item.hatch or None,
-        label=item.label,
+        label=_shortened(item.label),
     )
