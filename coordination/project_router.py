@@ -16,6 +16,7 @@ from coordination import consultation, projects, steps
 from coordination.addresses import Cursor, Id, Limit
 from coordination.clearance import clear_project
 from coordination.contradictions import find_contradictions
+from coordination.generation_opinion import DocumentForm, write_generation_opinion
 from coordination.history import history_of
 from coordination.overview import (
     check_out,
@@ -322,6 +323,33 @@ def clear(
         session, project_id, city=edge.city, calendar=edge.calendar, actor=actor, now=now
     )
     return clearance_out(clearance, projects.current_revision(session, clearance.project))
+
+
+@router.get(
+    "/api/projects/{project_id}/generation-opinion",
+    response_class=Response,
+    responses={
+        200: {
+            "content": {
+                form.media_type: {"schema": {"type": "string", "format": "binary"}} for form in DocumentForm
+            }
+        }
+    },
+)
+def show_generation_opinion(
+    project_id: Id,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    form: Annotated[DocumentForm, Query(alias="f", description="pdf or docx")] = DocumentForm.PDF,
+) -> Response:
+    """The generation opinion (策划生成意见书) of a cleared project, as PDF or Word file."""
+    require(actor, Act.READ_PROJECT)
+    project = projects.find_project(session, project_id)
+    written = write_generation_opinion(session, project, form, city=edge.city, actor=actor)
+    name = f"{written.planning_number}.{form}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(written.content, media_type=form.media_type, headers=headers)
 
 
 def _details(given: ParticularsIn) -> ProjectDetails:

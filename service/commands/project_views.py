@@ -2,19 +2,23 @@
 
 from dataclasses import asdict
 from datetime import date
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from blueprint.errors import InvalidInputError
 from blueprint.permissions import Act, Thing, require
 from coordination import deliveries, notices, views
+from coordination.generation_opinion import DocumentForm, write_generation_opinion
 from coordination.handover import HandoverMessage
 from coordination.limits import OpinionStatus
 from coordination.opinion_requests import request_status
 from coordination.project_states import STATUS_WORDS, ProjectStatus
+from coordination.projects import find_project_by_number
 from service.commands.context import local_operator
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
-from service.commands.project_app import app, opened
+from service.commands.project_app import Number, app, opened
 
 URGENCY_WORDS = {
     views.Urgency.OVERDUE: "已逾期 overdue",
@@ -192,3 +196,22 @@ def resend(message_id: Annotated[str, typer.Argument(help="推送编号 id of th
 def handover_schema() -> None:
     """推送接口的 JSON Schema · the JSON Schema of the message to approval."""
     print_json(HandoverMessage.model_json_schema())
+
+
+@app.command("generation-opinion")
+def generation_opinion(
+    number: Number,
+    file: Annotated[Path, typer.Argument(help="写入的文件 .pdf 或 .docx the file to write")],
+) -> None:
+    """策划生成意见书 · write the generation opinion of a cleared project as PDF or Word file."""
+    actor = local_operator()
+    require(actor, Act.READ_PROJECT)
+    try:
+        form = DocumentForm(file.suffix.lower().removeprefix("."))
+    except ValueError:
+        raise InvalidInputError(f"{file} is neither .pdf nor .docx; name the file so") from None
+    with opened() as (edge, session):
+        project = find_project_by_number(session, number)
+        written = write_generation_opinion(session, project, form, city=edge.city, actor=actor)
+    file.write_bytes(written.content)
+    typer.echo(str(file))

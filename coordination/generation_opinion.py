@@ -1,0 +1,239 @@
+"""The generation opinion (策划生成意见书) of a cleared project: what is handed over, as a document for people."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from blueprint.audit.log import record
+from blueprint.city import City
+from blueprint.documents.blocks import Block, Column, Document, Heading, Paragraph, Picture, Table
+from blueprint.documents.maps import MapPicture
+from blueprint.documents.rendering import DOCX, PDF, to_docx, to_pdf
+from blueprint.errors import ConflictError
+from blueprint.permissions import Actor
+from coordination.checks import run_check
+from coordination.figures import hectares, mu, rounded, square_metres
+from coordination.handover import HandedOpinion, HandoverMessage, read_message
+from coordination.models import Clearance, FootprintRevision, OpinionKind, Project
+from coordination.particulars import ApprovalLevel
+from coordination.projects import footprint_of
+from coordination.report_maps import report_maps
+from coordination.report_words import CONCLUSION_WORDS, SEVERITY_WORDS
+
+KIND_WORDS = {
+    OpinionKind.AGREE: "同意 agrees",
+    OpinionKind.AGREE_WITH_CONDITIONS: "有条件同意 agrees with conditions",
+    OpinionKind.DISAGREE: "不同意 disagrees",
+    OpinionKind.NO_OBJECTION: "无意见 has no objection",
+    OpinionKind.DEEMED_NO_OBJECTION: "逾期视为无意见 silence, deemed no objection (Art. 11)",
+}
+LEVEL_WORDS = {
+    ApprovalLevel.DISTRICT: "区县 district",
+    ApprovalLevel.CITY: "市 city",
+    ApprovalLevel.PROVINCE: "省 province",
+    ApprovalLevel.STATE: "国家 state",
+}
+
+
+class DocumentForm(StrEnum):
+    """The forms of the document."""
+
+    PDF = "pdf"
+    DOCX = "docx"
+
+    @property
+    def media_type(self) -> str:
+        """What kind of file it is."""
+        return PDF if self is DocumentForm.PDF else DOCX
+
+
+@dataclass(frozen=True)
+class WrittenOpinion:
+    """The document as the bytes of a file, and the number of its project."""
+
+    content: bytes
+    planning_number: str
+
+
+def write_generation_opinion(
+    session: Session, project: Project, form: DocumentForm, *, city: City, actor: Actor
+) -> WrittenOpinion:
+    """The document about a project's clearance; its words are those of the handover, its map is as the reader may see it."""
+    statement = (
+        select(Clearance).where(Clearance.project_id == project.id).options(joinedload(Clearance.handover))
+    )
+    clearance = session.scalars(statement).one_or_none()
+    if clearance is None:
+        raise ConflictError(
+            f"{project.planning_number} is not cleared; the generation opinion (策划生成意见书) is written with the clearance"
+        )
+    message = read_message(clearance.handover.body.encode())
+    maps = _maps(session, clearance, message, city=city, actor=actor)
+    document = generation_opinion(message, sha256=clearance.handover.sha256, city=city, has_map=bool(maps))
+    after = {"handover": message.message_id, "form": str(form)}
+    record(session, actor, "read_generation_opinion", kind="project", id=project.planning_number, after=after)
+    content = to_pdf(document, maps) if form is DocumentForm.PDF else to_docx(document, maps)
+    return WrittenOpinion(content, project.planning_number)
+
+
+def _maps(
+    session: Session, clearance: Clearance, message: HandoverMessage, *, city: City, actor: Actor
+) -> dict[str, MapPicture]:
+    """The map of the site among the layers of the check's day."""
+    revision = session.get_one(FootprintRevision, clearance.footprint_revision_id)
+    footprint = footprint_of(revision)
+    report = run_check(session, footprint, city=city, actor=actor, on=message.check.on, with_shapes=True)
+    maps = report_maps(session, report, footprint.geometry, city=city, actor=actor)
+    return {"overview": maps["overview"]}
+
+
+def generation_opinion(message: HandoverMessage, *, sha256: str, city: City, has_map: bool) -> Document:
+    """The document as blocks, from the message alone."""
+    project = message.project
+    blocks: list[Block] = [
+        *_project(message, city),
+        Heading("二、用地位置 Site"),
+        *([Picture("overview", "用地位置与涉及图层 the site among the layers")] if has_map else []),
+        *_site(message),
+        *_conflicts(message),
+        *_opinions(message.opinions),
+        *_conditions(message.opinions),
+        *_conclusion(message),
+    ]
+    return Document(
+        title="建设项目策划生成意见书",
+        subtitle=" · ".join((city.name, project.planning_number, project.name)),
+        blocks=tuple(blocks),
+        footer=f"{project.planning_number} · 推送摘要 handover {sha256[:16]}… · 检测摘要 check {message.check.digest[7:23]}…",
+        author=message.cleared_by,
+    )
+
+
+def _project(message: HandoverMessage, city: City) -> Iterable[Block]:
+    project = message.project
+    types = {kind.code: kind.name for kind in city.project_types}
+    districts = {district.code: district.name for district in city.districts}
+    rows = [
+        ("策划编号 planning number", project.planning_number),
+        ("项目名称 project", project.name),
+        ("建设单位 applicant", project.applicant),
+        ("统一社会信用代码 credit code", project.applicant_code),
+        ("建设内容与用途 purpose", project.purpose),
+        ("项目类型 type", types.get(project.project_type or "", project.project_type)),
+        ("行业 industry", project.industry),
+        (
+            "总投资（万元） investment, 10,000 yuan",
+            None if project.investment_10k_cny is None else rounded(project.investment_10k_cny, 2),
+        ),
+        ("规划用途 planned use", project.planned_use),
+        ("所在区县 district", districts.get(project.district or "", project.district)),
+        ("资金来源 funds", project.funds_source),
+        ("计划开工 planned start", project.planned_start_on and str(project.planned_start_on)),
+    ]
+    yield Heading("一、项目概况 Project")
+    yield Table(
+        (Column("事项 item", width=1), Column("内容 content", width=2.4)),
+        tuple((label, value) for label, value in rows if value),
+    )
+
+
+def _site(message: HandoverMessage) -> Iterable[Block]:
+    area = message.footprint.area_m2
+    yield Paragraph(
+        f"用地红线第 {message.footprint.revision} 版，面积 {square_metres(area)} 平方米"
+        f"（{hectares(area)} 公顷，{mu(area)} 亩），坐标系 {message.footprint.crs}。"
+    )
+
+
+def _conflicts(message: HandoverMessage) -> Iterable[Block]:
+    chinese, english = CONCLUSION_WORDS[message.check.verdict]
+    yield Heading("三、合规性检测 Check")
+    yield Paragraph(f"{message.check.on} 检测，结论：{chinese} {english}。", is_strong=True)
+    if message.check.conflicts:
+        yield Table(
+            (
+                Column("图层 layer", width=1.6),
+                Column("管控 control"),
+                Column("图斑数 features", is_figure=True),
+                Column("压占 m²", is_figure=True),
+                Column("长度 m", is_figure=True),
+            ),
+            tuple(
+                (
+                    c.title,
+                    " ".join(SEVERITY_WORDS[c.control]),
+                    str(c.feature_count),
+                    square_metres(c.overlap_m2),
+                    rounded(c.length_m, 2),
+                )
+                for c in message.check.conflicts
+            ),
+        )
+    else:
+        yield Paragraph("未涉及任何管控图层。 No layer is met.")
+    for aside in message.check.set_aside:
+        yield Paragraph(
+            f"异议成立、不计入：{aside.department_name} {aside.title} {aside.feature}。理由：{aside.reason}；处理：{aside.decision}"
+            f"（{aside.decided_by}）。 set aside by its owner.",
+            is_note=True,
+        )
+
+
+def _opinions(opinions: Sequence[HandedOpinion]) -> Iterable[Block]:
+    yield Heading("四、部门意见 Opinions of departments")
+    if not opinions:
+        yield Paragraph("无须征求部门意见。 Nobody had to be asked.")
+        return
+    yield Table(
+        (
+            Column("部门 department", width=1.2),
+            Column("意见 opinion"),
+            Column("日期 day", width=0.7),
+            Column("说明 words", width=1.4),
+        ),
+        tuple(
+            (
+                o.department_name,
+                KIND_WORDS[OpinionKind(o.kind)],
+                str(o.given_on),
+                "\n".join(text for text in (o.conditions, o.remark) if text),
+            )
+            for o in opinions
+        ),
+    )
+
+
+def _conditions(opinions: Sequence[HandedOpinion]) -> Iterable[Block]:
+    rows = tuple(
+        (o.department_name, str(c.number), c.text, c.about or "") for o in opinions for c in o.condition_list
+    )
+    yield Heading("五、附带条件 Conditions")
+    if not rows:
+        yield Paragraph("无附带条件。 None.")
+        return
+    yield Table(
+        (
+            Column("部门 department", width=1.2),
+            Column("序号 no.", width=0.4),
+            Column("条件 condition", width=2),
+            Column("涉及 about"),
+        ),
+        rows,
+    )
+    yield Paragraph(
+        "以上条件随项目推送联合审批系统，在审批阶段落实。 They go with the project into approval.",
+        is_note=True,
+    )
+
+
+def _conclusion(message: HandoverMessage) -> Iterable[Block]:
+    yield Heading("六、结论 Conclusion")
+    yield Paragraph(
+        f"经多规合一业务协同，{message.project.name}（{message.project.planning_number}）于 {message.cleared_on} 通过策划生成，"
+        "信息推送工程建设项目联合审批系统。项目代码由建设单位在投资项目在线审批监管平台取得。",
+        is_strong=True,
+    )
+    yield Paragraph(f"经办 cleared by：{message.cleared_by}")
