@@ -103,13 +103,18 @@ class Prepared:
     """With psycopg2's `%(name)s` for every bind."""
 
 
+PREPARED: dict[str, Prepared] = {}
+"""Every prepared statement by its name. They read no walled table, for nobody is told whom they are for (`wall`)."""
+
+
 def prepared(name: str, sql: str) -> Prepared:
-    """A statement with `:name` binds made ready for PREPARE and EXECUTE."""
+    """A statement with `:name` binds made ready for PREPARE and EXECUTE; it must read no walled table."""
     binds = list(dict.fromkeys(_BIND.findall(sql)))
     numbers = {bind: number for number, bind in enumerate(binds, start=1)}
     numbered = _BIND.sub(lambda match: f"${numbers[match[1]]}", sql)
     values = ", ".join(f"%({bind})s" for bind in binds)
-    return Prepared(name, f'PREPARE "{name}" AS {numbered}', f'EXECUTE "{name}" ({values})')
+    made = Prepared(name, f'PREPARE "{name}" AS {numbered}', f'EXECUTE "{name}" ({values})')
+    return PREPARED.setdefault(name, made)
 
 
 def execute_prepared(

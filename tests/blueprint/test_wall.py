@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -14,7 +15,9 @@ from sqlalchemy import create_engine, make_url, select, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from blueprint.database import Base, make_engine
+from blueprint import overlay, snapshot, tokens  # noqa: F401  (their statements are prepared)
+from blueprint.audit import log  # noqa: F401
+from blueprint.database import PREPARED, Base, make_engine
 from blueprint.permissions import ANONYMOUS, Act, Actor, Grant, Role, Scope, Territory, at_console
 from blueprint.wall import (
     DOOR,
@@ -383,6 +386,17 @@ def test_a_request_is_for_nobody_until_it_is_known_who_asks(place: Place):
     engine.dispose()
 
     assert seen == [0, 1]
+
+
+def test_what_goes_past_the_telling_reads_no_walled_table():
+    read = {
+        name: set(re.findall(r"(?:FROM|JOIN|INTO|UPDATE)\s+(\w+\.\w+)\b(?!\s*\()", statement.prepare))
+        for name, statement in PREPARED.items()
+    }
+
+    assert {"overlaps", "snapshot"} <= set(read)
+    assert "blueprint.part" in read["overlaps"]
+    assert set().union(*read.values()) <= OPEN
 
 
 def test_features_and_parts_keep_their_index(place: Place):
