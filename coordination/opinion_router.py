@@ -19,21 +19,18 @@ from coordination.marks import read_mark
 from coordination.masking import list_answers
 from coordination.models import OpinionKind, Source
 from coordination.open_work import open_work
-from coordination.opinions import Answer, Condition, FindingKind, OpinionGiven
-from coordination.overview import clock_out, record_findings, request_out
-from coordination.schemas import (
+from coordination.opinion_schemas import (
     ClockOut,
     ContestDecisionIn,
     ContestIn,
-    OpenWorkList,
-    OpenWorkOut,
     OpinionIn,
     OpinionRequestOut,
     OpinionRequestPage,
     ReasonIn,
-    RestrictedAnswerOut,
-    RestrictedAnswerPage,
 )
+from coordination.opinions import Answer, Condition, FindingKind, OpinionGiven
+from coordination.overview import clock_out, record_findings, request_out
+from coordination.schemas import OpenWorkList, OpenWorkOut, RestrictedAnswerOut, RestrictedAnswerPage
 
 router = APIRouter(tags=["coordination"], route_class=IdempotentRoute)
 

@@ -33,28 +33,30 @@ from coordination.models import (
 )
 from coordination.notices import notices_of
 from coordination.opinion_requests import list_requests, request_status
+from coordination.opinion_schemas import (
+    ClockDayOut,
+    ClockOut,
+    ClockStopOut,
+    ConditionOut,
+    ContestOut,
+    DueChangeOut,
+    OpinionOut,
+    OpinionRequestOut,
+    ToldOut,
+)
 from coordination.project_states import TRANSITIONS, ProjectStatus, shown_status
 from coordination.projects import current_revision
 from coordination.rounds import standing_requests, told
 from coordination.schemas import (
     CheckOut,
     ClearanceOut,
-    ClockDayOut,
-    ClockOut,
-    ClockStopOut,
-    ConditionOut,
     ConsultationOut,
-    ContestOut,
-    DueChangeOut,
     FootprintOut,
     HandoverOut,
-    OpinionOut,
-    OpinionRequestOut,
     ProjectBrief,
     ProjectOut,
     ProposalOut,
     ProposedOut,
-    ToldOut,
 )
 
 _ALL = 10_000

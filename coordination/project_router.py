@@ -18,6 +18,7 @@ from coordination.clearance import clear_project
 from coordination.contradictions import find_contradictions
 from coordination.generation_opinion import DocumentForm, write_generation_opinion
 from coordination.history import history_of
+from coordination.opinion_schemas import ContradictionList, ContradictionOut
 from coordination.overview import (
     check_out,
     clearance_out,
@@ -38,8 +39,6 @@ from coordination.schemas import (
     ConsultationIn,
     ConsultationList,
     ConsultationOut,
-    ContradictionList,
-    ContradictionOut,
     EventOut,
     FootprintIn,
     FootprintOut,

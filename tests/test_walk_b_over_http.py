@@ -283,6 +283,111 @@ def test_a_changed_footprint_opens_a_round_of_its_own(place: Place) -> None:
     assert list(requests_of(place, project["id"])) == ["fgw"]
 
 
+def test_a_coordinators_day_over_http(place: Place) -> None:
+    # Registered with its particulars; a wrong credit code and an unknown district are refused.
+    particulars = {"applicant_code": "9144030071526726XG", "investment_10k_cny": 1250.5, "district": "210302"}
+    for wrong in ({"applicant_code": "9144030071526726X1"}, {"district": "1"}, {"project_type": "castle"}):
+        place.call("POST", "/api/projects", "zrzy", expect=422, json=school(**(particulars | wrong)))
+    doubtful = school(name="鞍山高速公路服务区", **particulars)
+    project = place.call("POST", "/api/projects", "zrzy", expect=201, json=doubtful)
+    path = f"/api/projects/{project['id']}"
+    assert project["scope_decided_by"] is None and "高速公路" in project["scope_doubts"][0]
+    decided = {"in_scope": True, "reason": "服务设施，市级审批"}
+    place.call("PUT", f"{path}/scope", "zrzy", expect=200, json=decided)
+
+    # A round is proposed, then opened with one department more and one less.
+    place.call("POST", f"{path}/checks", "zrzy", expect=201)
+    proposal = place.call("GET", f"{path}/consultation", "zrzy", expect=200)
+    assert {d["department"]: d["may_be_dropped"] for d in proposal["departments"]} == {
+        "fgw": True,
+        "slj": False,
+        "wlj": True,
+    }
+    choices = {
+        "add": [{"department": "tjj", "reason": "人口数据"}],
+        "drop": [{"department": "fgw", "reason": "已列入计划"}],
+    }
+    opened = place.call("POST", f"{path}/consultation", "zrzy", expect=201, json=choices)
+    ids = {r["department"]: r["id"] for r in opened["requests"]}
+    assert sorted(ids) == ["slj", "tjj", "wlj"]
+
+    # The inbox, the notice, the clock with a stop; the reader's first look is kept.
+    inbox = place.call("GET", "/api/departments/slj/inbox", "slj", expect=200)
+    assert [(i["request_id"], i["urgency"]) for i in inbox["items"]] == [(ids["slj"], "later")]
+    (notice,) = place.call("GET", "/api/notices?unread=true", "slj", expect=200)["items"]
+    place.call("POST", f"/api/notices/{notice['id']}/read", "wlj", expect=404)
+    place.call("POST", f"/api/notices/{notice['id']}/read", "slj", expect=200)
+    water = f"/api/opinion-requests/{ids['slj']}"
+    place.call("GET", water, "slj", expect=200)
+    place.call("POST", f"{water}/clock-stop", "wlj", expect=404, json={"reason": "缺材料"})
+    place.call("POST", f"{water}/clock-stop", "slj", expect=200, json={"reason": "缺洪评"})
+    place.days_pass(1)
+    moved = place.call("POST", f"{water}/clock-restart", "zrzy", expect=200, json={"reason": "已补充"})
+    assert moved["due_on"] == "2026-12-01"
+    clock = place.call("GET", f"{water}/clock", "slj", expect=200)
+    assert clock["first_seen_by"] and clock["days"][-1]["day"] == "2026-12-01"
+    assert [d["day"] for d in clock["days"] if d["stopped"]] == ["2026-11-24"]
+    assert [n["kind"] for n in clock["told"]] == ["asked", "clock_stopped", "clock_restarted"]
+
+    # Opposed with a mark on the map, amended to a condition at a place; a letter is entered by the coordinator.
+    mark = {"type": "Point", "coordinates": [122.995, 41.108]}
+    opposed = {"kind": "disagree", "reason": "妨碍行洪", "would_agree_if": "缩小红线", "markup": mark}
+    place.call("PUT", f"{water}/opinion", "slj", expect=200, json=opposed)
+    letter = {"kind": "agree", "source": "letter", "evidence": "鞍统函〔2026〕1号"}
+    place.call("PUT", f"/api/opinion-requests/{ids['tjj']}/opinion", "zrzy", expect=200, json=letter)
+    against = place.call("GET", f"{path}/contradictions", "zrzy", expect=200)["items"]
+    assert [(c["one"]["department"], c["other"]["department"]) for c in against] == [("tjj", "slj")]
+    amended = {
+        "kind": "agree_with_conditions",
+        "condition_list": [{"text": "避开汛期施工", "finding": 1, "place": mark}],
+        "amends": 1,
+    }
+    place.call("PUT", f"{water}/opinion", "slj", expect=409, json=amended | {"amends": 7})
+    answered = place.call("PUT", f"{water}/opinion", "slj", expect=200, json=amended)["opinion"]
+    assert (answered["number"], answered["earlier"][0]["kind"]) == (2, "disagree")
+    heritage = f"/api/opinion-requests/{ids['wlj']}"
+    contest = {"finding": 1, "reason": "已调出"}
+    place.call("POST", f"{heritage}/contests", "zrzy", expect=200, json=contest)
+    place.call("POST", f"{heritage}/contest-decisions", "wlj", expect=200, json=contest | {"upheld": False})
+
+    # The board and the figures; laid aside and taken up again through a new round; cleared with its document.
+    (row,) = place.call("GET", "/api/board", "zrzy", expect=200)["items"]
+    assert (row["given"], row["awaited"]) == (2, 1)
+    place.call("POST", f"{path}/steps", "zrzy", expect=422, json={"step": "shelve"})
+    place.call("POST", f"{path}/steps", "zrzy", expect=200, json={"step": "shelve", "reason": "资金"})
+    place.call("GET", f"{path}/generation-opinion", "zrzy", expect=409)
+    place.call("POST", f"{path}/steps", "zrzy", expect=200, json={"step": "resume", "reason": "已落实"})
+    again = place.call("POST", f"{path}/consultation", "zrzy", expect=201, json={"drop": choices["drop"]})
+    assert [r["department"] for r in again["requests"]] == ["wlj"]
+    assert sorted(r["department"] for r in again["standing"]) == ["slj", "tjj"]
+    last = f"/api/opinion-requests/{again['requests'][0]['id']}/opinion"
+    place.call("PUT", last, "wlj", expect=200, json={"kind": "no_objection"})
+    place.call("POST", f"{path}/clearance", "zrzy", expect=201)
+    headers = {"Authorization": f"Bearer {place.tokens['slj']}"}
+    document = httpx.get(f"{place.url}{path}/generation-opinion?f=docx", headers=headers, timeout=120)
+    assert document.status_code == 200 and document.content.startswith(b"PK")
+    book = httpx.get(f"{place.url}/api/project-list.xlsx", headers=headers)
+    assert book.status_code == 200 and book.content.startswith(b"PK")
+    figures = place.call("GET", "/api/statistics/opinions", "zrzy", expect=200)["items"]
+    assert {f["department"]: (f["asked"], f["answered"]) for f in figures} == {
+        "slj": (1, 1),
+        "tjj": (1, 1),
+        "wlj": (2, 1),
+    }
+    place.call("GET", "/api/statistics/opinions", "slj", expect=403)
+    acts = [e["act"] for e in place.call("GET", f"{path}/history", "slj", expect=200)["items"]]
+    assert acts == [
+        "register_project",
+        "give_footprint",
+        "decide_scope",
+        "consult_departments",
+        "shelve_project",
+        "resume_project",
+        "consult_departments",
+        "clear_project",
+    ]
+
+
 def test_projects_and_requests_page_by_cursor(place: Place) -> None:
     for west in (220, 230, 240):
         project = place.call("POST", "/api/projects", "zrzy", expect=201, json=school(west, west + 80))

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from blueprint.edge import Edge
 from coordination.limits import OpinionStatus
 from coordination.models import OpinionKind
+from coordination.opinion_schemas import OpinionRequestOut
 from coordination.responsibility import Why
-from coordination.schemas import OpinionRequestOut
 from service.commands.context import open_edge
 from service.commands.options import print_table
 
