@@ -31,6 +31,8 @@ def receive(session: Session, message: HandoverMessage, *, now: datetime) -> Cas
             applicant=message.project.applicant,
             purpose=message.project.purpose,
             message=message.model_dump(mode="json"),
+            opinion_count=len(message.opinions),
+            deemed_count=sum(opinion.kind == "deemed_no_objection" for opinion in message.opinions),
             received_at=now,
         )
         .on_conflict_do_nothing()

@@ -52,6 +52,11 @@ class Item(Base):
         CheckConstraint("(concluded_on IS NULL) = (department_days IS NULL)", name="summed"),
         Index("ix_item_to_do", "department", "state", "id"),
         Index("ix_item_concluded_on", "concluded_on", "id"),
+        Index(
+            "ix_item_unverified",
+            "verify_due_on",
+            postgresql_where=text("verify_due_on IS NOT NULL AND verified_on IS NULL"),
+        ),
         {"schema": "approval"},
     )
 
@@ -181,7 +186,10 @@ class ItemResult(Base):
     """What an approving department signed and issued (Art. 10): number, day, validity; its file is the material."""
 
     __tablename__ = "item_result"
-    __table_args__ = ({"schema": "approval"},)
+    __table_args__ = (
+        Index("ix_item_result_not_uploaded", "signed_on", postgresql_where=text("uploaded_at IS NULL")),
+        {"schema": "approval"},
+    )
 
     item_id: Mapped[int] = mapped_column(ForeignKey("approval.item.id"), primary_key=True)
     number: Mapped[str] = mapped_column(String(100), unique=True)
@@ -201,7 +209,11 @@ class Promise(Base):
     """A material that was missing and tolerated (容缺受理): promised until a day, and watched."""
 
     __tablename__ = "promise"
-    __table_args__ = (UniqueConstraint("item_id", "material"), {"schema": "approval"})
+    __table_args__ = (
+        UniqueConstraint("item_id", "material"),
+        Index("ix_promise_open", "due_on", postgresql_where=text("kept_on IS NULL")),
+        {"schema": "approval"},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     item_id: Mapped[int] = mapped_column(ForeignKey("approval.item.id"))

@@ -320,6 +320,7 @@ def needs(session: Session, case: Case, item: Item, today: date) -> list[Need]:
         library(session, case.id),
         _promises(session, item, is_open=True),
         today=today,
+        needed_items={other.code for other in items_of(session, case) if other.state != ItemState.NOT_NEEDED},
     )
 
 

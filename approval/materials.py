@@ -1,6 +1,6 @@
 """The shared library of materials (Art. 14): given once, in any stage or by coordination, and found by itself ever after."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -66,11 +66,29 @@ def is_valid(material: Material, today: date) -> bool:
 
 
 def needs_of(
-    rule: ItemRule, table: ProcessTable, known: Library, promises: Iterable[Promise], *, today: date
+    rule: ItemRule,
+    table: ProcessTable,
+    known: Library,
+    promises: Iterable[Promise],
+    *,
+    today: date,
+    needed_items: Collection[str],
 ) -> list[Need]:
-    """What an item needs, each filled from the library where it is there (Art. 14)."""
+    """What an item needs, each filled from the library where it is there (Art. 14).
+
+    The result of an item that the case does not need is not asked for: nobody could bring it.
+    """
     promised = {promise.material: promise.due_on for promise in promises}
-    return [_need(codes, table, known, promised, today) for codes in rule.materials]
+    results = {item.result for item in table.items.values() if item.code in needed_items}
+    possible = (
+        tuple(
+            code
+            for code in codes
+            if table.material(code).obtained_from is not Obtained.RESULT or code in results or code in known
+        )
+        for codes in rule.materials
+    )
+    return [_need(codes, table, known, promised, today) for codes in possible if codes]
 
 
 def _need(

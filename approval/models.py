@@ -26,6 +26,9 @@ class Case(Base):
     applicant: Mapped[str] = mapped_column(String(200))
     purpose: Mapped[str] = mapped_column(Text)
     message: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    opinion_count: Mapped[int] = mapped_column(server_default=text("0"))
+    deemed_count: Mapped[int] = mapped_column(server_default=text("0"))
+    """Opinions that were handed over, and those among them that were silence (Art. 11), for statistics."""
     received_at: Mapped[datetime]
     project_code: Mapped[str | None] = mapped_column(String(40), unique=True)
     project_code_bound_by: Mapped[str | None] = mapped_column(String(200))
@@ -63,6 +66,11 @@ class CaseStage(Base):
         ),
         Index(
             "ix_case_stage_concluded_on", "concluded_on", postgresql_where=text("concluded_on IS NOT NULL")
+        ),
+        Index(
+            "ix_case_stage_open",
+            "due_on",
+            postgresql_where=text("due_on IS NOT NULL AND concluded_on IS NULL"),
         ),
         {"schema": "approval"},
     )

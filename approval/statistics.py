@@ -311,21 +311,13 @@ def under_way(session: Session) -> UnderWay:
         .where(CaseStage.case_id == Case.id, CaseStage.concluded_on.is_not(None))
         .scalar_subquery()
     )
-    opinion = func.jsonb_array_elements(Case.message["opinions"]).table_valued("value")
     rows = session.execute(
         select(Case.project_type.is_(None), Case.project_code.is_(None), done, func.count()).group_by(
             Case.project_type.is_(None), Case.project_code.is_(None), done
         )
     ).all()
     asked, deemed = session.execute(
-        select(
-            func.count(),
-            func.count().filter(
-                func.jsonb_extract_path_text(opinion.c.value, "kind") == "deemed_no_objection"
-            ),
-        )
-        .select_from(Case)
-        .join(opinion, true())
+        select(func.coalesce(func.sum(Case.opinion_count), 0), func.coalesce(func.sum(Case.deemed_count), 0))
     ).one()
     stages = list(Stage)
     in_stage = dict.fromkeys(stages, 0)

@@ -86,7 +86,12 @@ def holder_department(item: Item, city: City) -> str | None:
 def _items(session: Session, desk: Desk, department: str | None) -> Iterator[Late]:
     rows = session.scalars(
         select(Item)
-        .where(Item.yellow_on <= desk.today, ~Item.provisional, _may_be_with(department))
+        .where(
+            Item.due_on.is_not(None),
+            Item.yellow_on <= desk.today,
+            ~Item.provisional,
+            _may_be_with(department),
+        )
         .options(joinedload(Item.case))
         .order_by(Item.due_on)
         .limit(MOST)

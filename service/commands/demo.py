@@ -13,9 +13,7 @@ from rich.text import Text
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from approval.cases import accept_stage, bind_project_code, conclude_stage, find_case
 from approval.models import Case
-from approval.stages import Stage
 from blueprint.city import City, DepartmentRole
 from blueprint.edge import Edge
 from blueprint.errors import BlueprintError
@@ -33,6 +31,7 @@ from coordination.projects import check_project, register_project
 from coordination.reports import to_html
 from service.commands.check import SEVERITY_STYLES, print_report, write
 from service.commands.context import local_operator, open_edge, output, say
+from service.commands.demo_approval import approve_sample
 from service.commands.layer import store_file
 from service.commands.serve import bind, run
 from service.push import push_due
@@ -206,12 +205,7 @@ def _approve(edge: Edge, number: str) -> None:
     approver = local_operator()
     now = edge.now()
     with Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        bind_project_code(session, number, SAMPLE_PROJECT_CODE, actor=approver, now=now)
-        say(f"{now.date()} 绑定项目代码 project code bound: {SAMPLE_PROJECT_CODE}")
-        for stage in Stage:
-            accept_stage(session, number, stage, actor=approver, calendar=edge.calendar, today=now.date())
-            conclude_stage(session, number, stage, actor=approver, calendar=edge.calendar, today=now.date())
-        case = find_case(session, SAMPLE_PROJECT_CODE)
+        case = approve_sample(session, edge, number, SAMPLE_PROJECT_CODE, actor=approver)
         say(f"{now.date()} 四阶段办结 four stages concluded: {', '.join(row.stage for row in case.stages)}")
 
 

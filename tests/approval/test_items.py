@@ -9,8 +9,8 @@ from approval import obligations, preparation
 from approval.case_items import items_of
 from approval.item_models import Item
 from approval.item_states import EXCHANGE_CODE, TRANSITIONS, Holder, ItemState, Step
-from approval.items import acceptance_obstacles, find_item
-from approval.materials import library, needs_of
+from approval.items import acceptance_obstacles, find_item, needs
+from approval.materials import library
 from approval.models import Case
 from approval.process_table import load_document, read_document
 from approval.stages import Stage
@@ -144,16 +144,13 @@ def test_known_material_is_not_asked_for_again_and_the_refusal_says_where_it_lie
     office.step(case, "A112", Step.CORRECT)
 
     assert replaced.version == 2
-    table = preparation.table_of(office.session, case)
-    filled = needs_of(
-        table.item("A105"), table, library(office.session, case.id), [], today=office.now.date()
-    )
+    filled = needs(office.session, case, find_item(office.session, case, "A105"), office.now.date())
     states = {"|".join(need.codes): str(need.state) for need in filled}
     assert states == {
         "M01": "here",
         "M02": "here",
         "M05": "here",
-        "R102|R103|R103B": "missing",
+        "R102": "missing",
         "M21": "missing",
     }
 
@@ -268,10 +265,20 @@ def test_missing_material_is_tolerated_on_a_promise_and_watched(office: Office) 
     assert item.state == ItemState.APPROVED_WITH_PROMISE
     assert EXCHANGE_CODE[ItemState(item.state)] == 12
     office.hand_in(case, "M10")
-    assert needs_of(
-        preparation.table_of(office.session, case).item("A104"),
-        preparation.table_of(office.session, case), library(office.session, case.id), [], today=office.now.date(),
-    )[-1].material.code == "M10"  # fmt: skip
+    filled = needs(office.session, case, find_item(office.session, case, "A104"), office.now.date())
+    assert filled[-1].material is not None and filled[-1].material.code == "M10"
+
+
+def test_the_result_of_an_item_that_the_case_does_not_need_is_not_asked_for(office: Office) -> None:
+    """B202 rests on the plan review B201 where the project has one."""
+    without, with_review = office.case("GOV_BLD", code=None), office.case("GOV_BLD", "B201", code=None)
+
+    def asked(case: Case) -> list[tuple[str, ...]]:
+        item = find_item(office.session, case, "B202")
+        return [need.codes for need in needs(office.session, case, item, office.now.date())]
+
+    assert asked(without) == [("M01",), ("M02",), ("M20",), ("R105",)]
+    assert asked(with_review) == [("M01",), ("M02",), ("M20",), ("R105",), ("R201",)]
 
 
 def test_approval_on_commitment_is_checked_afterwards_and_revoked_when_it_was_not_true(
