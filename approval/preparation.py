@@ -58,7 +58,12 @@ def table_of(session: Session, case: Case) -> ProcessTable:
         raise ConflictError(
             f"{case.planning_number} is not prepared yet: say its project type first (PUT …/process)"
         )
-    return _parsed(session.get_one(ProcessTableVersion, case.process_version).content)
+    # A version never changes, and a list of items asks for the same one again and again.
+    known: dict[str, ProcessTable] = session.info.setdefault("process_tables", {})
+    if case.process_version not in known:
+        content = session.get_one(ProcessTableVersion, case.process_version).content
+        known[case.process_version] = _parsed(content)
+    return known[case.process_version]
 
 
 def _keep(session: Session, table: ProcessTable, city: City, now: datetime) -> None:
