@@ -38,6 +38,7 @@ from coordination.dry_run_router import router as dry_run_router
 from coordination.plan_audit.router import router as plan_audit_router
 from coordination.router import router as coordination_router
 from coordination.rules_router import router as rules_router
+from coordination.trim_router import router as trim_router
 from service.openapi import describe
 from service.outer import Outer
 from service.problems import add_problem_handlers
@@ -93,6 +94,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         dry_run_router,
         coordination_router,
         rules_router,
+        trim_router,
         plan_audit_router,
         approval_router,
         items_router,

@@ -37,6 +37,7 @@ from service.commands.diagnosis import diagnose_layer_file
 from service.commands.difference import app as ledger_app
 from service.commands.serve import serve
 from service.commands.succession import difference, in_force, roll_back, update
+from service.commands.trim import trim
 from service.commands.worker import worker
 from service.problems import as_blueprint_error, exit_status_of
 
@@ -50,6 +51,7 @@ app.command("serve")(serve)
 app.command("worker")(worker)
 app.command("check")(check)
 app.command("audit")(audit.audit)
+app.command("trim")(trim)
 layer.app.command("diagnose")(diagnose_layer_file)
 app.add_typer(crs.app, name="crs")
 layer.app.command("in-force")(in_force)

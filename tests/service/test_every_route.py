@@ -14,6 +14,7 @@ PUBLIC = {
     ("post", "/api/checks"),
     ("post", "/api/approval/progress"),
     ("get", "/api/rules"),
+    ("post", "/api/checks/trim"),
     ("get", "/api/session"),
     ("post", "/api/session"),
     ("get", "/api/session/openid"),

@@ -135,3 +135,37 @@ def test_two_reports_are_compared_by_file_and_two_kept_checks_over_http(
         assert found["footprint_changed"] is True
         assert [change["change"] for change in found["findings"]] == ["shrunk"]
         assert keeper.get(f"/api/checks/{kept[1]}/difference?from=999999").status_code == 404
+
+
+def test_a_footprint_is_trimmed_by_the_command_line_and_the_new_boundary_is_clear(
+    command: Command, tmp_path: Path, footprint: Path
+):
+    _publish(command, tmp_path)
+    boundary = tmp_path / "new.gpkg"
+
+    told = command("trim", footprint, "--output", boundary)
+    again = command("check", boundary, "--format", "json").json
+
+    assert "禁止 prohibited → 无冲突 clear" in told.out
+    assert again["verdict"] == "clear"
+    assert command("trim", footprint, "--output", tmp_path / "new.dwg").status == 2
+
+
+def test_a_footprint_is_trimmed_over_http(running: Server):
+    with running.client("ZRZY") as keeper:
+        definition = {
+            "code": "PLAN",
+            "title": "规划",
+            "department": "ZRZY",
+            "geometry": "polygon",
+            "control": "prohibit",
+        }
+        assert keeper.post("/api/layers", json=definition).status_code == 201
+        files = {"file": ("plan.geojson", badfiles.good())}
+        keeper.post("/api/layers/PLAN/versions", files=files, data={"in_force_from": "2024-01-01"})
+    with running.client() as anyone:
+        found = anyone.post("/api/checks/trim", json=polygon(lonlat_square(LON + 0.0005))).json()
+
+    assert (found["verdict_before"], found["verdict_after"]) == ("prohibit", "clear")
+    assert found["kept_m2"] + found["lost_m2"] == pytest.approx(found["area_before_m2"])
+    assert found["kept"]["type"] == "MultiPolygon"

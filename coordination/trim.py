@@ -1,0 +1,129 @@
+"""The smallest trim (红线调整建议): what is left of a footprint when its hard conflicts are cut off, and how far a setback is missed.
+
+Whatever outline inside the footprint clears the conflicts leaves out all of their common area; so the footprint without
+it is the largest one that does, and nothing has to be searched. It is checked again before it is given.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+
+import shapely
+from sqlalchemy.orm import Session
+
+from blueprint.city import City, polygonal
+from blueprint.footprint import Footprint
+from blueprint.permissions import Act, Actor, require
+from blueprint.snapshot import LayerOnDay, take_snapshot
+from coordination.checks import CheckReport, Finding, run_check
+from coordination.rules import Severity
+
+SCRAP_M2 = 1.0
+"""Parts smaller than this are no ground to build on: they are left out."""
+
+
+class TrimLevel(StrEnum):
+    """What the trim is to clear: prohibitions alone, or restrictions too."""
+
+    PROHIBIT = "prohibit"
+    RESTRICT = "restrict"
+
+
+@dataclass(frozen=True)
+class Setback:
+    """How far a footprint is from a feature with a protected width, and how much of that is missing (metres)."""
+
+    layer: str
+    feature: str
+    width_m: float
+    distance_m: float
+    missing_m: float
+
+
+@dataclass(frozen=True)
+class Trim:
+    """What is left (working CRS; areas by the city's measure) and the verdict on it; `kept` is None where nothing is.
+
+    `largest` is its largest part. `not_cleared` are layers of lines and points without a width, which no trim of an area clears.
+    """
+
+    level: TrimLevel
+    verdict_before: Severity
+    area_before_m2: float
+    kept: shapely.MultiPolygon | None
+    kept_m2: float
+    lost_m2: float
+    largest: shapely.Polygon | None
+    largest_m2: float
+    verdict_after: Severity | None
+    setbacks: tuple[Setback, ...]
+    not_cleared: tuple[str, ...]
+    has_restricted_conflicts: bool
+
+
+def find_trim(
+    session: Session, footprint: Footprint, *, city: City, actor: Actor, on: date, level: TrimLevel
+) -> Trim:
+    """Cut the conflicts of a level off a footprint, as far as the actor may read the layers; nothing is kept."""
+    require(actor, Act.CHECK_FOOTPRINT)
+    snapshot = take_snapshot(session, on)
+    report = run_check(session, footprint, city=city, actor=actor, on=on, with_shapes=True, snapshot=snapshot)
+    hard = [finding for finding in report.findings if _is_hard(finding, level)]
+    areas = [f.shape for f in hard if f.shape is not None and f.overlap_m2 > 0]
+    kept = _without(footprint.geometry, shapely.union_all(areas)) if areas else footprint.geometry
+    after = None
+    if kept is not None:
+        trimmed = replace(footprint, geometry=kept)
+        after = run_check(session, trimmed, city=city, actor=actor, on=on, snapshot=snapshot)
+    largest = max(kept.geoms, key=lambda part: part.area) if kept is not None else None
+    kept_m2 = after.footprint.area_m2 if after is not None else 0.0
+    # Areas by the measure are in the same proportion as plane ones within one site, to far below a square metre.
+    scale = kept_m2 / kept.area if kept is not None else 0.0
+    layers = {layer.code: layer for layer in snapshot.layers}
+    return Trim(
+        level=level,
+        verdict_before=report.verdict,
+        area_before_m2=report.footprint.area_m2,
+        kept=kept,
+        kept_m2=kept_m2,
+        lost_m2=report.footprint.area_m2 - kept_m2,
+        largest=largest,
+        largest_m2=largest.area * scale if largest is not None else 0.0,
+        verdict_after=after.verdict if after is not None else None,
+        setbacks=_setbacks(report, layers),
+        not_cleared=_left(after, level),
+        has_restricted_conflicts=bool(report.restricted_conflicts),
+    )
+
+
+def _is_hard(finding: Finding, level: TrimLevel) -> bool:
+    hard = {Severity.PROHIBIT} | ({Severity.RESTRICT} if level is TrimLevel.RESTRICT else set())
+    return finding.severity in hard and not finding.sliver
+
+
+def _without(site: shapely.MultiPolygon, zone: shapely.Geometry) -> shapely.MultiPolygon | None:
+    left = polygonal(shapely.difference(site, zone))
+    parts = [part for part in left.geoms if part.area >= SCRAP_M2]
+    return shapely.normalize(shapely.MultiPolygon(parts)) if parts else None
+
+
+def _setbacks(report: CheckReport, layers: Mapping[str, LayerOnDay]) -> tuple[Setback, ...]:
+    """The widths that are missed, the most missing first; a footprint that meets the feature itself misses all of it."""
+    found = [
+        Setback(
+            layer=finding.layer,
+            feature=str(finding.source_id or finding.feature_id or ""),
+            width_m=layers[finding.layer].buffer_m,
+            distance_m=finding.distance_m,
+            missing_m=layers[finding.layer].buffer_m - finding.distance_m,
+        )
+        for finding in report.findings
+        if layers[finding.layer].buffer_m > 0 and not finding.sliver
+    ]
+    return tuple(sorted(found, key=lambda setback: -setback.missing_m))
+
+
+def _left(after: CheckReport | None, level: TrimLevel) -> tuple[str, ...]:
+    findings: Sequence[Finding] = after.findings if after is not None else ()
+    return tuple(sorted({finding.layer for finding in findings if _is_hard(finding, level)}))

@@ -1,0 +1,145 @@
+"""The smallest trim on whole metres: what is left, that it clears, and the missing metres of a setback."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import shapely
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.orm import Session
+
+from blueprint.city import AreaMeasure, City
+from blueprint.footprint import Footprint
+from blueprint.permissions import at_console
+from coordination.rules import Severity
+from coordination.trim import Trim, TrimLevel, find_trim
+from tests.coordination.world import TODAY
+from tests.made import at_origin, geodesic_m2, publish, square
+
+OPERATOR = at_console("test")
+
+
+@pytest.fixture
+def plane(city: City) -> City:
+    """The city with areas in the plane and no rule set."""
+    return replace(city, area_measure=AreaMeasure.PLANE, rules_path=None)
+
+
+def _trim(session: Session, city: City, level: TrimLevel = TrimLevel.PROHIBIT) -> Trim:
+    site = shapely.normalize(at_origin(shapely.MultiPolygon([square(0, 0, 100)])))
+    footprint = Footprint(site, city.working_crs, "none")
+    return find_trim(session, footprint, city=city, actor=OPERATOR, on=TODAY, level=level)
+
+
+def _is(shape: Any, expected: shapely.Geometry) -> bool:
+    return bool(shapely.equals(shape, at_origin(expected)))
+
+
+def test_prohibited_ground_is_cut_off_and_what_is_left_is_checked_again(session: Session, plane: City):
+    publish(session, plane, "FARM", [shapely.box(60, 0, 200, 100)], control="prohibit")
+    publish(session, plane, "RIVER", [shapely.box(0, 0, 100, 10)], control="restrict")
+
+    found = _trim(session, plane)
+
+    assert _is(found.kept, shapely.box(0, 0, 60, 100))
+    assert (found.kept_m2, found.lost_m2) == (pytest.approx(6000), pytest.approx(4000))
+    assert (found.verdict_before, found.verdict_after) == (Severity.PROHIBIT, Severity.RESTRICT)
+    assert found.not_cleared == ()
+
+
+def test_restrictions_are_cut_off_where_asked(session: Session, plane: City):
+    publish(session, plane, "FARM", [shapely.box(60, 0, 200, 100)], control="prohibit")
+    publish(session, plane, "RIVER", [shapely.box(0, 0, 100, 10)], control="restrict")
+
+    found = _trim(session, plane, TrimLevel.RESTRICT)
+
+    assert _is(found.kept, shapely.box(0, 10, 60, 100))
+    assert (found.kept_m2, found.verdict_after) == (pytest.approx(5400), Severity.CLEAR)
+
+
+def test_of_several_parts_the_largest_is_named(session: Session, plane: City):
+    publish(session, plane, "FARM", [shapely.box(20, -10, 30, 110)], control="prohibit")
+
+    found = _trim(session, plane)
+
+    assert found.kept is not None
+    assert len(found.kept.geoms) == 2
+    assert _is(found.largest, shapely.box(30, 0, 100, 100))
+    assert (found.kept_m2, found.largest_m2) == (pytest.approx(9000), pytest.approx(7000))
+
+
+def test_what_lies_outside_the_boundary_is_cut_off(session: Session, plane: City):
+    boundary = [shapely.box(-50, -50, 100, 70)]
+    publish(session, plane, "URBAN", boundary, control="prohibit", conflict_when="outside")
+
+    assert _is(_trim(session, plane).kept, shapely.box(0, 0, 100, 70))
+
+
+def test_nothing_may_be_left(session: Session, plane: City):
+    publish(session, plane, "FARM", [square(-10, -10, 200)], control="prohibit")
+
+    found = _trim(session, plane)
+
+    assert (found.kept, found.largest, found.verdict_after) == (None, None, None)
+    assert (found.kept_m2, found.lost_m2) == (0, pytest.approx(10_000))
+
+
+def test_a_setback_says_how_many_metres_are_missing_and_the_trim_makes_them_good(
+    session: Session, plane: City
+):
+    """A line 30 m east of the site, with a width of 50 m: 20 m are missing."""
+    line = shapely.LineString([(130, -1000), (130, 1000)])
+    publish(session, plane, "POWER", [line], control="prohibit", buffer_m=50)
+
+    found = _trim(session, plane)
+
+    [setback] = found.setbacks
+    assert (setback.width_m, setback.distance_m) == (50, pytest.approx(30))
+    assert setback.missing_m == pytest.approx(20)
+    assert found.kept_m2 == pytest.approx(8000, abs=1e-3)
+    assert found.verdict_after is Severity.CLEAR
+
+
+def test_a_line_without_a_width_is_said_not_to_be_cleared(session: Session, plane: City):
+    publish(session, plane, "WALL", [shapely.LineString([(50, -10), (50, 110)])], control="prohibit")
+
+    found = _trim(session, plane)
+
+    assert found.not_cleared == ("WALL",)
+    assert found.lost_m2 == pytest.approx(0)
+
+
+def test_scraps_are_left_out(session: Session, plane: City):
+    farm = shapely.MultiPolygon([shapely.box(0, 0, 99.5, 50), shapely.box(99.5, 1.5, 100, 50)])
+    publish(session, plane, "FARM", [farm], control="prohibit")
+
+    assert _is(_trim(session, plane).kept, shapely.box(0, 50, 100, 100))
+
+
+def test_areas_are_by_the_citys_measure(session: Session, city: City):
+    publish(session, city, "FARM", [shapely.box(60, 0, 200, 100)], control="prohibit")
+
+    found = _trim(session, replace(city, rules_path=None))
+
+    assert found.kept_m2 == pytest.approx(geodesic_m2(at_origin(shapely.box(0, 0, 60, 100)), city), rel=1e-9)
+    assert found.largest_m2 == pytest.approx(found.kept_m2)
+
+
+BOX = st.tuples(st.integers(-50, 120), st.integers(-50, 120), st.integers(5, 80), st.integers(5, 80))
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(BOX, min_size=1, max_size=6))
+def test_whatever_is_prohibited_the_rest_is_clear_and_nothing_more_is_lost(
+    session: Session, plane: City, boxes: list[tuple[int, int, int, int]]
+):
+    shapes = [shapely.box(x, y, x + w, y + h) for x, y, w, h in boxes]
+    with session.begin_nested() as nested:
+        publish(session, plane, "FARM", shapes, control="prohibit")
+        found = _trim(session, plane)
+        nested.rollback()
+
+    prohibited = shapely.intersection(square(0, 0, 100), shapely.union_all(shapes)).area
+    assert found.lost_m2 == pytest.approx(prohibited, abs=4 * 1.0)
+    assert found.verdict_after in (None, Severity.CLEAR)
