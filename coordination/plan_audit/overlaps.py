@@ -43,12 +43,10 @@ def overlaps_of(task: WindowTask) -> list[FoundOverlap]:
     """Every overlap that belongs to the window, each pair once whatever windows it reaches into."""
     first = np.asarray(shapely.from_wkb(np.array(task.first_shapes, dtype=object)))
     second = np.asarray(shapely.from_wkb(np.array(task.second_shapes, dtype=object)))
-    # The larger side is put in the tree; the smaller one is prepared.
+    boxes = shapely.bounds(first), shapely.bounds(second)
     rows = shapely.STRtree(second).query(first)
-    mine = owned(shapely.bounds(first[rows[0]]), shapely.bounds(second[rows[1]]), task.box)
+    mine = owned(boxes[0][rows[0]], boxes[1][rows[1]], task.box)
     left, right = rows[0][mine], rows[1][mine]
-    shapely.prepare(first)
-    shapely.prepare(second)
     found: list[FoundOverlap] = []
     for start in range(0, len(left), _AT_ONCE):
         one, other = left[start : start + _AT_ONCE], right[start : start + _AT_ONCE]
@@ -60,12 +58,10 @@ def _measured(
     task: WindowTask, one: np.ndarray, other: np.ndarray, first: np.ndarray, second: np.ndarray
 ) -> list[FoundOverlap]:
     shapes = np.empty(len(one), dtype=object)
-    inside = shapely.contains_properly(first[one], second[other])
-    shapes[inside] = second[other[inside]]
-    around = ~inside & shapely.contains_properly(second[other], first[one])
-    shapes[around] = first[one[around]]
+    inside = _within(second, other, first, one)
+    around = ~inside & _within(first, one, second, other)
     cut = ~inside & ~around
-    cut &= shapely.intersects(first[one], second[other])
+    shapes[inside], shapes[around] = second[other[inside]], first[one[around]]
     shapes[cut] = _polygons(shapely.intersection(first[one[cut]], second[other[cut]]))
     areas = np.nan_to_num(shapely.area(shapes))
     perimeters = np.nan_to_num(shapely.length(shapes))
@@ -82,6 +78,15 @@ def _measured(
         )
         for row, sliver, shape in zip(kept, slivers, wkb, strict=True)
     ]
+
+
+def _within(inner: np.ndarray, rows: np.ndarray, outer: np.ndarray, around: np.ndarray) -> np.ndarray:
+    """Which shapes lie wholly inside the other: they need not be cut. Only where the boxes do is it looked at."""
+    small, large = shapely.bounds(inner[rows]), shapely.bounds(outer[around])
+    inside = np.asarray((small[:, :2] > large[:, :2]).all(axis=1) & (small[:, 2:] < large[:, 2:]).all(axis=1))
+    shapely.prepare(outer[around[inside]])
+    inside[inside] = shapely.contains_properly(outer[around[inside]], inner[rows[inside]])
+    return np.asarray(inside)
 
 
 def _slivers(shapes: np.ndarray, areas: np.ndarray, perimeters: np.ndarray, task: WindowTask) -> np.ndarray:
