@@ -54,7 +54,7 @@ METHOD = (
 )
 
 
-@router.post("/api/checks/trim")
+@router.post("/api/trims")
 def trim_footprint(
     document: Annotated[GeoJson, Body()],
     session: SessionDep,

@@ -69,6 +69,8 @@ ANYONE = frozenset(
         ("GET", "/api/layers/{code}/versions/{number}/quality/mendings"),
         ("GET", "/api/layers/{code}/difference"),
         ("POST", "/api/checks"),
+        ("POST", "/api/trims"),
+        ("GET", "/api/rules"),
         ("POST", "/api/approval/progress"),
         ("GET", "/api/session"),
         ("POST", "/api/session"),

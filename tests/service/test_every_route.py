@@ -14,7 +14,7 @@ PUBLIC = {
     ("post", "/api/checks"),
     ("post", "/api/approval/progress"),
     ("get", "/api/rules"),
-    ("post", "/api/checks/trim"),
+    ("post", "/api/trims"),
     ("get", "/api/session"),
     ("post", "/api/session"),
     ("get", "/api/session/openid"),

@@ -164,7 +164,7 @@ def test_a_footprint_is_trimmed_over_http(running: Server):
         files = {"file": ("plan.geojson", badfiles.good())}
         keeper.post("/api/layers/PLAN/versions", files=files, data={"in_force_from": "2024-01-01"})
     with running.client() as anyone:
-        found = anyone.post("/api/checks/trim", json=polygon(lonlat_square(LON + 0.0005))).json()
+        found = anyone.post("/api/trims", json=polygon(lonlat_square(LON + 0.0005))).json()
 
     assert (found["verdict_before"], found["verdict_after"]) == ("prohibit", "clear")
     assert found["kept_m2"] + found["lost_m2"] == pytest.approx(found["area_before_m2"])
