@@ -8,8 +8,12 @@ import numpy as np
 MAX_FEATURES = 10_000
 """So many features of both layers come into a window, as long as quartering helps."""
 
-_MOST_REPEATED = 2.0
-"""Quarters that hold, all together, more than so many times the features of the whole are no help."""
+_MOST_REPEATED = 1.5
+"""Quarters that hold, all together, more than so many times the features of the whole are no help: as windows get
+smaller than features, each one crosses into two quarters at least."""
+
+_MAX_DEPTH = 20
+"""Features that meet in one point come into one quarter again and again."""
 
 Box = tuple[float, float, float, float]
 
@@ -52,7 +56,8 @@ def _quartered(window: Window, first: np.ndarray, second: np.ndarray, most: int)
     if not len(window.first) or not len(window.second):
         return
     count = len(window.first) + len(window.second)
-    quarters = [] if count <= most else list(_quarters(window, first, second))
+    is_deep = len(window.path) >= _MAX_DEPTH
+    quarters = [] if count <= most or is_deep else list(_quarters(window, first, second))
     # Where features are as large as the window they come into every quarter: then it is left as it is.
     if not quarters or sum(len(q.first) + len(q.second) for q in quarters) > _MOST_REPEATED * count:
         yield window
