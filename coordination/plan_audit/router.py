@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from blueprint.edge import ActorDep, NowDep, SessionDep
+from blueprint.etags import IfMatch, hold_to, tagged
 from blueprint.idempotency import IdempotentRoute
 from blueprint.jobs.queue import put_in
 from blueprint.jobs.schemas import JobOut, job_out
@@ -12,7 +13,7 @@ from blueprint.layers import catalogue
 from blueprint.permissions import Act, Sensitivity, require
 from coordination.plan_audit.audit import find_audit, open_audit
 from coordination.plan_audit.job import PLAN_AUDIT
-from coordination.plan_audit.ledger import decide, list_audits, list_differences, statistics
+from coordination.plan_audit.ledger import decide, find_difference, list_audits, list_differences, statistics
 from coordination.plan_audit.models import DifferenceState
 from coordination.plan_audit.schemas import (
     DecisionIn,
@@ -86,17 +87,33 @@ def list_ledger(
     )
 
 
+DifferenceId = Annotated[int, Path(ge=1, le=2**62)]
+
+
+@router.get("/api/plan-differences/{difference_id}")
+def show_difference(
+    difference_id: DifferenceId, session: SessionDep, actor: ActorDep, response: Response
+) -> DifferenceOut:
+    """One difference of the ledger."""
+    require(actor, Act.AUDIT_PLANS)
+    return tagged(difference_out(find_difference(session, difference_id, actor=actor)), response)
+
+
 @router.put("/api/plan-differences/{difference_id}")
 def judge(
-    difference_id: Annotated[int, Path(ge=1, le=2**62)],
+    difference_id: DifferenceId,
     given: DecisionIn,
     session: SessionDep,
     actor: ActorDep,
     now: NowDep,
+    response: Response,
+    if_match: IfMatch = None,
 ) -> DifferenceOut:
     """Accept a difference for a reason, or take that back; for the owners of either layer and the coordinator."""
     require(actor, Act.AUDIT_PLANS)
+    known = find_difference(session, difference_id, actor=actor)
+    hold_to(session, if_match, known, lambda: difference_out(known))
     row = decide(
         session, difference_id, accepted=given.state == "accepted", reason=given.reason, actor=actor, now=now
     )
-    return difference_out(row)
+    return tagged(difference_out(row), response)

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from blueprint.etags import Tagged
 from blueprint.given import Day, Given
 from coordination.plan_audit.ledger import ClassPair
 from coordination.plan_audit.models import PlanAudit, PlanDifference
@@ -52,7 +53,7 @@ class PlanAuditOut(BaseModel):
     statistics: list[ClassPairOut] | None = None
 
 
-class DifferenceOut(BaseModel):
+class DifferenceOut(Tagged):
     """A difference (差异图斑): features by their source ids, areas in m² by the city's measure, shares of the features."""
 
     id: int
