@@ -12,11 +12,12 @@ from blueprint.city_router import to_lonlat
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.footprint import footprint_from_geojson
 from blueprint.given import Day, GeoJson, Text
+from blueprint.idempotency import IdempotentRoute
 from blueprint.permissions import Act, require
 from coordination.rules import Severity
 from coordination.trim import Trim, TrimLevel, find_trim
 
-router = APIRouter(tags=["checks"])
+router = APIRouter(tags=["checks"], route_class=IdempotentRoute)
 
 
 class SetbackOut(BaseModel):

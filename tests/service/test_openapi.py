@@ -140,7 +140,7 @@ def test_every_operation_answers_as_the_document_says(caller: str, place: Server
 
 
 def test_what_needs_a_sign_in_says_so_and_asks_for_it(bare: Server):
-    document = httpx.get(f"{bare.url}/api/openapi.json").json()
+    document = httpx.get(f"{bare.url}/api/openapi.json", timeout=60).json()
     operations = {
         (method.upper(), path): operation
         for path, methods in document["paths"].items()

@@ -170,7 +170,7 @@ def test_more_files_or_fields_than_a_form_has_are_refused(hurried: Server):
 
 def _answers(server: Server) -> Iterator[httpx.Response]:
     """An answer of every operation, as nobody and as a department, of tiles and of what is not there."""
-    document = httpx.get(f"{server.url}/api/openapi.json").json()
+    document = httpx.get(f"{server.url}/api/openapi.json", timeout=60).json()
     clients = (server.client(), server.client("ZRZY"))
     addresses = [
         ("GET", "/"), ("GET", "/api/docs"), ("GET", "/web/app.js"), ("GET", "/web/nowhere.js"),

@@ -1,23 +1,24 @@
 import numpy as np
 import pytest
 import shapely
-from geoalchemy2.shape import to_shape
-from sqlalchemy import select
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.layers.generalise import FULL_LEVEL, GENERALISED_LEVELS, level_of_zoom, smallest_area_m2
-from blueprint.layers.models import tile_shape
 from tests.made import publish, square
 
 
 def shapes_of(session: Session, version_id: int, level: int) -> list[tuple[int, shapely.Geometry]]:
     rows = session.execute(
-        select(tile_shape.c.feature_id, tile_shape.c.geom).where(
-            tile_shape.c.version_id == version_id, tile_shape.c.level == level
-        )
+        text(
+            "SELECT laid.feature_id, ST_AsBinary(laid.geom) FROM blueprint.tile_sheet AS sheet"
+            " CROSS JOIN LATERAL unnest(sheet.feature_ids, sheet.geoms) AS laid (feature_id, geom)"
+            " WHERE sheet.version_id = :version_id AND sheet.level = :level"
+        ),
+        {"version_id": version_id, "level": level},
     )
-    return [(feature_id, to_shape(geom)) for feature_id, geom in rows]
+    return [(feature_id, shapely.from_wkb(bytes(geom))) for feature_id, geom in rows]
 
 
 def rough_disc(radius: float, vertices: int) -> shapely.Polygon:
