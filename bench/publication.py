@@ -45,8 +45,8 @@ def measure_publication(setting: Setting) -> dict[str, Any]:
     """The figures; the city is as it was afterwards."""
     with Session(setting.engine) as session, session.begin():
         layer = find_layer(session, LAYER)
-        first = layer.versions[0]
-        features, other = first.feature_count, _small_version(session, first)
+        version = layer.versions[0]
+        first, features, other = version.id, version.feature_count, _small_version(session, version)
     stop, reads = threading.Event(), list[tuple[float, float]]()
     readers = [threading.Thread(target=_read, args=(setting, stop, reads)) for _ in range(READERS)]
     for reader in readers:
@@ -57,13 +57,13 @@ def measure_publication(setting: Setting) -> dict[str, Any]:
         for turn in range(TURNS):
             now = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=turn)
             for name in ("in_force", "roll_back"):
-                acts[name].append(_act(setting, name, first.id if name == "roll_back" else other, now))
+                acts[name].append(_act(setting, name, first if name == "roll_back" else other, now))
                 time.sleep(PAUSE_SECONDS)
     finally:
         stop.set()
         for reader in readers:
             reader.join()
-        _undo(setting, first.id, other)
+        _undo(setting, first, other)
     windows = acts["in_force"] + acts["roll_back"]
     met = [end - start for start, end in reads if any(start < b and a < end for a, b in windows)]
     quiet = [end - start for start, end in reads if not any(start < b and a < end for a, b in windows)]
