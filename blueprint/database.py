@@ -114,7 +114,8 @@ def prepared(name: str, sql: str) -> Prepared:
     numbered = _BIND.sub(lambda match: f"${numbers[match[1]]}", sql)
     values = ", ".join(f"%({bind})s" for bind in binds)
     made = Prepared(name, f'PREPARE "{name}" AS {numbered}', f'EXECUTE "{name}" ({values})')
-    return PREPARED.setdefault(name, made)
+    PREPARED[name] = made
+    return made
 
 
 def execute_prepared(

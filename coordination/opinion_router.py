@@ -17,7 +17,7 @@ from coordination.addresses import Cursor, Id, Limit
 from coordination.limits import OpinionStatus
 from coordination.marks import read_mark
 from coordination.masking import list_answers
-from coordination.models import OpinionKind, Source
+from coordination.models import OpinionKind, OpinionRequest, Source
 from coordination.open_work import open_work
 from coordination.opinion_schemas import (
     ClockOut,
@@ -104,8 +104,7 @@ def give_opinion(
     given = _given(opinion, edge.city)
     _hold(session, request_id, if_match, actor=actor, edge=edge, today=now.date())
     request = opinions.give_opinion(session, request_id, given, actor=actor, calendar=edge.calendar, now=now)
-    shown_now = request_out(request, city=edge.city, calendar=edge.calendar, today=now.date())
-    return tagged(shown_now, response)
+    return _shown(request, edge, now.date(), response)
 
 
 @router.get("/api/opinion-requests/{request_id}/clock")
@@ -132,7 +131,7 @@ def stop_clock(
     request = clock.stop_clock(
         session, request_id, reason=given.reason, actor=actor, calendar=edge.calendar, now=now
     )
-    return tagged(request_out(request, city=edge.city, calendar=edge.calendar, today=now.date()), response)
+    return _shown(request, edge, now.date(), response)
 
 
 @router.post("/api/opinion-requests/{request_id}/clock-restart")
@@ -152,7 +151,7 @@ def restart_clock(
     request = clock.restart_clock(
         session, request_id, reason=given.reason, actor=actor, calendar=edge.calendar, now=now
     )
-    return tagged(request_out(request, city=edge.city, calendar=edge.calendar, today=now.date()), response)
+    return _shown(request, edge, now.date(), response)
 
 
 @router.post("/api/opinion-requests/{request_id}/contests")
@@ -172,7 +171,7 @@ def contest_finding(
     request = contests.contest_finding(
         session, request_id, finding=given.finding, reason=given.reason, actor=actor, now=now
     )
-    return tagged(request_out(request, city=edge.city, calendar=edge.calendar, today=now.date()), response)
+    return _shown(request, edge, now.date(), response)
 
 
 @router.post("/api/opinion-requests/{request_id}/contest-decisions")
@@ -198,7 +197,7 @@ def decide_contest(
         actor=actor,
         now=now,
     )
-    return tagged(request_out(request, city=edge.city, calendar=edge.calendar, today=now.date()), response)
+    return _shown(request, edge, now.date(), response)
 
 
 @router.get("/api/restricted-answers")
@@ -233,6 +232,11 @@ def _given(opinion: OpinionIn, city: City) -> OpinionGiven:
         evidence=opinion.evidence,
         amends=opinion.amends,
     )
+
+
+def _shown(request: OpinionRequest, edge: Edge, today: date, response: Response) -> OpinionRequestOut:
+    """A request as it is after a change, with its tag."""
+    return tagged(request_out(request, city=edge.city, calendar=edge.calendar, today=today), response)
 
 
 def _hold(

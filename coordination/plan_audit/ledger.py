@@ -92,19 +92,22 @@ def _differences(
 
 def find_difference(session: Session, difference_id: int, *, actor: Actor) -> PlanDifference:
     """A difference of two layers that the actor may read; for others there is none of that number."""
-    difference = session.get(PlanDifference, difference_id)
-    things = [layer.thing for layer in _layers_of(session, difference)] if difference is not None else []
-    if difference is None or not all(may(actor, Act.READ_LAYER, thing) for thing in things):
-        raise NotFoundError(f"no difference {difference_id}, or it is of layers that you may not read")
+    difference, layers = _readable(session, difference_id, actor)
+    things = [layer.thing for layer in layers]
     record_reading(session, actor, things, kind="plan_difference", id=f"difference {difference_id}")
     return difference
 
 
-def _layers_of(session: Session, difference: PlanDifference) -> list[Layer]:
-    return [
-        session.get_one(Layer, layer_id)
-        for layer_id in (difference.first_layer_id, difference.second_layer_id)
-    ]
+def _readable(
+    session: Session, difference_id: int, actor: Actor, *, is_locked: bool = False
+) -> tuple[PlanDifference, list[Layer]]:
+    """A difference that the actor may read, and its two layers."""
+    difference = session.get(PlanDifference, difference_id, with_for_update=is_locked or None)
+    ids = (difference.first_layer_id, difference.second_layer_id) if difference is not None else ()
+    layers = [session.get_one(Layer, layer_id) for layer_id in ids]
+    if difference is None or not all(may(actor, Act.READ_LAYER, layer.thing) for layer in layers):
+        raise NotFoundError(f"no difference {difference_id}, or it is of layers that you may not read")
+    return difference, layers
 
 
 def decide(
@@ -114,9 +117,7 @@ def decide(
 
     Raises ConflictError for one that is settled.
     """
-    difference = find_difference(session, difference_id, actor=actor)
-    session.refresh(difference, with_for_update=True)
-    layers = _layers_of(session, difference)
+    difference, layers = _readable(session, difference_id, actor, is_locked=True)
     if not any(may(actor, Act.JUDGE_DIFFERENCE, layer.thing) for layer in layers):
         require(actor, Act.JUDGE_DIFFERENCE, layers[0].thing)
     if difference.state == DifferenceState.SETTLED:

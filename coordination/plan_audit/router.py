@@ -111,8 +111,9 @@ def judge(
 ) -> DifferenceOut:
     """Accept a difference for a reason, or take that back; for the owners of either layer and the coordinator."""
     require(actor, Act.AUDIT_PLANS)
-    known = find_difference(session, difference_id, actor=actor)
-    hold_to(session, if_match, known, lambda: difference_out(known))
+    if if_match is not None:
+        known = find_difference(session, difference_id, actor=actor)
+        hold_to(session, if_match, known, lambda: difference_out(known))
     row = decide(
         session, difference_id, accepted=given.state == "accepted", reason=given.reason, actor=actor, now=now
     )
