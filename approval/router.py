@@ -10,6 +10,7 @@ from approval import cases
 from approval.case_overview import case_brief, case_out
 from approval.intake import receive
 from approval.models import Case
+from approval.refused import keeping_refused
 from approval.schemas import CaseOut, CasePage, ProjectCodeIn, ReceiptOut
 from approval.stages import Stage
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, TodayDep
@@ -65,11 +66,16 @@ def _interface(request: Request, body: BodyDep, session: SessionDep, actor: Acto
     openapi_extra={"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}},
 )
 def intake(
-    body: BodyDep, actor: Annotated[Actor, Depends(_interface)], session: SessionDep, now: NowDep
+    body: BodyDep,
+    actor: Annotated[Actor, Depends(_interface)],
+    session: SessionDep,
+    edge: EdgeDep,
+    now: NowDep,
 ) -> ReceiptOut:
     """Take in a handed-over project, signed or with an interface token; the same message again gets the same answer."""
     require(actor, Act.RECEIVE_HANDOVER)
-    case = receive(session, read_message(body), now=now)
+    with keeping_refused(edge.engine, body, actor=actor, viewer=viewer_of(actor), now=now):
+        case = receive(session, read_message(body), now=now)
     return ReceiptOut(**{name: getattr(case, name) for name in ReceiptOut.model_fields})
 
 

@@ -12,6 +12,7 @@ from approval.applicant_router import router as applicant_router
 from approval.exchange.router import router as exchange_router
 from approval.item_router import router as items_router
 from approval.matter_router import router as matters_router
+from approval.refused_router import router as refused_router
 from approval.router import router as approval_router
 from approval.statistics_router import router as statistics_router
 from blueprint.accounts.own_router import router as own_account_router
@@ -97,6 +98,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         trim_router,
         plan_audit_router,
         approval_router,
+        refused_router,
         items_router,
         matters_router,
         statistics_router,

@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from approval.intake import receive
+from approval.refused import keeping_refused
 from blueprint.audit.log import record
 from blueprint.errors import BlueprintError, ConflictError, InvalidInputError
 from blueprint.permissions import Act, Actor
@@ -52,8 +53,13 @@ def _push_one(engine: Engine, *, now: datetime, approval_url: str | None, secret
 
 def _deliver_here(engine: Engine, handover: Handover, *, now: datetime) -> None:
     """Approval's own transaction: its case stands even when the delivery cannot be recorded, and is found next time."""
-    with Session(engine) as session, session.begin():
-        receive(session, read_message(handover.body.encode()), now=now)
+    body = handover.body.encode()
+    with (
+        keeping_refused(engine, body, actor=Actor("system"), now=now),
+        Session(engine) as session,
+        session.begin(),
+    ):
+        receive(session, read_message(body), now=now)
 
 
 def _deliver_by_http(approval_url: str, handover: Handover, *, secret: str, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""`blueprint case exchange`: the ministry's exchange tables of what changed, checked row by row."""
+"""`blueprint case exchange` and `refused`: the ministry's exchange tables, checked row by row; handovers that were refused."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +9,8 @@ import typer
 from approval.exchange.package import check, counts, to_zip
 from approval.exchange.router import exchange_out
 from approval.exchange.rows import Changed, build
+from approval.refused import list_refused, read_refused
+from approval.refused_router import refused_out
 from blueprint.audit.log import record
 from blueprint.permissions import Act, require
 from service.commands.case import opened
@@ -48,5 +50,32 @@ def exchange(
     say(f"待核对的表 tables to be compared with the standard: {', '.join(result.unsure)}")
 
 
-COMMANDS: dict[str, Callable[..., None]] = {"exchange": exchange}
+def refused(
+    number: Annotated[
+        int | None, typer.Argument(help="写出哪一条报文 the body of which one", show_default=False)
+    ] = None,
+    file: Annotated[Path | None, typer.Option("--output", help="写到文件 where the body is written")] = None,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """被拒收的推送报文及原因 · handovers that were refused, why, and what exactly came."""
+    actor = local_operator()
+    require(actor, Act.EXCHANGE_DATA)
+    with opened() as (_, session):
+        if number is not None:
+            body = read_refused(session, number, actor=actor).body
+            if file is None:
+                typer.echo(body.decode(errors="replace"))
+            else:
+                file.write_bytes(body)
+            return
+        rows = [refused_out(row) for row in list_refused(session, limit=1000)]
+    if output is OutputFormat.JSON:
+        print_json([row.model_dump(mode="json") for row in rows])
+        return
+    columns = ["#", "策划编号 planning number", "最近 last", "次数 times", "原因 why"]
+    table = ([r.id, r.planning_number, f"{r.last_at:%Y-%m-%d %H:%M}", r.times, r.detail] for r in rows)
+    print_table("拒收的推送 refused handovers", columns, table, empty="没有 none was refused")
+
+
+COMMANDS: dict[str, Callable[..., None]] = {"exchange": exchange, "refused": refused}
 """What `blueprint case` has besides, by its name."""

@@ -112,6 +112,8 @@ INSERT INTO approval.consultation_answer (consultation_id, department) VALUES (1
 INSERT INTO approval.obligation (case_id, source, department, content) VALUES (1, 'opinion', 'SLJ', 'c');
 INSERT INTO approval.matter (item_id, kind, state, addressed_to, departments, question, asked_by, asked_department, asked_on)
 VALUES (1, 'meeting', 'asked', 'SLJ', 'SLJ', 'q', 'x', 'SLJ', now());
+INSERT INTO approval.refused_handover (body_sha256, body, size_bytes, family, detail, sent_by, first_at, last_at, times)
+VALUES ('s', '', 0, 'conflict', 'd', 'x', now(), now(), 1);
 INSERT INTO blueprint.access_grant (owner, department, purpose, state, may_export, most_exports, most_features)
 VALUES ('WLJ', 'SLJ', 'p', 'requested', FALSE, 1, 1), ('WLJ', 'TJJ', 'p', 'requested', FALSE, 1, 1);
 INSERT INTO blueprint.layer_version (id, layer_id, number, source_name, source_sha256, source_crs, operation, buffer_m,
@@ -160,7 +162,8 @@ MEMBER_SEES = dict.fromkeys(PLAN_AUDITS, 1) | {
     **(APPROVAL := dict.fromkeys(
         ("approval.case", "approval.case_stage", "approval.process_table", "approval.item", "approval.item_step",
          "approval.time_span", "approval.material", "approval.item_result", "approval.promise", "approval.letter",
-         "approval.joint_consultation", "approval.consultation_answer", "approval.obligation", "approval.matter"), 1)),
+         "approval.joint_consultation", "approval.consultation_answer", "approval.obligation", "approval.matter",
+         "approval.refused_handover"), 1)),
 }  # fmt: skip
 ALL_CHECKS = dict.fromkeys((*PLAN_AUDITS, "coordination.check"), 2)
 NO_CHECKS = dict.fromkeys(ALL_CHECKS, 0)

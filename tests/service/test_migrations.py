@@ -12,6 +12,7 @@ from geoalchemy2 import Geometry
 from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
+import approval.interface_models
 import approval.item_models
 import approval.matter_models
 import approval.models
@@ -52,6 +53,7 @@ MODELS = (
     approval.models,
     approval.item_models,
     approval.matter_models,
+    approval.interface_models,
 )
 
 

@@ -113,6 +113,41 @@ def test_a_wrong_secret_and_a_replay_are_refused_and_nothing_is_lost(
     assert len(cases(approval_bureau.edge.engine)) == 1
 
 
+def test_what_approval_refuses_is_answered_with_a_problem_and_kept_as_it_came(
+    resources_bureau: Engine, approval_bureau: Server
+) -> None:
+    """Art. 3."""
+    url, now = approval_bureau.url, datetime.now(UTC)
+    assert push_due(resources_bureau, now=now, approval_url=url, secret=SECRET) == 1
+    with Session(resources_bureau) as session:
+        taken = json.loads(session.scalars(select(Handover)).one().body)
+    changed = json.dumps(taken | {"cleared_by": "别人"}, ensure_ascii=False).encode()
+    broken = b'{"project": {"planning_number": "CH-210300-2026-000009"}}'
+
+    answers = [
+        httpx.post(
+            f"{url}/api/approval/intake",
+            content=body,
+            headers={SIGNATURE_HEADER: sign(body, secret=SECRET, at=now)},
+        )
+        for body in (changed, changed, broken)
+    ]
+    unsigned = httpx.post(f"{url}/api/approval/intake", content=b"{}")
+
+    assert [answer.status_code for answer in answers] == [409, 409, 422] and unsigned.status_code == 401
+    with approval_bureau.client("SPJ") as window, approval_bureau.client("SLJ") as other:
+        kept = window.get("/api/approval/refused-handovers").json()["items"]
+        assert [(k["family"], k["times"], k["planning_number"], k["detail"]) for k in kept] == [
+            ("conflict", 2, taken["project"]["planning_number"], answers[0].json()["detail"]),
+            ("unreadable", 1, "CH-210300-2026-000009", answers[2].json()["detail"]),
+        ]
+        address = f"/api/approval/refused-handovers/{kept[0]['id']}/body"
+        assert window.get(address).content == changed
+        assert other.get(address).status_code == 403
+        assert window.get("/api/approval/refused-handovers/99/body").status_code == 404
+    assert len(cases(approval_bureau.edge.engine)) == 1
+
+
 def test_the_published_schema_is_that_of_the_message_and_holds_what_is_sent(
     resources_bureau: Engine,
 ) -> None:
