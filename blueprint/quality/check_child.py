@@ -56,10 +56,23 @@ class MappedLayer:
             ]
         )
 
+    @cached_property
+    def _first_rows(self) -> np.ndarray:
+        """The row at which each batch begins; at the end, how many there are."""
+        return np.cumsum([0, *(batch.num_rows for batch in self.table.to_batches())])
+
     def take(self, rows: np.ndarray) -> np.ndarray:
-        """The shapes of these rows."""
-        taken = pc.take(self.table.column("geom"), pa.array(rows)).to_numpy(zero_copy_only=False)
-        return np.asarray(shapely.from_wkb(taken))
+        """The shapes of these rows, batch by batch: taken of the whole column, it would be copied first."""
+        shapes = np.empty(len(rows), dtype=object)
+        of_batch = np.searchsorted(self._first_rows, rows, side="right") - 1
+        batches = self.table.to_batches()
+        for number in np.unique(of_batch):
+            here = of_batch == number
+            taken = pc.take(
+                batches[number].column("geom"), pa.array(rows[here] - self._first_rows[number])
+            )
+            shapes[here] = shapely.from_wkb(taken.to_numpy(zero_copy_only=False))
+        return shapes
 
     def number(self, row: int) -> int:
         """The feature's number in the file."""
