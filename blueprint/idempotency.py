@@ -22,7 +22,7 @@ from starlette.datastructures import UploadFile
 
 from blueprint.accounts.credentials import read_credentials
 from blueprint.database import Base
-from blueprint.edge import ActorDep, NowDep, SessionDep
+from blueprint.edge import NowDep, SessionDep, who_asks
 from blueprint.errors import ConflictError, InvalidInputError
 from blueprint.permissions import Actor
 
@@ -132,10 +132,13 @@ class _Claim:
 
 
 async def _claim(
-    request: Request, session: SessionDep, actor: ActorDep, now: NowDep, key: IdempotencyKey = None
+    request: Request, session: SessionDep, now: NowDep, key: IdempotencyKey = None
 ) -> None:
-    """Runs before the route's own work and after the caller is known: a revoked token gets no kept answer."""
-    if key is None or not actor.signed_in:
+    """Runs before the route's own work, and finds out first who asks: a revoked token gets no kept answer."""
+    if key is None:
+        return
+    actor = await run_in_threadpool(who_asks, request, session)
+    if not actor.signed_in:
         return
     given = read_credentials(request.headers.get("authorization", ""), request.headers.get("cookie", ""))
     claim = _Claim(

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from geoalchemy2.shape import to_shape
 
 from blueprint.city import polygonal
-from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
+from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, who_asks
 from blueprint.errors import ConflictError
 from blueprint.footprint import Footprint, footprint_from_geojson
 from blueprint.given import Day, GeoJson, Text
@@ -53,7 +53,6 @@ def check_footprint(
     request: Request,
     document: Annotated[GeoJson, Body()],
     session: SessionDep,
-    actor: ActorDep,
     edge: EdgeDep,
     now: NowDep,
     on: Annotated[Day | None, Query(description="a day; today when not given")] = None,
@@ -65,6 +64,7 @@ def check_footprint(
     output: Format = ReportForm.JSON,
 ) -> Response:
     """Check a GeoJSON footprint against every layer in force that the caller may read."""
+    actor = who_asks(request, session)
     require(actor, Act.CHECK_FOOTPRINT)
     if keep:
         require(actor, Act.KEEP_CHECK)
