@@ -131,9 +131,7 @@ class _Claim:
         self.session.flush()
 
 
-async def _claim(
-    request: Request, session: SessionDep, now: NowDep, key: IdempotencyKey = None
-) -> None:
+async def _claim(request: Request, session: SessionDep, now: NowDep, key: IdempotencyKey = None) -> None:
     """Runs before the route's own work, and finds out first who asks: a revoked token gets no kept answer."""
     if key is None:
         return

@@ -19,7 +19,7 @@ STATEMENTS = load_statements(Path(__file__).with_suffix(".sql"))
 
 TileAddress = LayerTile | VersionTile | BlueprintTile
 
-_GENERATOR = 1
+_GENERATOR = 2
 """Part of every tag: to be raised when tiles of the same version come to look different."""
 
 _MOST_NAMED = 4_096

@@ -43,9 +43,9 @@ WHERE layer.code = CAST(:code AS text);
 -- name: tile
 -- What do these versions show in the tile, one MVT layer each? A shape that reaches less than a quarter of a tile
 -- beyond it is left unclipped (renderers clip to the tile themselves) and only moved to the tile's grid, which takes a
--- fifth of the time of ST_AsMVTGeom; the pieces of a feature are put together again, so that no cut is drawn. Where
--- features crowd, names are left out first, then features by their hash, so that a tile stays of a size that a browser
--- takes.
+-- fifth of the time of ST_AsMVTGeom; at the zoom of its level it lies on that grid already. The pieces of a feature
+-- are put together again, so that no cut is drawn. Where features crowd, names are left out first, then features by
+-- their hash, so that a tile stays of a size that a browser takes.
 SELECT string_agg(drawn.mvt, '' ORDER BY asked.place) AS tile
 FROM unnest(CAST(:version_ids AS integer[]), CAST(:codes AS text[]))
     WITH ORDINALITY AS asked (version_id, code, place)
@@ -59,11 +59,14 @@ CROSS JOIN (
         ST_YMax(tile.frame) AS north
     FROM (
         SELECT
-            ST_TileEnvelope(CAST(:z AS integer), CAST(:x AS integer), CAST(:y AS integer)) AS frame,
-            ST_TileEnvelope(CAST(:z AS integer), CAST(:x AS integer), CAST(:y AS integer), margin => 64.0 / 4096)
-                AS reach,
-            ST_TileEnvelope(CAST(:z AS integer), CAST(:x AS integer), CAST(:y AS integer), margin => 0.25)
-                AS surroundings
+            ST_TileEnvelope(CAST(:z AS integer), CAST(:x AS integer), CAST(:y AS integer), world.square) AS frame,
+            ST_TileEnvelope(
+                CAST(:z AS integer), CAST(:x AS integer), CAST(:y AS integer), world.square, margin => 64.0 / 4096
+            ) AS reach,
+            ST_TileEnvelope(
+                CAST(:z AS integer), CAST(:x AS integer), CAST(:y AS integer), world.square, margin => 0.25
+            ) AS surroundings
+        FROM (SELECT ST_Expand(ST_MakePoint(0, 0), 2048 * power(2, CAST(:level AS integer))) AS square) AS world
     ) AS tile
 ) AS place
 CROSS JOIN LATERAL (
@@ -101,6 +104,8 @@ CROSS JOIN LATERAL (
         SELECT
             chosen.feature_id,
             CASE
+                WHEN place.scale = 1 AND place.surroundings ~ chosen.geom
+                    THEN ST_Affine(chosen.geom, 1, 0, 0, -1, -place.west, place.north)
                 WHEN place.surroundings ~ chosen.geom
                     THEN ST_SnapToGrid(
                         ST_Affine(

@@ -144,7 +144,7 @@ INSERT INTO blueprint.tile_sheet (
 SELECT :version_id, sheet.level, kept.*
 FROM blueprint.tile_sheet AS sheet
 CROSS JOIN LATERAL (
-    SELECT ST_SetSRID(CAST(ST_Extent(laid.geom) AS geometry), 3857), array_agg(laid.feature_id),
+    SELECT CAST(ST_Extent(laid.geom) AS geometry), array_agg(laid.feature_id),
         array_agg(laid.is_piece), array_agg(laid.label), array_agg(laid.source_id),
         array_agg(laid.class_code), array_agg(laid.geom)
     FROM unnest(

@@ -1,4 +1,4 @@
-"""The shapes that tiles are cut from: every feature in EPSG:3857, as it is and generalised for the zooms below 15.
+"""The shapes that tiles are cut from: every feature in the grid of tiles (EPSG:3857), as it is and generalised for the zooms below 15.
 
 A pixel is one of a tile of 512 by 512. On a level an outline is simplified by half a pixel. An area smaller than
 the level's threshold stays with the probability area / threshold, by a hash of its feature id, as a square of the
@@ -37,6 +37,7 @@ GENERALISED_LEVELS = (8, 9, 10, 11, 12, 14)
 
 _WORLD_M = 40_075_016.685_578_5
 _TILE_PIXELS = 512
+_TILE_UNITS = 4096
 _POINT_CELL_PIXELS = 6
 
 
@@ -48,6 +49,11 @@ def level_of_zoom(zoom: int) -> int:
 def pixel_m(level: int) -> float:
     """The side of a pixel on a level, in metres of EPSG:3857."""
     return _WORLD_M / (1 << level) / _TILE_PIXELS
+
+
+def unit_m(level: int) -> float:
+    """The side of the unit in which a level's shapes are stored, 4096 to a tile, in metres of EPSG:3857."""
+    return _WORLD_M / (1 << level) / _TILE_UNITS
 
 
 def smallest_area_m2(level: int) -> float:
@@ -64,6 +70,8 @@ def build_tile_shapes(session: Session, version_id: int) -> None:
         "levels": list(GENERALISED_LEVELS),
         "pixels_m": [pixel_m(level) for level in GENERALISED_LEVELS],
         "smallest_m2": [smallest_area_m2(level) for level in GENERALISED_LEVELS],
+        "grid_levels": [*GENERALISED_LEVELS, FULL_LEVEL],
+        "units_a_metre": [1 / unit_m(level) for level in (*GENERALISED_LEVELS, FULL_LEVEL)],
         "cells_m": [_POINT_CELL_PIXELS * pixel_m(level) for level in GENERALISED_LEVELS],
     }
     for step in _STEPS:

@@ -1,4 +1,5 @@
--- Tile shapes of a version. Shapes of more than 256 vertices are stored in pieces; a tile puts the pieces of a
+-- Tile shapes of a version, in the units of their level's tiles: 4096 to a tile, from the middle of the world east and
+-- north. Shapes of more than 256 vertices are stored in pieces; a tile puts the pieces of a
 -- feature together again, so that no cut is ever drawn. Shapes lie in sheets of about a page, along a Hilbert curve
 -- (the order of geometries): one entry of the spatial index stands for some twenty of them, so that a large version is
 -- stored several times as quickly, and read as quickly.
@@ -7,8 +8,9 @@
 DROP TABLE IF EXISTS pg_temp.projected, pg_temp.drawn, pg_temp.density;
 
 -- name: project
--- What are the features of the version in EPSG:3857, their rings in the direction that vector tiles ask for, and the
--- names that a tile carries? Their place is their order along a Hilbert curve (the order of geometries).
+-- What are the features of the version in EPSG:3857 (not said in the shapes, which are scaled further on), their rings
+-- in the direction that vector tiles ask for, and the names that a tile carries? Their place is their order along a
+-- Hilbert curve (the order of geometries).
 CREATE TEMPORARY TABLE projected ON COMMIT DROP AS
 SELECT
     row_number() OVER (ORDER BY shape.geom) AS place,
@@ -27,7 +29,7 @@ FROM (
         feature.attributes ->> layer.label_field AS label,
         feature.source_id,
         coalesce(feature.attributes ->> layer.class_field, feature.attributes ->> 'YSDM') AS class_code,
-        ST_ForcePolygonCW(ST_Transform(feature.geom, 3857)) AS geom
+        ST_SetSRID(ST_ForcePolygonCW(ST_Transform(feature.geom, 3857)), 0) AS geom
     FROM blueprint.feature
     JOIN blueprint.layer_version AS version ON version.id = feature.version_id
     JOIN blueprint.layer ON layer.id = version.layer_id
@@ -174,21 +176,53 @@ SET LOCAL enable_hashagg TO DEFAULT;
 
 -- name: store_sheets
 -- The shapes of every level in sheets that a page holds with the rest of the row: whole shapes of as many neighbouring
--- places as were weighed, and of a feature in pieces a sheet for each of them.
+-- places as were weighed, and of a feature in pieces a sheet for each of them. Whole shapes of the generalised levels
+-- are laid on the grid of the level's tiles, for a tile of that zoom would do it anyway; what would vanish there is
+-- made as wide or long as one unit.
 INSERT INTO blueprint.tile_sheet (
     version_id, level, extent, feature_ids, are_pieces, labels, source_ids, class_codes, geoms
 )
 SELECT
-    :version_id, shape.level, ST_SetSRID(CAST(ST_Extent(shape.geom) AS geometry), 3857),
-    array_agg(named.feature_id), array_agg(shape.piece > 0), array_agg(named.label),
-    array_agg(named.source_id), array_agg(named.class_code), array_agg(shape.geom)
+    :version_id, laid.level, CAST(ST_Extent(laid.geom) AS geometry),
+    array_agg(named.feature_id), array_agg(laid.piece > 0), array_agg(named.label),
+    array_agg(named.source_id), array_agg(named.class_code), array_agg(laid.geom)
 FROM (
     SELECT
-        drawn.level, drawn.place, drawn.piece, drawn.geom,
-        CASE WHEN drawn.piece = 0 THEN drawn.place / density.places ELSE -drawn.place END AS sheet
-    FROM drawn
-    LEFT JOIN density ON density.level = drawn.level
-) AS shape
-JOIN projected AS named ON named.place = shape.place
-GROUP BY shape.level, shape.sheet, shape.piece
-ORDER BY shape.level, shape.sheet, shape.piece;
+        shape.level,
+        shape.place,
+        shape.piece,
+        shape.sheet,
+        CASE
+            WHEN NOT ST_IsEmpty(shape.on_grid) THEN shape.on_grid
+            WHEN ST_Dimension(shape.geom) = 2 THEN ST_SnapToGrid(ST_Buffer(shape.geom, 1, 'join=mitre'), 1)
+            ELSE ST_SnapToGrid(
+                ST_MakeLine(ST_Centroid(shape.geom), ST_Translate(ST_Centroid(shape.geom), 1, 0)), 1
+            )
+        END AS geom
+    FROM (
+        SELECT
+            scaled.*,
+            CASE
+                WHEN scaled.piece > 0 OR scaled.level = :full_level THEN scaled.geom
+                ELSE ST_SnapToGrid(scaled.geom, 1)
+            END AS on_grid
+        FROM (
+            SELECT
+                drawn.level,
+                drawn.place,
+                drawn.piece,
+                CASE WHEN drawn.piece = 0 THEN drawn.place / density.places ELSE -drawn.place END AS sheet,
+                ST_Affine(drawn.geom, grid.units_a_metre, 0, 0, grid.units_a_metre, 0, 0) AS geom
+            FROM drawn
+            JOIN
+                unnest(CAST(:grid_levels AS integer[]), CAST(:units_a_metre AS double precision[]))
+                    AS grid (level, units_a_metre) ON grid.level = drawn.level
+            LEFT JOIN density ON density.level = drawn.level
+            OFFSET 0
+        ) AS scaled
+        OFFSET 0
+    ) AS shape
+) AS laid
+JOIN projected AS named ON named.place = laid.place
+GROUP BY laid.level, laid.sheet, laid.piece
+ORDER BY laid.level, laid.sheet, laid.piece;

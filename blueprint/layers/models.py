@@ -279,17 +279,17 @@ tile_sheet = Table(
     Column("sheet_id", BigInteger, Identity(always=True), primary_key=True),
     _version_id(),
     Column("level", SmallInteger, nullable=False),
-    Column("extent", Geometry("GEOMETRY", srid=3857, spatial_index=False), nullable=False),
+    Column("extent", Geometry("GEOMETRY", srid=-1, spatial_index=False), nullable=False),
     Column("feature_ids", ARRAY(BigInteger), nullable=False),
     Column("are_pieces", ARRAY(Boolean), nullable=False),
     Column("labels", ARRAY(Text), nullable=False),
     Column("source_ids", ARRAY(Text), nullable=False),
     Column("class_codes", ARRAY(Text), nullable=False),
-    Column("geoms", ARRAY(Geometry("GEOMETRY", srid=3857, spatial_index=False)), nullable=False),
+    Column("geoms", ARRAY(Geometry("GEOMETRY", srid=-1, spatial_index=False)), nullable=False),
     Index("ix_tile_sheet_version_id_level_extent", "version_id", "level", "extent", postgresql_using="gist"),
     schema="blueprint",
 )
-"""Features in EPSG:3857, once as they are and generalised for low zooms, with the names a tile carries: what it is cut from.
+"""Features in the grid of tiles (EPSG:3857, 4096 units to a tile of the level), once as they are and generalised for low zooms, with the names a tile carries: what it is cut from.
 
 A sheet holds some twenty shapes that lie near each other, the same place of each array being one shape's.
 """

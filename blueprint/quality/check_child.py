@@ -68,9 +68,7 @@ class MappedLayer:
         batches = self.table.to_batches()
         for number in np.unique(of_batch):
             here = of_batch == number
-            taken = pc.take(
-                batches[number].column("geom"), pa.array(rows[here] - self._first_rows[number])
-            )
+            taken = pc.take(batches[number].column("geom"), pa.array(rows[here] - self._first_rows[number]))
             shapes[here] = shapely.from_wkb(taken.to_numpy(zero_copy_only=False))
         return shapes
 

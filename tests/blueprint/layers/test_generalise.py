@@ -5,11 +5,26 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
-from blueprint.layers.generalise import FULL_LEVEL, GENERALISED_LEVELS, level_of_zoom, smallest_area_m2
+from blueprint.layers.generalise import (
+    FULL_LEVEL,
+    GENERALISED_LEVELS,
+    level_of_zoom,
+    smallest_area_m2,
+    unit_m,
+)
 from tests.made import publish, square
 
 
 def shapes_of(session: Session, version_id: int, level: int) -> list[tuple[int, shapely.Geometry]]:
+    """The shapes of a level in metres of EPSG:3857."""
+    return [
+        (feature_id, shapely.transform(shape, lambda units: units * unit_m(level)))
+        for feature_id, shape in units_of(session, version_id, level)
+    ]
+
+
+def units_of(session: Session, version_id: int, level: int) -> list[tuple[int, shapely.Geometry]]:
+    """The shapes of a level as they are stored, in units of the level's tiles."""
     rows = session.execute(
         text(
             "SELECT laid.feature_id, ST_AsBinary(laid.geom) FROM blueprint.tile_sheet AS sheet"
@@ -91,6 +106,21 @@ def test_a_long_narrow_area_does_not_collapse(session: Session, city: City):
     for level in GENERALISED_LEVELS:
         shapes = [shape for _, shape in shapes_of(session, version.id, level)]
         assert sum(shapely.area(shapes)) > 0, level
+
+
+def test_shapes_of_a_generalised_level_lie_on_the_grid_of_its_tiles_and_none_is_empty(
+    session: Session, city: City
+):
+    lane = shapely.LineString([(0, 0), (30_000, 7_000)]).buffer(4)
+    plots = [square(70 * i, 3_000, 55) for i in range(60)]
+    version = publish(session, city, "lanes", [lane, *plots])
+
+    for level in GENERALISED_LEVELS:
+        shapes = dict(units_of(session, version.id, level))
+        coordinates = shapely.get_coordinates(list(shapes.values()))
+        assert 1 in shapes, level
+        assert all(shape.area > 0 for shape in shapes.values()), level
+        assert np.array_equal(coordinates, np.round(coordinates)), level
 
 
 def test_lines_stay_on_every_level_however_short(session: Session, city: City):
