@@ -1,13 +1,13 @@
 """Shapes of tiles lie in the units of their level's tiles, those of the generalised levels on its grid: a tile of that zoom only moves them.
 
 Revision ID: 0042
-Revises: 0030
+Revises: 0038
 """
 
 from alembic import op
 
 revision = "0042"
-down_revision = "0030"
+down_revision = "0038"
 branch_labels = None
 depends_on = None
 
