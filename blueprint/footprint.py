@@ -1,4 +1,7 @@
-"""The footprint (用地红线) of a project: any polygon in any known CRS becomes a valid MultiPolygon of the working CRS."""
+"""The footprint (用地红线) of a project: any shape in any known CRS becomes a valid MultiPolygon of the working CRS.
+
+Lines and points are taken with a working width (`blueprint.strip`).
+"""
 
 import io
 import json
@@ -20,6 +23,7 @@ from blueprint.layers.boundary_points import read_boundary_points
 from blueprint.layers.confinement import Bounds
 from blueprint.layers.publication import judge_reading, upload_stream
 from blueprint.layers.reading import ReadingRequest, StagedFile, reading, staged
+from blueprint.strip import Strip, grow
 
 MAX_VERTICES = 20_000
 MAX_MENDED_M2 = 1.0
@@ -32,37 +36,50 @@ _MENDING = Bounds(cpu_seconds=10, memory_bytes=2 << 30)
 
 @dataclass(frozen=True)
 class Footprint:
-    """A site in the working CRS (metres): valid, normalised; `notes` say what was done to it."""
+    """A site in the working CRS (metres): valid, normalised; `notes` say what was done to it, `strip` how lines became it."""
 
     geometry: shapely.MultiPolygon
     source_crs: str
     operation: str
     notes: tuple[str, ...] = ()
+    strip: Strip | None = None
 
 
 def footprint_from_geojson(
-    document: Mapping[str, Any], *, city: City, scratch: Path, crs: str | None = None
+    document: Mapping[str, Any],
+    *,
+    city: City,
+    scratch: Path,
+    crs: str | None = None,
+    width_m: float | None = None,
 ) -> Footprint:
-    """A footprint from GeoJSON: a geometry, a Feature or a FeatureCollection whose polygons make one site.
+    """A footprint from GeoJSON: a geometry, a Feature or a FeatureCollection whose shapes make one site.
 
-    Longitude first, WGS 84 (RFC 7946), unless `crs` says otherwise. Raises InvalidInputError in one sentence.
+    Longitude first, WGS 84 (RFC 7946), unless `crs` says otherwise; lines and points need `width_m`, their working width.
+    Raises InvalidInputError in one sentence.
     """
     shapes = [_geometry(part) for part in _geometries(document)]
     if not shapes:
         raise InvalidInputError("the GeoJSON holds 0 features with geometry; send the site as a Polygon")
-    return _footprint(np.array(shapes, dtype=object), crs or CRS84, city=city, scratch=scratch)
+    return _footprint(
+        np.array(shapes, dtype=object), crs or CRS84, city=city, scratch=scratch, width_m=width_m
+    )
 
 
-def read_footprint_file(path: Path, *, city: City, scratch: Path, crs: str | None = None) -> Footprint:
+def read_footprint_file(
+    path: Path, *, city: City, scratch: Path, crs: str | None = None, width_m: float | None = None
+) -> Footprint:
     """A footprint from a file: GeoPackage, zipped Shapefile, GeoJSON, or a surveyors' boundary-point TXT (勘测定界)."""
     with upload_stream(path) as stream:
         if path.suffix.lower() == ".txt":
-            return _from_boundary_points(stream.read(MAX_TEXT_BYTES + 1), city=city, scratch=scratch, crs=crs)
+            return _from_boundary_points(
+                stream.read(MAX_TEXT_BYTES + 1), city=city, scratch=scratch, crs=crs, width_m=width_m
+            )
         document = _plain_geojson(stream)
         if document is not None:
-            return footprint_from_geojson(document, city=city, scratch=scratch, crs=crs)
+            return footprint_from_geojson(document, city=city, scratch=scratch, crs=crs, width_m=width_m)
         with staged(stream, path.name, scratch=scratch) as file:
-            return _from_dataset(file, city=city, crs=crs)
+            return _from_dataset(file, city=city, crs=crs, width_m=width_m)
 
 
 def _plain_geojson(stream: IO[bytes]) -> dict[str, Any] | None:
@@ -79,7 +96,9 @@ def _plain_geojson(stream: IO[bytes]) -> dict[str, Any] | None:
     return document if is_plain else None
 
 
-def _from_boundary_points(content: bytes, *, city: City, scratch: Path, crs: str | None) -> Footprint:
+def _from_boundary_points(
+    content: bytes, *, city: City, scratch: Path, crs: str | None, width_m: float | None
+) -> Footprint:
     surveyed = read_boundary_points(content)
     source = crs or surveyed.crs
     if source is None:
@@ -87,13 +106,29 @@ def _from_boundary_points(content: bytes, *, city: City, scratch: Path, crs: str
             "the boundary-point file does not say its datum or zone; give it with --crs EPSG:4529"
         )
     shapes = np.array([parcel.geometry for parcel in surveyed.parcels], dtype=object)
-    footprint = _footprint(shapes, source, city=city, scratch=scratch)
+    footprint = _footprint(shapes, source, city=city, scratch=scratch, width_m=width_m)
     return replace(footprint, notes=(*surveyed.warnings, *footprint.notes))
 
 
-def _from_dataset(file: StagedFile, *, city: City, crs: str | None) -> Footprint:
+def _from_dataset(
+    file: StagedFile, *, city: City, crs: str | None, width_m: float | None = None
+) -> Footprint:
+    """A dataset of areas; with a width one of lines or, where it holds none, of points."""
+    if width_m is None:
+        return _of_kind("polygon", file, city=city, crs=crs)
+    try:
+        return _of_kind("line", file, city=city, crs=crs, width_m=width_m)
+    except InvalidInputError as error:
+        if "it is a point" not in error.message:
+            raise
+        return _of_kind("point", file, city=city, crs=crs, width_m=width_m)
+
+
+def _of_kind(
+    kind: str, file: StagedFile, *, city: City, crs: str | None, width_m: float | None = None
+) -> Footprint:
     request = ReadingRequest(
-        geometry="polygon",
+        geometry=kind,
         working_crs=city.working_crs,
         working_srid=city.working_srid,
         surroundings=jurisdiction(city).surroundings,
@@ -111,9 +146,8 @@ def _from_dataset(file: StagedFile, *, city: City, crs: str | None) -> Footprint
         for issue in report["issues"]
         if issue["feature"] is not None
     )
-    return _placed(
-        np.array(shapes, dtype=object), report["source_crs"], report["operation"], notes, city=city
-    )
+    grown, strip = grow(np.array(shapes, dtype=object), width_m)
+    return _placed(grown, report["source_crs"], report["operation"], notes, city=city, strip=strip)
 
 
 def _geometries(document: Mapping[str, Any]) -> list[Any]:
@@ -148,9 +182,9 @@ def _geometry(document: Any) -> shapely.Geometry:
         raise InvalidInputError(
             "the footprint is no GeoJSON geometry; send a Polygon or MultiPolygon"
         ) from error
-    if geometry.geom_type not in ("Polygon", "MultiPolygon"):
+    if geometry.geom_type == "GeometryCollection":
         raise InvalidInputError(
-            f"the footprint is a {geometry.geom_type}, it must be a Polygon or MultiPolygon"
+            "the footprint is a GeometryCollection; send a FeatureCollection, a feature for each shape"
         )
     return shapely.force_2d(geometry)
 
@@ -167,7 +201,9 @@ def _is_finite(coordinates: Any) -> bool:
     return True
 
 
-def _footprint(shapes: np.ndarray, crs: str, *, city: City, scratch: Path) -> Footprint:
+def _footprint(
+    shapes: np.ndarray, crs: str, *, city: City, scratch: Path, width_m: float | None = None
+) -> Footprint:
     """Judge shapes in their own CRS; a sound footprint never needs the child process."""
     points = shapely.get_coordinates(shapes)
     if not len(points):
@@ -183,8 +219,13 @@ def _footprint(shapes: np.ndarray, crs: str, *, city: City, scratch: Path) -> Fo
     swapped = operation.apply(shapely.transform(shapes, lambda xy: xy[:, ::-1]))
     if not np.isfinite(shapely.get_coordinates(moved)).all():
         raise _outside(city, operation.source, swapped)
-    if shapely.is_valid(moved).all():
-        return _placed(moved, operation.source, operation.name, (), city=city, swapped=swapped)
+    grown, strip = grow(moved, width_m)
+    if shapely.is_valid(grown).all():
+        return _placed(grown, operation.source, operation.name, (), city=city, swapped=swapped, strip=strip)
+    if strip is not None:
+        raise InvalidInputError(
+            "an area of the footprint is invalid; correct it, or send areas and lines apart"
+        )
     return _mended(shapes, crs, city=city, scratch=scratch)
 
 
@@ -206,6 +247,7 @@ def _placed(
     *,
     city: City,
     swapped: np.ndarray | None = None,
+    strip: Strip | None = None,
 ) -> Footprint:
     """One site out of valid shapes, and where it lies: outside the city is refused, partly outside is said."""
     geometry = shapely.normalize(polygonal(shapely.union_all(shapes) if len(shapes) > 1 else shapes[0]))
@@ -219,7 +261,9 @@ def _placed(
     if place.outline is not None and not shapely.covers(place.outline, geometry):
         outside_m2 = shapely.difference(geometry, place.outline).area
         notes = (*notes, f"{outside_m2:.2f} m² of the footprint lie outside the city")
-    return Footprint(geometry=geometry, source_crs=source_crs, operation=operation, notes=notes)
+    if strip is not None:
+        notes = (strip.note, *notes)
+    return Footprint(geometry, source_crs, operation, notes, strip)
 
 
 def _outside(city: City, source_crs: str, swapped: np.ndarray | None) -> InvalidInputError:

@@ -62,6 +62,9 @@ def _iso_day(value: object) -> object:
     raise ValueError("a day is written like 2026-01-31")
 
 
+WidthM = Annotated[float, Field(gt=0, le=2000, allow_inf_nan=False)]
+"""The working width of lines and points of a footprint, in metres."""
+
 Day = Annotated[date, BeforeValidator(_iso_day)]
 """A day as ISO 8601 writes it; pydantic alone would take seconds since 1970 for one too."""
 
@@ -89,14 +92,25 @@ Instant = Annotated[datetime, BeforeValidator(_iso_instant)]
 
 _SQUARE = [[122.99, 41.11], [122.991, 41.11], [122.991, 41.111], [122.99, 41.111], [122.99, 41.11]]
 
+_GEOJSON_TYPES = [
+    "Polygon",
+    "MultiPolygon",
+    "LineString",
+    "MultiLineString",
+    "Point",
+    "MultiPoint",
+    "Feature",
+    "FeatureCollection",
+]
+
 GeoJson = Annotated[
     dict[str, Any],
     WithJsonSchema(
         {
             "type": "object",
-            "description": "GeoJSON: Polygon, MultiPolygon, Feature or FeatureCollection",
+            "description": "GeoJSON: a geometry, a Feature or a FeatureCollection; lines and points where a width is given",
             "required": ["type"],
-            "properties": {"type": {"enum": ["Polygon", "MultiPolygon", "Feature", "FeatureCollection"]}},
+            "properties": {"type": {"enum": _GEOJSON_TYPES}},
             "examples": [{"type": "Polygon", "coordinates": [_SQUARE]}],
         }
     ),

@@ -12,7 +12,7 @@ from blueprint.city import polygonal
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, who_asks
 from blueprint.errors import ConflictError
 from blueprint.footprint import Footprint, footprint_from_geojson
-from blueprint.given import Day, GeoJson, Text
+from blueprint.given import Day, GeoJson, Text, WidthM
 from blueprint.idempotency import IdempotentRoute, is_claimed
 from blueprint.permissions import Act, require
 from coordination.check_difference import compare_checks
@@ -59,6 +59,9 @@ def check_footprint(
     crs: Annotated[
         Text | None, Query(max_length=100, description="EPSG:n when not longitude/latitude")
     ] = None,
+    width_m: Annotated[
+        WidthM | None, Query(description="the working width of lines and points, in metres")
+    ] = None,
     keep: Annotated[bool, Query(description="keep the report under a check id")] = False,
     name: Annotated[Text, Query(max_length=200, description="the project's name, for documents")] = "",
     output: Format = ReportForm.JSON,
@@ -68,7 +71,9 @@ def check_footprint(
     require(actor, Act.CHECK_FOOTPRINT)
     if keep:
         require(actor, Act.KEEP_CHECK)
-    footprint = footprint_from_geojson(document, city=edge.city, scratch=edge.scratch, crs=crs)
+    footprint = footprint_from_geojson(
+        document, city=edge.city, scratch=edge.scratch, crs=crs, width_m=width_m
+    )
     day = on or now.date()
     report = run_check(
         session, footprint, city=edge.city, actor=actor, on=day, with_shapes=output.needs_shapes

@@ -24,6 +24,7 @@ from blueprint.overlay import ENGINE, Ledger, Overlap, Overlay, SiteMeasures, fi
 from blueprint.permissions import Act, Actor, Grant, Sensitivity, Thing, may
 from blueprint.sharing.purposes import record_reading
 from blueprint.snapshot import LayerOnDay, Snapshot, take_snapshot
+from blueprint.strip import Strip, crossing_m
 from coordination.judging import RuleTold, governed, rule_set_of, softened, told
 from coordination.masking import RestrictedConflict, count_answers, find_restricted_conflicts
 from coordination.models import Check
@@ -74,6 +75,8 @@ class Finding(NamedTuple):
     attributes: Mapping[str, Any]
     basis: str | None
     shape: BaseGeometry | None = None
+    crossing_m: float | None = None
+    """How long the centre line of a linear work runs in it; None where the footprint is an area."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,7 @@ class CheckReport:
     source_crs: str
     operation: str
     notes: tuple[str, ...]
+    strip: Strip | None = None
     has_hidden_layers: bool = False
     has_answers_left: bool = True
     restricted_conflicts: tuple[RestrictedConflict, ...] = ()
@@ -128,7 +132,13 @@ class CheckReport:
             "on": self.on.isoformat(),
             "rule_set": self.rule_set,
             "verdict": str(self.verdict),
-            "footprint": vars(self.footprint) | {"source_crs": self.source_crs, "operation": self.operation},
+            "footprint": vars(self.footprint)
+            | {
+                "source_crs": self.source_crs,
+                "operation": self.operation,
+                "width_m": self.strip.width_m if self.strip is not None else None,
+                "centre_line_m": self.strip.centre.length if self.strip is not None else None,
+            },
             "ledger": dict(vars(self.ledger)),
             "layers": [layer._asdict() for layer in self.layers],
             "findings": [_finding_json(finding) for finding in self.findings],
@@ -170,6 +180,8 @@ def run_check(
     `masking` tells, and those only to actors who are known, so many times a day.
     """
     snapshot = snapshot or take_snapshot(session, on)
+    strip = footprint.strip
+    with_shapes = with_shapes or strip is not None
     readable = {layer.code for layer in snapshot.layers if may(actor, Act.READ_LAYER, layer.thing)}
     # Of these not even the name is for this reader.
     hidden = [
@@ -195,7 +207,9 @@ def run_check(
         session, footprint.geometry, closed if is_answered else [], city=city
     )
     by_version = {layer.version_id: (layer, *_severities(layer.control)) for layer in judged}
-    findings = tuple(_finding(overlap, *by_version[overlap.version_id]) for overlap in overlay.overlaps)
+    findings = tuple(
+        _finding(overlap, *by_version[overlap.version_id], strip) for overlap in overlay.overlaps
+    )
     rank = {severity: number for number, severity in enumerate(Severity)}
     findings = tuple(sorted(findings, key=lambda f: (rank[f.severity], f.sliver, f.layer, -f.overlap_m2)))
     of_layer: dict[int | None, list[Overlap]] = defaultdict(list)
@@ -229,6 +243,7 @@ def run_check(
         source_crs=footprint.source_crs,
         operation=footprint.operation,
         notes=footprint.notes,
+        strip=strip,
         has_hidden_layers=bool(hidden),
         has_answers_left=is_answered,
         restricted_conflicts=conflicts,
@@ -344,7 +359,9 @@ def _severities(control: str) -> tuple[Severity, Severity]:
     )
 
 
-def _finding(overlap: Overlap, layer: LayerOnDay, severity: Severity, of_sliver: Severity) -> Finding:
+def _finding(
+    overlap: Overlap, layer: LayerOnDay, severity: Severity, of_sliver: Severity, strip: Strip | None
+) -> Finding:
     assert layer.version is not None
     return Finding(
         layer=layer.code,
@@ -366,6 +383,7 @@ def _finding(overlap: Overlap, layer: LayerOnDay, severity: Severity, of_sliver:
         attributes=overlap.attributes,
         basis=layer.basis,
         shape=overlap.shape,
+        crossing_m=crossing_m(strip, overlap.shape) if strip is not None and overlap.is_areal else None,
     )
 
 

@@ -68,7 +68,7 @@ def register(
     """Register a project with its footprint; it gets its planning number (策划编号)."""
     require(actor, Act.REGISTER_PROJECT)
     footprint = footprint_from_geojson(
-        project.footprint, city=edge.city, scratch=edge.scratch, crs=project.crs
+        project.footprint, city=edge.city, scratch=edge.scratch, crs=project.crs, width_m=project.width_m
     )
     registered = projects.register_project(
         session,
@@ -218,7 +218,7 @@ def revise_footprint(
     """Give the project a new footprint, revision r + 1; what was asked about the old one is taken back."""
     require(actor, Act.REGISTER_PROJECT)
     footprint = footprint_from_geojson(
-        revised.footprint, city=edge.city, scratch=edge.scratch, crs=revised.crs
+        revised.footprint, city=edge.city, scratch=edge.scratch, crs=revised.crs, width_m=revised.width_m
     )
     _hold(session, project_id, if_match, actor=actor, edge=edge)
     revision = consultation.revise_footprint(
@@ -353,7 +353,7 @@ def show_generation_opinion(
 
 def _details(given: ParticularsIn) -> ProjectDetails:
     """The body as the act takes it."""
-    values = given.model_dump(exclude={"footprint", "crs", "draft"})
+    values = given.model_dump(exclude={"footprint", "crs", "width_m", "draft"})
     level, money = values.pop("approval_level"), values.pop("investment_10k_cny")
     return ProjectDetails(
         **values,

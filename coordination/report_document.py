@@ -340,6 +340,8 @@ def _measures(finding: Finding) -> str:
         texts += [f"{square_metres(finding.overlap_m2)} m²", f"{hectares(finding.overlap_m2)} 公顷"]
     if finding.length_m > 0:
         texts.append(f"{rounded(finding.length_m, 2)} m")
+    if finding.crossing_m:
+        texts.append(f"中心线 centre line {rounded(finding.crossing_m, 2)} m")
     if finding.point_count:
         texts.append(f"{finding.point_count} 点 pt")
     return "\n".join(texts)

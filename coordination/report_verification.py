@@ -26,8 +26,11 @@ from coordination.rules import Severity
 
 _ASKED = ("conflict", "clear", "outside_coverage")
 _COMPARED = ("working_crs", "area_measure", "rule_set", "ledger", "layers", "findings", "rules")
-_NAMES = ("title", "title_en")
-"""What a layer is called may change without changing what a report says."""
+_NOT_COMPARED = ("title", "title_en", "crossing_m")
+"""What a layer is called may change without changing what a report says; the centre line of a strip is not in its site."""
+
+_OF_THE_GIVEN = ("source_crs", "operation", "width_m", "centre_line_m")
+"""What a footprint was before it was the area that is checked: a report's site does not carry it."""
 
 _MAX_TOLD = 20
 
@@ -169,7 +172,7 @@ def _compare(
         found.append(f"verdict: the report says {document.get('verdict')}, the check now {verdict}")
     for key in _COMPARED:
         _walk(given.get(key), again[key], key, found)
-    site = {k: v for k, v in again["footprint"].items() if k not in ("source_crs", "operation")}
+    site = {k: v for k, v in again["footprint"].items() if k not in _OF_THE_GIVEN}
     told_site = document.get("footprint")
     for key, value in site.items():
         _walk(
@@ -181,7 +184,7 @@ def _compare(
 def _walk(given: Any, now: Any, place: str, found: list[str]) -> None:
     """Note every place where two JSON values differ; figures may differ by the rounding of another machine."""
     if isinstance(now, Mapping) and isinstance(given, Mapping):
-        for key in sorted((set(now) | set(given)) - set(_NAMES)):
+        for key in sorted((set(now) | set(given)) - set(_NOT_COMPARED)):
             _walk(given.get(key), now.get(key), f"{place}.{key}", found)
     elif isinstance(now, list) and isinstance(given, list):
         if len(now) != len(given):

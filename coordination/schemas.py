@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, Field
 
 from blueprint.etags import Tagged
-from blueprint.given import Day, GeoJson, Given
+from blueprint.given import Day, GeoJson, Given, WidthM
 from coordination.models import MAX_NAME, MAX_TEXT
 from coordination.opinion_schemas import OpinionRequestOut
 from coordination.project_states import ProjectStatus
@@ -36,6 +36,8 @@ class ParticularsIn(Given):
 class ProjectIn(ParticularsIn):
     """What registers a project; `footprint` is GeoJSON in longitude and latitude unless `crs` says otherwise.
 
+    Lines and points of it need `width_m`, their working width.
+
     `in_scope` left out: yes, unless there are doubts (Art. 5), which a person then decides.
     """
 
@@ -44,6 +46,7 @@ class ProjectIn(ParticularsIn):
     draft: bool = False
     footprint: GeoJson
     crs: str | None = Field(default=None, max_length=100)
+    width_m: WidthM | None = None
 
 
 class ScopeIn(Given):
@@ -79,6 +82,7 @@ class FootprintIn(Given):
 
     footprint: GeoJson
     crs: str | None = Field(default=None, max_length=100)
+    width_m: WidthM | None = None
 
 
 class FootprintOut(BaseModel):

@@ -11,7 +11,7 @@ from blueprint.city import City
 from blueprint.city_router import to_lonlat
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.footprint import footprint_from_geojson
-from blueprint.given import Day, GeoJson, Text
+from blueprint.given import Day, GeoJson, Text, WidthM
 from blueprint.idempotency import IdempotentRoute
 from blueprint.permissions import Act, require
 from coordination.rules import Severity
@@ -66,11 +66,16 @@ def trim_footprint(
     crs: Annotated[
         Text | None, Query(max_length=100, description="EPSG:n when not longitude/latitude")
     ] = None,
+    width_m: Annotated[
+        WidthM | None, Query(description="the working width of lines and points, in metres")
+    ] = None,
     level: Annotated[TrimLevel, Query(description="what is to be cleared")] = TrimLevel.PROHIBIT,
 ) -> TrimOut:
     """The smallest trim of a footprint that clears its hard conflicts, and the missing metres of setbacks; nothing is kept."""
     require(actor, Act.CHECK_FOOTPRINT)
-    footprint = footprint_from_geojson(document, city=edge.city, scratch=edge.scratch, crs=crs)
+    footprint = footprint_from_geojson(
+        document, city=edge.city, scratch=edge.scratch, crs=crs, width_m=width_m
+    )
     found = find_trim(session, footprint, city=edge.city, actor=actor, on=on or now.date(), level=level)
     return trim_out(found, edge.city)
 

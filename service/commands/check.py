@@ -19,7 +19,7 @@ from coordination.report_forms import ReportForm, write_report
 from coordination.report_verification import with_site
 from coordination.report_words import OUTCOME_WORDS, RELATION_WORDS, SEVERITY_WORDS, SIZE_WORDS
 from service.commands.context import local_operator, open_edge, output, say
-from service.commands.options import parse_day
+from service.commands.options import WidthOption, parse_day
 
 SEVERITY_STYLES = {
     "prohibit": "bold red",
@@ -51,6 +51,7 @@ def check(
         Path, typer.Argument(help="用地红线文件 footprint: GeoPackage, zipped Shapefile, GeoJSON, TXT")
     ],
     crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")] = None,
+    width_m: WidthOption = None,
     on: Annotated[str | None, typer.Option(help="检查日 a day YYYY-MM-DD; today when not given")] = None,
     report_format: Annotated[
         ReportFormat, typer.Option("--format", help="table | json | geojson | html | pdf | docx | xlsx")
@@ -62,7 +63,7 @@ def check(
     if report_format in _FILES and output_path is None:
         raise InvalidInputError(f"a report as {report_format} is a file; say where with --output FILE")
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        footprint = read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs)
+        footprint = read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs, width_m=width_m)
         report = run_check(
             session,
             footprint,
@@ -182,7 +183,7 @@ def _findings(report: CheckReport) -> Table:
             _relation(finding),
             f"{finding.overlap_m2:,.2f}" if finding.overlap_m2 else "",
             f"{finding.overlap_share * 100:.2f}" if finding.overlap_m2 else "",
-            f"{finding.length_m:,.2f}" if finding.length_m else "",
+            f"{length_m:,.2f}" if (length_m := finding.length_m or finding.crossing_m) else "",
         )
     return table
 

@@ -20,6 +20,10 @@ class OutputFormat(StrEnum):
     JSON = "json"
 
 
+WidthOption = Annotated[
+    float | None,
+    typer.Option("--width-m", help="作业带宽（米） working width of lines and points of the footprint"),
+]
 FormatOption = Annotated[OutputFormat, typer.Option("--format", help="输出格式 table or json")]
 
 

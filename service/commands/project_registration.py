@@ -28,7 +28,14 @@ from coordination.report_words import SEVERITY_WORDS
 from coordination.schemas import EventOut, ProjectOut
 from coordination.views import search_projects
 from service.commands.context import local_operator, open_edge, say
-from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
+from service.commands.options import (
+    FormatOption,
+    OutputFormat,
+    WidthOption,
+    parse_day,
+    print_json,
+    print_table,
+)
 from service.commands.project_app import Cursor, Limit, Number, YesNo, app, opened, print_requests
 from service.push import push_due
 from service.settings import read_settings
@@ -67,6 +74,7 @@ def register(
         ),
     ] = None,
     crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")] = None,
+    width_m: WidthOption = None,
     draft: Annotated[bool, typer.Option("--draft", help="存为草稿 keep it as a draft")] = False,
     code: CodeOption = None,
     project_type: TypeOption = None,
@@ -99,7 +107,7 @@ def register(
     actor = local_operator()
     require(actor, Act.REGISTER_PROJECT)
     with opened() as (edge, session):
-        footprint = read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs)
+        footprint = read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs, width_m=width_m)
         project = projects.register_project(
             session, details, footprint, city=edge.city, actor=actor, now=edge.now(), is_draft=draft
         )
@@ -301,13 +309,14 @@ def revise_footprint(
     number: Number,
     file: Annotated[Path, typer.Argument(help="新的用地红线文件 the new footprint")],
     crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")] = None,
+    width_m: WidthOption = None,
 ) -> None:
     """变更用地红线 · give the project a new footprint; what was asked about the old one is taken back."""
     actor = local_operator()
     require(actor, Act.REGISTER_PROJECT)
     with opened() as (edge, session):
         project = projects.find_project_by_number(session, number)
-        footprint = read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs)
+        footprint = read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs, width_m=width_m)
         revision = consultation.revise_footprint(
             session,
             project.id,

@@ -16,7 +16,14 @@ from coordination.report_words import SEVERITY_WORDS
 from coordination.trim import Trim, TrimLevel, find_trim
 from coordination.trim_router import METHOD, trim_out
 from service.commands.context import local_operator, open_edge, say
-from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
+from service.commands.options import (
+    FormatOption,
+    OutputFormat,
+    WidthOption,
+    parse_day,
+    print_json,
+    print_table,
+)
 
 _DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON"}
 
@@ -29,6 +36,7 @@ def trim(
         TrimLevel, typer.Option(help="消除哪些冲突 what to clear: prohibit, or restrict too")
     ] = TrimLevel.PROHIBIT,
     crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")] = None,
+    width_m: WidthOption = None,
     on: Annotated[str | None, typer.Option(help="检查日 a day YYYY-MM-DD; today when not given")] = None,
     output_path: Annotated[
         Path | None, typer.Option("--output", help="新红线写入 write the new boundary: .gpkg or .geojson")
@@ -40,7 +48,7 @@ def trim(
     if output_path is not None and output_path.suffix.lower() not in _DRIVERS:
         raise InvalidInputError(f"a boundary is written to .gpkg or .geojson, not to {output_path.suffix!r}")
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        footprint = read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs)
+        footprint = read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs, width_m=width_m)
         found = find_trim(
             session,
             footprint,

@@ -111,10 +111,11 @@ export function prepareForm(map, form, place) {
     button.disabled = true;
     try {
       const footprint = readText(text.value);
-      const report = await post("/api/checks", footprint);
+      const width = form.elements.width.value ? `width_m=${form.elements.width.value}` : "";
+      const report = await post(`/api/checks?${width}`, footprint);
       showReport(report, place);
       place.scrollIntoView({ block: "nearest" });
-      const shapes = await post("/api/checks?f=geojson", footprint);
+      const shapes = await post(`/api/checks?f=geojson&${width}`, footprint);
       map.getSource(SOURCE).setData({ ...shapes, features: shapes.features.filter((feature) => feature.geometry) });
       map.fitBounds(boundsOf(shapes), { padding: 80, maxZoom: 17, duration: 0 });
     } catch (error) {
