@@ -36,13 +36,17 @@ _MENDING = Bounds(cpu_seconds=10, memory_bytes=2 << 30)
 
 @dataclass(frozen=True)
 class Footprint:
-    """A site in the working CRS (metres): valid, normalised; `notes` say what was done to it, `strip` how lines became it."""
+    """A site in the working CRS (metres): valid, normalised; `notes` say what was done to it, `strip` how lines became it.
+
+    `planned_use` is the class code of what is to be built there, for rules that go by it.
+    """
 
     geometry: shapely.MultiPolygon
     source_crs: str
     operation: str
     notes: tuple[str, ...] = ()
     strip: Strip | None = None
+    planned_use: str | None = None
 
 
 def footprint_from_geojson(

@@ -62,6 +62,9 @@ def _iso_day(value: object) -> object:
     raise ValueError("a day is written like 2026-01-31")
 
 
+UseCode = Annotated[str, Field(pattern=r"^[0-9]{2}(?:[0-9]{2}){0,2}$")]
+"""A class code of the land-use standard: 07, 0701, 070101."""
+
 WidthM = Annotated[float, Field(gt=0, le=2000, allow_inf_nan=False)]
 """The working width of lines and points of a footprint, in metres."""
 

@@ -124,8 +124,12 @@ def find_overlaps(
     *,
     city: City,
     with_shapes: bool = False,
+    zones: Sequence[tuple[Control, shapely.MultiPolygon]] = (),
 ) -> Overlay:
-    """Overlay a footprint (working CRS, valid) with the versions of `layers`; all of them must have one."""
+    """Overlay a footprint (working CRS, valid) with the versions of `layers`; all of them must have one.
+
+    `zones` are further areas of the ledger, each with its control.
+    """
     rasters = measure_rasters(session, footprint, layers)
     hits = [layer for layer in layers if _is_hit(layer, rasters)]
     values = parameters(
@@ -133,7 +137,10 @@ def find_overlaps(
         [layer for layer in layers if layer.version_id not in rasters],
         city=city,
         with_shapes=with_shapes,
-        zones=[(_RANKS[Control(layer.control)], _zone(rasters, layer, footprint)) for layer in hits],
+        zones=[
+            *((_RANKS[Control(layer.control)], _zone(rasters, layer, footprint)) for layer in hits),
+            *((_RANKS[control], zone) for control, zone in zones),
+        ],
     )
     row = _Answer._make(execute_prepared(session, OVERLAPS, values)[0])
     on_ellipsoid = city.area_measure is AreaMeasure.ELLIPSOID

@@ -10,15 +10,17 @@ from geoalchemy2.shape import to_shape
 
 from blueprint.city import polygonal
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, who_asks
-from blueprint.errors import ConflictError
+from blueprint.errors import ConflictError, InvalidInputError
 from blueprint.footprint import Footprint, footprint_from_geojson
-from blueprint.given import Day, GeoJson, Text, WidthM
+from blueprint.given import Day, GeoJson, Text, UseCode, WidthM
 from blueprint.idempotency import IdempotentRoute, is_claimed
 from blueprint.permissions import Act, require
+from blueprint.snapshot import take_snapshot
 from coordination.check_difference import compare_checks
 from coordination.checks import find_check, given_to, keep_check, reader_of, run_check
 from coordination.difference_schemas import CheckDifferenceOut
 from coordination.report_forms import MEDIA_TYPES, ReportForm, WrittenReport, write_report
+from coordination.what_if import MAX_ASSUMED, as_supposed, read_assumed, suppose
 
 router = APIRouter(prefix="/api/checks", tags=["checks"], route_class=IdempotentRoute)
 
@@ -62,6 +64,13 @@ def check_footprint(
     width_m: Annotated[
         WidthM | None, Query(description="the working width of lines and points, in metres")
     ] = None,
+    use: Annotated[
+        UseCode | None, Query(description="class code of the planned use, 0701; for rules that go by it")
+    ] = None,
+    assume: Annotated[
+        list[Text] | None,
+        Query(max_length=MAX_ASSUMED, description="CODE:N, as if that version of a layer applied"),
+    ] = None,
     keep: Annotated[bool, Query(description="keep the report under a check id")] = False,
     name: Annotated[Text, Query(max_length=200, description="the project's name, for documents")] = "",
     output: Format = ReportForm.JSON,
@@ -74,10 +83,22 @@ def check_footprint(
     footprint = footprint_from_geojson(
         document, city=edge.city, scratch=edge.scratch, crs=crs, width_m=width_m
     )
+    footprint = replace(footprint, planned_use=use)
     day = on or now.date()
+    assumed = read_assumed(assume or ())
+    if keep and assumed:
+        raise InvalidInputError("what is only assumed is not kept; leave out `keep` or `assume`")
+    snapshot = suppose(session, take_snapshot(session, day), assumed, actor=actor) if assumed else None
     report = run_check(
-        session, footprint, city=edge.city, actor=actor, on=day, with_shapes=output.needs_shapes
+        session,
+        footprint,
+        city=edge.city,
+        actor=actor,
+        on=day,
+        with_shapes=output.needs_shapes,
+        snapshot=snapshot,
     )
+    report = as_supposed(report, assumed)
     if keep:
         check = keep_check(session, report, footprint, city=edge.city, actor=actor, now=now)
         report = replace(report, check_id=str(check.id))
@@ -109,6 +130,7 @@ def show_check(
         kept["source_crs"],
         kept["operation"],
         tuple(check.report["notes"]),
+        planned_use=check.report.get("planned_use"),
     )
     report = run_check(session, footprint, city=edge.city, actor=actor, on=check.on_day, with_shapes=True)
     if report.digest != check.digest:

@@ -20,15 +20,16 @@ from blueprint.city import City
 from blueprint.errors import NotFoundError
 from blueprint.footprint import Footprint
 from blueprint.layers.models import Control, Layer
-from blueprint.overlay import ENGINE, Ledger, Overlap, Overlay, SiteMeasures, find_overlaps
+from blueprint.overlay import ENGINE, Ledger, Overlap, Overlay, SiteMeasures
 from blueprint.permissions import Act, Actor, Grant, Sensitivity, Thing, may
 from blueprint.sharing.purposes import record_reading
 from blueprint.snapshot import LayerOnDay, Snapshot, take_snapshot
 from blueprint.strip import Strip, crossing_m
-from coordination.judging import RuleTold, governed, rule_set_of, softened, told
+from coordination.judging import RuleTold, judge, rule_set_of
 from coordination.masking import RestrictedConflict, count_answers, find_restricted_conflicts
 from coordination.models import Check
 from coordination.rules import Outcome, Severity, likely_cause, outcome_of, severity_of, verdict_of
+from coordination.use_matrix import Ruling
 
 
 class LayerResult(NamedTuple):
@@ -77,6 +78,8 @@ class Finding(NamedTuple):
     shape: BaseGeometry | None = None
     crossing_m: float | None = None
     """How long the centre line of a linear work runs in it; None where the footprint is an area."""
+    control_reason: str | None = None
+    """Why this feature has this control, where its class decides; None where the layer's holds."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,9 @@ class CheckReport:
     restricted_conflicts: tuple[RestrictedConflict, ...] = ()
     check_id: str | None = None
     reader: Reader | None = None
+    assumed: tuple[str, ...] = ()
+    """Versions that were assumed to apply; empty for the blueprint in force."""
+    planned_use: str | None = None
     rules: tuple[RuleTold, ...] = ()
     unsigned_rules: tuple[str, ...] = ()
 
@@ -152,6 +158,8 @@ class CheckReport:
                     for conflict in self.restricted_conflicts
                 ],
             },
+            "assumed": list(self.assumed),
+            "planned_use": self.planned_use,
             "notes": list(self.notes),
             "reader": self.reader.to_json() if self.reader is not None else None,
         }
@@ -193,29 +201,28 @@ def run_check(
     shown = [layer for layer in snapshot.layers if layer not in hidden] if hidden else snapshot.layers
     asked = [layer for layer in shown if layer.code in readable and _is_in_force(layer, on)]
     rule_set = rule_set_of(city)
-    rules = rule_set.on(on) if rule_set is not None else {}
-    judged = governed(asked, rules) if rules else asked
-    overlay = find_overlaps(session, footprint.geometry, judged, city=city, with_shapes=with_shapes)
-    softer = softened(judged, overlay, rules) if rules else {}
-    words = told(judged, overlay, rules, softer) if rules else ()
-    if softer:
-        # The ledger knows one control a layer: with another one it is asked again, whole.
-        judged = [layer._replace(control=softer.get(layer.code, layer.control)) for layer in judged]
-        overlay = find_overlaps(session, footprint.geometry, judged, city=city, with_shapes=with_shapes)
+    judged = judge(session, footprint, asked, rule_set, city=city, on=on, with_shapes=with_shapes)
+    overlay, rules = judged.overlay, judged.rules
     is_answered = count_answers(session, {layer.department for layer in closed}, actor=actor, city=city)
     conflicts = find_restricted_conflicts(
         session, footprint.geometry, closed if is_answered else [], city=city
     )
-    by_version = {layer.version_id: (layer, *_severities(layer.control)) for layer in judged}
+    by_version = {layer.version_id: layer for layer in judged.layers}
     findings = tuple(
-        _finding(overlap, *by_version[overlap.version_id], strip) for overlap in overlay.overlaps
+        _finding(
+            overlap,
+            by_version[overlap.version_id],
+            strip,
+            judged.rulings.get((overlap.version_id, overlap.feature_id)),
+        )
+        for overlap in overlay.overlaps
     )
     rank = {severity: number for number, severity in enumerate(Severity)}
     findings = tuple(sorted(findings, key=lambda f: (rank[f.severity], f.sliver, f.layer, -f.overlap_m2)))
     of_layer: dict[int | None, list[Overlap]] = defaultdict(list)
     for overlap in overlay.overlaps:
         of_layer[overlap.version_id].append(overlap)
-    controls = {layer.code: layer for layer in judged}
+    controls = {layer.code: layer for layer in judged.layers}
     layers = tuple(
         _layer_result(
             controls.get(layer.code, layer),
@@ -230,7 +237,7 @@ def run_check(
     # What a restricted layer demands is its department's to say; that it has to be asked is not kept back.
     severities = [finding.severity for finding in findings] + [Severity.ADVISE] * bool(conflicts)
     return CheckReport(
-        digest=digest_of(footprint.geometry, asked, city, conflicts),
+        digest=digest_of(footprint.geometry, asked, city, conflicts, planned_use=footprint.planned_use),
         working_crs=city.working_crs,
         area_measure=str(city.area_measure),
         on=on,
@@ -247,7 +254,8 @@ def run_check(
         has_hidden_layers=bool(hidden),
         has_answers_left=is_answered,
         restricted_conflicts=conflicts,
-        rules=words,
+        planned_use=footprint.planned_use,
+        rules=judged.words,
         unsigned_rules=tuple(
             rules[layer.code].id
             for layer in asked
@@ -301,6 +309,8 @@ def digest_of(
     asked: Sequence[LayerOnDay],
     city: City,
     conflicts: Sequence[RestrictedConflict] = (),
+    *,
+    planned_use: str | None = None,
 ) -> str:
     """SHA-256 over the footprint, the versions asked, their rules and the engine: all that decides the figures.
 
@@ -331,6 +341,8 @@ def digest_of(
     rule_set = rule_set_of(city)
     if rule_set is not None:
         content["rule_set"] = [rule_set.name, rule_set.sha256]
+        if planned_use is not None:
+            content["planned_use"] = planned_use
     canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
 
@@ -359,16 +371,16 @@ def _severities(control: str) -> tuple[Severity, Severity]:
     )
 
 
-def _finding(
-    overlap: Overlap, layer: LayerOnDay, severity: Severity, of_sliver: Severity, strip: Strip | None
-) -> Finding:
+def _finding(overlap: Overlap, layer: LayerOnDay, strip: Strip | None, ruling: Ruling | None) -> Finding:
     assert layer.version is not None
+    control = ruling.control if ruling is not None else layer.control
+    severity, of_sliver = _severities(control)
     return Finding(
         layer=layer.code,
         version=layer.version,
         feature_id=overlap.feature_id,
         source_id=overlap.source_id,
-        control=layer.control,
+        control=control,
         severity=of_sliver if overlap.is_sliver else severity,
         relation=overlap.relation,
         overlap_m2=overlap.overlap_m2,
@@ -384,6 +396,7 @@ def _finding(
         basis=layer.basis,
         shape=overlap.shape,
         crossing_m=crossing_m(strip, overlap.shape) if strip is not None and overlap.is_areal else None,
+        control_reason=ruling.reason if ruling is not None else None,
     )
 
 

@@ -1,17 +1,109 @@
-"""What a rule set makes of a check: the control each layer has, softened below its threshold, and what the rules say in words."""
+"""What a rule set makes of a check: the control each layer has, softened below its threshold or by class, and the rules' words."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
-from blueprint.city import City
+import shapely
+from sqlalchemy.orm import Session
+
+from blueprint.city import City, polygonal
+from blueprint.footprint import Footprint
 from blueprint.layers.models import Control
-from blueprint.overlay import Overlay
+from blueprint.overlay import Overlap, Overlay, find_overlaps
 from blueprint.snapshot import LayerOnDay
 from coordination.figures import hectares, mu, percent, rounded, square_metres
 from coordination.rule_sets import Rule, RuleSet, load_rule_set
+from coordination.use_matrix import Ruling
 
 _ORDER = list(Control)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the layers that were asked say under the rules of a day: `rulings` where a class decided, by version and feature."""
+
+    layers: tuple[LayerOnDay, ...]
+    overlay: Overlay
+    words: tuple["RuleTold", ...]
+    rules: Mapping[str, Rule]
+    rulings: Mapping[tuple[int, int | None], Ruling]
+
+
+def judge(
+    session: Session,
+    footprint: Footprint,
+    asked: Sequence[LayerOnDay],
+    rule_set: RuleSet | None,
+    *,
+    city: City,
+    on: date,
+    with_shapes: bool,
+) -> Judged:
+    """Overlay the footprint with the layers under the rules of a day.
+
+    The ledger of one statement knows one control a layer: where a threshold or a class gives another, it is asked again.
+    """
+    rules = rule_set.on(on) if rule_set is not None else {}
+    layers = governed(asked, rules)
+    by_class = {layer.version_id for layer in layers if layer.code in rules and rules[layer.code].matrix}
+    site, shaped = footprint.geometry, with_shapes or bool(by_class)
+    overlay = find_overlaps(session, site, layers, city=city, with_shapes=shaped)
+    softer = softened(layers, overlay, rules)
+    words = told(layers, overlay, rules, softer)
+    rulings = _rulings(layers, overlay, rules, footprint.planned_use)
+    if softer or rulings:
+        layers = tuple(
+            layer._replace(control=softer.get(layer.code, _worst(layer, rulings))) for layer in layers
+        )
+        ruled = {version_id for version_id, _ in rulings}
+        # A layer whose features have controls of their own comes into the ledger by these, as areas.
+        weighed = [
+            layer._replace(control=Control.INFORM) if layer.version_id in ruled else layer for layer in layers
+        ]
+        zones = _zones(overlay, rulings)
+        overlay = find_overlaps(session, site, weighed, city=city, with_shapes=shaped, zones=zones)
+    return Judged(layers, overlay, words, rules, rulings)
+
+
+def _rulings(
+    layers: Sequence[LayerOnDay], overlay: Overlay, rules: Mapping[str, Rule], planned_use: str | None
+) -> dict[tuple[int, int | None], Ruling]:
+    matrices = {
+        layer.version_id: rule.matrix
+        for layer in layers
+        if (rule := rules.get(layer.code)) is not None and rule.matrix is not None
+    }
+    return {
+        (overlap.version_id, overlap.feature_id): matrix.rule(planned_use, overlap.attributes)
+        for overlap in overlay.overlaps
+        if overlap.feature_id is not None and (matrix := matrices.get(overlap.version_id)) is not None
+    }
+
+
+def _worst(layer: LayerOnDay, rulings: Mapping[tuple[int, int | None], Ruling]) -> str:
+    """The worst control that a layer's features have; its own where none is met."""
+    controls = [
+        ruling.control for (version_id, _), ruling in rulings.items() if version_id == layer.version_id
+    ]
+    return min(controls, key=_ORDER.index, default=layer.control)
+
+
+def _zones(
+    overlay: Overlay, rulings: Mapping[tuple[int, int | None], Ruling]
+) -> list[tuple[Control, shapely.MultiPolygon]]:
+    """What the ruled features share with the site, by their control; slivers weigh nothing."""
+    shapes: dict[Control, list[shapely.Geometry]] = {}
+    for overlap in overlay.overlaps:
+        ruling = rulings.get(_key(overlap))
+        if ruling is not None and overlap.is_areal and not overlap.is_sliver and overlap.shape is not None:
+            shapes.setdefault(ruling.control, []).append(overlap.shape)
+    return [(control, polygonal(shapely.union_all(found))) for control, found in shapes.items()]
+
+
+def _key(overlap: Overlap) -> tuple[int, int | None]:
+    return overlap.version_id, overlap.feature_id
 
 
 def rule_set_of(city: City) -> RuleSet | None:

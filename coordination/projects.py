@@ -25,6 +25,7 @@ from coordination.models import (
 )
 from coordination.particulars import PARTICULARS, ProjectDetails, checked, scope_doubts
 from coordination.project_states import IN_WORK, STATUS_WORDS, ProjectStatus, Step, status_after
+from coordination.use_matrix import use_code
 
 
 def register_project(
@@ -259,6 +260,7 @@ def footprint_of(revision: FootprintRevision) -> Footprint:
         source_crs=revision.source_crs,
         operation=revision.operation,
         notes=tuple(revision.notes),
+        planned_use=use_code(revision.project.planned_use),
     )
 
 

@@ -91,7 +91,12 @@ def foresee_effects(session: Session, found: Forecast, *, city: City, actor: Act
             check = find_check(session, check_id, actor=actor)
         except NotFoundError:
             continue
-        footprint = Footprint(polygonal(to_shape(check.footprint)), city.working_crs, "none")
+        footprint = Footprint(
+            polygonal(to_shape(check.footprint)),
+            city.working_crs,
+            "none",
+            planned_use=check.report.get("planned_use"),
+        )
         sites.append(
             _effect("check", check.id, check.made_by, footprint, session, found, city=city, actor=actor)
         )

@@ -170,7 +170,8 @@ def _findings(report: CheckReport, city: City) -> Iterable[Block]:
                 _relation(finding),
                 _measures(finding),
                 percent(finding.overlap_share) if finding.overlap_m2 > 0 else "",
-                f"{_department(departments[finding.layer], city)}\n{finding.sliver_cause or finding.basis or '—'}",
+                f"{_department(departments[finding.layer], city)}\n{finding.sliver_cause or finding.basis or '—'}"
+                + (f"\n{finding.control_reason}" if finding.control_reason else ""),
             )
             for number, finding in enumerate(report.findings[:MAX_FINDINGS], start=1)
         ),

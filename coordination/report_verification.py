@@ -1,7 +1,7 @@
 """Verifying a report (报告核验): the check is run again on the versions that the report names, and must say the same."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from math import isclose
 from typing import Any
@@ -69,13 +69,16 @@ def verify_report(
     """
     require(actor, Act.CHECK_FOOTPRINT)
     told = _layers_told(document)
-    site = _site(session, document, actor, footprint)
+    use = document.get("planned_use")
+    site = replace(
+        _site(session, document, actor, footprint), planned_use=use if isinstance(use, str) else None
+    )
     snapshot = _snapshot(session, document, told)
     now = run_check(
         session, site, city=city, actor=actor, on=snapshot.day, snapshot=snapshot, with_shapes=False
     )
     conflicts = _conflicts(document)
-    digest = digest_of(site.geometry, snapshot.layers, city, conflicts)
+    digest = digest_of(site.geometry, snapshot.layers, city, conflicts, planned_use=site.planned_use)
     found = []
     if document.get("engine") != ENGINE:
         found.append(f"engine: the report was made by {document.get('engine')!r}, this is {ENGINE!r}")

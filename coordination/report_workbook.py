@@ -82,6 +82,7 @@ def _summary(report: CheckReport, city: City, name: str, reader: str) -> list[tu
         ("坐标系 CRS", report.working_crs),
         ("面积口径 area measure", report.area_measure),
         ("规则 rule set", report.rule_set),
+        ("拟用途 planned use", report.planned_use),
         ("摘要 digest", report.digest),
         ("出具对象 given to", reader),
         ("说明 note", "机器初判，以部门意见为准 A machine's first judgement; the departments decide"),
@@ -121,6 +122,7 @@ _FINDING_COLUMNS = (
     "中心线 centre line m",
     "距离 distance m",
     "碎面 sliver",
+    "管控理由 why this control",
     "责任部门 department",
     "依据 basis",
 )
@@ -144,6 +146,7 @@ def _finding(number: int, finding: Finding, report: CheckReport, names: dict[str
         finding.crossing_m,
         finding.distance_m,
         finding.sliver_cause,
+        finding.control_reason,
         names.get(layer.department, layer.department),
         finding.basis,
     )

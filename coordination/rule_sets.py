@@ -17,6 +17,7 @@ import yaml
 
 from blueprint.errors import InvalidInputError
 from blueprint.layers.models import Control
+from coordination.use_matrix import ANY, UseMatrix
 
 FIGURES = ("area_m2", "hectares", "mu", "share", "length_m", "points", "title")
 """What the words of a finding may have in braces."""
@@ -63,6 +64,7 @@ class Rule:
     control: Control | None = None
     threshold: Threshold | None = None
     below: Control | None = None
+    matrix: UseMatrix | None = None
     valid_from: date | None = None
     valid_until: date | None = None
     signed_off: SignOff | None = None
@@ -161,6 +163,13 @@ class _Place:
             raise self.fault(f"{', '.join(missing)} is missing")
         return found
 
+    def entries(self) -> "dict[str, _Place]":
+        """The values by key, whatever the keys are; none twice, and at least one."""
+        if not isinstance(self._node, yaml.MappingNode) or not self._node.value:
+            raise self.fault("expected keys and values")
+        keys = [_Place(key, self._name) for key, _ in self._node.value]
+        return self.mapping(optional=[key.text() for key in keys])
+
     def sequence(self) -> "list[_Place]":
         """The items of a list."""
         if not isinstance(self._node, yaml.SequenceNode):
@@ -229,7 +238,7 @@ _NEEDED = (
     "basis",
     "last_checked_on",
 )
-_FREE = ("control", "threshold", "below", "valid_from", "valid_until", "signed_off", "unsure")
+_FREE = ("control", "threshold", "below", "matrix", "valid_from", "valid_until", "signed_off", "unsure")
 
 
 def _rule(place: _Place) -> Rule:
@@ -237,6 +246,8 @@ def _rule(place: _Place) -> Rule:
     threshold = given.get("threshold")
     if (threshold is None) != ("below" not in given):
         raise place.fault("`threshold` and `below` (the control below it) go together")
+    if threshold is not None and "matrix" in given:
+        raise given["matrix"].fault("a rule has a threshold or a matrix, not both")
     signed = given.get("signed_off")
     days = {key: given[key].day() if key in given else None for key in ("valid_from", "valid_until")}
     if days["valid_from"] and days["valid_until"] and days["valid_until"] < days["valid_from"]:
@@ -258,6 +269,7 @@ def _rule(place: _Place) -> Rule:
         control=given["control"].control() if "control" in given else None,
         threshold=_threshold(threshold) if threshold is not None else None,
         below=given["below"].control() if "below" in given else None,
+        matrix=_matrix(given["matrix"]) if "matrix" in given else None,
         signed_off=_sign_off(signed) if signed is not None else None,
         unsure=given["unsure"].text() if "unsure" in given else None,
         **days,
@@ -272,6 +284,18 @@ def _threshold(place: _Place) -> Threshold:
     if values.get("share", 0) > 1:
         raise given["share"].fault("a share is a number from 0 to 1")
     return Threshold(**values)
+
+
+def _matrix(place: _Place) -> UseMatrix:
+    given = place.mapping(required=("field", "uses"))
+    uses = {}
+    for use, row in given["uses"].entries().items():
+        uses[use] = {value: control.control() for value, control in row.entries().items()}
+        if ANY not in uses[use]:
+            raise row.fault(f'a row says what holds for other classes: "{ANY}": restrict')
+    if ANY not in uses:
+        raise given["uses"].fault(f'a matrix says what holds for other uses: "{ANY}": {{...}}')
+    return UseMatrix(given["field"].text(), uses)
 
 
 def _sign_off(place: _Place) -> SignOff:
@@ -310,6 +334,7 @@ def to_json(rule: Rule) -> dict[str, Any]:
         **days,
         "control": rule.control,
         "threshold": threshold,
+        "matrix": {"field": rule.matrix.field, "uses": rule.matrix.uses} if rule.matrix else None,
         "signed_off": signed,
         "basis": list(rule.basis),
         "last_checked_on": rule.last_checked_on.isoformat(),

@@ -34,6 +34,7 @@ from blueprint.sharing.router import request_router as access_request_router
 from blueprint.sharing.router import router as sharing_router
 from blueprint.standards.router import router as standards_router
 from blueprint.tokens_router import router as tokens_router
+from coordination.alternatives_router import router as alternatives_router
 from coordination.check_router import router as checks_router
 from coordination.dry_run_router import router as dry_run_router
 from coordination.plan_audit.router import router as plan_audit_router
@@ -96,6 +97,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         coordination_router,
         rules_router,
         trim_router,
+        alternatives_router,
         plan_audit_router,
         approval_router,
         refused_router,

@@ -30,6 +30,7 @@ from service.commands import (
     standard,
     token,
 )
+from service.commands.alternatives import alternatives
 from service.commands.check import check
 from service.commands.context import console
 from service.commands.demo import demo
@@ -52,6 +53,7 @@ app.command("worker")(worker)
 app.command("check")(check)
 app.command("audit")(audit.audit)
 app.command("trim")(trim)
+app.command("alternatives")(alternatives)
 layer.app.command("diagnose")(diagnose_layer_file)
 app.add_typer(crs.app, name="crs")
 layer.app.command("in-force")(in_force)

@@ -70,6 +70,7 @@ ANYONE = frozenset(
         ("GET", "/api/layers/{code}/difference"),
         ("POST", "/api/checks"),
         ("POST", "/api/trims"),
+        ("POST", "/api/alternatives"),
         ("GET", "/api/rules"),
         ("POST", "/api/approval/progress"),
         ("GET", "/api/session"),

@@ -1,6 +1,7 @@
 """`blueprint check FILE`: a footprint against the blueprint, as a table, JSON, GeoJSON or a page."""
 
 import json
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,11 +14,14 @@ from sqlalchemy.orm import Session
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint, read_footprint_file
+from blueprint.snapshot import take_snapshot
 from coordination.checks import CheckReport, Finding, given_to, run_check
 from coordination.figures import hectares
 from coordination.report_forms import ReportForm, write_report
 from coordination.report_verification import with_site
 from coordination.report_words import OUTCOME_WORDS, RELATION_WORDS, SEVERITY_WORDS, SIZE_WORDS
+from coordination.use_matrix import use_code
+from coordination.what_if import as_supposed, read_assumed, suppose
 from service.commands.context import local_operator, open_edge, output, say
 from service.commands.options import WidthOption, parse_day
 
@@ -53,6 +57,13 @@ def check(
     crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")] = None,
     width_m: WidthOption = None,
     on: Annotated[str | None, typer.Option(help="检查日 a day YYYY-MM-DD; today when not given")] = None,
+    use: Annotated[
+        str | None, typer.Option(help="拟规划用途代码 class code of the planned use, as 0701")
+    ] = None,
+    assume: Annotated[
+        list[str] | None,
+        typer.Option(help="试算 as if version N of a layer applied, as CODE:N; may be given several times"),
+    ] = None,
     report_format: Annotated[
         ReportFormat, typer.Option("--format", help="table | json | geojson | html | pdf | docx | xlsx")
     ] = ReportFormat.TABLE,
@@ -64,15 +75,20 @@ def check(
         raise InvalidInputError(f"a report as {report_format} is a file; say where with --output FILE")
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         footprint = read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs, width_m=width_m)
+        footprint = replace(footprint, planned_use=use_code(use))
+        on_day = day or edge.now().date()
+        assumed = read_assumed(assume or ())
+        snapshot = take_snapshot(session, on_day)
         report = run_check(
             session,
             footprint,
             city=edge.city,
             actor=local_operator(),
-            on=day or edge.now().date(),
+            on=on_day,
+            snapshot=suppose(session, snapshot, assumed, actor=local_operator()),
             with_shapes=report_format not in (ReportFormat.TABLE, ReportFormat.JSON, ReportFormat.XLSX),
         )
-        report = given_to(report, local_operator(), edge.now())
+        report = given_to(as_supposed(report, assumed), local_operator(), edge.now())
         if report_format is ReportFormat.TABLE and output_path is None:
             print_report(report, file.name)
             return

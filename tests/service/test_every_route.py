@@ -15,6 +15,7 @@ PUBLIC = {
     ("post", "/api/approval/progress"),
     ("get", "/api/rules"),
     ("post", "/api/trims"),
+    ("post", "/api/alternatives"),
     ("get", "/api/session"),
     ("post", "/api/session"),
     ("get", "/api/session/openid"),

@@ -169,3 +169,35 @@ def test_a_footprint_is_trimmed_over_http(running: Server):
     assert (found["verdict_before"], found["verdict_after"]) == ("prohibit", "clear")
     assert found["kept_m2"] + found["lost_m2"] == pytest.approx(found["area_before_m2"])
     assert found["kept"]["type"] == "MultiPolygon"
+
+
+def test_alternatives_and_assumed_versions_by_command_and_over_http(
+    command: Command, tmp_path: Path, footprint: Path, running: Server
+):
+    _publish(command, tmp_path)
+    other = tmp_path / "other.geojson"
+    other.write_text(json.dumps(polygon(lonlat_square(LON + 0.05))))
+    book = tmp_path / "sites.xlsx"
+
+    told = command("alternatives", footprint, other, "--format", "json").json
+    shown = command("alternatives", footprint, other)
+    written = command("alternatives", footprint, other, "--format", "xlsx", "--output", book)
+    assumed = command("check", footprint, "--assume", "PLAN:1", "--format", "json").json
+    wrong = command("check", footprint, "--assume", "PLAN")
+
+    assert (told["best"], [a["rank"] for a in told["alternatives"]]) == (["other"], [2, 1])
+    assert "PLAN" in shown.out
+    assert written.status == 0 and book.read_bytes().startswith(b"PK")
+    assert assumed["assumed"] == ["PLAN v1"]
+    assert (wrong.status, wrong.err.count("\n")) == (2, 1)
+    sites = [{"name": p.stem, "footprint": json.loads(p.read_text())} for p in (footprint, other)]
+    with running.client() as anyone:
+        answer = anyone.post("/api/alternatives", json={"sites": sites})
+        assert answer.json()["best"] == ["other"], answer.text
+        word = anyone.post("/api/alternatives?f=docx", json={"sites": sites})
+        assert word.headers["content-type"] == DOCX
+        kept = anyone.post("/api/checks?assume=PLAN:1", json=sites[0]["footprint"]).json()
+        assert kept["assumed"] == ["PLAN v1"]
+    with running.client("ZRZY") as keeper:
+        refused = keeper.post("/api/checks?assume=PLAN:1&keep=true", json=sites[0]["footprint"])
+        assert refused.status_code == 422

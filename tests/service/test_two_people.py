@@ -36,6 +36,7 @@ NOT_HELD = {
     "/api/sections/{section_id}/end": "a section is closed once",
     "/api/plan-audits": "the same versions are compared once",
     "/api/trims": "nothing is kept",
+    "/api/alternatives": "nothing is kept",
     "/api/tokens": "a new token",
     "/api/tokens/{token_id}": "a token is revoked once",
     "/api/token-revocations": "tokens are revoked once",

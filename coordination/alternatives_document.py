@@ -1,0 +1,176 @@
+"""The comparison of alternatives as a document and as a workbook: what each would take, side by side."""
+
+import json
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+from sqlalchemy.orm import Session
+
+from blueprint.city import City
+from blueprint.documents.blocks import Block, Column, Document, Heading, Paragraph, Picture, Table
+from blueprint.documents.maps import MapPicture
+from blueprint.documents.rendering import to_docx, to_pdf
+from blueprint.documents.workbook import Cell, Sheet, to_xlsx
+from blueprint.permissions import Actor
+from coordination.alternatives import RANKING, Alternative, layer_rows
+from coordination.checks import LayerResult
+from coordination.figures import hectares, percent, rounded, square_metres
+from coordination.report_maps import report_maps
+from coordination.report_verification import with_site
+from coordination.report_words import CONCLUSION_WORDS, OUTCOME_WORDS, SEVERITY_WORDS
+from coordination.reports import reader_line
+
+
+class ComparisonForm(StrEnum):
+    """The forms of a comparison."""
+
+    JSON = "json"
+    PDF = "pdf"
+    DOCX = "docx"
+    XLSX = "xlsx"
+
+
+def write_comparison(
+    session: Session, alternatives: Sequence[Alternative], form: ComparisonForm, *, city: City, actor: Actor
+) -> bytes:
+    """The comparison as the bytes of a file; PDF and DOCX draw each site, so its report needs shapes."""
+    if form is ComparisonForm.XLSX:
+        return _workbook(alternatives, city)
+    maps: dict[str, MapPicture] = {}
+    for number, a in enumerate(alternatives, start=1):
+        drawn = report_maps(session, a.report, a.footprint.geometry, city=city, actor=actor)
+        maps[f"site-{number}"] = drawn["overview"]
+    document = _document(alternatives, city)
+    return to_pdf(document, maps) if form is ComparisonForm.PDF else to_docx(document, maps)
+
+
+def _document(alternatives: Sequence[Alternative], city: City) -> Document:
+    first = alternatives[0].report
+    reader = reader_line(first.reader) if first.reader is not None else ""
+    return Document(
+        title="建设项目选址方案比选报告",
+        subtitle=f"{city.name} · {first.on} · {first.rule_set}",
+        blocks=tuple(_blocks(alternatives)),
+        footer=f"机器初判，以部门意见为准 · {reader}",
+        author=reader,
+        attachments={
+            f"report-{number}.json": json.dumps(
+                with_site(a.report, a.footprint), ensure_ascii=False, default=str
+            )
+            for number, a in enumerate(alternatives, start=1)
+        },
+    )
+
+
+def _blocks(alternatives: Sequence[Alternative]) -> Iterable[Block]:
+    best = "、".join(a.name for a in alternatives if a.rank == 1)
+    yield Heading("比选结论 Conclusion")
+    yield Paragraph(f"初判较优方案 stands best: {best}", is_strong=True)
+    yield Paragraph(RANKING, is_note=True)
+    names = tuple(Column(a.name, is_figure=True) for a in alternatives)
+    yield Table((Column("项 item", width=1.6), *names), tuple(_figures(alternatives)))
+    yield Heading("逐图层比较 Layer by layer")
+    rows = tuple(
+        (f"{row.title} {row.code}", *(_cell(result) for result in row.results))
+        for row in layer_rows(alternatives)
+    )
+    if rows:
+        yield Table((Column("图层 layer", width=1.6), *names), rows)
+    else:
+        yield Paragraph("各方案均未发现冲突。 No site meets any layer.")
+    for number, a in enumerate(alternatives, start=1):
+        yield Heading(f"{a.name}", level=2)
+        yield Picture(f"site-{number}", f"{a.name} · {CONCLUSION_WORDS[a.report.verdict][0]}")
+        for note in a.report.notes:
+            yield Paragraph(f"注意 note: {note}", is_note=True)
+        yield Paragraph(a.report.digest, is_note=True)
+
+
+def _figures(alternatives: Sequence[Alternative]) -> Iterable[tuple[str, ...]]:
+    yield ("名次 rank", *(str(a.rank) for a in alternatives))
+    yield ("综合结论", *(CONCLUSION_WORDS[a.report.verdict][0] for a in alternatives))
+    yield ("最重管控 worst control", *(SEVERITY_WORDS[a.report.verdict][0] for a in alternatives))
+    yield ("面积 area 公顷 ha", *(hectares(a.report.footprint.area_m2) for a in alternatives))
+    for label, name in _PIECES:
+        yield (
+            f"{label} m²（%）",
+            *(
+                f"{square_metres(piece)}\n{percent(piece / a.report.footprint.area_m2)} %"
+                for a in alternatives
+                for piece in (getattr(a.report.ledger, name),)
+            ),
+        )
+
+
+_PIECES = (
+    ("禁止 prohibited", "prohibited_m2"),
+    ("限制 restricted", "restricted_m2"),
+    ("建议 advised", "advised_m2"),
+    ("无冲突 conflict-free", "conflict_free_m2"),
+)
+
+
+def _cell(result: LayerResult) -> str:
+    if result.outcome != "conflict":
+        return OUTCOME_WORDS[result.outcome][0]
+    texts = [SEVERITY_WORDS[result.control][0]]
+    if result.overlap_m2:
+        texts.append(f"{square_metres(result.overlap_m2)} m²")
+    if result.length_m:
+        texts.append(f"{rounded(result.length_m, 2)} m")
+    if result.point_count:
+        texts.append(f"{result.point_count} 点 pt")
+    return "\n".join(texts)
+
+
+def _workbook(alternatives: Sequence[Alternative], city: City) -> bytes:
+    names = tuple(a.name for a in alternatives)
+    first = alternatives[0].report
+    reader = reader_line(first.reader) if first.reader is not None else ""
+    reports = [a.report for a in alternatives]
+    said = (("排序 ranking", RANKING), ("出具对象 given to", reader))
+    summary: list[tuple[Cell, ...]] = [
+        ("名次 rank", *(a.rank for a in alternatives)),
+        ("综合结论 conclusion", *(" ".join(CONCLUSION_WORDS[r.verdict]) for r in reports)),
+        ("最重管控 worst control", *(" ".join(SEVERITY_WORDS[r.verdict]) for r in reports)),
+        ("用地面积 area m²", *(r.footprint.area_m2 for r in reports)),
+        *((f"{label} m²", *(getattr(r.ledger, name) for r in reports)) for label, name in _PIECES),
+        ("摘要 digest", *(r.digest for r in reports)),
+        ("检查日 as of", *(r.on for r in reports)),
+        ("规则 rule set", *(r.rule_set for r in reports)),
+        *((label, text, *[""] * (len(names) - 1)) for label, text in said),
+    ]
+    layers: list[tuple[Cell, ...]] = [
+        (
+            row.code,
+            row.title,
+            name,
+            " ".join(OUTCOME_WORDS[result.outcome]),
+            " ".join(SEVERITY_WORDS[result.control]),
+            result.overlap_m2,
+            result.overlap_share,
+            result.length_m,
+            result.point_count,
+        )
+        for row in layer_rows(alternatives)
+        for name, result in zip(names, row.results, strict=True)
+    ]
+    heads = (
+        "图层 layer",
+        "名称 title",
+        "方案 site",
+        "结果 outcome",
+        "管控 control",
+        "压占 m²",
+        "占用地 share",
+        "长度 length m",
+        "点数 points",
+    )
+    return to_xlsx(
+        [
+            Sheet("比选 comparison", ("项 item", *names), summary),
+            Sheet("图层 layers", heads, layers, "#,##0.00##"),
+        ],
+        title=f"{city.name} 方案比选",
+        author=reader,
+    )

@@ -1,0 +1,89 @@
+"""The compatibility matrix (用途兼容性矩阵): planned use of the project × class of a layer's feature gives the control; pure."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from blueprint.layers.models import Control
+from blueprint.standards.land_use import normalised
+
+ANY = "*"
+"""Stands for every class, or every use, that is not named."""
+
+_MIXED = re.compile(r"[+/、,，;；]")
+_LEADING_CODE = re.compile(r"\d{2}(?:\d{2}){0,2}(?!\d)", re.ASCII)
+_ORDER = list(Control)
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """The control of one feature, and why in Chinese and English."""
+
+    control: Control
+    reason: str
+
+
+@dataclass(frozen=True)
+class UseMatrix:
+    """Controls by planned use and by the class in a field of the feature; every row names what holds for other classes.
+
+    A code of the land-use standard stands for its children too: the longest one that fits decides.
+    """
+
+    field: str
+    uses: Mapping[str, Mapping[str, Control]]
+
+    def rule(self, planned_use: str | None, attributes: Mapping[str, Any]) -> Ruling:
+        """The control of a feature for a use. What is not known, use or class, counts as the strictest that it may be.
+
+        Of a feature planned for several classes (0701+0901) the mildest counts: each of them may be built there.
+        """
+        value = str(attributes.get(self.field) or "").strip()
+        told = f"{self.field} {value or '—'}"
+        rows = self._rows(planned_use)
+        if not value:
+            control = _strictest(control for row in rows for control in row.values())
+            return Ruling(
+                control, f"图斑缺少属性 {self.field}，从严认定 the attribute is missing: the strictest holds"
+            )
+        controls = [
+            _mildest(_fitting(row, part) for part in _MIXED.split(value) if part.strip()) for row in rows
+        ]
+        control = _strictest(controls)
+        if planned_use is None and len(set(controls)) > 1:
+            return Ruling(
+                control,
+                f"{told}：未给出项目拟用途，从严认定 the planned use is not given: the strictest holds",
+            )
+        return Ruling(control, f"拟用途 planned use {planned_use or '—'} × {told}")
+
+    def _rows(self, planned_use: str | None) -> list[Mapping[str, Control]]:
+        """The row of a use; all of them where none is given."""
+        if planned_use is None:
+            return list(self.uses.values())
+        return [self.uses[_key(self.uses, planned_use)]]
+
+
+def use_code(text: str | None) -> str | None:
+    """The code at the head of what was registered as planned use (`0701 城镇住宅用地`); None where there is none."""
+    found = _LEADING_CODE.match((text or "").strip())
+    return found.group() if found else None
+
+
+def _fitting(row: Mapping[str, Control], value: str) -> Control:
+    return row[_key(row, value)]
+
+
+def _key(known: Mapping[str, object], value: str) -> str:
+    code = normalised(value)
+    candidates = [value.strip(), code, *(code[:length] for length in range(len(code) - 2, 0, -2))]
+    return next((candidate for candidate in candidates if candidate in known), ANY)
+
+
+def _strictest(controls: Iterable[Control]) -> Control:
+    return min(controls, key=_ORDER.index)
+
+
+def _mildest(controls: Iterable[Control]) -> Control:
+    return max(controls, key=_ORDER.index)

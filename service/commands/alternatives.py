@@ -1,0 +1,106 @@
+"""`blueprint alternatives FILE FILE …`: several sites for one project side by side."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.orm import Session
+
+from blueprint.errors import InvalidInputError
+from blueprint.footprint import read_footprint_file
+from coordination.alternatives import RANKING, Alternative, compare_sites, layer_rows, to_json
+from coordination.alternatives_document import ComparisonForm, write_comparison
+from coordination.figures import hectares, percent, square_metres
+from coordination.report_words import OUTCOME_WORDS, SEVERITY_WORDS
+from service.commands.check import write
+from service.commands.context import local_operator, open_edge
+from service.commands.options import WidthOption, parse_day, print_json, print_table
+
+
+class ComparisonFormat(StrEnum):
+    """The forms of a comparison on the command line."""
+
+    TABLE = "table"
+    JSON = "json"
+    PDF = "pdf"
+    DOCX = "docx"
+    XLSX = "xlsx"
+
+
+_FILES = {ComparisonFormat.PDF, ComparisonFormat.DOCX, ComparisonFormat.XLSX}
+
+
+def alternatives(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="各方案的用地红线文件，文件名即方案名 a footprint for each site, named by its file"
+        ),
+    ],
+    crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the files do not say it")] = None,
+    width_m: WidthOption = None,
+    on: Annotated[str | None, typer.Option(help="检查日 a day YYYY-MM-DD; today when not given")] = None,
+    form: Annotated[
+        ComparisonFormat, typer.Option("--format", help="table | json | pdf | docx | xlsx")
+    ] = ComparisonFormat.TABLE,
+    output_path: Annotated[Path | None, typer.Option("--output", help="写入文件 write to a file")] = None,
+) -> None:
+    """方案比选：多个选址并列检查并排序 · several sites for one project, checked side by side and ranked."""
+    day = parse_day(on)
+    if form in _FILES and output_path is None:
+        raise InvalidInputError(f"a comparison as {form} is a file; say where with --output FILE")
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
+        sites = [
+            (
+                file.stem,
+                read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs, width_m=width_m),
+            )
+            for file in files
+        ]
+        found = compare_sites(
+            session,
+            sites,
+            city=edge.city,
+            actor=local_operator(),
+            on=day or edge.now().date(),
+            now=edge.now(),
+            with_shapes=form in (ComparisonFormat.PDF, ComparisonFormat.DOCX),
+        )
+        if form in _FILES:
+            content = write_comparison(
+                session, found, ComparisonForm(form), city=edge.city, actor=local_operator()
+            )
+            write(content, output_path)
+            return
+    if form is ComparisonFormat.JSON:
+        print_json(to_json(found))
+        return
+    _print(found)
+
+
+def _print(found: tuple[Alternative, ...]) -> None:
+    columns = ["项 item", *(a.name for a in found)]
+    ledgers = (
+        ("禁止 prohibited", "prohibited_m2"),
+        ("限制 restricted", "restricted_m2"),
+        ("建议 advised", "advised_m2"),
+    )
+    rows: list[list[str]] = [
+        ["名次 rank", *(str(a.rank) for a in found)],
+        ["结论 verdict", *(" ".join(SEVERITY_WORDS[a.report.verdict]) for a in found)],
+        ["面积 area ha", *(hectares(a.report.footprint.area_m2) for a in found)],
+    ]
+    for label, name in ledgers:
+        shares = (getattr(a.report.ledger, name) / a.report.footprint.area_m2 for a in found)
+        rows.append([f"{label} %", *(percent(share) for share in shares)])
+    for row in layer_rows(found):
+        cells = (
+            square_metres(result.overlap_m2 or 0.0) + " m²"
+            if result.outcome == "conflict"
+            else OUTCOME_WORDS[result.outcome][0]
+            for result in row.results
+        )
+        rows.append([f"{row.title} {row.code}", *cells])
+    print_table("方案比选 Alternatives", columns, rows, empty="")
+    typer.echo(RANKING)
