@@ -66,7 +66,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         description="多规合一业务协同与工程建设项目联合审批 · one authoritative blueprint, coordination and approval on it",
         docs_url=None,
         redoc_url=None,
-        openapi_url="/api/openapi.json",
+        openapi_url=None,  # `describe` serves it
         lifespan=lifespan,
         redirect_slashes=False,
         form_limits={"max_files": 1, "max_fields": 20, "max_part_size": 64 << 10},
@@ -112,8 +112,8 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         app.include_router(router)
     app.add_api_route("/health/live", _live, tags=["health"])
     app.add_api_route("/health/ready", _ready, tags=["health"])
-    mount_web(app)
     describe(app)
+    mount_web(app)
     app.add_middleware(Outer, tiles=tiles, settings=settings, is_https=edge.base_url.startswith("https://"))
     return app
 

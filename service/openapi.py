@@ -1,9 +1,12 @@
 """What the OpenAPI document says of every operation, in one place: errors, sign-in, headers."""
 
+from threading import Lock
 from typing import Any
 
-from fastapi import FastAPI
+import orjson
+from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import Response
 
 from blueprint.accounts.credentials import COOKIE, SECURE_COOKIE
 from blueprint.idempotency import WRITING
@@ -117,14 +120,23 @@ SECURITY_SCHEMES: dict[str, Any] = {
 
 
 def describe(app: FastAPI) -> None:
-    """Let the application describe itself with what holds for all of its operations."""
+    """Let the application describe itself with what holds for all of its operations, at `/api/openapi.json`.
+
+    Writing the description takes a second or two: it is done once, in a thread, while others are answered.
+    """
+    writing = Lock()
 
     def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = _document(app)
-        return app.openapi_schema
+        with writing:
+            if app.openapi_schema is None:
+                app.openapi_schema = _document(app)
+            return app.openapi_schema
+
+    def show(_request: Request) -> Response:
+        return Response(orjson.dumps(openapi()), media_type="application/json")
 
     app.openapi = openapi  # type: ignore[method-assign]
+    app.add_route("/api/openapi.json", show, include_in_schema=False)
 
 
 def _document(app: FastAPI) -> dict[str, Any]:
