@@ -23,6 +23,7 @@ from blueprint.layers.models import GeometryKind, Layer, LayerVersion
 from blueprint.layers.publication import Progress, Upload, silent
 from blueprint.layers.reading import StagedFile, reading
 from blueprint.permissions import Act
+from blueprint.quality.receipts import keep_receipts
 
 _SQL = load_statements(Path(__file__).with_suffix(".sql"))
 
@@ -122,6 +123,7 @@ def apply_delta(
     _refuse_faults(_misfits(changes, has_states=change_field is None))
     _refuse_faults(_differing(session, values))
     _build(session, version, base, values, progress)
+    _keep_receipts(session, version, report, values, city=city)
     _settle(session, version, base, report, values, city=city)
     publication.name_fields(session, layer, version, upload, now=now)
     counts = {word: sum(WORDS[str(c.kinds[0]).lower()] == kind for c in changes) for word, kind in _COUNTED}
@@ -264,6 +266,17 @@ def _build(
         # Which of the points in a cell is drawn depends on all of them.
         session.execute(_SQL["forget_tile_sheets"], values)
         build_tile_shapes(session, version.id)
+
+
+def _keep_receipts(
+    session: Session, version: LayerVersion, report: dict[str, Any], values: dict[str, Any], *, city: City
+) -> None:
+    """Keep what mending did to the delta's rows by the features that they became, and the base's receipts for the rest."""
+    session.execute(_SQL["copy_unchanged_receipts"], values)
+    receipts = {receipt["feature"]: receipt for receipt in report["mendings"]}
+    became = session.execute(_SQL["features_of_rows"], values | {"numbers": list(receipts)})
+    kept = [receipts[row.number] | {"feature": row.feature_id} for row in became]
+    keep_receipts(session, version, kept, srid=city.working_srid)
 
 
 def _settle(

@@ -156,6 +156,20 @@ CROSS JOIN LATERAL (
 WHERE sheet.version_id = :base
 ORDER BY sheet.sheet_id;
 
+-- name: features_of_rows
+-- Which features of the new version the delta's rows of their state after became.
+SELECT after.number, feature.feature_id
+FROM delta_row AS after
+JOIN blueprint.feature ON feature.version_id = :version_id AND feature.source_id = after.source_id
+WHERE after.step = 'after' AND after.number = ANY(CAST(:numbers AS bigint[]));
+
+-- name: copy_unchanged_receipts
+INSERT INTO blueprint.mending (version_id, feature_id, reason, before_m2, after_m2, moved_m, original)
+SELECT :version_id, feature_id, reason, before_m2, after_m2, moved_m, original
+FROM blueprint.mending
+WHERE version_id = :base
+    AND NOT EXISTS (SELECT FROM delta_change WHERE delta_change.base_feature_id = mending.feature_id);
+
 -- name: forget_tile_sheets
 DELETE FROM blueprint.tile_sheet WHERE version_id = :version_id;
 

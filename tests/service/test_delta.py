@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from blueprint.jobs.worker import Worker
 from blueprint.layers.delta import Change, judge
 from service.job_kinds import KINDS
-from tests.badfiles import LON, geojson, lonlat_square, polygon
+from tests.badfiles import LAT, LON, geojson, lonlat_square, polygon
 from tests.service.conftest import Server
 
 PLAN = {
@@ -82,6 +82,40 @@ def test_rows_that_say_what_they_are_make_the_next_version(running: Server):
     assert (version["number"], version["base"], version["feature_count"]) == (2, 1, 4)
     assert _store_whole.status_code == 201
     assert _content(running, 2) == _content(running, 3)
+
+
+def test_what_is_mended_in_a_delta_leaves_a_receipt_with_the_feature_it_became_and_older_ones_stay(
+    running: Server,
+):
+    def haired(east: float) -> list[list[float]]:
+        square = lonlat_square(LON + east)
+        middle = LON + east + 0.0005
+        hair = [[middle, LAT + 0.001], [middle, LAT + 0.002], [middle, LAT + 0.001]]
+        return [*square[:3], *hair, *square[3:]]
+
+    base = geojson(
+        *[polygon(haired(0)), polygon(haired(0.01)), polygon(lonlat_square(LON + 0.02))],
+        properties=[{"BSM": key} for key in "ABC"],
+    )
+    delta = geojson(
+        *[polygon(haired(0.04)), polygon(lonlat_square(LON + 0.01)), polygon(haired(0.02))],
+        properties=[
+            {"BSM": "D", "CHANGE": "1"},
+            {"BSM": "B", "CHANGE": "2"},
+            {"BSM": "C", "CHANGE": "2"},
+        ],
+    )
+    with running.client("ZRZY") as client:
+        _store(client, base)
+        answer = _put(client, delta, change_field="CHANGE")
+        receipts = client.get("/api/layers/PLAN/versions/2/quality/mendings").json()["items"]
+
+    assert answer.status_code == 201, answer.text
+    assert [receipt["row"] for receipt in receipts] == [
+        1,
+        3,
+        4,
+    ]  # A of the base; C and the new D of the delta
 
 
 def test_any_two_versions_are_exported_as_a_delta_that_leads_from_one_to_the_other(
