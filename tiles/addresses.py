@@ -1,4 +1,4 @@
-"""What a tile request asks for: the path and the query read into one of five questions, without any database."""
+"""What a tile request asks for: the path and the query read into one of six questions, without any database."""
 
 import re
 from dataclasses import dataclass
@@ -9,6 +9,9 @@ from blueprint.errors import BlueprintError, InvalidInputError, NotFoundError
 
 MAX_ZOOM = 22
 """Tiles below this zoom would show millimetres."""
+
+DIFFERENCE_MIN_ZOOM = 12
+"""Above this zoom a tile of a difference would have to compare all of a city at once."""
 
 ALL_LAYERS = "blueprint"
 """The name that stands for all layers in an address; no layer may have it as its code."""
@@ -50,6 +53,16 @@ class VersionTile:
 
 
 @dataclass(frozen=True)
+class DifferenceTile:
+    """A tile of what changed from one version of a layer to another, which never changes itself."""
+
+    code: str
+    old: int
+    new: int
+    at: Coordinates
+
+
+@dataclass(frozen=True)
 class BlueprintTile:
     """A tile of several layers in one; `codes` None: all that the caller may see."""
 
@@ -73,7 +86,7 @@ class StyleDocument:
     on: date | None
 
 
-Address = LayerTile | VersionTile | BlueprintTile | LayerDocument | StyleDocument
+Address = LayerTile | VersionTile | DifferenceTile | BlueprintTile | LayerDocument | StyleDocument
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)", re.ASCII)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -89,6 +102,9 @@ def read_address(path: str, query: bytes) -> Address:
             return LayerDocument(_code(name.removesuffix(".json")), on=_day(query))
         case [code, "versions", number, z, x, row]:
             return VersionTile(_code(code), _version(number), _coordinates(z, x, row))
+        case [code, "differences", old, new, z, x, row]:
+            at = _coordinates(z, x, row, least_zoom=DIFFERENCE_MIN_ZOOM)
+            return DifferenceTile(_code(code), _version(old), _version(new), at)
         case [code, z, x, row]:
             at = _coordinates(z, x, row)
             if code == ALL_LAYERS:
@@ -124,13 +140,13 @@ def _version(text: str) -> int:
     return number
 
 
-def _coordinates(z_text: str, x_text: str, row_text: str) -> Coordinates:
+def _coordinates(z_text: str, x_text: str, row_text: str, *, least_zoom: int = 0) -> Coordinates:
     if not row_text.endswith(".mvt"):
         raise NoSuchTileError("a tile's address ends in .mvt")
     z, x = _number(z_text, "z"), _number(x_text, "x")
     y = _number(row_text.removesuffix(".mvt"), "y")
-    if not 0 <= z <= MAX_ZOOM:
-        raise NoSuchTileError(f"no zoom {z}; tiles exist for z from 0 to {MAX_ZOOM}")
+    if not least_zoom <= z <= MAX_ZOOM:
+        raise NoSuchTileError(f"no zoom {z}; tiles exist for z from {least_zoom} to {MAX_ZOOM}")
     if not (0 <= x < 2**z and 0 <= y < 2**z):
         raise NoSuchTileError(f"no tile {z}/{x}/{y}; at z {z} x and y run from 0 to {2**z - 1}")
     return Coordinates(z, x, y)

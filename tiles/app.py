@@ -27,6 +27,7 @@ from blueprint.sharing.purposes import record_reading
 from tiles.addresses import (
     Address,
     BadAddressError,
+    DifferenceTile,
     LayerDocument,
     NoSuchTileError,
     StyleDocument,
@@ -37,7 +38,16 @@ from tiles.cache import Tile, TileCache
 from tiles.connections import Connections
 from tiles.documents import Scene, style, tilejson
 from tiles.reads import Read, ReadLog
-from tiles.vector import STATEMENTS, TileAddress, compress, cut_tile, find_versions, tag_of
+from tiles.vector import (
+    STATEMENTS,
+    DrawnVersion,
+    TileAddress,
+    compress,
+    cut_difference,
+    cut_tile,
+    find_versions,
+    tag_of,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -167,7 +177,7 @@ class TilesApp:
         actor, now = self._actor(asked), self._edge.now()
         versions = find_versions(self._connections, address, actor, now.date())
         tag = f'"{tag_of(versions, address.at)}{"-gz" if asked.takes_gzip else ""}"'
-        lifetime = _FOR_EVER if isinstance(address, VersionTile) else _REVALIDATED
+        lifetime = _FOR_EVER if isinstance(address, VersionTile | DifferenceTile) else _REVALIDATED
         headers = [
             (b"etag", tag.encode()),
             (b"cache-control", _sharing(lifetime, is_public=all(version.is_public for version in versions))),
@@ -183,7 +193,7 @@ class TilesApp:
         claim = self._cache.claim(tag)
         if claim.is_maker:
             try:
-                tile = cut_tile(self._connections, versions, address.at)
+                tile = self._cut(address, versions)
                 is_gzipped = asked.takes_gzip and len(tile) >= _SMALLEST_GZIPPED
                 self._cache.keep(tag, Tile(compress(tile) if is_gzipped else tile, is_gzipped))
             except BaseException as error:
@@ -192,6 +202,13 @@ class TilesApp:
         if claim.tile.done():
             return _tile_answer(claim.tile.result(), headers)
         return Pending(claim.tile, headers)
+
+    def _cut(self, address: TileAddress, versions: Sequence[DrawnVersion]) -> bytes:
+        if isinstance(address, DifferenceTile):
+            old, new = versions
+            srid = self._edge.city.working_srid
+            return cut_difference(self._connections, old, new, address.at, working_srid=srid)
+        return cut_tile(self._connections, versions, address.at)
 
     def _actor(self, asked: Asked) -> Actor:
         if asked.credentials is None:

@@ -12,12 +12,20 @@ from isal import isal_zlib
 from blueprint.database import load_statements
 from blueprint.layers.generalise import level_of_zoom
 from blueprint.permissions import Act, Actor, Sensitivity, Thing, may
-from tiles.addresses import BlueprintTile, Coordinates, LayerTile, NoSuchTileError, VersionTile, no_such_layer
+from tiles.addresses import (
+    BlueprintTile,
+    Coordinates,
+    DifferenceTile,
+    LayerTile,
+    NoSuchTileError,
+    VersionTile,
+    no_such_layer,
+)
 from tiles.connections import Connections
 
 STATEMENTS = load_statements(Path(__file__).with_suffix(".sql"))
 
-TileAddress = LayerTile | VersionTile | BlueprintTile
+TileAddress = LayerTile | VersionTile | DifferenceTile | BlueprintTile
 
 _GENERATOR = 2
 """Part of every tag: to be raised when tiles of the same version come to look different."""
@@ -53,6 +61,9 @@ def find_versions(
 ) -> list[DrawnVersion]:
     """The versions that a tile at `address` shows `actor`; a layer they may not read does not exist for them."""
     match address:
+        case DifferenceTile(code=code, old=old, new=new, at=at):
+            pair = (VersionTile(code, number, at) for number in (old, new))
+            return [version for each in pair for version in find_versions(connections, each, actor, today)]
         case VersionTile(code=code, number=number):
             return [
                 _one(
@@ -152,6 +163,26 @@ def cut_tile(connections: Connections, versions: Sequence[DrawnVersion], at: Coo
             "level": level_of_zoom(at.z),
             "most_named": max(_MOST_NAMED // share, _LEAST_SHARE // 4),
             "most_features": max(_MOST_FEATURES // share, _LEAST_SHARE),
+        },
+    )
+    return bytes(rows[0][0] or b"")
+
+
+def cut_difference(
+    connections: Connections, old: DrawnVersion, new: DrawnVersion, at: Coordinates, *, working_srid: int
+) -> bytes:
+    """The Mapbox Vector Tile of what changed from `old` to `new` in a place: gained, lost, or of attributes alone."""
+    rows = connections.rows(
+        "difference_tile",
+        {
+            "old": old.version_id,
+            "new": new.version_id,
+            "code": new.code,
+            "z": at.z,
+            "x": at.x,
+            "y": at.y,
+            "working_srid": working_srid,
+            "most_features": _MOST_FEATURES,
         },
     )
     return bytes(rows[0][0] or b"")

@@ -139,3 +139,112 @@ CROSS JOIN LATERAL (
         GROUP BY chosen.feature_id
     ) AS tile_feature
 ) AS drawn;
+
+-- name: difference_tile
+-- What changed in the tile from one version to another? Features of the same shape, vertex by vertex, are the same; of
+-- what is left, those with the same source id. What only one of the versions has there was gained or lost, be it a
+-- whole feature or a part of one. The largest first, as many as a tile may have.
+WITH tile AS MATERIALIZED (
+    SELECT
+        ST_TileEnvelope(CAST(:z AS integer), CAST(:x AS integer), CAST(:y AS integer)) AS frame,
+        ST_Envelope(
+            ST_Transform(
+                ST_TileEnvelope(CAST(:z AS integer), CAST(:x AS integer), CAST(:y AS integer), margin => 0.03),
+                CAST(:working_srid AS integer)
+            )
+        ) AS reach
+),
+
+side AS MATERIALIZED (
+    SELECT
+        feature.version_id,
+        feature.feature_id,
+        feature.source_id,
+        feature.attributes,
+        feature.geom,
+        md5(ST_AsBinary(feature.geom)) AS shape
+    FROM (
+        SELECT DISTINCT part.version_id, part.feature_id
+        FROM blueprint.part
+        CROSS JOIN tile
+        WHERE part.geom && tile.reach
+            AND part.version_id IN (CAST(:old AS integer), CAST(:new AS integer))
+            AND NOT part.is_zone
+    ) AS near
+    JOIN blueprint.feature AS feature
+        ON feature.version_id = near.version_id AND feature.feature_id = near.feature_id
+),
+
+same_shape AS MATERIALIZED (
+    SELECT
+        coalesce(new.source_id, old.source_id) AS source_id,
+        old.feature_id AS old_id,
+        new.feature_id AS new_id,
+        old.geom AS old_geom,
+        new.geom AS new_geom,
+        old.attributes <> new.attributes AS has_other_attributes
+    FROM (
+        SELECT side.*, row_number() OVER (PARTITION BY shape ORDER BY attributes) AS nth
+        FROM side
+        WHERE version_id = CAST(:old AS integer)
+    ) AS old
+    FULL JOIN (
+        SELECT side.*, row_number() OVER (PARTITION BY shape ORDER BY attributes) AS nth
+        FROM side
+        WHERE version_id = CAST(:new AS integer)
+    ) AS new ON new.shape = old.shape AND new.nth = old.nth
+),
+
+same_id AS MATERIALIZED (
+    SELECT coalesce(new.source_id, old.source_id) AS source_id, old.old_geom, new.new_geom
+    FROM (
+        SELECT source_id, old_geom, row_number() OVER (PARTITION BY source_id ORDER BY old_id) AS nth
+        FROM same_shape
+        WHERE new_id IS NULL
+    ) AS old
+    FULL JOIN (
+        SELECT source_id, new_geom, row_number() OVER (PARTITION BY source_id ORDER BY new_id) AS nth
+        FROM same_shape
+        WHERE old_id IS NULL
+    ) AS new ON new.source_id = old.source_id AND new.nth = old.nth
+),
+
+patch AS MATERIALIZED (
+    SELECT 'attributes' AS change, source_id, new_geom AS geom
+    FROM same_shape
+    WHERE has_other_attributes
+    UNION ALL
+    SELECT
+        'gained',
+        source_id,
+        CASE
+            WHEN old_geom IS NULL THEN new_geom
+            ELSE ST_CollectionExtract(ST_Difference(new_geom, old_geom), ST_Dimension(new_geom) + 1)
+        END
+    FROM same_id
+    WHERE new_geom IS NOT NULL
+    UNION ALL
+    SELECT
+        'lost',
+        source_id,
+        CASE
+            WHEN new_geom IS NULL THEN old_geom
+            ELSE ST_CollectionExtract(ST_Difference(old_geom, new_geom), ST_Dimension(old_geom) + 1)
+        END
+    FROM same_id
+    WHERE old_geom IS NOT NULL
+)
+
+SELECT ST_AsMVT(drawn, CAST(:code AS text), 4096, 'geom') AS tile
+FROM (
+    SELECT
+        patch.change,
+        patch.source_id,
+        ST_AsMVTGeom(ST_Transform(patch.geom, 3857), tile.frame, 4096, 64, TRUE) AS geom
+    FROM patch
+    CROSS JOIN tile
+    WHERE NOT ST_IsEmpty(patch.geom)
+    ORDER BY ST_Area(patch.geom) DESC, ST_Length(patch.geom) DESC, patch.source_id
+    LIMIT CAST(:most_features AS integer)
+) AS drawn
+WHERE drawn.geom IS NOT NULL;

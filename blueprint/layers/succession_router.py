@@ -45,7 +45,8 @@ def show_difference(
 ) -> DifferenceOut:
     """What was added, removed and changed from one version to another; areas in m², as the city measures them.
 
-    The places of it: `GET /api/layers/{code}/versions/{to}/export?since={from}`.
+    The places of it: `GET /api/layers/{code}/versions/{to}/export?since={from}`; as tiles (zoom 12 to 22):
+    `/tiles/{code}/differences/{from}/{to}/{z}/{x}/{y}.mvt`.
     """
     layer = catalogue.find_readable(session, code, actor)
     before = publication.version_of(session, layer, old)

@@ -6,6 +6,7 @@ from tiles.addresses import (
     BadAddressError,
     BlueprintTile,
     Coordinates,
+    DifferenceTile,
     LayerDocument,
     LayerTile,
     NoSuchTileError,
@@ -21,6 +22,7 @@ from tiles.addresses import (
         ("zoning/14/13785/6148.mvt", b"", LayerTile("zoning", Coordinates(14, 13785, 6148), None)),
         ("zoning/0/0/0.mvt", b"on=2026-11-23", LayerTile("zoning", Coordinates(0, 0, 0), date(2026, 11, 23))),
         ("zoning/versions/3/1/1/0.mvt", b"on=ignored", VersionTile("zoning", 3, Coordinates(1, 1, 0))),
+        ("zoning/differences/1/3/12/5/6.mvt", b"", DifferenceTile("zoning", 1, 3, Coordinates(12, 5, 6))),
         ("blueprint/1/0/1.mvt", b"", BlueprintTile(None, Coordinates(1, 0, 1), None)),
         ("blueprint/1/0/1.mvt", b"layers=a,b,a", BlueprintTile(("a", "b"), Coordinates(1, 0, 1), None)),
         ("zoning.json", b"", LayerDocument("zoning", None)),
@@ -75,6 +77,8 @@ def test_a_day_that_is_none_is_a_bad_address(day):
         "a\x00b/0/0/0.mvt",
         f"{'a' * 61}.json",
         "a/versions/0/0/0/0.mvt",
+        "a/differences/1/2/11/0/0.mvt",
+        "a/differences/0/2/12/0/0.mvt",
     ],
 )
 def test_what_is_no_address_of_ours_does_not_exist(path):

@@ -158,6 +158,44 @@ def test_a_new_version_shows_at_once_and_the_old_one_on_its_own_days_and_address
     assert fixed.headers["etag"] == before.headers["etag"]
 
 
+def test_a_tile_of_a_difference_shows_what_was_gained_and_lost_and_whose_attributes_changed(world: World):
+    named = [{"MC": name} for name in "abcd"]
+    with world.session() as session, session.begin():
+        before = [square(0, 0, 100), square(200, 0, 100), square(400, 0, 100), square(600, 0, 100)]
+        after = [square(0, 0, 100), square(250, 0, 100), square(400, 0, 100)]
+        publish(session, world.city, "grown", before, attributes=named, label_field="MC")
+        publish(session, world.city, "grown", after, attributes=[*named[:2], {"MC": "x"}], label_field="MC")
+    x, y = world.tile_of(350, 50, 12)
+
+    answer = world.client.get(f"/tiles/grown/differences/1/2/12/{x}/{y}.mvt")
+
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    patches = [
+        (f["properties"]["change"], f["properties"]["source_id"], shapely.geometry.shape(f["geometry"]))
+        for f in features_of(answer.content, "grown")
+    ]
+    assert sorted(patch[:2] for patch in patches) == [
+        ("attributes", "S3"), ("gained", "S2"), ("lost", "S2"), ("lost", "S4"),
+    ]  # fmt: skip
+    by_name = {patch[:2]: patch[2] for patch in patches}
+    gained, lost, whole = by_name["gained", "S2"], by_name["lost", "S2"], by_name["lost", "S4"]
+    assert gained.area == pytest.approx(whole.area / 2, rel=0.02)
+    assert lost.area == pytest.approx(whole.area / 2, rel=0.02)
+    assert gained.bounds[0] > lost.bounds[2]
+    turned = features_of(world.client.get(f"/tiles/grown/differences/2/1/12/{x}/{y}.mvt").content, "grown")
+    assert sorted(f["properties"]["change"] for f in turned) == ["attributes", "gained", "gained", "lost"]
+    assert world.client.get(f"/tiles/grown/differences/1/1/12/{x}/{y}.mvt").status_code == 204
+
+
+def test_a_difference_is_for_those_who_may_read_both_versions(world: World):
+    x, y = world.tile_of(50, 50, 14)
+    for code, number in (("pipes", 1), ("planned", 1), ("nothing", 1), ("zoning", 9)):
+        assert_problem(world.client.get(f"/tiles/{code}/differences/{number}/{number}/14/{x}/{y}.mvt"), 404)
+    owner = signed(world.owner_token)
+    assert world.client.get(f"/tiles/pipes/differences/1/1/14/{x}/{y}.mvt", headers=owner).status_code == 204
+
+
 def test_the_composite_shows_all_layers_that_the_caller_may_see(world: World):
     path = address(world, "blueprint")
 
