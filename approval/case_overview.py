@@ -21,6 +21,7 @@ def case_brief(case: Case) -> CaseBrief:
         hall=case.hall,
         district=case.district,
         received_at=case.received_at,
+        withdrawn_on=case.withdrawn_on,
     )
 
 
@@ -32,6 +33,7 @@ def case_out(case: Case) -> CaseOut:
         project_code_bound_by=case.project_code_bound_by,
         project_code_bound_at=case.project_code_bound_at,
         handover=case.message,
+        withdrawn_why=case.withdrawn_why,
         stages=[
             StageOut(
                 stage=Stage(row.stage),

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from approval.case_items import items_of
 from approval.case_ledger import sums_of, turns_of
+from approval.intake import refuse_withdrawn
 from approval.item_states import PASSED, STATE_WORDS, Holder, ItemState
 from approval.models import Case, CaseStage
 from approval.obligations import open_obligations
@@ -119,6 +120,7 @@ def accept_stage(
     A prepared case has the working days of its project type for it from then on.
     """
     case = locked_case(session, number)
+    refuse_withdrawn(case)
     refuse_acceptance(days_of(case), stage, project_code=case.project_code)
     row = _row(case, stage)
     row.accepted_on, row.accepted_by = today, actor.name
@@ -144,6 +146,7 @@ def conclude_stage(
 ) -> Case:
     """Conclude (办结) a stage that was accepted, once everything that the project needs of it is approved."""
     case = locked_case(session, number)
+    refuse_withdrawn(case)
     unfinished = unfinished_items(session, case, stage)
     if stage is list(Stage)[-1]:
         unfinished += open_obligations(session, case.id)

@@ -1,38 +1,152 @@
-"""Intake: approval takes a handed-over project in, once; the same message again answers the first result (Art. 3, 11)."""
+"""Intake: approval takes in what coordination tells it of a project, in order and once (Art. 3, 11).
 
+A handover makes a case; a correction changes what it says of the project; a withdrawal holds it until the project is
+handed over again. The same message again answers the first receipt.
+"""
+
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from approval.models import Case, CaseStage
+from approval.models import Case, CaseMessage, CaseStage
+from approval.obligations import renew_of_handover
 from approval.stages import Stage
 from blueprint.audit.log import record
 from blueprint.errors import ConflictError
 from blueprint.permissions import Act, Actor, Role
-from coordination.handover import HandoverMessage, sha256_of
+from coordination.handover import (
+    CorrectionMessage,
+    HandoverMessage,
+    Message,
+    WithdrawalMessage,
+    sha256_of,
+)
+
+_HANDOVER, _CORRECTION, _WITHDRAWAL = "handover", "correction", "withdrawal"
+_KINDS = {HandoverMessage: _HANDOVER, CorrectionMessage: _CORRECTION, WithdrawalMessage: _WITHDRAWAL}
 
 
 def receive(session: Session, message: HandoverMessage, *, now: datetime) -> Case:
-    """The case of a message: a new one with four stages, or the one that this very message made before.
+    """The case of a handover: a new one with four stages, or the one that this very message made before."""
+    kept = receive_message(session, message, now=now)
+    return session.get_one(Case, kept.case_id)
 
-    Two deliveries at once wait on the row of the first. The same id with another body is refused, and so is a
-    second handover of one planning number.
+
+def receive_message(session: Session, message: Message, *, now: datetime) -> CaseMessage:
+    """Take a message in and do what it says; two about one project at once wait for each other.
+
+    ConflictError for the same id with another body, and for a message that does not follow the last one that came: the
+    sender tries it again when the one before has arrived.
     """
+    number = message.planning_number
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"case {number}", 0))))
     sha256 = sha256_of(message)
+    known = session.scalars(
+        select(CaseMessage).where(CaseMessage.message_id == str(message.message_id))
+    ).one_or_none()
+    if known is not None:
+        if known.sha256 != sha256:
+            raise ConflictError(
+                f"message {message.message_id} came before with another body; a changed message needs an id of its own"
+            )
+        return known
+    came = messages_of(session, number)
+    case: Case | None
+    match message:
+        case HandoverMessage():
+            case = _take_in(session, message, came, sha256=sha256, now=now)
+        case CorrectionMessage():
+            case = _correct(session, message, came)
+        case WithdrawalMessage():
+            case = _withdraw(session, message, came)
+    kept = CaseMessage(
+        case_id=case.id if case is not None else None,
+        planning_number=number,
+        message_id=str(message.message_id),
+        sha256=sha256,
+        kind=_KINDS[type(message)],
+        message=message.model_dump(mode="json"),
+        received_at=now,
+    )
+    session.add(kept)
+    session.flush()
+    record(
+        session,
+        Actor("interface", roles=frozenset({Role.SERVICE})),
+        Act.RECEIVE_HANDOVER,
+        kind="case",
+        id=number,
+        after={"kind": kept.kind, "message": kept.message_id, "sha256": sha256},
+    )
+    return kept
+
+
+def messages_of(session: Session, planning_number: str) -> Sequence[CaseMessage]:
+    """Every message that came about a project, in the order they came."""
+    statement = select(CaseMessage).where(CaseMessage.planning_number == planning_number)
+    return session.scalars(statement.order_by(CaseMessage.id)).all()
+
+
+def refuse_withdrawn(case: Case) -> None:
+    """Refuse to grant anything in a case whose clearance coordination took back; what is under way may be stopped or ended."""
+    if case.withdrawn_on is not None:
+        raise ConflictError(
+            f"coordination withdrew the clearance of {case.planning_number} on {case.withdrawn_on}: {case.withdrawn_why};"
+            " nothing of the case is accepted or granted until it is handed over again"
+        )
+
+
+def _take_in(
+    session: Session,
+    message: HandoverMessage,
+    came: Sequence[CaseMessage],
+    *,
+    sha256: str,
+    now: datetime,
+) -> Case:
+    last = came[-1] if came else None
+    follows = str(message.follows) if message.follows is not None else None
+    if last is not None and last.kind != _WITHDRAWAL:
+        raise ConflictError(
+            f"{message.planning_number} was handed over already by another message;"
+            " a project is handed over again when its clearance was withdrawn"
+        )
+    if follows != (last.message_id if last is not None else None):
+        raise ConflictError(
+            f"the handover of {message.planning_number} follows {follows or 'no message'}, but the last one that came is"
+            f" {last.message_id if last is not None else 'none'}"
+        )
+    case = _case_of(came, session)
+    if case is None:
+        return _new_case(session, message, sha256=sha256, now=now)
+    case.message_id, case.message_sha256 = str(message.message_id), sha256
+    _tell_project(case, message)
+    case.message = message.model_dump(mode="json")
+    case.opinion_count, case.deemed_count = _counts(message)
+    case.withdrawn_on, case.withdrawn_why = None, None
+    session.flush()
+    if case.project_type is not None:
+        renew_of_handover(session, case)
+    return case
+
+
+def _new_case(session: Session, message: HandoverMessage, *, sha256: str, now: datetime) -> Case:
+    opinions, deemed = _counts(message)
     statement = (
         insert(Case)
         .values(
             message_id=str(message.message_id),
             message_sha256=sha256,
-            planning_number=message.project.planning_number,
+            planning_number=message.planning_number,
             project_name=message.project.name,
             applicant=message.project.applicant,
             purpose=message.project.purpose,
             message=message.model_dump(mode="json"),
-            opinion_count=len(message.opinions),
-            deemed_count=sum(opinion.kind == "deemed_no_objection" for opinion in message.opinions),
+            opinion_count=opinions,
+            deemed_count=deemed,
             received_at=now,
         )
         .on_conflict_do_nothing()
@@ -40,31 +154,71 @@ def receive(session: Session, message: HandoverMessage, *, now: datetime) -> Cas
     )
     new_id = session.execute(statement).scalar_one_or_none()
     if new_id is None:
-        return _known_case(session, message, sha256)
+        raise ConflictError(f"message {message.message_id} came before about another project")
     session.add_all(
         CaseStage(case_id=new_id, stage=stage, position=position)
         for position, stage in enumerate(Stage, start=1)
     )
     session.flush()
-    record(
-        session,
-        Actor("interface", roles=frozenset({Role.SERVICE})),
-        Act.RECEIVE_HANDOVER,
-        kind="case",
-        id=message.project.planning_number,
-        after={"message": str(message.message_id), "sha256": sha256},
-    )
     return session.get_one(Case, new_id)
 
 
-def _known_case(session: Session, message: HandoverMessage, sha256: str) -> Case:
-    case = session.scalars(select(Case).where(Case.message_id == str(message.message_id))).one_or_none()
-    if case is None:
+def _counts(message: HandoverMessage) -> tuple[int, int]:
+    """How many opinions, and how many of them were silence."""
+    deemed = sum(opinion.kind == "deemed_no_objection" for opinion in message.opinions)
+    return len(message.opinions), deemed
+
+
+def _correct(session: Session, message: CorrectionMessage, came: Sequence[CaseMessage]) -> Case:
+    case = _case_of(came, session)
+    last = came[-1] if came else None
+    if case is None or last is None or last.message_id != str(message.follows):
         raise ConflictError(
-            f"{message.project.planning_number} was handed over already by another message; a project is handed over once"
+            f"the correction of {message.planning_number} follows {message.follows}, but the last message that came is"
+            f" {last.message_id if last is not None else 'none'}"
         )
-    if case.message_sha256 != sha256:
-        raise ConflictError(
-            f"message {message.message_id} came before with another body; a changed message needs an id of its own"
-        )
+    _refuse_other_handover(case, message)
+    if last.kind == _WITHDRAWAL:
+        raise ConflictError(f"the clearance of {message.planning_number} was withdrawn; nothing is corrected")
+    _tell_project(case, message)
+    case.message = case.message | {"project": message.project.model_dump(mode="json")}
     return case
+
+
+def _withdraw(session: Session, message: WithdrawalMessage, came: Sequence[CaseMessage]) -> Case | None:
+    """The case, held from now on; None where no handover ever came: it is not taken in afterwards.
+
+    After one withdrawal another may come, of a handover that was never sent.
+    """
+    case = _case_of(came, session)
+    handover = str(message.handover_id)
+    if any(each.kind == _WITHDRAWAL and each.message["handover_id"] == handover for each in came):
+        raise ConflictError(f"handover {handover} of {message.planning_number} was withdrawn already")
+    if case is None:
+        return None
+    if case.withdrawn_on is None:
+        _refuse_other_handover(case, message)
+    case.withdrawn_on, case.withdrawn_why = message.made_on, message.reason
+    return case
+
+
+def _case_of(came: Sequence[CaseMessage], session: Session) -> Case | None:
+    number = next((message.case_id for message in came if message.case_id is not None), None)
+    if number is None:
+        return None
+    statement = select(Case).where(Case.id == number).with_for_update()
+    return session.scalars(statement, execution_options={"populate_existing": True}).one()
+
+
+def _refuse_other_handover(case: Case, message: CorrectionMessage | WithdrawalMessage) -> None:
+    if case.message_id != str(message.handover_id):
+        raise ConflictError(
+            f"message {message.message_id} is about handover {message.handover_id};"
+            f" {case.planning_number} was handed over by {case.message_id}"
+        )
+
+
+def _tell_project(case: Case, message: HandoverMessage | CorrectionMessage) -> None:
+    case.project_name = message.project.name
+    case.applicant = message.project.applicant
+    case.purpose = message.project.purpose

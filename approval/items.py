@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from approval.case_items import item_name, items_of
 from approval.clock import Term, term
+from approval.intake import refuse_withdrawn
 from approval.item_models import Item, ItemResult, ItemStep, Material, Promise
 from approval.item_states import (
     HOLDERS,
@@ -127,6 +128,10 @@ class _Work:
         return InvalidInputError(f"{STEP_WORDS[self.given.step]} ({self.given.step}): {message}", place=place)
 
 
+_GRANTING = frozenset({Step.SUBMIT, Step.ACCEPT, Step.APPROVE})
+"""What is refused in a case whose clearance was withdrawn; an item under way may be stopped, refused or taken back."""
+
+
 def take_step(
     session: Session,
     case: Case,
@@ -138,8 +143,11 @@ def take_step(
     now: datetime,
 ) -> Item:
     """Take a step with an item: its state, its clock, its time ledger and its record change together, or nothing does."""
-    # Held against the conclusion of a stage, not against other items of the case.
-    session.execute(select(Case.id).where(Case.id == case.id).with_for_update(read=True))
+    # Held against the conclusion of a stage and a withdrawal, not against other items of the case.
+    held_case = select(Case).where(Case.id == case.id).with_for_update(read=True)
+    session.scalars(held_case, execution_options={"populate_existing": True}).one()
+    if given.step in _GRANTING:
+        refuse_withdrawn(case)
     session.execute(select(Item.id).where(Item.case_id == case.id, Item.code == code).with_for_update())
     held = find_item(session, case, code)
     table = table_of(session, case)

@@ -1,4 +1,4 @@
-"""Tables of approval: cases taken in from coordination, and their four stages."""
+"""Tables of approval: cases taken in from coordination, what it told of them, and their four stages."""
 
 from datetime import date, datetime
 from typing import Any
@@ -50,7 +50,35 @@ class Case(Base):
         """The case as rights see it: its hall's; one that no hall has taken on is the city's."""
         return Thing(department=self.hall)
 
+    withdrawn_on: Mapped[date | None]
+    withdrawn_why: Mapped[str | None] = mapped_column(Text)
+    """Since when coordination's clearance does not stand any more, and why; None once it is handed over again."""
+
     stages: Mapped[list["CaseStage"]] = relationship(back_populates="case", order_by="CaseStage.position")
+
+
+class CaseMessage(Base):
+    """A message that coordination sent about a project: handover, correction, withdrawal; never changed.
+
+    `case_id` is None where a withdrawal came before its handover.
+    """
+
+    __tablename__ = "case_message"
+    __table_args__ = (
+        CheckConstraint("kind IN ('handover', 'correction', 'withdrawal')", name="kind"),
+        Index("ix_case_message_planning_number", "planning_number", "id"),
+        Index("ix_case_message_case_id", "case_id"),
+        {"schema": "approval"},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int | None] = mapped_column(ForeignKey("approval.case.id"))
+    planning_number: Mapped[str] = mapped_column(String(40))
+    message_id: Mapped[str] = mapped_column(String(36), unique=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(12))
+    message: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    received_at: Mapped[datetime]
 
 
 class CaseStage(Base):

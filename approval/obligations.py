@@ -137,6 +137,23 @@ def open_obligations(session: Session, case_id: int, item_code: str | None = Non
     ]
 
 
+def renew_of_handover(session: Session, case: Case) -> None:
+    """After a new handover: conditions that are open give way to those of its opinions; what was met already stays so."""
+    met = set()
+    for row in obligations_of(session, case.id):
+        if row.source != ObligationSource.OPINION:
+            continue
+        if row.closed_on is None:
+            session.delete(row)
+        else:
+            met.add((row.department, row.content))
+    session.flush()
+    for opinion in case.message["opinions"]:
+        for condition in _conditions(opinion):
+            if (opinion["department"], condition) not in met:
+                oblige(session, case, ObligationSource.OPINION, opinion["department"], condition)
+
+
 def forget_of_handover(session: Session, case: Case) -> None:
     """Before a case is prepared anew."""
     of_opinions: Iterable[Obligation] = session.scalars(

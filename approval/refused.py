@@ -63,8 +63,9 @@ def _keep(session: Session, body: bytes, error: BlueprintError, *, actor: Actor,
 
 def _planning_number(body: bytes) -> str | None:
     try:
-        number = json.loads(body)["project"]["planning_number"]
-    except (ValueError, LookupError, TypeError, RecursionError):
+        document = json.loads(body)
+        number = document.get("planning_number") or document["project"]["planning_number"]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
     return number[:40].replace("\x00", "") if isinstance(number, str) else None
 

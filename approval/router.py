@@ -8,10 +8,17 @@ from sqlalchemy.orm import Session
 
 from approval import cases
 from approval.case_overview import case_brief, case_out
-from approval.intake import receive
+from approval.intake import messages_of, receive_message
 from approval.models import Case
 from approval.refused import keeping_refused
-from approval.schemas import CaseOut, CasePage, ProjectCodeIn, ReceiptOut
+from approval.schemas import (
+    CaseMessageList,
+    CaseMessageOut,
+    CaseOut,
+    CasePage,
+    ProjectCodeIn,
+    ReceiptOut,
+)
 from approval.stages import Stage
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, TodayDep
 from blueprint.errors import NotSignedInError, TooLargeError
@@ -19,7 +26,7 @@ from blueprint.etags import IfMatch, hold_to, tagged
 from blueprint.idempotency import IdempotentRoute
 from blueprint.permissions import Act, Actor, Role, require
 from blueprint.wall import enter, viewer_of
-from coordination.handover import MAX_MESSAGE_BYTES, SIGNATURE_HEADER, read_message, verify
+from coordination.handover import MAX_MESSAGE_BYTES, SIGNATURE_HEADER, read_any_message, verify
 
 router = APIRouter(prefix="/api/approval", tags=["approval"], route_class=IdempotentRoute)
 
@@ -72,11 +79,16 @@ def intake(
     edge: EdgeDep,
     now: NowDep,
 ) -> ReceiptOut:
-    """Take in a handed-over project, signed or with an interface token; the same message again gets the same answer."""
+    """Take in a handover, its correction or its withdrawal, signed or with an interface token; the same again gets the same answer."""
     require(actor, Act.RECEIVE_HANDOVER)
     with keeping_refused(edge.engine, body, actor=actor, viewer=viewer_of(actor), now=now):
-        case = receive(session, read_message(body), now=now)
-    return ReceiptOut(**{name: getattr(case, name) for name in ReceiptOut.model_fields})
+        kept = receive_message(session, read_any_message(body), now=now)
+    return ReceiptOut(
+        message_id=kept.message_id,
+        message_sha256=kept.sha256,
+        planning_number=kept.planning_number,
+        received_at=kept.received_at,
+    )
 
 
 @router.get("/cases")
@@ -101,6 +113,15 @@ def show_case(number: Number, session: SessionDep, actor: ActorDep, response: Re
     """A case by its project code or planning number."""
     require(actor, Act.READ_CASE)
     return tagged(case_out(cases.find_case(session, number)), response)
+
+
+@router.get("/cases/{number}/messages")
+def list_messages(number: Number, session: SessionDep, actor: ActorDep) -> CaseMessageList:
+    """What coordination sent about a case, word for word: handovers (推送), corrections (更正), withdrawals (撤回)."""
+    require(actor, Act.READ_CASE)
+    case = cases.find_case(session, number)
+    rows = messages_of(session, case.planning_number)
+    return CaseMessageList(items=[CaseMessageOut.model_validate(row, from_attributes=True) for row in rows])
 
 
 @router.put("/cases/{number}/project-code")

@@ -1,7 +1,7 @@
 """HTTP shapes of cases and their stages."""
 
 from datetime import date, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
@@ -55,6 +55,7 @@ class CaseBrief(Tagged):
     hall: str | None
     district: str | None
     received_at: datetime
+    withdrawn_on: date | None
 
 
 class CaseOut(CaseBrief):
@@ -66,8 +67,25 @@ class CaseOut(CaseBrief):
     project_code_bound_by: str | None
     project_code_bound_at: datetime | None
     project_code_warning: str | None = None
+    withdrawn_why: str | None
     stages: list[StageOut]
     handover: dict[str, Any]
+
+
+class CaseMessageOut(BaseModel):
+    """A message of coordination about a case, as it came."""
+
+    message_id: str
+    sha256: str
+    kind: Literal["handover", "correction", "withdrawal"]
+    received_at: datetime
+    message: dict[str, Any]
+
+
+class CaseMessageList(BaseModel):
+    """Every message about a case, in the order they came."""
+
+    items: list[CaseMessageOut]
 
 
 class CasePage(BaseModel):

@@ -14,18 +14,15 @@ from coordination.clock import close_overdue
 from coordination.composition import compose_message, department_names
 from coordination.consultation import consultation_of, consultations_of
 from coordination.contests import set_aside, undecided
-from coordination.handover import (
-    canonical,
-    sha256_of,
-)
+from coordination.handover import canonical, sha256_of
+from coordination.handover_changes import last_withdrawal
+from coordination.handover_models import Clearance, Handover, MessageKind
 from coordination.history import note
 from coordination.limits import OpinionStatus
 from coordination.models import (
     Check,
-    Clearance,
     Consultation,
     FootprintRevision,
-    Handover,
     OpinionKind,
     OpinionRequest,
     Project,
@@ -130,14 +127,21 @@ def clear_project(
         cleared_at=now,
     )
     requests = [asked[department] for department in sorted(required)]
-    message = compose_message(session, clearance, project, revision, check, requests, city=city)
-    clearance.handover = Handover(
-        message_id=str(message.message_id),
-        body=canonical(message),
-        sha256=sha256_of(message),
-        attempts=0,
-        next_try_at=now,
-        made_at=now,
+    withdrawal = last_withdrawal(session, project)
+    message = compose_message(
+        session, clearance, project, revision, check, requests, city=city, follows=withdrawal
+    )
+    clearance.messages.append(
+        Handover(
+            message_id=str(message.message_id),
+            body=canonical(message),
+            sha256=sha256_of(message),
+            kind=MessageKind.HANDOVER,
+            follows=withdrawal,
+            attempts=0,
+            next_try_at=now,
+            made_at=now,
+        )
     )
     session.add(clearance)
     move(project, Step.CLEAR)

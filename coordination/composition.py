@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import shapely
 from geoalchemy2.shape import to_shape
@@ -15,6 +15,7 @@ from blueprint.layers.models import Control, Layer
 from blueprint.permissions import Sensitivity
 from coordination.contests import set_aside
 from coordination.handover import (
+    CorrectionMessage,
     HandedCheck,
     HandedCondition,
     HandedConflict,
@@ -23,9 +24,12 @@ from coordination.handover import (
     HandedProject,
     HandedSetAside,
     HandoverMessage,
+    read_any_message,
+    read_message,
 )
+from coordination.handover_models import Clearance, Handover, MessageKind
 from coordination.marks import shown
-from coordination.models import Check, Clearance, FootprintRevision, OpinionRequest, Project
+from coordination.models import Check, FootprintRevision, OpinionRequest, Project
 from coordination.responsibility import concerns_by_department
 from coordination.rounds import judged
 from coordination.rules import Severity, verdict_of
@@ -42,26 +46,17 @@ def compose_message(
     requests: Sequence[OpinionRequest],
     *,
     city: City,
+    follows: Handover | None = None,
 ) -> HandoverMessage:
-    """The message about a clearance: the project, its footprint, what was found, what each department said."""
+    """The message about a clearance: the project, its footprint, what was found, what each department said.
+
+    It `follows` the withdrawal of the project's clearance before, if there was one.
+    """
     return HandoverMessage(
         message_id=uuid4(),
         city_code=city.administrative_code,
         city_name=city.name,
-        project=HandedProject(
-            planning_number=project.planning_number,
-            name=project.name,
-            applicant=project.applicant,
-            purpose=project.purpose,
-            applicant_code=project.applicant_code,
-            project_type=project.project_type,
-            industry=project.industry,
-            investment_10k_cny=_number(project.investment_10k_cny),
-            planned_use=project.planned_use,
-            district=project.district,
-            funds_source=project.funds_source,
-            planned_start_on=project.planned_start_on,
-        ),
+        project=handed_project(project),
         footprint=HandedFootprint(
             revision=revision.number,
             crs=city.working_crs,
@@ -72,7 +67,37 @@ def compose_message(
         opinions=tuple(_handed_opinion(request, city) for request in requests),
         cleared_on=clearance.cleared_on,
         cleared_by=clearance.cleared_by,
+        follows=UUID(follows.message_id) if follows is not None else None,
     )
+
+
+def handed_project(project: Project) -> HandedProject:
+    """What is registered of a project, as approval is told."""
+    return HandedProject(
+        planning_number=project.planning_number,
+        name=project.name,
+        applicant=project.applicant,
+        purpose=project.purpose,
+        applicant_code=project.applicant_code,
+        project_type=project.project_type,
+        industry=project.industry,
+        investment_10k_cny=_number(project.investment_10k_cny),
+        planned_use=project.planned_use,
+        district=project.district,
+        funds_source=project.funds_source,
+        planned_start_on=project.planned_start_on,
+    )
+
+
+def handed_over(clearance: Clearance) -> HandoverMessage:
+    """What was handed over of a clearance, as it reads with the corrections since."""
+    message = read_message(clearance.handover.body.encode())
+    for sent in clearance.messages:
+        if sent.kind == MessageKind.CORRECTION:
+            correction = read_any_message(sent.body.encode())
+            assert isinstance(correction, CorrectionMessage)
+            message = message.model_copy(update={"project": correction.project})
+    return message
 
 
 def _number(value: Any) -> float | None:

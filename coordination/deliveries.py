@@ -1,14 +1,14 @@
-"""Delivery of handovers (推送): which are due, and what became of each try."""
+"""Delivery of handovers, corrections and withdrawals (推送): which are due, and what became of each try."""
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session, aliased
 
 from blueprint.audit.log import record
 from blueprint.errors import ConflictError, NotFoundError
 from blueprint.permissions import Actor
-from coordination.models import Handover
+from coordination.handover_models import Handover
 
 _FIRST_WAIT = timedelta(minutes=1)
 _LONGEST_WAIT = timedelta(hours=1)
@@ -22,13 +22,22 @@ def wait_after(attempts: int) -> timedelta:
 
 
 def next_due(session: Session, now: datetime) -> Handover | None:
-    """The oldest handover to try now, locked; one that another process is delivering is passed over."""
+    """The oldest message to try now, locked; one that another process is delivering is passed over.
+
+    One that follows another waits until approval has that.
+    """
+    earlier = aliased(Handover)
     statement = (
         select(Handover)
-        .where(Handover.delivered_at.is_(None), Handover.next_try_at <= now)
+        .where(
+            Handover.delivered_at.is_(None),
+            Handover.cancelled_at.is_(None),
+            Handover.next_try_at <= now,
+            ~exists().where(earlier.id == Handover.follows_id, earlier.delivered_at.is_(None)),
+        )
         .order_by(Handover.next_try_at, Handover.id)
         .limit(1)
-        .with_for_update(skip_locked=True)
+        .with_for_update(of=Handover, skip_locked=True)
     )
     return session.scalars(statement).one_or_none()
 
@@ -45,6 +54,10 @@ def resend(session: Session, message_id: str, *, actor: Actor, now: datetime) ->
         raise NotFoundError(f"no handover {message_id[:40]!r}")
     if handover.delivered_at is not None:
         raise ConflictError(f"approval took handover {message_id} at {handover.delivered_at} already")
+    if handover.cancelled_at is not None:
+        raise ConflictError(
+            f"the clearance of handover {message_id} was withdrawn at {handover.cancelled_at}; it is not sent"
+        )
     handover.next_try_at = now
     session.flush()
     record(session, actor, "resend_handover", kind="handover", id=message_id)

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from blueprint.audit.log import record
 from blueprint.city import City
@@ -15,11 +14,13 @@ from blueprint.documents.rendering import DOCX, PDF, to_docx, to_pdf
 from blueprint.errors import ConflictError
 from blueprint.permissions import Actor
 from coordination.checks import run_check
+from coordination.composition import handed_over
 from coordination.figures import hectares, mu, rounded, square_metres
-from coordination.handover import HandedOpinion, HandoverMessage, read_message
-from coordination.models import Clearance, FootprintRevision, OpinionKind, Project
+from coordination.handover import HandedOpinion, HandoverMessage
+from coordination.handover_models import Clearance
+from coordination.models import FootprintRevision, OpinionKind, Project
 from coordination.particulars import ApprovalLevel
-from coordination.projects import footprint_of
+from coordination.projects import footprint_of, standing_clearance
 from coordination.report_maps import report_maps
 from coordination.report_words import CONCLUSION_WORDS, SEVERITY_WORDS
 
@@ -62,15 +63,12 @@ def write_generation_opinion(
     session: Session, project: Project, form: DocumentForm, *, city: City, actor: Actor
 ) -> WrittenOpinion:
     """The document about a project's clearance; its words are those of the handover, its map is as the reader may see it."""
-    statement = (
-        select(Clearance).where(Clearance.project_id == project.id).options(joinedload(Clearance.handover))
-    )
-    clearance = session.scalars(statement).one_or_none()
+    clearance = standing_clearance(session, project)
     if clearance is None:
         raise ConflictError(
             f"{project.planning_number} is not cleared; the generation opinion (策划生成意见书) is written with the clearance"
         )
-    message = read_message(clearance.handover.body.encode())
+    message = handed_over(clearance)
     maps = _maps(session, clearance, message, city=city, actor=actor)
     document = generation_opinion(message, sha256=clearance.handover.sha256, city=city, has_map=bool(maps))
     after = {"handover": message.message_id, "form": str(form)}

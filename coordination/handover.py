@@ -1,10 +1,13 @@
-"""The handover (推送): the one message by which approval knows coordination (Art. 3), its canonical form and signature."""
+"""The messages by which approval knows coordination (Art. 3): the handover (推送), its correction (更正), its withdrawal (撤回).
+
+Their canonical form and signature; which may follow which.
+"""
 
 import hashlib
 import hmac
 import json
 from datetime import date, datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import (
@@ -16,6 +19,7 @@ from pydantic import (
     field_validator,
     model_serializer,
 )
+from pydantic_core import from_json
 
 from blueprint.errors import InvalidInputError, NotSignedInError
 
@@ -24,6 +28,7 @@ SIGNATURE_LIFETIME_S = 300
 """A signature older (or newer) than this many seconds is not taken: a recorded message cannot be replayed later."""
 
 MAX_MESSAGE_BYTES = 5 << 20
+_PLANNING_NUMBER = r"^CH-[0-9A-Z-]{1,20}-[0-9]{4}-[0-9]{6,}$"
 
 
 class _Part(BaseModel):
@@ -50,7 +55,7 @@ class _Part(BaseModel):
 class HandedProject(_Part):
     """The project as coordination knows it; it has no project code yet (Art. 12)."""
 
-    planning_number: str = Field(pattern=r"^CH-[0-9A-Z-]{1,20}-[0-9]{4}-[0-9]{6,}$", max_length=40)
+    planning_number: str = Field(pattern=_PLANNING_NUMBER, max_length=40)
     name: str = Field(min_length=1, max_length=200)
     applicant: str = Field(min_length=1, max_length=200)
     purpose: str = Field(min_length=1, max_length=4000)
@@ -149,7 +154,10 @@ class HandedOpinion(_Part):
 
 
 class HandoverMessage(_Part):
-    """A cleared project with all that coordination found out about it (策划生成信息)."""
+    """A cleared project with all that coordination found out about it (策划生成信息).
+
+    One of a project that was handed over before `follows` the withdrawal of that clearance.
+    """
 
     format: Literal["one-blueprint-handover/1"] = "one-blueprint-handover/1"
     message_id: UUID
@@ -161,23 +169,100 @@ class HandoverMessage(_Part):
     opinions: tuple[HandedOpinion, ...] = Field(max_length=500)
     cleared_on: date
     cleared_by: str = Field(max_length=200)
+    follows: UUID | None = None
+
+    later: ClassVar = frozenset({"follows"})
+
+    @property
+    def planning_number(self) -> str:
+        """The number of the project it is about."""
+        return self.project.planning_number
 
 
-def canonical(message: HandoverMessage) -> str:
+class CorrectionMessage(_Part):
+    """That what was registered of a handed-over project is corrected (更正); its clearance stands as it is.
+
+    `project` is the whole of it as it now reads; `follows` is the message it comes after: the handover `handover_id`, or
+    an earlier correction of it.
+    """
+
+    format: Literal["one-blueprint-correction/1"] = "one-blueprint-correction/1"
+    message_id: UUID
+    handover_id: UUID
+    follows: UUID
+    project: HandedProject
+    reason: str = Field(min_length=1, max_length=4000)
+    made_on: date
+    made_by: str = Field(max_length=200)
+
+    @property
+    def planning_number(self) -> str:
+        """The number of the project it is about."""
+        return self.project.planning_number
+
+
+class WithdrawalMessage(_Part):
+    """That a clearance is taken back (撤回): the handover `handover_id` and its corrections hold no more.
+
+    It may come before the handover, which was then never taken in, and is not taken in afterwards.
+    """
+
+    format: Literal["one-blueprint-withdrawal/1"] = "one-blueprint-withdrawal/1"
+    message_id: UUID
+    handover_id: UUID
+    planning_number: str = Field(pattern=_PLANNING_NUMBER, max_length=40)
+    reason: str = Field(min_length=1, max_length=4000)
+    made_on: date
+    made_by: str = Field(max_length=200)
+
+
+Message = HandoverMessage | CorrectionMessage | WithdrawalMessage
+FORMATS: dict[str, type[HandoverMessage] | type[CorrectionMessage] | type[WithdrawalMessage]] = {
+    "one-blueprint-handover/1": HandoverMessage,
+    "one-blueprint-correction/1": CorrectionMessage,
+    "one-blueprint-withdrawal/1": WithdrawalMessage,
+}
+"""Every message that approval takes, by its format; its schema is in `docs/interfaces/`."""
+
+
+def canonical(message: Message) -> str:
     """The one way to write a message as JSON: sorted keys, no spaces, UTF-8 as it is."""
     document = message.model_dump(mode="json")
     return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def sha256_of(message: HandoverMessage) -> str:
+def sha256_of(message: Message) -> str:
     """SHA-256 (hexadecimal) of the canonical form: two messages are the same when this is."""
     return hashlib.sha256(canonical(message).encode()).hexdigest()
 
 
 def read_message(body: bytes) -> HandoverMessage:
-    """Read a message that came over the interface; InvalidInputError names the field that is wrong."""
+    """Read a handover; InvalidInputError names the field that is wrong."""
+    return _read(HandoverMessage, body)
+
+
+def read_any_message(body: bytes) -> Message:
+    """Read a message of any format that came over the interface; one without a format is read as a handover."""
     try:
-        return HandoverMessage.model_validate_json(body)
+        document = from_json(body)
+    except ValueError as error:
+        raise InvalidInputError(f"the message is no JSON: {error}", place="message") from error
+    named = document.get("format") if isinstance(document, dict) else None
+    match named:
+        case "one-blueprint-correction/1":
+            return _read(CorrectionMessage, body)
+        case "one-blueprint-withdrawal/1":
+            return _read(WithdrawalMessage, body)
+        case _:
+            return _read(HandoverMessage, body)
+
+
+_M = TypeVar("_M", bound=_Part)
+
+
+def _read(model: type[_M], body: bytes) -> _M:
+    try:
+        return model.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "message"

@@ -1,4 +1,4 @@
-"""Tables of coordination: projects, footprints, checks, consultations, opinions, clearances, handovers."""
+"""Tables of coordination: projects, footprints, checks, consultations, opinions."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -355,46 +355,3 @@ class Contest(Base):
     decision: Mapped[str | None] = mapped_column(Text)
     decided_by: Mapped[str | None] = mapped_column(String(200))
     decided_at: Mapped[datetime | None]
-
-
-class Clearance(Base):
-    """A project's passing (通过): of one footprint, one consultation, one check; one a project."""
-
-    __tablename__ = "clearance"
-    __table_args__ = ({"schema": "coordination"},)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    project_id: Mapped[int] = mapped_column(ForeignKey("coordination.project.id"), unique=True)
-    footprint_revision_id: Mapped[int] = mapped_column(ForeignKey("coordination.footprint_revision.id"))
-    consultation_id: Mapped[int] = mapped_column(ForeignKey("coordination.consultation.id"), unique=True)
-    check_id: Mapped[int] = mapped_column(ForeignKey("coordination.check.id"))
-    cleared_on: Mapped[date]
-    cleared_by: Mapped[str] = mapped_column(String(200))
-    cleared_at: Mapped[datetime]
-
-    project: Mapped[Project] = relationship()
-    handover: Mapped["Handover"] = relationship(back_populates="clearance")
-
-
-class Handover(Base):
-    """The message about a cleared project that approval has to get (推送), and how its delivery stands."""
-
-    __tablename__ = "handover"
-    __table_args__ = (
-        CheckConstraint("attempts >= 0", name="attempts"),
-        Index("ix_handover_next_try_at", "next_try_at", postgresql_where=text("delivered_at IS NULL")),
-        {"schema": "coordination"},
-    )
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    clearance_id: Mapped[int] = mapped_column(ForeignKey("coordination.clearance.id"), unique=True)
-    message_id: Mapped[str] = mapped_column(String(36), unique=True)
-    body: Mapped[str] = mapped_column(Text)
-    sha256: Mapped[str] = mapped_column(String(64))
-    attempts: Mapped[int]
-    next_try_at: Mapped[datetime]
-    last_error: Mapped[str | None] = mapped_column(Text)
-    delivered_at: Mapped[datetime | None]
-    made_at: Mapped[datetime]
-
-    clearance: Mapped[Clearance] = relationship(back_populates="handover")

@@ -12,7 +12,7 @@ from blueprint.database import Base, check_in
 
 
 class NoticeKind(StrEnum):
-    """What is told: 征求意见, 收回, 时限提醒, 逾期, 已反馈, 停表, 恢复计时, 异议, 异议处理, 会议, 通过, 撤回."""
+    """What is told: 征求意见, 收回, 时限提醒, 逾期, 已反馈, 停表, 恢复计时, 异议, 异议处理, 会议, 通过, 撤回通过, 复检, 不再涉及."""
 
     ASKED = "asked"
     TAKEN_BACK = "taken_back"
@@ -25,6 +25,9 @@ class NoticeKind(StrEnum):
     CONTEST_DECIDED = "contest_decided"
     MEETING = "meeting"
     CLEARED = "cleared"
+    WITHDRAWN = "withdrawn"
+    RECHECK = "recheck"
+    RELEASED = "released"
 
 
 class Office(StrEnum):

@@ -1,19 +1,18 @@
 """Routes of departments' opinions: their requests, their answers, their open work."""
 
 from datetime import date
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
-from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.edge import ActorDep, Edge, EdgeDep, NowDep, SessionDep, TodayDep
-from blueprint.etags import IfMatch, hold_to, tagged
+from blueprint.etags import IfMatch, tagged
 from blueprint.idempotency import IdempotentRoute
-from blueprint.permissions import Act, Actor, Thing, require
+from blueprint.permissions import Act, Thing, require
 from coordination import clock, contests, opinion_requests, opinions
 from coordination.addresses import Cursor, Id, Limit
+from coordination.holding import hold_request
 from coordination.limits import OpinionStatus
 from coordination.marks import read_mark
 from coordination.masking import list_answers
@@ -102,7 +101,7 @@ def give_opinion(
     """Answer a request while its limit runs; a late or second answer is refused (409)."""
     require(actor, Act.READ_OPINION_REQUESTS)
     given = _given(opinion, edge.city)
-    _hold(session, request_id, if_match, actor=actor, edge=edge, today=now.date())
+    hold_request(session, request_id, if_match, actor=actor, edge=edge)
     request = opinions.give_opinion(session, request_id, given, actor=actor, calendar=edge.calendar, now=now)
     return _shown(request, edge, now.date(), response)
 
@@ -127,7 +126,7 @@ def stop_clock(
 ) -> OpinionRequestOut:
     """Let the clock stand still: material has to be supplemented (补充材料)."""
     require(actor, Act.READ_OPINION_REQUESTS)
-    _hold(session, request_id, if_match, actor=actor, edge=edge, today=now.date())
+    hold_request(session, request_id, if_match, actor=actor, edge=edge)
     request = clock.stop_clock(
         session, request_id, reason=given.reason, actor=actor, calendar=edge.calendar, now=now
     )
@@ -147,7 +146,7 @@ def restart_clock(
 ) -> OpinionRequestOut:
     """Start the clock again; the working days of the stop are added to the limit."""
     require(actor, Act.READ_OPINION_REQUESTS)
-    _hold(session, request_id, if_match, actor=actor, edge=edge, today=now.date())
+    hold_request(session, request_id, if_match, actor=actor, edge=edge)
     request = clock.restart_clock(
         session, request_id, reason=given.reason, actor=actor, calendar=edge.calendar, now=now
     )
@@ -167,7 +166,7 @@ def contest_finding(
 ) -> OpinionRequestOut:
     """Contest a finding for the applicant (冲突异议)."""
     require(actor, Act.READ_OPINION_REQUESTS)
-    _hold(session, request_id, if_match, actor=actor, edge=edge, today=now.date())
+    hold_request(session, request_id, if_match, actor=actor, edge=edge)
     request = contests.contest_finding(
         session, request_id, finding=given.finding, reason=given.reason, actor=actor, now=now
     )
@@ -187,7 +186,7 @@ def decide_contest(
 ) -> OpinionRequestOut:
     """Decide a contested finding as the layer's owner; upheld, it is set aside."""
     require(actor, Act.READ_OPINION_REQUESTS)
-    _hold(session, request_id, if_match, actor=actor, edge=edge, today=now.date())
+    hold_request(session, request_id, if_match, actor=actor, edge=edge)
     request = contests.decide_contest(
         session,
         request_id,
@@ -237,13 +236,3 @@ def _given(opinion: OpinionIn, city: City) -> OpinionGiven:
 def _shown(request: OpinionRequest, edge: Edge, today: date, response: Response) -> OpinionRequestOut:
     """A request as it is after a change, with its tag."""
     return tagged(request_out(request, city=edge.city, calendar=edge.calendar, today=today), response)
-
-
-def _hold(
-    session: Session, request_id: int, if_match: str | None, *, actor: Actor, edge: Edge, today: date
-) -> None:
-    """Hold a request to what its changer read of it."""
-    if if_match is not None:
-        known = opinion_requests.find_request(session, request_id, actor=actor)
-        shown = partial(request_out, known, city=edge.city, calendar=edge.calendar, today=today)
-        hold_to(session, if_match, known, shown)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import shapely
 from geoalchemy2.shape import to_shape
 from sqlalchemy import select, text
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from blueprint.city import City, polygonal
 from blueprint.city_router import to_lonlat
@@ -19,14 +19,13 @@ from blueprint.working_days import WorkingCalendar
 from coordination.checks import may_see
 from coordination.clock import explain_clock
 from coordination.consultation import Proposal, consultation_of
+from coordination.handover_models import Clearance
 from coordination.limits import OpinionStatus, withdrawal_day
 from coordination.marks import shown
 from coordination.models import (
     Check,
-    Clearance,
     Consultation,
     FootprintRevision,
-    Handover,
     Opinion,
     OpinionRequest,
     Project,
@@ -45,7 +44,7 @@ from coordination.opinion_schemas import (
     ToldOut,
 )
 from coordination.project_states import TRANSITIONS, ProjectStatus, shown_status
-from coordination.projects import current_revision
+from coordination.projects import current_revision, standing_clearance
 from coordination.rounds import standing_requests, told
 from coordination.schemas import (
     CheckOut,
@@ -58,6 +57,7 @@ from coordination.schemas import (
     ProposalOut,
     ProposedOut,
 )
+from coordination.views import delivered_projects
 
 _ALL = 10_000
 """More requests than a project can have: a city has fewer departments, and a project fewer rounds."""
@@ -68,12 +68,7 @@ _SHOWN_APART = {"next_steps", "footprint", "check", "consultation", "clearance"}
 def project_briefs(session: Session, projects: Sequence[Project]) -> list[ProjectBrief]:
     """Projects as a list shows them; which of them approval has is read in one question for all."""
     ids = [project.id for project in projects]
-    delivered = (
-        select(Clearance.project_id)
-        .join(Clearance.handover)
-        .where(Clearance.project_id.in_(ids), Handover.delivered_at.is_not(None))
-    )
-    handed = set(session.scalars(delivered))
+    handed = set(session.scalars(delivered_projects().where(Clearance.project_id.in_(ids))))
     names = [name for name in ProjectBrief.model_fields if name != "status"]
     return [
         ProjectBrief(
@@ -89,7 +84,7 @@ def project_out(session: Session, project: Project, *, actor: Actor, edge: Edge)
     brief = project_briefs(session, [project])[0]
     revision = current_revision(session, project)
     check, consultation = _latest_check(session, revision, actor), consultation_of(session, revision)
-    clearance = _clearance_of(session, project)
+    clearance = standing_clearance(session, project)
     as_kept = ProjectOut.model_fields.keys() - ProjectBrief.model_fields.keys() - _SHOWN_APART
     return ProjectOut(
         **brief.model_dump(),
@@ -115,13 +110,6 @@ def _latest_check(session: Session, revision: FootprintRevision, actor: Actor) -
     if check is not None:
         return _check_seen(session, check, actor)
     return CheckOut(id=row.id, digest=None, on=row.on_day, verdict=None, made_at=row.made_at)
-
-
-def _clearance_of(session: Session, project: Project) -> Clearance | None:
-    statement = (
-        select(Clearance).where(Clearance.project_id == project.id).options(joinedload(Clearance.handover))
-    )
-    return session.scalars(statement).one_or_none()
 
 
 def footprint_out(revision: FootprintRevision, city: City) -> FootprintOut:
@@ -317,8 +305,7 @@ def clock_out(session: Session, request: OpinionRequest, *, edge: Edge) -> Clock
 
 
 def clearance_out(clearance: Clearance, revision: FootprintRevision) -> ClearanceOut:
-    """A clearance and how the delivery of its handover stands."""
-    handover = clearance.handover
+    """A clearance and how the delivery of its messages stands."""
     return ClearanceOut(
         id=clearance.id,
         planning_number=revision.project.planning_number,
@@ -326,5 +313,9 @@ def clearance_out(clearance: Clearance, revision: FootprintRevision) -> Clearanc
         check_id=clearance.check_id,
         cleared_on=clearance.cleared_on,
         cleared_by=clearance.cleared_by,
-        handover=HandoverOut(**{name: getattr(handover, name) for name in HandoverOut.model_fields}),
+        withdrawn_at=clearance.withdrawn_at,
+        withdrawn_by=clearance.withdrawn_by,
+        withdrawn_why=clearance.withdrawn_why,
+        handover=HandoverOut.model_validate(clearance.handover, from_attributes=True),
+        changes=[HandoverOut.model_validate(m, from_attributes=True) for m in clearance.messages[1:]],
     )

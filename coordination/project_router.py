@@ -1,27 +1,23 @@
-"""Routes of projects: registration, steps, footprints, checks, rounds of consultation, clearance."""
+"""Routes of projects: registration, steps, footprints, checks, rounds of consultation."""
 
 from decimal import Decimal
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from sqlalchemy.orm import Session
 
-from blueprint.edge import ActorDep, Edge, EdgeDep, NowDep, SessionDep, TodayDep
-from blueprint.etags import IfMatch, hold_to, tagged
+from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, TodayDep
+from blueprint.etags import IfMatch, tagged
 from blueprint.footprint import footprint_from_geojson
 from blueprint.idempotency import IdempotentRoute
-from blueprint.permissions import Act, Actor, require
+from blueprint.permissions import Act, require
 from coordination import consultation, projects, steps
 from coordination.addresses import Cursor, Id, Limit
-from coordination.clearance import clear_project
 from coordination.contradictions import find_contradictions
-from coordination.generation_opinion import DocumentForm, write_generation_opinion
 from coordination.history import history_of
+from coordination.holding import hold_project
 from coordination.opinion_schemas import ContradictionList, ContradictionOut
 from coordination.overview import (
     check_out,
-    clearance_out,
     consultation_out,
     consultations_out,
     footprint_out,
@@ -35,7 +31,6 @@ from coordination.project_states import ProjectStatus, Step
 from coordination.rounds import Choice, standing_requests
 from coordination.schemas import (
     CheckOut,
-    ClearanceOut,
     ConsultationIn,
     ConsultationList,
     ConsultationOut,
@@ -138,7 +133,7 @@ def amend_project(
 ) -> ProjectOut:
     """Correct what was registered; what is left out is emptied."""
     require(actor, Act.REGISTER_PROJECT)
-    _hold(session, project_id, if_match, actor=actor, edge=edge)
+    hold_project(session, project_id, if_match, actor=actor, edge=edge)
     project = projects.amend_project(
         session, project_id, _details(particulars), city=edge.city, actor=actor, now=now
     )
@@ -158,7 +153,7 @@ def decide_scope(
 ) -> ProjectOut:
     """Decide whether the regulation is for the project (Art. 5), with the reason."""
     require(actor, Act.REGISTER_PROJECT)
-    _hold(session, project_id, if_match, actor=actor, edge=edge)
+    hold_project(session, project_id, if_match, actor=actor, edge=edge)
     project = projects.decide_scope(
         session, project_id, in_scope=decision.in_scope, reason=decision.reason, actor=actor, now=now
     )
@@ -178,7 +173,7 @@ def take_step(
 ) -> ProjectOut:
     """Submit, adjust, return, shelve, resume or end a project; what departments were still asked is taken back."""
     require(actor, Act.REGISTER_PROJECT)
-    _hold(session, project_id, if_match, actor=actor, edge=edge)
+    hold_project(session, project_id, if_match, actor=actor, edge=edge)
     project = steps.take_step(
         session,
         project_id,
@@ -220,7 +215,7 @@ def revise_footprint(
     footprint = footprint_from_geojson(
         revised.footprint, city=edge.city, scratch=edge.scratch, crs=revised.crs, width_m=revised.width_m
     )
-    _hold(session, project_id, if_match, actor=actor, edge=edge)
+    hold_project(session, project_id, if_match, actor=actor, edge=edge)
     revision = consultation.revise_footprint(
         session, project_id, footprint, city=edge.city, calendar=edge.calendar, actor=actor, now=now
     )
@@ -239,7 +234,7 @@ def check_project(
     """Check the current footprint against today's blueprint and keep the report; the whole blueprint is asked."""
     require(actor, Act.KEEP_CHECK)
     require(actor, Act.CONSULT_DEPARTMENTS)
-    _hold(session, project_id, if_match, actor=actor, edge=edge)
+    hold_project(session, project_id, if_match, actor=actor, edge=edge)
     return check_out(projects.check_project(session, project_id, city=edge.city, actor=actor, now=now))
 
 
@@ -266,7 +261,7 @@ def consult(
 ) -> ConsultationOut:
     """Open a round (征求意见): ask whom the current footprint concerns and whose earlier opinion does not stand."""
     require(actor, Act.CONSULT_DEPARTMENTS)
-    _hold(session, project_id, if_match, actor=actor, edge=edge)
+    hold_project(session, project_id, if_match, actor=actor, edge=edge)
     chosen = choices or ConsultationIn()
     opened = consultation.open_consultation(
         session,
@@ -306,51 +301,6 @@ def list_contradictions(project_id: Id, session: SessionDep, actor: ActorDep) ->
     )
 
 
-@router.post("/api/projects/{project_id}/clearance", status_code=201)
-def clear(
-    project_id: Id,
-    session: SessionDep,
-    actor: ActorDep,
-    edge: EdgeDep,
-    now: NowDep,
-    if_match: IfMatch = None,
-) -> ClearanceOut:
-    """Let the project pass (通过); its handover to approval is written with it."""
-    require(actor, Act.CLEAR_PROJECT)
-    _hold(session, project_id, if_match, actor=actor, edge=edge)
-    clearance = clear_project(
-        session, project_id, city=edge.city, calendar=edge.calendar, actor=actor, now=now
-    )
-    return clearance_out(clearance, projects.current_revision(session, clearance.project))
-
-
-@router.get(
-    "/api/projects/{project_id}/generation-opinion",
-    response_class=Response,
-    responses={
-        200: {
-            "content": {
-                form.media_type: {"schema": {"type": "string", "format": "binary"}} for form in DocumentForm
-            }
-        }
-    },
-)
-def show_generation_opinion(
-    project_id: Id,
-    session: SessionDep,
-    actor: ActorDep,
-    edge: EdgeDep,
-    form: Annotated[DocumentForm, Query(alias="f", description="pdf or docx")] = DocumentForm.PDF,
-) -> Response:
-    """The generation opinion (策划生成意见书) of a cleared project, as PDF or Word file."""
-    require(actor, Act.READ_PROJECT)
-    project = projects.find_project(session, project_id)
-    written = write_generation_opinion(session, project, form, city=edge.city, actor=actor)
-    name = f"{written.planning_number}.{form}"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(written.content, media_type=form.media_type, headers=headers)
-
-
 def _details(given: ParticularsIn) -> ProjectDetails:
     """The body as the act takes it."""
     values = given.model_dump(exclude={"footprint", "crs", "width_m", "draft"})
@@ -360,10 +310,3 @@ def _details(given: ParticularsIn) -> ProjectDetails:
         approval_level=ApprovalLevel(level) if level else None,
         investment_10k_cny=round(Decimal(str(money)), 4) if money is not None else None,
     )
-
-
-def _hold(session: Session, project_id: int, if_match: str | None, *, actor: Actor, edge: Edge) -> None:
-    """Hold a project to what its changer read of it."""
-    if if_match is not None:
-        project = projects.find_project(session, project_id)
-        hold_to(session, if_match, project, partial(project_out, session, project, actor=actor, edge=edge))

@@ -7,18 +7,18 @@ from typing import Any
 from geoalchemy2.shape import from_shape, to_shape
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from blueprint.city import City, polygonal
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.footprint import Footprint
 from blueprint.permissions import Act, Actor
 from coordination.checks import keep_check, run_check
+from coordination.handover_models import Clearance
 from coordination.history import note
 from coordination.models import (
     MAX_TEXT,
     Check,
-    Clearance,
     FootprintRevision,
     PlanningNumberSeries,
     Project,
@@ -83,10 +83,10 @@ def amend_project(
     project = lock_project(session, project_id)
     refuse_not_in_work(session, project)
     given = checked(details, city)
-    before = {name: _plain(getattr(project, name)) for name in PARTICULARS}
+    before = {name: plain(getattr(project, name)) for name in PARTICULARS}
     for name in PARTICULARS:
         setattr(project, name, getattr(given, name))
-    after = {name: _plain(getattr(project, name)) for name in PARTICULARS}
+    after = {name: plain(getattr(project, name)) for name in PARTICULARS}
     changed = [name for name in PARTICULARS if before[name] != after[name]]
     doubts = list(scope_doubts(given))
     if set(doubts) - set(project.scope_doubts):
@@ -107,7 +107,7 @@ def amend_project(
     return project
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A particular as JSON has it; two ways of writing one sum are the same."""
     return (
         float(value)
@@ -240,12 +240,19 @@ def add_revision(
     return revision
 
 
+def standing_clearance(session: Session, project: Project) -> Clearance | None:
+    """The clearance of a project that was not taken back, if there is one."""
+    statement = select(Clearance).where(Clearance.project_id == project.id, Clearance.withdrawn_at.is_(None))
+    return session.scalars(statement.options(selectinload(Clearance.messages))).one_or_none()
+
+
 def refuse_not_in_work(session: Session, project: Project) -> None:
     """Refuse an act on a project that has passed (what was handed over no longer changes here) or was laid aside."""
-    clearance = session.scalars(select(Clearance).where(Clearance.project_id == project.id)).one_or_none()
+    clearance = standing_clearance(session, project)
     if clearance is not None:
         raise ConflictError(
-            f"{project.planning_number} was cleared on {clearance.cleared_on} and handed over; it is with approval now"
+            f"{project.planning_number} was cleared on {clearance.cleared_on} and handed over; it is with approval now:"
+            " correct what was handed over, or withdraw the clearance first"
         )
     if project.status not in IN_WORK:
         raise ConflictError(

@@ -11,7 +11,11 @@ CROSS JOIN LATERAL (
     ORDER BY footprint_revision.number DESC
     LIMIT 1
 ) AS revision
-WHERE NOT EXISTS (SELECT FROM coordination.clearance WHERE clearance.project_id = project.id)
+WHERE
+    NOT EXISTS (
+        SELECT FROM coordination.clearance
+        WHERE clearance.project_id = project.id AND clearance.withdrawn_at IS NULL
+    )
     AND EXISTS (
         SELECT FROM difference_patch AS patch
         WHERE patch.reach && revision.footprint AND ST_Intersects(revision.footprint, patch.reach)

@@ -56,6 +56,26 @@ class ScopeIn(Given):
     reason: str = Field(min_length=1, max_length=MAX_TEXT)
 
 
+class CorrectionIn(Given):
+    """What is corrected of a handed-over project (更正), and why; what is left out stays as it is."""
+
+    reason: str = Field(min_length=1, max_length=MAX_TEXT)
+    name: str | None = Field(default=None, min_length=1, max_length=MAX_NAME)
+    applicant: str | None = Field(default=None, min_length=1, max_length=MAX_NAME)
+    applicant_code: str | None = Field(default=None, max_length=40)
+    industry: str | None = Field(default=None, max_length=MAX_NAME)
+    investment_10k_cny: Money | None = None
+    district: str | None = Field(default=None, max_length=20)
+    funds_source: str | None = Field(default=None, max_length=MAX_NAME)
+    planned_start_on: Day | None = None
+
+
+class WithdrawalIn(Given):
+    """Why a clearance is taken back (撤回)."""
+
+    reason: str = Field(min_length=1, max_length=MAX_TEXT)
+
+
 class StepIn(Given):
     """A step that is taken for itself: 提交, 调整, 退回, 储备, 恢复, 终止; all but the first need a reason."""
 
@@ -194,18 +214,20 @@ class History(BaseModel):
 
 
 class HandoverOut(BaseModel):
-    """How the delivery of a handover stands."""
+    """How the delivery of a message to approval stands; a `cancelled_at` one was withdrawn before it was sent."""
 
     message_id: str
+    kind: Literal["handover", "correction", "withdrawal"]
     sha256: str
     attempts: int
     next_try_at: datetime
     last_error: str | None
     delivered_at: datetime | None
+    cancelled_at: datetime | None
 
 
 class ClearanceOut(BaseModel):
-    """A project's passing and its handover."""
+    """A project's passing, its handover, and the corrections and the withdrawal that came after (`changes`)."""
 
     id: int
     planning_number: str
@@ -213,7 +235,11 @@ class ClearanceOut(BaseModel):
     check_id: int
     cleared_on: date
     cleared_by: str
+    withdrawn_at: datetime | None
+    withdrawn_by: str | None
+    withdrawn_why: str | None
     handover: HandoverOut
+    changes: list[HandoverOut]
 
 
 class ProjectBrief(Tagged):
@@ -239,7 +265,7 @@ class ProjectOut(ProjectBrief):
             "requests": {"__all__": OpinionRequestOut.changes_by_itself},
             "standing": {"__all__": OpinionRequestOut.changes_by_itself},
         },
-        "clearance": {"handover": True},
+        "clearance": {"handover": True, "changes": True},
     }
 
     purpose: str

@@ -15,8 +15,8 @@ from blueprint.given import Day
 from blueprint.idempotency import IdempotentRoute
 from blueprint.permissions import Act, Thing, require
 from coordination import deliveries, notices, views
+from coordination.handover_models import Handover
 from coordination.limits import OpinionStatus
-from coordination.models import Handover
 from coordination.opinion_requests import request_status
 from coordination.overview import project_briefs
 from coordination.project_states import STATUS_WORDS
@@ -131,6 +131,7 @@ def show_board(session: SessionDep, actor: ActorDep, now: NowDep) -> Board:
 def _undelivered(handover: Handover) -> UndeliveredOut:
     return UndeliveredOut(
         message_id=handover.message_id,
+        kind=handover.kind,
         planning_number=handover.clearance.project.planning_number,
         attempts=handover.attempts,
         next_try_at=handover.next_try_at,

@@ -73,9 +73,10 @@ class BoardItem(BaseModel):
 
 
 class UndeliveredOut(BaseModel):
-    """A handover that approval does not have yet; `dead` when somebody has to look at it."""
+    """A handover, correction or withdrawal that approval does not have yet; `dead` when somebody has to look at it."""
 
     message_id: str
+    kind: str
     planning_number: str
     attempts: int
     next_try_at: datetime

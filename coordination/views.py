@@ -7,16 +7,15 @@ from datetime import date
 from enum import StrEnum
 from statistics import median
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from blueprint.working_days import WorkingCalendar
+from coordination.handover_models import Clearance, Handover, MessageKind
 from coordination.limits import OpinionStatus
 from coordination.models import (
-    Clearance,
     Consultation,
     Contest,
-    Handover,
     OpinionKind,
     OpinionRequest,
     Project,
@@ -115,11 +114,24 @@ def counts_by_status(session: Session) -> dict[str, int]:
     return {str(status): dict(rows).get(status, 0) for status in ProjectStatus}
 
 
+def delivered_projects() -> Select[int]:
+    """The ids of projects whose standing clearance approval was told of."""
+    return (
+        select(Clearance.project_id)
+        .join(Clearance.messages)
+        .where(
+            Clearance.withdrawn_at.is_(None),
+            Handover.kind == MessageKind.HANDOVER,
+            Handover.delivered_at.is_not(None),
+        )
+    )
+
+
 def undelivered(session: Session) -> Sequence[Handover]:
     """Handovers that approval does not have yet, those that failed most often first."""
     statement = (
         select(Handover)
-        .where(Handover.delivered_at.is_(None))
+        .where(Handover.delivered_at.is_(None), Handover.cancelled_at.is_(None))
         .options(joinedload(Handover.clearance).joinedload(Clearance.project))
         .order_by(Handover.attempts.desc(), Handover.id)
     )
@@ -195,9 +207,7 @@ def search_projects(
     for word in (words or "").split():
         columns = (Project.planning_number, Project.name, Project.applicant, Project.purpose)
         statement = statement.where(or_(*(column.icontains(word, autoescape=True) for column in columns)))
-    delivered = (
-        select(Clearance.project_id).join(Clearance.handover).where(Handover.delivered_at.is_not(None))
-    )
+    delivered = delivered_projects()
     if status is ProjectStatus.HANDED_OVER:
         statement = statement.where(Project.status == ProjectStatus.CLEARED, Project.id.in_(delivered))
     elif status is ProjectStatus.CLEARED:

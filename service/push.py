@@ -7,14 +7,14 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from approval.intake import receive
+from approval.intake import receive_message
 from approval.refused import keeping_refused
 from blueprint.audit.log import record
 from blueprint.errors import BlueprintError, ConflictError, InvalidInputError
 from blueprint.permissions import Act, Actor
 from coordination.deliveries import next_due, record_delivery, record_failure
-from coordination.handover import SIGNATURE_HEADER, read_message, sign
-from coordination.models import Handover
+from coordination.handover import SIGNATURE_HEADER, read_any_message, sign
+from coordination.handover_models import Handover
 
 _TIMEOUT_S = 10.0
 
@@ -59,7 +59,7 @@ def _deliver_here(engine: Engine, handover: Handover, *, now: datetime) -> None:
         Session(engine) as session,
         session.begin(),
     ):
-        receive(session, read_message(body), now=now)
+        receive_message(session, read_any_message(body), now=now)
 
 
 def _deliver_by_http(approval_url: str, handover: Handover, *, secret: str, now: datetime) -> None:

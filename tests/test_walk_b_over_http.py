@@ -21,7 +21,7 @@ from blueprint.database import make_engine
 from blueprint.edge import Edge
 from blueprint.tokens import issue_token
 from coordination.handover import SIGNATURE_HEADER, sign
-from coordination.models import Handover
+from coordination.handover_models import Handover
 from service.app import create_app
 from service.push import push_due
 from service.settings import Settings

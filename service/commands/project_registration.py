@@ -1,4 +1,4 @@
-"""`blueprint project register | amend | scope | step | history | list | show | footprint | check | clear | push`."""
+"""`blueprint project register | amend | scope | step | history | list | show | footprint | check`."""
 
 import json
 from decimal import Decimal, InvalidOperation
@@ -12,12 +12,10 @@ from blueprint.errors import InvalidInputError
 from blueprint.footprint import read_footprint_file
 from blueprint.permissions import Act, require
 from coordination import consultation, projects, steps
-from coordination.clearance import clear_project
 from coordination.history import history_of
 from coordination.models import Check, Project
 from coordination.overview import (
     check_out,
-    clearance_out,
     project_briefs,
     project_out,
     record_findings,
@@ -27,7 +25,7 @@ from coordination.project_states import STATUS_WORDS, ProjectStatus, Step
 from coordination.report_words import SEVERITY_WORDS
 from coordination.schemas import EventOut, ProjectOut
 from coordination.views import search_projects
-from service.commands.context import local_operator, open_edge, say
+from service.commands.context import local_operator, say
 from service.commands.options import (
     FormatOption,
     OutputFormat,
@@ -37,8 +35,6 @@ from service.commands.options import (
     print_table,
 )
 from service.commands.project_app import Cursor, Limit, Number, YesNo, app, opened, print_requests
-from service.push import push_due
-from service.settings import read_settings
 
 CodeOption = Annotated[
     str | None, typer.Option("--code", help="统一社会信用代码 unified social credit code of the applicant")
@@ -97,7 +93,7 @@ def register(
         applicant_code=code,
         project_type=project_type,
         industry=industry,
-        investment_10k_cny=_money(investment),
+        investment_10k_cny=read_money(investment),
         planned_use=planned_use,
         district=district,
         funds_source=funds,
@@ -121,7 +117,8 @@ def register(
         typer.echo(result.planning_number)
 
 
-def _money(text: str | None) -> Decimal | None:
+def read_money(text: str | None) -> Decimal | None:
+    """A sum in units of 10,000 yuan as it was typed."""
     if text is None:
         return None
     try:
@@ -162,7 +159,7 @@ def amend(
         "applicant_code": code,
         "project_type": project_type,
         "industry": industry,
-        "investment_10k_cny": _money(investment),
+        "investment_10k_cny": read_money(investment),
         "planned_use": planned_use,
         "district": district,
         "funds_source": funds,
@@ -347,37 +344,6 @@ def check(number: Number, output: FormatOption = OutputFormat.TABLE) -> None:
         _print_check(project, kept)
 
 
-@app.command("clear")
-def clear(number: Number, output: FormatOption = OutputFormat.TABLE) -> None:
-    """通过项目并生成推送信息 · let the project pass; its handover is written with it."""
-    actor = local_operator()
-    require(actor, Act.CLEAR_PROJECT)
-    with opened() as (edge, session):
-        project = projects.find_project_by_number(session, number)
-        clearance = clear_project(
-            session, project.id, city=edge.city, calendar=edge.calendar, actor=actor, now=edge.now()
-        )
-        result = clearance_out(clearance, projects.current_revision(session, project))
-    if output is OutputFormat.JSON:
-        print_json(result.model_dump(mode="json"))
-    else:
-        typer.echo(
-            f"{result.planning_number} 通过 cleared {result.cleared_on} · {result.handover.message_id}"
-        )
-
-
-@app.command("push")
-def push() -> None:
-    """推送到联合审批系统 · deliver every handover that is due, here or to BLUEPRINT_APPROVAL_URL."""
-    require(local_operator(), Act.PUSH_HANDOVER)
-    settings = read_settings()
-    with open_edge() as edge:
-        delivered = push_due(
-            edge.engine, now=edge.now(), approval_url=settings.approval_url, secret=settings.handover_secret
-        )
-    typer.echo(f"已推送 delivered: {delivered}")
-
-
 def _print_project(project: ProjectOut) -> None:
     typer.echo(f"{project.planning_number}  {project.name}  {STATUS_WORDS[project.status]}")
     typer.echo(f"建设单位 applicant: {project.applicant} · 用途 purpose: {project.purpose}")
@@ -413,6 +379,10 @@ def _print_project(project: ProjectOut) -> None:
         typer.echo(
             f"通过 cleared: {project.clearance.cleared_on} · 推送 handover {handover.message_id}: {delivered}"
         )
+        for change in project.clearance.changes:
+            typer.echo(
+                f"更正 correction {change.message_id}: {change.delivered_at or '待推送 not yet delivered'}"
+            )
 
 
 def _print_check(project: Project, kept: Check) -> None:

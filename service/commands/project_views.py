@@ -11,7 +11,7 @@ from blueprint.errors import InvalidInputError
 from blueprint.permissions import Act, Thing, require
 from coordination import deliveries, notices, views
 from coordination.generation_opinion import DocumentForm, write_generation_opinion
-from coordination.handover import HandoverMessage
+from coordination.handover import FORMATS
 from coordination.limits import OpinionStatus
 from coordination.opinion_requests import request_status
 from coordination.project_states import STATUS_WORDS, ProjectStatus
@@ -193,9 +193,15 @@ def resend(message_id: Annotated[str, typer.Argument(help="推送编号 id of th
 
 
 @app.command("handover-schema")
-def handover_schema() -> None:
-    """推送接口的 JSON Schema · the JSON Schema of the message to approval."""
-    print_json(HandoverMessage.model_json_schema())
+def handover_schema(
+    format_name: Annotated[
+        str, typer.Argument(metavar="FORMAT", help="消息格式 " + " | ".join(FORMATS))
+    ] = "one-blueprint-handover/1",
+) -> None:
+    """推送接口的 JSON Schema · the JSON Schema of a message to approval."""
+    if format_name not in FORMATS:
+        raise InvalidInputError(f"no message format {format_name!r}; there are: {', '.join(FORMATS)}")
+    print_json(FORMATS[format_name].model_json_schema())
 
 
 @app.command("generation-opinion")

@@ -90,9 +90,11 @@ VALUES (gen_random_uuid(), 'asked', 'SLJ', NULL, 't', now()), (gen_random_uuid()
 INSERT INTO coordination.notice_delivery (notice_id, channel, address, attempts, next_try_at) SELECT id, 'email', 'a', 0, now() FROM coordination.notice;
 INSERT INTO coordination.contest (request_id, finding, reason, contested_by, contested_at) VALUES (1, 1, 't', 'x', now()), (2, 1, 't', 'x', now());
 INSERT INTO coordination.clearance VALUES (1, 1, 1, 1, 1, now(), 'x', now());
-INSERT INTO coordination.handover VALUES (1, 1, 'm', 'b', 's', 0, now(), NULL, NULL, now());
+INSERT INTO coordination.handover VALUES (1, 1, 'm', 'b', 's', 0, now(), NULL, NULL, now(), 'handover');
 INSERT INTO approval.case (id, message_id, message_sha256, planning_number, project_name, applicant, purpose, message, received_at)
 VALUES (1, 'm', 's', 'CH-1', 'n', 'a', 'p', '{}', now());
+INSERT INTO approval.case_message (case_id, planning_number, message_id, sha256, kind, message, received_at)
+VALUES (1, 'CH-1', 'm', 's', 'handover', '{}', now());
 INSERT INTO approval.case_stage (case_id, stage, position) VALUES (1, 'land_use_planning', 1);
 INSERT INTO approval.process_table VALUES ('v', 's', 'c', now());
 INSERT INTO approval.item (id, case_id, code, round, title, department, day_unit, state, on_commitment, extended_days, provisional)
@@ -160,7 +162,7 @@ MEMBER_SEES = dict.fromkeys(PLAN_AUDITS, 1) | {
     **OF_OPINIONS,
     "coordination.clearance": 1, "coordination.handover": 1,
     **(APPROVAL := dict.fromkeys(
-        ("approval.case", "approval.case_stage", "approval.process_table", "approval.item", "approval.item_step",
+        ("approval.case", "approval.case_message", "approval.case_stage", "approval.process_table", "approval.item", "approval.item_step",
          "approval.time_span", "approval.material", "approval.item_result", "approval.promise", "approval.letter",
          "approval.joint_consultation", "approval.consultation_answer", "approval.obligation", "approval.matter",
          "approval.refused_handover"), 1)),

@@ -11,7 +11,8 @@ from blueprint.errors import ConflictError
 from coordination import consultation, opinions, projects
 from coordination.clearance import Standing, clear_project, obstacles
 from coordination.handover import read_message, sha256_of
-from coordination.models import Clearance, Handover, OpinionKind, OpinionRequest, Project
+from coordination.handover_models import Clearance, Handover
+from coordination.models import OpinionKind, OpinionRequest, Project
 from coordination.opinions import OpinionGiven
 from tests.coordination.world import (
     CALENDAR,

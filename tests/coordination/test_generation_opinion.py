@@ -13,6 +13,7 @@ from blueprint.errors import ConflictError
 from coordination.clearance import clear_project
 from coordination.generation_opinion import DocumentForm, generation_opinion, write_generation_opinion
 from coordination.handover import read_message
+from coordination.handover_models import Handover
 from coordination.models import OpinionKind, Project
 from coordination.opinions import OpinionGiven
 from tests.coordination.test_rounds import answer, consult, register
@@ -68,8 +69,6 @@ def test_the_document_says_project_findings_opinions_and_every_condition(
 
 def test_its_figures_are_those_of_the_handover(world_session: Session, world: City, cleared: Project) -> None:
     from sqlalchemy import select
-
-    from coordination.models import Handover
 
     handover = world_session.scalars(select(Handover)).one()
     message = read_message(handover.body.encode())

@@ -16,16 +16,10 @@ from blueprint.errors import BlueprintError
 from coordination import clock, consultation, contests, notices, opinions, projects, steps
 from coordination.clearance import clear_project
 from coordination.handover import read_message
+from coordination.handover_changes import withdraw_clearance
+from coordination.handover_models import Clearance, Handover
 from coordination.limits import OpinionStatus
-from coordination.models import (
-    Clearance,
-    Consultation,
-    Handover,
-    Opinion,
-    OpinionKind,
-    OpinionRequest,
-    Project,
-)
+from coordination.models import Consultation, Opinion, OpinionKind, OpinionRequest, Project
 from coordination.opinion_requests import request_status
 from coordination.opinions import OpinionGiven
 from coordination.project_states import BY_HAND, TRANSITIONS, ProjectStatus, Step
@@ -50,6 +44,7 @@ class ProjectMachine(RuleBasedStateMachine):
     session: ClassVar[Session]
     city: ClassVar[City]
     clearances: ClassVar[int] = 0
+    withdrawals: ClassVar[int] = 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -243,6 +238,22 @@ class ProjectMachine(RuleBasedStateMachine):
 
         type(self).clearances += done is not None
 
+    @rule(pick=st.integers(0, 3))
+    def withdraw_the_clearance(self, pick: int) -> None:
+        """Now and then; what was cleared before it stays known, and is not handed over any more."""
+        was_cleared = self.project.status == ProjectStatus.CLEARED
+        if pick == 0:
+            done = self._try(
+                withdraw_clearance,
+                self.project_id,
+                reason="方案变更",
+                calendar=CALENDAR,
+                actor=COORDINATOR,
+                now=self.now,
+            )
+            assert (done is not None) == was_cleared
+            type(self).withdrawals += done is not None
+
     @invariant()
     def no_late_opinion_is_stored(self) -> None:
         for request in self._requests():
@@ -262,14 +273,13 @@ class ProjectMachine(RuleBasedStateMachine):
     @invariant()
     def a_cleared_project_has_nothing_open_and_nothing_that_prohibits(self) -> None:
         clearances = self.session.scalars(
-            select(Clearance).where(Clearance.project_id == self.project_id)
+            select(Clearance).where(Clearance.project_id == self.project_id, Clearance.withdrawn_at.is_(None))
         ).all()
         is_cleared = self.project.status == ProjectStatus.CLEARED
         assert (len(clearances) == 1) == is_cleared
         if not is_cleared:
             return
-        handover = self.session.scalars(select(Handover)).one()
-        message = read_message(handover.body.encode())
+        message = read_message(clearances[0].handover.body.encode())
         assert message.check.verdict in ("clear", "inform", "advise", "restrict")
         assert {o.kind for o in message.opinions} <= {
             "agree",
@@ -304,6 +314,7 @@ def test_no_path_leads_round_the_regulation(world_session: Session, world: City)
         ),
     )
 
+    assert ProjectMachine.withdrawals > 0
     assert ProjectMachine.clearances > 5, (
         "the machine hardly ever comes to a clearance: it proves nothing of it"
     )

@@ -17,7 +17,7 @@ from coordination import consultation, projects
 from coordination.clearance import clear_project
 from coordination.deliveries import wait_after
 from coordination.handover import SIGNATURE_HEADER, verify
-from coordination.models import Handover
+from coordination.handover_models import Handover
 from service.push import push_due
 from tests.coordination.world import CALENDAR, COORDINATOR, DETAILS, NOW, footprint, install_layer
 

@@ -14,9 +14,10 @@ from blueprint.permissions import Actor
 from coordination import consultation, opinion_requests, opinions, projects, steps
 from coordination.clearance import clear_project
 from coordination.handover import read_message
+from coordination.handover_models import Clearance
 from coordination.history import history_of
 from coordination.limits import OpinionStatus
-from coordination.models import Clearance, Consultation, OpinionKind, OpinionRequest, Project
+from coordination.models import Consultation, OpinionKind, OpinionRequest, Project
 from coordination.opinions import OpinionGiven
 from coordination.particulars import ProjectDetails
 from coordination.project_states import ProjectStatus, Step

@@ -11,8 +11,9 @@ from blueprint.city import City
 from blueprint.errors import ConflictError, NotFoundError
 from coordination import clock, deliveries, opinions, views
 from coordination.clearance import clear_project
+from coordination.handover_models import Handover
 from coordination.limits import OpinionStatus
-from coordination.models import Handover, OpinionKind
+from coordination.models import OpinionKind
 from coordination.opinions import OpinionGiven
 from coordination.project_states import ProjectStatus
 from coordination.views import Urgency, urgency_of

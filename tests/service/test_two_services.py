@@ -19,7 +19,8 @@ from blueprint.database import make_engine
 from blueprint.wall import KEEPER, seeing
 from coordination.clearance import clear_project
 from coordination.handover import SIGNATURE_HEADER, HandoverMessage, sign
-from coordination.models import Handover, OpinionKind, Project
+from coordination.handover_models import Handover
+from coordination.models import OpinionKind, Project
 from coordination.opinions import Condition, OpinionGiven
 from service.push import push_due
 from service.settings import Settings
