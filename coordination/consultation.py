@@ -50,6 +50,13 @@ def propose_consultation(
     """Say whom a round about the current footprint would ask by its check of today's blueprint; nothing is kept."""
     revision = current_revision(session, project)
     check = _check_to_consult_on(session, project, revision, city=city, actor=actor, today=today)
+    return proposal_by(session, project, revision, check, city=city)
+
+
+def proposal_by(
+    session: Session, project: Project, revision: FootprintRevision, check: Check, *, city: City
+) -> Proposal:
+    """Whom a round would ask by a check, whatever day it is of."""
     departments = propose(
         concerns_by_department(check.report),
         requests_of(session, project),
@@ -88,6 +95,34 @@ def open_consultation(
             f"departments were asked about footprint revision {proposal.revision.number} already and nothing changed for"
             " any of them; give the footprint again, or name whom to add and why"
         )
+    return open_round(
+        session,
+        project,
+        proposal,
+        asked,
+        city=city,
+        calendar=calendar,
+        actor=actor,
+        now=now,
+        add=add,
+        drop=drop,
+    )
+
+
+def open_round(
+    session: Session,
+    project: Project,
+    proposal: Proposal,
+    asked: Sequence[Proposed],
+    *,
+    city: City,
+    calendar: WorkingCalendar,
+    actor: Actor,
+    now: datetime,
+    add: Sequence[Choice] = (),
+    drop: Sequence[Choice] = (),
+) -> Consultation:
+    """Open a round that asks these departments by the proposal's check, and tell them; the project row is locked."""
     _take_back_changed(session, project, asked, now=now)
     consultation = Consultation(
         project_id=project.id,

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from coordination.clearance_router import router as clearance_router
 from coordination.opinion_router import router as opinion_router
 from coordination.project_router import router as project_router
+from coordination.update_router import router as update_router
 from coordination.view_router import router as view_router
 
 router = APIRouter()
@@ -12,3 +13,4 @@ router.include_router(project_router)
 router.include_router(clearance_router)
 router.include_router(opinion_router)
 router.include_router(view_router)
+router.include_router(update_router)

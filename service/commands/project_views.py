@@ -10,15 +10,18 @@ import typer
 from blueprint.errors import InvalidInputError
 from blueprint.permissions import Act, Thing, require
 from coordination import deliveries, notices, views
+from coordination.check_difference import Change
 from coordination.generation_opinion import DocumentForm, write_generation_opinion
 from coordination.handover import FORMATS
 from coordination.limits import OpinionStatus
 from coordination.opinion_requests import request_status
 from coordination.project_states import STATUS_WORDS, ProjectStatus
 from coordination.projects import find_project_by_number
-from service.commands.context import local_operator
+from coordination.update_router import rechecks_out
+from coordination.updates import list_rechecks, recheck_due
+from service.commands.context import local_operator, open_edge
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
-from service.commands.project_app import Number, app, opened
+from service.commands.project_app import Cursor, Limit, Number, app, opened
 
 URGENCY_WORDS = {
     views.Urgency.OVERDUE: "已逾期 overdue",
@@ -190,6 +193,61 @@ def resend(message_id: Annotated[str, typer.Argument(help="推送编号 id of th
     with opened() as (edge, session):
         deliveries.resend(session, message_id, actor=actor, now=edge.now())
     typer.echo("已列入推送 it is tried at the next push: blueprint project push")
+
+
+@app.command("recheck")
+def recheck() -> None:
+    """图层更新后复检在办项目 · check open projects again that versions in force by today touch; `serve` does it by itself."""
+    require(local_operator(), Act.CONSULT_DEPARTMENTS)
+    with open_edge() as edge:
+        done = recheck_due(edge.engine, city=edge.city, calendar=edge.calendar, now=edge.now())
+    typer.echo(f"已复检 projects rechecked: {done}")
+
+
+@app.command("rechecks")
+def show_rechecks(
+    number: Annotated[str | None, typer.Argument(help="策划编号，缺省为全部 planning number, or all")] = None,
+    cursor: Cursor = 0,
+    limit: Limit = 100,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """复检清单 · what updates of the blueprint meant for open projects: findings new, gone, grown; asked and released."""
+    actor = local_operator()
+    require(actor, Act.CONSULT_DEPARTMENTS)
+    with opened() as (_, session):
+        project_id = find_project_by_number(session, number).id if number is not None else None
+        rows = list_rechecks(session, project_id=project_id, after=cursor, limit=limit)
+        shown = rechecks_out(session, actor, rows)
+    if output is OutputFormat.JSON:
+        print_json([row.model_dump(mode="json") for row in shown])
+        return
+    print_table(
+        "复检 rechecks",
+        [
+            "#",
+            "策划编号 number",
+            "图层 layer",
+            "自 from",
+            "结论 verdict",
+            "新增 消失 增大 new gone grown",
+            "征求 asked",
+            "不再涉及 released",
+        ],
+        (
+            [
+                row.id,
+                row.planning_number,
+                row.layer,
+                row.starts_on,
+                f"{row.verdict_before} → {row.verdict_after or row.failed}",
+                f"{row.counts[Change.NEW]} {row.counts[Change.GONE]} {row.counts[Change.GROWN]}",
+                " ".join(row.asked),
+                " ".join(row.released),
+            ]
+            for row in shown
+        ),
+        empty="没有复检 nothing was rechecked",
+    )
 
 
 @app.command("handover-schema")

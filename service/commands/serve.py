@@ -25,6 +25,7 @@ from blueprint.idempotency import forget_old_answers
 from blueprint.wall import KEEPER, seeing
 from coordination.clock import close_overdue, recount_open
 from coordination.notices import remind
+from coordination.updates import recheck_due
 from service.app import create_app
 from service.commands.context import open_edge, say
 from service.commands.worker import working
@@ -132,7 +133,7 @@ def _serve(app: FastAPI, listener: socket.socket) -> None:
 
 @contextmanager
 def ticking(edge: Edge, settings: Settings) -> Iterator[None]:
-    """While serving: push handovers that are due and record requests past their limit (Art. 11)."""
+    """While serving: record silence past its limit (Art. 11), push handovers, recheck projects that an update touches, send notices."""
     stopped = threading.Event()
 
     def tick() -> None:
@@ -160,6 +161,7 @@ def tick_once(edge: Edge, settings: Settings) -> None:
         push_due(
             edge.engine, now=edge.now(), approval_url=settings.approval_url, secret=settings.handover_secret
         )
+        recheck_due(edge.engine, city=edge.city, calendar=edge.calendar, now=edge.now())
         send_due(edge.engine, city=edge.city, settings=settings, now=edge.now())
     except (BlueprintError, SQLAlchemyError) as error:
         _log.warning("a round of due work failed and is tried again: %s", error)

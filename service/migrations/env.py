@@ -18,6 +18,7 @@ import coordination.handover_models
 import coordination.models
 import coordination.notice_models
 import coordination.plan_audit.models
+import coordination.update_models
 from blueprint.database import SCHEMAS, Base
 
 MODELS = (
@@ -35,6 +36,7 @@ MODELS = (
     coordination.models,
     coordination.notice_models,
     coordination.plan_audit.models,
+    coordination.update_models,
     approval.models,
 )
 """What the metadata must know before it is compared."""

@@ -89,6 +89,10 @@ VALUES (gen_random_uuid(), 'asked', 'SLJ', NULL, 't', now()), (gen_random_uuid()
     (gen_random_uuid(), 'asked', NULL, 'coordinator', 't', now());
 INSERT INTO coordination.notice_delivery (notice_id, channel, address, attempts, next_try_at) SELECT id, 'email', 'a', 0, now() FROM coordination.notice;
 INSERT INTO coordination.contest (request_id, finding, reason, contested_by, contested_at) VALUES (1, 1, 't', 'x', now()), (2, 1, 't', 'x', now());
+INSERT INTO blueprint.publication_event (layer_id, starts_on, act, made_by) SELECT id, now(), 'in_force', 'x' FROM blueprint.layer WHERE code = 'OPEN';
+INSERT INTO coordination.looked_at SELECT id, '[1]', now(), now() FROM blueprint.publication_event;
+INSERT INTO coordination.recheck (event_id, project_id, layer, starts_on, check_before_id, check_id, verdict_before, findings, asked, released, made_at)
+SELECT id, 1, 'OPEN', now(), 1, 1, 'clear', '[]', '[]', '[]', now() FROM blueprint.publication_event;
 INSERT INTO coordination.clearance VALUES (1, 1, 1, 1, 1, now(), 'x', now());
 INSERT INTO coordination.handover VALUES (1, 1, 'm', 'b', 's', 0, now(), NULL, NULL, now(), 'handover');
 INSERT INTO approval.case (id, message_id, message_sha256, planning_number, project_name, applicant, purpose, message, received_at)
@@ -154,6 +158,7 @@ ALL_OPINIONS = (
     {"coordination.opinion_request": 2, "coordination.opinion": 2}
     | dict.fromkeys(OF_OPINIONS, 2)
     | dict.fromkeys(("coordination.notice", "coordination.notice_delivery"), 3)
+    | dict.fromkeys(("coordination.looked_at", "coordination.recheck"), 1)
 )
 PLAN_AUDITS = ("coordination.plan_audit", "coordination.plan_audit_overlap", "coordination.plan_difference")
 MEMBER_SEES = dict.fromkeys(PLAN_AUDITS, 1) | {

@@ -30,6 +30,7 @@ import coordination.handover_models
 import coordination.models
 import coordination.notice_models
 import coordination.plan_audit.models
+import coordination.update_models
 from blueprint.city import City
 from blueprint.database import CONNECT_ARGS, SCHEMAS, Base, make_engine
 from blueprint.errors import ConflictError
@@ -52,6 +53,7 @@ MODELS = (
     coordination.models,
     coordination.notice_models,
     coordination.plan_audit.models,
+    coordination.update_models,
     approval.models,
     approval.item_models,
     approval.matter_models,

@@ -1,0 +1,272 @@
+"""Updates of the blueprint reach open projects (动态更新, 复检): those that a new version touches are checked again.
+
+Who is touched anew, or otherwise than they were told, is asked in a round of its own; who is touched no more is
+released. What departments said stays with the findings that they were told.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session, joinedload
+
+from blueprint.city import City
+from blueprint.database import load_statements
+from blueprint.errors import BlueprintError
+from blueprint.layers.difference import compare
+from blueprint.layers.models import Layer, LayerVersion, PublicationEvent
+from blueprint.permissions import Actor, at_console
+from blueprint.working_days import WorkingCalendar
+from coordination.check_difference import Change, compare_checks
+from coordination.clock import SYSTEM, close_overdue
+from coordination.consultation import (
+    consultation_of,
+    consultations_of,
+    open_round,
+    proposal_by,
+    requests_of,
+)
+from coordination.history import note
+from coordination.models import Check, Project
+from coordination.notice_models import NoticeKind, Office
+from coordination.notices import tell
+from coordination.opinion_requests import withdraw_requests
+from coordination.project_states import IN_WORK, ProjectStatus
+from coordination.projects import check_project, current_revision, latest_check, lock_project
+from coordination.responsibility import Concern, Why, concerns_by_department, responsible_departments
+from coordination.rounds import Proposed, judged, standing_requests, told
+from coordination.update_models import LookedAt, Recheck
+
+_SQL = load_statements(Path(__file__).parent / "recheck.sql")
+
+NO_LONGER_TOUCHED = "图层更新后不再涉及 no longer touched since a layer was updated"
+
+
+def recheck_due(engine: Engine, *, city: City, calendar: WorkingCalendar, now: datetime) -> int:
+    """Recheck the open projects that versions in force by today touch, each in its own transaction; says how many.
+
+    What was begun and not finished, by this process or another, is gone on with.
+    """
+    actor, rechecked = at_console(SYSTEM), 0
+    with Session(engine) as session, session.begin():
+        _look_at_events(session, city=city, now=now)
+        under_way = session.execute(
+            select(LookedAt.event_id, LookedAt.project_ids).where(LookedAt.done_at.is_(None))
+        ).all()
+    for event_id, project_ids in under_way:
+        for project_id in project_ids:
+            with Session(engine) as session, session.begin():
+                found = recheck_project(
+                    session, project_id, event_id, city=city, calendar=calendar, actor=actor, now=now
+                )
+                rechecked += found is not None
+        with Session(engine) as session, session.begin():
+            session.get_one(LookedAt, event_id).done_at = now
+    return rechecked
+
+
+def _look_at_events(session: Session, *, city: City, now: datetime) -> None:
+    """Find which open projects each succession of versions touches that has begun and was not looked at yet."""
+    statement = (
+        select(PublicationEvent)
+        .where(
+            PublicationEvent.starts_on <= now.date(),
+            ~select(LookedAt.event_id).where(LookedAt.event_id == PublicationEvent.id).exists(),
+        )
+        .order_by(PublicationEvent.id)
+    )
+    for event in session.scalars(statement).all():
+        values = {"event_id": event.id, "project_ids": _touched(session, event, city), "begun_at": now}
+        session.execute(insert(LookedAt).values(values).on_conflict_do_nothing())
+
+
+def _touched(session: Session, event: PublicationEvent, city: City) -> list[int]:
+    """The open projects whose footprint meets what changed; of a raster, which has no features to compare, all of them."""
+    old, new = (
+        session.get(LayerVersion, number) if number is not None else None
+        for number in (event.old_version_id, event.new_version_id)
+    )
+    if any(version is not None and version.raster is not None for version in (old, new)):
+        in_work = select(Project.id).where(Project.status.in_(IN_WORK)).order_by(Project.id)
+        return list(session.scalars(in_work))
+    compare(session, old, new, city=city)
+    return [row.id for row in session.execute(_SQL["touched_projects"])]
+
+
+def recheck_project(
+    session: Session,
+    project_id: int,
+    event_id: int,
+    *,
+    city: City,
+    calendar: WorkingCalendar,
+    actor: Actor,
+    now: datetime,
+) -> Recheck | None:
+    """Check a project again for an update, and do what follows; None where there is nothing to do, or it was done.
+
+    A project that was never checked has nothing that could change; one that is with approval is left as it was cleared.
+    """
+    project = lock_project(session, project_id)
+    done = select(Recheck.id).where(Recheck.event_id == event_id, Recheck.project_id == project_id)
+    before = latest_check(session, current_revision(session, project))
+    if project.status not in IN_WORK or before is None or session.scalar(done) is not None:
+        return None
+    event = session.get_one(PublicationEvent, event_id)
+    recheck = Recheck(
+        event_id=event_id,
+        project_id=project_id,
+        layer=session.get_one(Layer, event.layer_id).code,
+        starts_on=event.starts_on,
+        check_before_id=before.id,
+        verdict_before=before.verdict,
+        findings=[],
+        asked=[],
+        released=[],
+        made_at=now,
+    )
+    try:
+        with session.begin_nested():
+            after = check_project(session, project_id, city=city, actor=actor, now=now)
+            recheck.findings = _changes(before, after)
+            _follow_up(session, project, before, after, recheck, city=city, calendar=calendar, now=now)
+            recheck.check_id, recheck.verdict_after = after.id, after.verdict
+    except BlueprintError as error:
+        recheck.failed = error.message
+        recheck.findings, recheck.asked, recheck.released = [], [], []
+    session.add(recheck)
+    session.flush()
+    _tell(session, project, recheck, actor=actor, now=now)
+    return recheck
+
+
+def _changes(before: Check, after: Check) -> list[dict[str, Any]]:
+    """What the two checks see otherwise, with the titles of the layers."""
+    titles = {
+        layer["code"]: layer["title"]
+        for report in (before.report, after.report)
+        for layer in report["layers"]
+    }
+    found = compare_checks(before.report, after.report, same_footprint=True).findings
+    return [asdict(change) | {"title": titles.get(change.layer, change.layer)} for change in found]
+
+
+def _follow_up(
+    session: Session,
+    project: Project,
+    before: Check,
+    after: Check,
+    recheck: Recheck,
+    *,
+    city: City,
+    calendar: WorkingCalendar,
+    now: datetime,
+) -> None:
+    """Of a project that departments are asked about: release whom nothing concerns any more, ask whom something new does."""
+    revision = current_revision(session, project)
+    consultation = consultation_of(session, revision)
+    if project.status != ProjectStatus.CONSULTING or consultation is None:
+        return
+    for each in consultations_of(session, project):
+        close_overdue(session, now.date(), now=now, calendar=calendar, consultation_id=each.id)
+    concerns = concerns_by_department(after.report)
+    recheck.released = _released(session, project, before, concerns, city)
+    for each in consultations_of(session, project):
+        withdraw_requests(
+            session, each, on=now.date(), now=now, why=NO_LONGER_TOUCHED, departments=recheck.released
+        )
+    for department in recheck.released:
+        tell(
+            session,
+            NoticeKind.RELEASED,
+            "图层更新后不再涉及贵部门，无需反馈 the update of a layer leaves nothing for you to judge",
+            to=department,
+            project=project,
+            now=now,
+        )
+    proposal = proposal_by(session, project, revision, after, city=city)
+    asked_on = concerns_by_department(session.get_one(Check, consultation.check_id).report)
+    asked = _touched_anew(proposal.departments, asked_on)
+    if asked:
+        open_round(
+            session, project, proposal, asked, city=city, calendar=calendar, actor=at_console(SYSTEM), now=now
+        )
+    recheck.asked = [each.department for each in asked]
+
+
+def _released(
+    session: Session, project: Project, before: Check, concerns: Mapping[str, Any], city: City
+) -> list[str]:
+    """Who was asked for findings that are gone: of the earlier check, or of a request that is still open."""
+    responsible = responsible_departments(concerns, city, project.project_type)
+    concerned = concerns_by_department(before.report)
+    counted = standing_requests(requests_of(session, project))
+    return sorted(
+        department
+        for department, request in counted.items()
+        if department not in responsible
+        and request.why != Why.ADDED
+        and (request.opinion is None or department in concerned)
+    )
+
+
+def _touched_anew(
+    proposed: Sequence[Proposed], asked_on: Mapping[str, Sequence[Concern]]
+) -> tuple[Proposed, ...]:
+    """Whose findings are others than they were told, and who has some for the first time; who was left out of the same stays so."""
+
+    def is_new(each: Proposed) -> bool:
+        then = asked_on.get(each.department, ())
+        return _judged(each.concerns) != _judged(then)
+
+    return tuple(
+        each for each in proposed if each.standing is None and (each.why is Why.CHANGED or is_new(each))
+    )
+
+
+def _judged(concerns: Sequence[Concern]) -> list[dict[str, Any]]:
+    return [judged(finding) for finding in told(concerns)]
+
+
+def _tell(session: Session, project: Project, recheck: Recheck, *, actor: Actor, now: datetime) -> None:
+    """The history, and the coordinator where something came out otherwise."""
+    counts = counts_of(recheck.findings)
+    note(
+        session,
+        project,
+        "recheck_project",
+        actor=actor,
+        now=now,
+        details={"check": recheck.check_id, "asked": recheck.asked, "released": recheck.released, **counts},
+    )
+    if recheck.failed is not None:
+        text = f"图层更新后复检失败，请人工检查 the recheck after an update failed, check by hand: {recheck.failed}"
+    elif recheck.findings or recheck.asked or recheck.released:
+        text = (
+            f"图层更新后已复检：新增 {counts['new']} 处，消失 {counts['gone']} 处，增大 {counts['grown']} 处；"
+            f"另行征求 {len(recheck.asked)} 个部门，{len(recheck.released)} 个部门不再涉及"
+            f" · rechecked after an update: {counts['new']} new, {counts['gone']} gone, {counts['grown']} grown;"
+            f" {len(recheck.asked)} departments asked, {len(recheck.released)} released"
+        )
+    else:
+        return
+    tell(session, NoticeKind.RECHECK, text, to=Office.COORDINATOR, project=project, now=now)
+
+
+def counts_of(findings: Collection[Mapping[str, Any]]) -> dict[str, int]:
+    """How many findings are new, gone, grown, shrunk, or weigh otherwise."""
+    return {str(change): sum(each["change"] == change for each in findings) for change in Change}
+
+
+def list_rechecks(
+    session: Session, *, project_id: int | None = None, after: int = 0, limit: int = 50
+) -> list[Recheck]:
+    """Rechecks in the order they were made, of all projects or of one."""
+    statement = select(Recheck).where(Recheck.id > after).order_by(Recheck.id).limit(limit)
+    if project_id is not None:
+        statement = statement.where(Recheck.project_id == project_id)
+    return list(session.scalars(statement.options(joinedload(Recheck.project))))

@@ -1,0 +1,189 @@
+"""Updates of the blueprint: which open projects are checked again, who is asked, who is released."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from blueprint.city import City
+from blueprint.database import make_engine
+from coordination import consultation, projects
+from coordination.clearance import clear_project
+from coordination.limits import OpinionStatus
+from coordination.models import Check, Consultation, Opinion, OpinionRequest, Project
+from coordination.notice_models import Notice, NoticeKind, Office
+from coordination.opinion_requests import request_status
+from coordination.opinions import give_opinion
+from coordination.responsibility import Why
+from coordination.update_models import LookedAt, Recheck
+from coordination.updates import recheck_due
+from tests.coordination.test_rounds import AGREE, answer, consult, register
+from tests.coordination.world import (
+    CALENDAR,
+    COORDINATOR,
+    NOW,
+    WATER,
+    footprint,
+    install_layer,
+    install_layers,
+)
+
+NEXT_DAY = NOW + timedelta(days=1)
+
+
+@pytest.fixture
+def engine(fresh_database: str, world: City) -> Iterator[Engine]:
+    """A database of its own with the world's layers, looked at already, and a project that river and heritage are asked about."""
+    made = make_engine(fresh_database)
+    with Session(made) as session, session.begin():
+        install_layers(session, world)
+    recheck(made, world, now=NOW)
+    with Session(made) as session, session.begin():
+        consult(session, world, register(session, world))
+    yield made
+    made.dispose()
+
+
+def update(engine: Engine, world: City, code: str, strip: tuple[float, float]) -> None:
+    with Session(engine) as session, session.begin():
+        install_layer(session, world, code, strip, starts_on=NEXT_DAY.date())
+
+
+def recheck(engine: Engine, world: City, now: object = NEXT_DAY) -> int:
+    return recheck_due(engine, city=world, calendar=CALENDAR, now=now)  # type: ignore[arg-type]
+
+
+def requests(session: Session) -> dict[str, list[str]]:
+    """The states of each department's requests, in the order they were made."""
+    found: dict[str, list[str]] = {}
+    for request in session.scalars(select(OpinionRequest).order_by(OpinionRequest.id)):
+        found.setdefault(request.department, []).append(request_status(request, NEXT_DAY.date()))
+    return found
+
+
+def told(session: Session, kind: NoticeKind) -> list[str | None]:
+    return [n.department or n.office for n in session.scalars(select(Notice).where(Notice.kind == kind))]
+
+
+def test_a_department_whose_conflict_has_gone_is_released_and_one_newly_touched_is_asked(
+    engine: Engine, world: City
+) -> None:
+    with Session(engine) as session, session.begin():
+        answer(session, session.scalars(select(Consultation)).one(), "slj")
+    update(engine, world, "heritage", (400, 500))
+    update(engine, world, "farmland", (0, 230))
+
+    assert recheck(engine, world) == 2
+
+    with Session(engine) as session:
+        assert requests(session) == {
+            "fgw": [OpinionStatus.AWAITED],
+            "slj": [OpinionStatus.GIVEN],
+            "wlj": [OpinionStatus.WITHDRAWN],
+            "zrzy": [OpinionStatus.AWAITED],
+        }
+        first, second = session.scalars(select(Recheck).order_by(Recheck.id))
+        assert (first.layer, first.released, first.asked) == ("heritage", ["wlj"], ["zrzy"])
+        assert [(f["layer"], f["change"]) for f in first.findings] == [
+            ("farmland", "new"),
+            ("heritage", "gone"),
+        ]
+        assert (first.verdict_before, first.verdict_after) == ("restrict", "prohibit")
+        assert (second.layer, second.released, second.asked, second.findings) == ("farmland", [], [], [])
+        assert told(session, NoticeKind.RELEASED) == ["wlj"]
+        assert told(session, NoticeKind.RECHECK) == [Office.COORDINATOR]
+        assert session.scalars(select(Opinion)).one().kind == "agree"
+        rounds = session.scalars(select(Consultation).order_by(Consultation.round)).all()
+        assert [(r.round, [q.department for q in r.requests]) for r in rounds] == [
+            (1, ["fgw", "slj", "wlj"]),
+            (2, ["zrzy"]),
+        ]
+
+
+def test_a_department_told_other_findings_is_asked_again_and_the_next_clearance_needs_no_new_check(
+    engine: Engine, world: City
+) -> None:
+    with Session(engine) as session, session.begin():
+        for department in ("slj", "wlj", "fgw"):
+            answer(session, session.scalars(select(Consultation)).one(), department)
+    update(engine, world, "river", (200, 310))
+
+    recheck(engine, world)
+
+    with Session(engine) as session, session.begin():
+        asked = session.scalars(select(OpinionRequest).order_by(OpinionRequest.id.desc())).first()
+        assert asked is not None
+        assert (asked.department, asked.why) == ("slj", Why.CHANGED)
+        (found,) = session.scalars(select(Recheck)).one().findings
+        assert (found["change"], found["after"]["overlap_m2"] > found["before"]["overlap_m2"]) == (
+            "grown",
+            True,
+        )
+        give_opinion(session, asked.id, AGREE, actor=WATER, calendar=CALENDAR, now=NEXT_DAY)
+        project = session.scalars(select(Project)).one()
+        clear_project(session, project.id, city=world, calendar=CALENDAR, actor=COORDINATOR, now=NEXT_DAY)
+
+
+def test_only_what_the_difference_touches_is_checked_again_and_each_update_once(
+    engine: Engine, world: City
+) -> None:
+    with Session(engine) as session, session.begin():
+        far = register(session, world, 600, 640)
+        projects.check_project(session, far.id, city=world, actor=COORDINATOR, now=NOW)
+        never_checked = register(session, world, 330, 345)
+        far_id, never_checked_id = far.id, never_checked.id
+        checks_before = len(session.scalars(select(Check)).all())
+    update(engine, world, "heritage", (250, 340))
+
+    assert recheck(engine, world) == 1
+    assert recheck(engine, world) == 0
+
+    with Session(engine) as session:
+        looked = session.scalars(select(LookedAt).order_by(LookedAt.event_id.desc())).first()
+        assert looked is not None
+        assert far_id not in looked.project_ids
+        assert never_checked_id in looked.project_ids
+        assert looked.done_at == NEXT_DAY
+        assert len(session.scalars(select(Check)).all()) == checks_before + 1
+        assert session.scalars(select(Recheck)).one().findings == []
+        assert told(session, NoticeKind.RECHECK) == []
+
+
+def test_a_version_is_looked_at_from_its_first_day_on_and_work_that_broke_off_is_gone_on_with(
+    engine: Engine, world: City
+) -> None:
+    update(engine, world, "heritage", (400, 500))
+    assert recheck(engine, world, now=NOW) == 0
+    recheck(engine, world)
+    with Session(engine) as session, session.begin():
+        session.delete(session.scalars(select(Recheck)).one())
+        for looked in session.scalars(select(LookedAt)):
+            looked.done_at = None
+
+    assert recheck(engine, world, now=NEXT_DAY + timedelta(hours=1)) == 1
+
+
+def test_a_project_that_is_adjusted_is_checked_and_nobody_is_asked(engine: Engine, world: City) -> None:
+
+    with Session(engine) as session, session.begin():
+        project = session.scalars(select(Project)).one()
+        consultation.revise_footprint(
+            session,
+            project.id,
+            footprint(world, 220, 330),
+            city=world,
+            calendar=CALENDAR,
+            actor=COORDINATOR,
+            now=NOW,
+        )
+        projects.check_project(session, project.id, city=world, actor=COORDINATOR, now=NOW)
+    update(engine, world, "heritage", (400, 500))
+
+    assert recheck(engine, world) == 1
+
+    with Session(engine) as session:
+        found = session.scalars(select(Recheck)).one()
+        assert (found.asked, found.released) == ([], [])
+        assert told(session, NoticeKind.RECHECK) == [Office.COORDINATOR]
