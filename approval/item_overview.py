@@ -24,7 +24,6 @@ from approval.item_schemas import (
     TurnOut,
 )
 from approval.item_states import EXCHANGE_CODE, HOLDERS, STATE_WORDS, TRANSITIONS, Holder, ItemState, Step
-from approval.items import acceptance_obstacles, needs
 from approval.joint_consultation import basis_of
 from approval.materials import Need, is_valid, place_of
 from approval.matter_models import Obligation
@@ -32,6 +31,7 @@ from approval.models import Case
 from approval.obligations import obligations_of
 from approval.preparation import table_of
 from approval.process_table import DayUnit, Obtained
+from approval.requirements import acceptance_obstacles, needs
 from approval.spans import stage_spans
 from approval.stages import Stage
 from blueprint.city import City

@@ -32,7 +32,8 @@ from approval.item_schemas import (
     StopRuleOut,
 )
 from approval.item_states import WINDOW_STEPS, ItemState
-from approval.items import Lacking, Promised, ResultGiven, StepGiven, find_item, take_step
+from approval.item_steps import Lacking, Promised, ResultGiven, StepGiven
+from approval.items import find_item, take_step
 from approval.materials import FileGiven, MaterialGiven
 from approval.process_table import ProcessTable
 from approval.results import keep_result_file

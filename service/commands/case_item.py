@@ -15,7 +15,8 @@ from approval.item_overview import Desk, item_brief, item_out, ledger_out, mater
 from approval.item_router import process_table_out
 from approval.item_schemas import ItemOut
 from approval.item_states import STATE_WORDS, STEP_WORDS, WINDOW_STEPS, Holder, Step
-from approval.items import Lacking, Promised, ResultGiven, StepGiven, find_item, take_step
+from approval.item_steps import Lacking, Promised, ResultGiven, StepGiven
+from approval.items import find_item, take_step
 from approval.materials import FileGiven, MaterialGiven, NeedState
 from approval.results import keep_result_file
 from approval.stages import STAGE_TITLES

@@ -8,10 +8,12 @@ from sqlalchemy.orm import Session
 from approval import cases, materials, obligations, preparation
 from approval.case_items import items_of
 from approval.item_states import Step
-from approval.items import ResultGiven, StepGiven, find_item, needs, take_step
+from approval.item_steps import ResultGiven, StepGiven
+from approval.items import find_item, take_step
 from approval.materials import FileGiven, MaterialGiven, NeedState
 from approval.models import Case
 from approval.process_table import Obtained
+from approval.requirements import needs
 from approval.stages import STAGE_TITLES, Stage
 from blueprint.edge import Edge
 from blueprint.objects import objects_of

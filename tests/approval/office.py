@@ -14,10 +14,12 @@ from approval import cases, materials, preparation
 from approval.intake import receive
 from approval.item_models import Item, Material
 from approval.item_states import WINDOW_STEPS, Step
-from approval.items import Lacking, Promised, ResultGiven, StepGiven, find_item, needs, take_step
+from approval.item_steps import Lacking, Promised, ResultGiven, StepGiven
+from approval.items import find_item, take_step
 from approval.materials import FileGiven, MaterialGiven, NeedState
 from approval.models import Case
 from approval.process_table import Obtained
+from approval.requirements import needs
 from approval.stages import Stage
 from blueprint.city import City
 from blueprint.objects import Stored

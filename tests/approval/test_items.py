@@ -9,10 +9,11 @@ from approval import obligations, preparation
 from approval.case_items import items_of
 from approval.item_models import Item
 from approval.item_states import EXCHANGE_CODE, TRANSITIONS, Holder, ItemState, Step
-from approval.items import acceptance_obstacles, find_item, needs
+from approval.items import find_item
 from approval.materials import library
 from approval.models import Case
 from approval.process_table import load_document, read_document
+from approval.requirements import acceptance_obstacles, needs
 from approval.stages import Stage
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
@@ -241,7 +242,7 @@ def test_a_number_is_given_to_one_result(office: Office) -> None:
     office.accepted(case, "A112")
     office.step(case, "A112", Step.BEGIN)
 
-    from approval.items import ResultGiven
+    from approval.item_steps import ResultGiven
 
     with pytest.raises(ConflictError, match="given once"):
         office.step(case, "A112", Step.APPROVE, result=ResultGiven(first.result.number, "批复", "王五"))

@@ -23,7 +23,9 @@ from approval.case_items import items_of
 from approval.item_models import Item, ItemResult, ItemStep, TimeSpan
 from approval.item_overview import Desk, ledger_out
 from approval.item_states import HOLDERS, ON_THE_WAY, TRANSITIONS, ItemState, Step
-from approval.items import ResultGiven, acceptance_obstacles, find_item
+from approval.item_steps import ResultGiven
+from approval.items import find_item
+from approval.requirements import acceptance_obstacles
 from approval.stages import Stage, StageStatus
 from blueprint.city import City
 from blueprint.errors import ConflictError

@@ -1,0 +1,216 @@
+"""What each step with an item asks and changes besides its state (Art. 3, 10, 14): `ACTS`, step by step.
+
+An act raises what is in the way, and gives what the record of the step keeps.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from sqlalchemy.exc import IntegrityError
+
+from approval.item_models import ItemResult, Material, Promise
+from approval.item_states import Step
+from approval.item_steps import Work
+from approval.materials import library, refuse_known
+from approval.models import CaseStage
+from approval.obligations import open_obligations
+from approval.process_table import Obtained
+from approval.requirements import acceptance_obstacles, needs
+from approval.stages import STAGE_TITLES, Stage
+from blueprint.errors import ConflictError
+
+Detail = dict[str, object]
+
+
+def _submit(work: Work) -> Detail:
+    stage = _stage(work)
+    if work.case.project_code is None:
+        raise ConflictError(
+            "bind the investment project code first: a case is prepared without it, and nothing of it taken in (Art. 12)"
+        )
+    if stage is not None and stage.accepted_on is None:
+        raise ConflictError(f"accept the stage {STAGE_TITLES[Stage(stage.stage)]} before its items")
+    if stage is None and work.case.stages[0].accepted_on is None:
+        raise ConflictError("accept the first stage before items that run beside the stages")
+    if work.given.on_commitment and not work.rule.on_commitment:
+        raise work.wrong(f"{work.rule.title} is not approved on commitment (告知承诺)", "on_commitment")
+    work.item.on_commitment = work.given.on_commitment
+    work.item.submitted_on = work.today
+    return {"on_commitment": True} if work.given.on_commitment else {}
+
+
+def _stage(work: Work) -> CaseStage | None:
+    return next((row for row in work.case.stages if row.stage == work.item.stage), None)
+
+
+def _accept(work: Work) -> Detail:
+    stated = {promised.material for promised in work.given.promised}
+    needed = {code for need in needs(work.session, work.case, work.item, work.today) for code in need.codes}
+    for promised in work.given.promised:
+        if promised.material not in needed:
+            raise work.wrong(f"{promised.material!r} is none of the item's materials", "promised")
+        if promised.due_on < work.today:
+            raise work.wrong(f"the promise for {promised.material} ends before it begins", "promised")
+        refuse_known(library(work.session, work.case.id), promised.material, work.today)
+    if len(stated) < len(work.given.promised):
+        raise work.wrong("a material is promised once", "promised")
+    work.session.add_all(
+        Promise(item_id=work.item.id, material=p.material, due_on=p.due_on) for p in work.given.promised
+    )
+    work.session.flush()
+    obstacles = acceptance_obstacles(work.session, work.case, work.item, work.today)
+    if obstacles:
+        raise ConflictError("; ".join(obstacles))
+    work.item.accepted_on = work.today
+    return {
+        "promised": [{"material": p.material, "due_on": p.due_on.isoformat()} for p in work.given.promised]
+    }
+
+
+def _ask_correction(work: Work) -> Detail:
+    """Art. 14 and 行政许可法 32(四): everything that is lacking, said at once, and only once."""
+    if work.item.correction_asked_on is not None:
+        raise ConflictError(
+            f"what is lacking was said on {work.item.correction_asked_on} already, once and for all (一次性告知);"
+            " accept the item, or refuse to"
+        )
+    if not work.given.lacking:
+        raise work.wrong("lists everything that is lacking", "lacking")
+    known = library(work.session, work.case.id)
+    listed = []
+    for lack in work.given.lacking:
+        rule = work.table.material(lack.material)
+        if rule.obtained_from is not Obtained.APPLICANT:
+            raise ConflictError(
+                f"{rule.title} ({rule.code}) is obtained by the system and not asked of the applicant (Art. 14)"
+            )
+        if not (lack.defect or "").strip():
+            refuse_known(known, lack.material, work.today)
+        listed.append({"material": rule.code, "title": rule.title, "what": lack.what, "defect": lack.defect})
+    work.item.correction_asked_on = work.today
+    return {"lacking": listed}
+
+
+def _correct(work: Work) -> Detail:
+    asked = next(step for step in reversed(work.item.steps) if step.step == Step.ASK_CORRECTION)
+    known = library(work.session, work.case.id)
+    missing = [
+        lack["title"]
+        for lack in asked.detail["lacking"]
+        if lack["material"] not in known
+        or (lack["defect"] and known[lack["material"]].given_on < asked.taken_on)
+        or (lack["defect"] and known[lack["material"]].replaces_reason is None)
+    ]
+    if missing:
+        raise ConflictError(f"still lacking: {'、'.join(missing)}; hand them in first")
+    return {}
+
+
+def _stop(work: Work) -> Detail:
+    if work.given.stop_kind is None:
+        raise work.wrong(f"says which special procedure: {', '.join(work.table.stops)}", "stop_kind")
+    stop = work.table.stop(work.given.stop_kind)
+    days = work.given.working_days
+    if days is None or not 1 <= days <= stop.most_days:
+        raise work.wrong(
+            f"{stop.title} takes 1 to {stop.most_days} working days, and the applicant is told how many",
+            "working_days",
+        )
+    return {"stop_kind": stop.code, "title": stop.title, "working_days": days}
+
+
+def _extend(work: Work) -> Detail:
+    """行政许可法 42: once, by the head of the authority, at most ten working days."""
+    most, days = work.table.clock.extension_days, work.given.working_days
+    if work.item.extended_days:
+        raise ConflictError(
+            f"the limit was extended by {work.item.extended_days} days already; it is extended once"
+        )
+    if work.item.limit_days is None:
+        raise ConflictError(f"{work.item.title} has no limit that could be extended")
+    if days is None or not 1 <= days <= most:
+        raise work.wrong(f"extends by 1 to {most} working days", "working_days")
+    work.item.extended_days = days
+    return {"working_days": days}
+
+
+def _approve(work: Work) -> Detail:
+    still_open = open_obligations(work.session, work.case.id, work.item.code)
+    if still_open:
+        raise ConflictError(f"close these obligations first (建设条件): {'；'.join(still_open)}")
+    given = work.given.result
+    if given is None or not (given.number.strip() and given.title.strip() and given.signed_by.strip()):
+        raise work.wrong("needs its result: number, title and who signed it", "result")
+    if given.valid_until is not None and given.valid_until < work.today:
+        raise work.wrong("the result would have expired already", "result.valid_until")
+    rule = work.table.material(work.rule.result)
+    known = library(work.session, work.case.id)
+    material = Material(
+        case_id=work.case.id,
+        code=rule.code,
+        version=known[rule.code].version + 1 if rule.code in known else 1,
+        title=rule.title,
+        origin=Obtained.RESULT,
+        item_id=work.item.id,
+        given_on=work.today,
+        given_by=work.actor.name,
+        valid_until=given.valid_until,
+    )
+    work.session.add(material)
+    work.session.flush()
+    work.item.result = ItemResult(
+        number=given.number.strip(),
+        title=given.title.strip(),
+        signed_by=given.signed_by.strip(),
+        signed_on=work.today,
+        valid_until=given.valid_until,
+        material_id=material.id,
+    )
+    try:
+        with work.session.begin_nested():
+            work.session.flush()
+    except IntegrityError as error:
+        raise ConflictError(
+            f"the number {given.number.strip()[:40]!r} was given to another result already; a number is given once"
+        ) from error
+    if work.item.on_commitment:
+        days = work.table.clock.commitment_check_days
+        work.item.verify_due_on = work.calendar.due_date(work.today, working_days=days).on
+    return {"number": given.number.strip(), "signed_by": given.signed_by.strip()}
+
+
+def _verify(work: Work) -> Detail:
+    if work.item.verify_due_on is None:
+        raise ConflictError(f"{work.item.title} was not approved on commitment: there is nothing to check")
+    if work.item.verified_on is not None:
+        raise ConflictError(f"the commitment was checked on {work.item.verified_on} already")
+    work.item.verified_on = work.today
+    return {}
+
+
+def _revoke(work: Work) -> Detail:
+    """What was revoked is no material any more: items that rest on it find it expired."""
+    if work.item.result is not None:
+        work.item.result.material.valid_until = work.today - timedelta(days=1)
+    return {}
+
+
+def _drop(work: Work) -> Detail:
+    if work.rule.always:
+        raise ConflictError(f"every {work.case.project_type} project needs {work.rule.title}")
+    return {}
+
+
+ACTS: dict[Step, Callable[[Work], Detail]] = {
+    Step.SUBMIT: _submit,
+    Step.ACCEPT: _accept,
+    Step.ASK_CORRECTION: _ask_correction,
+    Step.CORRECT: _correct,
+    Step.STOP: _stop,
+    Step.EXTEND: _extend,
+    Step.APPROVE: _approve,
+    Step.VERIFY: _verify,
+    Step.REVOKE: _revoke,
+    Step.DROP: _drop,
+}
+"""Steps that are not in it change the state alone."""
