@@ -17,6 +17,7 @@ from approval.preparation import table_of
 from approval.project_code import ProjectCode, read_project_code
 from approval.spans import stage_spans
 from approval.stages import Stage, StageDays, refuse_acceptance, refuse_conclusion
+from approval.summaries import count_stage
 from blueprint.audit.log import record
 from blueprint.errors import ConflictError, NotFoundError
 from blueprint.permissions import Act, Actor, require
@@ -162,7 +163,8 @@ def conclude_stage(
     )
     row.working_days = sum(turn.working_days for turn in turns)
     row.stop_days = sums_of(turns)[Holder.STOP]
-    session.flush()
+    case.stages_concluded += 1
+    count_stage(session, row)
     record(
         session,
         actor,

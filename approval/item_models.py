@@ -50,6 +50,7 @@ class Item(Base):
         ),
         Index("ix_item_late", "due_on", postgresql_where=text("due_on IS NOT NULL")),
         CheckConstraint("(concluded_on IS NULL) = (department_days IS NULL)", name="summed"),
+        CheckConstraint("(concluded_on IS NULL) = (was_parallel IS NULL)", name="beside"),
         Index("ix_item_to_do", "department", "state", "id"),
         Index("ix_item_concluded_on", "concluded_on", "id"),
         Index(
@@ -85,6 +86,8 @@ class Item(Base):
     department_days: Mapped[int | None]
     stop_days: Mapped[int | None]
     """Working days of each holder, summed from the spans when the item is concluded, for statistics."""
+    was_parallel: Mapped[bool | None]
+    """Whether another item of the case was under way on one of its days (并联); it is settled with the conclusion."""
     verify_due_on: Mapped[date | None]
     verified_on: Mapped[date | None]
 

@@ -5,7 +5,7 @@ A step locks its item and reads it again, so that of two at once the second find
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from approval.case_items import item_name
@@ -29,6 +29,7 @@ from approval.preparation import table_of
 from approval.process_table import DayUnit
 from approval.requirements import open_promises
 from approval.spans import begin_span, counted_days, end_span, holder_days
+from approval.summaries import count_item
 from blueprint.audit.log import record
 from blueprint.errors import NotFoundError
 from blueprint.permissions import Act, Actor
@@ -83,7 +84,7 @@ def take_step(
     held = find_item(session, case, code)
     table = table_of(session, case)
     work = Work(session, case, held, table, table.item(code), given, actor, calendar, now)
-    before = ItemState(held.state)
+    before, was_under_way = ItemState(held.state), held.concluded_on is None
     state = next_state(before, given.step)
     reason = (given.reason or "").strip() or None
     if given.step in REASONED and reason is None:
@@ -110,6 +111,8 @@ def take_step(
     _turn(work, before, state)
     held.state = state
     session.flush()
+    if was_under_way and held.concluded_on is not None:
+        count_item(session, held)
     session.expire(held, ["spans"])
     record(
         session,
@@ -133,8 +136,8 @@ def _turn(work: Work, before: ItemState, state: ItemState) -> None:
             begin_span(work.session, item, holder, on=work.today, stop_kind=stop)
     ends = holder is None and before in HOLDERS
     if ends:
-        sums = holder_days(work.session, item)
-        item.concluded_on = work.today
+        sums, beside = holder_days(work.session, item), _ran_beside_another(work)
+        item.concluded_on, item.was_parallel = work.today, beside
         item.applicant_days, item.window_days = sums[Holder.APPLICANT], sums[Holder.WINDOW]
         item.department_days, item.stop_days = sums[Holder.DEPARTMENT], sums[Holder.STOP]
         item.was_late = item.due_on is not None and not item.provisional and work.today > item.due_on
@@ -143,6 +146,27 @@ def _turn(work: Work, before: ItemState, state: ItemState) -> None:
         item.due_on = due.due_on if due else None
         item.yellow_on = due.yellow_on if due else None
         item.provisional = due.provisional if due else False
+
+
+def _ran_beside_another(work: Work) -> bool:
+    """Say whether another item of the case was under way on a day of the item that is concluded today."""
+    begun, today = work.item.submitted_on, work.today
+    if begun is None or begun == today:
+        return False
+    other = (
+        select(Item.id)
+        .where(
+            Item.case_id == work.item.case_id,
+            Item.code != work.item.code,
+            Item.submitted_on < today,
+            or_(
+                Item.concluded_on.is_(None),
+                and_(Item.concluded_on > begun, Item.concluded_on > Item.submitted_on),
+            ),
+        )
+        .exists()
+    )
+    return bool(work.session.scalar(select(other)))
 
 
 _KEEP_THE_CLOCK = frozenset({Step.BEGIN, Step.VERIFY, Step.REVOKE, Step.DROP, Step.NEED})

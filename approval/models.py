@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, String, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -41,6 +41,7 @@ class Case(Base):
     """The department whose hall prepared the case and follows it (Art. 12)."""
     district: Mapped[str | None] = mapped_column(String(20))
     """The district whose departments approve; None: the city's."""
+    stages_concluded: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     applicant_secret_sha256: Mapped[str | None] = mapped_column(String(64))
     prepared_by: Mapped[str | None] = mapped_column(String(200))
     prepared_at: Mapped[datetime | None]

@@ -9,13 +9,14 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, func, or_, select, true
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, func, select, true
+from sqlalchemy.orm import Session
 
 from approval.item_models import Item, Promise
 from approval.item_states import ItemState
 from approval.models import Case, CaseStage
 from approval.stages import Stage
+from approval.summaries import WHOLE_STAGE, Months, figures_of_months, is_whole_months
 
 
 class By(StrEnum):
@@ -73,28 +74,27 @@ class Period:
 
     starts_on: date
     ends_on: date
-    stage: Stage | None = None
+    stage: str | None = None
+    """A stage, or `parallel_items`: what runs beside the stages."""
     project_type: str | None = None
     department: str | None = None
     district: str | None = None
+    """A district's code, or `city`: what no district approves."""
     item: str | None = None
 
+    @property
+    def asked(self) -> dict["By", str]:
+        """What it is narrowed to."""
+        values = {
+            By.STAGE: self.stage,
+            By.PROJECT_TYPE: self.project_type,
+            By.DEPARTMENT: self.department,
+            By.DISTRICT: self.district,
+            By.ITEM: self.item,
+        }
+        return {by: value for by, value in values.items() if value is not None}
 
-_other = aliased(Item)
-_PARALLEL = (
-    select(_other.id)
-    .where(
-        _other.case_id == Item.case_id,
-        _other.code != Item.code,
-        _other.submitted_on < Item.concluded_on,
-        or_(
-            _other.concluded_on.is_(None),
-            and_(_other.concluded_on > Item.submitted_on, _other.concluded_on > _other.submitted_on),
-        ),
-        Item.submitted_on < Item.concluded_on,
-    )
-    .exists()
-)
+
 _TOLERATED = select(Promise.id).where(Promise.item_id == Item.id).exists()
 _TOTAL = Item.applicant_days + Item.window_days + Item.department_days + Item.stop_days
 _DECIDED = and_(
@@ -107,7 +107,7 @@ _ONLY: dict[Only, ColumnElement[bool]] = {
     Only.LATE: and_(_DECIDED, Item.was_late.is_(True)),
     Only.CORRECTED: Item.correction_asked_on.is_not(None),
     Only.STOPPED: Item.stop_days > 0,
-    Only.PARALLEL: _PARALLEL,
+    Only.PARALLEL: Item.was_parallel.is_(True),
     Only.ON_COMMITMENT: Item.on_commitment.is_(True),
     Only.TOLERATED: _TOLERATED,
     Only.REFUSED: Item.state == ItemState.REFUSED,
@@ -124,17 +124,8 @@ _BY: dict[By, SQLColumnExpression[Any]] = {
 
 
 def _within(period: Period) -> ColumnElement[bool]:
-    conditions = [Item.concluded_on >= period.starts_on, Item.concluded_on <= period.ends_on]
-    for column, value in (
-        (Item.stage, period.stage),
-        (Case.project_type, period.project_type),
-        (Item.department, period.department),
-        (Case.district, period.district),
-        (Item.code, period.item),
-    ):
-        if value is not None:
-            conditions.append(column == value)
-    return and_(*conditions)
+    narrowed = [_BY[by] == value for by, value in period.asked.items()]
+    return and_(Item.concluded_on >= period.starts_on, Item.concluded_on <= period.ends_on, *narrowed)
 
 
 @dataclass(frozen=True)
@@ -163,7 +154,66 @@ class Figures:
 
 
 def figures(session: Session, period: Period, by: By) -> list[Figures]:
-    """The figures of a period, a row a group; months in order, all others by what takes longest first (瓶颈)."""
+    """The figures of a period, a row a group; months in order, all others by what takes longest first (瓶颈).
+
+    Whole months narrowed to one thing at most are answered from the summaries, everything else from the items.
+    """
+    found = _from_summaries(session, period, by)
+    if found is None:
+        found = _from_items(session, period, by)
+    if by is By.MONTH:
+        return sorted(found, key=lambda row: row.group)
+    return sorted(found, key=lambda row: (-row.p90_days, row.group))
+
+
+def _from_summaries(session: Session, period: Period, by: By) -> list[Figures] | None:
+    """The figures as months add up to them; None where they cannot say."""
+    asked = period.asked
+    narrowed = next(iter(asked), None)
+    if len(asked) > 1 or (narrowed is not None and by not in (By.ALL, By.MONTH, narrowed)):
+        return None
+    if not is_whole_months(session, period.starts_on, period.ends_on):
+        return None
+    dimension = narrowed or (By.ALL if by is By.MONTH else by)
+    found = figures_of_months(
+        session,
+        dimension,
+        period.starts_on,
+        period.ends_on,
+        value=asked.get(dimension),
+        by_month=by is By.MONTH,
+    )
+    return [_summed(months, by) for months in found]
+
+
+def _summed(months: Months, by: By) -> Figures:
+    sums, days = months.sums, months.histograms
+    count = sums["items"]
+    decided = sums["on_time"] + sums["late"]
+    return Figures(
+        group="all" if by is By.ALL else months.group,
+        items=count,
+        cases=months.cases,
+        median_days=days["by_days"].percentile(0.5),
+        p90_days=days["by_days"].percentile(0.9),
+        mean_days=sums["total_days"] / count,
+        median_days_without_stops=days["by_days_without_stops"].percentile(0.5),
+        median_department_days=days["by_department_days"].percentile(0.5),
+        window_days=sums["window_days"],
+        applicant_days=sums["applicant_days"],
+        department_days=sums["department_days"],
+        stop_days=sums["stop_days"],
+        on_time_share=sums["on_time"] / decided if decided else None,
+        correction_share=sums["corrected"] / count,
+        stop_share=sums["stopped"] / count,
+        parallel_share=sums["parallel"] / count,
+        commitment_share=sums["on_commitment"] / count,
+        tolerated_share=sums["tolerated"] / count,
+        refused_share=sums["refused"] / count,
+    )
+
+
+def _from_items(session: Session, period: Period, by: By) -> list[Figures]:
     fact = (
         select(
             _BY[by].label("group"),
@@ -210,10 +260,7 @@ def figures(session: Session, period: Period, by: By) -> list[Figures]:
         share(Only.TOLERATED).label("tolerated_share"),
         share(Only.REFUSED).label("refused_share"),
     ).group_by(columns.group)
-    found = [_row(row) for row in session.execute(statement).mappings()]
-    if by is By.MONTH:
-        return sorted(found, key=lambda row: row.group)
-    return sorted(found, key=lambda row: (-row.p90_days, row.group))
+    return [_row(row) for row in session.execute(statement).mappings()]
 
 
 _WHOLE = {"items", "cases", "window_days", "applicant_days", "department_days", "stop_days"}
@@ -255,14 +302,42 @@ class StageFigures:
 
 
 def stage_figures(session: Session, period: Period) -> list[StageFigures]:
-    """The four stages as wholes, concluded in the period."""
+    """The four stages as wholes, concluded in the period; narrowed by project type and district alone."""
+    is_narrowed = period.project_type is not None or period.district is not None
+    if not is_narrowed and is_whole_months(session, period.starts_on, period.ends_on):
+        return _stages_from_summaries(session, period)
+    return _stages_from_rows(session, period)
+
+
+def _stages_from_summaries(session: Session, period: Period) -> list[StageFigures]:
+    months = figures_of_months(session, WHOLE_STAGE, period.starts_on, period.ends_on)
+    by_stage = {Stage(each.group): each for each in months}
+    found = []
+    for stage in (stage for stage in Stage if stage in by_stage):
+        sums, days = by_stage[stage].sums, by_stage[stage].histograms
+        limited = sums["on_time"] + sums["late"]
+        found.append(
+            StageFigures(
+                stage=stage,
+                stages=sums["items"],
+                median_days=days["by_days"].percentile(0.5),
+                p90_days=days["by_days"].percentile(0.9),
+                mean_days=sums["total_days"] / sums["items"],
+                median_days_without_stops=days["by_days_without_stops"].percentile(0.5),
+                on_time_share=sums["on_time"] / limited if limited else None,
+            )
+        )
+    return found
+
+
+def _stages_from_rows(session: Session, period: Period) -> list[StageFigures]:
     days, without = CaseStage.working_days, CaseStage.working_days - CaseStage.stop_days
     limited = CaseStage.due_on.is_not(None)
     conditions = [CaseStage.concluded_on >= period.starts_on, CaseStage.concluded_on <= period.ends_on]
     if period.project_type is not None:
         conditions.append(Case.project_type == period.project_type)
     if period.district is not None:
-        conditions.append(Case.district == period.district)
+        conditions.append(_BY[By.DISTRICT] == period.district)
     statement = (
         select(
             CaseStage.stage,
@@ -290,47 +365,3 @@ def stage_figures(session: Session, period: Period) -> list[StageFigures]:
         for stage, count, half, nine, mean, net, on_time in session.execute(statement)
     }
     return [found[stage] for stage in Stage if stage in found]
-
-
-@dataclass(frozen=True)
-class UnderWay:
-    """Cases at this moment: not prepared yet, without a code, in each stage, concluded; and the opinions that were silence."""
-
-    not_prepared: int
-    without_code: int
-    in_stage: dict[Stage, int]
-    concluded: int
-    opinions: int
-    deemed: int
-
-
-def under_way(session: Session) -> UnderWay:
-    """Where all cases stand; the deemed share is of the opinions that were handed over with them (Art. 11)."""
-    done = (
-        select(func.count())
-        .where(CaseStage.case_id == Case.id, CaseStage.concluded_on.is_not(None))
-        .scalar_subquery()
-    )
-    rows = session.execute(
-        select(Case.project_type.is_(None), Case.project_code.is_(None), done, func.count()).group_by(
-            Case.project_type.is_(None), Case.project_code.is_(None), done
-        )
-    ).all()
-    asked, deemed = session.execute(
-        select(func.coalesce(func.sum(Case.opinion_count), 0), func.coalesce(func.sum(Case.deemed_count), 0))
-    ).one()
-    stages = list(Stage)
-    in_stage = dict.fromkeys(stages, 0)
-    for no_type, no_code, concluded, count in rows:
-        if concluded < len(stages) and not (concluded == 0 and (no_type or no_code)):
-            in_stage[stages[concluded]] += count
-    return UnderWay(
-        not_prepared=sum(count for no_type, _, done_, count in rows if no_type and done_ == 0),
-        without_code=sum(
-            count for no_type, no_code, done_, count in rows if no_code and not no_type and done_ == 0
-        ),
-        in_stage=in_stage,
-        concluded=sum(count for _, _, done_, count in rows if done_ == len(stages)),
-        opinions=asked,
-        deemed=deemed,
-    )

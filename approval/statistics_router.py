@@ -10,6 +10,7 @@ from approval.item_overview import item_brief
 from approval.item_router import DeskDep
 from approval.item_schemas import ItemPage
 from approval.stages import STAGE_TITLES, Stage
+from approval.standing import UnderWay, under_way
 from approval.statistics import (
     MEASURES,
     By,
@@ -17,11 +18,9 @@ from approval.statistics import (
     Only,
     Period,
     StageFigures,
-    UnderWay,
     figures,
     items_behind,
     stage_figures,
-    under_way,
 )
 from blueprint.documents.workbook import Cell, Sheet, to_xlsx
 from blueprint.edge import ActorDep, SessionDep, TodayDep
@@ -49,15 +48,24 @@ class StatisticsOut(BaseModel):
 
 def _period(
     today: TodayDep,
-    starts_on: Annotated[Day | None, Query(alias="from", description="a year ago when not given")] = None,
+    starts_on: Annotated[
+        Day | None,
+        Query(
+            alias="from",
+            description="the first of a month when not given: twelve months with that of the end",
+        ),
+    ] = None,
     ends_on: Annotated[Day | None, Query(alias="to", description="today when not given")] = None,
-    stage: Annotated[Stage | None, Query()] = None,
+    stage: Annotated[
+        Stage | Literal["parallel_items"] | None,
+        Query(description="parallel_items: 并行推进 beside the stages"),
+    ] = None,
     project_type: Annotated[str | None, Query(max_length=20)] = None,
     department: Annotated[str | None, Query(max_length=40)] = None,
-    district: Annotated[str | None, Query(max_length=20)] = None,
+    district: Annotated[str | None, Query(max_length=20, description="a code, or city 市本级")] = None,
     item: Annotated[str | None, Query(max_length=20)] = None,
 ) -> Period:
-    """The period that is asked for, the last year by default."""
+    """The period that is asked for, twelve months by default."""
     return period_of(today, starts_on, ends_on, stage, project_type, department, district, item)
 
 
@@ -65,18 +73,23 @@ def period_of(
     today: date,
     starts_on: date | None,
     ends_on: date | None,
-    stage: Stage | None = None,
+    stage: str | None = None,
     project_type: str | None = None,
     department: str | None = None,
     district: str | None = None,
     item: str | None = None,
 ) -> Period:
-    """A period, the year up to today where nothing is said."""
+    """A period; where nothing is said the twelve months up to today, this one among them."""
     end = ends_on or today
-    start = starts_on or date.fromordinal(max(1, end.toordinal() - 365))
+    start = starts_on or _months_before(end, 11)
     if start > end:
         raise InvalidInputError(f"the period ends on {end}, before it begins on {start}", place="from")
     return Period(start, end, stage, project_type, department, district, item)
+
+
+def _months_before(day: date, count: int) -> date:
+    months = max(12, day.year * 12 + day.month - 1 - count)
+    return date(months // 12, months % 12 + 1, 1)
 
 
 PeriodDep = Annotated[Period, Depends(_period)]

@@ -6,8 +6,11 @@ from typing import Annotated
 
 import typer
 
-from approval.statistics import By, figures, stage_figures, under_way
+from approval.standing import under_way
+from approval.statistics import By, figures, stage_figures
 from approval.statistics_router import period_of, statistics_out, workbook
+from approval.summaries import recount
+from blueprint.audit.log import record
 from blueprint.permissions import Act, require
 from service.commands.case import opened
 from service.commands.context import local_operator
@@ -16,7 +19,9 @@ from service.commands.options import FormatOption, OutputFormat, parse_day, prin
 
 def statistics(
     by: Annotated[By, typer.Option(help="分组 told apart by")] = By.STAGE,
-    start: Annotated[str | None, typer.Option("--from", help="起 from, a year ago when not given")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="起 from; twelve months with that of the end when not given")
+    ] = None,
     end: Annotated[str | None, typer.Option("--to", help="止 to, today when not given")] = None,
     xlsx: Annotated[Path | None, typer.Option("--output", help="另存为 XLSX write a workbook")] = None,
     output: FormatOption = OutputFormat.TABLE,
@@ -61,9 +66,17 @@ def statistics(
     )
 
 
+def recount_figures() -> None:
+    """重新汇总统计数 · count the figures of all months anew from the items themselves, as after a repair by hand."""
+    require(local_operator(), Act.ADVANCE_CASE)
+    with opened() as (_, session):
+        recount(session)
+        record(session, local_operator(), "recount", kind="statistics", id="all")
+
+
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{share:.1%}"
 
 
-COMMANDS: dict[str, Callable[..., None]] = {"statistics": statistics}
+COMMANDS: dict[str, Callable[..., None]] = {"statistics": statistics, "recount": recount_figures}
 """What `blueprint case` has besides, by its name."""

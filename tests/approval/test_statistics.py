@@ -4,18 +4,24 @@ import io
 import random
 import statistics as plain
 import zipfile
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from approval.case_items import items_of
+from approval.cases import unfinished_items
+from approval.intake import receive
 from approval.item_models import Item, Promise, TimeSpan
 from approval.item_states import ItemState, Step
 from approval.models import Case
 from approval.obligations import close, obligations_of
 from approval.stages import Stage
+from approval.standing import under_way
 from approval.statistics import (
     MEASURES,
     By,
@@ -25,12 +31,13 @@ from approval.statistics import (
     figures,
     items_behind,
     stage_figures,
-    under_way,
 )
 from approval.statistics_router import period_of, statistics_out, workbook
+from approval.summaries import recount
+from approval.summary_models import CaseStanding, MonthCases, MonthFigures
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError
-from tests.approval.office import CALENDAR, WINDOW, Office, lacking, promised
+from tests.approval.office import CALENDAR, WINDOW, Office, lacking, message, promised
 
 CODES = [
     "2608-210311-04-01-402751", "2109-210302-04-01-315727", "2203-210381-04-01-904166",
@@ -182,8 +189,9 @@ GROUPS = {
 def test_every_figure_is_what_the_rows_say_when_they_are_counted_by_hand(world: Office) -> None:
     """Art. 2, 7."""
     year = Period(date(2026, 1, 1), date(2026, 12, 31))
+    later = Period(date(2026, 4, 1), date(2026, 6, 30))
     spring = Period(date(2026, 3, 10), date(2026, 4, 20))
-    for period in (year, spring):
+    for period in (year, later, spring):
         rows = concluded(world, period)
         for by, group_of in GROUPS.items():
             groups: dict[str, list] = {}
@@ -201,6 +209,18 @@ def test_every_figure_is_what_the_rows_say_when_they_are_counted_by_hand(world: 
                         group,
                         name,
                     )
+    known = {period: concluded(world, period) for period in (year, later, spring)}
+    for by in (By.STAGE, By.PROJECT_TYPE, By.DEPARTMENT, By.DISTRICT, By.ITEM):
+        for group in {GROUPS[by](item, case) for item, case, _ in known[year]}:
+            for period, rows in known.items():
+                narrowed = replace(period, **{str(by): group})
+                months: dict[str, list] = {}
+                for row in rows:
+                    if GROUPS[by](row[0], row[1]) == group:
+                        months.setdefault(GROUPS[By.MONTH](row[0], row[1]), []).append(row)
+                assert figures(world.session, narrowed, By.MONTH) == approximately(
+                    recomputed(world, period, month, members) for month, members in sorted(months.items())
+                )
     (everything,) = figures(world.session, year, By.ALL)
     assert everything.items > 15
     shares = [
@@ -209,6 +229,59 @@ def test_every_figure_is_what_the_rows_say_when_they_are_counted_by_hand(world: 
         if name.endswith("_share") and name != "commitment_share"
     ]
     assert all(0 < share <= 1 for share in shares), everything
+
+
+def approximately(rows: Iterable[Figures]) -> list[Any]:
+    """The same figures, but for the last digits of their fractions."""
+    return [
+        Figures(
+            **{
+                name: pytest.approx(value) if isinstance(value, float) else value
+                for name, value in vars(row).items()
+            }
+        )
+        for row in rows
+    ]
+
+
+def test_the_summaries_are_what_counting_everything_anew_gives(world: Office) -> None:
+    """Each conclusion was counted as it came; so were the stages, and where cases stand."""
+    session = world.session
+    for case in session.scalars(select(Case)):
+        if not unfinished_items(session, case, Stage.LAND_USE_PLANNING):
+            world.conclude(case, Stage.LAND_USE_PLANNING)
+    receive(session, message(77), now=world.now)
+    kept = kept_summaries(session)
+    assert len(kept[0]) > 30 and len({row[2] for row in kept[0]}) > 2
+    assert {row[0] for row in kept[0]} == {"whole_stage", "all", *GROUPS.keys()} - {"month"}
+
+    recount(session)
+
+    assert kept_summaries(session) == kept
+    by_hand: dict[tuple, list[int]] = {}
+    for case in session.scalars(select(Case)):
+        done = sum(stage.concluded_on is not None for stage in case.stages)
+        key = (case.project_type is not None, case.project_code is not None, done)
+        sums = by_hand.setdefault(key, [0, 0, 0])
+        for place, value in enumerate((1, len(case.message["opinions"]), case.deemed_count)):
+            sums[place] += value
+    standing = {
+        (s.has_type, s.has_code, s.stages_concluded): [s.cases, s.opinions, s.deemed]
+        for s in session.scalars(select(CaseStanding))
+        if s.cases
+    }
+    assert standing == by_hand and len(standing) > 2
+
+
+def kept_summaries(session: Session) -> list[list[tuple]]:
+    """All rows of both tables, in order."""
+    return [
+        sorted(
+            tuple(tuple(v) if isinstance(v, list) else v for v in row)
+            for row in session.execute(select(*table.__table__.columns))
+        )
+        for table in (MonthFigures, MonthCases)
+    ]
 
 
 def test_a_figure_leads_to_its_items(world: Office) -> None:
@@ -226,7 +299,7 @@ def test_a_figure_leads_to_its_items(world: Office) -> None:
         assert len(behind[only]) == round(share * whole.items), only
     on_time, late = len(behind[Only.ON_TIME]), len(behind[Only.LATE])
     assert on_time / (on_time + late) == pytest.approx(whole.on_time_share)
-    for by in (By.DEPARTMENT, By.ITEM):
+    for by in (By.DEPARTMENT, By.ITEM, By.STAGE, By.DISTRICT):
         for row in figures(world.session, year, by):
             within = Period(year.starts_on, year.ends_on, **{str(by): row.group})
             assert len(items_behind(world.session, within, Only.ALL, limit=200)) == row.items

@@ -16,6 +16,7 @@ import approval.interface_models
 import approval.item_models
 import approval.matter_models
 import approval.models
+import approval.summary_models
 import blueprint.accounts.models
 import blueprint.audit.models
 import blueprint.crs_registry
@@ -58,6 +59,7 @@ MODELS = (
     approval.item_models,
     approval.matter_models,
     approval.interface_models,
+    approval.summary_models,
 )
 
 

@@ -1,0 +1,248 @@
+"""Approval: the figures of months, kept with each conclusion, and where cases stand, kept by the database.
+
+Revision ID: 0039
+Revises: 0038
+"""
+
+from alembic import op
+
+revision = "0039"
+down_revision = "0038"
+branch_labels = None
+depends_on = None
+
+_TABLES = """
+ALTER TABLE approval.item ADD was_parallel boolean;
+ALTER TABLE approval.case ADD stages_concluded smallint NOT NULL DEFAULT 0;
+
+CREATE TABLE approval.month_figures (
+    dimension varchar(16),
+    value varchar(40),
+    month date,
+    items integer NOT NULL,
+    total_days bigint NOT NULL,
+    applicant_days bigint NOT NULL,
+    window_days bigint NOT NULL,
+    department_days bigint NOT NULL,
+    stop_days bigint NOT NULL,
+    on_time integer NOT NULL,
+    late integer NOT NULL,
+    corrected integer NOT NULL,
+    stopped integer NOT NULL,
+    parallel integer NOT NULL,
+    on_commitment integer NOT NULL,
+    tolerated integer NOT NULL,
+    refused integer NOT NULL,
+    by_days integer [] NOT NULL,
+    by_days_without_stops integer [] NOT NULL,
+    by_department_days integer [] NOT NULL,
+    CONSTRAINT pk_month_figures PRIMARY KEY (dimension, value, month)
+);
+CREATE TABLE approval.month_cases (
+    dimension varchar(16),
+    value varchar(40),
+    month date,
+    month_before date,
+    cases integer NOT NULL,
+    CONSTRAINT pk_month_cases PRIMARY KEY (dimension, value, month, month_before)
+);
+CREATE TABLE approval.case_standing (
+    has_type boolean,
+    has_code boolean,
+    stages_concluded smallint,
+    cases integer NOT NULL,
+    opinions bigint NOT NULL,
+    deemed bigint NOT NULL,
+    CONSTRAINT pk_case_standing PRIMARY KEY (has_type, has_code, stages_concluded)
+);
+
+-- Two histograms added up, place by place.
+CREATE FUNCTION approval.added(one integer [], other integer []) RETURNS integer []
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(array_agg(coalesce(a, 0) + coalesce(b, 0) ORDER BY place), '{}')
+    FROM unnest(one, other) WITH ORDINALITY AS counted (a, b, place)
+$$;
+
+-- A histogram in which one thing took so many days: the first place is of no day.
+CREATE FUNCTION approval.one_of(days integer) RETURNS integer []
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT array_fill(0, ARRAY[days]) || 1 $$;
+
+-- The groups in whose figures a concluded item is counted.
+CREATE FUNCTION approval.groups_of(stage text, project_type text, department text, district text, code text)
+RETURNS TABLE (dimension varchar, value varchar)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    VALUES
+        ('all', 'all'), ('department', department), ('district', coalesce(district, 'city')), ('item', code),
+        ('project_type', project_type), ('stage', coalesce(stage, 'parallel_items'))
+$$;
+
+-- Keeps the counts of where cases stand; a case only ever goes forward, so that two at once never wait for each other.
+CREATE FUNCTION approval.keep_standing() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        UPDATE approval.case_standing SET
+            cases = cases - 1, opinions = opinions - OLD.opinion_count, deemed = deemed - OLD.deemed_count
+        WHERE has_type = (OLD.project_type IS NOT NULL) AND has_code = (OLD.project_code IS NOT NULL)
+            AND stages_concluded = OLD.stages_concluded;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        INSERT INTO approval.case_standing AS known VALUES (
+            NEW.project_type IS NOT NULL, NEW.project_code IS NOT NULL, NEW.stages_concluded,
+            1, NEW.opinion_count, NEW.deemed_count)
+        ON CONFLICT (has_type, has_code, stages_concluded) DO UPDATE SET
+            cases = known.cases + 1, opinions = known.opinions + NEW.opinion_count,
+            deemed = known.deemed + NEW.deemed_count;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER standing_of_new_and_gone AFTER INSERT OR DELETE ON approval.case
+FOR EACH ROW EXECUTE FUNCTION approval.keep_standing();
+CREATE TRIGGER standing_of_changed
+AFTER UPDATE OF project_type, project_code, stages_concluded, opinion_count, deemed_count ON approval.case
+FOR EACH ROW WHEN (
+    ((OLD.project_type IS NULL), (OLD.project_code IS NULL), OLD.stages_concluded, OLD.opinion_count, OLD.deemed_count)
+    IS DISTINCT FROM
+    ((NEW.project_type IS NULL), (NEW.project_code IS NULL), NEW.stages_concluded, NEW.opinion_count, NEW.deemed_count)
+) EXECUTE FUNCTION approval.keep_standing();
+"""
+
+# The figures counted anew from the items and stages themselves. Conclusions wait until it is done.
+_RECOUNT = """
+CREATE FUNCTION approval.recount() RETURNS void
+LANGUAGE plpgsql SET work_mem = '128MB' AS $$
+BEGIN
+    LOCK TABLE approval.month_figures IN SHARE ROW EXCLUSIVE MODE;
+    DELETE FROM approval.month_cases;
+    DELETE FROM approval.month_figures;
+    INSERT INTO approval.month_figures
+    SELECT
+        told.dimension, told.value, CAST(date_trunc('month', item.concluded_on) AS date), count(*),
+        sum(applicant_days + window_days + department_days + stop_days),
+        sum(applicant_days), sum(window_days), sum(department_days), sum(stop_days),
+        count(*) FILTER (WHERE accepted_on IS NOT NULL AND state <> 'taken_back' AND NOT was_late),
+        count(*) FILTER (WHERE accepted_on IS NOT NULL AND state <> 'taken_back' AND was_late),
+        count(correction_asked_on), count(*) FILTER (WHERE stop_days > 0),
+        count(*) FILTER (WHERE was_parallel), count(*) FILTER (WHERE on_commitment),
+        count(*) FILTER (WHERE EXISTS (SELECT FROM approval.promise WHERE promise.item_id = item.id)),
+        count(*) FILTER (WHERE state = 'refused'), '{}', '{}', '{}'
+    FROM approval.item
+    INNER JOIN approval.case ON approval.case.id = item.case_id
+    CROSS JOIN LATERAL approval.groups_of(
+        item.stage, approval.case.project_type, item.department, approval.case.district, item.code) AS told
+    WHERE item.concluded_on IS NOT NULL
+    GROUP BY 1, 2, 3;
+    INSERT INTO approval.month_figures
+    SELECT
+        'whole_stage', stage, CAST(date_trunc('month', concluded_on) AS date), count(*), sum(working_days),
+        0, 0, 0, sum(stop_days),
+        count(*) FILTER (WHERE due_on IS NOT NULL AND working_days - stop_days <= limit_days),
+        count(*) FILTER (WHERE due_on IS NOT NULL AND working_days - stop_days > limit_days),
+        0, 0, 0, 0, 0, 0, '{}', '{}', '{}'
+    FROM approval.case_stage WHERE working_days IS NOT NULL GROUP BY 1, 2, 3;
+    WITH counted AS (
+        SELECT told.dimension, told.value, CAST(date_trunc('month', item.concluded_on) AS date) AS month, kind, days, count(*) AS n
+        FROM approval.item
+        INNER JOIN approval.case ON approval.case.id = item.case_id
+        CROSS JOIN LATERAL approval.groups_of(
+            item.stage, approval.case.project_type, item.department, approval.case.district, item.code) AS told
+        CROSS JOIN LATERAL (VALUES
+            (1, applicant_days + window_days + department_days + stop_days),
+            (2, applicant_days + window_days + department_days), (3, department_days)
+        ) AS measured (kind, days)
+        WHERE item.concluded_on IS NOT NULL GROUP BY 1, 2, 3, 4, 5
+        UNION ALL
+        SELECT 'whole_stage', stage, CAST(date_trunc('month', concluded_on) AS date), kind, days, count(*)
+        FROM approval.case_stage
+        CROSS JOIN LATERAL (VALUES (1, working_days), (2, working_days - stop_days)) AS measured (kind, days)
+        WHERE working_days IS NOT NULL GROUP BY 1, 2, 3, 4, 5
+    ),
+
+    longest AS (SELECT dimension, value, month, kind, max(days) AS most FROM counted GROUP BY 1, 2, 3, 4),
+
+    histogram AS (
+        SELECT longest.dimension, longest.value, longest.month, longest.kind, array_agg(coalesce(n, 0) ORDER BY day) AS counts
+        FROM longest
+        CROSS JOIN LATERAL generate_series(0, most) AS day
+        LEFT JOIN counted ON counted.dimension = longest.dimension AND counted.value = longest.value
+            AND counted.month = longest.month AND counted.kind = longest.kind AND counted.days = day
+        GROUP BY 1, 2, 3, 4
+    )
+
+    UPDATE approval.month_figures AS figures SET
+        by_days = one.counts, by_days_without_stops = two.counts, by_department_days = coalesce(three.counts, '{}')
+    FROM histogram AS one
+    INNER JOIN histogram AS two
+        ON two.kind = 2 AND two.dimension = one.dimension AND two.value = one.value AND two.month = one.month
+    LEFT JOIN histogram AS three
+        ON three.kind = 3 AND three.dimension = one.dimension AND three.value = one.value AND three.month = one.month
+    WHERE one.kind = 1 AND figures.dimension = one.dimension AND figures.value = one.value AND figures.month = one.month;
+    INSERT INTO approval.month_cases
+    SELECT dimension, value, month, coalesce(month_before, '0001-01-01'), count(*)
+    FROM (
+        SELECT dimension, value, month, lag(month) OVER (PARTITION BY dimension, value, case_id ORDER BY month) AS month_before
+        FROM (
+            SELECT DISTINCT told.dimension, told.value, item.case_id, CAST(date_trunc('month', item.concluded_on) AS date) AS month
+            FROM approval.item
+            INNER JOIN approval.case ON approval.case.id = item.case_id
+            CROSS JOIN LATERAL approval.groups_of(
+                item.stage, approval.case.project_type, item.department, approval.case.district, item.code) AS told
+            WHERE item.concluded_on IS NOT NULL
+        ) AS met
+    ) AS followed
+    GROUP BY 1, 2, 3, 4;
+END $$;
+"""
+
+_WALL = """
+ALTER TABLE approval.{table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY wall ON approval.{table} USING ((SELECT blueprint.sees('cases')));
+"""
+
+# What the figures rest on, of everything that was concluded before.
+_FILL = """
+UPDATE approval.case SET stages_concluded = (
+    SELECT count(*) FROM approval.case_stage WHERE case_id = approval.case.id AND concluded_on IS NOT NULL);
+UPDATE approval.item SET was_parallel = submitted_on < concluded_on AND EXISTS (
+    SELECT FROM approval.item AS other
+    WHERE other.case_id = item.case_id AND other.code <> item.code AND other.submitted_on < item.concluded_on
+        AND (other.concluded_on IS NULL
+            OR (other.concluded_on > item.submitted_on AND other.concluded_on > other.submitted_on)))
+WHERE concluded_on IS NOT NULL;
+INSERT INTO approval.case_standing
+SELECT project_type IS NOT NULL, project_code IS NOT NULL, stages_concluded, count(*), sum(opinion_count), sum(deemed_count)
+FROM approval.case GROUP BY 1, 2, 3;
+ALTER TABLE approval.item ADD CONSTRAINT ck_item_beside CHECK ((concluded_on IS NULL) = (was_parallel IS NULL));
+SELECT approval.recount();
+"""
+
+
+def upgrade() -> None:
+    """Make the tables and count what was concluded before."""
+    op.execute("SELECT set_config('blueprint.keeper', 'on', TRUE)")
+    op.execute(_TABLES)
+    op.execute(_RECOUNT)
+    op.execute(_FILL)
+    for table in ("month_figures", "month_cases", "case_standing"):
+        op.execute(_WALL.format(table=table))
+    op.execute("SELECT set_config('blueprint.keeper', '', TRUE)")
+
+
+def downgrade() -> None:
+    """Remove them; the rows that they were counted from stay."""
+    op.execute(
+        """
+        ALTER TABLE approval.item DROP CONSTRAINT ck_item_beside, DROP was_parallel;
+        DROP TRIGGER standing_of_changed ON approval.case;
+        DROP TRIGGER standing_of_new_and_gone ON approval.case;
+        DROP FUNCTION approval.keep_standing();
+        DROP FUNCTION approval.recount();
+        DROP FUNCTION approval.groups_of(text, text, text, text, text);
+        DROP FUNCTION approval.one_of(integer);
+        DROP FUNCTION approval.added(integer [], integer []);
+        DROP TABLE approval.case_standing;
+        DROP TABLE approval.month_cases;
+        DROP TABLE approval.month_figures;
+        ALTER TABLE approval.case DROP stages_concluded;
+        """
+    )
