@@ -65,8 +65,8 @@ def card_on(
     """The card on a day: red only past the due day, which is itself in time."""
     if day <= due_on:
         return Card.YELLOW if day >= yellow_on else Card.GREEN
-    late = calendar.working_days_left(due_on, day)
-    return Card.ESCALATED if late >= escalation_days else Card.RED
+    escalated = calendar.due_date(due_on, working_days=escalation_days).on
+    return Card.ESCALATED if day >= escalated else Card.RED
 
 
 def months_later(day: date, count: int) -> date:

@@ -1,11 +1,12 @@
 """Items and cases as the outside sees them: to-do lists, an item with its time and materials, a case's ledger."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
+from typing import Any, Protocol
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import ColumnElement, Row, and_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from approval.case_ledger import Turn, sums_of, turns_of
 from approval.clock import Card, card_on, days_between
@@ -29,7 +30,7 @@ from approval.materials import Need, is_valid, place_of
 from approval.matter_models import Obligation
 from approval.models import Case
 from approval.obligations import obligations_of
-from approval.preparation import table_of
+from approval.preparation import table_kept
 from approval.process_table import DayUnit, Obtained
 from approval.requirements import acceptance_obstacles, needs
 from approval.spans import stage_spans
@@ -38,55 +39,122 @@ from blueprint.city import City
 from blueprint.working_days import WorkingCalendar
 
 
+class Dated(Protocol):
+    """What has a day by which somebody must act: an item, or a row of a list of them."""
+
+    @property
+    def due_on(self) -> date | None: ...  # noqa: D102
+    @property
+    def yellow_on(self) -> date | None: ...  # noqa: D102
+    @property
+    def provisional(self) -> bool: ...  # noqa: D102
+
+
 @dataclass(frozen=True)
 class Desk:
-    """From where things are looked at: the city, its calendar, and the day."""
+    """From where things are looked at: the city, its calendar, and the day; of a list many things are due alike."""
 
     city: City
     calendar: WorkingCalendar
     today: date
 
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        return {department.code: department.name for department in self.city.departments}
+
+    @cached_property
+    def _late(self) -> dict[date, int]:
+        return {}
+
+    @cached_property
+    def _cards(self) -> dict[tuple[date, date, int], Card]:
+        return {}
+
     def name_of(self, department: str) -> str:
         """A department's name; its code where the profile has it no more."""
-        return next((d.name for d in self.city.departments if d.code == department), department)
+        return self._names.get(department, department)
 
-    def card(self, item: Item, escalation_days: int) -> Card | None:
+    def card(self, item: "Dated", escalation_days: int) -> Card | None:
         """The item's card today; None while nobody must act, or the date is provisional (no limit runs out on one)."""
         if item.due_on is None or item.yellow_on is None:
             return None
         if item.provisional:
             return Card.GREEN
-        return card_on(
-            self.today,
-            due_on=item.due_on,
-            yellow_on=item.yellow_on,
-            escalation_days=escalation_days,
-            calendar=self.calendar,
+        asked = (item.due_on, item.yellow_on, escalation_days)
+        if asked not in self._cards:
+            self._cards[asked] = card_on(
+                self.today,
+                due_on=item.due_on,
+                yellow_on=item.yellow_on,
+                escalation_days=escalation_days,
+                calendar=self.calendar,
+            )
+        return self._cards[asked]
+
+    def working_days_late(self, due_on: date) -> int:
+        """How many working days have passed since a day; many things of a list are due on the same one."""
+        if due_on not in self._late:
+            self._late[due_on] = max(0, -self.calendar.working_days_left(self.today, due_on))
+        return self._late[due_on]
+
+
+_LISTED = (
+    *(
+        getattr(Item, name)
+        for name in (
+            "id", "code", "round", "stage", "title", "department", "state", "on_commitment", "limit_days", "extended_days",
+            "day_unit", "submitted_on", "accepted_on", "concluded_on", "was_late", "due_on", "yellow_on", "provisional",
         )
+    ),
+    Case.project_code, Case.planning_number, Case.project_name, Case.process_version,
+)  # fmt: skip
+"""What a list shows of an item: no more is read, for a case carries its whole handover."""
 
 
 def list_items(
     session: Session,
+    desk: Desk,
     *,
     department: str | None = None,
     state: ItemState | None = None,
     after: int = 0,
     limit: int = 50,
-) -> Sequence[Item]:
+) -> list[ItemBrief]:
     """A department's items, in the order they were made: its to-do list when a state is asked for."""
-    statement = (
-        select(Item).where(Item.id > after).options(joinedload(Item.case)).order_by(Item.id).limit(limit)
-    )
+    conditions = [Item.id > after]
     if department is not None:
-        statement = statement.where(Item.department == department)
+        conditions.append(Item.department == department)
     if state is not None:
-        statement = statement.where(Item.state == state)
-    return session.scalars(statement).all()
+        conditions.append(Item.state == state)
+    return briefs(session, desk, and_(*conditions), order=(Item.id,), limit=limit)
+
+
+def case_items(session: Session, case: Case, desk: Desk) -> list[ItemBrief]:
+    """The items of a case as a list, every round of each."""
+    return briefs(session, desk, Item.case_id == case.id, order=(Item.code, Item.round))
+
+
+def briefs(
+    session: Session,
+    desk: Desk,
+    which: ColumnElement[bool],
+    *,
+    order: tuple[InstrumentedAttribute[Any], ...],
+    limit: int | None = None,
+) -> list[ItemBrief]:
+    """Items as a list shows them."""
+    statement = select(*_LISTED).join(Item.case).where(which).order_by(*order).limit(limit)
+    return [_brief(session, row, row, desk) for row in session.execute(statement)]
 
 
 def item_brief(session: Session, item: Item, desk: Desk) -> ItemBrief:
     """An item as a list shows it."""
-    case, state = item.case, ItemState(item.state)
+    return _brief(session, item, item.case, desk)
+
+
+def _brief(session: Session, item: Item | Row[Any], case: Case | Row[Any], desk: Desk) -> ItemBrief:
+    state = ItemState(item.state)
+    clock = table_kept(session, str(case.process_version)).clock
     return ItemBrief(
         id=item.id,
         case=case.project_code or case.planning_number,
@@ -110,7 +178,7 @@ def item_brief(session: Session, item: Item, desk: Desk) -> ItemBrief:
         was_late=item.was_late,
         due_on=item.due_on,
         provisional=item.provisional,
-        card=desk.card(item, table_of(session, case).clock.escalation_days),
+        card=desk.card(item, clock.escalation_days),
     )
 
 

@@ -12,9 +12,8 @@ from fastapi.responses import FileResponse
 from sqlalchemy.orm import Session
 
 from approval import cases, materials, preparation
-from approval.case_items import items_of
 from approval.case_overview import case_out
-from approval.item_overview import Desk, item_brief, item_out, ledger_out, list_items, material_out
+from approval.item_overview import Desk, case_items, item_out, ledger_out, list_items, material_out
 from approval.item_schemas import (
     ItemIn,
     ItemList,
@@ -104,7 +103,7 @@ def list_case_items(number: Number, session: SessionDep, actor: ActorDep, desk: 
     """The items of a case, every round of each."""
     require(actor, Act.READ_CASE)
     case = cases.find_case(session, number)
-    return ItemList(items=[item_brief(session, item, desk) for item in items_of(session, case)])
+    return ItemList(items=case_items(session, case, desk))
 
 
 @router.post("/cases/{number}/items", status_code=201)
@@ -219,11 +218,8 @@ def list_all_items(
 ) -> ItemPage:
     """Items of all cases: a department's to-do list with its `state`."""
     require(actor, Act.READ_CASE)
-    rows = list_items(session, department=department, state=state, after=cursor, limit=limit)
-    return ItemPage(
-        items=[item_brief(session, row, desk) for row in rows],
-        next=str(rows[-1].id) if len(rows) == limit else None,
-    )
+    rows = list_items(session, desk, department=department, state=state, after=cursor, limit=limit)
+    return ItemPage(items=rows, next=str(rows[-1].id) if len(rows) == limit else None)
 
 
 @router.get("/cases/{number}/materials")

@@ -275,7 +275,7 @@ def late_out(late: Late, desk: Desk) -> LateOut:
     return LateOut(
         **vars(late),
         department_name=desk.name_of(late.department) if late.department else None,
-        working_days_late=max(0, -desk.calendar.working_days_left(desk.today, late.due_on)),
+        working_days_late=desk.working_days_late(late.due_on),
     )
 
 

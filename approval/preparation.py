@@ -58,15 +58,19 @@ def table_of(session: Session, case: Case) -> ProcessTable:
         raise ConflictError(
             f"{case.planning_number} is not prepared yet: say its project type first (PUT …/process)"
         )
+    return table_kept(session, case.process_version)
+
+
+def table_kept(session: Session, version: str) -> ProcessTable:
+    """A version of the table that cases started under."""
     # A version never changes, and a list of items asks for the same one again and again.
     known: dict[str, ProcessTable] = session.info.setdefault("process_tables", {})
-    if case.process_version not in known:
-        content = session.get_one(ProcessTableVersion, case.process_version).content
-        known[case.process_version] = _parsed(content)
-    return known[case.process_version]
+    if version not in known:
+        known[version] = _parsed(session.get_one(ProcessTableVersion, version).content)
+    return known[version]
 
 
-def _keep(session: Session, table: ProcessTable, city: City, now: datetime) -> None:
+def keep_table(session: Session, table: ProcessTable, city: City, now: datetime) -> None:
     """Keep a table with the first case that starts under it; a version whose content changed since is refused."""
     kept = session.get(ProcessTableVersion, table.version)
     if kept is None:
@@ -129,7 +133,7 @@ def prepare(
             raise InvalidInputError(
                 f"{project_type} has no item {code!r}; it has: {', '.join(rules)}", place="items"
             )
-    _keep(session, table, city, now)
+    keep_table(session, table, city, now)
     for old in session.scalars(select(Material).where(Material.case_id == case.id)).all():
         if old.origin == Obtained.HANDOVER:
             session.delete(old)

@@ -3,7 +3,6 @@
 All of it is of items concluded within a period. What each figure means is `MEASURES`, printed with them.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -274,18 +273,9 @@ def _row(row: Any) -> Figures:
     return Figures(**values)
 
 
-def items_behind(
-    session: Session, period: Period, only: Only, *, after: int = 0, limit: int = 50
-) -> Sequence[Item]:
-    """The items that a figure counts, in the order they were made."""
-    statement = (
-        select(Item)
-        .join(Case, Case.id == Item.case_id)
-        .where(_within(period), _ONLY[only], Item.id > after)
-        .order_by(Item.id)
-        .limit(limit)
-    )
-    return session.scalars(statement).all()
+def behind(period: Period, only: Only) -> ColumnElement[bool]:
+    """Which items a figure counts; their cases are joined."""
+    return and_(_within(period), _ONLY[only])
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel
 
-from approval.item_overview import item_brief
+from approval.item_models import Item
+from approval.item_overview import briefs
 from approval.item_router import DeskDep
 from approval.item_schemas import ItemPage
 from approval.stages import STAGE_TITLES, Stage
@@ -18,8 +19,8 @@ from approval.statistics import (
     Only,
     Period,
     StageFigures,
+    behind,
     figures,
-    items_behind,
     stage_figures,
 )
 from blueprint.documents.workbook import Cell, Sheet, to_xlsx
@@ -126,9 +127,9 @@ def show_items(
 ) -> ItemPage:
     """The items behind a figure."""
     require(actor, Act.READ_CASE)
-    rows = items_behind(session, period, only, after=cursor, limit=limit)
+    rows = briefs(session, desk, behind(period, only) & (Item.id > cursor), order=(Item.id,), limit=limit)
     return ItemPage(
-        items=[item_brief(session, row, desk) for row in rows],
+        items=rows,
         next=str(rows[-1].id) if len(rows) == limit else None,
     )
 

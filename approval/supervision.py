@@ -15,7 +15,7 @@ from approval.item_overview import Desk
 from approval.item_states import HOLDERS, PASSED, Holder, ItemState
 from approval.matter_models import ConsultationAnswer, JointConsultation, Letter
 from approval.models import Case, CaseStage
-from approval.preparation import approvals_bureau, table_of
+from approval.preparation import approvals_bureau, table_kept, table_of
 from approval.stages import STAGE_TITLES, Stage
 from blueprint.audit.log import record
 from blueprint.city import City
@@ -77,36 +77,46 @@ def _number(case: Case) -> str:
 
 def holder_department(item: Item, city: City) -> str | None:
     """The department that has an item now: the hall's while it is at the window; None when the applicant has it."""
-    holder = HOLDERS.get(ItemState(item.state))
+    return _with(item.state, item.department, item.case.hall, city)
+
+
+def _with(state: str, department: str, hall: str | None, city: City) -> str | None:
+    holder = HOLDERS.get(ItemState(state))
     if holder is Holder.WINDOW:
-        return item.case.hall or approvals_bureau(city)
-    return item.department if holder in (Holder.DEPARTMENT, Holder.STOP) else None
+        return hall or approvals_bureau(city)
+    return department if holder in (Holder.DEPARTMENT, Holder.STOP) else None
+
+
+_DUE = (
+    Item.code, Item.title, Item.state, Item.department, Item.due_on, Item.yellow_on, Item.provisional,
+    Case.project_code, Case.planning_number, Case.hall, Case.process_version,
+)  # fmt: skip
 
 
 def _items(session: Session, desk: Desk, department: str | None) -> Iterator[Late]:
-    rows = session.scalars(
-        select(Item)
+    rows = session.execute(
+        select(*_DUE)
+        .join(Item.case)
         .where(
             Item.due_on.is_not(None),
             Item.yellow_on <= desk.today,
             ~Item.provisional,
             _may_be_with(department),
         )
-        .options(joinedload(Item.case))
         .order_by(Item.due_on)
         .limit(MOST)
     )
-    for item in rows:
-        card = desk.card(item, table_of(session, item.case).clock.escalation_days)
-        if card is not None and card is not Card.GREEN and item.due_on is not None:
+    for row in rows:
+        card = desk.card(row, table_kept(session, str(row.process_version)).clock.escalation_days)
+        if card is not None and card is not Card.GREEN:
             yield Late(
                 LateKind.ITEM,
-                _number(item.case),
-                item.code,
-                item.title,
-                HOLDERS[ItemState(item.state)],
-                holder_department(item, desk.city),
-                item.due_on,
+                row.project_code or row.planning_number,
+                row.code,
+                row.title,
+                HOLDERS[ItemState(row.state)],
+                _with(row.state, row.department, row.hall, desk.city),
+                row.due_on,
                 card,
             )
 

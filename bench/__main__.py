@@ -1,10 +1,11 @@
-"""`python -m bench [all|check|tiles|publication|intake|topology|city] [--small] [--rebuild]`: measure and print ratios; a full run is kept."""
+"""`python -m bench [all|check|tiles|publication|intake|topology|approval|city] [--small] [--rebuild]`: measure and print ratios; a full run is kept."""
 
 import argparse
 import os
 from typing import Any
 
 from bench import report
+from bench.approval import measure_approval
 from bench.check import measure_checks
 from bench.guard import measure_guard
 from bench.intake import measure_intake
@@ -19,6 +20,8 @@ def main() -> int:
     arguments = _arguments()
     if arguments.what == "topology":  # needs no database
         return _end({"topology": measure_topology(small=arguments.small)}, arguments)
+    if arguments.what == "approval":  # has a city of cases of its own
+        return _end({"approval": measure_approval(small=arguments.small)}, arguments)
     if arguments.what == "intake":  # has one of its own
         return _end({"intake": measure_intake(small=arguments.small)}, arguments)
     with made_city(small=arguments.small, rebuild=arguments.rebuild) as setting:
@@ -38,6 +41,7 @@ def main() -> int:
         if arguments.what == "all":
             result["topology"] = measure_topology(small=arguments.small)
             result["intake"] = measure_intake(small=arguments.small)
+            result["approval"] = measure_approval(small=arguments.small)
         result["load_average_after"] = round(os.getloadavg()[0], 2)
     return _end(result, arguments)
 
@@ -60,7 +64,7 @@ def _arguments() -> argparse.Namespace:
         "what",
         nargs="?",
         default="all",
-        choices=["all", "check", "tiles", "publication", "intake", "topology", "city"],
+        choices=["all", "check", "tiles", "publication", "intake", "topology", "approval", "city"],
     )
     parser.add_argument(
         "--small",

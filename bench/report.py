@@ -94,6 +94,26 @@ BARS = (
         2,
         is_most=True,
     ),
+    *(
+        Bar(
+            f"approval with 4 million items: {title} ÷ the bare query",
+            ("approval", name, "ratio"),
+            3,
+            is_most=True,
+        )
+        for name, title in (
+            ("case", "a case"),
+            ("items_of_case", "the items of a case"),
+            ("to_do", "a department's to-do list"),
+            ("overdue", "the overdue list"),
+        )
+    ),
+    Bar(
+        "approval: the statistics page ÷ a list of one case, over HTTP",
+        ("approval", "page", "ratio"),
+        20,
+        is_most=True,
+    ),
 )
 
 
@@ -160,12 +180,34 @@ def to_markdown(result: dict[str, Any]) -> str:
             f" rolled back in {made['roll_back_ms']:.0f} ms; a check of 1 ha takes {made['read_ms']:.1f} ms at other times and"
             f" {made['longest_read_ms']:.1f} ms at most meanwhile.",
         ]
-    return "\n".join([*lines, *_intake(result)]) + "\n"
+    return "\n".join([*lines, *_intake(result), *_approval(result)]) + "\n"
 
 
 def findings(result: dict[str, Any]) -> list[str]:
     """The ratios of a part that was measured alone, with the figures they come from."""
-    return [*ratios(result), *_intake(result)]
+    return [*ratios(result), *_intake(result), *_approval(result)]
+
+
+def _approval(result: dict[str, Any]) -> list[str]:
+    if "approval" not in result:
+        return []
+    made = result["approval"]
+    pairs = ", ".join(
+        f"{title} {made[name]['ours_ms']} ms ({made[name]['bare_ms']} bare)"
+        for name, title in (
+            ("case", "a case"),
+            ("items_of_case", "its items"),
+            ("to_do", "to-do list"),
+            ("overdue", "overdue"),
+        )
+    )
+    return [
+        "",
+        f"{made['cases']:,} cases, {made['items']:,} items: {pairs}. Statistics of twelve months by stage"
+        f" {made['statistics_stage_ms']} ms, by department {made['statistics_department_ms']}, by item {made['statistics_item_ms']}, by"
+        f" month {made['statistics_month_ms']}; one row {made['one_row_ms']} ms. Over HTTP {made['page']['statistics_ms']} ms, a list"
+        f" of one case {made['page']['row_ms']} ms.",
+    ]
 
 
 def _intake(result: dict[str, Any]) -> list[str]:

@@ -9,9 +9,8 @@ import typer
 from sqlalchemy.orm import Session
 
 from approval import applicant, cases, materials, preparation
-from approval.case_items import items_of
 from approval.case_overview import case_out
-from approval.item_overview import Desk, item_brief, item_out, ledger_out, material_out
+from approval.item_overview import Desk, case_items, item_out, ledger_out, material_out
 from approval.item_router import process_table_out
 from approval.item_schemas import ItemOut
 from approval.item_states import STATE_WORDS, STEP_WORDS, WINDOW_STEPS, Holder, Step
@@ -110,7 +109,7 @@ def items(number: Number, output: FormatOption = OutputFormat.TABLE) -> None:
     with opened() as (edge, session):
         case = cases.find_case(session, number)
         desk = desk_of(edge)
-        briefs = [item_brief(session, item, desk) for item in items_of(session, case)]
+        briefs = case_items(session, case, desk)
     if output is OutputFormat.JSON:
         print_json([brief.model_dump(mode="json") for brief in briefs])
         return

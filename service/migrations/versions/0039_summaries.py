@@ -158,25 +158,29 @@ BEGIN
         WHERE working_days IS NOT NULL GROUP BY 1, 2, 3, 4, 5
     ),
 
-    longest AS (SELECT dimension, value, month, kind, max(days) AS most FROM counted GROUP BY 1, 2, 3, 4),
+    gathered AS (
+        SELECT dimension, value, month, kind, max(days) AS most, array_agg(days) AS all_days, array_agg(n) AS counts
+        FROM counted GROUP BY 1, 2, 3, 4
+    ),
 
     histogram AS (
-        SELECT longest.dimension, longest.value, longest.month, longest.kind, array_agg(coalesce(n, 0) ORDER BY day) AS counts
-        FROM longest
-        CROSS JOIN LATERAL generate_series(0, most) AS day
-        LEFT JOIN counted ON counted.dimension = longest.dimension AND counted.value = longest.value
-            AND counted.month = longest.month AND counted.kind = longest.kind AND counted.days = day
-        GROUP BY 1, 2, 3, 4
+        SELECT dimension, value, month, kind, (
+            SELECT array_agg(CAST(coalesce(n, 0) AS integer) ORDER BY day)
+            FROM generate_series(0, most) AS day LEFT JOIN unnest(all_days, counts) AS met (days, n) ON days = day
+        ) AS counts
+        FROM gathered
+    ),
+
+    beside AS (
+        SELECT dimension, value, month, max(counts) FILTER (WHERE kind = 1) AS one,
+            max(counts) FILTER (WHERE kind = 2) AS two, coalesce(max(counts) FILTER (WHERE kind = 3), '{}') AS three
+        FROM histogram GROUP BY 1, 2, 3
     )
 
     UPDATE approval.month_figures AS figures SET
-        by_days = one.counts, by_days_without_stops = two.counts, by_department_days = coalesce(three.counts, '{}')
-    FROM histogram AS one
-    INNER JOIN histogram AS two
-        ON two.kind = 2 AND two.dimension = one.dimension AND two.value = one.value AND two.month = one.month
-    LEFT JOIN histogram AS three
-        ON three.kind = 3 AND three.dimension = one.dimension AND three.value = one.value AND three.month = one.month
-    WHERE one.kind = 1 AND figures.dimension = one.dimension AND figures.value = one.value AND figures.month = one.month;
+        by_days = one, by_days_without_stops = two, by_department_days = three
+    FROM beside
+    WHERE figures.dimension = beside.dimension AND figures.value = beside.value AND figures.month = beside.month;
     INSERT INTO approval.month_cases
     SELECT dimension, value, month, coalesce(month_before, '0001-01-01'), count(*)
     FROM (
