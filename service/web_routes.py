@@ -27,6 +27,7 @@ PAGES = {
     "/sign-in": "sign-in.html",
     "/account": "account.html",
     "/approval": "approval.html",
+    "/work": "work.html",
     "/progress": "progress.html",
     "/api/docs": "docs.html",
 }

@@ -1,6 +1,8 @@
 """The applicant's page and the page of statistics and supervision, in a real browser."""
 
+import os
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -12,6 +14,9 @@ from tests.service.approving import Office, approving
 from tests.service.browser import fresh_page, until
 from tests.service.office import PASSWORD
 from tests.service.office import Office as People
+
+SHOTS = os.environ.get("BLUEPRINT_TEST_SHOTS")
+"""A folder to look at pictures in."""
 
 pytestmark = pytest.mark.browser
 
@@ -61,13 +66,7 @@ def test_a_director_sees_who_is_late_and_follows_a_figure_to_its_items(office: O
         page.goto(f"{office.place.url}/approval")
         until(page, "document.getElementById('message').className === 'error'")
         assert "请先登录" in page.inner_text("#message")
-        page.goto(f"{office.place.url}/sign-in")
-        page.fill("#login", "director")
-        page.fill("#password", PASSWORD)
-        page.keyboard.press("Enter")
-        page.wait_for_url(f"{office.place.url}/")
-        page.wait_for_load_state("load")
-        page.faults.clear()
+        sign_in(page, office, "director")
         page.goto(f"{office.place.url}/approval")
         until(page, "document.getElementById('message').hidden")
 
@@ -83,3 +82,71 @@ def test_a_director_sees_who_is_late_and_follows_a_figure_to_its_items(office: O
         address = page.get_attribute("#workbook", "href")
         workbook = httpx.get(f"{office.place.url}{address}", cookies=cookie)
         assert workbook.content.startswith(b"PK")
+
+
+def test_clerk_and_department_take_an_item_through_on_the_page_of_work(office: Office) -> None:
+    """Art. 3, 10, 14: from the window's list to the uploaded certificate, with a question before what cannot be undone."""
+    people = People(office.place, office.place.edge.city)
+    people.hire("clerk", Role.LEAD, department="SPJ")
+    people.hire("reviewer", Role.REVIEWER, department="ZRZY")
+    office.step("A104", "submit")
+    with fresh_page() as page:
+        sign_in(page, office, "clerk")
+        page.goto(f"{office.place.url}/work")
+        until(page, "document.querySelector('#to-do tbody tr') !== null")
+        page.click("#to-do button")
+        until(page, "!document.getElementById('item-card').hidden")
+        assert "尚不能受理" in page.inner_text("#obstacles") and "受理阶段" not in page.inner_text("#stages")
+        for code in ("M01", "M02"):
+            page.select_option("#material-form select", code)
+            page.set_input_files(
+                "#material-form input[type=file]",
+                [{"name": f"{code}.pdf", "mimeType": "application/pdf", "buffer": code.encode()}],
+            )
+            page.click("#material-form button")
+            until(
+                page,
+                f"[...document.querySelectorAll('#needs tr')].some((r) => r.textContent.includes('{code}') && r.textContent.includes('已有'))",
+            )
+        page.click("[data-step=accept]")
+        page.fill("[name='promise:M10']", "2026-03-31")
+        page.click("#act-form button[type=submit]")
+        until(page, "document.getElementById('item-facts').textContent.includes('已受理')")
+        assert page.faults == []
+    with fresh_page() as page:
+        sign_in(page, office, "reviewer")
+        page.goto(f"{office.place.url}/work?number={CODE}&item=A104")
+        until(page, "!document.getElementById('item-card').hidden")
+        page.click("[data-step=begin]")
+        until(page, "document.querySelector('[data-step=approve]') !== null")
+        page.click("[data-step=approve]")
+        page.fill("[name='result.number']", "鞍自然资选〔2026〕1号")
+        page.fill("[name='result.signed_by']", "局长")
+        page.click("#act-form button[type=submit]")
+        until(page, "document.getElementById('sure').open")
+        assert "不能再用" in page.inner_text("#sure")
+        page.keyboard.press("Escape")
+        until(page, "!document.getElementById('sure').open")
+        assert office.call("GET", f"{office.case}/items/A104", expect=200)["state"] == "in_review"
+        page.click("#act-form button[type=submit]")
+        page.click("#sure button.grave")
+        until(page, "document.getElementById('result-file') !== null")
+        certificate = {"name": "证.pdf", "mimeType": "application/pdf", "buffer": b"%PDF signed"}
+        page.set_input_files("#result-file", [certificate])
+        page.click("#sure button.grave")
+        until(page, "document.getElementById('result-file') === null")
+        assert page.faults == []
+        if SHOTS:
+            page.screenshot(path=f"{SHOTS}/work.png", full_page=True)
+    done = office.call("GET", f"{office.case}/items/A104", expect=200)
+    assert done["state"] == "approved_with_promise" and done["result"]["uploaded_at"] is not None
+
+
+def sign_in(page: Any, office: Office, login: str) -> None:
+    page.goto(f"{office.place.url}/sign-in")
+    page.fill("#login", login)
+    page.fill("#password", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{office.place.url}/")
+    page.wait_for_load_state("load")
+    page.faults.clear()

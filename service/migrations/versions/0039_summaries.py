@@ -109,6 +109,30 @@ FOR EACH ROW WHEN (
 
 # The figures counted anew from the items and stages themselves. Conclusions wait until it is done.
 _RECOUNT = """
+CREATE FUNCTION approval.concluded() RETURNS TABLE (
+    case_id integer, month date, stage text, project_type text, department text, district text, code text,
+    total_days integer, applicant_days integer, window_days integer, department_days integer, stop_days integer,
+    accepted_on date, state text, was_late boolean, correction_asked_on date, was_parallel boolean,
+    on_commitment boolean, is_tolerated boolean)
+LANGUAGE sql STABLE AS $$
+    SELECT
+        item.case_id, CAST(date_trunc('month', item.concluded_on) AS date), coalesce(item.stage, 'parallel_items'),
+        of_case.project_type, item.department, coalesce(of_case.district, 'city'), item.code,
+        item.applicant_days + item.window_days + item.department_days + item.stop_days,
+        item.applicant_days, item.window_days, item.department_days, item.stop_days,
+        item.accepted_on, item.state, item.was_late, item.correction_asked_on, item.was_parallel, item.on_commitment,
+        EXISTS (SELECT FROM approval.promise WHERE promise.item_id = item.id)
+    FROM approval.item INNER JOIN approval.case AS of_case ON of_case.id = item.case_id
+    WHERE item.concluded_on IS NOT NULL
+$$;
+
+-- The dimension of a grouping set: a bit is off for the column that is grouped by.
+CREATE FUNCTION approval.dimension_of(bits integer) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE bits WHEN 15 THEN 'stage' WHEN 23 THEN 'project_type' WHEN 27 THEN 'department'
+        WHEN 29 THEN 'district' WHEN 30 THEN 'item' ELSE 'all' END
+$$;
+
 CREATE FUNCTION approval.recount() RETURNS void
 LANGUAGE plpgsql SET work_mem = '128MB' AS $$
 BEGIN
@@ -117,21 +141,16 @@ BEGIN
     DELETE FROM approval.month_figures;
     INSERT INTO approval.month_figures
     SELECT
-        told.dimension, told.value, CAST(date_trunc('month', item.concluded_on) AS date), count(*),
-        sum(applicant_days + window_days + department_days + stop_days),
-        sum(applicant_days), sum(window_days), sum(department_days), sum(stop_days),
+        approval.dimension_of(grouping(stage, project_type, department, district, code)),
+        coalesce(stage, project_type, department, district, code, 'all'), month, count(*),
+        sum(total_days), sum(applicant_days), sum(window_days), sum(department_days), sum(stop_days),
         count(*) FILTER (WHERE accepted_on IS NOT NULL AND state <> 'taken_back' AND NOT was_late),
         count(*) FILTER (WHERE accepted_on IS NOT NULL AND state <> 'taken_back' AND was_late),
         count(correction_asked_on), count(*) FILTER (WHERE stop_days > 0),
         count(*) FILTER (WHERE was_parallel), count(*) FILTER (WHERE on_commitment),
-        count(*) FILTER (WHERE EXISTS (SELECT FROM approval.promise WHERE promise.item_id = item.id)),
-        count(*) FILTER (WHERE state = 'refused'), '{}', '{}', '{}'
-    FROM approval.item
-    INNER JOIN approval.case ON approval.case.id = item.case_id
-    CROSS JOIN LATERAL approval.groups_of(
-        item.stage, approval.case.project_type, item.department, approval.case.district, item.code) AS told
-    WHERE item.concluded_on IS NOT NULL
-    GROUP BY 1, 2, 3;
+        count(*) FILTER (WHERE is_tolerated), count(*) FILTER (WHERE state = 'refused'), '{}', '{}', '{}'
+    FROM approval.concluded()
+    GROUP BY GROUPING SETS ((month), (month, stage), (month, project_type), (month, department), (month, district), (month, code));
     INSERT INTO approval.month_figures
     SELECT
         'whole_stage', stage, CAST(date_trunc('month', concluded_on) AS date), count(*), sum(working_days),
@@ -141,16 +160,14 @@ BEGIN
         0, 0, 0, 0, 0, 0, '{}', '{}', '{}'
     FROM approval.case_stage WHERE working_days IS NOT NULL GROUP BY 1, 2, 3;
     WITH counted AS (
-        SELECT told.dimension, told.value, CAST(date_trunc('month', item.concluded_on) AS date) AS month, kind, days, count(*) AS n
-        FROM approval.item
-        INNER JOIN approval.case ON approval.case.id = item.case_id
-        CROSS JOIN LATERAL approval.groups_of(
-            item.stage, approval.case.project_type, item.department, approval.case.district, item.code) AS told
-        CROSS JOIN LATERAL (VALUES
-            (1, applicant_days + window_days + department_days + stop_days),
-            (2, applicant_days + window_days + department_days), (3, department_days)
-        ) AS measured (kind, days)
-        WHERE item.concluded_on IS NOT NULL GROUP BY 1, 2, 3, 4, 5
+        SELECT
+            approval.dimension_of(grouping(stage, project_type, department, district, code)) AS dimension,
+            coalesce(stage, project_type, department, district, code, 'all') AS value, month, kind, days, count(*) AS n
+        FROM approval.concluded()
+        CROSS JOIN LATERAL (VALUES (1, total_days), (2, total_days - stop_days), (3, department_days)) AS measured (kind, days)
+        GROUP BY GROUPING SETS (
+            (month, kind, days), (month, kind, days, stage), (month, kind, days, project_type),
+            (month, kind, days, department), (month, kind, days, district), (month, kind, days, code))
         UNION ALL
         SELECT 'whole_stage', stage, CAST(date_trunc('month', concluded_on) AS date), kind, days, count(*)
         FROM approval.case_stage
@@ -186,12 +203,13 @@ BEGIN
     FROM (
         SELECT dimension, value, month, lag(month) OVER (PARTITION BY dimension, value, case_id ORDER BY month) AS month_before
         FROM (
-            SELECT DISTINCT told.dimension, told.value, item.case_id, CAST(date_trunc('month', item.concluded_on) AS date) AS month
-            FROM approval.item
-            INNER JOIN approval.case ON approval.case.id = item.case_id
-            CROSS JOIN LATERAL approval.groups_of(
-                item.stage, approval.case.project_type, item.department, approval.case.district, item.code) AS told
-            WHERE item.concluded_on IS NOT NULL
+            SELECT
+                approval.dimension_of(grouping(stage, project_type, department, district, code)) AS dimension,
+                coalesce(stage, project_type, department, district, code, 'all') AS value, case_id, month
+            FROM approval.concluded()
+            GROUP BY GROUPING SETS (
+                (case_id, month), (case_id, month, stage), (case_id, month, project_type),
+                (case_id, month, department), (case_id, month, district), (case_id, month, code))
         ) AS met
     ) AS followed
     GROUP BY 1, 2, 3, 4;
@@ -241,6 +259,8 @@ def downgrade() -> None:
         DROP TRIGGER standing_of_new_and_gone ON approval.case;
         DROP FUNCTION approval.keep_standing();
         DROP FUNCTION approval.recount();
+        DROP FUNCTION approval.dimension_of(integer);
+        DROP FUNCTION approval.concluded();
         DROP FUNCTION approval.groups_of(text, text, text, text, text);
         DROP FUNCTION approval.one_of(integer);
         DROP FUNCTION approval.added(integer [], integer []);
