@@ -1,13 +1,13 @@
 """Approval: the figures of months, kept with each conclusion, and where cases stand, kept by the database.
 
 Revision ID: 0039
-Revises: 0038
+Revises: 0035
 """
 
 from alembic import op
 
 revision = "0039"
-down_revision = "0038"
+down_revision = "0035"
 branch_labels = None
 depends_on = None
 
