@@ -1,15 +1,17 @@
 """The blueprint on a day: which version of every layer is in force."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from blueprint.database import execute_prepared, load_statements, prepared
 from blueprint.errors import InvalidInputError
+from blueprint.layers.buffers import Zone, read_buffer_rule
 from blueprint.layers.models import InForcePeriod, LayerVersion
 from blueprint.permissions import Sensitivity, Thing
 from blueprint.rasters.values import Threshold
@@ -36,6 +38,7 @@ class LayerOnDay(NamedTuple):
     sensitivity: str
     basis: str | None
     buffer_m: float
+    buffer_by: dict[str, Any] | None
     value_kind: str | None
     unit: str | None
     threshold_above: float | None
@@ -55,6 +58,10 @@ class LayerOnDay(NamedTuple):
     def thing(self) -> Thing:
         """The layer as the permission check sees it."""
         return Thing(self.department, Sensitivity(self.sensitivity), self.code)
+
+    def zone_of(self, attributes: Mapping[str, Any]) -> Zone:
+        """The zone that a feature of a buffered layer has."""
+        return read_buffer_rule(self.buffer_by, self.buffer_m, self.code).zone(self.buffer_m, attributes)
 
     @property
     def threshold(self) -> Threshold:
@@ -99,6 +106,7 @@ def with_version(
             version=version.number,
             source_sha256=version.source_sha256,
             buffer_m=version.buffer_m,
+            buffer_by=version.buffer_by,
             in_force_from=starts_on,
             valid_until=min(days, default=None),
         )

@@ -4,7 +4,7 @@
 SELECT
     layer.code, layer.title, layer.title_en, layer.department, layer.geometry, layer.control, layer.conflict_when,
     layer.tolerance_m2, layer.sliver_width_m, layer.sensitivity, layer.basis,
-    coalesce(version.buffer_m, layer.buffer_m) AS buffer_m,
+    coalesce(version.buffer_m, layer.buffer_m) AS buffer_m, version.buffer_by,
     layer.value_kind, layer.unit, layer.threshold_above, layer.threshold_below, layer.threshold_values,
     layer.threshold_share, raster.object_sha256, raster.pixel_width_m, raster.pixel_height_m,
     version.id AS version_id, version.number AS version, version.source_sha256,

@@ -79,7 +79,7 @@ class Finding(NamedTuple):
     crossing_m: float | None = None
     """How long the centre line of a linear work runs in it; None where the footprint is an area."""
     control_reason: str | None = None
-    """Why this feature has this control, where its class decides; None where the layer's holds."""
+    """Why this feature has this control or this zone, where its attributes decide; None where the layer's holds."""
 
 
 @dataclass(frozen=True)
@@ -333,6 +333,7 @@ def digest_of(
                 layer.tolerance_m2,
                 layer.sliver_width_m,
                 *_raster_rule(layer),
+                *([layer.buffer_by] if layer.buffer_by is not None else []),
             ]
             for layer in asked
         ],
@@ -375,6 +376,7 @@ def _finding(overlap: Overlap, layer: LayerOnDay, strip: Strip | None, ruling: R
     assert layer.version is not None
     control = ruling.control if ruling is not None else layer.control
     severity, of_sliver = _severities(control)
+    assumed = layer.zone_of(overlap.attributes).assumed if layer.buffer_by is not None else None
     return Finding(
         layer=layer.code,
         version=layer.version,
@@ -396,7 +398,7 @@ def _finding(overlap: Overlap, layer: LayerOnDay, strip: Strip | None, ruling: R
         basis=layer.basis,
         shape=overlap.shape,
         crossing_m=crossing_m(strip, overlap.shape) if strip is not None and overlap.is_areal else None,
-        control_reason=ruling.reason if ruling is not None else None,
+        control_reason=ruling.reason if ruling is not None else assumed,
     )
 
 

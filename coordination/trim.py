@@ -114,12 +114,13 @@ def _setbacks(report: CheckReport, layers: Mapping[str, LayerOnDay]) -> tuple[Se
         Setback(
             layer=finding.layer,
             feature=str(finding.source_id or finding.feature_id or ""),
-            width_m=layers[finding.layer].buffer_m,
+            width_m=zone.reach_m,
             distance_m=finding.distance_m,
-            missing_m=layers[finding.layer].buffer_m - finding.distance_m,
+            missing_m=zone.reach_m - finding.distance_m,
         )
         for finding in report.findings
         if layers[finding.layer].buffer_m > 0 and not finding.sliver
+        for zone in (layers[finding.layer].zone_of(finding.attributes),)
     ]
     return tuple(sorted(found, key=lambda setback: -setback.missing_m))
 

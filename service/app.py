@@ -35,6 +35,7 @@ from blueprint.sharing.router import router as sharing_router
 from blueprint.standards.router import router as standards_router
 from blueprint.tokens_router import router as tokens_router
 from coordination.alternatives_router import router as alternatives_router
+from coordination.batch.router import router as batch_router
 from coordination.check_router import router as checks_router
 from coordination.dry_run_router import router as dry_run_router
 from coordination.plan_audit.router import router as plan_audit_router
@@ -98,6 +99,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         rules_router,
         trim_router,
         alternatives_router,
+        batch_router,
         plan_audit_router,
         approval_router,
         refused_router,

@@ -31,6 +31,7 @@ from service.commands import (
     token,
 )
 from service.commands.alternatives import alternatives
+from service.commands.batch import check_batch
 from service.commands.check import check
 from service.commands.context import console
 from service.commands.demo import demo
@@ -54,6 +55,7 @@ app.command("check")(check)
 app.command("audit")(audit.audit)
 app.command("trim")(trim)
 app.command("alternatives")(alternatives)
+app.command("check-batch")(check_batch)
 layer.app.command("diagnose")(diagnose_layer_file)
 app.add_typer(crs.app, name="crs")
 layer.app.command("in-force")(in_force)

@@ -2,7 +2,8 @@
 
 from blueprint.jobs.kinds import JobKind
 from blueprint.layers.upload_job import UPLOAD
+from coordination.batch.job import BATCH_CHECK
 from coordination.dry_run import DRY_RUN
 from coordination.plan_audit.job import PLAN_AUDIT
 
-KINDS: tuple[JobKind, ...] = (UPLOAD, DRY_RUN, PLAN_AUDIT)
+KINDS: tuple[JobKind, ...] = (UPLOAD, DRY_RUN, PLAN_AUDIT, BATCH_CHECK)

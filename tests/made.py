@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
+from blueprint.layers.buffers import read_buffer_rule
 from blueprint.layers.catalogue import LayerDefinition, define_layer
 from blueprint.layers.models import LayerVersion
 from blueprint.layers.overlapping import may_overlap_each_other
@@ -72,6 +73,7 @@ def publish(
         operation="none",
         operation_accuracy_m=0.0,
         buffer_m=layer.buffer_m,
+        buffer_by=layer.buffer_by,
         feature_count=len(placed),
         vertex_count=int(shapely.get_num_coordinates(placed).sum()),
         has_overlaps=kind != "polygon"
@@ -92,7 +94,9 @@ def publish(
     session.flush()
     rows = attributes or [{}] * len(placed)
     keys = [row.get(layer.source_id_field or "") or f"S{number}" for number, row in enumerate(rows, start=1)]
-    batch = _batch(placed, keys, rows, layer.buffer_m, city.working_srid)
+    rule = read_buffer_rule(layer.buffer_by, layer.buffer_m, code)
+    reaches = [rule.zone(layer.buffer_m, row).reach_m if layer.buffer_m else 0.0 for row in rows]
+    batch = _batch(placed, keys, rows, reaches, city.working_srid)
     copy_features(session, version, iter([batch]))
     cut_features(session, version)
     if starts_on is not None:
@@ -110,13 +114,13 @@ def _batch(
     shapes: Sequence[shapely.Geometry],
     keys: Sequence[str],
     attributes: Sequence[Mapping[str, Any]],
-    buffer_m: float,
+    reaches: Sequence[float],
     srid: int,
 ) -> pa.RecordBatch:
     numbers = list(range(1, len(shapes) + 1))
     zones: list[bytes | None] = [None] * len(shapes)
-    if buffer_m:
-        grown = shapely.set_srid(shapely.buffer(shapes, buffer_m, quad_segs=BUFFER_QUADRANT_SEGMENTS), srid)
+    if any(reaches):
+        grown = shapely.set_srid(shapely.buffer(shapes, reaches, quad_segs=BUFFER_QUADRANT_SEGMENTS), srid)
         zones = list(shapely.to_wkb(grown, include_srid=True))
     return pa.record_batch(
         [

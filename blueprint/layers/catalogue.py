@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, selectinload
 from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
+from blueprint.layers.buffers import read_buffer_rule
 from blueprint.layers.models import ConflictWhen, Control, GeometryKind, Layer, LayerVersion, Symbology
 from blueprint.permissions import Act, Actor, Sensitivity, Thing, may, require
 from blueprint.rasters.values import ValueKind
@@ -39,6 +40,8 @@ class LayerDefinition:
     title_en: str | None = None
     conflict_when: str = ConflictWhen.INSIDE
     buffer_m: float = 0.0
+    buffer_by: Mapping[str, Any] | None = None
+    """Widths by an attribute, and how wide the thing itself is (`blueprint.layers.buffers`); `buffer_m` is then the strictest."""
     tolerance_m2: float = 1.0
     sliver_width_m: float = 0.1
     sensitivity: str = Sensitivity.PUBLIC
@@ -127,6 +130,7 @@ def check_definition(definition: LayerDefinition, city: City) -> None:
     for key in ("buffer_m", "tolerance_m2", "sliver_width_m"):
         if not 0 <= getattr(definition, key) <= 100_000:
             raise InvalidInputError(f"{key} of layer {definition.code} must be a number from 0 to 100,000")
+    read_buffer_rule(definition.buffer_by, definition.buffer_m, definition.code)
     if definition.color is not None and not _COLOR.match(definition.color):
         raise InvalidInputError(f"color {definition.color!r} of layer {definition.code} must be like #2e7d32")
     if definition.standard is not None:

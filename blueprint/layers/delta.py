@@ -159,7 +159,7 @@ def _refuse_unfit(session: Session, layer: Layer, base: LayerVersion) -> None:
         raise ConflictError(
             f"layer {layer.code} names no field with the source id; define it (source_id_field) and upload all once"
         )
-    if base.buffer_m != layer.buffer_m:
+    if (base.buffer_m, base.buffer_by) != (layer.buffer_m, layer.buffer_by):
         raise ConflictError(
             f"the buffer of {layer.code} was changed since version {base.number}; upload all once"
         )

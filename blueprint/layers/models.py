@@ -103,6 +103,7 @@ class Layer(Base):
     control: Mapped[str] = mapped_column(String(10))
     conflict_when: Mapped[str] = mapped_column(String(10), default=ConflictWhen.INSIDE)
     buffer_m: Mapped[float] = mapped_column(default=0.0)
+    buffer_by: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     tolerance_m2: Mapped[float] = mapped_column(default=1.0)
     sliver_width_m: Mapped[float] = mapped_column(default=0.1)
     sensitivity: Mapped[str] = mapped_column(String(10), default=Sensitivity.PUBLIC)
@@ -159,6 +160,7 @@ class LayerVersion(Base):
     operation: Mapped[str] = mapped_column(Text)
     operation_accuracy_m: Mapped[float | None]
     buffer_m: Mapped[float]
+    buffer_by: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     feature_count: Mapped[int]
     vertex_count: Mapped[int] = mapped_column(BigInteger)
     valid_until: Mapped[date | None]

@@ -61,6 +61,7 @@ class ReadingRequest:
     encoding: str | None = None
     source_id_field: str | None = None
     buffer_m: float = 0.0
+    buffer_by: dict[str, Any] | None = None
     tolerance_m2: float = 1.0
     split: bool = False
     registered: tuple[RegisteredTransformation, ...] = ()

@@ -21,6 +21,7 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
 from blueprint.crs import Operation, best_operation, label, parse_crs
 from blueprint.errors import InvalidInputError
+from blueprint.layers.buffers import read_buffer_rule
 from blueprint.layers.confinement import drop_rights
 from blueprint.layers.curves import STEP_DEGREES
 from blueprint.layers.kinds import KIND_NAMES, TYPES, closed_lines_as_areas, gathered, shapes_of
@@ -274,7 +275,9 @@ def _batch(
     kept = shapely.set_srid(shapes[keep], request["working_srid"])
     zones: list[bytes | None] = [None] * len(rows)
     if request["buffer_m"] > 0:
-        grown = shapely.buffer(kept, request["buffer_m"], quad_segs=BUFFER_QUADRANT_SEGMENTS)
+        rule = read_buffer_rule(request["buffer_by"], request["buffer_m"], "")
+        reaches = [rule.zone(request["buffer_m"], row).reach_m for row in rows]
+        grown = shapely.buffer(kept, reaches, quad_segs=BUFFER_QUADRANT_SEGMENTS)
         zones = list(shapely.to_wkb(shapely.set_srid(grown, request["working_srid"]), include_srid=True))
     id_field = request["source_id_field"]
     return pa.record_batch(

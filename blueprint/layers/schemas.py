@@ -1,12 +1,21 @@
 """HTTP shapes of layers and versions."""
 
 from datetime import date, datetime
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
 from blueprint.etags import Tagged
 from blueprint.given import WHOLE, Day, Given
+
+
+class BufferByIn(Given):
+    """Widths of zones by the values of a field; how wide the thing itself is, where its centre line is drawn (metres)."""
+
+    field: str | None = Field(default=None, min_length=1, max_length=60)
+    widths: dict[str, Annotated[float, Field(gt=0, le=100_000)]] = Field(default={}, max_length=200)
+    edge_width_field: str | None = Field(default=None, min_length=1, max_length=60)
+    edge_width_m: float = Field(default=0.0, ge=0, le=100_000)
 
 
 class LayerIn(Given):
@@ -20,6 +29,7 @@ class LayerIn(Given):
     control: Literal["prohibit", "restrict", "advise", "inform"]
     conflict_when: Literal["inside", "outside"] = "inside"
     buffer_m: float = Field(default=0.0, ge=0, le=100_000)
+    buffer_by: BufferByIn | None = None
     tolerance_m2: float = Field(default=1.0, ge=0, le=100_000)
     sliver_width_m: float = Field(default=0.1, ge=0, le=100)
     sensitivity: Literal["public", "internal", "restricted"] = "public"
@@ -78,6 +88,7 @@ class LayerOut(Tagged):
     control: str
     conflict_when: str
     buffer_m: float
+    buffer_by: dict[str, Any] | None
     tolerance_m2: float
     sliver_width_m: float
     sensitivity: str

@@ -22,6 +22,21 @@ def define(
     control: Annotated[str | None, typer.Option(help="prohibit | restrict | advise | inform")] = None,
     conflict_when: Annotated[str, typer.Option(help="inside | outside")] = "inside",
     buffer_m: Annotated[float, typer.Option("--buffer-m", help="控制距离（米） buffer in metres")] = 0.0,
+    buffer_field: Annotated[
+        str | None, typer.Option(help="控制距离所依字段 the field by which the buffer goes, as DYDJ")
+    ] = None,
+    widths: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--width", help="该值的控制距离 the buffer of a value, as 220=15; --buffer-m is the strictest"
+        ),
+    ] = None,
+    edge_width_field: Annotated[
+        str | None, typer.Option(help="自身宽度字段（米） the field with the width of the road itself")
+    ] = None,
+    edge_width_m: Annotated[
+        float, typer.Option(help="自身宽度（米） width of the road itself, where its centre line is drawn")
+    ] = 0.0,
     tolerance_m2: Annotated[
         float, typer.Option("--tolerance-m2", help="容差（平方米） tolerance in m²")
     ] = 1.0,
@@ -76,7 +91,11 @@ def define(
     output: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """定义图层，或修改其规则 · define a layer, or change the rule of one that exists."""
-    given = locals() | {"threshold_values": threshold_values or None, "data_on": parse_day(data_on)}
+    given = locals() | {
+        "threshold_values": threshold_values or None,
+        "data_on": parse_day(data_on),
+        "buffer_by": _buffer_by(buffer_field, widths or [], edge_width_field, edge_width_m),
+    }
     definitions = _definitions(from_file, given)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         defined = [
@@ -90,6 +109,27 @@ def define(
         say(f"{'defined' if is_new else 'changed'} {item['code']} {layer.title}")
     if output is OutputFormat.JSON:
         print_json(items if from_file else items[0])
+
+
+def _buffer_by(
+    field: str | None, widths: list[str], edge_width_field: str | None, edge_width_m: float
+) -> dict[str, Any] | None:
+    """What is said of zones beside the one width; None where nothing is."""
+    if field is None and not widths and edge_width_field is None and not edge_width_m:
+        return None
+    by_value = {}
+    for text in widths:
+        value, _, metres = text.rpartition("=")
+        try:
+            by_value[value] = float(metres)
+        except ValueError:
+            raise InvalidInputError(f"{text!r} is no width of a value; write it as 220=15") from None
+    return {
+        "field": field,
+        "widths": by_value,
+        "edge_width_field": edge_width_field,
+        "edge_width_m": edge_width_m,
+    }
 
 
 def _definitions(from_file: Path | None, given: dict[str, Any]) -> list[catalogue.LayerDefinition]:

@@ -14,6 +14,7 @@ import blueprint.models
 import blueprint.quality.models
 import blueprint.sharing.models
 import blueprint.standards.models
+import coordination.batch.models
 import coordination.handover_models
 import coordination.models
 import coordination.notice_models
@@ -32,6 +33,7 @@ MODELS = (
     blueprint.idempotency,
     blueprint.jobs.models,
     blueprint.layers.models,
+    coordination.batch.models,
     coordination.handover_models,
     coordination.models,
     coordination.notice_models,

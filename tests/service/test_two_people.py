@@ -37,6 +37,7 @@ NOT_HELD = {
     "/api/plan-audits": "the same versions are compared once",
     "/api/trims": "nothing is kept",
     "/api/alternatives": "nothing is kept",
+    "/api/check-batches": "a new batch, of who asks",
     "/api/tokens": "a new token",
     "/api/tokens/{token_id}": "a token is revoked once",
     "/api/token-revocations": "tokens are revoked once",

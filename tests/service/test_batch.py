@@ -1,0 +1,125 @@
+"""Batches by the command line and over HTTP: a row a footprint, the same as single calls say, for who asked alone."""
+
+import csv
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import geopandas
+import pytest
+import shapely
+
+from blueprint.jobs.worker import Worker
+from service.job_kinds import KINDS
+from tests import badfiles
+from tests.badfiles import LON, lonlat_square, polygon
+from tests.service.conftest import Command, Server, define_plan
+
+
+def _collection(count: int) -> dict[str, Any]:
+    """Sites from west to east: the first in the plan, the last far from it, each with a name that a spreadsheet would run."""
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"NAME": f"=site {number}", "USE": "0701 住宅"},
+            "geometry": polygon(lonlat_square(LON + 0.0005 + 0.002 * number)),
+        }
+        for number in range(count)
+    ]
+    return {"type": "FeatureCollection", "features": features}
+
+
+@pytest.fixture
+def sites(tmp_path: Path) -> Path:
+    path = tmp_path / "sites.geojson"
+    path.write_text(json.dumps(_collection(120)), encoding="utf-8")
+    return path
+
+
+def _publish(command: Command, tmp_path: Path) -> None:
+    define_plan(command, control="prohibit")
+    plan = tmp_path / "plan.geojson"
+    plan.write_bytes(badfiles.good())
+    assert command("layer", "upload", "PLAN", plan, "--in-force", "2024-01-01").status == 0
+
+
+def test_a_batch_says_of_each_footprint_what_a_single_check_says(
+    command: Command, tmp_path: Path, sites: Path
+):
+    _publish(command, tmp_path)
+    result, book = tmp_path / "result.json", tmp_path / "result.xlsx"
+    single = tmp_path / "single.geojson"
+    options = ("--name-field", "NAME", "--use-field", "USE")
+
+    summary = command(
+        "check-batch", sites, *options, "--workers", 2, "--output", result, "--format", "json"
+    ).json
+    alone = command("check-batch", sites, *options, "--workers", 1, "--output", book, "--format", "json").json
+
+    assert summary == alone
+    assert summary["sites"] == 120
+    answers = json.loads(result.read_text(encoding="utf-8"))["sites"]
+    assert [a["number"] for a in answers] == list(range(1, 121))
+    assert {a["verdict"] for a in answers} == {"prohibit", "clear"}
+    for place in (0, 119):
+        single.write_text(json.dumps(_collection(120)["features"][place]), encoding="utf-8")
+        report = command("check", single, "--use", "0701", "--format", "json").json
+        assert answers[place]["digest"] == report["digest"]
+        assert answers[place]["prohibited_m2"] == report["ledger"]["prohibited_m2"]
+        assert answers[place]["name"] == f"=site {place}"
+    with zipfile.ZipFile(book) as opened:
+        texts = opened.read("xl/sharedStrings.xml").decode()
+        sheet = opened.read("xl/worksheets/sheet1.xml").decode()
+    assert texts.count("=site ") == 120
+    assert "<f>" not in sheet and sheet.count("<row ") == 121
+
+
+def test_what_is_wrong_with_a_batch_is_said_in_a_sentence(command: Command, tmp_path: Path, sites: Path):
+    _publish(command, tmp_path)
+    for arguments in (
+        ("check-batch", sites, "--name-field", "NOTHING"),
+        ("check-batch", sites, "--output", tmp_path / "x.dwg"),
+        ("check-batch", sites, "--width-m", "10"),
+        ("check-batch", tmp_path / "none.gpkg"),
+    ):
+        refused = command(*arguments)
+        assert (refused.status, refused.err.count("\n")) == (2, 1), refused
+
+
+def test_a_batch_over_http_is_a_job_whose_result_is_a_file_for_who_asked(
+    running: Server, sites: Path, tmp_path: Path
+):
+    with running.client("ZRZY") as keeper:
+        definition = {
+            "code": "PLAN",
+            "title": "规划",
+            "department": "ZRZY",
+            "geometry": "polygon",
+            "control": "prohibit",
+        }
+        assert keeper.post("/api/layers", json=definition).status_code == 201
+        files = {"file": ("plan.geojson", badfiles.good())}
+        keeper.post("/api/layers/PLAN/versions", files=files, data={"in_force_from": "2024-01-01"})
+        files = {"file": ("sites.geojson", sites.read_bytes())}
+        asked = keeper.post("/api/check-batches", files=files, data={"name_field": "NAME"})
+        assert asked.status_code == 202, asked.text
+        assert Worker(running.edge, KINDS).run_one()
+        job = keeper.get(asked.headers["Location"]).json()
+        assert job["state"] == "done", job
+        assert (job["result"]["sites"], job["features_done"]) == (120, 120)
+        address = job["result"]["file"]
+        table = list(csv.reader(io.StringIO(keeper.get(f"{address}?f=csv").content.decode("utf-8-sig"))))
+        assert len(table) == 121
+        assert table[1][1] == "'=site 0"
+        path = tmp_path / "batch.gpkg"
+        path.write_bytes(keeper.get(f"{address}?f=gpkg").content)
+        frame = geopandas.read_file(path, layer="sites")
+        assert len(frame) == 120 and shapely.is_valid(frame.geometry).all()
+        met = geopandas.read_file(path, layer="site_by_layer")
+        assert set(met["code"]) == {"PLAN"}
+    with running.client("SLJ") as other:
+        assert other.get(address).status_code == 404
+    with running.client() as anyone:
+        assert anyone.post("/api/check-batches", files=files).status_code == 401
