@@ -69,7 +69,7 @@ def find_trim(
     require(actor, Act.CHECK_FOOTPRINT)
     snapshot = take_snapshot(session, on)
     report = run_check(session, footprint, city=city, actor=actor, on=on, with_shapes=True, snapshot=snapshot)
-    hard = [finding for finding in report.findings if _is_hard(finding, level)]
+    hard = [finding for finding in report.findings if is_hard(finding, level)]
     areas = [f.shape for f in hard if f.shape is not None and f.overlap_m2 > 0]
     kept = _without(footprint.geometry, shapely.union_all(areas)) if areas else footprint.geometry
     after = None
@@ -97,7 +97,8 @@ def find_trim(
     )
 
 
-def _is_hard(finding: Finding, level: TrimLevel) -> bool:
+def is_hard(finding: Finding, level: TrimLevel) -> bool:
+    """Say whether a finding stands against a site at a level; slivers never do."""
     hard = {Severity.PROHIBIT} | ({Severity.RESTRICT} if level is TrimLevel.RESTRICT else set())
     return finding.severity in hard and not finding.sliver
 
@@ -127,4 +128,4 @@ def _setbacks(report: CheckReport, layers: Mapping[str, LayerOnDay]) -> tuple[Se
 
 def _left(after: CheckReport | None, level: TrimLevel) -> tuple[str, ...]:
     findings: Sequence[Finding] = after.findings if after is not None else ()
-    return tuple(sorted({finding.layer for finding in findings if _is_hard(finding, level)}))
+    return tuple(sorted({finding.layer for finding in findings if is_hard(finding, level)}))

@@ -41,6 +41,7 @@ from coordination.dry_run_router import router as dry_run_router
 from coordination.plan_audit.router import router as plan_audit_router
 from coordination.router import router as coordination_router
 from coordination.rules_router import router as rules_router
+from coordination.siting_router import router as siting_router
 from coordination.trim_router import router as trim_router
 from service.openapi import describe
 from service.outer import Outer
@@ -100,6 +101,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         trim_router,
         alternatives_router,
         batch_router,
+        siting_router,
         plan_audit_router,
         approval_router,
         refused_router,

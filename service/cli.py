@@ -38,6 +38,7 @@ from service.commands.demo import demo
 from service.commands.diagnosis import diagnose_layer_file
 from service.commands.difference import app as ledger_app
 from service.commands.serve import serve
+from service.commands.siting import find_site, shift
 from service.commands.succession import difference, in_force, roll_back, update
 from service.commands.trim import trim
 from service.commands.worker import worker
@@ -55,6 +56,8 @@ app.command("check")(check)
 app.command("audit")(audit.audit)
 app.command("trim")(trim)
 app.command("alternatives")(alternatives)
+app.command("shift")(shift)
+app.command("find-site")(find_site)
 app.command("check-batch")(check_batch)
 layer.app.command("diagnose")(diagnose_layer_file)
 app.add_typer(crs.app, name="crs")

@@ -1,9 +1,11 @@
 """`blueprint trim FILE`: the smallest trim of a footprint that clears its hard conflicts."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import geopandas
+import shapely
 import typer
 from sqlalchemy.orm import Session
 
@@ -45,8 +47,7 @@ def trim(
 ) -> None:
     """红线调整建议：最小裁剪、可用范围、退让不足 · the smallest trim that clears, what is free, missing setbacks."""
     day = parse_day(on)
-    if output_path is not None and output_path.suffix.lower() not in _DRIVERS:
-        raise InvalidInputError(f"a boundary is written to .gpkg or .geojson, not to {output_path.suffix!r}")
+    refuse_other_files(output_path)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         footprint = read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs, width_m=width_m)
         found = find_trim(
@@ -58,23 +59,33 @@ def trim(
             level=level,
         )
         if output_path is not None:
-            _write(found, output_path, edge.city)
+            if found.kept is None:
+                raise InvalidInputError(
+                    "nothing of the footprint is free of hard conflicts; there is no boundary to write"
+                )
+            write_boundaries([(found.kept, found.kept_m2)], output_path, edge.city)
         if output is OutputFormat.JSON:
             print_json(trim_out(found, edge.city).model_dump(mode="json"))
             return
     _print(found)
 
 
-def _write(found: Trim, path: Path, city: City) -> None:
-    if found.kept is None:
-        raise InvalidInputError(
-            "nothing of the footprint is free of hard conflicts; there is no boundary to write"
-        )
+def refuse_other_files(path: Path | None) -> None:
+    """Refuse a name for a boundary whose format is not written."""
+    if path is not None and path.suffix.lower() not in _DRIVERS:
+        raise InvalidInputError(f"a boundary is written to .gpkg or .geojson, not to {path.suffix!r}")
+
+
+def write_boundaries(
+    boundaries: Sequence[tuple[shapely.MultiPolygon, float]], path: Path, city: City
+) -> None:
+    """Write outlines with their areas (m², by the city's measure): GeoJSON in longitude and latitude, else the working CRS."""
     driver = _DRIVERS[path.suffix.lower()]
     in_degrees = driver == "GeoJSON"
-    shape = to_lonlat(found.kept, city) if in_degrees else found.kept
+    shapes = [to_lonlat(shape, city) if in_degrees else shape for shape, _ in boundaries]
     crs = f"EPSG:{city.geographic_srid}" if in_degrees else city.working_crs
-    frame = geopandas.GeoDataFrame({"area_m2": [found.kept_m2]}, geometry=[shape], crs=crs)
+    columns = {"rank": range(1, len(shapes) + 1), "area_m2": [area for _, area in boundaries]}
+    frame = geopandas.GeoDataFrame(columns, geometry=shapes, crs=crs)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         frame.to_file(path, layer="footprint", driver=driver, engine="pyogrio")

@@ -136,6 +136,8 @@ INSERT INTO blueprint.export (number, version_id, account, department, format, s
 SELECT number, layer.id, account, department_, 'gpkg', 'internal', 1, 1, 's', now()
 FROM (VALUES ('1', 'OPEN', '督办', NULL), ('2', 'SECRET', '统计局', 'TJJ')) AS made (number, code, account, department_)
 INNER JOIN blueprint.layer ON layer.code = made.code;
+INSERT INTO coordination.batch_check (account, file_name, on_day, rule_set, summary, notes, content, made_at)
+VALUES ('水利局', 'f', now(), 'r', '{}', '[]', '', now()), ('统计局', 'f', now(), 'r', '{}', '[]', '', now());
 INSERT INTO blueprint.person (id, login, name, password_hash, must_change_password, is_sample, made_by, made_at)
 VALUES (1, 'one', '张三', 'hash', FALSE, FALSE, 'x', now()), (2, 'two', '李四', 'hash', FALSE, FALSE, 'x', now());
 INSERT INTO blueprint.appointment (person_id, role, department, starts_at, granted_by, granted_at)
@@ -179,7 +181,7 @@ NO_CHECKS = dict.fromkeys(ALL_CHECKS, 0)
 EVERYTHING = {
     **MEMBER_SEES, **ALL_OPINIONS, **ALL_CHECKS,
     "blueprint.access_grant": 2, "blueprint.export": 2, "blueprint.person": 2, "blueprint.appointment": 2, "blueprint.session": 2,
-    "blueprint.second_factor": 2, "blueprint.recovery_code": 2, "blueprint.linked_identity": 2,
+    "coordination.batch_check": 2, "blueprint.second_factor": 2, "blueprint.recovery_code": 2, "blueprint.linked_identity": 2,
     "blueprint.token": 2, "blueprint.failed_sign_in": 1, "blueprint.audit_entry": 1, "blueprint.audit_checkpoint": 0,
 }  # fmt: skip
 ACCOUNTS = {
@@ -191,15 +193,17 @@ OWN_ACCOUNT = {"blueprint.person": 1, "blueprint.appointment": 1, "blueprint.ses
     "blueprint.second_factor": 1, "blueprint.recovery_code": 1, "blueprint.linked_identity": 1,
 }  # fmt: skip
 
+OWN_BATCH = {"coordination.batch_check": 1}
+
 MATRIX: list[tuple[str, Viewer | None, dict[str, int]]] = [
     ("nobody said", None, {}),
     ("nobody", NOBODY, {}),
     ("anonymous", viewer_of(ANONYMOUS), {}),
-    ("a department", viewer_of(WATER), MEMBER_SEES | {"blueprint.access_grant": 1, "blueprint.export": 1}),
+    ("a department", viewer_of(WATER), MEMBER_SEES | OWN_BATCH | {"blueprint.access_grant": 1, "blueprint.export": 1}),
     ("the department that owns what is restricted", viewer_of(HERITAGE),
      MEMBER_SEES | ALL_CHECKS | {"blueprint.access_grant": 2, "blueprint.export": 1}),
     ("a department with a grant", viewer_of(GRANTED),
-     MEMBER_SEES | ALL_CHECKS | {"blueprint.access_grant": 1, "blueprint.export": 1}),
+     MEMBER_SEES | OWN_BATCH | ALL_CHECKS | {"blueprint.access_grant": 1, "blueprint.export": 1}),
     ("a department's person", viewer_of(PERSON), MEMBER_SEES | OWN_ACCOUNT | {"blueprint.access_grant": 1, "blueprint.export": 1}),
     ("the coordinator", viewer_of(COORDINATOR),
      MEMBER_SEES | ALL_OPINIONS | ALL_CHECKS | {"blueprint.access_grant": 2}),
@@ -207,7 +211,7 @@ MATRIX: list[tuple[str, Viewer | None, dict[str, int]]] = [
      MEMBER_SEES | ALL_CHECKS | {"blueprint.access_grant": 2}),
     ("a token for opinions alone", viewer_of(replace(WATER, scope=Scope(acts=frozenset({Act.GIVE_OPINION})))),
      {table: 1 for table in MEMBER_SEES if table.startswith("coordination.")}
-     | NO_CHECKS | {"blueprint.access_grant": 1, "blueprint.export": 1}),
+     | NO_CHECKS | OWN_BATCH | {"blueprint.access_grant": 1, "blueprint.export": 1}),
     ("a supervisor, who took one file away", viewer_of(SUPERVISOR),
      MEMBER_SEES | ALL_OPINIONS | {"blueprint.export": 1, "blueprint.access_grant": 2}),
     ("an auditor", viewer_of(AUDITOR), {"blueprint.audit_entry": 1, "blueprint.access_grant": 2, "blueprint.export": 2}),

@@ -201,3 +201,30 @@ def test_alternatives_and_assumed_versions_by_command_and_over_http(
     with running.client("ZRZY") as keeper:
         refused = keeper.post("/api/checks?assume=PLAN:1&keep=true", json=sites[0]["footprint"])
         assert refused.status_code == 422
+
+
+def test_where_it_would_fit_by_command_and_over_http(
+    command: Command, tmp_path: Path, footprint: Path, running: Server
+):
+    _publish(command, tmp_path)
+    boundary = tmp_path / "moved.geojson"
+
+    moved = command("shift", footprint, "--output", boundary, "--format", "json").json
+    told = command("shift", footprint)
+    again = command("check", boundary, "--format", "json").json
+    found = command("find-site", footprint, "--area-ha", "0.1", "--format", "json").json
+    listed = command("find-site", footprint, "--area-ha", "0.1")
+
+    assert moved["is_free"] and moved["distance_m"] > 1
+    assert told.out.startswith("可避让 free")
+    assert again["verdict"] == "clear"
+    assert found["sites"] and {site["verdict"] for site in found["sites"]} == {"clear"}
+    assert listed.status == 0 and "辅助选址" in listed.out
+    assert command("shift", footprint, "--within-m", "9000").status == 2
+    site = json.loads(footprint.read_text())
+    with running.client("ZRZY") as keeper:
+        assert keeper.post("/api/shifts?within_m=500", json=site).json()["is_free"]
+        places = keeper.post("/api/site-searches?area_m2=1000", json=site).json()
+        assert [place["rank"] for place in places["sites"]] == list(range(1, len(places["sites"]) + 1))
+    with running.client() as anyone:
+        assert anyone.post("/api/shifts", json=site).status_code == 401

@@ -37,6 +37,8 @@ NOT_HELD = {
     "/api/plan-audits": "the same versions are compared once",
     "/api/trims": "nothing is kept",
     "/api/alternatives": "nothing is kept",
+    "/api/shifts": "nothing is kept",
+    "/api/site-searches": "nothing is kept",
     "/api/check-batches": "a new batch, of who asks",
     "/api/tokens": "a new token",
     "/api/tokens/{token_id}": "a token is revoked once",

@@ -1,0 +1,216 @@
+"""Where a site would fit (就近调整): the hard conflicts around it as ground that it must keep off, and the nearest place that does.
+
+What is found is checked like any other footprint before it is given; only layers that the actor may read are kept off.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+import shapely
+from sqlalchemy.orm import Session
+
+from blueprint.city import City
+from blueprint.errors import InvalidInputError
+from blueprint.footprint import Footprint
+from blueprint.jurisdiction import jurisdiction
+from blueprint.permissions import Act, Actor, may, require
+from blueprint.snapshot import Snapshot, take_snapshot
+from coordination.checks import CheckReport, run_check
+from coordination.rules import Severity
+from coordination.trim import TrimLevel, is_hard
+
+MAX_DISTANCE_M = 2_000.0
+RINGS = 40
+DIRECTIONS = 48
+_HAIR_M = 1e-3
+"""Nearer than this a site touches what it keeps off, which is no conflict."""
+
+_REFINED_M = 0.1
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A footprint moved as it is: metres east and north, its place (working CRS), and what its check says before and after."""
+
+    level: TrimLevel
+    east_m: float
+    north_m: float
+    distance_m: float
+    moved: shapely.MultiPolygon
+    area_m2: float
+    verdict_before: Severity
+    verdict_after: Severity
+    hard_before_m2: float
+    hard_after_m2: float
+    is_free: bool
+    tried: int
+    step_m: float
+    has_restricted_conflicts: bool
+
+
+def find_shift(
+    session: Session,
+    footprint: Footprint,
+    *,
+    city: City,
+    actor: Actor,
+    on: date,
+    level: TrimLevel,
+    within_m: float,
+) -> Shift:
+    """The nearest place within a distance where the footprint, neither turned nor changed, meets nothing hard.
+
+    Places on rings around it are tried, and the nearest free one is brought as near as it stays free. Where none is free
+    it is the place that meets least. Raises InvalidInputError for a distance that is not from 1 to 2,000 m.
+    """
+    require(actor, Act.KEEP_CHECK)
+    if not 1 <= within_m <= MAX_DISTANCE_M:
+        raise InvalidInputError(f"a search distance is from 1 to {MAX_DISTANCE_M:,.0f} m")
+    snapshot = take_snapshot(session, on)
+    before = run_check(session, footprint, city=city, actor=actor, on=on, snapshot=snapshot)
+    west, south, east, north = footprint.geometry.bounds
+    ground = shapely.box(west - within_m, south - within_m, east + within_m, north + within_m)
+    taken = hard_ground(session, ground, footprint, snapshot, city=city, actor=actor, level=level)
+    places = _places(within_m)
+    best = _nearest_free(footprint.geometry, taken, places, city)
+    is_free = best is not None
+    if best is None:
+        best = _least_met(footprint.geometry, taken, places, city)
+    moved = _moved(footprint.geometry, best[np.newaxis])[0]
+    moved_site = replace(footprint, geometry=shapely.normalize(moved), strip=None)
+    after = run_check(session, moved_site, city=city, actor=actor, on=on, snapshot=snapshot)
+    return Shift(
+        level=level,
+        east_m=float(best[0]),
+        north_m=float(best[1]),
+        distance_m=float(np.hypot(*best)),
+        moved=moved_site.geometry,
+        area_m2=after.footprint.area_m2,
+        verdict_before=before.verdict,
+        verdict_after=after.verdict,
+        hard_before_m2=hard_m2(before, level),
+        hard_after_m2=hard_m2(after, level),
+        is_free=is_free and not any(is_hard(finding, level) for finding in after.findings),
+        tried=len(places),
+        step_m=within_m / RINGS,
+        has_restricted_conflicts=bool(after.restricted_conflicts),
+    )
+
+
+def hard_ground(
+    session: Session,
+    ground: shapely.Polygon,
+    site: Footprint,
+    snapshot: Snapshot,
+    *,
+    city: City,
+    actor: Actor,
+    level: TrimLevel,
+) -> shapely.Geometry:
+    """Of a piece of ground what the layers of a level take, of all the layers that the actor may read.
+
+    A threshold that is judged by the site's own size is judged by the ground's here: what is found is checked once more.
+    """
+    readable = tuple(layer for layer in snapshot.layers if may(actor, Act.READ_LAYER, layer.thing))
+    whole = replace(site, geometry=shapely.MultiPolygon([ground]), notes=(), strip=None)
+    report = run_check(
+        session,
+        whole,
+        city=city,
+        actor=actor,
+        on=snapshot.day,
+        with_shapes=True,
+        snapshot=Snapshot(snapshot.day, readable),
+    )
+    taken = [
+        # A line or a point takes no area; a hair around it is what no site may lie on.
+        shapely.buffer(f.shape, _HAIR_M) if f.overlap_m2 == 0 else f.shape
+        for f in report.findings
+        if f.shape is not None and is_hard(f, level)
+    ]
+    return shapely.union_all(taken) if taken else shapely.Polygon()
+
+
+def hard_m2(report: CheckReport, level: TrimLevel) -> float:
+    """What of a site hard controls take, by its ledger."""
+    restricted = report.ledger.restricted_m2 if level is TrimLevel.RESTRICT else 0.0
+    return report.ledger.prohibited_m2 + restricted
+
+
+def _places(within_m: float) -> np.ndarray:
+    """Shifts in metres, the nearest first: where it is, then ring by ring in all directions."""
+    distances = np.arange(1, RINGS + 1) * within_m / RINGS
+    turns = np.arange(DIRECTIONS) * 2 * np.pi / DIRECTIONS
+    rings = [np.column_stack([np.cos(turns) * d, np.sin(turns) * d]) for d in distances]
+    return np.concatenate([np.zeros((1, 2)), *rings])
+
+
+def _moved(site: shapely.MultiPolygon, shifts: np.ndarray) -> np.ndarray:
+    """The site at each of the shifts."""
+    count = shapely.get_num_coordinates(site)
+    sites = np.full(len(shifts), site, dtype=object)
+    return np.asarray(shapely.transform(sites, lambda xy: xy + np.repeat(shifts, count, axis=0)))
+
+
+def _is_free(
+    site: shapely.MultiPolygon, taken: shapely.Geometry, shifts: np.ndarray, city: City
+) -> np.ndarray:
+    """Which shifts keep off what is taken, and in the city."""
+    kernel = shapely.buffer(site, -_HAIR_M)
+    shapely.prepare(taken)
+    free = ~np.asarray(shapely.intersects(taken, _moved(_multi(kernel), shifts)))
+    outline = jurisdiction(city).outline
+    if outline is not None and free.any():
+        shapely.prepare(outline)
+        free[free] = shapely.covers(outline, _moved(site, shifts[free]))
+    return free
+
+
+def _nearest_free(
+    site: shapely.MultiPolygon, taken: shapely.Geometry, places: np.ndarray, city: City
+) -> np.ndarray | None:
+    free = places[_is_free(site, taken, places, city)]
+    if not len(free):
+        return None
+    distances = np.hypot(free[:, 0], free[:, 1])
+    on_first_ring = free[distances <= distances[0] + _HAIR_M]
+    nearest = [_brought_near(site, taken, place, city) for place in on_first_ring]
+    return min(nearest, key=lambda place: float(np.hypot(*place)))
+
+
+def _brought_near(
+    site: shapely.MultiPolygon, taken: shapely.Geometry, place: np.ndarray, city: City
+) -> np.ndarray:
+    """The shift shortened to where it is only just free: by halves, down to a tenth of a metre."""
+    near, far = 0.0, 1.0
+    while (far - near) * float(np.hypot(*place)) > _REFINED_M:
+        middle = (near + far) / 2
+        if _is_free(site, taken, place[np.newaxis] * middle, city)[0]:
+            far = middle
+        else:
+            near = middle
+    return place * far
+
+
+def _least_met(
+    site: shapely.MultiPolygon, taken: shapely.Geometry, places: np.ndarray, city: City
+) -> np.ndarray:
+    """The place that meets least; where it is, when no other is better."""
+    moved = _moved(site, places)
+    met = np.asarray(shapely.area(shapely.intersection(moved, taken)))
+    outline = jurisdiction(city).outline
+    if outline is not None:
+        shapely.prepare(outline)
+        met = np.where(shapely.covers(outline, moved), met, np.inf)
+        met[0] = min(met[0], float(shapely.area(shapely.intersection(moved[0], taken))))
+    return np.asarray(places[int(np.argmin(met))])
+
+
+def _multi(shape: shapely.Geometry) -> shapely.MultiPolygon:
+    return shapely.MultiPolygon(_polygons(shape))
+
+
+def _polygons(shape: shapely.Geometry) -> Sequence[shapely.Polygon]:
+    return [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon" and not part.is_empty]

@@ -1,0 +1,161 @@
+"""`blueprint shift FILE`: the nearest place that fits. `blueprint find-site AREA`: where a site of a size could lie."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.orm import Session
+
+from blueprint.errors import InvalidInputError
+from blueprint.footprint import read_footprint_file
+from coordination.figures import hectares, rounded, square_metres
+from coordination.report_words import SEVERITY_WORDS
+from coordination.site_finder import METHOD, find_sites
+from coordination.siting import find_shift
+from coordination.siting_router import SHIFT_METHOD, search_out, shift_out
+from coordination.trim import TrimLevel
+from coordination.use_matrix import use_code
+from service.commands.context import local_operator, open_edge
+from service.commands.options import (
+    FormatOption,
+    OutputFormat,
+    WidthOption,
+    parse_day,
+    print_json,
+    print_table,
+)
+from service.commands.trim import refuse_other_files, write_boundaries
+
+CrsOption = Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")]
+DayOption = Annotated[str | None, typer.Option(help="检查日 a day YYYY-MM-DD; today when not given")]
+UseOption = Annotated[str | None, typer.Option(help="拟规划用途代码 class code of the planned use, as 0701")]
+BoundaryOption = Annotated[
+    Path | None, typer.Option("--output", help="红线写入 write the boundary: .gpkg or .geojson")
+]
+
+
+def shift(
+    file: Annotated[
+        Path, typer.Argument(help="用地红线文件 footprint: GeoPackage, zipped Shapefile, GeoJSON, TXT")
+    ],
+    within_m: Annotated[
+        float, typer.Option(help="搜索距离（米） how far it may move, at most 2,000")
+    ] = 500.0,
+    level: Annotated[
+        TrimLevel, typer.Option(help="避让哪些管控 what to keep off: prohibit, or restrict too")
+    ] = TrimLevel.PROHIBIT,
+    crs: CrsOption = None,
+    width_m: WidthOption = None,
+    use: UseOption = None,
+    on: DayOption = None,
+    output_path: BoundaryOption = None,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """就近调整：红线整体平移到最近的无硬冲突位置 · the nearest place where the footprint, as it is, meets nothing hard."""
+    day = parse_day(on)
+    refuse_other_files(output_path)
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
+        footprint = read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs, width_m=width_m)
+        found = find_shift(
+            session,
+            replace(footprint, planned_use=use_code(use)),
+            city=edge.city,
+            actor=local_operator(),
+            on=day or edge.now().date(),
+            level=level,
+            within_m=within_m,
+        )
+        if output_path is not None:
+            write_boundaries([(found.moved, found.area_m2)], output_path, edge.city)
+        shown = shift_out(found, edge.city)
+    if output is OutputFormat.JSON:
+        print_json(shown.model_dump(mode="json"))
+        return
+    words = (
+        "可避让 free"
+        if found.is_free
+        else f"{within_m:g} m 内无可避让位置，此处冲突最少 none is free, least is met here"
+    )
+    typer.echo(
+        f"{words}: 东移 east {rounded(found.east_m, 2)} m，北移 north {rounded(found.north_m, 2)} m，距离 distance {rounded(found.distance_m, 2)} m"
+    )
+    typer.echo(
+        f"结论 verdict: {' '.join(SEVERITY_WORDS[found.verdict_before])} → {' '.join(SEVERITY_WORDS[found.verdict_after])}；"
+        f"硬冲突 hard {square_metres(found.hard_before_m2)} → {square_metres(found.hard_after_m2)} m²"
+    )
+    if found.has_restricted_conflicts:
+        typer.echo("另涉及受限图层 a restricted layer is met there, too")
+    typer.echo(SHIFT_METHOD)
+
+
+def find_site(
+    area: Annotated[
+        Path, typer.Argument(help="搜索范围文件，如某区界 the area to search, as a district's outline")
+    ],
+    area_ha: Annotated[float, typer.Option(help="所需面积（公顷） how large the site is, in hectares")],
+    use: UseOption = None,
+    level: Annotated[
+        TrimLevel, typer.Option(help="避让哪些管控 what to keep off: prohibit, or restrict too")
+    ] = TrimLevel.RESTRICT,
+    at_most: Annotated[int, typer.Option(help="至多几处 how many places, at most 20")] = 10,
+    crs: CrsOption = None,
+    on: DayOption = None,
+    output_path: BoundaryOption = None,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """辅助选址：范围内哪里放得下一定面积且无冲突的用地，按优劣排序 · where a site of a size could lie without conflict, ranked."""
+    day = parse_day(on)
+    refuse_other_files(output_path)
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
+        ground = read_footprint_file(area, city=edge.city, scratch=edge.scratch, crs=crs)
+        found = find_sites(
+            session,
+            replace(ground, planned_use=use_code(use)),
+            area_m2=area_ha * 10_000,
+            city=edge.city,
+            actor=local_operator(),
+            on=day or edge.now().date(),
+            level=level,
+            at_most=at_most,
+        )
+        if output_path is not None:
+            if not found.sites:
+                raise InvalidInputError("no such site was found; there is no boundary to write")
+            boundaries = [(place.site, place.report.footprint.area_m2) for place in found.sites]
+            write_boundaries(boundaries, output_path, edge.city)
+        shown = search_out(found, edge.city)
+    if output is OutputFormat.JSON:
+        print_json(shown.model_dump(mode="json"))
+        return
+    print_table(
+        f"辅助选址 Places for {area_ha:g} ha · 搜索 searched {hectares(found.searched_m2)} ha · 可用 free {hectares(found.free_m2)} ha",
+        [
+            "名次 rank",
+            "结论 verdict",
+            "面积 ha",
+            "紧凑度 compactness",
+            "所在可用地 free ha",
+            "经纬度 lon, lat",
+            "涉及图层 layers",
+        ],
+        (
+            [
+                site.rank,
+                " ".join(SEVERITY_WORDS[site.verdict]),
+                hectares(site.area_m2),
+                rounded(site.compactness, 2),
+                hectares(site.free_m2),
+                _first_corner(site.site),
+                ", ".join(site.layers),
+            ]
+            for site in shown.sites
+        ),
+        empty="没有找到 no such site was found",
+    )
+    typer.echo(METHOD)
+
+
+def _first_corner(site: dict[str, list[list[list[list[float]]]]]) -> str:
+    lon, lat = site["coordinates"][0][0][0][:2]
+    return f"{lon:.5f}, {lat:.5f}"

@@ -1,0 +1,154 @@
+"""The nearest place that fits and the site finder, on whole metres: where, how far, and that nothing hard is met there."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import shapely
+from sqlalchemy.orm import Session
+
+from blueprint.city import AreaMeasure, City
+from blueprint.errors import InvalidInputError, NotPermittedError
+from blueprint.footprint import Footprint
+from blueprint.permissions import ANONYMOUS, at_console
+from coordination.site_finder import find_sites
+from coordination.siting import Shift, find_shift
+from coordination.trim import TrimLevel
+from tests.coordination.world import TODAY
+from tests.made import at_origin, publish, square
+
+OPERATOR = at_console("test")
+
+
+@pytest.fixture
+def plane(city: City) -> City:
+    """The city with areas in the plane and no rule set."""
+    return replace(city, area_measure=AreaMeasure.PLANE, rules_path=None)
+
+
+def _site(city: City, shape: shapely.Polygon) -> Footprint:
+    site = shapely.normalize(at_origin(shapely.MultiPolygon([shape])))
+    return Footprint(site, city.working_crs, "none")
+
+
+def _shift(session: Session, city: City, within_m: float, **more: Any) -> Shift:
+    options = {"level": TrimLevel.PROHIBIT} | more
+    site = _site(city, square(0, 0, 100))
+    return find_shift(session, site, city=city, actor=OPERATOR, on=TODAY, within_m=within_m, **options)
+
+
+def test_a_site_moves_just_off_what_it_meets_and_no_further(session: Session, plane: City):
+    """Farmland takes the eastern 30 m: 30 m to the west it is free, and nowhere nearer."""
+    publish(session, plane, "FARM", [shapely.box(70, -500, 500, 600)], control="prohibit")
+
+    found = _shift(session, plane, 200)
+
+    assert found.is_free
+    assert found.distance_m == pytest.approx(30, abs=0.2)
+    assert (found.east_m, found.north_m) == (pytest.approx(-30, abs=0.2), pytest.approx(0, abs=0.2))
+    assert (found.hard_before_m2, found.hard_after_m2) == (pytest.approx(3000), 0)
+    assert found.area_m2 == pytest.approx(10_000)
+
+
+def test_a_site_that_meets_nothing_stays(session: Session, plane: City):
+    publish(session, plane, "FARM", [shapely.box(100, 0, 200, 100)], control="prohibit")
+
+    found = _shift(session, plane, 200)
+
+    assert (found.is_free, found.distance_m) == (True, 0)
+
+
+def test_what_restricts_is_kept_off_where_asked_and_lines_are(session: Session, plane: City):
+    publish(session, plane, "RIVER", [shapely.box(90, -500, 500, 600)], control="restrict")
+    publish(session, plane, "WALL", [shapely.LineString([(5, -500), (5, 600)])], control="prohibit")
+
+    mild = _shift(session, plane, 300)
+    strict = _shift(session, plane, 300, level=TrimLevel.RESTRICT)
+
+    assert mild.distance_m == pytest.approx(5, abs=0.2)  # to the east, into the river
+    assert (mild.hard_after_m2, str(mild.verdict_after)) == (0, "restrict")
+    assert strict.distance_m == pytest.approx(95, abs=0.3)  # to the west of the wall
+    assert str(strict.verdict_after) == "clear"
+
+
+def test_where_no_place_is_free_the_one_that_meets_least_is_given(session: Session, plane: City):
+    publish(session, plane, "FARM", [shapely.box(-1000, -1000, 150, 3000)], control="prohibit")
+
+    found = _shift(session, plane, 100)
+
+    assert not found.is_free
+    assert found.east_m == pytest.approx(100)
+    assert found.hard_after_m2 == pytest.approx(5000)
+
+
+def test_the_finder_names_places_of_the_size_that_meet_nothing_hard_the_milder_first(
+    session: Session, plane: City
+):
+    """Of a square kilometre two fields are free: one of 300 × 300 m, one of 250 × 250 m on which something advises."""
+    ground = square(0, 0, 1000)
+    fields = shapely.union_all([square(100, 100, 300), square(600, 600, 250)])
+    taken = shapely.difference(ground, fields)
+    publish(session, plane, "FARM", [taken], control="prohibit")
+    publish(session, plane, "NOISE", [square(600, 600, 250)], control="advise")
+
+    found = find_sites(
+        session, _site(plane, ground), area_m2=30_000, city=plane, actor=OPERATOR, on=TODAY, level=TrimLevel.RESTRICT
+    )  # fmt: skip
+
+    assert found.free_m2 == pytest.approx(300**2 + 250**2, abs=1)
+    verdicts = [str(place.report.verdict) for place in found.sites]
+    assert verdicts[0] == "clear" and "advise" in verdicts
+    assert verdicts == sorted(verdicts, key=["clear", "advise"].index)
+    for place in found.sites:
+        assert place.site.area == pytest.approx(30_000, abs=10)
+        assert place.report.ledger.prohibited_m2 == 0
+        assert at_origin(fields).buffer(0.01).covers(place.site)
+    first = found.sites[0]
+    assert first.compactness == pytest.approx(1, abs=0.02)  # a disc has room in 300 × 300 m
+    shapes = [place.site for place in found.sites]
+    overlaps = [a.intersection(b).area for i, a in enumerate(shapes) for b in shapes[:i]]
+    assert max(overlaps, default=0) < 0.01
+
+
+def test_a_strip_is_no_site_however_long(session: Session, plane: City):
+    ground = square(0, 0, 1000)
+    publish(session, plane, "FARM", [shapely.box(0, 40, 1000, 1000)], control="prohibit")
+
+    found = find_sites(
+        session, _site(plane, ground), area_m2=30_000, city=plane, actor=OPERATOR, on=TODAY, level=TrimLevel.RESTRICT
+    )  # fmt: skip
+
+    assert (found.sites, found.free_m2) == ((), pytest.approx(40_000, abs=1))
+
+
+def test_ground_across_tiles_is_one_ground(session: Session, plane: City):
+    """Free ground of 400 × 300 m over the border of two tiles of 2 km, wherever the tiles begin."""
+    ground = shapely.box(0, 0, 2500, 600)
+    free = shapely.box(1800, 100, 2200, 400)
+    publish(session, plane, "FARM", [shapely.difference(ground, free)], control="prohibit")
+
+    found = find_sites(
+        session, _site(plane, ground), area_m2=65_000, city=plane, actor=OPERATOR, on=TODAY, level=TrimLevel.RESTRICT
+    )  # fmt: skip
+
+    assert found.tiles == 2
+    assert found.sites[0].site.area == pytest.approx(65_000, abs=10)
+    assert found.sites[0].compactness > 0.8
+
+
+def test_bounds_and_rights(session: Session, plane: City):
+    publish(session, plane, "FARM", [square(0, 0, 10)])
+    site = _site(plane, square(0, 0, 100))
+    options: dict[str, Any] = {"city": plane, "on": TODAY, "level": TrimLevel.PROHIBIT}
+
+    with pytest.raises(InvalidInputError, match="search distance"):
+        find_shift(session, site, actor=OPERATOR, within_m=5000, **options)
+    with pytest.raises(InvalidInputError, match="km²"):
+        find_sites(
+            session, _site(plane, square(-9000, -9000, 25_000)), area_m2=1e4, actor=OPERATOR, **options
+        )
+    with pytest.raises(InvalidInputError, match="500 ha"):
+        find_sites(session, site, area_m2=9e9, actor=OPERATOR, **options)
+    for act, more in ((find_shift, {"within_m": 10.0}), (find_sites, {"area_m2": 1e4})):
+        with pytest.raises(NotPermittedError):
+            act(session, site, actor=ANONYMOUS, **options, **more)
