@@ -10,9 +10,11 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyogrio
@@ -37,6 +39,7 @@ MAX_OUTPUT_BYTES = 8 << 30
 MAX_FEATURE_VERTICES = 500_000
 MAX_LAYER_VERTICES = 100_000_000
 BUFFER_QUADRANT_SEGMENTS = 16
+_THREADS = 2
 """A buffer's quarter circle in 16 chords: at 50 m the zone is at most 6 cm short of the true circle."""
 
 SCHEMA = pa.schema(
@@ -238,7 +241,7 @@ def _mend(
 ) -> np.ndarray:
     """Mend invalid shapes in place; one that changes by more than the tolerance, or can be read in two ways, is refused."""
     good = np.ones(len(shapes), dtype=bool)
-    for row in np.nonzero(keep & ~shapely.is_valid(shapes))[0]:
+    for row in np.nonzero(keep & ~_are_valid(shapes))[0]:
         number, original = int(numbers[row]), shapes[row]
         mending = mend(original, tolerance_m2=request["tolerance_m2"])
         place = _place(mending.reason)
@@ -258,6 +261,12 @@ def _mend(
             report.keep_receipt(number, original, mending)
             shapes[row] = mending.shape
     return good
+
+
+def _are_valid(shapes: np.ndarray) -> np.ndarray:
+    """Whether each is valid: a third of what reading takes, so done by all threads at once."""
+    with ThreadPoolExecutor(_THREADS) as threads:
+        return np.concatenate(list(threads.map(shapely.is_valid, np.array_split(shapes, _THREADS))))
 
 
 def _place(reason: str) -> str | None:
@@ -298,22 +307,28 @@ def _source_id(value: Any) -> str | None:
 
 def _json(row: dict[str, Any]) -> str:
     """A row's attributes as JSON: days and instants in ISO 8601, what JSON cannot hold as null or text."""
-    clean = {name: _plain(value) for name, value in row.items() if name != "OGC_FID"}
-    return json.dumps(clean, ensure_ascii=False, allow_nan=False)
+    row.pop("OGC_FID", None)
+    content = orjson.dumps(row, default=_told)
+    if b"\\u0000" in content:  # which PostgreSQL's jsonb cannot hold
+        content = orjson.dumps(_without_nul(row), default=_told)
+    return content.decode()
 
 
-def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    if isinstance(value, str):
-        return value.replace("\x00", "")
+def _told(value: Any) -> str | None:
+    """What JSON has no form for: bytes are left out, anything else is written as text."""
     if isinstance(value, bytes):
         return None
-    if isinstance(value, list | dict):
-        return json.loads(json.dumps(value, default=str))
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+    return str(value.isoformat() if hasattr(value, "isoformat") else value)
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\x00", "")
+    if isinstance(value, list):
+        return [_without_nul(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_nul(name): _without_nul(item) for name, item in value.items()}
+    return value
 
 
 def first_line(error: Exception, path: str) -> str:
