@@ -9,6 +9,7 @@ from bench.approval import measure_approval
 from bench.check import measure_checks
 from bench.guard import measure_guard
 from bench.intake import measure_intake
+from bench.live import measure_live
 from bench.publication import measure_publication
 from bench.setting import made_city, our_server, say
 from bench.tiles import measure_tiles
@@ -32,6 +33,8 @@ def main() -> int:
                 result["checks"] = measure_checks(setting, host)
                 say("checks: without and with permission check and audit entry in turn")
                 result["guard"] = measure_guard(setting, host)
+                say("checks: outlines dragged by eight clients at once")
+                result["live"] = measure_live(setting, host)
         if arguments.what in ("all", "tiles"):
             say("tiles: ours and tipg in turn")
             result["tiles"] = measure_tiles(setting)

@@ -70,6 +70,12 @@ BARS = (
         is_most=True,
     ),
     Bar(
+        "check of 10 ha by 8 clients at once, 95th percentile ÷ median",
+        ("live", "p95_over_median"),
+        3,
+        is_most=True,
+    ),
+    Bar(
         "GeoPackage of 500,000 polygons to a version in force, ours ÷ ogr2ogr into one indexed table",
         ("intake", "LANDUSE", "ours_over_ogr2ogr"),
         3,
@@ -169,6 +175,13 @@ def to_markdown(result: dict[str, Any]) -> str:
             "",
             f"A check of 10 ha, medians of {guard['pairs']} pairs: {guard['off_ms']} ms by somebody unknown on public layers,"
             f" {guard['on_ms']} ms by a token on a layer whose reading is recorded.",
+        ]
+    if "live" in result:
+        live = result["live"]
+        lines += [
+            "",
+            f"Outlines of 10 ha dragged by {live['clients']} clients at once, {live['checks']} checks: {live['median_ms']} ms, 95th"
+            f" percentile {live['p95_ms']} ms, {live['checks_per_s']} checks a second.",
         ]
     if "tiles" in result:
         lines += _tile_table(result["tiles"])
