@@ -1,6 +1,7 @@
 """The command line `blueprint`: exit 0 done, 1 failed, 2 bad input; messages on standard error."""
 
 import sys
+from importlib import import_module
 
 import typer
 from sqlalchemy.exc import DBAPIError
@@ -8,86 +9,58 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from typer.exceptions import TyperException
 
 from blueprint.errors import BlueprintError
-from service.commands import (
-    access,
-    account,
-    audit,
-    audit_log,
-    case,
-    case_exchange,
-    case_item,
-    case_statistics,
-    case_supervision,
-    crs,
-    database,
-    department,
-    job,
-    layer,
-    project,
-    quality,
-    report,
-    rules,
-    standard,
-    token,
-)
-from service.commands.alternatives import alternatives
-from service.commands.batch import check_batch
-from service.commands.check import check
 from service.commands.context import console
-from service.commands.demo import demo
-from service.commands.diagnosis import diagnose_layer_file
-from service.commands.difference import app as ledger_app
-from service.commands.serve import serve
-from service.commands.siting import find_site, shift
-from service.commands.succession import difference, in_force, roll_back, update
-from service.commands.trim import trim
-from service.commands.worker import worker
 from service.problems import as_blueprint_error, exit_status_of
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="一张蓝图：多规合一业务协同与联合审批 · One Blueprint. 设置 settings: BLUEPRINT_HOME, BLUEPRINT_CITY, DATABASE_URL.",
-)
-app.command("demo")(demo)
-app.command("serve")(serve)
-app.command("worker")(worker)
-app.command("check")(check)
-app.command("audit")(audit.audit)
-app.command("trim")(trim)
-app.command("alternatives")(alternatives)
-app.command("shift")(shift)
-app.command("find-site")(find_site)
-app.command("check-batch")(check_batch)
-layer.app.command("diagnose")(diagnose_layer_file)
-app.add_typer(crs.app, name="crs")
-layer.app.command("in-force")(in_force)
-layer.app.command("roll-back")(roll_back)
-layer.app.command("update")(update)
-layer.app.command("difference")(difference)
-layer.app.command("quality")(quality.quality)
-layer.app.command("map")(quality.map_fields)
-app.add_typer(ledger_app, name="difference")
-app.add_typer(report.app, name="report")
-app.add_typer(rules.app, name="rules")
-app.add_typer(layer.app, name="layer")
-app.add_typer(standard.app, name="standard")
-app.add_typer(job.app, name="job")
-app.add_typer(project.app, name="project")
-for name, command in {
-    **case_item.COMMANDS,
-    **case_exchange.COMMANDS,
-    **case_supervision.COMMANDS,
-    **case_statistics.COMMANDS,
-}.items():
-    case.app.command(name)(command)
-app.add_typer(case.app, name="case")
-app.add_typer(database.app, name="database")
-app.add_typer(token.app, name="token")
-app.add_typer(account.app, name="account")
-app.add_typer(department.app, name="department")
-app.add_typer(access.app, name="access")
-app.add_typer(audit_log.app, name="audit-log")
+PARTS = {
+    "demo": "demo:demo",
+    "serve": "serve:serve",
+    "worker": "worker:worker",
+    "check": "check:check",
+    "trim": "trim:trim",
+    "alternatives": "alternatives:alternatives",
+    "shift": "siting:shift",
+    "find-site": "siting:find_site",
+    "check-batch": "batch:check_batch",
+    "audit": "audit:audit",
+    "difference": "difference:app",
+    "report": "report:app",
+    "rules": "rules:app",
+    "layer": "layer_group:app",
+    "standard": "standard:app",
+    "crs": "crs:app",
+    "job": "job:app",
+    "project": "project:app",
+    "case": "case_group:app",
+    "database": "database:app",
+    "token": "token:app",
+    "account": "account:app",
+    "department": "department:app",
+    "access": "access:app",
+    "audit-log": "audit_log:app",
+}
+"""Commands and groups, and where each is found in `service.commands`: only the one that is called is imported, for all of
+them together take several times as long to start."""
+
+
+def make_app(*names: str) -> typer.Typer:
+    """The command line with these of its parts; with all of them when none is named."""
+    app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+    app.callback(
+        help="一张蓝图：多规合一业务协同与联合审批 · One Blueprint. 设置 settings: BLUEPRINT_HOME, BLUEPRINT_CITY, DATABASE_URL."
+    )(_begin)
+    for name in names or PARTS:
+        module, _, attribute = PARTS[name].partition(":")
+        part = getattr(import_module(f"service.commands.{module}"), attribute)
+        if isinstance(part, typer.Typer):
+            app.add_typer(part, name=name)
+        else:
+            app.command(name)(part)
+    return app
+
+
+def _begin() -> None:
+    """With it a single command stays one of a group, and keeps its name."""
 
 
 def main() -> None:
@@ -97,8 +70,9 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line with these arguments and give its exit status."""
+    called = arguments[:1] if arguments and arguments[0] in PARTS else []
     try:
-        result = app(arguments, prog_name="blueprint", standalone_mode=False)
+        result = make_app(*called)(arguments, prog_name="blueprint", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except BlueprintError as error:
         return _say(error)

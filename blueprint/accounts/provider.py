@@ -28,6 +28,9 @@ from joserfc.jws import extract_compact
 
 from blueprint.errors import InvalidInputError, NotSignedInError, UnavailableError
 
+CALLBACK = "/api/session/openid/callback"
+"""Our address that the provider sends the browser back to."""
+
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 """Signatures by a key that the provider alone has: never `none`, never a shared secret."""
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from blueprint.accounts import signing_in, throttle
 from blueprint.accounts.credentials import COOKIE, SECURE_COOKIE, refuse_foreign, refuse_other_sites
 from blueprint.accounts.own import browser_of, session_token, tell_me
-from blueprint.accounts.provider import FLOW_SECONDS, Flow, Provider, ProviderAwayError
+from blueprint.accounts.provider import CALLBACK, FLOW_SECONDS, Flow, Provider, ProviderAwayError
 from blueprint.accounts.schemas import Code, Me, SessionNow, SignIn
 from blueprint.accounts.sessions import AT_MOST, actor_of_session
 from blueprint.audit.log import record
@@ -25,7 +25,6 @@ from blueprint.permissions import Actor
 router = APIRouter(tags=["accounts"])
 """Signing in is never answered from what was kept: no `Idempotency-Key` here."""
 
-CALLBACK = "/api/session/openid/callback"
 _FLOW_COOKIE, _SECURE_FLOW_COOKIE = "openid_flow", "__Host-openid_flow"
 _ABOUT_FLOW = "a sign-in under way at the provider"
 _log = logging.getLogger("blueprint")

@@ -13,9 +13,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from blueprint import cluster
-from blueprint.accounts.provider import Provider, Registration
+from blueprint.accounts.provider import CALLBACK, Provider, Registration
 from blueprint.accounts.sealing import Sealer
-from blueprint.accounts.sign_in_router import CALLBACK
 from blueprint.city import load_city
 from blueprint.database import CONNECT_ARGS, application_name, make_engine
 from blueprint.edge import Edge

@@ -111,7 +111,7 @@ def _commands(app: typer.Typer, path: str = "") -> Iterator[tuple[str, Callable[
         yield from _commands(group.typer_instance, f"{path}{group.name} ")
 
 
-COMMANDS = dict(_commands(cli.app))
+COMMANDS = dict(_commands(cli.make_app()))
 
 
 def _asks_nobody() -> int:
