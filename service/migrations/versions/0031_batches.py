@@ -1,13 +1,13 @@
 """Batches of checks, each for who asked for it alone.
 
 Revision ID: 0031
-Revises: 0035
+Revises: 0039
 """
 
 from alembic import op
 
 revision = "0031"
-down_revision = "0035"
+down_revision = "0039"
 branch_labels = None
 depends_on = None
 
