@@ -26,9 +26,11 @@ from coordination.opinion_schemas import (
     OpinionRequestOut,
     OpinionRequestPage,
     ReasonIn,
+    RequestMapOut,
 )
 from coordination.opinions import Answer, Condition, FindingKind, OpinionGiven
 from coordination.overview import clock_out, record_findings, request_out
+from coordination.request_map import request_map
 from coordination.schemas import OpenWorkList, OpenWorkOut, RestrictedAnswerOut, RestrictedAnswerPage
 
 router = APIRouter(tags=["coordination"], route_class=IdempotentRoute)
@@ -85,6 +87,14 @@ def show_request(
     shown = request_out(request, city=edge.city, calendar=edge.calendar, today=today)
     record_findings(session, actor, [shown])
     return tagged(shown, response)
+
+
+@router.get("/api/opinion-requests/{request_id}/map")
+def show_request_map(request_id: Id, session: SessionDep, actor: ActorDep, edge: EdgeDep) -> RequestMapOut:
+    """The site and the department's own findings as GeoJSON, longitude first; `number` is the finding's in the request."""
+    require(actor, Act.READ_OPINION_REQUESTS)
+    request = opinion_requests.find_request(session, request_id, actor=actor)
+    return RequestMapOut(**request_map(session, request, city=edge.city, actor=actor))
 
 
 @router.put("/api/opinion-requests/{request_id}/opinion")

@@ -255,6 +255,13 @@ class OpinionRequestOut(Tagged):
     opinion: OpinionOut | None
 
 
+class RequestMapOut(BaseModel):
+    """What a department looks at of a request, as GeoJSON: features of `kind` footprint or finding."""
+
+    type: Literal["FeatureCollection"]
+    features: list[dict[str, Any]]
+
+
 class OpinionRequestPage(BaseModel):
     """A page of requests; `next` is the cursor of the following one."""
 

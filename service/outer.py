@@ -44,7 +44,9 @@ PAGE_POLICY = (
 DATA_POLICY = b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 """Everything else is no page: opened as one, it runs and loads nothing."""
 
-_PAGES = re.compile(r"/|/sign-in|/account|/approval|/work|/progress|/web/.*|/api/docs")
+_PAGES = re.compile(
+    r"/|/sign-in|/account|/board|/project|/inbox|/opinion|/approval|/work|/progress|/web/.*|/api/docs"
+)
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 
 

@@ -1,4 +1,4 @@
-"""The pages that the service ships: the map, signing in, one's own account, approval, the applicant's progress, Swagger UI, and their files under `/web`."""
+"""The pages that the service ships: the map, signing in, one's own account, coordination, approval, the applicant's progress, Swagger UI, and their files under `/web`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +28,10 @@ PAGES = {
     "/account": "account.html",
     "/approval": "approval.html",
     "/work": "work.html",
+    "/board": "board.html",
+    "/project": "project.html",
+    "/inbox": "inbox.html",
+    "/opinion": "opinion.html",
     "/progress": "progress.html",
     "/api/docs": "docs.html",
 }

@@ -1,0 +1,83 @@
+// The coordinator's board: where every project stands, what waits for a decision, what approval does not have yet; registering one.
+
+import { STATUS, begin, button, cells, fail, mark, place, say, table, time, act } from "./coordination.js";
+import { showNotices } from "./inbox.js";
+import { ask, bilingual, element, send } from "./words.js";
+
+const link = (project) => [element("a", { href: `/project?id=${project.id}` }, project.name), element("span", { class: "about" }, `${project.planning_number} · ${project.applicant}`)];
+const KINDS = { handover: ["推送", "handover"], correction: ["更正", "correction"], withdrawal: ["撤回", "withdrawal"] };
+
+function waits(item) {
+  const found = [];
+  if (item.scope_open) found.push(mark("open", ["适用范围待定", "scope to be decided"]));
+  if (item.disagreeing) found.push(mark("disagree", [`${item.disagreeing} 个部门不同意`, "disagree"]));
+  if (item.undecided_contests) found.push(mark("open", [`${item.undecided_contests} 件异议待处理`, "contests"]));
+  if (item.project.status === "consulting" && item.awaited + item.stopped === 0 && !found.length) found.push(mark("given", ["意见已齐，可办理通过", "all answered"]));
+  return found.flatMap((each) => [each, " "]);
+}
+
+function showBoard(board) {
+  place("now").replaceChildren(...Object.entries(board.counts).map(([status, count]) =>
+    element("div", {}, element("dt", {}, ...bilingual(...STATUS[status])), element("dd", {}, String(count)))));
+  table(place("work"), [["项目", "project"], ["状态", "state"], ["待反馈", "awaited"], ["已反馈", "given"], ["视为无意见", "deemed"], ["最近期限", "next due"], ["需要处理", "to do"]],
+    board.items.map((item) => cells([
+      link(item.project), mark(item.project.status, STATUS[item.project.status]), String(item.awaited + item.stopped), String(item.given),
+      String(item.deemed), item.next_due_on ?? "—", waits(item),
+    ])), ["没有在办项目，请在下方登记第一个。", "No project is in work; register the first one below."]);
+  table(place("undelivered"), [["项目", "project"], ["消息", "message"], ["已尝试", "tries"], ["最近错误", "last error"], ["", ""]], board.undelivered.map((message) => cells([
+    message.planning_number, message.dead ? mark("dead", ["多次失败", "failed often"]) : KINDS[message.kind].join(" "), String(message.attempts),
+    message.last_error ?? "—", button(["立即重推", "Send now"], async () => {
+      await send("POST", `/api/handovers/${message.message_id}/resend`);
+      say("done", ...bilingual("已安排立即重推。", "It is tried at once."));
+    }, { class: "small" }),
+  ])), ["没有待推送的消息。", "Nothing waits to be sent."]);
+}
+
+async function search() {
+  const words = place("words").value.trim();
+  place("found-card").hidden = words === "";
+  if (words === "") return;
+  const { items } = await ask(`/api/projects?limit=100&q=${encodeURIComponent(words)}`);
+  table(place("found"), [["项目", "project"], ["状态", "state"], ["登记", "registered"]],
+    items.map((project) => cells([link(project), mark(project.status, STATUS[project.status]), time(project.registered_at)])),
+    ["没有找到。", "Nothing is found."]);
+}
+
+async function register() {
+  const form = place("register");
+  const value = (name) => form.elements[name].value.trim() || null;
+  const missing = [...form.querySelectorAll("[required]")].find((input) => !input.value);
+  if (missing) {
+    missing.focus();
+    throw new Error(`请填写：${form.querySelector(`label[for="${missing.id}"]`).textContent}`);
+  }
+  let footprint;
+  try {
+    footprint = JSON.parse(await form.elements.file.files[0].text());
+  } catch {
+    throw new Error("红线文件不是 GeoJSON。 The file of the footprint is not GeoJSON.");
+  }
+  const names = ["name", "applicant", "purpose", "applicant_code", "project_type", "district", "planned_use", "planned_start_on"];
+  const given = Object.fromEntries(names.map((name) => [name, value(name)]));
+  const money = value("investment_10k_cny");
+  const made = await send("POST", "/api/projects", { ...given, investment_10k_cny: money === null ? null : Number(money), footprint });
+  location.assign(`/project?id=${made.id}`);
+}
+
+async function start() {
+  const { city, me } = await begin("协同看板 Board");
+  if (me === null) return;
+  const choose = (id, items) => place(id).replaceChildren(element("option", { value: "" }, "—"), ...(items ?? []).map(({ code, name }) => element("option", { value: code }, name)));
+  choose("project_type", city.project_types);
+  choose("district", city.districts);
+  for (const [id, doing] of [["search", search], ["register", register]]) {
+    place(id).addEventListener("submit", (event) => event.preventDefault());
+    act(place(id).querySelector("[type=submit]"), doing);
+  }
+  showBoard(await ask("/api/board"));
+  const notices = async () => showNotices((await ask("/api/notices?limit=50")).items.filter((notice) => notice.office !== null), notices);
+  await notices();
+  say("");
+}
+
+start().catch(fail);

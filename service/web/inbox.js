@@ -1,0 +1,56 @@
+// A department's inbox: what it has to answer, the earliest due first; its notices; what is done.
+
+import { STATE, KIND, URGENCY, begin, button, cells, fail, mark, place, say, table, time } from "./coordination.js";
+import { ask, bilingual, element, send } from "./words.js";
+
+const link = (id, text) => element("a", { href: `/opinion?id=${id}` }, text);
+
+function due(item) {
+  const words = [element("span", {}, item.due_on), item.provisional ? " 暂定 provisional" : ""];
+  return [...words, element("span", { class: "about" }, `剩余 ${item.working_days_left} 个工作日 ${item.working_days_left} working days left`)];
+}
+
+function showOpen(items) {
+  table(place("open"), [["期限", "due"], ["", ""], ["项目", "project"], ["轮次", "round"], ["涉及", "findings"], ["状态", "state"]], items.map((item) => cells([
+    due(item),
+    item.urgency === "later" ? "" : mark(item.urgency, URGENCY[item.urgency]),
+    [link(item.request_id, item.project_name), element("span", { class: "about" }, item.planning_number)],
+    `第 ${item.round} 轮`, `${item.findings} 处`, mark(item.state, STATE[item.state]),
+  ])), ["没有待反馈的意见征询。", "Nothing waits for your answer."]);
+}
+
+function showDone(items) {
+  table(place("done"), [["项目", "project"], ["状态", "state"], ["意见", "opinion"], ["期限", "due"]], items.map((item) => cells([
+    [link(item.id, item.project_name), element("span", { class: "about" }, item.planning_number)],
+    mark(item.state, STATE[item.state]), item.opinion ? mark(item.opinion.kind, KIND[item.opinion.kind]) : item.withdrawn_why ?? "", item.due_on,
+  ])), ["还没有。", "None yet."]);
+}
+
+export function showNotices(items, again) {
+  table(place("notices"), [["时间", "at"], ["内容", "what"], ["", ""]], items.map((notice) => cells([
+    time(notice.made_at), notice.text,
+    notice.read_at ? element("span", { class: "about" }, ...bilingual("已读", "read")) : button(["已读", "Read"], async () => {
+      await send("POST", `/api/notices/${notice.id}/read`);
+      await again();
+    }, { class: "small" }),
+  ])), ["没有通知。", "No notices."]);
+}
+
+async function start() {
+  const { me } = await begin("部门待办 Inbox");
+  if (me === null) return;
+  if (me.department === null) {
+    say("error", ...bilingual("您不属于任何部门，没有部门待办。", "You belong to no department; there is no inbox."));
+    return;
+  }
+  const notices = async () => showNotices((await ask("/api/notices?limit=50")).items.filter((notice) => notice.department === me.department), notices);
+  const inbox = await ask(`/api/departments/${encodeURIComponent(me.department)}/inbox`);
+  showOpen(inbox.items);
+  const open = new Set(inbox.items.map((item) => item.request_id));
+  const all = await ask(`/api/opinion-requests?department=${encodeURIComponent(me.department)}&limit=200`);
+  showDone(all.items.filter((item) => !open.has(item.id)).reverse());
+  await notices();
+  say("");
+}
+
+if (place("open")) start().catch(fail);

@@ -1,0 +1,210 @@
+// One opinion request: the department's own findings on its map, answered each by itself or all at once.
+
+import {
+  KIND, SEVERITY, STATE, WHY, act, begin, boundsOf, button, cells, confirmed, fail, mark, measure, place, say, siteMap, table, time,
+} from "./coordination.js";
+import { ask, bilingual, element, send } from "./words.js";
+
+const id = new URLSearchParams(location.search).get("id");
+const address = `/api/opinion-requests/${encodeURIComponent(id)}`;
+const GIVEN = ["agree", "agree_with_conditions", "disagree", "no_objection"];
+const NEEDS_TEXT = ["agree_with_conditions", "disagree", "not_needed"];
+let request;
+let rights = [];
+let isOwn = true;
+let department = null;
+let map;
+let shapes;
+let isPrepared = false;
+
+const facts = (target, pairs) => place(target).replaceChildren(...pairs.filter(([, value]) => value !== null && value !== undefined && value !== "")
+  .flatMap(([words, value]) => [element("dt", {}, ...bilingual(...words)), element("dd", {}, ...[value].flat())]));
+
+function choices(kinds, first) {
+  const options = kinds.map((kind) => element("option", { value: kind }, KIND[kind].join(" ")));
+  return first ? [element("option", { value: "" }, first), ...options] : options;
+}
+
+function showOnMap(number) {
+  const shape = shapes?.features.find((feature) => feature.properties.number === number);
+  for (const row of document.querySelectorAll(".finding-row")) row.classList.toggle("chosen", row.dataset.number === String(number));
+  if (!map) return;
+  map.setFilter("site-chosen", ["==", ["get", "number"], number]);
+  if (shape) map.fitBounds(boundsOf(shape.geometry), { padding: 120, maxZoom: 17, duration: 300 });
+}
+
+function contestWords(contest) {
+  if (contest.decided_at === null) return mark("open", ["异议待处理", "contested"]);
+  return contest.is_upheld ? mark("agree", ["异议成立，不再计入", "set aside"]) : mark("disagree", ["异议不成立", "contest rejected"]);
+}
+
+function decide(contest) {
+  const ask = (upheld, words) => button(words, async () => {
+    const reason = await confirmed(words, [`申请人理由：${contest.reason}`, "The applicant's reason; decided once, and not undone."], { reason: true, strong: true });
+    if (reason) await change("POST", `${address}/contest-decisions`, { finding: contest.finding, upheld, reason });
+  }, { class: "small" });
+  return [ask(true, ["成立", "Uphold"]), " ", ask(false, ["不成立", "Reject"])];
+}
+
+function findingRow(finding, place, canAnswer) {
+  const number = place + 1;
+  const contest = request.contests.find((each) => each.finding === number);
+  const said = request.opinion?.answers.find((answer) => answer.finding === number);
+  const about = [];
+  if (contest) about.push(element("div", {}, contestWords(contest), " ", ...(contest.decided_at === null && isOwn && rights.includes("decide_contest") ? decide(contest) : [])));
+  const kind = element("select", { "aria-label": `第 ${number} 处意见` }, ...choices([...GIVEN, "not_needed"], "随总体意见 as the whole"));
+  const text = element("input", { "aria-label": `第 ${number} 处条件或理由`, placeholder: "条件或理由 conditions or reason", maxlength: "4000" });
+  kind.value = said?.kind ?? "";
+  text.value = said?.text ?? "";
+  text.hidden = !NEEDS_TEXT.includes(kind.value);
+  kind.addEventListener("change", () => { text.hidden = !NEEDS_TEXT.includes(kind.value); });
+  const answer = canAnswer ? [kind, text] : said ? [mark(said.kind, KIND[said.kind]), element("span", { class: "about" }, said.text ?? "")] : [""];
+  const row = element(
+    "tr", { class: "finding-row", "data-number": String(number), tabindex: "0" },
+    element("td", {}, String(number)), element("td", {}, mark(finding.severity, SEVERITY[finding.severity])),
+    element("td", {}, finding.title, element("span", { class: "about" }, `图斑 ${finding.feature}${finding.basis ? ` · ${finding.basis}` : ""}`), ...about),
+    element("td", { class: "number" }, measure(finding)), element("td", {}, ...answer),
+  );
+  row.addEventListener("click", () => showOnMap(number));
+  row.addEventListener("focus", () => showOnMap(number));
+  return row;
+}
+
+function showFindings(canAnswer) {
+  place("findings-hint").replaceChildren(...(request.findings.length ? bilingual("点击一行在地图上定位；地图只突出贵部门的图斑。", "Click a row to see it on the map; only your own items stand out.") : []));
+  table(place("findings"), [["#", ""], ["管控", "control"], ["图层与图斑", "layer, feature"], ["压占", "measure"], ["意见", "opinion"]],
+    request.findings.map((finding, number) => findingRow(finding, number, canAnswer)),
+    ["用地范围与贵部门图层无冲突。", "The site meets nothing of your layers."]);
+}
+
+function showGiven() {
+  const opinion = request.opinion;
+  place("given-card").hidden = !opinion;
+  if (!opinion) return;
+  facts("given", [
+    [["意见", "opinion"], mark(opinion.kind, KIND[opinion.kind])],
+    [["条件", "conditions"], opinion.condition_list.map((each) => element("div", {}, `${each.number}. ${each.text}`))],
+    [["理由", "reason"], opinion.reason], [["依据", "basis"], opinion.basis], [["修改后可同意", "would agree if"], opinion.would_agree_if],
+    [["说明", "remark"], opinion.remark], [["反馈人", "by"], opinion.given_by], [["时间", "at"], time(opinion.given_at)],
+    [["修改次数", "amended"], opinion.earlier.length || ""],
+  ]);
+}
+
+function showForm(canAnswer) {
+  place("answer-card").hidden = !canAnswer;
+  if (!canAnswer || isPrepared) return;
+  isPrepared = true;
+  const kind = place("kind");
+  const fit = () => {
+    for (const field of document.querySelectorAll("[data-for]")) field.hidden = field.dataset.for !== kind.value;
+  };
+  kind.replaceChildren(...choices(GIVEN));
+  kind.addEventListener("change", fit);
+  const opinion = request.opinion;
+  if (opinion) {
+    kind.value = opinion.kind;
+    for (const name of ["conditions", "reason", "basis", "would_agree_if", "remark"]) place(name).value = opinion[name] ?? "";
+  }
+  fit();
+  const all = (chosen) => button([`全部${KIND[chosen][0]}`, `all: ${KIND[chosen][1]}`], () => {
+    for (const select of document.querySelectorAll(".finding-row select")) {
+      select.value = chosen;
+      select.dispatchEvent(new Event("change"));
+    }
+    kind.value = chosen;
+    fit();
+  }, { class: "small" });
+  place("all").replaceChildren(all("agree"), all("no_objection"), button(["草稿写入说明", "draft as remark"], () => { place("remark").value = request.draft; }, { class: "small" }));
+  place("answer").addEventListener("submit", (event) => event.preventDefault());
+  act(place("answer").querySelector("[type=submit]"), submit);
+}
+
+function body() {
+  const kind = place("kind").value;
+  const text = (name) => place(name).value.trim() || null;
+  const given = { kind, remark: text("remark") };
+  if (kind === "agree_with_conditions") given.conditions = text("conditions");
+  if (kind === "disagree") Object.assign(given, { reason: text("reason"), basis: text("basis"), would_agree_if: text("would_agree_if") });
+  given.answers = [...document.querySelectorAll(".finding-row")].map((row) => ({
+    finding: Number(row.dataset.number), kind: row.querySelector("select").value, text: row.querySelector("input").value.trim() || null,
+  })).filter((answer) => answer.kind).map((answer) => (NEEDS_TEXT.includes(answer.kind) ? answer : { ...answer, text: null }));
+  if (!isOwn) Object.assign(given, { source: place("source").value, evidence: text("evidence") });
+  if (request.opinion) given.amends = request.opinion.number;
+  return given;
+}
+
+async function submit() {
+  const given = body();
+  const words = KIND[given.kind];
+  const sure = await confirmed(
+    [`提交意见：${words[0]}`, words[1]],
+    [`期限（${request.due_on}）内可以修改，期满后不能再改。`, `It can be amended until ${request.due_on}, and not after.`], { yes: ["提交", "Submit"] },
+  );
+  if (sure) await change("PUT", `${address}/opinion`, given);
+}
+
+async function change(method, where, given) {
+  await send(method, where, given);
+  isPrepared = false;
+  await show();
+  say("done", ...bilingual("已保存。", "Saved."));
+}
+
+async function showClock() {
+  const clock = await ask(`${address}/clock`);
+  place("days").replaceChildren(...clock.days.map((day) => {
+    const kinds = [day.counts ? "counts" : "", day.day === clock.due_on ? "due" : ""].filter(Boolean).join(" ");
+    const why = day.stopped ? "停表" : day.name ?? { weekend: "周末", holiday: "节假日", working_day: "工作日", make_up_day: "调休上班", city_rule: "本市规定" }[day.kind] ?? day.kind;
+    return element("li", { class: kinds }, day.day.slice(5), " ", day.counts ? `第 ${day.number} 日` : why);
+  }));
+}
+
+function showActs(isOpen) {
+  const acts = [];
+  if (isOpen && rights.includes("stop_clock")) {
+    const stopped = request.stopped_on !== null;
+    acts.push(button(stopped ? ["恢复计时", "Restart the clock"] : ["要求补充材料（停表）", "Ask for material: stop the clock"], async () => {
+      const reason = await confirmed(stopped ? ["恢复计时", "Restart"] : ["停表", "Stop the clock"],
+        stopped ? ["说明补充了什么材料。", "Say what was supplemented."] : ["说明缺少什么材料；停表期间不计入时限。", "Say which material is missing; the days of the stop do not count."], { reason: true });
+      if (reason) await change("POST", `${address}/clock-${stopped ? "restart" : "stop"}`, { reason });
+    }));
+  }
+  place("acts").replaceChildren(...acts);
+}
+
+async function show() {
+  request = await ask(address);
+  const isOpen = ["awaited", "stopped"].includes(request.state);
+  const canAmend = request.state === "given" && request.working_days_left >= 0 && request.withdrawn_on === null;
+  isOwn = request.department === department;
+  const canAnswer = (isOpen || canAmend) && rights.includes(isOwn ? "give_opinion" : "enter_opinion");
+  place("entered").hidden = isOwn;
+  place("request-heading").replaceChildren(request.project_name, " ", element("small", {}, request.planning_number));
+  place("standing").replaceChildren(mark(request.state, STATE[request.state]));
+  facts("facts", [
+    [["部门", "department"], request.department_name], [["轮次", "round"], `第 ${request.round} 轮 · 红线第 ${request.footprint_revision} 版`],
+    [["征求原因", "why"], bilingual(...(WHY[request.why] ?? [request.why, ""]))], [["发出", "sent"], request.sent_on],
+    [["期限", "due"], `${request.due_on}${request.provisional ? "（暂定 provisional）" : ""} · 剩余 ${request.working_days_left} 个工作日`],
+    [["收回原因", "taken back"], request.withdrawn_why],
+  ]);
+  place("draft").textContent = request.draft;
+  place("draft-card").hidden = !canAnswer;
+  showFindings(canAnswer);
+  showForm(canAnswer);
+  showGiven();
+  showActs(isOpen);
+  await showClock();
+}
+
+async function start() {
+  const { me } = await begin("意见征询 Opinion");
+  if (me === null) return;
+  ({ rights, department } = me);
+  await show();
+  say("");
+  shapes = await ask(`${address}/map`);
+  map = await siteMap(shapes);
+  map.on("click", "site-finding", ({ features }) => showOnMap(features[0].properties.number));
+}
+
+start().catch(fail);

@@ -1,0 +1,217 @@
+// A project's page: where it stands, what may be done next, its site, its opinions, what happened to it.
+
+import {
+  KIND, SEVERITY, STATE, STATUS, WHY, begin, button, cells, confirmed, departmentNames, drawable, fail, mark, place, say, siteMap, table, time,
+} from "./coordination.js";
+import { ask, bilingual, element, send } from "./words.js";
+
+const id = new URLSearchParams(location.search).get("id");
+const address = `/api/projects/${encodeURIComponent(id)}`;
+const STEPS = {
+  submit: ["提交", "Submit"], adjust: ["转调整方案", "Adjust"], return: ["退回", "Return"], shelve: ["入库储备", "Shelve"], resume: ["恢复", "Resume"], end: ["终止", "End"],
+};
+const ACTS = {
+  register_project: ["登记", "registered"], give_footprint: ["提供用地红线", "footprint given"], consult_departments: ["征求意见", "departments asked"],
+  clear_project: ["通过", "cleared"], amend_project: ["更正登记", "amended"], decide_scope: ["决定适用范围", "scope decided"], correct_handover: ["更正已推送信息", "handover corrected"],
+  withdraw_clearance: ["撤回通过", "clearance withdrawn"], recheck_project: ["图层更新复检", "rechecked after an update"], submit_project: ["提交", "submitted"],
+  adjust_project: ["转调整方案", "to be adjusted"], return_project: ["退回", "returned"], shelve_project: ["入库储备", "shelved"], resume_project: ["恢复", "resumed"],
+  end_project: ["终止", "ended"],
+};
+let rights = [];
+let nameOfDepartment;
+let types = {};
+let project;
+let map;
+
+const may = (right) => rights.includes(right);
+
+async function done(words) {
+  await show();
+  say("done", ...bilingual(...words));
+}
+
+async function ifSure(title, text, options, doing) {
+  const answer = await confirmed(title, text, options);
+  if (answer) await doing(answer);
+}
+
+function actButtons() {
+  const acts = [];
+  const inWork = ["preparing", "consulting", "adjusting"].includes(project.status);
+  if (project.scope_decided_by === null && may("register_project")) {
+    const decide = (inScope, words) => button(words, () => ifSure(words, [project.scope_doubts.join("；"), "Art. 5"], { reason: true }, async (reason) => {
+      await send("PUT", `${address}/scope`, { in_scope: inScope, reason });
+      await done(["已决定。", "Decided."]);
+    }));
+    acts.push(decide(true, ["适用本办法", "In scope"]), decide(false, ["不适用本办法", "Out of scope"]));
+  }
+  if (inWork && may("consult_departments")) {
+    acts.push(button(["检查", "Check"], async () => {
+      await send("POST", `${address}/checks`);
+      project = await ask(address);
+      map?.getSource("site").setData(drawable(await shapesOf()));
+      await done(["已按今日一张蓝图检查。", "Checked against today's blueprint."]);
+    }));
+    if (project.check) acts.push(button(["拟征求部门…", "Whom to ask …"], propose));
+  }
+  if (project.status === "consulting" && may("clear_project")) {
+    acts.push(button(["通过并推送", "Clear and hand over"], () => ifSure(["通过项目", "Clear the project"],
+      ["通过后生成意见书并推送联合审批；之后只能更正或撤回。", "It is handed over to approval; afterwards it can only be corrected or withdrawn."], { strong: true, yes: ["通过", "Clear"] },
+      async () => { await send("POST", `${address}/clearance`); await done(["已通过。", "Cleared."]); })));
+  }
+  if (may("register_project")) {
+    for (const step of project.next_steps.filter((each) => each in STEPS)) {
+      const final = ["end", "return"].includes(step);
+      acts.push(button(STEPS[step], () => ifSure(STEPS[step], final ? ["未反馈的意见征询将收回；终止后不能恢复。", "Open requests are taken back; an ended project is not resumed."] : ["请说明理由。", "Say why."],
+        { reason: step !== "submit", strong: final }, async (reason) => {
+          await send("POST", `${address}/steps`, { step, reason: reason === true ? null : reason });
+          await done(["已办理。", "Done."]);
+        })));
+    }
+  }
+  if (project.clearance && !project.clearance.withdrawn_at && may("clear_project")) {
+    acts.push(button(["更正名称或单位", "Correct"], correct), button(["撤回通过", "Withdraw the clearance"], () => ifSure(["撤回通过", "Withdraw the clearance"],
+      ["项目退回调整，联合审批中止办理，须重新征求意见并通过。", "The project is adjusted again; approval grants nothing until it is cleared anew."], { reason: true, strong: true },
+      async (reason) => { await send("POST", `${address}/clearance/withdrawal`, { reason }); await done(["通过已撤回。", "The clearance is withdrawn."]); })));
+  }
+  place("acts").replaceChildren(...acts.flatMap((each) => [each, " "]));
+}
+
+async function correct() {
+  const fields = [{ name: "name", words: ["项目名称", "name"], value: project.name }, { name: "applicant", words: ["建设单位", "applicant"], value: project.applicant }];
+  const text = ["联合审批将收到更正；建设内容、类型、用途与红线须撤回通过后重新征求意见。", "Approval is told; purpose, type, use and footprint need a withdrawal."];
+  await ifSure(["更正已推送信息", "Correct what was handed over"], text, { reason: true, fields }, async (given) => {
+    await send("POST", `${address}/corrections`, given);
+    await done(["已更正并推送。", "Corrected; approval is told."]);
+  });
+}
+
+async function propose() {
+  const proposal = await ask(`${address}/consultation`);
+  const boxes = new Map();
+  const rows = proposal.departments.map((each) => {
+    const box = element("input", { type: "checkbox", "aria-label": each.department_name });
+    box.checked = !each.stands;
+    box.disabled = each.stands || !each.may_be_dropped;
+    boxes.set(each.department, { box, each });
+    return cells([box, each.department_name, each.stands ? mark("given", ["意见仍有效", "its opinion stands"]) : bilingual(...WHY[each.why]), `${each.findings.length} 处`,
+      each.stands ? "" : `${each.due_on}${each.provisional ? " 暂定" : ""}（${each.working_days} 个工作日）`]);
+  });
+  table(place("proposal"), [["征求", "ask"], ["部门", "department"], ["原因", "why"], ["涉及", "findings"], ["期限", "due"]], rows, ["不涉及任何部门。", "No department is concerned."]);
+  place("proposal-hint").replaceChildren(...bilingual(`第 ${proposal.round} 轮。去掉勾选的部门须说明理由；涉及禁止或限制内容的部门不能去掉。`, "A department left out needs a reason; one with a prohibition or restriction cannot be."));
+  place("consult").replaceChildren(button(["发出征求意见", "Ask them"], async () => {
+    const dropped = [...boxes.values()].filter(({ box, each }) => !each.stands && !box.checked).map(({ each }) => each);
+    await ifSure(["发出征求意见", "Ask for opinions"], ["发出后各部门开始计时，逾期视为无意见。", "The limits begin to run; silence is no objection."],
+      { reason: dropped.length > 0, yes: ["发出", "Ask"] }, async (reason) => {
+        await send("POST", `${address}/consultation`, { add: [], drop: dropped.map(({ department }) => ({ department, reason })) });
+        place("proposal-card").hidden = true;
+        await done(["已发出。", "Sent."]);
+      });
+  }));
+  place("proposal-card").hidden = false;
+  place("proposal-card").scrollIntoView({ block: "nearest" });
+}
+
+function showParticulars() {
+  const facts = [
+    [["策划编号", "number"], project.planning_number], [["建设单位", "applicant"], project.applicant], [["信用代码", "credit code"], project.applicant_code],
+    [["建设内容", "purpose"], project.purpose], [["项目类型", "type"], types[project.project_type] ?? project.project_type],
+    [["总投资（万元）", "10,000 yuan"], project.investment_10k_cny], [["规划用途", "planned use"], project.planned_use],
+    [["计划开工", "planned start"], project.planned_start_on],
+    [["适用范围", "scope"], project.scope_decided_by === null ? `待定：${project.scope_doubts.join("；")}` : project.in_scope ? "适用本办法 in scope" : `不适用：${project.scope_reason}`],
+    [["用地红线", "footprint"], `第 ${project.footprint.revision} 版 · ${time(project.footprint.made_at)}`],
+    [["检查", "check"], project.check ? `${project.check.on} · ${SEVERITY[project.check.verdict]?.join(" ") ?? "—"}` : "未检查 not checked"],
+  ];
+  place("particulars").replaceChildren(...facts.filter(([, value]) => value !== null && value !== undefined)
+    .flatMap(([words, value]) => [element("dt", {}, ...bilingual(...words)), element("dd", {}, String(value))]));
+}
+
+function showRequests() {
+  const { requests = [], standing = [] } = project.consultation ?? {};
+  table(place("requests"), [["部门", "department"], ["状态", "state"], ["期限", "due"], ["意见", "opinion"]], [...requests, ...standing].map((request) => cells([
+    [element("a", { href: `/opinion?id=${request.id}` }, request.department_name), element("span", { class: "about" }, `第 ${request.round} 轮 · ${request.findings.length} 处`)],
+    mark(request.state, STATE[request.state]), `${request.due_on}${request.provisional ? " 暂定" : ""}`,
+    request.opinion ? [mark(request.opinion.kind, KIND[request.opinion.kind]), element("span", { class: "about" }, request.opinion.conditions ?? request.opinion.reason ?? request.opinion.remark ?? "")] : "",
+  ])), ["还没有征求意见。", "Nobody was asked yet."]);
+}
+
+function showClearance() {
+  const { clearance } = project;
+  place("clearance-card").hidden = !clearance;
+  if (!clearance) return;
+  const way = (message) => (message.cancelled_at ? "已取消 cancelled" : message.delivered_at ? `已送达 ${time(message.delivered_at)}` : `待推送 ${message.last_error ?? ""}`);
+  const words = { handover: ["推送", "handover"], correction: ["更正", "correction"], withdrawal: ["撤回", "withdrawal"] };
+  place("clearance").replaceChildren(...[[["通过", "cleared"], `${clearance.cleared_on} · ${clearance.cleared_by}`],
+    ...[clearance.handover, ...clearance.changes].map((message) => [words[message.kind], way(message)])]
+    .flatMap(([term, value]) => [element("dt", {}, ...bilingual(...term)), element("dd", {}, value)]));
+  place("documents").replaceChildren(...["pdf", "docx"].flatMap((form) => [
+    element("a", { class: "button", href: `${address}/generation-opinion?f=${form}` }, `策划生成意见书 ${form.toUpperCase()}`), " "]));
+}
+
+async function showRest() {
+  const { items } = await ask(`${address}/history?limit=200`);
+  place("history").replaceChildren(...items.reverse().map((event) => element(
+    "li", {}, element("time", {}, `${time(event.at)} · ${event.by}`), ...bilingual(...(ACTS[event.act] ?? [event.act, ""])),
+    ...(event.details.reason ? [element("span", { class: "about" }, event.details.reason)] : []))));
+  if (!may("consult_departments")) return;
+  const contradictions = (await ask(`${address}/contradictions`)).items;
+  place("contradictions-card").hidden = contradictions.length === 0;
+  table(place("contradictions"), [["部门", "department"], ["意见", "says"], ["部门", "department"], ["意见", "says"]], contradictions.map(({ one, other }) =>
+    cells([nameOfDepartment(one.department), one.words, nameOfDepartment(other.department), other.words])), ["没有。", "None."]);
+  const rechecks = (await ask(`/api/rechecks?project_id=${encodeURIComponent(id)}&limit=200`)).items;
+  place("rechecks-card").hidden = rechecks.length === 0;
+  table(place("rechecks"), [["自", "from"], ["图层", "layer"], ["结论", "verdict"], ["变化", "changes"], ["征求 / 不再涉及", "asked / released"]], rechecks.reverse().map((each) => cells([
+    each.starts_on, each.layer, each.failed ?? `${SEVERITY[each.verdict_before][0]} → ${SEVERITY[each.verdict_after][0]}`,
+    `新增 ${each.counts.new}，消失 ${each.counts.gone}，增大 ${each.counts.grown}`,
+    `${each.asked.map(nameOfDepartment).join("、") || "—"} / ${each.released.map(nameOfDepartment).join("、") || "—"}`,
+  ])), ["没有。", "None."]);
+}
+
+async function replace() {
+  const [file] = place("file").files;
+  if (!file) throw new Error("请先选择 GeoJSON 文件。 Choose a GeoJSON file first.");
+  let footprint;
+  try {
+    footprint = JSON.parse(await file.text());
+  } catch {
+    throw new Error("这不是 GeoJSON。 This is not GeoJSON.");
+  }
+  await ifSure(["更换用地红线", "Replace the footprint"], ["正在进行的征求意见将终止，未反馈的收回；已反馈的意见随原版红线保留。", "The round that is open ends; what was said stays with the old footprint."],
+    { strong: true }, async () => {
+      await send("PUT", `${address}/footprint`, { footprint });
+      location.reload();
+    });
+}
+
+async function show() {
+  project = await ask(address);
+  place("project-heading").replaceChildren(project.name, " ", element("small", {}, project.planning_number));
+  const verdict = project.check?.verdict;
+  place("standing").replaceChildren(mark(project.status, STATUS[project.status]), " ", ...(verdict ? [mark(verdict, SEVERITY[verdict])] : []));
+  place("footprint-form").hidden = !(may("register_project") && ["draft", "preparing", "consulting", "adjusting"].includes(project.status));
+  actButtons();
+  showParticulars();
+  showRequests();
+  showClearance();
+  await showRest();
+}
+
+async function shapesOf() {
+  const site = { type: "Feature", properties: { kind: "footprint" }, geometry: project.footprint.geometry };
+  if (!project.check || !may("consult_departments")) return { type: "FeatureCollection", features: [site] };
+  return ask(`/api/checks/${project.check.id}?f=geojson`).catch(() => ({ type: "FeatureCollection", features: [site] }));
+}
+
+async function start() {
+  const { city, me } = await begin("项目 Project");
+  if (me === null) return;
+  ({ rights } = me);
+  nameOfDepartment = departmentNames(city);
+  types = Object.fromEntries((city.project_types ?? []).map(({ code, name }) => [code, name]));
+  place("replace").append(button(["更换", "Replace"], replace, { class: "small" }));
+  await show();
+  say("");
+  map = await siteMap(await shapesOf());
+}
+
+start().catch(fail);

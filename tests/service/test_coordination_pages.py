@@ -1,0 +1,193 @@
+"""The pages that a coordinator and a department work with on the first day, in a real browser: from a registration to a clearance."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from blueprint.city import City
+from blueprint.city_router import to_lonlat
+from blueprint.footprint import footprint_from_geojson
+from blueprint.permissions import Role
+from blueprint.wall import KEEPER, seeing
+from coordination.handover_models import Clearance
+from coordination.models import Opinion, OpinionRequest, Project
+from service.settings import Settings
+from tests.coordination.conftest import world  # noqa: F401
+from tests.coordination.world import SCRATCH, install_layers, square
+from tests.service.browser import fresh_page, until
+from tests.service.conftest import Server, serving
+from tests.service.office import PASSWORD, Office
+
+pytestmark = pytest.mark.browser
+
+PICTURES = os.environ.get("PAGE_PICTURES")
+"""A folder for pictures of the pages, for whoever changes them."""
+
+
+@pytest.fixture
+def office(fresh_database: str, world: City) -> Iterator[Office]:  # noqa: F811
+    with serving(fresh_database, world, Settings()) as running:
+        with seeing(KEEPER), Session(running.edge.engine) as session, session.begin():
+            install_layers(session, world)
+        office = Office(running, world)
+        office.hire("lin", Role.COORDINATOR, department="zrzy")
+        for login, department in (("shui", "slj"), ("wen", "wlj"), ("fa", "fgw")):
+            office.hire(login, Role.REVIEWER, department=department)
+        yield office
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    with fresh_page() as page:
+        yield page
+
+
+def sign_in(page: Page, server: Server, login: str) -> None:
+    page.context.clear_cookies()
+    page.goto(f"{server.url}/sign-in")
+    page.fill("#login", login)
+    page.fill("#password", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{server.url}/")
+    page.wait_for_load_state("load")
+
+
+def go(page: Page, server: Server, address: str) -> None:
+    page.goto(f"{server.url}{address}")
+    until(page, "document.getElementById('message').hidden || document.getElementById('message').className")
+
+
+def picture(page: Page, name: str) -> None:
+    if PICTURES:
+        page.screenshot(path=f"{PICTURES}/{name}.png", full_page=True)
+
+
+def press(page: Page, words: str, *, reason: str | None = None) -> None:
+    """Press a button, answer the question that it asks, and wait for what is said on top."""
+    page.evaluate("document.getElementById('message').className = ''")
+    page.click(f"button:has-text('{words}')")
+    if page.locator("dialog").count() or reason is not None:
+        if reason is not None:
+            page.fill("#dialog-reason", reason)
+        page.click("dialog button[type=submit]")
+    until(page, "document.getElementById('message').className !== ''")
+    assert page.get_attribute("#message", "class") == "done", page.inner_text("#message")
+
+
+def site_file(folder: Path, city: City, west: float, east: float) -> Path:
+    site = footprint_from_geojson(square(west, east, 20, 80), city=city, scratch=SCRATCH, crs="EPSG:4550")
+    file = folder / "site.geojson"
+    file.write_text(json.dumps(to_lonlat(site.geometry, city).__geo_interface__))
+    return file
+
+
+def test_a_project_goes_from_registration_to_clearance_on_the_pages_alone(
+    office: Office, page: Page, tmp_path: Path
+) -> None:
+    server, city = office.server, office.city
+    page.goto(f"{server.url}/board")
+    until(page, "document.getElementById('message').className === 'error'")
+    assert "请先登录" in page.inner_text("#message")
+
+    sign_in(page, server, "lin")
+    go(page, server, "/board")
+    assert "没有在办项目" in page.inner_text("#work")
+    page.click("#register-card summary")
+    for name, value in (("name", "示例小学"), ("applicant", "鞍山市教育局"), ("purpose", "新建小学一所")):
+        page.fill(f"#{name}", value)
+    page.set_input_files("#file", site_file(tmp_path, city, 220, 320))
+    picture(page, "board-empty")
+    page.click("#register button[type=submit]")
+    page.wait_for_url(f"{server.url}/project?id=*")
+    until(page, "document.getElementById('message').hidden && window.blueprintMap?.loaded()")
+    assert "还没有征求意见" in page.inner_text("#requests")
+    press(page, "检查")
+    page.click("button:has-text('拟征求部门')")
+    until(page, "!document.getElementById('proposal-card').hidden")
+    assert {"水利局", "文旅局", "发展和改革委员会"} <= set(
+        page.inner_text("#proposal").replace("\t", "\n").split("\n")
+    )
+    picture(page, "project-proposal")
+    press(page, "发出征求意见")
+    picture(page, "project-consulting")
+
+    sign_in(page, server, "shui")
+    go(page, server, "/inbox")
+    assert "示例小学" in page.inner_text("#open")
+    picture(page, "inbox")
+    page.click("#open a")
+    page.wait_for_url(f"{server.url}/opinion?id=*")
+    until(
+        page, "window.blueprintMap?.loaded() && window.blueprintMap.getLayer('site-footprint') !== undefined"
+    )
+    assert "河道管理范围" in page.inner_text("#findings") and "建设控制地带" not in page.inner_text("body")
+    page.click(".finding-row td:first-child")
+    page.select_option(".finding-row select", "agree_with_conditions")
+    page.fill(".finding-row input", "办理涉河建设方案许可")
+    page.select_option("#kind", "agree_with_conditions")
+    page.fill("#conditions", "办理涉河建设方案许可\n施工避开汛期")
+    picture(page, "opinion")
+    press(page, "提交意见")
+    assert "施工避开汛期" in page.inner_text("#given")
+    picture(page, "opinion-given")
+
+    for login in ("wen", "fa"):
+        sign_in(page, server, login)
+        go(page, server, "/inbox")
+        page.click("#open a")
+        page.wait_for_url(f"{server.url}/opinion?id=*")
+        until(page, "document.getElementById('kind').options.length > 0")
+        page.click("button:has-text('全部同意')")
+        press(page, "提交意见")
+
+    sign_in(page, server, "lin")
+    go(page, server, "/board")
+    assert "意见已齐" in page.inner_text("#work")
+    picture(page, "board")
+    page.click("#work a")
+    page.wait_for_url(f"{server.url}/project?id=*")
+    until(page, "document.getElementById('message').hidden && window.blueprintMap?.loaded()")
+    press(page, "通过并推送")
+    press(page, "撤回通过", reason="用地方案变更")
+    assert "调整方案" in page.inner_text("#standing")
+    picture(page, "project-withdrawn")
+
+    with seeing(KEEPER), Session(server.edge.engine) as session:
+        assert session.scalars(select(Project)).one().status == "adjusting"
+        assert session.scalars(select(Clearance)).one().withdrawn_why == "用地方案变更"
+        kinds = {r.department: r.opinion.kind for r in session.scalars(select(OpinionRequest)) if r.opinion}
+        assert kinds == {"slj": "agree_with_conditions", "wlj": "agree", "fgw": "agree"}
+        water = session.scalars(select(Opinion).where(Opinion.kind == "agree_with_conditions")).one()
+        assert [c.text for c in water.condition_list] == ["办理涉河建设方案许可", "施工避开汛期"]
+        assert water.answers[0]["kind"] == "agree_with_conditions"
+    assert [fault for fault in page.faults if "401" not in fault] == []
+
+
+def test_a_request_shows_on_the_map_what_its_department_is_asked_about_and_nothing_else(
+    office: Office,
+) -> None:
+    city = office.city
+    coordinator = office.sign_in("lin")
+    site = footprint_from_geojson(square(220, 320, 20, 80), city=city, scratch=SCRATCH, crs="EPSG:4550")
+    details = {"name": "示例小学", "applicant": "教育局", "purpose": "小学"}
+    given = details | {"footprint": to_lonlat(site.geometry, city).__geo_interface__}
+    made = coordinator.post("/api/projects", json=json.loads(json.dumps(given))).json()
+    coordinator.post(f"/api/projects/{made['id']}/checks")
+    opened = coordinator.post(f"/api/projects/{made['id']}/consultation").json()
+    numbers = {request["department"]: request["id"] for request in opened["requests"]}
+
+    own = office.sign_in("shui").get(f"/api/opinion-requests/{numbers['slj']}/map")
+    others = office.sign_in("wen").get(f"/api/opinion-requests/{numbers['slj']}/map")
+    plain = office.sign_in("fa").get(f"/api/opinion-requests/{numbers['fgw']}/map")
+
+    shown = [(f["properties"]["kind"], f["properties"].get("layer")) for f in own.json()["features"]]
+    assert shown == [("footprint", None), ("finding", "river")]
+    assert own.json()["features"][1]["properties"]["number"] == 1
+    assert others.status_code == 404
+    assert [f["properties"]["kind"] for f in plain.json()["features"]] == ["footprint"]
