@@ -1,11 +1,14 @@
-"""Tables of the interfaces: handovers that were refused."""
+"""Tables of the interfaces: handovers that were refused, rows of the ministry's exchange and what became of them."""
 
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, LargeBinary, String, Text
+from sqlalchemy import CheckConstraint, Index, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from blueprint.database import Base
+from blueprint.database import Base, check_in
 
 
 class RefusedHandover(Base):
@@ -32,3 +35,39 @@ class RefusedHandover(Base):
     first_at: Mapped[datetime]
     last_at: Mapped[datetime]
     times: Mapped[int]
+
+
+class RowState(StrEnum):
+    """Where a row of the exchange stands: 待传, 已传, 已接收, 被退回."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    TAKEN = "taken"
+    REFUSED = "refused"
+
+
+class ExchangeRow(Base):
+    """The newest content of a row of the exchange tables, and what became of it; `id` is its serial number (LSH)."""
+
+    __tablename__ = "exchange_row"
+    __table_args__ = (
+        UniqueConstraint("table_name", "key"),
+        CheckConstraint(check_in("state", RowState), name="state"),
+        CheckConstraint("(state = 'refused') <= (reason IS NOT NULL)", name="reason"),
+        Index("ix_exchange_row_waiting", "id", postgresql_where=text("state = 'waiting'")),
+        Index("ix_exchange_row_batch", "batch"),
+        {"schema": "approval"},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    table_name: Mapped[str] = mapped_column(String(40))
+    key: Mapped[str] = mapped_column(String(100))
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    content_sha256: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(8))
+    queued_at: Mapped[datetime]
+    batch: Mapped[int | None]
+    sent_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    reason: Mapped[str | None] = mapped_column(Text)
+    """Why the receiving side refused it (SBYY)."""

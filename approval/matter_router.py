@@ -12,6 +12,7 @@ from approval.item_router import DeskDep, ItemCode
 from approval.item_schemas import ObligationOut
 from approval.items import find_item
 from approval.joint_consultation import AnswerGiven
+from approval.leads import require_over_stage
 from approval.matter_models import AnswerKind, ConsultationAnswer, Letter, Matter, MatterKind, MatterState
 from approval.matter_schemas import (
     AnswerIn,
@@ -69,8 +70,8 @@ def send_letter(
     """Send a letter of supervision to whoever has a late item."""
     cases.refuse_unknown(actor, Act.SUPERVISE)
     case = cases.find_case(session, number)
-    require(actor, Act.SUPERVISE, case.thing)
     item = find_item(session, case, code)
+    require_over_stage(session, actor, Act.SUPERVISE, case, item.stage)
     return letter_out(supervision.send_letter(session, case, item, letter.content, desk=desk, actor=actor))
 
 

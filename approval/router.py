@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from approval import cases
 from approval.case_overview import case_brief, case_out
 from approval.intake import messages_of, receive_message
+from approval.leads import require_over_stage
 from approval.models import Case
 from approval.refused import keeping_refused
 from approval.schemas import (
@@ -156,7 +157,7 @@ def accept_stage(
     """Accept (受理) a stage on today's date."""
     cases.refuse_unknown(actor, Act.ADVANCE_CASE)
     case = _held(session, number, if_match)
-    require(actor, Act.ADVANCE_CASE, case.thing)
+    require_over_stage(session, actor, Act.ADVANCE_CASE, case, stage)
     case = cases.accept_stage(session, number, stage, actor=actor, calendar=edge.calendar, today=today)
     return tagged(case_out(case), response)
 
@@ -175,7 +176,7 @@ def conclude_stage(
     """Conclude (办结) a stage on today's date."""
     cases.refuse_unknown(actor, Act.ADVANCE_CASE)
     case = _held(session, number, if_match)
-    require(actor, Act.ADVANCE_CASE, case.thing)
+    require_over_stage(session, actor, Act.ADVANCE_CASE, case, stage)
     case = cases.conclude_stage(session, number, stage, actor=actor, calendar=edge.calendar, today=today)
     return tagged(case_out(case), response)
 

@@ -71,6 +71,7 @@ class Act(StrEnum):
     BIND_PROJECT_CODE = "bind_project_code"
     PREPARE_CASE = "prepare_case"
     ADVANCE_CASE = "advance_case"
+    LEAD_STAGE = "lead_stage"
     ACCEPT_ITEM = "accept_item"
     DECIDE_ITEM = "decide_item"
     GIVE_MATERIAL = "give_material"
@@ -272,6 +273,7 @@ RIGHTS: dict[Act, Rights] = {
     Act.BIND_PROJECT_CODE: _territory(Role.LEAD),
     Act.PREPARE_CASE: _territory(Role.LEAD),
     Act.ADVANCE_CASE: _territory(Role.LEAD),
+    Act.LEAD_STAGE: _own(Role.DEPARTMENT, Role.SECTION_HEAD, Role.DIRECTOR, Role.LEAD) | _any(),
     Act.ACCEPT_ITEM: _territory(Role.LEAD),
     Act.DECIDE_ITEM: _own(*_DECIDERS) | _any(),
     Act.GIVE_MATERIAL: _own(*_DECIDERS) | _territory(Role.LEAD),
@@ -315,6 +317,7 @@ _OF_A_DEPARTMENT = LAYER_ACTS | {
     Act.DECIDE_CONTEST,
     Act.JUDGE_DIFFERENCE,
     Act.READ_OPEN_WORK,
+    Act.LEAD_STAGE,
     Act.DECIDE_ITEM,
     Act.SETTLE_MATTER,
 }

@@ -12,7 +12,7 @@ from blueprint.database import Base, check_in
 
 
 class NoticeKind(StrEnum):
-    """What is told: 征求意见, 收回, 时限提醒, 逾期, 已反馈, 停表, 恢复计时, 异议, 异议处理, 会议, 通过, 撤回通过, 复检, 不再涉及."""
+    """What is told: 征求意见, 收回, 时限提醒, 逾期, 已反馈, 停表, 恢复计时, 异议, 异议处理, 会议, 通过, 撤回通过, 复检, 不再涉及, 审批督办."""
 
     ASKED = "asked"
     TAKEN_BACK = "taken_back"
@@ -28,6 +28,8 @@ class NoticeKind(StrEnum):
     WITHDRAWN = "withdrawn"
     RECHECK = "recheck"
     RELEASED = "released"
+    LATE_ITEMS = "late_items"
+    """Items of approval that are late or about to be; no project of coordination's."""
 
 
 class Office(StrEnum):

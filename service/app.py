@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from approval.applicant_router import looking_router as progress_router
 from approval.applicant_router import router as applicant_router
+from approval.exchange.queue_router import router as exchange_queue_router
 from approval.exchange.router import router as exchange_router
 from approval.item_router import router as items_router
 from approval.matter_router import router as matters_router
@@ -111,6 +112,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         applicant_router,
         progress_router,
         exchange_router,
+        exchange_queue_router,
         audit_router,
     ):
         app.include_router(router)

@@ -11,7 +11,7 @@ from approval.exchange.fields import tables
 from approval.exchange.package import Package, check, counts, to_zip
 from approval.exchange.rows import Changed, build
 from blueprint.audit.log import record
-from blueprint.edge import ActorDep, EdgeDep, SessionDep
+from blueprint.edge import ActorDep, EdgeDep, SessionDep, TodayDep
 from blueprint.given import Day
 from blueprint.idempotency import IdempotentRoute
 from blueprint.permissions import Act, require
@@ -45,6 +45,7 @@ def exchange(
     session: SessionDep,
     actor: ActorDep,
     edge: EdgeDep,
+    today: TodayDep,
     since: Annotated[
         Day | None, Query(description="cases that changed on this day or later; all when not given")
     ] = None,
@@ -52,7 +53,7 @@ def exchange(
 ) -> ExchangeOut | Response:
     """The tables of the ministry's exchange standard from live data: checked row by row, as counts and errors or as a ZIP of CSV."""
     require(actor, Act.EXCHANGE_DATA)
-    package = check(build(session, edge.city, Changed(since)))
+    package = check(build(session, edge.city, Changed(since), today=today))
     if format == "json":
         return exchange_out(package, since)
     note: dict[str, Any] = {

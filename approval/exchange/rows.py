@@ -12,11 +12,12 @@ from datetime import UTC, date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from approval.exchange.control_lines import control_lines
 from approval.exchange.fields import Row, Value, tables
 from approval.item_models import Item, ItemResult, ItemStep, TimeSpan
 from approval.item_states import EXCHANGE_CODE, ItemState
 from approval.matter_models import ConsultationAnswer, JointConsultation
-from approval.models import Case
+from approval.models import Case, CaseMessage, CaseStage
 from approval.preparation import table_of
 from approval.process_table import ItemRule, ProcessTable
 from approval.stages import STAGE_TITLES, Stage
@@ -55,8 +56,8 @@ class _Writer:
         self.rows[table].append({field.field: given.get(field.field) for field in tables()[table]})
 
 
-def build(session: Session, city: City, changed: Changed) -> Rows:
-    """The rows of every table for the cases that changed, with the process tables that they run under."""
+def build(session: Session, city: City, changed: Changed, *, today: date) -> Rows:
+    """The rows of every table for the cases that changed, with the process tables that they run under, and the control lines."""
     writer = _Writer({table: [] for table in tables()}, city)
     versions: set[str] = set()
     for case in _cases(session, changed):
@@ -66,6 +67,8 @@ def build(session: Session, city: City, changed: Changed) -> Rows:
             versions.add(process)
             _process(writer, table, str(case.project_type), process)
         _case(writer, session, case, table, process)
+    for key, changed_at, values in control_lines(session, today):
+        writer.add("SPGL_DFGHKZXXXB", key, changed_at, **values)
     return writer.rows
 
 
@@ -84,7 +87,17 @@ def _cases(session: Session, changed: Changed) -> Iterator[Case]:
             .exists()
         )
         since = datetime.combine(changed.since, datetime.min.time(), UTC)
-        statement = statement.where(stepped | (Case.project_code_bound_at >= since))
+        concluded = (
+            select(CaseStage.id)
+            .where(CaseStage.case_id == Case.id, CaseStage.concluded_on >= changed.since)
+            .exists()
+        )
+        corrected = (
+            select(CaseMessage.id)
+            .where(CaseMessage.case_id == Case.id, CaseMessage.received_at >= since)
+            .exists()
+        )
+        statement = statement.where(stepped | concluded | corrected | (Case.project_code_bound_at >= since))
     yield from session.scalars(statement)
 
 

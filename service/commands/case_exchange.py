@@ -1,17 +1,22 @@
-"""`blueprint case exchange` and `refused`: the ministry's exchange tables, checked row by row; handovers that were refused."""
+"""`blueprint case exchange…` and `refused`: the ministry's exchange tables, their queue and its answers; handovers that were refused."""
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from approval.exchange.package import check, counts, to_zip
+from approval.exchange import queue
+from approval.exchange.package import Package, check, counts, to_zip
+from approval.exchange.queue_router import queue_out
 from approval.exchange.router import exchange_out
 from approval.exchange.rows import Changed, build
+from approval.interface_models import RowState
 from approval.refused import list_refused, read_refused
 from approval.refused_router import refused_out
 from blueprint.audit.log import record
+from blueprint.errors import InvalidInputError
 from blueprint.permissions import Act, require
 from service.commands.case import opened
 from service.commands.context import local_operator, say
@@ -30,7 +35,7 @@ def exchange(
     require(actor, Act.EXCHANGE_DATA)
     day = parse_day(since)
     with opened() as (edge, session):
-        package = check(build(session, edge.city, Changed(day)))
+        package = check(build(session, edge.city, Changed(day), today=edge.now().date()))
         if file is not None:
             file.write_bytes(to_zip(package))
             note = {"rows": sum(counts(package.rows).values()), "errors": len(package.errors)}
@@ -77,5 +82,101 @@ def refused(
     print_table("拒收的推送 refused handovers", columns, table, empty="没有 none was refused")
 
 
-COMMANDS: dict[str, Callable[..., None]] = {"exchange": exchange, "refused": refused}
+def exchange_queue(
+    fill: Annotated[
+        bool, typer.Option("--fill", help="先把有变化的行排入队列 queue what changed first")
+    ] = False,
+    since: Annotated[
+        str | None, typer.Option(help="此日以来，默认上次以来 since a day, or the last filling")
+    ] = None,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """报送队列：待传、已传、已接收、被退回 · the queue of the exchange, and why rows came back."""
+    actor = local_operator()
+    require(actor, Act.EXCHANGE_DATA)
+    with opened() as (edge, session):
+        if fill:
+            filled = queue.fill(session, edge.city, since=parse_day(since), actor=actor, now=edge.now())
+            say(
+                f"排入 {filled.queued} 行，{len(filled.errors)} 处错误 {filled.queued} rows queued, {len(filled.errors)} mistakes"
+            )
+        shown = queue_out(session)
+    if output is OutputFormat.JSON:
+        print_json(shown.model_dump(mode="json"))
+        return
+    columns = ["表 table", "待传 waiting", "已传 sent", "已接收 taken", "被退回 refused"]
+    rows = ([table, *(counts.get(state, 0) for state in RowState)] for table, counts in shown.tables.items())
+    print_table("报送队列 queue", columns, rows, empty="队列为空 nothing was queued yet; add --fill")
+    back = ([row.table, row.key, row.batch, row.reason] for row in shown.refused)
+    print_table(
+        "被退回 refused", ["表", "主键 key", "批次 batch", "失败原因 SBYY"], back, empty="没有退回 none"
+    )
+
+
+def exchange_batch(
+    file: Annotated[Path, typer.Option("--output", help="写出 ZIP write the batch as CSV")],
+    number: Annotated[
+        int | None, typer.Argument(help="重新写出哪一批 write that batch once more", show_default=False)
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="最多行数 at most so many rows")] = 1000,
+) -> None:
+    """取下一批待传的行 · the next rows that wait, as a ZIP; they count as sent from here on."""
+    actor = local_operator()
+    require(actor, Act.EXCHANGE_DATA)
+    with opened() as (edge, session):
+        batch = (
+            queue.batch_again(session, number)
+            if number is not None
+            else queue.next_batch(session, limit=limit, actor=actor, now=edge.now())
+        )
+        if batch is None:
+            say("没有待传的行 nothing waits")
+            return
+        file.write_bytes(to_zip(Package(batch.rows, [])))
+    typer.echo(f"{batch.number} {sum(counts(batch.rows).values())}")
+
+
+def exchange_answers(
+    number: Annotated[int, typer.Argument(help="批次 batch")],
+    file: Annotated[
+        Path | None, typer.Argument(help="被退回的行 rows that were refused: CSV table,DFSJZJ,SBYY")
+    ] = None,
+) -> None:
+    """登记一批的回执 · what became of a batch: rows that were refused with why, all others taken."""
+    actor = local_operator()
+    require(actor, Act.EXCHANGE_DATA)
+    refused = _answers(file) if file is not None else {}
+    with opened() as (_, session):
+        taken, count = queue.take_answers(session, number, refused, actor=actor)
+    typer.echo(f"{taken} {count}")
+
+
+def _answers(file: Path) -> dict[tuple[str, str], str]:
+    with file.open(encoding="utf-8-sig", newline="") as content:
+        reader = csv.DictReader(content)
+        if not {"table", "DFSJZJ", "SBYY"} <= set(reader.fieldnames or ()):
+            raise InvalidInputError(f"{file} needs the columns table, DFSJZJ and SBYY")
+        return {(row["table"], row["DFSJZJ"]): row["SBYY"] or "—" for row in reader}
+
+
+def exchange_again(
+    number: Annotated[
+        int | None, typer.Argument(help="批次，默认全部被退回的 a batch, or all refused", show_default=False)
+    ] = None,
+) -> None:
+    """重传：没有回执的一批，或全部被退回的行 · send again a batch that was lost, or all that was refused."""
+    actor = local_operator()
+    require(actor, Act.EXCHANGE_DATA)
+    with opened() as (edge, session):
+        typer.echo(str(queue.send_again(session, number, actor=actor, now=edge.now())))
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "exchange": exchange,
+    "exchange-queue": exchange_queue,
+    "exchange-batch": exchange_batch,
+    "exchange-answers": exchange_answers,
+    "exchange-again": exchange_again,
+    "refused": refused,
+}
 """What `blueprint case` has besides, by its name."""

@@ -29,6 +29,7 @@ from coordination.updates import recheck_due
 from service.app import create_app
 from service.commands.context import open_edge, say
 from service.commands.worker import working
+from service.late_notices import tell_late
 from service.logs import set_up_logging
 from service.notices import send_due
 from service.push import push_due
@@ -157,6 +158,7 @@ def tick_once(edge: Edge, settings: Settings) -> None:
             recount_open(session, calendar=edge.calendar, now=edge.now())
             close_overdue(session, edge.now().date(), now=edge.now(), calendar=edge.calendar)
             remind(session, calendar=edge.calendar, now=edge.now())
+            tell_late(session, city=edge.city, now=edge.now())
             forget_old_answers(session, now=edge.now())
         push_due(
             edge.engine, now=edge.now(), approval_url=settings.approval_url, secret=settings.handover_secret

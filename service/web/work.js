@@ -47,7 +47,7 @@ function stageItem(row, theCase) {
   const day = row.concluded_on ?? (row.accepted_on ? `${row.accepted_on} 起${row.due_on ? `，${row.due_on} 前` : ""}` : "");
   const made = element("li", { class: row.status }, element("strong", {}, row.title), element("br"), ...bilingual(...STATUS_WORDS[row.status]), element("br"), day);
   const act = { not_accepted: ["accept", "受理阶段", "Accept"], accepted: ["conclude", "办结阶段", "Conclude"] }[row.status];
-  const isLead = may("advance_case") || (table?.leads[row.stage] === me.department && me.department !== null);
+  const isLead = may("advance_case") || (may("lead_stage") && table?.leads[row.stage] === me.department);
   if (act && isLead && theCase.current_stage === row.stage) {
     const [step, chinese, english] = act;
     const button = element("button", { type: "button" }, ...bilingual(chinese, english));

@@ -22,6 +22,8 @@ from approval.stages import Stage
 from approval.supervision import LateKind
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError
+from coordination.notice_models import Notice
+from service.late_notices import tell_late
 from tests.approval.office import CALENDAR, CODE, WINDOW, Office, message, promised
 
 
@@ -270,3 +272,26 @@ def test_a_district_asks_the_citys_department_for_guidance_and_disputes_go_to_th
     with pytest.raises(ConflictError, match="asked by a district"):
         bring_up(office, case, "A102", MatterKind.GUIDANCE, by="FGW")
     assert case.project_code == CODE
+
+
+def test_departments_are_told_once_a_working_day_what_is_late_with_them(office: Office) -> None:
+    """Art. 2, 6: and the supervisors what is escalated; nobody is told on a day off, and no applicant is named."""
+    case = office.case()
+    office.step(case, "A104", Step.SUBMIT)
+    office.days_pass(6)
+    assert tell_late(office.session, city=office.city, now=office.now) == 0  # a Sunday
+    office.days_pass(1)
+
+    told = [tell_late(office.session, city=office.city, now=office.now) for _ in range(2)]
+    office.days_pass(7)
+    told += [tell_late(office.session, city=office.city, now=office.now)]
+
+    rows = office.session.scalars(select(Notice).order_by(Notice.made_at, Notice.department)).all()
+    assert told == [1, 0, 2]
+    assert [(row.department, row.office) for row in rows] == [
+        ("SPJ", None),
+        ("SPJ", None),
+        (None, "supervisor"),
+    ]
+    assert "逾期 0 件、预警 1 件" in rows[0].text and "逾期 1 件、预警 0 件" in rows[1].text
+    assert CODE in rows[1].text and case.applicant not in rows[1].text

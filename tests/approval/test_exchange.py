@@ -6,16 +6,23 @@ import zipfile
 from datetime import date
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from approval import joint_consultation
+from approval.exchange import queue
+from approval.exchange.control_lines import control_lines
 from approval.exchange.fields import tables
 from approval.exchange.package import check, counts, to_zip
 from approval.exchange.rows import Changed, build
 from approval.item_states import Step
 from approval.models import Case
 from blueprint.city import City
+from blueprint.errors import InvalidInputError, NotFoundError
+from blueprint.layers.models import Layer
+from blueprint.permissions import Sensitivity
 from tests.approval.office import CALENDAR, CODE, WINDOW, Office, lacking
+from tests.coordination.conftest import world, world_engine, world_session  # noqa: F401
 
 
 @pytest.fixture
@@ -48,13 +55,13 @@ def walked(office: Office) -> Case:
 def test_a_case_goes_out_as_a_whole_chain_with_every_state_in_its_order(office: Office) -> None:
     walked(office)
 
-    package = check(build(office.session, office.city, Changed()))
+    package = check(build(office.session, office.city, Changed(), today=office.now.date()))
 
     assert package.errors == []
     assert counts(package.rows) == {
         "SPGL_DFXMSPLCXXB": 1, "SPGL_DFXMSPLCJDXXB": 4, "SPGL_DFXMSPLCJDSXXXB": 46, "SPGL_XMJBXXB": 1, "SPGL_XMDWXXB": 1,
         "SPGL_XMSPSXBLXXB": 1, "SPGL_XMSPSXBLXXXXB": 10, "SPGL_XMSPSXPFWJXXB": 1, "SPGL_XMSPSXBLTBCXXXB": 1,
-        "SPGL_XMSPSXZQYJXXB": 1, "SPGL_XMQQYJXXB": 2, "SPGL_XMYDHXJZXXB": 1,
+        "SPGL_XMSPSXZQYJXXB": 1, "SPGL_XMQQYJXXB": 2, "SPGL_XMYDHXJZXXB": 1, "SPGL_DFGHKZXXXB": 0,
     } | {"SPGL_DFXMSPLCJDSXXXB": len(package.rows["SPGL_DFXMSPLCJDSXXXB"])}  # fmt: skip
     states = [row["BLZT"] for row in package.rows["SPGL_XMSPSXBLXXXXB"]]
     assert states == ["1", "6", "7", "1", "3", "8", "9", "10", "8", "11"]
@@ -68,7 +75,7 @@ def test_what_is_wrong_is_said_field_by_field_and_held_back_with_what_hangs_on_i
     case.project_name = ""
     office.session.flush()
 
-    package = check(build(office.session, office.city, Changed()))
+    package = check(build(office.session, office.city, Changed(), today=office.now.date()))
 
     found = {(error.table, error.field) for error in package.errors}
     assert {
@@ -87,19 +94,29 @@ def test_a_case_without_a_code_does_not_go_out_and_one_that_did_not_change_is_le
 ) -> None:
     """Art. 12: everything runs with the code."""
     office.case(code=None)
-    assert counts(build(office.session, office.city, Changed()))["SPGL_XMJBXXB"] == 0
+    assert counts(build(office.session, office.city, Changed(), today=office.now.date()))["SPGL_XMJBXXB"] == 0
     walked(office)
 
-    assert counts(build(office.session, office.city, Changed(date(2026, 3, 9))))["SPGL_XMJBXXB"] == 1
-    assert counts(build(office.session, office.city, Changed(date(2026, 3, 10))))["SPGL_XMJBXXB"] == 0
+    assert (
+        counts(build(office.session, office.city, Changed(date(2026, 3, 9)), today=office.now.date()))[
+            "SPGL_XMJBXXB"
+        ]
+        == 1
+    )
+    assert (
+        counts(build(office.session, office.city, Changed(date(2026, 3, 10)), today=office.now.date()))[
+            "SPGL_XMJBXXB"
+        ]
+        == 0
+    )
 
 
 def test_keys_stay_the_same_when_a_case_is_sent_again(office: Office) -> None:
     case = walked(office)
-    first = build(office.session, office.city, Changed())
+    first = build(office.session, office.city, Changed(), today=office.now.date())
     office.step(case, "A104", Step.REVOKE, reason="撤销")
 
-    again = build(office.session, office.city, Changed())
+    again = build(office.session, office.city, Changed(), today=office.now.date())
 
     for table, rows in first.items():
         keys = [row["DFSJZJ"] for row in rows]
@@ -112,7 +129,7 @@ def test_keys_stay_the_same_when_a_case_is_sent_again(office: Office) -> None:
 def test_the_package_is_a_csv_a_table_and_the_list_of_errors(office: Office) -> None:
     walked(office)
 
-    content = to_zip(check(build(office.session, office.city, Changed())))
+    content = to_zip(check(build(office.session, office.city, Changed(), today=office.now.date())))
 
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert set(archive.namelist()) == {f"{table}.csv" for table in tables()} | {"errors.csv"}
@@ -128,3 +145,59 @@ def test_every_field_says_where_it_comes_from_and_refers_to_a_table_before_its_o
             assert field.source and field.unsure
             assert field.refers_to is None or field.refers_to in before
         before |= {(table, field.field) for field in fields}
+
+
+def test_rows_wait_go_out_in_batches_and_come_back_taken_or_refused(office: Office) -> None:
+    case, session, now = walked(office), office.session, office.now
+    filled = queue.fill(session, office.city, since=None, actor=WINDOW, now=now)
+    assert queue.fill(session, office.city, since=None, actor=WINDOW, now=now).queued == 0
+    assert filled.errors == [] and filled.queued == sum(
+        sum(t.values()) for t in queue.standing(session).values()
+    )
+
+    first = queue.next_batch(session, limit=filled.queued - 3, actor=WINDOW, now=now)
+    second = queue.next_batch(session, limit=1000, actor=WINDOW, now=now)
+    assert first is not None and second is not None
+    assert queue.next_batch(session, limit=1000, actor=WINDOW, now=now) is None
+    assert sum(counts(second.rows).values()) == 3
+    assert counts(second.rows)["SPGL_XMJBXXB"] == 0  # parents went before
+    built = build(session, office.city, Changed(), today=now.date())
+    sent = first.rows["SPGL_XMJBXXB"] + second.rows["SPGL_XMJBXXB"]
+    assert [row | {"LSH": 0} for row in sent] == [row | {"LSH": 0} for row in built["SPGL_XMJBXXB"]]
+
+    key = str(first.rows["SPGL_XMJBXXB"][0]["DFSJZJ"])
+    with pytest.raises(InvalidInputError, match="has no row"):
+        queue.take_answers(session, second.number, {("SPGL_XMJBXXB", key): "x"}, actor=WINDOW)
+    assert queue.take_answers(session, first.number, {("SPGL_XMJBXXB", key): "XMDM 重复"}, actor=WINDOW) == (
+        filled.queued - 4, 1,
+    )  # fmt: skip
+    assert [(row.key, row.reason) for row in queue.refused_rows(session)] == [(key, "XMDM 重复")]
+    assert queue.send_again(session, second.number, actor=WINDOW, now=now) == 3  # lost on the way
+    assert queue.send_again(session, None, actor=WINDOW, now=now) == 1
+    third = queue.next_batch(session, limit=1000, actor=WINDOW, now=now)
+    assert third is not None and counts(third.rows)["SPGL_XMJBXXB"] == 1
+    assert queue.take_answers(session, third.number, {}, actor=WINDOW) == (4, 0)
+
+    office.days_pass(1)
+    office.step(case, "A104", Step.REVOKE, reason="撤销")
+    news = queue.fill(session, office.city, since=None, actor=WINDOW, now=office.now)
+    fourth = queue.next_batch(session, limit=1000, actor=WINDOW, now=office.now)
+    assert fourth is not None and news.queued == sum(counts(fourth.rows).values())
+    assert [row["BLZT"] for row in fourth.rows["SPGL_XMSPSXBLXXXXB"]] == ["15"]
+    with pytest.raises(NotFoundError):
+        queue.batch_again(session, 99)
+
+
+def test_control_lines_in_force_go_out_but_for_restricted_ones(world_session: Session) -> None:  # noqa: F811
+    """Art. 17: what is its owner's alone stays."""
+    layers = {layer.code: layer for layer in world_session.scalars(select(Layer))}
+    rows = [row for _, _, row in control_lines(world_session, date(2026, 6, 1))]
+    expected = {f"{code}-1" for code, layer in layers.items() if layer.control in ("prohibit", "restrict")}
+    assert {row["KZXWJMC"] for row in rows} == expected and len(expected) > 1
+    hidden = next(code for code, layer in layers.items() if f"{code}-1" in expected)
+    layers[hidden].sensitivity = Sensitivity.RESTRICTED
+    world_session.flush()
+
+    left = [row for _, _, row in control_lines(world_session, date(2026, 6, 1))]
+
+    assert {row["KZXWJMC"] for row in left} == expected - {f"{hidden}-1"}

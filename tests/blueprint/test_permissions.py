@@ -109,6 +109,7 @@ EXPECTED: dict[str, dict[str, str]] = {
         "all": "console",
     },
     "supervise": {"territory": "lead", "all": "supervisor console"},
+    "lead_stage": {"own": "department section_head director lead", "all": "console"},
     "settle_matter": {"own": "department section_head director lead", "all": "console"},
     "exchange_data": {"territory": "lead", "all": "console"},
     "advance_case": {"territory": "lead", "all": "console"},

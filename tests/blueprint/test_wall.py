@@ -121,6 +121,7 @@ VALUES (1, 'meeting', 'asked', 'SLJ', 'SLJ', 'q', 'x', 'SLJ', now());
 INSERT INTO approval.refused_handover (body_sha256, body, size_bytes, family, detail, sent_by, first_at, last_at, times)
 VALUES ('s', '', 0, 'conflict', 'd', 'x', now(), now(), 1);
 INSERT INTO approval.month_figures VALUES ('all', 'all', '2026-03-01', 1, 1, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, '{0,1}', '{0,1}', '{0,1}');
+INSERT INTO approval.exchange_row (table_name, key, content, content_sha256, state, queued_at) VALUES ('t', 'k', '{}', 's', 'waiting', now());
 INSERT INTO approval.month_cases VALUES ('all', 'all', '2026-03-01', '0001-01-01', 1);
 INSERT INTO blueprint.access_grant (owner, department, purpose, state, may_export, most_exports, most_features)
 VALUES ('WLJ', 'SLJ', 'p', 'requested', FALSE, 1, 1), ('WLJ', 'TJJ', 'p', 'requested', FALSE, 1, 1);
@@ -174,7 +175,7 @@ MEMBER_SEES = dict.fromkeys(PLAN_AUDITS, 1) | {
         ("approval.case", "approval.case_message", "approval.case_stage", "approval.process_table", "approval.item", "approval.item_step",
          "approval.time_span", "approval.material", "approval.item_result", "approval.promise", "approval.letter",
          "approval.joint_consultation", "approval.consultation_answer", "approval.obligation", "approval.matter",
-         "approval.refused_handover", "approval.month_figures", "approval.month_cases", "approval.case_standing"), 1)),
+         "approval.refused_handover", "approval.month_figures", "approval.month_cases", "approval.case_standing", "approval.exchange_row"), 1)),
 }  # fmt: skip
 ALL_CHECKS = dict.fromkeys((*PLAN_AUDITS, "coordination.check"), 2)
 NO_CHECKS = dict.fromkeys(ALL_CHECKS, 0)

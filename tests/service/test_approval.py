@@ -164,7 +164,7 @@ def test_departments_write_ask_and_decide_over_a_late_item(office: Office) -> No
     office.clock.days_pass(21)
     late = office.call("GET", "/api/approval/late?department=ZRZY", "ZRZY", expect=200)["items"]
     assert [(row["kind"], row["item"], row["working_days_late"]) for row in late] == [("item", "A104", 5)]
-    office.call("POST", f"{address}/letters", "ZRZY", expect=403, json={"content": "请尽快办理"})
+    office.call("POST", f"{address}/letters", "SLJ", expect=403, json={"content": "请尽快办理"})
     letter = office.call("POST", f"{address}/letters", expect=201, json={"content": "请尽快办理"})
     reply = f"/api/approval/letters/{letter['id']}/answer"
     office.call("POST", reply, "SLJ", expect=403, json={"answer": "马上"})
@@ -265,12 +265,40 @@ def test_an_applicant_sees_the_own_case_by_code_and_secret_and_who_guesses_waits
     assert looked == 9
 
 
+def test_the_lead_of_a_stage_writes_to_who_is_late_in_it_and_no_other_department_does(office: Office) -> None:
+    """Art. 9."""
+    office.step("A112", "submit")
+    office.clock.days_pass(10)
+    content = {"content": "请尽快受理"}
+    office.call("POST", f"{office.case}/items/A112/letters", "ZJJ", expect=403, json=content)
+    letter = office.call("POST", f"{office.case}/items/A112/letters", "ZRZY", expect=201, json=content)
+    assert letter["department"] == "SPJ"
+    conclude = f"{office.case}/stages/land_use_planning/conclude"
+    office.call("POST", conclude, "LCJ", expect=403)
+    assert "is not finished" in office.call("POST", conclude, "ZRZY", expect=409)["detail"]
+
+
 def test_the_exchange_tables_are_the_approvals_bureaus_to_send(office: Office) -> None:
     office.step("A104", "submit")
     office.call("GET", "/api/approval/exchange", "SLJ", expect=403)
     shown = office.call("GET", "/api/approval/exchange?since=2026-03-02", expect=200)
     assert (shown["rows"]["SPGL_XMJBXXB"], shown["rows"]["SPGL_XMSPSXBLXXXXB"], shown["errors"]) == (1, 1, [])
     assert office.call("GET", "/api/approval/exchange?f=zip", expect=200).startswith(b"PK")
+
+    at = "/api/approval/exchange"
+    office.call("POST", f"{at}/queue", "SLJ", expect=403)
+    filled = office.call("POST", f"{at}/queue", expect=200)
+    assert filled["errors"] == [] and filled["since"] is None
+    batch = office.call("POST", f"{at}/batches?limit=10000", expect=200)
+    (row,) = batch["rows"]["SPGL_XMJBXXB"]
+    refused = [{"table": "SPGL_XMJBXXB", "key": row["DFSJZJ"], "reason": "XMDM 重复"}]
+    answer = office.call("PUT", f"{at}/batches/1/answers", expect=200, json={"refused": refused})
+    assert answer == {"taken": filled["queued"] - 1, "refused": 1}
+    assert office.call("GET", f"{at}/batches/1?f=zip", expect=200).startswith(b"PK")
+    assert office.call("GET", f"{at}/queue", expect=200)["refused"][0]["reason"] == "XMDM 重复"
+    assert office.call("POST", f"{at}/queue/again", expect=200) == {"again": 1}
+    assert office.call("POST", f"{at}/batches/1/again", expect=200) == {"again": 0}
+    assert office.call("POST", f"{at}/batches?limit=1", expect=200)["number"] == 2
 
 
 def test_the_table_is_shown_with_sources_and_what_is_unsure(office: Office) -> None:
