@@ -26,8 +26,10 @@ from blueprint.sharing.purposes import record_reading
 from blueprint.snapshot import LayerOnDay, Snapshot, take_snapshot
 from blueprint.strip import Strip, crossing_m
 from coordination.judging import RuleTold, judge, rule_set_of
+from coordination.kept_rules import keep_rule_set
 from coordination.masking import RestrictedConflict, count_answers, find_restricted_conflicts
 from coordination.models import Check
+from coordination.rule_sets import RuleSet
 from coordination.rules import Outcome, Severity, likely_cause, outcome_of, severity_of, verdict_of
 from coordination.use_matrix import Ruling
 
@@ -124,6 +126,8 @@ class CheckReport:
     assumed: tuple[str, ...] = ()
     """Versions that were assumed to apply; empty for the blueprint in force."""
     planned_use: str | None = None
+    rule_set_sha256: str | None = None
+    """Of the file of the rule set, which is kept; None where the city has none."""
     rules: tuple[RuleTold, ...] = ()
     unsigned_rules: tuple[str, ...] = ()
 
@@ -137,6 +141,7 @@ class CheckReport:
             "area_measure": self.area_measure,
             "on": self.on.isoformat(),
             "rule_set": self.rule_set,
+            "rule_set_sha256": self.rule_set_sha256,
             "verdict": str(self.verdict),
             "footprint": vars(self.footprint)
             | {
@@ -180,10 +185,11 @@ def run_check(
     on: date,
     with_shapes: bool = False,
     snapshot: Snapshot | None = None,
+    rule_set: RuleSet | None = None,
 ) -> CheckReport:
     """Check a footprint against the blueprint on a day, as far as the actor may read it; nothing is kept.
 
-    `snapshot` is the blueprint of that day when it is known already, or as it would be.
+    `snapshot` is the blueprint of that day when it is known already, or as it would be; `rule_set` another one than the city's.
     Restricted layers that the actor may not read leave no trace in figures, layers or digest but the conflicts that
     `masking` tells, and those only to actors who are known, so many times a day.
     """
@@ -200,7 +206,9 @@ def run_check(
     closed = [layer for layer in hidden if actor.signed_in and _is_in_force(layer, on)]
     shown = [layer for layer in snapshot.layers if layer not in hidden] if hidden else snapshot.layers
     asked = [layer for layer in shown if layer.code in readable and _is_in_force(layer, on)]
-    rule_set = rule_set_of(city)
+    rule_set = rule_set or rule_set_of(city)
+    if rule_set is not None:
+        keep_rule_set(session, rule_set)
     judged = judge(session, footprint, asked, rule_set, city=city, on=on, with_shapes=with_shapes)
     overlay, rules = judged.overlay, judged.rules
     is_answered = count_answers(session, {layer.department for layer in closed}, actor=actor, city=city)
@@ -237,7 +245,9 @@ def run_check(
     # What a restricted layer demands is its department's to say; that it has to be asked is not kept back.
     severities = [finding.severity for finding in findings] + [Severity.ADVISE] * bool(conflicts)
     return CheckReport(
-        digest=digest_of(footprint.geometry, asked, city, conflicts, planned_use=footprint.planned_use),
+        digest=digest_of(
+            footprint.geometry, asked, city, conflicts, planned_use=footprint.planned_use, rule_set=rule_set
+        ),
         working_crs=city.working_crs,
         area_measure=str(city.area_measure),
         on=on,
@@ -255,6 +265,7 @@ def run_check(
         has_answers_left=is_answered,
         restricted_conflicts=conflicts,
         planned_use=footprint.planned_use,
+        rule_set_sha256=rule_set.sha256 if rule_set is not None else None,
         rules=judged.words,
         unsigned_rules=tuple(
             rules[layer.code].id
@@ -311,6 +322,7 @@ def digest_of(
     conflicts: Sequence[RestrictedConflict] = (),
     *,
     planned_use: str | None = None,
+    rule_set: RuleSet | None = None,
 ) -> str:
     """SHA-256 over the footprint, the versions asked, their rules and the engine: all that decides the figures.
 
@@ -339,7 +351,7 @@ def digest_of(
         ],
         "restricted": [[conflict.department, conflict.size_class] for conflict in conflicts],
     }
-    rule_set = rule_set_of(city)
+    rule_set = rule_set or rule_set_of(city)
     if rule_set is not None:
         content["rule_set"] = [rule_set.name, rule_set.sha256]
         if planned_use is not None:

@@ -1,8 +1,9 @@
 """Consultation (征求意见) in rounds: one opinion request per department that is responsible, due in working days."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
@@ -138,7 +139,8 @@ def open_round(
     )
     session.add(consultation)
     session.flush()
-    session.add_all(_request(consultation, project, each, calendar=calendar) for each in asked)
+    rules = proposal.check.report.get("rules", [])
+    session.add_all(_request(consultation, project, each, rules=rules, calendar=calendar) for each in asked)
     move(project, Step.CONSULT)
     session.flush()
     session.expire(consultation, ["requests"])
@@ -222,7 +224,12 @@ def _take_back_changed(
 
 
 def _request(
-    consultation: Consultation, project: Project, proposed: Proposed, *, calendar: WorkingCalendar
+    consultation: Consultation,
+    project: Project,
+    proposed: Proposed,
+    *,
+    rules: Sequence[Mapping[str, Any]],
+    calendar: WorkingCalendar,
 ) -> OpinionRequest:
     due = calendar.due_date(consultation.opened_on, working_days=proposed.working_days)
     return OpinionRequest(
@@ -232,7 +239,7 @@ def _request(
         due_on=due.on,
         provisional=due.provisional,
         findings=[concern.to_json() for concern in proposed.concerns],
-        draft=draft_opinion(project.name, proposed.concerns),
+        draft=draft_opinion(project.name, proposed.concerns, rules),
         working_days=proposed.working_days,
         why=proposed.why,
     )

@@ -287,7 +287,8 @@ def _layers(report: CheckReport, city: City) -> Iterable[Block]:
 
 
 def _drafts(report: CheckReport, city: City, name: str) -> Iterable[Block]:
-    concerns = concerns_by_department(report.to_json())
+    document = report.to_json()
+    concerns, rules = concerns_by_department(document), document["rules"]
     if not concerns:
         return
     yield PageBreak()
@@ -298,7 +299,7 @@ def _drafts(report: CheckReport, city: City, name: str) -> Iterable[Block]:
     )
     for department, found in sorted(concerns.items()):
         yield Heading(_department(department, city), level=2)
-        yield Paragraph(draft_opinion(name or "本项目", found))
+        yield Paragraph(draft_opinion(name or "本项目", found, rules))
 
 
 def _verification(report: CheckReport) -> Iterable[Block]:

@@ -21,7 +21,9 @@ from blueprint.overlay import ENGINE
 from blueprint.permissions import Act, Actor, require
 from blueprint.snapshot import LayerOnDay, Snapshot, layers_on, with_version
 from coordination.checks import CheckReport, digest_of, find_check, run_check
+from coordination.kept_rules import kept_rule_set
 from coordination.masking import RestrictedConflict, SizeClass
+from coordination.rule_sets import RuleSet
 from coordination.rules import Severity
 
 _ASKED = ("conflict", "clear", "outside_coverage")
@@ -65,7 +67,7 @@ def verify_report(
     """Run the check of a report again, on the layer versions it names, and compare digest and every figure.
 
     The site is the report's own, that of its kept check, or the one given. Rules are today's: a rule that changed
-    since is a difference. Raises InvalidInputError where the document is no report.
+    since is a difference, unless those of then are kept. Raises InvalidInputError where the document is no report.
     """
     require(actor, Act.CHECK_FOOTPRINT)
     told = _layers_told(document)
@@ -74,11 +76,14 @@ def verify_report(
         _site(session, document, actor, footprint), planned_use=use if isinstance(use, str) else None
     )
     snapshot = _snapshot(session, document, told)
+    city, rule_set = _rules_of(session, document, city)
     now = run_check(
-        session, site, city=city, actor=actor, on=snapshot.day, snapshot=snapshot, with_shapes=False
+        session, site, city=city, actor=actor, on=snapshot.day, snapshot=snapshot, rule_set=rule_set
     )
     conflicts = _conflicts(document)
-    digest = digest_of(site.geometry, snapshot.layers, city, conflicts, planned_use=site.planned_use)
+    digest = digest_of(
+        site.geometry, snapshot.layers, city, conflicts, planned_use=site.planned_use, rule_set=rule_set
+    )
     found = []
     if document.get("engine") != ENGINE:
         found.append(f"engine: the report was made by {document.get('engine')!r}, this is {ENGINE!r}")
@@ -88,6 +93,16 @@ def verify_report(
         )
     found += _compare(document, now, told, has_conflicts=bool(conflicts))
     return Verification(digest, tuple(found[:_MAX_TOLD]))
+
+
+def _rules_of(session: Session, document: Mapping[str, Any], city: City) -> tuple[City, RuleSet | None]:
+    """The rules that the report names by their SHA-256, where they are kept; else today's, and a change of them shows."""
+    if "rule_set_sha256" not in document:
+        return city, None
+    sha256 = document["rule_set_sha256"]
+    if sha256 is None:
+        return replace(city, rules_path=None), None
+    return city, kept_rule_set(session, sha256) if isinstance(sha256, str) else None
 
 
 def _layers_told(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -100,14 +100,27 @@ def layers_not_seen(report: Mapping[str, Any]) -> tuple[str, ...]:
     return (*titles, *(["受限图层 restricted layers"] if report.get("restricted", {}).get("hidden") else []))
 
 
-def draft_opinion(project_name: str, concerns: Sequence[Concern]) -> str:
-    """A draft of the opinion, written from the department's own findings; the department decides."""
+def draft_opinion(
+    project_name: str, concerns: Sequence[Concern], rules: Sequence[Mapping[str, Any]] = ()
+) -> str:
+    """A draft of the opinion, written from the department's own findings and what the rules say of its layers; it decides.
+
+    `rules` are those of the report: their words of the finding and what the applicant can do.
+    """
     if not concerns:
         return f"经核对，“{project_name}”用地范围与我部门图层无冲突，无意见。"
     lines = [f"经核对，“{project_name}”用地范围涉及我部门下列管控内容：", ""]
     lines += [f"{number}. {_line(concern)}" for number, concern in enumerate(concerns[:_MAX_LINES], start=1)]
     if len(concerns) > _MAX_LINES:
         lines.append(f"……其余 {len(concerns) - _MAX_LINES} 处见检测报告。")
+    layers = {concern.layer for concern in concerns}
+    told = [rule for rule in rules if rule["layer"] in layers]
+    if told:
+        lines += ["", "按管控规则："]
+        lines += [
+            f"（{number}）{rule['title']}：{rule['finding']}措施：{rule['remedy']}（依据{'；'.join(rule['basis'])}）"
+            for number, rule in enumerate(told, start=1)
+        ]
     return "\n".join([*lines, "", _proposal(concerns)])
 
 

@@ -6,7 +6,7 @@ applicant can do in words, its legal basis, when its text was last checked and w
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -85,6 +85,8 @@ class RuleSet:
     version: int
     rules: tuple[Rule, ...]
     sha256: str
+    content: bytes = field(default=b"", repr=False, compare=False)
+    """The file itself, which is kept for reports that cite it."""
 
     @property
     def name(self) -> str:
@@ -131,6 +133,7 @@ def parse_rule_set(content: bytes, name: str) -> RuleSet:
         version=document["version"].whole(),
         rules=rules,
         sha256=hashlib.sha256(content).hexdigest(),
+        content=content,
     )
 
 

@@ -12,6 +12,7 @@ from blueprint.city import City, polygonal
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint
 from blueprint.jurisdiction import jurisdiction
+from blueprint.layers.coverage import coverage_of_districts
 from blueprint.permissions import Act, Actor, require
 from blueprint.snapshot import take_snapshot
 from coordination.checks import CheckReport, run_check
@@ -104,6 +105,11 @@ def find_sites(
             sites.append(FoundSite(place.geometry, report, compactness, free_m2))
     sites.sort(key=_standing)
     return Search(tuple(sites[:at_most]), ground.area, whole.area, tiles)
+
+
+def district_area(code: str, city: City) -> Footprint:
+    """A district of the city's boundary file as an area to search."""
+    return Footprint(coverage_of_districts(code, city=city), city.working_crs, "none")
 
 
 def _standing(found: FoundSite) -> tuple[float, ...]:

@@ -11,12 +11,13 @@ from shapely.geometry.base import BaseGeometry
 from blueprint.city import City
 from blueprint.city_router import to_lonlat
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
+from blueprint.errors import InvalidInputError
 from blueprint.footprint import footprint_from_geojson
 from blueprint.given import Day, GeoJson, Text, UseCode, WidthM
 from blueprint.idempotency import IdempotentRoute
 from blueprint.permissions import Act, require
 from coordination.rules import Severity
-from coordination.site_finder import MAX_FOUND, MAX_SITE_M2, METHOD, Search, find_sites
+from coordination.site_finder import MAX_FOUND, MAX_SITE_M2, METHOD, Search, district_area, find_sites
 from coordination.siting import DIRECTIONS, MAX_DISTANCE_M, RINGS, Shift, find_shift
 from coordination.trim import TrimLevel
 
@@ -113,7 +114,6 @@ def shift_footprint(
 
 @router.post("/api/site-searches")
 def search_sites(
-    document: Annotated[GeoJson, Body()],
     area_m2: Annotated[float, Query(ge=100, le=MAX_SITE_M2, description="how large the site is (m²)")],
     session: SessionDep,
     actor: ActorDep,
@@ -124,10 +124,19 @@ def search_sites(
     use: Use = None,
     level: Level = TrimLevel.RESTRICT,
     at_most: Annotated[int, Query(ge=1, le=MAX_FOUND)] = 10,
+    district: Annotated[
+        Text | None, Query(max_length=20, description="code of a district, instead of an area")
+    ] = None,
+    document: Annotated[GeoJson | None, Body()] = None,
 ) -> SearchOut:
-    """Where in an area, at most 400 km², a site of a size and a use could lie without conflict; nothing is kept."""
+    """Where in an area or a district, at most 400 km², a site of a size and a use could lie without conflict; nothing is kept."""
     require(actor, Act.KEEP_CHECK)
-    area = footprint_from_geojson(document, city=edge.city, scratch=edge.scratch, crs=crs)
+    if (district is None) == (document is None):
+        raise InvalidInputError("say where to search: the GeoJSON of an area, or the code of a district")
+    if document is not None:
+        area = footprint_from_geojson(document, city=edge.city, scratch=edge.scratch, crs=crs)
+    else:
+        area = district_area(district or "", edge.city)
     found = find_sites(
         session,
         replace(area, planned_use=use),

@@ -87,10 +87,7 @@ def open_audit(
     session: Session, first: str, second: str, *, actor: Actor, on: date, now: datetime
 ) -> PlanAudit:
     """The audit of two layers on a day: the last one of the same versions, also one that was stopped, else a new one."""
-    layers = sorted((_polygon_layer(session, code, actor) for code in (first, second)), key=lambda x: x.code)
-    if layers[0].id == layers[1].id:
-        raise InvalidInputError("an audit compares two different layers; the quality check looks inside one")
-    versions = [_in_force(session, layer, on) for layer in layers]
+    layers, versions = compared_layers(session, first, second, actor=actor, on=on)
     require(actor, Act.AUDIT_PLANS)
     same = (
         select(PlanAudit)
@@ -122,6 +119,16 @@ def open_audit(
     record(session, actor, Act.AUDIT_PLANS, kind="plan_audit", id=audit.id, after={"layers": names})
     record_reading(session, actor, [layer.thing for layer in layers], kind="plan_audit", id=audit.id)
     return audit
+
+
+def compared_layers(
+    session: Session, first: str, second: str, *, actor: Actor, on: date
+) -> tuple[list[Layer], list[LayerVersion]]:
+    """Two polygon layers that the actor may read, by their codes, and their versions of a day."""
+    layers = sorted((_polygon_layer(session, code, actor) for code in (first, second)), key=lambda x: x.code)
+    if layers[0].id == layers[1].id:
+        raise InvalidInputError("an audit compares two different layers; the quality check looks inside one")
+    return layers, [_in_force(session, layer, on) for layer in layers]
 
 
 def find_audit(session: Session, audit_id: int, *, actor: Actor) -> PlanAudit:
@@ -176,9 +183,14 @@ def _rule(audit: PlanAudit) -> tuple[float, float]:
 
 
 def _read_side(session: Session, version_id: int) -> _Side:
+    return _Side(version_id, *read_boxes(session, version_id))
+
+
+def read_boxes(session: Session, version_id: int) -> tuple[np.ndarray, np.ndarray]:
+    """The ids of a version's features in their order, and their boxes."""
     rows = session.execute(SQL["boxes"], {"version_id": version_id}).all()
     table = np.array([tuple(row) for row in rows], dtype=float).reshape(-1, 5)
-    return _Side(version_id, table[:, 0].astype(np.int64), table[:, 1:])
+    return table[:, 0].astype(np.int64), table[:, 1:]
 
 
 def _compare(

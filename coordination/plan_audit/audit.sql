@@ -12,6 +12,14 @@ FROM blueprint.feature
 WHERE version_id = :version_id AND feature_id = ANY(CAST(:feature_ids AS bigint[]))
 ORDER BY feature_id;
 
+-- name: classes
+-- The class of each feature of a version, and its area by the measure per plane area.
+SELECT attributes ->> :class_field AS class_of, plane_m2,
+    CASE WHEN :on_ellipsoid THEN ellipsoid_m2 / plane_m2 ELSE 1 END AS scale
+FROM blueprint.feature
+WHERE version_id = :version_id
+ORDER BY feature_id;
+
 -- name: keep_overlaps
 -- What a window found.
 INSERT INTO coordination.plan_audit_overlap (audit_id, first_feature_id, second_feature_id, is_sliver, geom)
@@ -79,6 +87,23 @@ UPDATE coordination.plan_difference
 SET state = 'settled', settled_audit_id = :audit_id
 WHERE first_layer_id = :first_layer_id AND second_layer_id = :second_layer_id
     AND last_audit_id <> :audit_id AND state <> 'settled';
+
+-- name: statistics_by_district
+-- The same by district: a difference counts where a point inside it lies, once; outside of all outlines in none.
+SELECT district.code AS district, known.state, known.first_class, known.second_class, known.is_sliver,
+    count(*) AS differences, sum(known.overlap_m2) AS overlap_m2
+FROM coordination.plan_difference AS known
+CROSS JOIN LATERAL (SELECT ST_PointOnSurface(known.geom) AS geom) AS inner_point
+LEFT JOIN LATERAL (
+    SELECT outline.code
+    FROM unnest(CAST(:codes AS text[]), CAST(:outlines AS bytea[])) AS outline (code, shape)
+    WHERE ST_Intersects(ST_SetSRID(ST_GeomFromWKB(outline.shape), :working_srid), inner_point.geom)
+    ORDER BY outline.code
+    LIMIT 1
+) AS district ON TRUE
+WHERE known.first_layer_id = :first_layer_id AND known.second_layer_id = :second_layer_id
+GROUP BY district.code, known.state, known.first_class, known.second_class, known.is_sliver
+ORDER BY district.code NULLS LAST, known.state, overlap_m2 DESC;
 
 -- name: forget_overlaps
 DELETE FROM coordination.plan_audit_overlap

@@ -15,6 +15,7 @@ from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.city_router import to_lonlat
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
+from blueprint.jurisdiction import district_outlines
 from blueprint.layers.models import Layer
 from blueprint.permissions import Act, Actor, may, require
 from blueprint.sharing.purposes import record_reading
@@ -41,6 +42,35 @@ def statistics(session: Session, audit: PlanAudit) -> tuple[ClassPair, ...]:
     """The ledger of an audit's two layers, summed by state and class pair, the largest first."""
     values = {"first_layer_id": audit.first_layer_id, "second_layer_id": audit.second_layer_id}
     return tuple(ClassPair(**row._mapping) for row in session.execute(SQL["statistics"], values))
+
+
+@dataclass(frozen=True)
+class DistrictPair(ClassPair):
+    """The same for one district, by its code; None for what lies in no district whose outline is known."""
+
+    district: str | None
+
+
+def statistics_by_district(session: Session, audit: PlanAudit, *, city: City) -> tuple[DistrictPair, ...]:
+    """The ledger of an audit's two layers, summed by district, state and class pair; each difference counts once.
+
+    InvalidInputError where the city's boundary file names no district.
+    """
+    outlines = district_outlines(city)
+    if not outlines:
+        raise InvalidInputError(
+            "the city's boundary file names no district (XZQDM); add their outlines to it"
+        )
+    values = {
+        "first_layer_id": audit.first_layer_id,
+        "second_layer_id": audit.second_layer_id,
+        "codes": list(outlines),
+        "outlines": [shapely.to_wkb(outline) for outline in outlines.values()],
+        "working_srid": city.working_srid,
+    }
+    return tuple(
+        DistrictPair(**row._mapping) for row in session.execute(SQL["statistics_by_district"], values)
+    )
 
 
 def list_audits(session: Session, *, actor: Actor, limit: int = 100) -> list[PlanAudit]:

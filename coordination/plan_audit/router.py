@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from blueprint.edge import ActorDep, NowDep, SessionDep
+from blueprint.edge import ActorDep, CityDep, NowDep, SessionDep
 from blueprint.etags import IfMatch, hold_to, tagged
 from blueprint.idempotency import IdempotentRoute
 from blueprint.jobs.queue import put_in
@@ -13,12 +13,20 @@ from blueprint.layers import catalogue
 from blueprint.permissions import Act, Sensitivity, require
 from coordination.plan_audit.audit import find_audit, open_audit
 from coordination.plan_audit.job import PLAN_AUDIT
-from coordination.plan_audit.ledger import decide, find_difference, list_audits, list_differences, statistics
+from coordination.plan_audit.ledger import (
+    decide,
+    find_difference,
+    list_audits,
+    list_differences,
+    statistics,
+    statistics_by_district,
+)
 from coordination.plan_audit.models import DifferenceState
 from coordination.plan_audit.schemas import (
     DecisionIn,
     DifferenceOut,
     DifferencePage,
+    DistrictPairOut,
     PlanAuditIn,
     PlanAuditOut,
     audit_out,
@@ -63,6 +71,17 @@ def show(audit_id: AuditId, session: SessionDep, actor: ActorDep) -> PlanAuditOu
     require(actor, Act.AUDIT_PLANS)
     audit = find_audit(session, audit_id, actor=actor)
     return audit_out(audit, statistics(session, audit))
+
+
+@router.get("/api/plan-audits/{audit_id}/districts")
+def show_by_district(
+    audit_id: AuditId, session: SessionDep, actor: ActorDep, city: CityDep
+) -> list[DistrictPairOut]:
+    """The ledger of an audit's two layers, summed by district, state and class pair."""
+    require(actor, Act.AUDIT_PLANS)
+    audit = find_audit(session, audit_id, actor=actor)
+    found = statistics_by_district(session, audit, city=city)
+    return [DistrictPairOut.model_validate(vars(pair)) for pair in found]
 
 
 @router.get("/api/plan-audits/{audit_id}/differences")

@@ -32,6 +32,12 @@ class ClassPairOut(BaseModel):
     overlap_m2: float
 
 
+class DistrictPairOut(ClassPairOut):
+    """The same for one district; null for what lies in no district whose outline is known."""
+
+    district: str | None
+
+
 class PlanAuditOut(BaseModel):
     """An audit; the layer whose code comes first is the first one. `statistics` is the ledger of the two layers as it is now."""
 

@@ -1,7 +1,7 @@
 """`blueprint audit A B`: layers against each other, and what they still have against each other as a file."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from coordination.plan_audit.audit import audit_layers, find_audit
-from coordination.plan_audit.ledger import statistics, write_differences
+from coordination.plan_audit.ledger import DistrictPair, statistics, statistics_by_district, write_differences
 from coordination.plan_audit.schemas import PlanAuditOut, audit_out
 from service.commands.context import console, local_operator, open_edge, say
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
@@ -35,6 +35,9 @@ def audit(
             help="差异图斑写入 write open and accepted differences: .gpkg, .parquet, .fgb, .geojson",
         ),
     ] = None,
+    by_district: Annotated[
+        bool, typer.Option("--by-district", help="按县区统计 sum the ledger by district too")
+    ] = False,
     output: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """多规差异分析：图层两两叠加，差异图斑入台账 · where layers overlap that should not; the differences go into a ledger."""
@@ -47,6 +50,7 @@ def audit(
     with open_edge() as edge:
         begin = beginning(edge)
         found = []
+        districts: dict[int, tuple[DistrictPair, ...]] = {}
         for first, second in pairs:
             with console.status(f"{first} × {second}") as shown:
                 number = audit_layers(
@@ -65,16 +69,27 @@ def audit(
             with begin() as session:
                 done = find_audit(session, number, actor=local_operator())
                 found.append(audit_out(done, statistics(session, done)))
+                if by_district:
+                    districts[done.id] = statistics_by_district(session, done, city=edge.city)
                 if output_path is not None:
                     count = write_differences(
                         session, done, output_path, city=edge.city, actor=local_operator()
                     )
                     say(f"wrote {output_path}: {count:,} differences")
     if output is OutputFormat.JSON:
-        print_json([item.model_dump(mode="json") for item in found])
+        print_json(
+            [
+                item.model_dump(mode="json")
+                | ({"districts": [vars(pair) for pair in districts[item.id]]} if by_district else {})
+                for item in found
+            ]
+        )
         return
+    names = {district.code: district.name for district in edge.city.districts}
     for item in found:
         _print(item)
+        if by_district:
+            _print_districts(item, districts[item.id], names)
 
 
 def beginning(edge: Edge) -> Callable[[], AbstractContextManager[Session]]:
@@ -86,6 +101,33 @@ def beginning(edge: Edge) -> Callable[[], AbstractContextManager[Session]]:
             yield session
 
     return begin
+
+
+def _print_districts(item: PlanAuditOut, pairs: Sequence[DistrictPair], names: Mapping[str, str]) -> None:
+    print_table(
+        f"按县区 By district · {item.first} × {item.second}",
+        [
+            "县区 district",
+            "状态 state",
+            f"{item.first} 类 class",
+            f"{item.second} 类 class",
+            "个数 number",
+            "公顷 ha",
+        ],
+        (
+            [
+                names.get(pair.district or "", pair.district or "—"),
+                _STATE_WORDS[pair.state],
+                pair.first_class or "—",
+                pair.second_class or "—",
+                f"{pair.differences:,}",
+                f"{pair.overlap_m2 / 10_000:,.4f}",
+            ]
+            for pair in pairs
+            if not pair.is_sliver
+        ),
+        empty="无差异 no difference",
+    )
 
 
 def _print(item: PlanAuditOut) -> None:

@@ -11,7 +11,7 @@ from blueprint.errors import InvalidInputError
 from blueprint.footprint import read_footprint_file
 from coordination.figures import hectares, rounded, square_metres
 from coordination.report_words import SEVERITY_WORDS
-from coordination.site_finder import METHOD, find_sites
+from coordination.site_finder import METHOD, district_area, find_sites
 from coordination.siting import find_shift
 from coordination.siting_router import SHIFT_METHOD, search_out, shift_out
 from coordination.trim import TrimLevel
@@ -90,10 +90,11 @@ def shift(
 
 
 def find_site(
-    area: Annotated[
-        Path, typer.Argument(help="搜索范围文件，如某区界 the area to search, as a district's outline")
-    ],
     area_ha: Annotated[float, typer.Option(help="所需面积（公顷） how large the site is, in hectares")],
+    area: Annotated[Path | None, typer.Argument(help="搜索范围文件 a file with the area to search")] = None,
+    district: Annotated[
+        str | None, typer.Option(help="县区代码，代替范围文件 the code of a district, instead of a file")
+    ] = None,
     use: UseOption = None,
     level: Annotated[
         TrimLevel, typer.Option(help="避让哪些管控 what to keep off: prohibit, or restrict too")
@@ -106,9 +107,14 @@ def find_site(
 ) -> None:
     """辅助选址：范围内哪里放得下一定面积且无冲突的用地，按优劣排序 · where a site of a size could lie without conflict, ranked."""
     day = parse_day(on)
+    if (area is None) == (district is None):
+        raise InvalidInputError("say where to search: a file with the area, or --district CODE")
     refuse_other_files(output_path)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        ground = read_footprint_file(area, city=edge.city, scratch=edge.scratch, crs=crs)
+        if area is not None:
+            ground = read_footprint_file(area, city=edge.city, scratch=edge.scratch, crs=crs)
+        else:
+            ground = district_area(district or "", edge.city)
         found = find_sites(
             session,
             replace(ground, planned_use=use_code(use)),

@@ -41,12 +41,12 @@ OPEN = {
     "blueprint.city", "blueprint.layer", "blueprint.layer_version", "blueprint.in_force_period", "blueprint.feature",
     "blueprint.part", "blueprint.tile_sheet", "blueprint.kept_answer", "blueprint.wall_key",
     "coordination.planning_number_series", "blueprint.field_mapping", "blueprint.section", "blueprint.token_use",
-    "coordination.restricted_answer", "blueprint.quality_issue", "blueprint.mending", "blueprint.raster", "blueprint.job", "blueprint.publication_event", "blueprint.crs_transformation",
+    "coordination.restricted_answer", "coordination.rule_set", "blueprint.quality_issue", "blueprint.mending", "blueprint.raster", "blueprint.job", "blueprint.publication_event", "blueprint.crs_transformation",
 }  # fmt: skip
 """Tables that stand open on purpose: plan layers are authorised by layer, and a policy would switch their index off; a
 kept answer is found by a hash of secrets alone; the key is kept by a grant; a job is
 its department's, asked in `jobs.queue`; sections, last uses of tokens, counts of
-answers and the register of transformations name nothing that a member may not know."""
+answers, rule sets (public) and the register of transformations name nothing that a member may not know."""
 
 WATER = Actor("水利局", "SLJ", frozenset({Role.ANYONE, Role.DEPARTMENT}))
 HERITAGE = Actor("文旅局", "WLJ", frozenset({Role.ANYONE, Role.DEPARTMENT}))

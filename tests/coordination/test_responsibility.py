@@ -79,6 +79,23 @@ def test_a_draft_names_layer_feature_measure_and_basis_and_proposes_by_the_worst
         assert words in draft
 
 
+def test_a_draft_has_the_words_of_the_rule_and_what_can_be_done() -> None:
+    concerns = concerns_by_department(report(finding("river", "restrict", overlap_m2=4800.0)))
+    rule = {
+        "title": "河道",
+        "finding": "占4,800㎡。",
+        "remedy": "办理涉河审批。",
+        "basis": ["《防洪法》第27条"],
+    }
+
+    draft = draft_opinion(
+        "示例小学", concerns["slj"], [rule | {"layer": "river"}, rule | {"layer": "x", "title": "他"}]
+    )
+
+    assert "河道：占4,800㎡。措施：办理涉河审批。（依据《防洪法》第27条）" in draft
+    assert "他" not in draft
+
+
 def test_a_draft_without_findings_is_no_objection() -> None:
     assert draft_opinion("示例小学", ()).endswith("无意见。")
 

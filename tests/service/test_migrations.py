@@ -29,6 +29,7 @@ import blueprint.sharing.models
 import blueprint.standards.models
 import coordination.batch.models
 import coordination.handover_models
+import coordination.kept_rules
 import coordination.models
 import coordination.notice_models
 import coordination.plan_audit.models
@@ -53,6 +54,7 @@ MODELS = (
     blueprint.layers.models,
     coordination.batch.models,
     coordination.handover_models,
+    coordination.kept_rules,
     coordination.models,
     coordination.notice_models,
     coordination.plan_audit.models,

@@ -27,13 +27,13 @@ def test_an_audit_by_the_command_line_prints_a_ledger_writes_a_file_and_takes_de
         assert command("layer", "upload", code, path, "--in-force", "2024-01-01").status == 0
     patches = tmp_path / "patches.gpkg"
 
-    told = command("audit", "RED", "GREEN", "--output", patches)
+    told = command("audit", "RED", "GREEN", "--by-district", "--output", patches)
     as_json = command("audit", "GREEN", "RED", "--format", "json").json
     [difference] = command("difference", "list", "--format", "json").json
     accepted = command("difference", "accept", difference["id"], "--reason", "一致")
 
     assert told.status == 0, told.err
-    assert "未解决差异 open 1" in told.out
+    assert "未解决差异 open 1" in told.out and "按县区 By district" in told.out
     assert patches.stat().st_size > 0
     assert (as_json[0]["first"], as_json[0]["second"], as_json[0]["found"]) == ("GREEN", "RED", 1)
     assert accepted.out.strip().endswith("accepted")
@@ -73,6 +73,7 @@ def test_an_audit_over_http_is_a_job_whose_ledger_is_read_and_decided(running: S
         assert [item["id"] for item in keeper.get("/api/plan-audits").json()] == [number]
         assert shown["statistics"][0]["differences"] == 1
         assert page["next"] is None
+        assert sum(d["differences"] for d in keeper.get(f"/api/plan-audits/{number}/districts").json()) == 1
         assert row["first_share"] == pytest.approx(0.5, abs=1e-3)
         address = f"/api/plan-differences/{row['id']}"
         assert keeper.put(address, json={"state": "accepted"}).status_code == 422

@@ -1,8 +1,10 @@
 """Audits of two layers: figures by hand and against geopandas, borders of windows, and the life of a difference."""
 
+import json
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import geopandas
@@ -14,11 +16,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City
+from blueprint.city_router import to_lonlat
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError, NotPermittedError
 from blueprint.permissions import Actor, Role, at_console
 from coordination.plan_audit import audit as acts
 from coordination.plan_audit.audit import audit_layers, find_audit
-from coordination.plan_audit.ledger import decide, list_differences, statistics, write_differences
+from coordination.plan_audit.ledger import (
+    decide,
+    list_differences,
+    statistics,
+    statistics_by_district,
+    write_differences,
+)
 from coordination.plan_audit.models import DifferenceState, PlanAudit, PlanDifference
 from tests.made import ORIGIN, at_origin, geodesic_m2, publish, square
 
@@ -46,6 +55,42 @@ def _audit(session: Session, city: City, *, on: date = TODAY, **options: Any) ->
     )
     session.flush()
     return find_audit(session, number, actor=OPERATOR)
+
+
+def test_the_ledger_is_summed_by_district_each_difference_once(session: Session, plane: City, tmp_path: Path):
+    """Two districts side by side, 0 to 100 and 100 to 200 m east; one difference lies across, one outside of both."""
+    outlines = {"1": shapely.box(0, 0, 100, 100), "2": shapely.box(100, 0, 200, 100)}
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"XZQDM": code},
+            "geometry": shapely.geometry.mapping(to_lonlat(at_origin(outline), plane)),
+        }
+        for code, outline in outlines.items()
+    ]
+    path = tmp_path / "boundary.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    shapes = {
+        "a1": square(10, 10, 20),
+        "a2": shapely.box(95, 50, 125, 60),
+        "b3": square(150, 10, 10),
+        "b4": square(500, 500, 10),
+    }
+    _publish(session, plane, "A_PLAN", shapes)
+    _publish(session, plane, "B_PLAN", shapes)
+    audit = _audit(session, plane)
+
+    found = statistics_by_district(session, audit, city=replace(plane, boundary_path=path))
+
+    sums = {(p.district, p.first_class): (p.differences, round(p.overlap_m2, 6)) for p in found}
+    assert sums == {
+        ("1", "class a"): (1, 400),
+        ("2", "class a"): (1, 300),  # its inner point lies there
+        ("2", "class b"): (1, 100),
+        (None, "class b"): (1, 100),
+    }
+    with pytest.raises(InvalidInputError, match="names no district"):
+        statistics_by_district(session, audit, city=replace(plane, boundary_path=None))
 
 
 def _differences(session: Session, audit: PlanAudit) -> dict[tuple[str, str], PlanDifference]:
