@@ -1,4 +1,4 @@
-"""`python -m bench [all|check|tiles|publication|intake|topology|approval|city] [--small] [--rebuild]`: measure and print ratios; a full run is kept."""
+"""`python -m bench [all|check|tiles|publication|intake|topology|audit|batch|approval|city] [--small] [--rebuild]`: measure and print ratios; a full run is kept."""
 
 import argparse
 import os
@@ -6,6 +6,8 @@ from typing import Any
 
 from bench import report
 from bench.approval import measure_approval
+from bench.audit import measure_audit
+from bench.batch import measure_batch
 from bench.check import measure_checks
 from bench.guard import measure_guard
 from bench.intake import measure_intake
@@ -21,6 +23,8 @@ def main() -> int:
     arguments = _arguments()
     if arguments.what == "topology":  # needs no database
         return _end({"topology": measure_topology(small=arguments.small)}, arguments)
+    if arguments.what == "audit":  # nor does this
+        return _end({"audit": measure_audit(small=arguments.small)}, arguments)
     if arguments.what == "approval":  # has a city of cases of its own
         return _end({"approval": measure_approval(small=arguments.small)}, arguments)
     if arguments.what == "intake":  # has one of its own
@@ -35,6 +39,9 @@ def main() -> int:
                 result["guard"] = measure_guard(setting, host)
                 say("checks: outlines dragged by eight clients at once")
                 result["live"] = measure_live(setting, host)
+        if arguments.what in ("all", "batch"):
+            with our_server(setting) as host:
+                result["batch"] = measure_batch(setting, host, small=arguments.small)
         if arguments.what in ("all", "tiles"):
             say("tiles: ours and tipg in turn")
             result["tiles"] = measure_tiles(setting)
@@ -43,6 +50,7 @@ def main() -> int:
             result["publication"] = measure_publication(setting)
         if arguments.what == "all":
             result["topology"] = measure_topology(small=arguments.small)
+            result["audit"] = measure_audit(small=arguments.small)
             result["intake"] = measure_intake(small=arguments.small)
             result["approval"] = measure_approval(small=arguments.small)
         result["load_average_after"] = round(os.getloadavg()[0], 2)
@@ -67,7 +75,18 @@ def _arguments() -> argparse.Namespace:
         "what",
         nargs="?",
         default="all",
-        choices=["all", "check", "tiles", "publication", "intake", "topology", "approval", "city"],
+        choices=[
+            "all",
+            "check",
+            "tiles",
+            "publication",
+            "intake",
+            "topology",
+            "audit",
+            "batch",
+            "approval",
+            "city",
+        ],
     )
     parser.add_argument(
         "--small",

@@ -100,6 +100,16 @@ BARS = (
         2,
         is_most=True,
     ),
+    Bar(
+        "area of every overlap of 500,000 × 200,000 polygons, geopandas.overlay ÷ ours",
+        ("audit", "geopandas_over_areas"),
+        8,
+    ),
+    Bar(
+        "10,000 footprints of 10 ha, as many single calls over HTTP ÷ one batch",
+        ("batch", "single_over_batch"),
+        5,
+    ),
     *(
         Bar(
             f"approval with 4 million items: {title} ÷ the bare query",

@@ -1,16 +1,19 @@
 """Routes of plan audits: ask for one, read it, read the ledger of differences, accept a difference for a reason."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
 from blueprint.edge import ActorDep, CityDep, NowDep, SessionDep
 from blueprint.etags import IfMatch, hold_to, tagged
+from blueprint.given import Day, Text
 from blueprint.idempotency import IdempotentRoute
 from blueprint.jobs.queue import put_in
 from blueprint.jobs.schemas import JobOut, job_out
 from blueprint.layers import catalogue
 from blueprint.permissions import Act, Sensitivity, require
+from coordination.plan_audit.areas import overlap_areas
 from coordination.plan_audit.audit import find_audit, open_audit
 from coordination.plan_audit.job import PLAN_AUDIT
 from coordination.plan_audit.ledger import (
@@ -27,6 +30,7 @@ from coordination.plan_audit.schemas import (
     DifferenceOut,
     DifferencePage,
     DistrictPairOut,
+    OverlapAreasOut,
     PlanAuditIn,
     PlanAuditOut,
     audit_out,
@@ -63,6 +67,22 @@ def list_all(
 ) -> list[PlanAuditOut]:
     """The newest audits of layers that the caller may read."""
     return [audit_out(audit) for audit in list_audits(session, actor=actor, limit=limit)]
+
+
+@router.get("/api/overlap-areas")
+def show_areas(
+    first: Annotated[Text, Query(max_length=60)],
+    second: Annotated[Text, Query(max_length=60)],
+    session: SessionDep,
+    actor: ActorDep,
+    city: CityDep,
+    now: NowDep,
+    on: Annotated[Day | None, Query(description="a day; today when not given")] = None,
+) -> OverlapAreasOut:
+    """How much two polygon layers have in common, by class pair, without patches and without the ledger."""
+    require(actor, Act.AUDIT_PLANS)
+    found = overlap_areas(session, first, second, city=city, actor=actor, on=on or now.date())
+    return OverlapAreasOut.model_validate(asdict(found))
 
 
 @router.get("/api/plan-audits/{audit_id}")

@@ -38,6 +38,27 @@ class DistrictPairOut(ClassPairOut):
     district: str | None
 
 
+class ClassAreaOut(BaseModel):
+    """How much two classes have in common (m²), and in how many pairs of features."""
+
+    first_class: str | None
+    second_class: str | None
+    overlaps: int
+    overlap_m2: float
+
+
+class OverlapAreasOut(BaseModel):
+    """What two layers have in common, slivers included; the layer whose code comes first is the first one."""
+
+    first: str
+    second: str
+    first_version: int
+    second_version: int
+    overlaps: int
+    overlap_m2: float
+    classes: list[ClassAreaOut]
+
+
 class PlanAuditOut(BaseModel):
     """An audit; the layer whose code comes first is the first one. `statistics` is the ledger of the two layers as it is now."""
 

@@ -3,6 +3,8 @@
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
+from coordination.plan_audit.areas import overlap_areas
 from coordination.plan_audit.audit import audit_layers, find_audit
 from coordination.plan_audit.ledger import DistrictPair, statistics, statistics_by_district, write_differences
 from coordination.plan_audit.schemas import PlanAuditOut, audit_out
@@ -38,6 +41,12 @@ def audit(
     by_district: Annotated[
         bool, typer.Option("--by-district", help="按县区统计 sum the ledger by district too")
     ] = False,
+    areas_only: Annotated[
+        bool,
+        typer.Option(
+            "--areas-only", help="只算面积，不入台账 only areas by class pair, quickly; nothing is kept"
+        ),
+    ] = False,
     output: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """多规差异分析：图层两两叠加，差异图斑入台账 · where layers overlap that should not; the differences go into a ledger."""
@@ -47,6 +56,13 @@ def audit(
     if output_path is not None and len(pairs) > 1:
         raise InvalidInputError("--output writes the differences of one pair; name two layers")
     day = parse_day(on)
+    if areas_only:
+        if output_path is not None or by_district:
+            raise InvalidInputError(
+                "--areas-only gives no patches and no districts; leave --output and --by-district out"
+            )
+        _areas(pairs, day, workers, output)
+        return
     with open_edge() as edge:
         begin = beginning(edge)
         found = []
@@ -90,6 +106,42 @@ def audit(
         _print(item)
         if by_district:
             _print_districts(item, districts[item.id], names)
+
+
+def _areas(
+    pairs: Sequence[tuple[str, str]], day: date | None, threads: int | None, output: OutputFormat
+) -> None:
+    """The areas of every pair of layers, by class pair."""
+    with open_edge() as edge, beginning(edge)() as session:
+        found = [
+            overlap_areas(
+                session,
+                *pair,
+                city=edge.city,
+                actor=local_operator(),
+                on=day or edge.now().date(),
+                threads=threads,
+            )
+            for pair in pairs
+        ]
+    if output is OutputFormat.JSON:
+        print_json([asdict(item) for item in found])
+        return
+    for item in found:
+        print_table(
+            f"{item.first} v{item.first_version} × {item.second} v{item.second_version}: {item.overlaps:,} · {item.overlap_m2 / 10_000:,.4f} 公顷 ha",
+            [f"{item.first} 类 class", f"{item.second} 类 class", "个数 number", "公顷 ha"],
+            (
+                [
+                    row.first_class or "—",
+                    row.second_class or "—",
+                    f"{row.overlaps:,}",
+                    f"{row.overlap_m2 / 10_000:,.4f}",
+                ]
+                for row in item.classes
+            ),
+            empty="无重叠 no overlap",
+        )
 
 
 def beginning(edge: Edge) -> Callable[[], AbstractContextManager[Session]]:

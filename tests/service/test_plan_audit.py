@@ -38,6 +38,11 @@ def test_an_audit_by_the_command_line_prints_a_ledger_writes_a_file_and_takes_de
     assert (as_json[0]["first"], as_json[0]["second"], as_json[0]["found"]) == ("GREEN", "RED", 1)
     assert accepted.out.strip().endswith("accepted")
     assert command("difference", "list", "--state", "open", "--format", "json").json == []
+    areas = command("audit", "RED", "GREEN", "--areas-only", "--format", "json").json
+    assert (areas[0]["first"], areas[0]["overlaps"]) == ("GREEN", 1)
+    assert areas[0]["overlap_m2"] == pytest.approx(difference["overlap_m2"], abs=1e-3)
+    assert "公顷 ha" in command("audit", "RED", "GREEN", "--areas-only").out
+    assert command("audit", "RED", "GREEN", "--areas-only", "--output", patches).status == 2
     assert command("audit", "RED").status == 2
     assert command("audit", "RED", "NOPE").err.count("\n") == 1
 
@@ -67,6 +72,8 @@ def test_an_audit_over_http_is_a_job_whose_ledger_is_read_and_decided(running: S
         assert job["state"] == "done", job
         number = job["result"]["id"]
         shown = keeper.get(f"/api/plan-audits/{number}").json()
+        areas = keeper.get("/api/overlap-areas?first=RED&second=GREEN").json()
+        assert (areas["first"], areas["overlaps"]) == ("GREEN", 1)
         page = keeper.get(f"/api/plan-audits/{number}/differences?state=open").json()
         row = page["items"][0]
 

@@ -1,13 +1,13 @@
 """Rule sets that checks were made with, kept word for word.
 
 Revision ID: 0033
-Revises: 0032
+Revises: 0040
 """
 
 from alembic import op
 
 revision = "0033"
-down_revision = "0032"
+down_revision = "0040"
 branch_labels = None
 depends_on = None
 
