@@ -23,6 +23,7 @@ from blueprint.layers.models import GeometryKind, Layer, LayerVersion
 from blueprint.layers.succession import version_on
 from blueprint.permissions import Act, Actor, require
 from blueprint.sharing.purposes import record_reading
+from coordination.plan_audit.cluster import on_cluster
 from coordination.plan_audit.models import PlanAudit
 from coordination.plan_audit.overlaps import FoundOverlap, WindowTask, overlaps_of
 from coordination.plan_audit.windows import MAX_FEATURES, Window, windows
@@ -54,13 +55,15 @@ def audit_layers(
     on: date,
     now: datetime,
     workers: int | None = None,
+    scheduler: str | None = None,
     tell: Tell = lambda _phase, _done: None,
     most: int = MAX_FEATURES,
 ) -> int:
     """Compare two polygon layers in the versions of a day; gives the audit's id.
 
-    Windows are compared by `workers` processes (all cores when not given) and kept one by one: an audit of the same
-    versions that was stopped goes on where it was. The figures do not depend on the number of workers or windows.
+    Windows are compared by `workers` processes (all cores when not given), or by the workers of a Dask cluster whose
+    `scheduler` is given, and kept one by one: an audit of the same versions that was stopped goes on where it was. The
+    figures do not depend on who compared, nor on the number of workers or windows.
     """
     with begin() as session:
         audit_id = open_audit(session, first, second, actor=actor, on=on, now=now).id
@@ -72,7 +75,11 @@ def audit_layers(
         done, rule = set(audit.windows_done), _rule(audit)
     left = (w for w in windows(sides[0].boxes, sides[1].boxes, most=most) if w.path not in done)
     compared = 0
-    for path, found in _compare(begin, left, sides, rule, workers or os.cpu_count() or 1):
+    if scheduler is not None:
+        compared_windows = on_cluster(scheduler, (_task(begin, window, sides, rule) for window in left))
+    else:
+        compared_windows = _compare(begin, left, sides, rule, workers or os.cpu_count() or 1)
+    for path, found in compared_windows:
         with begin() as session:
             _keep(session, audit_id, path, found, city)
         compared += len(found)

@@ -31,6 +31,12 @@ def audit(
     workers: Annotated[
         int | None, typer.Option(min=1, max=256, help="进程数 processes; all cores when not given")
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="在 Dask 集群上运行 on a Dask cluster, by the address of its scheduler: tcp://host:8786"
+        ),
+    ] = None,
     output_path: Annotated[
         Path | None,
         typer.Option(
@@ -57,9 +63,9 @@ def audit(
         raise InvalidInputError("--output writes the differences of one pair; name two layers")
     day = parse_day(on)
     if areas_only:
-        if output_path is not None or by_district:
+        if output_path is not None or by_district or scheduler is not None:
             raise InvalidInputError(
-                "--areas-only gives no patches and no districts; leave --output and --by-district out"
+                "--areas-only gives no patches and no districts; and needs no cluster; leave --output, --by-district and --scheduler out"
             )
         _areas(pairs, day, workers, output)
         return
@@ -78,6 +84,7 @@ def audit(
                     on=day or edge.now().date(),
                     now=edge.now(),
                     workers=workers,
+                    scheduler=scheduler,
                     tell=lambda phase, done, f=first, s=second, shown=shown: shown.update(  # type: ignore[misc]
                         f"{f} × {s} · {phase} {done:,}"
                     ),
