@@ -23,7 +23,7 @@ from blueprint.crs import NoPathError, best_operation
 from blueprint.database import Base
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.permissions import Act, Actor
-from blueprint.transformations import RegisteredTransformation
+from blueprint.transformations import Register, RegisteredTransformation
 
 KINDS = ("seven", "pipeline")
 
@@ -168,6 +168,14 @@ def withdraw_transformation(
 def list_transformations(session: Session) -> list[CrsTransformation]:
     """All of the register, withdrawn ones too, oldest first."""
     return list(session.scalars(select(CrsTransformation).order_by(CrsTransformation.id)))
+
+
+def register_for(session: Session, actor: Actor) -> Register:
+    """The register for a footprint that this actor brings; for somebody unknown it is empty.
+
+    Who may try points as often as they like, and sees where they come to lie, could work the parameters out.
+    """
+    return (lambda: registered_transformations(session)) if actor.signed_in else tuple
 
 
 def registered_transformations(session: Session) -> tuple[RegisteredTransformation, ...]:

@@ -16,7 +16,7 @@ from shapely.errors import ShapelyError
 from shapely.geometry import shape
 
 from blueprint.city import City, polygonal
-from blueprint.crs import CRS84, best_operation
+from blueprint.crs import CRS84, NoPathError, Operation
 from blueprint.errors import InvalidInputError
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.boundary_points import read_boundary_points
@@ -24,6 +24,7 @@ from blueprint.layers.confinement import Bounds
 from blueprint.layers.publication import judge_reading, upload_stream
 from blueprint.layers.reading import ReadingRequest, StagedFile, reading, staged
 from blueprint.strip import Strip, grow
+from blueprint.transformations import Register, find_operation
 
 MAX_VERTICES = 20_000
 MAX_MENDED_M2 = 1.0
@@ -32,6 +33,16 @@ MAX_MENDED_M2 = 1.0
 MAX_TEXT_BYTES = 5 << 20
 _HUGE = 1e300
 _MENDING = Bounds(cpu_seconds=10, memory_bytes=2 << 30)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What is said of a footprint beside its shapes, and for which city."""
+
+    city: City
+    crs: str | None
+    width_m: float | None
+    register: Register
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,7 @@ def footprint_from_geojson(
     scratch: Path,
     crs: str | None = None,
     width_m: float | None = None,
+    register: Register = tuple,
 ) -> Footprint:
     """A footprint from GeoJSON: a geometry, a Feature or a FeatureCollection whose shapes make one site.
 
@@ -65,25 +77,31 @@ def footprint_from_geojson(
     shapes = [_geometry(part) for part in _geometries(document)]
     if not shapes:
         raise InvalidInputError("the GeoJSON holds 0 features with geometry; send the site as a Polygon")
-    return _footprint(
-        np.array(shapes, dtype=object), crs or CRS84, city=city, scratch=scratch, width_m=width_m
-    )
+    given = _Given(city, crs or CRS84, width_m, register)
+    return _footprint(np.array(shapes, dtype=object), given, scratch=scratch)
 
 
 def read_footprint_file(
-    path: Path, *, city: City, scratch: Path, crs: str | None = None, width_m: float | None = None
+    path: Path,
+    *,
+    city: City,
+    scratch: Path,
+    crs: str | None = None,
+    width_m: float | None = None,
+    register: Register = tuple,
 ) -> Footprint:
     """A footprint from a file: GeoPackage, zipped Shapefile, GeoJSON, or a surveyors' boundary-point TXT (勘测定界)."""
+    given = _Given(city, crs, width_m, register)
     with upload_stream(path) as stream:
         if path.suffix.lower() == ".txt":
-            return _from_boundary_points(
-                stream.read(MAX_TEXT_BYTES + 1), city=city, scratch=scratch, crs=crs, width_m=width_m
-            )
+            return _from_boundary_points(stream.read(MAX_TEXT_BYTES + 1), given, scratch=scratch)
         document = _plain_geojson(stream)
         if document is not None:
-            return footprint_from_geojson(document, city=city, scratch=scratch, crs=crs, width_m=width_m)
+            return footprint_from_geojson(
+                document, city=city, scratch=scratch, crs=crs, width_m=width_m, register=register
+            )
         with staged(stream, path.name, scratch=scratch) as file:
-            return _from_dataset(file, city=city, crs=crs, width_m=width_m)
+            return _from_dataset(file, given)
 
 
 def _plain_geojson(stream: IO[bytes]) -> dict[str, Any] | None:
@@ -100,44 +118,40 @@ def _plain_geojson(stream: IO[bytes]) -> dict[str, Any] | None:
     return document if is_plain else None
 
 
-def _from_boundary_points(
-    content: bytes, *, city: City, scratch: Path, crs: str | None, width_m: float | None
-) -> Footprint:
+def _from_boundary_points(content: bytes, given: _Given, *, scratch: Path) -> Footprint:
     surveyed = read_boundary_points(content)
-    source = crs or surveyed.crs
+    source = given.crs or surveyed.crs
     if source is None:
         raise InvalidInputError(
             "the boundary-point file does not say its datum or zone; give it with --crs EPSG:4529"
         )
     shapes = np.array([parcel.geometry for parcel in surveyed.parcels], dtype=object)
-    footprint = _footprint(shapes, source, city=city, scratch=scratch, width_m=width_m)
+    footprint = _footprint(shapes, replace(given, crs=source), scratch=scratch)
     return replace(footprint, notes=(*surveyed.warnings, *footprint.notes))
 
 
-def _from_dataset(
-    file: StagedFile, *, city: City, crs: str | None, width_m: float | None = None
-) -> Footprint:
+def _from_dataset(file: StagedFile, given: _Given) -> Footprint:
     """A dataset of areas; with a width one of lines or, where it holds none, of points."""
-    if width_m is None:
-        return _of_kind("polygon", file, city=city, crs=crs)
+    if given.width_m is None:
+        return _of_kind("polygon", file, given)
     try:
-        return _of_kind("line", file, city=city, crs=crs, width_m=width_m)
+        return _of_kind("line", file, given)
     except InvalidInputError as error:
         if "it is a point" not in error.message:
             raise
-        return _of_kind("point", file, city=city, crs=crs, width_m=width_m)
+        return _of_kind("point", file, given)
 
 
-def _of_kind(
-    kind: str, file: StagedFile, *, city: City, crs: str | None, width_m: float | None = None
-) -> Footprint:
+def _of_kind(kind: str, file: StagedFile, given: _Given) -> Footprint:
+    city = given.city
     request = ReadingRequest(
         geometry=kind,
         working_crs=city.working_crs,
         working_srid=city.working_srid,
         surroundings=jurisdiction(city).surroundings,
-        crs=crs,
+        crs=given.crs,
         tolerance_m2=MAX_MENDED_M2,
+        registered=given.register(),
     )
     with reading(file, request, bounds=_MENDING) as opened:
         shapes = [
@@ -150,7 +164,7 @@ def _of_kind(
         for issue in report["issues"]
         if issue["feature"] is not None
     )
-    grown, strip = grow(np.array(shapes, dtype=object), width_m)
+    grown, strip = grow(np.array(shapes, dtype=object), given.width_m)
     return _placed(grown, report["source_crs"], report["operation"], notes, city=city, strip=strip)
 
 
@@ -205,10 +219,9 @@ def _is_finite(coordinates: Any) -> bool:
     return True
 
 
-def _footprint(
-    shapes: np.ndarray, crs: str, *, city: City, scratch: Path, width_m: float | None = None
-) -> Footprint:
+def _footprint(shapes: np.ndarray, given: _Given, *, scratch: Path) -> Footprint:
     """Judge shapes in their own CRS; a sound footprint never needs the child process."""
+    city = given.city
     points = shapely.get_coordinates(shapes)
     if not len(points):
         raise InvalidInputError("the footprint is empty; send a polygon with at least three corners")
@@ -218,29 +231,41 @@ def _footprint(
         )
     if len(points) > MAX_VERTICES:
         raise _too_many(len(points))
-    operation = best_operation(crs, city.working_crs)
+    operation = _operation(given)
     moved = operation.apply(shapes)
     swapped = operation.apply(shapely.transform(shapes, lambda xy: xy[:, ::-1]))
     if not np.isfinite(shapely.get_coordinates(moved)).all():
         raise _outside(city, operation.source, swapped)
-    grown, strip = grow(moved, width_m)
+    grown, strip = grow(moved, given.width_m)
     if shapely.is_valid(grown).all():
         return _placed(grown, operation.source, operation.name, (), city=city, swapped=swapped, strip=strip)
     if strip is not None:
         raise InvalidInputError(
             "an area of the footprint is invalid; correct it, or send areas and lines apart"
         )
-    return _mended(shapes, crs, city=city, scratch=scratch)
+    return _mended(shapes, replace(given, width_m=None), scratch=scratch)
 
 
-def _mended(shapes: np.ndarray, crs: str, *, city: City, scratch: Path) -> Footprint:
+def _operation(given: _Given) -> Operation:
+    """The way into the working CRS; the register is asked only for what PROJ does not know."""
+    source = given.crs or CRS84
+    try:
+        return find_operation(source, given.city.working_crs)
+    except (NoPathError, InvalidInputError):
+        registered = given.register()
+        if not registered:
+            raise
+        return find_operation(source, given.city.working_crs, registered)
+
+
+def _mended(shapes: np.ndarray, given: _Given, *, scratch: Path) -> Footprint:
     """Mend in the child process: mending a hostile shape may take for ever."""
     features = [
         {"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(g)} for g in shapes
     ]
     content = json.dumps({"type": "FeatureCollection", "features": features}).encode()
     with staged(io.BytesIO(content), "footprint.geojson", scratch=scratch) as file:
-        return _from_dataset(file, city=city, crs=crs)
+        return _from_dataset(file, given)
 
 
 def _placed(

@@ -1,5 +1,6 @@
 """Transformations that an operator registered: the ways from old datums and local grids that PROJ does not know."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pyproj import CRS, Transformer
@@ -64,6 +65,10 @@ class RegisteredTransformation:
     def is_local(self) -> bool:
         """Say whether the source is a grid that only its city knows, named LOCAL: and a word."""
         return self.source.upper().startswith("LOCAL:")
+
+
+Register = Callable[[], tuple[RegisteredTransformation, ...]]
+"""Gives the city's registered transformations when a footprint needs them (`crs_registry.register_for`); `tuple` gives none."""
 
 
 def find_operation(

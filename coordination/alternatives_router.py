@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import Field
 
+from blueprint.crs_registry import register_for
 from blueprint.documents.rendering import DOCX, PDF, XLSX
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.footprint import footprint_from_geojson
@@ -67,7 +68,12 @@ def compare_alternatives(
         (
             site.name,
             footprint_from_geojson(
-                site.footprint, city=edge.city, scratch=edge.scratch, crs=site.crs, width_m=site.width_m
+                site.footprint,
+                city=edge.city,
+                scratch=edge.scratch,
+                crs=site.crs,
+                width_m=site.width_m,
+                register=register_for(session, actor),
             ),
         )
         for site in given.sites

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from geoalchemy2.shape import to_shape
 
 from blueprint.city import polygonal
+from blueprint.crs_registry import register_for
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, who_asks
 from blueprint.errors import ConflictError, InvalidInputError
 from blueprint.footprint import Footprint, footprint_from_geojson
@@ -81,7 +82,12 @@ def check_footprint(
     if keep:
         require(actor, Act.KEEP_CHECK)
     footprint = footprint_from_geojson(
-        document, city=edge.city, scratch=edge.scratch, crs=crs, width_m=width_m
+        document,
+        city=edge.city,
+        scratch=edge.scratch,
+        crs=crs,
+        width_m=width_m,
+        register=register_for(session, actor),
     )
     footprint = replace(footprint, planned_use=use)
     day = on or now.date()

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from blueprint.crs_registry import register_for
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, TodayDep
 from blueprint.etags import IfMatch, tagged
 from blueprint.footprint import footprint_from_geojson
@@ -63,7 +64,12 @@ def register(
     """Register a project with its footprint; it gets its planning number (策划编号)."""
     require(actor, Act.REGISTER_PROJECT)
     footprint = footprint_from_geojson(
-        project.footprint, city=edge.city, scratch=edge.scratch, crs=project.crs, width_m=project.width_m
+        project.footprint,
+        city=edge.city,
+        scratch=edge.scratch,
+        crs=project.crs,
+        width_m=project.width_m,
+        register=register_for(session, actor),
     )
     registered = projects.register_project(
         session,
@@ -213,7 +219,12 @@ def revise_footprint(
     """Give the project a new footprint, revision r + 1; what was asked about the old one is taken back."""
     require(actor, Act.REGISTER_PROJECT)
     footprint = footprint_from_geojson(
-        revised.footprint, city=edge.city, scratch=edge.scratch, crs=revised.crs, width_m=revised.width_m
+        revised.footprint,
+        city=edge.city,
+        scratch=edge.scratch,
+        crs=revised.crs,
+        width_m=revised.width_m,
+        register=register_for(session, actor),
     )
     hold_project(session, project_id, if_match, actor=actor, edge=edge)
     revision = consultation.revise_footprint(

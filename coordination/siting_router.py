@@ -10,6 +10,7 @@ from shapely.geometry.base import BaseGeometry
 
 from blueprint.city import City
 from blueprint.city_router import to_lonlat
+from blueprint.crs_registry import register_for
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import footprint_from_geojson
@@ -98,7 +99,12 @@ def shift_footprint(
     """The nearest place where a footprint, as it is, meets nothing hard; nothing is kept."""
     require(actor, Act.KEEP_CHECK)
     footprint = footprint_from_geojson(
-        document, city=edge.city, scratch=edge.scratch, crs=crs, width_m=width_m
+        document,
+        city=edge.city,
+        scratch=edge.scratch,
+        crs=crs,
+        width_m=width_m,
+        register=register_for(session, actor),
     )
     found = find_shift(
         session,
@@ -134,7 +140,9 @@ def search_sites(
     if (district is None) == (document is None):
         raise InvalidInputError("say where to search: the GeoJSON of an area, or the code of a district")
     if document is not None:
-        area = footprint_from_geojson(document, city=edge.city, scratch=edge.scratch, crs=crs)
+        area = footprint_from_geojson(
+            document, city=edge.city, scratch=edge.scratch, crs=crs, register=register_for(session, actor)
+        )
     else:
         area = district_area(district or "", edge.city)
     found = find_sites(

@@ -9,6 +9,7 @@ from shapely.geometry.base import BaseGeometry
 
 from blueprint.city import City
 from blueprint.city_router import to_lonlat
+from blueprint.crs_registry import register_for
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.footprint import footprint_from_geojson
 from blueprint.given import Day, GeoJson, Text, WidthM
@@ -74,7 +75,12 @@ def trim_footprint(
     """The smallest trim of a footprint that clears its hard conflicts, and the missing metres of setbacks; nothing is kept."""
     require(actor, Act.CHECK_FOOTPRINT)
     footprint = footprint_from_geojson(
-        document, city=edge.city, scratch=edge.scratch, crs=crs, width_m=width_m
+        document,
+        city=edge.city,
+        scratch=edge.scratch,
+        crs=crs,
+        width_m=width_m,
+        register=register_for(session, actor),
     )
     found = find_trim(session, footprint, city=edge.city, actor=actor, on=on or now.date(), level=level)
     return trim_out(found, edge.city)

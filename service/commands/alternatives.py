@@ -8,7 +8,6 @@ import typer
 from sqlalchemy.orm import Session
 
 from blueprint.errors import InvalidInputError
-from blueprint.footprint import read_footprint_file
 from coordination.alternatives import RANKING, Alternative, compare_sites, layer_rows, to_json
 from coordination.alternatives_document import ComparisonForm, write_comparison
 from coordination.figures import hectares, percent, square_metres
@@ -16,6 +15,7 @@ from coordination.report_words import OUTCOME_WORDS, SEVERITY_WORDS
 from service.commands.check import write
 from service.commands.context import local_operator, open_edge
 from service.commands.options import WidthOption, parse_day, print_json, print_table
+from service.commands.site import read_site
 
 
 class ComparisonFormat(StrEnum):
@@ -54,7 +54,7 @@ def alternatives(
         sites = [
             (
                 file.stem,
-                read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs, width_m=width_m),
+                read_site(session, edge, file, crs=crs, width_m=width_m),
             )
             for file in files
         ]

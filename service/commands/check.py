@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
-from blueprint.footprint import Footprint, read_footprint_file
+from blueprint.footprint import Footprint
 from blueprint.snapshot import take_snapshot
 from coordination.checks import CheckReport, Finding, given_to, run_check
 from coordination.figures import hectares
@@ -24,6 +24,7 @@ from coordination.use_matrix import use_code
 from coordination.what_if import as_supposed, read_assumed, suppose
 from service.commands.context import local_operator, open_edge, output, say
 from service.commands.options import WidthOption, parse_day
+from service.commands.site import read_site
 
 SEVERITY_STYLES = {
     "prohibit": "bold red",
@@ -74,7 +75,7 @@ def check(
     if report_format in _FILES and output_path is None:
         raise InvalidInputError(f"a report as {report_format} is a file; say where with --output FILE")
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        footprint = read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs, width_m=width_m)
+        footprint = read_site(session, edge, file, crs=crs, width_m=width_m)
         footprint = replace(footprint, planned_use=use_code(use))
         on_day = day or edge.now().date()
         assumed = read_assumed(assume or ())

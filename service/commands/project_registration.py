@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 import typer
 
 from blueprint.errors import InvalidInputError
-from blueprint.footprint import read_footprint_file
 from blueprint.permissions import Act, require
 from coordination import consultation, projects, steps
 from coordination.history import history_of
@@ -35,6 +34,7 @@ from service.commands.options import (
     print_table,
 )
 from service.commands.project_app import Cursor, Limit, Number, YesNo, app, opened, print_requests
+from service.commands.site import read_site
 
 CodeOption = Annotated[
     str | None, typer.Option("--code", help="统一社会信用代码 unified social credit code of the applicant")
@@ -103,7 +103,7 @@ def register(
     actor = local_operator()
     require(actor, Act.REGISTER_PROJECT)
     with opened() as (edge, session):
-        footprint = read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs, width_m=width_m)
+        footprint = read_site(session, edge, file, crs=crs, width_m=width_m)
         project = projects.register_project(
             session, details, footprint, city=edge.city, actor=actor, now=edge.now(), is_draft=draft
         )
@@ -313,7 +313,7 @@ def revise_footprint(
     require(actor, Act.REGISTER_PROJECT)
     with opened() as (edge, session):
         project = projects.find_project_by_number(session, number)
-        footprint = read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs, width_m=width_m)
+        footprint = read_site(session, edge, file, crs=crs, width_m=width_m)
         revision = consultation.revise_footprint(
             session,
             project.id,

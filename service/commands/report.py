@@ -11,7 +11,6 @@ from pypdf.errors import PyPdfError
 from sqlalchemy.orm import Session
 
 from blueprint.errors import InvalidInputError
-from blueprint.footprint import read_footprint_file
 from coordination.check_difference import compare_checks
 from coordination.difference_schemas import CheckDifferenceOut
 from coordination.report_document import REPORT_FILE
@@ -19,6 +18,7 @@ from coordination.report_verification import verify_report
 from coordination.report_words import CAUSE_WORDS, CHANGE_WORDS, SEVERITY_WORDS
 from service.commands.context import local_operator, open_edge
 from service.commands.options import FormatOption, OutputFormat, print_json, print_table
+from service.commands.site import read_site
 
 app = typer.Typer(no_args_is_help=True, help="检查报告：核验、对比 · check reports: verify, compare")
 
@@ -37,11 +37,7 @@ def verify(
     """按报告所列版本重新检查并逐项比对 · check again on the versions that a report names, and compare every figure."""
     document = read_report(file)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        footprint = (
-            read_footprint_file(footprint_file, city=edge.city, scratch=edge.scratch)
-            if footprint_file is not None
-            else None
-        )
+        footprint = read_site(session, edge, footprint_file) if footprint_file is not None else None
         found = verify_report(session, document, city=edge.city, actor=local_operator(), footprint=footprint)
     if output_format is OutputFormat.JSON:
         print_json({"holds": found.holds, "digest": found.digest, "differences": list(found.differences)})

@@ -8,7 +8,6 @@ import typer
 from sqlalchemy.orm import Session
 
 from blueprint.errors import InvalidInputError
-from blueprint.footprint import read_footprint_file
 from coordination.figures import hectares, rounded, square_metres
 from coordination.report_words import SEVERITY_WORDS
 from coordination.site_finder import METHOD, district_area, find_sites
@@ -25,6 +24,7 @@ from service.commands.options import (
     print_json,
     print_table,
 )
+from service.commands.site import read_site
 from service.commands.trim import refuse_other_files, write_boundaries
 
 CrsOption = Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")]
@@ -56,7 +56,7 @@ def shift(
     day = parse_day(on)
     refuse_other_files(output_path)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        footprint = read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs, width_m=width_m)
+        footprint = read_site(session, edge, file, crs=crs, width_m=width_m)
         found = find_shift(
             session,
             replace(footprint, planned_use=use_code(use)),
@@ -112,7 +112,7 @@ def find_site(
     refuse_other_files(output_path)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         if area is not None:
-            ground = read_footprint_file(area, city=edge.city, scratch=edge.scratch, crs=crs)
+            ground = read_site(session, edge, area, crs=crs)
         else:
             ground = district_area(district or "", edge.city)
         found = find_sites(

@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from blueprint.city import City
 from blueprint.city_router import to_lonlat
 from blueprint.errors import InvalidInputError
-from blueprint.footprint import read_footprint_file
 from coordination.figures import hectares, rounded, square_metres
 from coordination.report_words import SEVERITY_WORDS
 from coordination.trim import Trim, TrimLevel, find_trim
@@ -26,6 +25,7 @@ from service.commands.options import (
     print_json,
     print_table,
 )
+from service.commands.site import read_site
 
 _DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON"}
 
@@ -49,7 +49,7 @@ def trim(
     day = parse_day(on)
     refuse_other_files(output_path)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        footprint = read_footprint_file(file, city=edge.city, scratch=edge.scratch, crs=crs, width_m=width_m)
+        footprint = read_site(session, edge, file, crs=crs, width_m=width_m)
         found = find_trim(
             session,
             footprint,

@@ -125,15 +125,22 @@ def test_an_old_datum_is_taken_only_by_a_registered_transformation_that_its_cont
     point = f"{x},{y},{corner.x},{corner.y}"
     entry = ["crs", "register", "EPSG:4610", "--accuracy-m", "0.1", "--document", "鞍测〔2019〕3号"]
 
-    refused = defined("layer", "upload", "PLAN", path)
-    assert refused.status == 2 and "blueprint crs register" in refused.err
+    geojson = tmp_path / "xian80.geojson"
+    geojson.write_text(shapely.to_geojson(old))
+    checks = [
+        ("check", path, "--format", "json"),
+        ("check", geojson, "--crs", "EPSG:4610", "--format", "json"),
+    ]
+
+    for refused in (defined("layer", "upload", "PLAN", path), *(defined(*check) for check in checks)):
+        assert refused.status == 2 and "blueprint crs register" in refused.err
     wrong = defined(*entry, "--control-point", point, "--seven", "100,-20,30,-0.5,0.4,-0.3,2")
     assert wrong.status == 2 and "control point 1" in wrong.err
     result = defined(*entry, "--control-point", point, "--seven", "100,-20,30,0.5,-0.4,0.3,2")
     assert result.status == 0, result.err
     again = defined(*entry, "--control-point", point, "--seven", "100,-20,30,0.5,-0.4,0.3,2")
     assert again.status == 1 and "already" in again.err
-    uploaded = defined("layer", "upload", "PLAN", path, "--format", "json")
+    uploaded = defined("layer", "upload", "PLAN", path, "--in-force", "--format", "json")
     assert uploaded.status == 0, uploaded.err
 
     version = json.loads(uploaded.out)
@@ -143,6 +150,12 @@ def test_an_old_datum_is_taken_only_by_a_registered_transformation_that_its_cont
     with create_engine(fresh_database).connect() as connection:
         stored = connection.scalar(text("SELECT ST_AsBinary(geom) FROM blueprint.feature"))
     assert shapely.hausdorff_distance(shapely.from_wkb(bytes(stored)), expected) < 0.001
+    for check in checks:
+        answer = defined(*check)
+        assert answer.status == 0, answer.err
+        footprint = json.loads(answer.out)["footprint"]
+        assert footprint["plane_area_m2"] == pytest.approx(expected.area, rel=1e-6)
+        assert footprint["operation"] == "registered transformation 1 (鞍测〔2019〕3号)"
     assert audit_of(fresh_database, "register_crs")["source"] == "EPSG:4610"
     assert json.loads(defined("crs", "list", "--format", "json").out)[0]["accuracy_m"] == 0.1
     assert defined("crs", "withdraw", "1").status == 0

@@ -1,0 +1,24 @@
+"""Reading the footprint that a command is given."""
+
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from blueprint.crs_registry import register_for
+from blueprint.edge import Edge
+from blueprint.footprint import Footprint, read_footprint_file
+from service.commands.context import local_operator
+
+
+def read_site(
+    session: Session, edge: Edge, file: Path, *, crs: str | None = None, width_m: float | None = None
+) -> Footprint:
+    """The footprint of a file, in any CRS that PROJ knows or the city registered; lines and points need a width (m)."""
+    return read_footprint_file(
+        file,
+        city=edge.city,
+        scratch=edge.scratch,
+        crs=crs,
+        width_m=width_m,
+        register=register_for(session, local_operator()),
+    )
