@@ -33,20 +33,14 @@ class Edges:
 
 def edges_of(polygons: np.ndarray, origin: Sequence[float]) -> Edges:
     """The edges of polygons and multipolygons, from an origin near them (metres): products of large numbers lose digits."""
-    parts, of_polygon = shapely.get_parts(shapely.orient_polygons(polygons), return_index=True)
-    rings, of_part = shapely.get_rings(parts, return_index=True)
-    points, of_ring = shapely.get_coordinates(rings, return_index=True)
-    points = points - np.asarray(origin)
-    joined = of_ring[1:] == of_ring[:-1]
-    left, right = points[:-1][joined], points[1:][joined]
-    owner = of_polygon[of_part[of_ring[:-1][joined]]]
-    slanted = left[:, 0] != right[:, 0]
-    left, right, owner = left[slanted], right[slanted], owner[slanted]
-    forward = left[:, 0] < right[:, 0]
-    ends = np.where(forward[:, None], np.hstack([left, right]), np.hstack([right, left]))
-    order = np.lexsort((ends[:, 0], owner))
-    starts = np.searchsorted(owner[order], np.arange(len(polygons) + 1)).astype(np.int64)
-    return Edges(starts, np.ascontiguousarray(ends[order]), np.where(forward, -1.0, 1.0)[order])
+    _, points, offsets = shapely.to_ragged_array(shapely.orient_polygons(polygons), include_z=False)
+    rings = offsets[0].astype(np.int64)
+    # The first ring of each polygon: by its parts, where there are any of several.
+    first_rings = (offsets[1][offsets[2]] if len(offsets) == 3 else offsets[1]).astype(np.int64)
+    starts = np.zeros(len(polygons) + 1, dtype=np.int64)
+    ends, signs = np.empty((len(points), 4)), np.empty(len(points))
+    _fill(points, rings, first_rings, float(origin[0]), float(origin[1]), starts, ends, signs)
+    return Edges(starts, ends[: starts[-1]], signs[: starts[-1]])
 
 
 def common_areas(
@@ -70,6 +64,34 @@ def common_areas(
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:  # the compiled part holds no lock
         list(pool.map(measure, pieces))
     return areas
+
+
+@numba.njit(nogil=True, cache=True)
+def _fill(
+    points: np.ndarray, rings: np.ndarray, first_rings: np.ndarray, x: float, y: float,
+    starts: np.ndarray, ends: np.ndarray, signs: np.ndarray,
+) -> None:  # fmt: skip
+    """Write the edges of each polygon in the order of their left ends; upright ones are left out."""
+    place = 0
+    for polygon in range(len(starts) - 1):
+        begin = place
+        for ring in range(first_rings[polygon], first_rings[polygon + 1]):
+            for point in range(rings[ring], rings[ring + 1] - 1):
+                x0, y0 = points[point, 0] - x, points[point, 1] - y
+                x1, y1 = points[point + 1, 0] - x, points[point + 1, 1] - y
+                if x0 == x1:
+                    continue
+                if x0 < x1:
+                    ends[place, 0], ends[place, 1], ends[place, 2], ends[place, 3] = x0, y0, x1, y1
+                    signs[place] = -1.0
+                else:
+                    ends[place, 0], ends[place, 1], ends[place, 2], ends[place, 3] = x1, y1, x0, y0
+                    signs[place] = 1.0
+                place += 1
+        order = np.argsort(ends[begin:place, 0])
+        ends[begin:place] = ends[begin:place][order]
+        signs[begin:place] = signs[begin:place][order]
+        starts[polygon + 1] = place
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
