@@ -2,8 +2,6 @@
 
 import contextlib
 import os
-from dataclasses import replace
-from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -14,24 +12,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from approval.models import Case
-from blueprint.city import City, DepartmentRole
 from blueprint.edge import Edge
 from blueprint.errors import BlueprintError
 from blueprint.footprint import Footprint, read_footprint_file
-from blueprint.permissions import Actor, Role
 from blueprint.tokens import issue_token, revoke_tokens
 from coordination.checks import CheckReport, given_to, run_check
-from coordination.clearance import clear_project
-from coordination.clock import close_overdue
-from coordination.consultation import open_consultation
-from coordination.models import OpinionKind, Project
-from coordination.opinions import OpinionGiven, give_opinion
-from coordination.particulars import ProjectDetails
-from coordination.projects import check_project, register_project
+from coordination.models import Project
 from coordination.reports import to_html
 from service.commands.check import SEVERITY_STYLES, print_report, write
 from service.commands.context import local_operator, open_edge, output, say
 from service.commands.demo_approval import approve_sample
+from service.commands.demo_coordination import ask_about_sample, clear_sample
 from service.commands.layer import store_file
 from service.commands.serve import bind, run
 from service.push import push_due
@@ -65,6 +56,7 @@ def demo(
         projects = sample_projects(folder)
         verdicts = _check_all(edge, projects, settings.home / "demo")
         _walk(edge, projects, verdicts)
+        ask_about_sample(edge, [p for p in projects if verdicts[p.name] == "prohibit"])
         if listener is not None:
             _print_tokens(edge)
             _print_accounts(edge)
@@ -149,56 +141,9 @@ def _walk(edge: Edge, projects: list[SampleProject], verdicts: dict[str, str]) -
                     f"{chosen.name} 已走完全程 went all the way before: {known.planning_number}, {case.project_code}"
                 )
                 return
-    number = _coordinate(edge, chosen)
+    number = clear_sample(edge, chosen)
     push_due(edge.engine, now=edge.now(), approval_url=None, secret=None)
     _approve(edge, number)
-
-
-def _at_noon(edge: Edge, day: date) -> datetime:
-    return datetime.combine(day, datetime.min.time(), tzinfo=edge.now().tzinfo) + timedelta(hours=12)
-
-
-def _coordinate(edge: Edge, chosen: SampleProject) -> str:
-    """Register, check and consult eight working days ago, answer the day after, one department silent, clear today."""
-    today = edge.now().date()
-    start = today
-    while edge.calendar.working_days_left(start, today) < edge.city.limits.opinion_working_days + 3:
-        start -= timedelta(days=1)
-    keeper = _keeper(edge.city)
-    opened = _at_noon(edge, start)
-    with Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        footprint = read_footprint_file(chosen.path, city=edge.city, scratch=edge.scratch)
-        details = ProjectDetails(name=chosen.name, applicant=chosen.applicant, purpose=chosen.purpose)
-        project = register_project(session, details, footprint, city=edge.city, actor=keeper, now=opened)
-        say(f"{start} 登记 registered {project.planning_number} {chosen.name}")
-        check = check_project(session, project.id, city=edge.city, actor=keeper, now=opened)
-        say(f"{start} 检查 checked: {check.verdict}")
-        consultation = open_consultation(
-            session, project.id, city=edge.city, calendar=edge.calendar, actor=keeper, now=opened
-        )
-        answered_at = _at_noon(edge, start + timedelta(days=1))
-        silent = consultation.requests[-1]
-        for request in consultation.requests:
-            name = edge.city.department(request.department).name
-            if request is silent:
-                say(f"          征求 asked {name}, 限 due {request.due_on}: 未反馈 no answer")
-                continue
-            actor = Actor(
-                name=name, department=request.department, roles=frozenset({Role.ANYONE, Role.DEPARTMENT})
-            )
-            given = OpinionGiven(
-                kind=OpinionKind.AGREE_WITH_CONDITIONS,
-                conditions="按本部门管控要求实施 as our control rules require",
-            )
-            give_opinion(session, request.id, given, actor=actor, calendar=edge.calendar, now=answered_at)
-            say(f"          征求 asked {name}, 限 due {request.due_on}: 有条件同意 agrees with conditions")
-        close_overdue(session, today, now=edge.now(), calendar=edge.calendar)
-        say(f"{silent.withdrawn_on} 到期收回，视为无意见 withdrawn, deemed no objection (第十一条 Art. 11)")
-        clear_project(
-            session, project.id, city=edge.city, calendar=edge.calendar, actor=keeper, now=edge.now()
-        )
-        say(f"{today} 通过并推送 cleared and handed over")
-        return project.planning_number
 
 
 def _approve(edge: Edge, number: str) -> None:
@@ -207,15 +152,6 @@ def _approve(edge: Edge, number: str) -> None:
     with Session(edge.engine, expire_on_commit=False) as session, session.begin():
         case = approve_sample(session, edge, number, SAMPLE_PROJECT_CODE, actor=approver)
         say(f"{now.date()} 四阶段办结 four stages concluded: {', '.join(row.stage for row in case.stages)}")
-
-
-def _keeper(city: City) -> Actor:
-    """The bureau that keeps coordination, else the person at the command line."""
-    for department in city.departments:
-        if department.role is DepartmentRole.COORDINATOR:
-            roles = frozenset({Role.ANYONE, Role.DEPARTMENT, Role.COORDINATOR})
-            return Actor(name=department.name, department=department.code, roles=roles)
-    return replace(local_operator(), name="operator")
 
 
 def _print_tokens(edge: Edge) -> None:
