@@ -17,9 +17,9 @@ from coordination.batch.run import check_sites
 from coordination.batch.sites import BatchFile, BatchSite
 
 COUNT = 10_000
-SMALL_COUNT = 400
+SMALL_COUNT = 2_000
 SITE_M2 = 100_000.0
-SINGLES = 1_000
+SINGLES = 600
 """So many of the footprints are sent singly, taken at random; a single call does not know how many more there are."""
 
 
