@@ -46,6 +46,12 @@ def find_case(session: Session, number: str) -> Case:
     return case
 
 
+def find_case_id(session: Session, number: str) -> int:
+    """The id of a case alone: a case carries its whole handover, which a list of its items does not need."""
+    found = session.scalar(select(Case.id).where(_numbered(number)))
+    return found if found is not None else find_case(session, number).id
+
+
 def refuse_unknown(actor: Actor, act: Act) -> None:
     """Refuse who is not signed in before a case is looked up: nobody unknown learns which cases there are."""
     if not actor.signed_in:

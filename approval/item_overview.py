@@ -129,9 +129,9 @@ def list_items(
     return briefs(session, desk, and_(*conditions), order=(Item.id,), limit=limit)
 
 
-def case_items(session: Session, case: Case, desk: Desk) -> list[ItemBrief]:
+def case_items(session: Session, case_id: int, desk: Desk) -> list[ItemBrief]:
     """The items of a case as a list, every round of each."""
-    return briefs(session, desk, Item.case_id == case.id, order=(Item.code, Item.round))
+    return briefs(session, desk, Item.case_id == case_id, order=(Item.code, Item.round))
 
 
 def briefs(

@@ -102,8 +102,7 @@ def prepare(
 def list_case_items(number: Number, session: SessionDep, actor: ActorDep, desk: DeskDep) -> ItemList:
     """The items of a case, every round of each."""
     require(actor, Act.READ_CASE)
-    case = cases.find_case(session, number)
-    return ItemList(items=case_items(session, case, desk))
+    return ItemList(items=case_items(session, cases.find_case_id(session, number), desk))
 
 
 @router.post("/cases/{number}/items", status_code=201)

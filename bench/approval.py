@@ -88,8 +88,7 @@ def measure_approval(*, small: bool) -> dict[str, Any]:
                 return case_out(cases.find_case(session, number))
 
             def ours_items(number: str) -> Any:
-                case = cases.find_case(session, number)
-                return case_items(session, case, desk)
+                return case_items(session, cases.find_case_id(session, number), desk)
 
             def ours_to_do(_: str) -> Any:
                 return list_items(session, desk, department=DEPARTMENT, state=ItemState.IN_REVIEW)

@@ -79,9 +79,9 @@ class AgainOut(BaseModel):
 
 
 class BatchOut(BaseModel):
-    """A batch as JSON: its number (None when nothing waits) and its rows by table."""
+    """A batch as JSON: its number and its rows by table."""
 
-    number: int | None
+    number: int
     rows: dict[str, list[dict[str, Any]]]
 
 
@@ -103,17 +103,17 @@ def fill_queue(
     return FilledOut(since=filled.since, queued=filled.queued, errors=errors)
 
 
-@router.post("/batches")
+@router.post("/batches", responses={204: {"description": "nothing waits"}}, response_model=BatchOut)
 def take_batch(
     session: SessionDep,
     actor: ActorDep,
     now: NowDep,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
-) -> BatchOut:
+) -> BatchOut | Response:
     """The next rows that wait, parents before children; they count as sent from here on."""
     require(actor, Act.EXCHANGE_DATA)
     batch = queue.next_batch(session, limit=limit, actor=actor, now=now)
-    return batch_out(batch)
+    return batch_out(batch) if batch is not None else Response(status_code=204)
 
 
 @router.get("/batches/{number}", responses={200: {"content": {ZIP: {}}}}, response_model=BatchOut)
@@ -172,9 +172,7 @@ def queue_out(session: SessionDep) -> QueueOut:
     )
 
 
-def batch_out(batch: queue.Batch | None) -> BatchOut:
+def batch_out(batch: queue.Batch) -> BatchOut:
     """A batch as the outside sees it; tables without rows are left out."""
-    if batch is None:
-        return BatchOut(number=None, rows={})
     rows = {table: [dict(row) for row in found] for table, found in batch.rows.items() if found}
     return BatchOut(number=batch.number, rows=rows)

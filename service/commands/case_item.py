@@ -107,9 +107,7 @@ def items(number: Number, output: FormatOption = OutputFormat.TABLE) -> None:
     """列出案件的事项 · the items of a case, and by when who must act."""
     require(local_operator(), Act.READ_CASE)
     with opened() as (edge, session):
-        case = cases.find_case(session, number)
-        desk = desk_of(edge)
-        briefs = case_items(session, case, desk)
+        briefs = case_items(session, cases.find_case_id(session, number), desk_of(edge))
     if output is OutputFormat.JSON:
         print_json([brief.model_dump(mode="json") for brief in briefs])
         return
@@ -136,7 +134,7 @@ def items(number: Number, output: FormatOption = OutputFormat.TABLE) -> None:
         "期限 due",
         "牌 card",
     ]
-    print_table(f"{case.planning_number} 事项 items", columns, rows, empty="尚未确定事项 not prepared yet")
+    print_table(f"{number} 事项 items", columns, rows, empty="尚未确定事项 not prepared yet")
 
 
 def show_item(number: Number, code: Code, output: FormatOption = OutputFormat.TABLE) -> None:

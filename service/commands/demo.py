@@ -28,6 +28,7 @@ from service.commands.serve import bind, run
 from service.push import push_due
 from service.samples import SampleProject, load_samples, sample_accounts, sample_folder, sample_projects
 from service.settings import Settings, read_settings
+from service.simulated_year import is_lived, live_a_year
 
 DEFAULT_CITY = "anshan"
 SAMPLE_PROJECT_CODE = "2608-210311-04-01-402751"
@@ -40,6 +41,14 @@ def demo(
     ] = True,
     city: Annotated[str, typer.Option(help="示例城市 sample city: anshan | cambridge")] = DEFAULT_CITY,
     port: Annotated[int, typer.Option(min=0, max=65535, help="端口 port; 0 takes a free one")] = 8000,
+    year: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=5000,
+            help="另模拟一年的审批，项目数 also a made-up year of so many projects in approval",
+        ),
+    ] = 0,
 ) -> None:
     """演示：示例图层、冲突报告、一个项目走完全程、地图 · sample layers, conflict reports, one project all the way, a map."""
     folder = sample_folder(city)
@@ -57,12 +66,25 @@ def demo(
         verdicts = _check_all(edge, projects, settings.home / "demo")
         _walk(edge, projects, verdicts)
         ask_about_sample(edge, [p for p in projects if verdicts[p.name] == "prohibit"])
+        if year:
+            _live(edge, settings, year)
         if listener is not None:
             _print_tokens(edge)
             _print_accounts(edge)
             run(edge, settings, listener)
         else:
             _print_next(settings, city)
+
+
+def _live(edge: Edge, settings: Settings, projects: int) -> None:
+    """A made-up year, once: its statistics are on the page `/approval`."""
+    with Session(edge.engine) as session:
+        if is_lived(session):
+            say("模拟的一年已在库中 the made-up year is there already")
+            return
+    say(f"模拟一年的审批 living a made-up year of {projects} projects, through the HTTP API")
+    lived = live_a_year(edge, settings, projects=projects, seed=20260302)
+    say(f"办结事项 items decided: {lived.decided}, HTTP: {lived.requests}")
 
 
 def _settings(folder: Path, city: str) -> Settings:

@@ -253,6 +253,9 @@ def test_the_summaries_are_what_counting_everything_anew_gives(world: Office) ->
         if not unfinished_items(session, case, Stage.LAND_USE_PLANNING):
             world.conclude(case, Stage.LAND_USE_PLANNING)
     receive(session, message(77), now=world.now)
+    for item, _, days in concluded(world, Period(date(2026, 1, 1), date(2026, 12, 31))):
+        beside = (item.applicant_days, item.window_days, item.department_days, item.stop_days)
+        assert beside == tuple(days.values())
     kept = kept_summaries(session)
     assert len(kept[0]) > 30 and len({row[2] for row in kept[0]}) > 2
     assert {row[0] for row in kept[0]} == {"whole_stage", "all", *GROUPS.keys()} - {"month"}
@@ -311,12 +314,6 @@ def test_a_figure_leads_to_its_items(world: Office) -> None:
         for row in figures(world.session, year, by):
             within = Period(year.starts_on, year.ends_on, **{str(by): row.group})
             assert len(items_behind(world, within, Only.ALL)) == row.items
-
-
-def test_the_sums_beside_an_item_are_those_of_its_spans(world: Office) -> None:
-    for item, _, days in concluded(world, Period(date(2026, 1, 1), date(2026, 12, 31))):
-        kept = (item.applicant_days, item.window_days, item.department_days, item.stop_days)
-        assert kept == tuple(days.values())
 
 
 def test_a_stage_as_a_whole_and_where_cases_stand(session: Session, city: City) -> None:

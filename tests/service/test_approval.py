@@ -299,6 +299,7 @@ def test_the_exchange_tables_are_the_approvals_bureaus_to_send(office: Office) -
     assert office.call("POST", f"{at}/queue/again", expect=200) == {"again": 1}
     assert office.call("POST", f"{at}/batches/1/again", expect=200) == {"again": 0}
     assert office.call("POST", f"{at}/batches?limit=1", expect=200)["number"] == 2
+    office.call("POST", f"{at}/batches", expect=204)
 
 
 def test_the_table_is_shown_with_sources_and_what_is_unsure(office: Office) -> None:
