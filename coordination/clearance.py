@@ -19,11 +19,11 @@ from coordination.handover_changes import last_withdrawal
 from coordination.handover_models import Clearance, Handover, MessageKind
 from coordination.history import note
 from coordination.limits import OpinionStatus
+from coordination.meetings import open_tasks
 from coordination.models import (
     Check,
     Consultation,
     FootprintRevision,
-    OpinionKind,
     OpinionRequest,
     Project,
 )
@@ -47,7 +47,7 @@ from coordination.responsibility import (
     must_be_asked,
     responsible_departments,
 )
-from coordination.rounds import is_still_opposed, is_told_the_same, judged, standing_requests
+from coordination.rounds import is_opposed, is_still_opposed, is_told_the_same, judged, standing_requests
 from coordination.rules import Severity
 
 _OPEN = (OpinionStatus.AWAITED, OpinionStatus.STOPPED)
@@ -64,6 +64,7 @@ class Standing:
     undecided: tuple[str, ...] = ()
     disagreeing: tuple[str, ...] = ()
     not_asked: tuple[str, ...] = ()
+    with_tasks: tuple[str, ...] = ()
     asked_of_other_findings: tuple[str, ...] = ()
 
 
@@ -84,8 +85,10 @@ def obstacles(standing: Standing) -> tuple[str, ...]:
         found.append(f"contested findings (冲突异议) are to be decided by {'、'.join(standing.undecided)}")
     if standing.disagreeing:
         found.append(
-            f"{'、'.join(standing.disagreeing)} disagree (不同意); change the footprint and consult again"
+            f"{'、'.join(standing.disagreeing)} disagree (不同意); change the footprint and consult again, or settle it in a meeting"
         )
+    if standing.with_tasks:
+        found.append(f"a meeting's tasks (协调会任务) are open with {'、'.join(standing.with_tasks)}")
     if standing.not_asked:
         found.append(f"{'、'.join(standing.not_asked)} were not asked; open another round")
     if standing.asked_of_other_findings:
@@ -113,7 +116,8 @@ def clear_project(
     ]
     asked = standing_requests(lock_requests(session, project.id))
     required = _required(project, check, here, asked, city)
-    found = obstacles(_standing(project, check, required, asked, now=now, city=city))
+    tasks = open_tasks(session, project)
+    found = obstacles(_standing(project, check, required, asked, tasks, now=now, city=city))
     if found:
         raise ConflictError(f"{project.planning_number} cannot be cleared: {'; '.join(found)}")
     refuse_outdated(session, check, revision, city=city, actor=actor, today=now.date())
@@ -214,13 +218,13 @@ def _standing(
     check: Check,
     required: Collection[str],
     asked: Mapping[str, OpinionRequest],
+    tasks: Sequence[str],
     *,
     city: City,
     now: datetime,
 ) -> Standing:
     concerns = concerns_by_department(check.report)
     requests = [asked[department] for department in sorted(required) if department in asked]
-    answered = [(r.department, r.opinion.kind) for r in requests if r.opinion is not None]
     open_ = [r.department for r in requests if request_status(r, now.date()) in _OPEN]
     changed = [r.department for r in requests if not is_told_the_same(r, concerns.get(r.department, ()))]
     return Standing(
@@ -229,7 +233,8 @@ def _standing(
         undecided=department_names(undecided(requests), city),
         layers_not_seen=layers_not_seen(check.report),
         awaited=department_names(open_, city),
-        disagreeing=department_names((d for d, kind in answered if kind == OpinionKind.DISAGREE), city),
+        disagreeing=department_names((r.department for r in requests if is_opposed(r)), city),
+        with_tasks=department_names(tasks, city),
         not_asked=department_names(sorted(set(required) - asked.keys()), city),
         asked_of_other_findings=department_names(changed, city),
     )

@@ -29,7 +29,14 @@ from coordination.handover import (
 )
 from coordination.handover_models import Clearance, Handover, MessageKind
 from coordination.marks import shown
-from coordination.models import Check, FootprintRevision, OpinionRequest, Project
+from coordination.models import (
+    MAX_TEXT,
+    Check,
+    FootprintRevision,
+    OpinionKind,
+    OpinionRequest,
+    Project,
+)
 from coordination.responsibility import concerns_by_department
 from coordination.rounds import judged
 from coordination.rules import Severity, verdict_of
@@ -184,6 +191,18 @@ def _handed_opinion(request: OpinionRequest, city: City) -> HandedOpinion:
     opinion = request.opinion
     if opinion is None:
         raise ConflictError(f"the opinion of {request.department} is awaited")
+    if opinion.settled_words is not None:
+        return HandedOpinion(
+            department=request.department,
+            department_name=department_names([request.department], city)[0],
+            kind=OpinionKind.AGREE_WITH_CONDITIONS,
+            conditions=opinion.settled_words,
+            remark=f"原意见不同意，经协调会议定 it disagreed, a meeting settled it: {opinion.reason}"[
+                :MAX_TEXT
+            ],
+            given_on=opinion.given_on,
+            condition_list=(HandedCondition(number=1, text=opinion.settled_words),),
+        )
     return HandedOpinion(
         department=request.department,
         department_name=department_names([request.department], city)[0],

@@ -52,7 +52,7 @@ def find_contradictions(requests: Sequence[OpinionRequest]) -> tuple[Contradicti
         for request, opinion in answered
         if opinion.kind in _FOR
         for other, opposed in answered
-        if opposed.kind == OpinionKind.DISAGREE
+        if opposed.kind == OpinionKind.DISAGREE and opposed.settled_at is None
     ]
     for (one, opinion), (other, another) in combinations(answered, 2):
         found += [

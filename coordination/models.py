@@ -282,6 +282,10 @@ class Opinion(Base):
         CheckConstraint("kind <> 'disagree' OR reason IS NOT NULL", name="reason"),
         CheckConstraint(check_in("source", Source), name="source"),
         CheckConstraint("source = 'system' OR evidence IS NOT NULL", name="evidence"),
+        CheckConstraint(
+            "(settled_at IS NULL) = (settled_by IS NULL) AND (settled_at IS NULL) = (settled_words IS NULL)",
+            name="settled",
+        ),
         {"schema": "coordination"},
     )
 
@@ -301,6 +305,10 @@ class Opinion(Base):
     source: Mapped[str] = mapped_column(String(10), default=Source.SYSTEM)
     evidence: Mapped[str | None] = mapped_column(Text)
     answers: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)
+    settled_at: Mapped[datetime | None]
+    settled_by: Mapped[str | None] = mapped_column(String(200))
+    settled_words: Mapped[str | None] = mapped_column(Text)
+    """Of a disagreement: the decision of a meeting that its department confirmed."""
 
     request: Mapped[OpinionRequest] = relationship(back_populates="opinion")
     condition_list: Mapped[list["OpinionCondition"]] = relationship(

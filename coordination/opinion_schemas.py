@@ -115,6 +115,9 @@ class OpinionOut(BaseModel):
     answers: list[dict[str, Any]]
     condition_list: list["ConditionOut"]
     earlier: list[dict[str, Any]]
+    settled_at: datetime | None
+    settled_by: str | None
+    settled_words: str | None
 
 
 class ConditionOut(BaseModel):

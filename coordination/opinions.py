@@ -266,6 +266,7 @@ def _write(opinion: Opinion, answer: OpinionGiven, *, actor: Actor, now: datetim
         for number, c in enumerate(answer.condition_list, start=1)
     ]
     opinion.given_by, opinion.given_on, opinion.given_at = actor.name, now.date(), now
+    opinion.settled_at = opinion.settled_by = opinion.settled_words = None
 
 
 def opinion_content(opinion: Opinion) -> dict[str, Any]:

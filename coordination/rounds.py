@@ -57,10 +57,15 @@ def standing_requests(requests: Sequence[OpinionRequest]) -> dict[str, OpinionRe
     return counted
 
 
+def is_opposed(request: OpinionRequest) -> bool:
+    """Say whether a department disagrees, and has not confirmed what a meeting decided of that."""
+    opinion = request.opinion
+    return opinion is not None and opinion.kind == OpinionKind.DISAGREE and opinion.settled_at is None
+
+
 def is_still_opposed(request: OpinionRequest) -> bool:
     """Say whether a department that the coordinator had added disagrees: no check releases it, so it is asked again."""
-    opinion = request.opinion
-    return request.why == Why.ADDED and opinion is not None and opinion.kind == OpinionKind.DISAGREE
+    return request.why == Why.ADDED and is_opposed(request)
 
 
 def propose(
@@ -85,7 +90,7 @@ def propose(
         last = standing.get(department)
         if last is not None and not is_told_the_same(last, own):
             last, why = None, Why.CHANGED
-        elif last is not None and last.opinion is not None and last.opinion.kind == OpinionKind.DISAGREE:
+        elif last is not None and is_opposed(last):
             last, why = None, Why.ADDED if why is Why.ADDED else Why.DISAGREED
         proposed.append(
             Proposed(

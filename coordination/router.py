@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from coordination.clearance_router import router as clearance_router
+from coordination.meeting_router import router as meeting_router
 from coordination.opinion_router import router as opinion_router
 from coordination.project_router import router as project_router
 from coordination.update_router import router as update_router
@@ -12,5 +13,6 @@ router = APIRouter()
 router.include_router(project_router)
 router.include_router(clearance_router)
 router.include_router(opinion_router)
+router.include_router(meeting_router)
 router.include_router(view_router)
 router.include_router(update_router)

@@ -22,6 +22,7 @@ from coordination.models import (
 )
 from coordination.opinion_requests import open_requests_of, request_status
 from coordination.project_states import IN_WORK, ProjectStatus
+from coordination.rounds import is_opposed
 
 
 class Urgency(StrEnum):
@@ -102,7 +103,7 @@ def _on_board(project: Project, requests: Sequence[OpinionRequest], contests: in
         project=project,
         round=max((request.consultation.round for request in requests), default=None),
         states=dict(states),
-        disagreeing=sum(r.opinion is not None and r.opinion.kind == OpinionKind.DISAGREE for r in requests),
+        disagreeing=sum(is_opposed(request) for request in requests),
         next_due_on=min(open_ones, default=None),
         undecided_contests=contests,
     )

@@ -1,6 +1,19 @@
 """`blueprint project …`: the way of a project from its registration to its handover."""
 
-from service.commands import project_clearance, project_opinions, project_registration, project_views
+from service.commands import (
+    project_clearance,
+    project_meetings,
+    project_opinions,
+    project_registration,
+    project_views,
+)
 from service.commands.project_app import app
 
-__all__ = ["app", "project_clearance", "project_opinions", "project_registration", "project_views"]
+__all__ = [
+    "app",
+    "project_clearance",
+    "project_meetings",
+    "project_opinions",
+    "project_registration",
+    "project_views",
+]

@@ -108,7 +108,12 @@ export function departmentNames(city) {
 
 // A question in a dialog of its own. Resolves to the reason (or true; with fields, to all that was filled in), and to null when it is called off.
 export function confirmed(title, text, { reason = false, strong = false, yes = ["确定", "Yes"], fields = [] } = {}) {
-  const inputs = fields.map(({ name, value }) => element("input", { id: `dialog-${name}`, maxlength: "200", required: "", value }));
+  const inputs = fields.map(({ name, value = "", type = "text", optional = false }) => {
+    const input = type === "area" ? element("textarea", { maxlength: "4000" }) : element("input", { type, maxlength: "200", value });
+    input.id = `dialog-${name}`;
+    input.required = !optional;
+    return input;
+  });
   const filled = fields.flatMap(({ name, words }, number) => [element("div", { class: "field" }, element("label", { for: `dialog-${name}` }, ...bilingual(...words)), inputs[number])]);
   const input = element("textarea", { id: "dialog-reason", maxlength: "4000", required: "" });
   const sure = element("button", { type: "submit", class: strong ? "strong" : "" }, ...bilingual(...yes));

@@ -3,6 +3,7 @@
 import {
   KIND, SEVERITY, STATE, STATUS, WHY, begin, button, cells, confirmed, departmentNames, drawable, fail, mark, place, say, siteMap, table, time,
 } from "./coordination.js";
+import { showMeetings } from "./meetings.js";
 import { ask, bilingual, element, send } from "./words.js";
 
 const id = new URLSearchParams(location.search).get("id");
@@ -15,9 +16,11 @@ const ACTS = {
   clear_project: ["通过", "cleared"], amend_project: ["更正登记", "amended"], decide_scope: ["决定适用范围", "scope decided"], correct_handover: ["更正已推送信息", "handover corrected"],
   withdraw_clearance: ["撤回通过", "clearance withdrawn"], recheck_project: ["图层更新复检", "rechecked after an update"], submit_project: ["提交", "submitted"],
   adjust_project: ["转调整方案", "to be adjusted"], return_project: ["退回", "returned"], shelve_project: ["入库储备", "shelved"], resume_project: ["恢复", "resumed"],
-  end_project: ["终止", "ended"],
+  end_project: ["终止", "ended"], ask_for_meeting: ["申请协调会", "meeting asked for"], call_meeting: ["召集协调会", "meeting called"],
+  decline_meeting: ["不召开协调会", "no meeting"], record_minutes: ["协调会纪要", "minutes of a meeting"], close_decision: ["落实协调会决定", "a meeting's decision closed"],
 };
 let rights = [];
+let me;
 let nameOfDepartment;
 let types = {};
 let project;
@@ -153,6 +156,7 @@ async function showRest() {
   place("history").replaceChildren(...items.reverse().map((event) => element(
     "li", {}, element("time", {}, `${time(event.at)} · ${event.by}`), ...bilingual(...(ACTS[event.act] ?? [event.act, ""])),
     ...(event.details.reason ? [element("span", { class: "about" }, event.details.reason)] : []))));
+  await showMeetings({ project, me, nameOfDepartment, may, done, address });
   if (!may("consult_departments")) return;
   const contradictions = (await ask(`${address}/contradictions`)).items;
   place("contradictions-card").hidden = contradictions.length === 0;
@@ -203,7 +207,9 @@ async function shapesOf() {
 }
 
 async function start() {
-  const { city, me } = await begin("项目 Project");
+  const begun = await begin("项目 Project");
+  const { city } = begun;
+  ({ me } = begun);
   if (me === null) return;
   ({ rights } = me);
   nameOfDepartment = departmentNames(city);

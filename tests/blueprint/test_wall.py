@@ -93,6 +93,9 @@ INSERT INTO blueprint.publication_event (layer_id, starts_on, act, made_by) SELE
 INSERT INTO coordination.looked_at SELECT id, '[1]', now(), now() FROM blueprint.publication_event;
 INSERT INTO coordination.recheck (event_id, project_id, layer, starts_on, check_before_id, check_id, verdict_before, findings, asked, released, made_at)
 SELECT id, 1, 'OPEN', now(), 1, 1, 'clear', '[]', '[]', '[]', now() FROM blueprint.publication_event;
+INSERT INTO coordination.meeting (id, project_id, state, question, departments, agenda, asked_by, asked_at)
+VALUES (1, 1, 'asked', 'q', '{SLJ,TJJ}', '[]', 'x', now()), (2, 1, 'asked', 'q', '{WLJ,TJJ}', '[]', 'x', now());
+INSERT INTO coordination.meeting_decision (meeting_id, number, department, text) VALUES (1, 1, 'SLJ', 't'), (2, 1, 'WLJ', 't');
 INSERT INTO coordination.clearance VALUES (1, 1, 1, 1, 1, now(), 'x', now());
 INSERT INTO coordination.handover VALUES (1, 1, 'm', 'b', 's', 0, now(), NULL, NULL, now(), 'handover');
 INSERT INTO approval.case (id, message_id, message_sha256, planning_number, project_name, applicant, purpose, message, received_at)
@@ -157,7 +160,8 @@ SELECT blueprint.append_audit('[{"actor": "x", "roles": [], "channel": "console"
 
 OF_OPINIONS = dict.fromkeys(
     ("coordination.opinion_condition", "coordination.earlier_opinion", "coordination.clock_stop",
-     "coordination.due_change", "coordination.contest", "coordination.notice", "coordination.notice_delivery"), 1,
+     "coordination.due_change", "coordination.contest", "coordination.notice", "coordination.notice_delivery",
+     "coordination.meeting", "coordination.meeting_decision"), 1,
 )  # fmt: skip
 ALL_OPINIONS = (
     {"coordination.opinion_request": 2, "coordination.opinion": 2}

@@ -30,6 +30,7 @@ import blueprint.standards.models
 import coordination.batch.models
 import coordination.handover_models
 import coordination.kept_rules
+import coordination.meeting_models
 import coordination.models
 import coordination.notice_models
 import coordination.plan_audit.models
@@ -55,6 +56,7 @@ MODELS = (
     coordination.batch.models,
     coordination.handover_models,
     coordination.kept_rules,
+    coordination.meeting_models,
     coordination.models,
     coordination.notice_models,
     coordination.plan_audit.models,
