@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from coordination.attachment_router import router as attachment_router
 from coordination.clearance_router import router as clearance_router
 from coordination.meeting_router import router as meeting_router
 from coordination.opinion_router import router as opinion_router
@@ -14,5 +15,6 @@ router.include_router(project_router)
 router.include_router(clearance_router)
 router.include_router(opinion_router)
 router.include_router(meeting_router)
+router.include_router(attachment_router)
 router.include_router(view_router)
 router.include_router(update_router)

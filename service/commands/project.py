@@ -1,6 +1,7 @@
 """`blueprint project …`: the way of a project from its registration to its handover."""
 
 from service.commands import (
+    project_attachments,
     project_clearance,
     project_meetings,
     project_opinions,
@@ -11,6 +12,7 @@ from service.commands.project_app import app
 
 __all__ = [
     "app",
+    "project_attachments",
     "project_clearance",
     "project_meetings",
     "project_opinions",

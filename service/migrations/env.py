@@ -14,6 +14,7 @@ import blueprint.models
 import blueprint.quality.models
 import blueprint.sharing.models
 import blueprint.standards.models
+import coordination.attachment_models
 import coordination.batch.models
 import coordination.handover_models
 import coordination.kept_rules
@@ -36,6 +37,7 @@ MODELS = (
     blueprint.jobs.models,
     blueprint.layers.models,
     coordination.batch.models,
+    coordination.attachment_models,
     coordination.handover_models,
     coordination.kept_rules,
     coordination.meeting_models,

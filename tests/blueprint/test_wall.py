@@ -96,6 +96,8 @@ SELECT id, 1, 'OPEN', now(), 1, 1, 'clear', '[]', '[]', '[]', now() FROM bluepri
 INSERT INTO coordination.meeting (id, project_id, state, question, departments, agenda, asked_by, asked_at)
 VALUES (1, 1, 'asked', 'q', '{SLJ,TJJ}', '[]', 'x', now()), (2, 1, 'asked', 'q', '{WLJ,TJJ}', '[]', 'x', now());
 INSERT INTO coordination.meeting_decision (meeting_id, number, department, text) VALUES (1, 1, 'SLJ', 't'), (2, 1, 'WLJ', 't');
+INSERT INTO coordination.attachment (project_id, request_id, file_name, kind, sha256, size_bytes, added_by, added_at)
+VALUES (1, NULL, 'f', 'pdf', 's', 1, 'x', now()), (1, 1, 'f', 'pdf', 's', 1, 'x', now()), (1, 2, 'f', 'pdf', 's', 1, 'x', now());
 INSERT INTO coordination.clearance VALUES (1, 1, 1, 1, 1, now(), 'x', now());
 INSERT INTO coordination.handover VALUES (1, 1, 'm', 'b', 's', 0, now(), NULL, NULL, now(), 'handover');
 INSERT INTO approval.case (id, message_id, message_sha256, planning_number, project_name, applicant, purpose, message, received_at)
@@ -167,6 +169,7 @@ ALL_OPINIONS = (
     {"coordination.opinion_request": 2, "coordination.opinion": 2}
     | dict.fromkeys(OF_OPINIONS, 2)
     | dict.fromkeys(("coordination.notice", "coordination.notice_delivery"), 3)
+    | {"coordination.attachment": 3}
     | dict.fromkeys(("coordination.looked_at", "coordination.recheck"), 1)
 )
 PLAN_AUDITS = ("coordination.plan_audit", "coordination.plan_audit_overlap", "coordination.plan_difference")
@@ -174,6 +177,7 @@ MEMBER_SEES = dict.fromkeys(PLAN_AUDITS, 1) | {
     "coordination.project": 1, "coordination.project_event": 1, "coordination.footprint_revision": 1, "coordination.check": 1,
     "coordination.consultation": 1, "coordination.opinion_request": 1, "coordination.opinion": 1,
     **OF_OPINIONS,
+    "coordination.attachment": 2,
     "coordination.clearance": 1, "coordination.handover": 1,
     **(APPROVAL := dict.fromkeys(
         ("approval.case", "approval.case_message", "approval.case_stage", "approval.process_table", "approval.item", "approval.item_step",
@@ -215,7 +219,7 @@ MATRIX: list[tuple[str, Viewer | None, dict[str, int]]] = [
     ("a coordinator of a district", viewer_of(OF_A_DISTRICT),
      MEMBER_SEES | ALL_CHECKS | {"blueprint.access_grant": 2}),
     ("a token for opinions alone", viewer_of(replace(WATER, scope=Scope(acts=frozenset({Act.GIVE_OPINION})))),
-     {table: 1 for table in MEMBER_SEES if table.startswith("coordination.")}
+     {table: count for table, count in MEMBER_SEES.items() if table.startswith("coordination.")}
      | NO_CHECKS | OWN_BATCH | {"blueprint.access_grant": 1, "blueprint.export": 1}),
     ("a supervisor, who took one file away", viewer_of(SUPERVISOR),
      MEMBER_SEES | ALL_OPINIONS | {"blueprint.export": 1, "blueprint.access_grant": 2}),

@@ -165,18 +165,22 @@ def test_a_project_goes_from_registration_to_clearance_on_the_pages_alone(
     assert [fault for fault in page.faults if "401" not in fault] == []
 
 
-def test_a_request_shows_on_the_map_what_its_department_is_asked_about_and_nothing_else(
-    office: Office,
-) -> None:
-    city = office.city
-    coordinator = office.sign_in("lin")
+def opened_requests(office: Office) -> tuple[int, dict[str, int]]:
+    """A project that water, heritage and planners are asked about: its id, and those of the requests by department."""
+    city, coordinator = office.city, office.sign_in("lin")
     site = footprint_from_geojson(square(220, 320, 20, 80), city=city, scratch=SCRATCH, crs="EPSG:4550")
     details = {"name": "示例小学", "applicant": "教育局", "purpose": "小学"}
     given = details | {"footprint": to_lonlat(site.geometry, city).__geo_interface__}
     made = coordinator.post("/api/projects", json=json.loads(json.dumps(given))).json()
     coordinator.post(f"/api/projects/{made['id']}/checks")
     opened = coordinator.post(f"/api/projects/{made['id']}/consultation").json()
-    numbers = {request["department"]: request["id"] for request in opened["requests"]}
+    return made["id"], {request["department"]: request["id"] for request in opened["requests"]}
+
+
+def test_a_request_shows_on_the_map_what_its_department_is_asked_about_and_nothing_else(
+    office: Office,
+) -> None:
+    _, numbers = opened_requests(office)
 
     own = office.sign_in("shui").get(f"/api/opinion-requests/{numbers['slj']}/map")
     others = office.sign_in("wen").get(f"/api/opinion-requests/{numbers['slj']}/map")
