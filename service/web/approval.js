@@ -38,21 +38,24 @@ const figure = (name, value) => {
 };
 
 // Two bars a group: how long half of the items took at most, and nine of ten.
-function chart(rows) {
+// A click on them leads to the items.
+function chart(rows, open) {
   const shown = rows.slice(0, 20);
   const most = Math.max(1, ...shown.map((row) => row.p90_days));
   const [left, width, step] = [190, 560, 34];
-  const bars = shown.flatMap((row, place) => {
+  const bars = shown.map((row, place) => {
     const top = place * step;
     const length = (days) => (days / most) * (width - 60);
     const label = drawn("text", { x: left - 8, y: top + 20, "text-anchor": "end" }, groupName(row.group).slice(0, 14));
-    return [
+    const bar = drawn("g", { class: "bar" },
       label,
       drawn("rect", { x: left, y: top + 5, width: length(row.p90_days), height: 10, class: "p90" }, drawn("title", {}, `90%: ${figure("", row.p90_days)}`)),
       drawn("rect", { x: left, y: top + 17, width: length(row.median_days), height: 10, class: "median" }, drawn("title", {}, `50%: ${figure("", row.median_days)}`)),
       drawn("text", { x: left + length(row.p90_days) + 4, y: top + 14, class: "small" }, figure("", row.p90_days)),
       drawn("text", { x: left + length(row.median_days) + 4, y: top + 27, class: "small" }, figure("", row.median_days)),
-    ];
+    );
+    bar.addEventListener("click", () => open(row.group));
+    return bar;
   });
   return drawn("svg", { viewBox: `0 0 ${left + width} ${Math.max(1, shown.length) * step + 4}`, role: "img", "aria-label": "中位与 90 分位用时 median and 90th percentile" }, ...bars);
 }
@@ -66,6 +69,12 @@ function table(target, head, rows) {
 
 const cells = (values) => element("tr", {}, ...values.map((value) => element("td", {}, value instanceof Node ? value : String(value ?? ""))));
 
+// Where the case is worked on.
+function workLink(number, item) {
+  const asked = new URLSearchParams({ number, ...(item ? { item } : {}) });
+  return element("a", { href: `/work?${asked}` }, number);
+}
+
 function period() {
   const asked = new URLSearchParams();
   for (const name of ["from", "to"]) if (place(name).value) asked.set(name, place(name).value);
@@ -76,7 +85,7 @@ async function showBehind(by, group, name, words) {
   const asked = period();
   asked.set("only", ONLY[name]);
   asked.set("limit", "200");
-  if (["stage", "department", "project_type", "district", "item"].includes(by) && group !== "city" && group !== "parallel_items") asked.set(by, group);
+  if (["stage", "department", "project_type", "district", "item"].includes(by)) asked.set(by, group);
   if (by === "month") {
     const [year, month] = group.split("-").map(Number);
     asked.set("from", `${group}-01`);
@@ -85,7 +94,7 @@ async function showBehind(by, group, name, words) {
   const found = await ask(`/api/approval/statistics/items?${asked}`);
   place("behind-heading").replaceChildren(`${groupName(group)} · ${words}`);
   table("behind", ["案件 case", "事项 item", "部门 department", "接件 from", "办结 to", "状态 state"], found.items.map((item) =>
-    cells([item.case, item.title, item.department_name, item.submitted_on, item.concluded_on, item.state_words])));
+    cells([workLink(item.case, item.code), item.title, item.department_name, item.submitted_on, item.concluded_on, item.state_words])));
   place("behind-card").hidden = false;
   place("behind-heading").scrollIntoView({ block: "start" });
 }
@@ -97,12 +106,11 @@ async function showFigures() {
   const found = await ask(`/api/approval/statistics?${asked}`);
   const words = (name) => found.measures[name].split(" ")[0];
   place("workbook").href = `/api/approval/statistics?${asked}&f=xlsx`;
-  place("chart").replaceChildren(found.rows.length ? chart(found.rows) : "期内没有办结 nothing was concluded");
+  place("chart").replaceChildren(found.rows.length ? chart(found.rows, (group) => showBehind(by, group, "items", words("items")).catch(say)) : "期内没有办结 nothing was concluded");
   table("figures", [BY[by].join(" "), ...COLUMNS.map(words)], found.rows.map((row) =>
     element("tr", {}, element("th", { scope: "row" }, groupName(row.group)), ...COLUMNS.map((name) => {
       const text = figure(name, row[name]);
-      // What a filter cannot name (the city itself, what runs beside the stages) leads nowhere.
-      if (!(name in ONLY) || text === "—" || ["city", "parallel_items"].includes(row.group)) return element("td", { class: "number" }, text);
+      if (!(name in ONLY) || text === "—") return element("td", { class: "number" }, text);
       const button = element("button", { type: "button", class: "link" }, text);
       button.addEventListener("click", () => showBehind(by, row.group, name, words(name)).catch(say));
       return element("td", { class: "number" }, button);
@@ -123,7 +131,7 @@ async function showLate() {
   const late = await ask("/api/approval/late");
   table("late", ["牌 card", "期限 due", "逾期工作日 days", "类别 kind", "案件 case", "事项 item", "在谁处 with"], late.items.map((row) =>
     cells([element("span", { class: `card-mark ${row.card}` }, ...bilingual(...CARDS[row.card])), row.due_on, row.working_days_late || "",
-      KINDS[row.kind], row.case, row.title, row.department_name ?? "申请人"])));
+      KINDS[row.kind], workLink(row.case, row.item), row.title, row.department_name ?? "申请人"])));
   if (late.items.length === 0) place("late").replaceChildren(element("caption", {}, ...bilingual("没有逾期。", "Nobody is late.")));
 }
 

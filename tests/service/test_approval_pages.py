@@ -77,6 +77,12 @@ def test_a_director_sees_who_is_late_and_follows_a_figure_to_its_items(office: O
         page.click("#figures tbody button")
         until(page, "!document.getElementById('behind-card').hidden")
         assert "使用林地审核审批" in page.inner_text("#behind")
+        page.select_option("#by", "district")
+        until(page, "document.querySelector('#figures tbody th')?.textContent === '市本级'")
+        page.evaluate("document.getElementById('behind').replaceChildren()")
+        page.click("#chart .bar rect >> nth=0")
+        until(page, "document.querySelector('#behind tbody tr') !== null")
+        assert page.get_attribute("#behind a", "href") == f"/work?number={CODE}&item=A112"
         assert page.faults == []
         cookie = {c["name"]: c["value"] for c in page.context.cookies()}
         address = page.get_attribute("#workbook", "href")
