@@ -7,7 +7,7 @@ WORKERS ?= 2
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-bench demo test fuzz check format-check lint types imports sql format bench clean
+.PHONY: help setup setup-test setup-bench demo test fuzz check format-check lint types imports sql migrations format bench clean
 
 help: ## 列出全部目标 / list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -30,7 +30,7 @@ test: setup-test ## 全部测试，用自己的 PostGIS（ARGS=… 传给 pytest
 fuzz: setup-test ## 用 schemathesis 长时间测试全部接口（SECONDS=300）/ schemathesis over the whole API, longer (SECONDS=300 a caller)
 	@FUZZ_SECONDS=$(or $(SECONDS),300) $(BIN)/python -m pytest -n 0 -s tests/service/test_openapi.py $(ARGS)
 
-check: setup-test format-check lint types imports sql test ## 格式、规范、类型、依赖方向、SQL、测试 / everything a change must pass
+check: setup-test format-check lint types imports sql migrations test ## 格式、规范、类型、依赖方向、SQL、测试 / everything a change must pass
 
 format-check: setup ## 格式是否合规 / is the code formatted
 	@$(BIN)/ruff format --check $(CODE)
@@ -46,6 +46,9 @@ imports: setup ## 各包依赖方向 / which package may import which
 
 sql: setup ## SQL 规范 / lint of the named SQL statements
 	@files=$$(find $(PACKAGES) -name '*.sql'); [ -z "$$files" ] || $(BIN)/sqlfluff lint --nocolor --disable-progress-bar $$files
+
+migrations: setup ## 数据库迁移是否成一条链 / are the migrations one chain
+	@$(BIN)/python -m service.migrations
 
 format: setup ## 自动整理格式 / format the code
 	@$(BIN)/ruff check --fix-only --quiet $(CODE)
