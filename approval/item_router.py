@@ -1,9 +1,6 @@
 """Routes of items: the process table, preparing a case, steps, results, the library of materials, the time ledger."""
 
-import shutil
-import tempfile
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, Query, Response, UploadFile
@@ -45,6 +42,7 @@ from blueprint.idempotency import IdempotentRoute
 from blueprint.layers.router import name_of
 from blueprint.objects import objects_of
 from blueprint.permissions import Act, Thing, require
+from blueprint.uploads import spooled
 
 router = APIRouter(prefix="/api/approval", tags=["approval"], route_class=IdempotentRoute)
 
@@ -282,11 +280,7 @@ def show_ledger(number: Number, session: SessionDep, actor: ActorDep, desk: Desk
 
 def keep_file(session: Session, upload: UploadFile, edge: Edge) -> FileGiven:
     """Keep an uploaded file by its SHA-256."""
-    edge.scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=edge.scratch) as folder:
-        path = Path(folder) / "upload"
-        with path.open("wb") as target:
-            shutil.copyfileobj(upload.file, target, 1 << 20)
+    with spooled(upload, scratch=edge.scratch) as path:
         return FileGiven(name_of(upload)[:200], objects_of(session).put(path))
 
 

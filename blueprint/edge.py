@@ -12,7 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from blueprint.accounts.credentials import Credentials, actor_of, read_credentials, refuse_foreign
+from blueprint.accounts.credentials import actor_of, credentials_of, refuse_foreign
 from blueprint.accounts.provider import Provider
 from blueprint.accounts.sealing import Sealer
 from blueprint.city import City
@@ -85,13 +85,9 @@ SessionDep = Annotated[Session, Depends(_session, scope="function")]
 
 
 async def _actor(request: Request, session: SessionDep) -> Actor:
-    if _credentials(request) is None:
+    if credentials_of(request.headers) is None:
         return ANONYMOUS
     return await run_in_threadpool(who_asks, request, session)
-
-
-def _credentials(request: Request) -> Credentials | None:
-    return read_credentials(request.headers.get("authorization", ""), request.headers.get("cookie", ""))
 
 
 def who_asks(request: Request, session: Session) -> Actor:
@@ -102,7 +98,7 @@ def who_asks(request: Request, session: Session) -> Actor:
     known: Actor | None = getattr(request.state, "actor", None)
     if known is not None:
         return known
-    given = _credentials(request)
+    given = credentials_of(request.headers)
     if given is None:
         return ANONYMOUS
     if given.is_session and request.method not in _READING:

@@ -16,7 +16,7 @@ from shapely.errors import ShapelyError
 from shapely.geometry import shape
 
 from blueprint.city import City, polygonal
-from blueprint.crs import CRS84, NoPathError, Operation
+from blueprint.crs import CRS84, Operation
 from blueprint.errors import InvalidInputError
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.boundary_points import read_boundary_points
@@ -251,7 +251,7 @@ def _operation(given: _Given) -> Operation:
     source = given.crs or CRS84
     try:
         return find_operation(source, given.city.working_crs)
-    except (NoPathError, InvalidInputError):
+    except InvalidInputError:
         registered = given.register()
         if not registered:
             raise

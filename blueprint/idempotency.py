@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from starlette.datastructures import UploadFile
 
-from blueprint.accounts.credentials import read_credentials
+from blueprint.accounts.credentials import credentials_of
 from blueprint.database import Base
 from blueprint.edge import NowDep, SessionDep, who_asks
 from blueprint.errors import ConflictError, InvalidInputError
@@ -138,7 +138,7 @@ async def _claim(request: Request, session: SessionDep, now: NowDep, key: Idempo
     actor = await run_in_threadpool(who_asks, request, session)
     if not actor.signed_in:
         return
-    given = read_credentials(request.headers.get("authorization", ""), request.headers.get("cookie", ""))
+    given = credentials_of(request.headers)
     claim = _Claim(
         session,
         _sha256(

@@ -1,22 +1,18 @@
 """Routes of attachments (附件)."""
 
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, UploadFile
 from fastapi.responses import FileResponse
 from pydantic import BaseModel
 
-from blueprint.edge import ActorDep, Edge, EdgeDep, NowDep, SessionDep
+from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.given import Text
 from blueprint.idempotency import IdempotentRoute
 from blueprint.layers.router import name_of
 from blueprint.permissions import Act, require
+from blueprint.uploads import spooled
 from coordination import attachments, projects
 from coordination.addresses import Id
 from coordination.attachment_models import Attachment
@@ -57,16 +53,6 @@ def attachment_out(attachment: Attachment) -> AttachmentOut:
     return AttachmentOut.model_validate(attachment, from_attributes=True)
 
 
-@contextmanager
-def _spooled(upload: UploadFile, edge: Edge) -> Iterator[Path]:
-    edge.scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=edge.scratch) as folder:
-        path = Path(folder) / "upload"
-        with path.open("wb") as target:
-            shutil.copyfileobj(upload.file, target, 1 << 20)
-        yield path
-
-
 @router.get("/api/projects/{project_id}/attachments")
 def list_attachments(project_id: Id, session: SessionDep, actor: ActorDep) -> AttachmentList:
     """The files of a project, and those of the requests that the caller may see."""
@@ -88,7 +74,7 @@ def attach_to_project(
 ) -> AttachmentOut:
     """Add a file to a project; it is kept as it came, by its SHA-256."""
     require(actor, Act.REGISTER_PROJECT)
-    with _spooled(file, edge) as path:
+    with spooled(file, scratch=edge.scratch) as path:
         return attachment_out(
             attachments.attach_to_project(
                 session, project_id, path, name_of(file), about=about, actor=actor, now=now
@@ -108,7 +94,7 @@ def attach_to_request(
 ) -> AttachmentOut:
     """Add a file to a department's request: by the department, or by the coordinator for a letter that came."""
     require(actor, Act.READ_OPINION_REQUESTS)
-    with _spooled(file, edge) as path:
+    with spooled(file, scratch=edge.scratch) as path:
         return attachment_out(
             attachments.attach_to_request(
                 session, request_id, path, name_of(file), about=about, actor=actor, now=now

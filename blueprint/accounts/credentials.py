@@ -40,6 +40,11 @@ def read_credentials(authorization: str, cookies: str) -> Credentials | None:
     return Credentials(found.value, is_session=True) if found is not None and found.value else None
 
 
+def credentials_of(headers: Mapping[str, str]) -> Credentials | None:
+    """What the headers of a request bring."""
+    return read_credentials(headers.get("authorization", ""), headers.get("cookie", ""))
+
+
 def actor_of(session: Session, given: Credentials, *, city: City, now: datetime) -> Actor:
     """Who asks; NotSignedInError when the token or session is unknown, revoked or over.
 

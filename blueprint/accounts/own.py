@@ -3,7 +3,7 @@
 from fastapi import Request
 from sqlalchemy.orm import Session
 
-from blueprint.accounts.credentials import read_credentials
+from blueprint.accounts.credentials import credentials_of
 from blueprint.accounts.models import Person
 from blueprint.accounts.schemas import Me
 from blueprint.accounts.sessions import csrf_token_of, has_second_factor
@@ -20,7 +20,7 @@ def browser_of(request: Request) -> Browser:
 
 def session_token(request: Request) -> str | None:
     """The token of the session that a request brings, good or not."""
-    given = read_credentials(request.headers.get("authorization", ""), request.headers.get("cookie", ""))
+    given = credentials_of(request.headers)
     return given.text if given is not None and given.is_session else None
 
 

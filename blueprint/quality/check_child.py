@@ -52,23 +52,28 @@ class MappedLayer:
         return np.concatenate(
             [
                 shapely.bounds(shapely.from_wkb(batch.column("geom").to_numpy(zero_copy_only=False)))
-                for batch in self.table.to_batches()
+                for batch in self._batches
             ]
         )
 
     @cached_property
+    def _batches(self) -> list[pa.RecordBatch]:
+        return list(self.table.to_batches())
+
+    @cached_property
     def _first_rows(self) -> np.ndarray:
         """The row at which each batch begins; at the end, how many there are."""
-        return np.cumsum([0, *(batch.num_rows for batch in self.table.to_batches())])
+        return np.cumsum([0, *(batch.num_rows for batch in self._batches)])
 
     def take(self, rows: np.ndarray) -> np.ndarray:
         """The shapes of these rows, batch by batch: taken of the whole column, it would be copied first."""
         shapes = np.empty(len(rows), dtype=object)
         of_batch = np.searchsorted(self._first_rows, rows, side="right") - 1
-        batches = self.table.to_batches()
         for number in np.unique(of_batch):
             here = of_batch == number
-            taken = pc.take(batches[number].column("geom"), pa.array(rows[here] - self._first_rows[number]))
+            taken = pc.take(
+                self._batches[number].column("geom"), pa.array(rows[here] - self._first_rows[number])
+            )
             shapes[here] = shapely.from_wkb(taken.to_numpy(zero_copy_only=False))
         return shapes
 

@@ -25,6 +25,7 @@ from service.app import create_app
 from service.commands.context import make_provider
 from service.commands.serve import bind
 from service.settings import Settings
+from tests import badfiles
 from tests.conftest import HOME, OBJECTS
 
 
@@ -49,6 +50,14 @@ def define_plan(command: Command, *options: str, control: str = "restrict") -> R
     """Define the polygon layer PLAN, which the tests upload to."""
     what = ("--title", "规划", "--department", "ZRZY", "--geometry", "polygon", "--control", control)
     return command("layer", "define", "PLAN", *what, *options)
+
+
+def publish_plan(command: Command, tmp_path: Path) -> None:
+    """Define PLAN as a layer that prohibits, and bring one square of it into force since 2024."""
+    define_plan(command, control="prohibit")
+    plan = tmp_path / "plan.geojson"
+    plan.write_bytes(badfiles.good())
+    assert command("layer", "upload", "PLAN", plan, "--in-force", "2024-01-01").status == 0
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from blueprint.jobs.worker import Worker
 from service.job_kinds import KINDS
 from tests import badfiles
 from tests.badfiles import LON, lonlat_square, polygon
-from tests.service.conftest import Command, Server, define_plan
+from tests.service.conftest import Command, Server, publish_plan
 
 
 def _collection(count: int) -> dict[str, Any]:
@@ -38,17 +38,10 @@ def sites(tmp_path: Path) -> Path:
     return path
 
 
-def _publish(command: Command, tmp_path: Path) -> None:
-    define_plan(command, control="prohibit")
-    plan = tmp_path / "plan.geojson"
-    plan.write_bytes(badfiles.good())
-    assert command("layer", "upload", "PLAN", plan, "--in-force", "2024-01-01").status == 0
-
-
 def test_a_batch_says_of_each_footprint_what_a_single_check_says(
     command: Command, tmp_path: Path, sites: Path
 ):
-    _publish(command, tmp_path)
+    publish_plan(command, tmp_path)
     result, book = tmp_path / "result.json", tmp_path / "result.xlsx"
     single = tmp_path / "single.geojson"
     options = ("--name-field", "NAME", "--use-field", "USE")
@@ -77,7 +70,7 @@ def test_a_batch_says_of_each_footprint_what_a_single_check_says(
 
 
 def test_what_is_wrong_with_a_batch_is_said_in_a_sentence(command: Command, tmp_path: Path, sites: Path):
-    _publish(command, tmp_path)
+    publish_plan(command, tmp_path)
     for arguments in (
         ("check-batch", sites, "--name-field", "NOTHING"),
         ("check-batch", sites, "--output", tmp_path / "x.dwg"),

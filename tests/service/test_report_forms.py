@@ -10,7 +10,7 @@ from pypdf import PdfReader
 from blueprint.documents.rendering import DOCX, PDF, XLSX
 from tests import badfiles
 from tests.badfiles import LON, lonlat_square, polygon
-from tests.service.conftest import Command, Server, define_plan
+from tests.service.conftest import Command, Server, publish_plan
 
 
 @pytest.fixture
@@ -20,17 +20,10 @@ def footprint(tmp_path: Path) -> Path:
     return path
 
 
-def _publish(command: Command, tmp_path: Path) -> None:
-    define_plan(command, control="prohibit")
-    plan = tmp_path / "plan.geojson"
-    plan.write_bytes(badfiles.good())
-    assert command("layer", "upload", "PLAN", plan, "--in-force", "2024-01-01").status == 0
-
-
 def test_a_check_is_written_as_a_file_and_a_pdf_verifies_itself(
     command: Command, tmp_path: Path, footprint: Path
 ):
-    _publish(command, tmp_path)
+    publish_plan(command, tmp_path)
     pdf = tmp_path / "out" / "report.pdf"
 
     refused = command("check", footprint, "--format", "pdf")
@@ -45,7 +38,7 @@ def test_a_check_is_written_as_a_file_and_a_pdf_verifies_itself(
 
 
 def test_a_forged_report_does_not_hold(command: Command, tmp_path: Path, footprint: Path):
-    _publish(command, tmp_path)
+    publish_plan(command, tmp_path)
     path = tmp_path / "report.json"
     assert command("check", footprint, "--format", "json", "--output", path).status == 0
     document = json.loads(path.read_text(encoding="utf-8"))
@@ -61,7 +54,7 @@ def test_a_forged_report_does_not_hold(command: Command, tmp_path: Path, footpri
 def test_a_report_without_its_site_is_verified_with_the_footprints_file(
     command: Command, tmp_path: Path, footprint: Path
 ):
-    _publish(command, tmp_path)
+    publish_plan(command, tmp_path)
     document = json.loads(command("check", footprint, "--format", "json").out)
     del document["site"]
     path = tmp_path / "report.json"
@@ -112,7 +105,7 @@ def test_a_report_over_http_is_a_file_of_the_form_asked_for(running: Server):
 def test_two_reports_are_compared_by_file_and_two_kept_checks_over_http(
     command: Command, tmp_path: Path, footprint: Path, running: Server
 ):
-    _publish(command, tmp_path)
+    publish_plan(command, tmp_path)
     one, other = tmp_path / "one.json", tmp_path / "other.json"
     smaller = tmp_path / "smaller.geojson"
     smaller.write_text(json.dumps(polygon(lonlat_square(LON + 0.0007))))
@@ -140,7 +133,7 @@ def test_two_reports_are_compared_by_file_and_two_kept_checks_over_http(
 def test_a_footprint_is_trimmed_by_the_command_line_and_the_new_boundary_is_clear(
     command: Command, tmp_path: Path, footprint: Path
 ):
-    _publish(command, tmp_path)
+    publish_plan(command, tmp_path)
     boundary = tmp_path / "new.gpkg"
 
     told = command("trim", footprint, "--output", boundary)
@@ -174,7 +167,7 @@ def test_a_footprint_is_trimmed_over_http(running: Server):
 def test_alternatives_and_assumed_versions_by_command_and_over_http(
     command: Command, tmp_path: Path, footprint: Path, running: Server
 ):
-    _publish(command, tmp_path)
+    publish_plan(command, tmp_path)
     other = tmp_path / "other.geojson"
     other.write_text(json.dumps(polygon(lonlat_square(LON + 0.05))))
     book = tmp_path / "sites.xlsx"
@@ -206,7 +199,7 @@ def test_alternatives_and_assumed_versions_by_command_and_over_http(
 def test_where_it_would_fit_by_command_and_over_http(
     command: Command, tmp_path: Path, footprint: Path, running: Server
 ):
-    _publish(command, tmp_path)
+    publish_plan(command, tmp_path)
     boundary = tmp_path / "moved.geojson"
 
     moved = command("shift", footprint, "--output", boundary, "--format", "json").json
