@@ -12,7 +12,8 @@ from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint
 from blueprint.permissions import Act, Actor, require
 from blueprint.snapshot import take_snapshot
-from coordination.checks import CheckReport, LayerResult, given_to, run_check
+from coordination.check_report import CheckReport, LayerResult, given_to
+from coordination.checks import run_check
 from coordination.rules import Outcome, Severity
 
 MAX_SITES = 10

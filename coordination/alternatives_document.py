@@ -13,7 +13,7 @@ from blueprint.documents.rendering import to_docx, to_pdf
 from blueprint.documents.workbook import Cell, Sheet, to_xlsx
 from blueprint.permissions import Actor
 from coordination.alternatives import RANKING, Alternative, layer_rows
-from coordination.checks import LayerResult
+from coordination.check_report import LayerResult
 from coordination.figures import hectares, percent, rounded, square_metres
 from coordination.report_maps import report_maps
 from coordination.report_verification import with_site

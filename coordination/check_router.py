@@ -18,8 +18,10 @@ from blueprint.idempotency import IdempotentRoute, is_claimed
 from blueprint.permissions import Act, require
 from blueprint.snapshot import take_snapshot
 from coordination.check_difference import compare_checks
-from coordination.checks import find_check, given_to, keep_check, reader_of, run_check
+from coordination.check_report import given_to, reader_of
+from coordination.checks import run_check
 from coordination.difference_schemas import CheckDifferenceOut
+from coordination.kept_checks import find_check, keep_check
 from coordination.report_forms import MEDIA_TYPES, ReportForm, WrittenReport, write_report
 from coordination.what_if import MAX_ASSUMED, as_supposed, read_assumed, suppose
 

@@ -16,10 +16,10 @@ from blueprint.layers.models import Layer
 from blueprint.permissions import Actor
 from blueprint.sharing.purposes import record_reading
 from blueprint.working_days import WorkingCalendar
-from coordination.checks import may_see
 from coordination.clock import explain_clock
 from coordination.consultation import Proposal, consultation_of
 from coordination.handover_models import Clearance
+from coordination.kept_checks import may_see
 from coordination.limits import OpinionStatus, withdrawal_day
 from coordination.marks import shown
 from coordination.models import (

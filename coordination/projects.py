@@ -13,9 +13,10 @@ from blueprint.city import City, polygonal
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.footprint import Footprint
 from blueprint.permissions import Act, Actor
-from coordination.checks import keep_check, run_check
+from coordination.checks import run_check
 from coordination.handover_models import Clearance
 from coordination.history import note
+from coordination.kept_checks import keep_check
 from coordination.models import (
     MAX_TEXT,
     Check,

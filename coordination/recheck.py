@@ -15,7 +15,8 @@ from blueprint.footprint import Footprint
 from blueprint.layers.forecast import Forecast
 from blueprint.permissions import Act, Actor, may, require
 from blueprint.snapshot import LayerOnDay, Snapshot
-from coordination.checks import find_check, run_check
+from coordination.checks import run_check
+from coordination.kept_checks import find_check
 from coordination.models import Check, FootprintRevision
 from coordination.projects import footprint_of
 from coordination.rules import Severity

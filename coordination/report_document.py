@@ -15,7 +15,7 @@ from blueprint.documents.blocks import (
     Table,
 )
 from blueprint.footprint import Footprint
-from coordination.checks import CheckReport, Finding
+from coordination.check_report import CheckReport, Finding
 from coordination.figures import hectares, mu, percent, rounded, square_metres
 from coordination.report_land import LandTaken
 from coordination.report_maps import caption_of, conflicts_with_maps

@@ -10,7 +10,7 @@ from blueprint.city import City
 from blueprint.documents.rendering import DOCX, PDF, XLSX, to_docx, to_pdf
 from blueprint.footprint import Footprint
 from blueprint.permissions import Actor
-from coordination.checks import CheckReport
+from coordination.check_report import CheckReport
 from coordination.report_document import report_document
 from coordination.report_land import land_taken
 from coordination.report_maps import report_maps

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.layers.models import Layer
 from blueprint.standards.loading import standards
-from coordination.checks import CheckReport
+from coordination.check_report import CheckReport
 from coordination.report_maps import land_use_code
 from coordination.report_words import LAND_WORDS
 

@@ -17,7 +17,7 @@ from blueprint.layers.models import Layer, LayerVersion, Symbology
 from blueprint.permissions import Actor
 from blueprint.sharing.purposes import record_reading
 from blueprint.standards.loading import standards
-from coordination.checks import CheckReport, Finding
+from coordination.check_report import CheckReport, Finding
 from coordination.report_words import RELATION_WORDS, SEVERITY_COLORS, SEVERITY_WORDS
 from coordination.rules import Outcome
 

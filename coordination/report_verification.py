@@ -20,7 +20,10 @@ from blueprint.layers.models import Layer, LayerVersion
 from blueprint.overlay import ENGINE
 from blueprint.permissions import Act, Actor, require
 from blueprint.snapshot import LayerOnDay, Snapshot, layers_on, with_version
-from coordination.checks import CheckReport, digest_of, find_check, run_check
+from coordination.check_digest import digest_of
+from coordination.check_report import CheckReport
+from coordination.checks import run_check
+from coordination.kept_checks import find_check
 from coordination.kept_rules import kept_rule_set
 from coordination.masking import RestrictedConflict, SizeClass
 from coordination.rule_sets import RuleSet

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from blueprint.city import City
 from blueprint.documents.workbook import Cell, Sheet, to_xlsx
-from coordination.checks import CheckReport, Finding
+from coordination.check_report import CheckReport, Finding
 from coordination.figures import MU_M2
 from coordination.report_land import LandTaken
 from coordination.report_words import CONCLUSION_WORDS, OUTCOME_WORDS, RELATION_WORDS, SEVERITY_WORDS

@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from blueprint.city import City
 from blueprint.city_router import to_lonlat
 from blueprint.footprint import Footprint
-from coordination.checks import CheckReport, Reader
+from coordination.check_report import CheckReport, Reader
 from coordination.figures import hectares
 from coordination.report_words import OUTCOME_WORDS, RELATION_WORDS, SEVERITY_WORDS, SIZE_WORDS
 

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.permissions import Act, Actor, require
-from coordination.checks import CheckReport, run_check
+from coordination.check_report import CheckReport
+from coordination.checks import run_check
 from coordination.models import FootprintRevision, Project
 from coordination.projects import footprint_of
 from coordination.recheck import Turn, turn_of

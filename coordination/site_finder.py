@@ -15,7 +15,8 @@ from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.coverage import coverage_of_districts
 from blueprint.permissions import Act, Actor, require
 from blueprint.snapshot import take_snapshot
-from coordination.checks import CheckReport, run_check
+from coordination.check_report import CheckReport
+from coordination.checks import run_check
 from coordination.siting import hard_ground
 from coordination.trim import TrimLevel, is_hard
 

@@ -17,7 +17,8 @@ from blueprint.footprint import Footprint
 from blueprint.jurisdiction import jurisdiction
 from blueprint.permissions import Act, Actor, may, require
 from blueprint.snapshot import Snapshot, take_snapshot
-from coordination.checks import CheckReport, run_check
+from coordination.check_report import CheckReport
+from coordination.checks import run_check
 from coordination.rules import Severity
 from coordination.trim import TrimLevel, is_hard
 

@@ -16,7 +16,8 @@ from blueprint.city import City, polygonal
 from blueprint.footprint import Footprint
 from blueprint.permissions import Act, Actor, require
 from blueprint.snapshot import LayerOnDay, take_snapshot
-from coordination.checks import CheckReport, Finding, run_check
+from coordination.check_report import CheckReport, Finding
+from coordination.checks import run_check
 from coordination.rules import Severity
 
 SCRAP_M2 = 1.0

@@ -10,7 +10,7 @@ from blueprint.layers import catalogue, publication
 from blueprint.layers.models import GeometryKind
 from blueprint.permissions import Act, Actor, require
 from blueprint.snapshot import Snapshot, with_version
-from coordination.checks import CheckReport
+from coordination.check_report import CheckReport
 
 MAX_ASSUMED = 20
 

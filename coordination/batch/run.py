@@ -26,7 +26,8 @@ from blueprint.permissions import Act, Actor, require
 from blueprint.snapshot import Snapshot, take_snapshot
 from blueprint.wall import enter, viewer_of
 from coordination.batch.sites import BatchFile, BatchSite
-from coordination.checks import CheckReport, run_check
+from coordination.check_report import CheckReport
+from coordination.checks import run_check
 from coordination.rules import Outcome
 
 CHUNK = 50

@@ -15,7 +15,8 @@ from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint
 from blueprint.snapshot import take_snapshot
-from coordination.checks import CheckReport, Finding, given_to, run_check
+from coordination.check_report import CheckReport, Finding, given_to
+from coordination.checks import run_check
 from coordination.figures import hectares
 from coordination.report_forms import ReportForm, write_report
 from coordination.report_verification import with_site

@@ -16,7 +16,8 @@ from blueprint.edge import Edge
 from blueprint.errors import BlueprintError
 from blueprint.footprint import Footprint, read_footprint_file
 from blueprint.tokens import issue_token, revoke_tokens
-from coordination.checks import CheckReport, given_to, run_check
+from coordination.check_report import CheckReport, given_to
+from coordination.checks import run_check
 from coordination.models import Project
 from coordination.reports import to_html
 from service.commands.check import SEVERITY_STYLES, print_report, write

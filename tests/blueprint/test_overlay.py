@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from blueprint.city import AreaMeasure, City
 from blueprint.footprint import Footprint
 from blueprint.permissions import ANONYMOUS, at_console
-from coordination.checks import CheckReport, Finding, LayerResult, run_check
+from coordination.check_report import CheckReport, Finding, LayerResult
+from coordination.checks import run_check
 from coordination.rules import Outcome, Severity
 from tests.made import at_origin, publish, square
 

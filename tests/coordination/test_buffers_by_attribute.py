@@ -12,7 +12,8 @@ from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint
 from blueprint.layers.buffers import read_buffer_rule
 from blueprint.permissions import at_console
-from coordination.checks import CheckReport, run_check
+from coordination.check_report import CheckReport
+from coordination.checks import run_check
 from coordination.trim import TrimLevel, find_trim
 from tests.coordination.world import TODAY
 from tests.made import at_origin, publish, square

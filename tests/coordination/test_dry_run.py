@@ -13,10 +13,11 @@ from blueprint.layers.publication import bring_into_force
 from blueprint.permissions import at_console
 from blueprint.snapshot import take_snapshot
 from coordination import projects
-from coordination.checks import keep_check, run_check
+from coordination.checks import run_check
 from coordination.clearance import clear_project
 from coordination.consultation import open_consultation
 from coordination.dry_run import dry_run
+from coordination.kept_checks import keep_check
 from coordination.recheck import Turn, turn_of
 from coordination.rules import Severity
 from tests.coordination.world import (

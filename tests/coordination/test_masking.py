@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 from blueprint.city import AreaMeasure, City
 from blueprint.footprint import Footprint
 from blueprint.permissions import ANONYMOUS, Actor, Role
-from coordination.checks import CheckReport, find_check, keep_check, run_check
+from coordination.check_report import CheckReport
+from coordination.checks import run_check
+from coordination.kept_checks import find_check, keep_check
 from coordination.masking import SizeClass, size_class_of
 from coordination.reports import to_geojson, to_html
 from coordination.rules import Severity

@@ -16,7 +16,8 @@ from blueprint.city import AreaMeasure, City
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint
 from blueprint.permissions import at_console
-from coordination.checks import CheckReport, run_check
+from coordination.check_report import CheckReport
+from coordination.checks import run_check
 from coordination.figures import hectares, mu, percent, square_metres
 from coordination.report_document import REPORT_FILE
 from coordination.report_forms import ReportForm, write_report

@@ -12,7 +12,8 @@ from blueprint.city import AreaMeasure, City
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint
 from blueprint.permissions import at_console
-from coordination.checks import CheckReport, run_check
+from coordination.check_report import CheckReport
+from coordination.checks import run_check
 from coordination.projects import register_project
 from coordination.report_verification import verify_report, with_site
 from coordination.reports import to_html

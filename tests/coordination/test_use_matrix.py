@@ -12,7 +12,8 @@ from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint
 from blueprint.layers.models import Control
 from blueprint.permissions import at_console
-from coordination.checks import CheckReport, run_check
+from coordination.check_report import CheckReport
+from coordination.checks import run_check
 from coordination.report_verification import verify_report, with_site
 from coordination.rule_sets import parse_rule_set
 from coordination.use_matrix import UseMatrix, use_code

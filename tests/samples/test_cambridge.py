@@ -15,7 +15,8 @@ from blueprint.edge import Edge
 from blueprint.footprint import footprint_from_geojson
 from blueprint.overlay import NOISE_M
 from blueprint.permissions import at_console
-from coordination.checks import CheckReport, run_check
+from coordination.check_report import CheckReport
+from coordination.checks import run_check
 from service.samples import sample_folder
 from tests.conftest import ROOT
 

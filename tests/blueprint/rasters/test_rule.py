@@ -16,7 +16,8 @@ from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint
 from blueprint.layers.publication import withdraw
 from blueprint.permissions import ANONYMOUS, at_console
-from coordination.checks import CheckReport, run_check
+from coordination.check_report import CheckReport
+from coordination.checks import run_check
 from coordination.rules import Outcome, Severity
 from tests.blueprint.rasters.conftest import Publish
 from tests.made import at_origin, publish, square

@@ -1,0 +1,77 @@
+"""Kept checks (留存的检查): a report word for word with its footprint, for readers who may read every layer it speaks of."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from geoalchemy2.shape import from_shape
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from blueprint.audit.log import record
+from blueprint.city import City
+from blueprint.errors import NotFoundError
+from blueprint.footprint import Footprint
+from blueprint.layers.models import Layer
+from blueprint.permissions import Act, Actor, Thing, may
+from blueprint.sharing.purposes import record_reading
+from coordination.check_report import CheckReport
+from coordination.models import Check
+from coordination.rules import Outcome
+
+
+def keep_check(
+    session: Session,
+    report: CheckReport,
+    footprint: Footprint,
+    *,
+    city: City,
+    actor: Actor,
+    now: datetime,
+    project_id: int | None = None,
+    footprint_revision_id: int | None = None,
+) -> Check:
+    """Keep a report with its footprint, so that it can be shown again and proven from its versions."""
+    check = Check(
+        project_id=project_id,
+        footprint_revision_id=footprint_revision_id,
+        digest=report.digest,
+        on_day=report.on,
+        verdict=str(report.verdict),
+        report={},
+        footprint=from_shape(footprint.geometry, srid=city.working_srid),
+        made_by=actor.name,
+        made_at=now,
+    )
+    session.add(check)
+    session.flush()
+    check.report = replace(report, check_id=str(check.id)).to_json()
+    session.flush()
+    record(
+        session,
+        actor,
+        Act.KEEP_CHECK,
+        kind="check",
+        id=check.id,
+        after={"digest": check.digest, "verdict": check.verdict, "project": project_id},
+    )
+    return check
+
+
+def find_check(session: Session, check_id: int, *, actor: Actor) -> Check:
+    """A kept check, for a reader who may read every layer that it speaks of; for others there is no such check."""
+    check = session.get(Check, check_id)
+    if check is None or not may_see(session, check, actor):
+        raise NotFoundError(f"no check {check_id} was kept, or it speaks of layers that you may not read")
+    record_reading(session, actor, _things_of(session, check), kind="kept_check", id=check.id)
+    return check
+
+
+def _things_of(session: Session, check: Check) -> list[Thing]:
+    """The layers that a kept check tells of."""
+    told = {layer["code"] for layer in check.report["layers"] if layer["outcome"] != Outcome.NOT_PERMITTED}
+    return [layer.thing for layer in session.scalars(select(Layer).where(Layer.code.in_(told)))]
+
+
+def may_see(session: Session, check: Check, actor: Actor) -> bool:
+    """Say whether the actor may read every layer that a kept check speaks of: its verdict and digest tell of them all."""
+    return all(may(actor, Act.READ_LAYER, thing) for thing in _things_of(session, check))
