@@ -8,11 +8,10 @@ from fastapi import APIRouter, Body, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from geoalchemy2.shape import to_shape
 
-from blueprint.city import polygonal
 from blueprint.crs_registry import register_for
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, who_asks
 from blueprint.errors import ConflictError, InvalidInputError
-from blueprint.footprint import Footprint, footprint_from_geojson
+from blueprint.footprint import footprint_from_geojson
 from blueprint.given import Day, GeoJson, Text, UseCode, WidthM
 from blueprint.idempotency import IdempotentRoute, is_claimed
 from blueprint.permissions import Act, require
@@ -22,6 +21,7 @@ from coordination.check_report import given_to, reader_of
 from coordination.checks import run_check
 from coordination.difference_schemas import CheckDifferenceOut
 from coordination.kept_checks import find_check, keep_check
+from coordination.kept_footprints import kept_footprint
 from coordination.report_forms import MEDIA_TYPES, ReportForm, WrittenReport, write_report
 from coordination.what_if import MAX_ASSUMED, as_supposed, read_assumed, suppose
 
@@ -133,11 +133,11 @@ def show_check(
         reader = reader_of(actor, [layer["code"] for layer in check.report["layers"]], now)
         return JSONResponse(check.report | {"reader": reader.to_json()})
     kept = check.report["footprint"]
-    footprint = Footprint(
-        polygonal(to_shape(check.footprint)),
-        kept["source_crs"],
-        kept["operation"],
-        tuple(check.report["notes"]),
+    footprint = kept_footprint(
+        check,
+        source_crs=kept["source_crs"],
+        operation=kept["operation"],
+        notes=check.report["notes"],
         planned_use=check.report.get("planned_use"),
     )
     report = run_check(session, footprint, city=edge.city, actor=actor, on=check.on_day, with_shapes=True)

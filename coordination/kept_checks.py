@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import datetime
 
-from geoalchemy2.shape import from_shape
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -15,6 +14,7 @@ from blueprint.layers.models import Layer
 from blueprint.permissions import Act, Actor, Thing, may
 from blueprint.sharing.purposes import record_reading
 from coordination.check_report import CheckReport
+from coordination.kept_footprints import columns_of
 from coordination.models import Check
 from coordination.rules import Outcome
 
@@ -38,7 +38,7 @@ def keep_check(
         on_day=report.on,
         verdict=str(report.verdict),
         report={},
-        footprint=from_shape(footprint.geometry, srid=city.working_srid),
+        **columns_of(footprint, city),
         made_by=actor.name,
         made_at=now,
     )

@@ -6,7 +6,17 @@ from enum import StrEnum
 from typing import Any
 
 from geoalchemy2 import Geometry
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    Float,
+    ForeignKey,
+    Index,
+    Numeric,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -98,6 +108,7 @@ class FootprintRevision(Base):
     __table_args__ = (
         UniqueConstraint("project_id", "number"),
         CheckConstraint("number >= 1", name="positive"),
+        CheckConstraint("num_nulls(centre_line, width_m, strip_points) IN (0, 3)", name="strip"),
         {"schema": "coordination"},
     )
 
@@ -105,6 +116,9 @@ class FootprintRevision(Base):
     project_id: Mapped[int] = mapped_column(ForeignKey("coordination.project.id"))
     number: Mapped[int]
     footprint: Mapped[Any] = mapped_column(Geometry("MULTIPOLYGON", srid=-1, spatial_index=False))
+    centre_line: Mapped[Any | None] = mapped_column(Geometry("MULTILINESTRING", srid=-1, spatial_index=False))
+    width_m: Mapped[float | None] = mapped_column(Float(53))
+    strip_points: Mapped[int | None]
     source_crs: Mapped[str] = mapped_column(Text)
     operation: Mapped[str] = mapped_column(Text)
     notes: Mapped[list[str]] = mapped_column(JSONB)
@@ -120,6 +134,7 @@ class Check(Base):
     __tablename__ = "check"
     __table_args__ = (
         Index("ix_check_footprint_revision_id", "footprint_revision_id"),
+        CheckConstraint("num_nulls(centre_line, width_m, strip_points) IN (0, 3)", name="strip"),
         {"schema": "coordination"},
     )
 
@@ -133,6 +148,9 @@ class Check(Base):
     verdict: Mapped[str] = mapped_column(String(10))
     report: Mapped[dict[str, Any]] = mapped_column(JSONB)
     footprint: Mapped[Any] = mapped_column(Geometry("MULTIPOLYGON", srid=-1, spatial_index=False))
+    centre_line: Mapped[Any | None] = mapped_column(Geometry("MULTILINESTRING", srid=-1, spatial_index=False))
+    width_m: Mapped[float | None] = mapped_column(Float(53))
+    strip_points: Mapped[int | None]
     made_by: Mapped[str] = mapped_column(String(200))
     made_at: Mapped[datetime]
 

@@ -4,12 +4,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from geoalchemy2.shape import from_shape, to_shape
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, selectinload
 
-from blueprint.city import City, polygonal
+from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.footprint import Footprint
 from blueprint.permissions import Act, Actor
@@ -17,6 +16,7 @@ from coordination.checks import run_check
 from coordination.handover_models import Clearance
 from coordination.history import note
 from coordination.kept_checks import keep_check
+from coordination.kept_footprints import columns_of, kept_footprint
 from coordination.models import (
     MAX_TEXT,
     Check,
@@ -221,7 +221,7 @@ def add_revision(
     revision = FootprintRevision(
         project_id=project.id,
         number=(last or 0) + 1,
-        footprint=from_shape(footprint.geometry, srid=city.working_srid),
+        **columns_of(footprint, city),
         source_crs=footprint.source_crs,
         operation=footprint.operation,
         notes=list(footprint.notes),
@@ -263,11 +263,11 @@ def refuse_not_in_work(session: Session, project: Project) -> None:
 
 def footprint_of(revision: FootprintRevision) -> Footprint:
     """The footprint of a revision as the check takes it."""
-    return Footprint(
-        geometry=polygonal(to_shape(revision.footprint)),
+    return kept_footprint(
+        revision,
         source_crs=revision.source_crs,
         operation=revision.operation,
-        notes=tuple(revision.notes),
+        notes=revision.notes,
         planned_use=use_code(revision.project.planned_use),
     )
 

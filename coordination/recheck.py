@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from geoalchemy2.shape import to_shape
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from blueprint.city import City, polygonal
+from blueprint.city import City
 from blueprint.database import load_statements
 from blueprint.errors import NotFoundError
 from blueprint.footprint import Footprint
@@ -17,6 +16,7 @@ from blueprint.permissions import Act, Actor, may, require
 from blueprint.snapshot import LayerOnDay, Snapshot
 from coordination.checks import run_check
 from coordination.kept_checks import find_check
+from coordination.kept_footprints import kept_footprint
 from coordination.models import Check, FootprintRevision
 from coordination.projects import footprint_of
 from coordination.rules import Severity
@@ -92,10 +92,10 @@ def foresee_effects(session: Session, found: Forecast, *, city: City, actor: Act
             check = find_check(session, check_id, actor=actor)
         except NotFoundError:
             continue
-        footprint = Footprint(
-            polygonal(to_shape(check.footprint)),
-            city.working_crs,
-            "none",
+        footprint = kept_footprint(
+            check,
+            source_crs=city.working_crs,
+            operation="none",
             planned_use=check.report.get("planned_use"),
         )
         sites.append(

@@ -1,6 +1,6 @@
 """Verifying a report (报告核验): the check is run again on the versions that the report names, and must say the same."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import date
 from math import isclose
@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 import shapely
-from geoalchemy2.shape import to_shape
 from shapely.errors import ShapelyError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,10 +19,12 @@ from blueprint.layers.models import Layer, LayerVersion
 from blueprint.overlay import ENGINE
 from blueprint.permissions import Act, Actor, require
 from blueprint.snapshot import LayerOnDay, Snapshot, layers_on, with_version
+from blueprint.strip import Strip
 from coordination.check_digest import digest_of
 from coordination.check_report import CheckReport
 from coordination.checks import run_check
 from coordination.kept_checks import find_check
+from coordination.kept_footprints import kept_footprint
 from coordination.kept_rules import kept_rule_set
 from coordination.masking import RestrictedConflict, SizeClass
 from coordination.rule_sets import RuleSet
@@ -31,10 +32,13 @@ from coordination.rules import Severity
 
 _ASKED = ("conflict", "clear", "outside_coverage")
 _COMPARED = ("working_crs", "area_measure", "rule_set", "ledger", "layers", "findings", "rules")
-_NOT_COMPARED = ("title", "title_en", "crossing_m")
-"""What a layer is called may change without changing what a report says; the centre line of a strip is not in its site."""
+_NOT_COMPARED = ("title", "title_en")
+"""What a layer is called may change without changing what a report says."""
 
-_OF_THE_GIVEN = ("source_crs", "operation", "width_m", "centre_line_m")
+_OF_THE_LINE = ("width_m", "centre_line_m", "crossing_m")
+"""What follows from the centre line of a strip: compared where that is known."""
+
+_OF_THE_GIVEN = ("source_crs", "operation")
 """What a footprint was before it was the area that is checked: a report's site does not carry it."""
 
 _MAX_TOLD = 20
@@ -55,8 +59,18 @@ class Verification:
 
 def with_site(report: CheckReport, footprint: Footprint) -> dict[str, Any]:
     """The report as JSON together with its site in the working CRS, so that it can be verified by itself."""
-    site = {"crs": report.working_crs, "wkb": shapely.to_wkb(footprint.geometry, hex=True, byte_order=1)}
+    site: dict[str, Any] = {"crs": report.working_crs, "wkb": _hex(footprint.geometry)}
+    if footprint.strip is not None:
+        site["strip"] = {
+            "width_m": footprint.strip.width_m,
+            "points": footprint.strip.points,
+            "centre": _hex(footprint.strip.centre),
+        }
     return report.to_json() | {"site": site}
+
+
+def _hex(shape: shapely.Geometry) -> str:
+    return str(shapely.to_wkb(shape, hex=True, byte_order=1))
 
 
 def verify_report(
@@ -131,11 +145,25 @@ def _site(
             raise InvalidInputError("the report's `site` is no shape; it was changed") from error
         if not shapely.is_valid(shape) or shape.is_empty:
             raise InvalidInputError("the report's `site` is no valid shape; it was changed")
-        return Footprint(shape, "", "")
+        return Footprint(shape, "", "", strip=_strip(given))
     if str(document.get("check_id") or "").isdecimal():
         check = find_check(session, int(document["check_id"]), actor=actor)
-        return Footprint(polygonal(to_shape(check.footprint)), "", "")
+        return kept_footprint(check, source_crs="", operation="")
     raise InvalidInputError("the report does not carry its site; give the footprint's file with --footprint")
+
+
+def _strip(site: Mapping[str, Any]) -> Strip | None:
+    """How the site came of lines and points; reports from before that was kept do not say."""
+    told = site.get("strip")
+    if told is None:
+        return None
+    try:
+        centre = shapely.MultiLineString(list(shapely.get_parts(shapely.from_wkb(str(told["centre"])))))
+        return Strip(float(told["width_m"]), centre, int(told["points"]))
+    except (ShapelyError, KeyError, TypeError, ValueError) as error:
+        raise InvalidInputError(
+            "the report's `site.strip` is no line with a width; it was changed"
+        ) from error
 
 
 def _snapshot(
@@ -187,32 +215,37 @@ def _compare(
     again = orjson.loads(orjson.dumps(now.to_json()))
     given = dict(document) | {"layers": list(told.values())}
     found: list[str] = []
+    left_out = {*_NOT_COMPARED, *(_OF_THE_LINE if now.strip is None else ())}
     severities = [again["verdict"]] + ["advise"] * has_conflicts
     verdict = min(severities, key=[str(s) for s in Severity].index)
     if document.get("verdict") != verdict:
         found.append(f"verdict: the report says {document.get('verdict')}, the check now {verdict}")
     for key in _COMPARED:
-        _walk(given.get(key), again[key], key, found)
-    site = {k: v for k, v in again["footprint"].items() if k not in _OF_THE_GIVEN}
+        _walk(given.get(key), again[key], key, found, left_out)
+    site = {k: v for k, v in again["footprint"].items() if k not in {*_OF_THE_GIVEN, *left_out}}
     told_site = document.get("footprint")
     for key, value in site.items():
         _walk(
-            told_site.get(key) if isinstance(told_site, Mapping) else None, value, f"footprint.{key}", found
+            told_site.get(key) if isinstance(told_site, Mapping) else None,
+            value,
+            f"footprint.{key}",
+            found,
+            left_out,
         )
     return found
 
 
-def _walk(given: Any, now: Any, place: str, found: list[str]) -> None:
+def _walk(given: Any, now: Any, place: str, found: list[str], left_out: Set[str]) -> None:
     """Note every place where two JSON values differ; figures may differ by the rounding of another machine."""
     if isinstance(now, Mapping) and isinstance(given, Mapping):
-        for key in sorted((set(now) | set(given)) - set(_NOT_COMPARED)):
-            _walk(given.get(key), now.get(key), f"{place}.{key}", found)
+        for key in sorted((set(now) | set(given)) - left_out):
+            _walk(given.get(key), now.get(key), f"{place}.{key}", found, left_out)
     elif isinstance(now, list) and isinstance(given, list):
         if len(now) != len(given):
             found.append(f"{place}: the report has {len(given)}, the check now {len(now)}")
             return
         for number, (one, other) in enumerate(zip(given, now, strict=True), start=1):
-            _walk(one, other, f"{place} {number}", found)
+            _walk(one, other, f"{place} {number}", found, left_out)
     elif isinstance(now, float | int) and isinstance(given, float | int) and not isinstance(now, bool):
         if not isclose(given, now, rel_tol=1e-9, abs_tol=1e-6):
             found.append(f"{place}: the report says {given}, the check now {now}")

@@ -19,9 +19,11 @@ from blueprint.footprint import Footprint, footprint_from_geojson, read_footprin
 from blueprint.permissions import at_console
 from blueprint.strip import grow
 from coordination.checks import run_check
+from coordination.kept_footprints import kept_footprint
+from coordination.projects import check_project, current_revision, footprint_of, register_project
 from coordination.report_verification import verify_report, with_site
 from service.settings import Settings
-from tests.coordination.world import TODAY
+from tests.coordination.world import COORDINATOR, DETAILS, NOW, TODAY
 from tests.made import at_origin, publish
 
 OPERATOR = at_console("test")
@@ -102,6 +104,7 @@ def test_a_road_through_a_field_tells_its_area_and_how_far_it_runs_there(
     assert told["centre_line_m"] == pytest.approx(300)
     assert "300.00 m" in report.notes[0]
     document = json.loads(json.dumps(with_site(report, road), default=str))
+    assert document["site"]["strip"]["width_m"] == 20
     assert verify_report(session, document, city=plane, actor=OPERATOR).differences == ()
 
 
@@ -124,3 +127,23 @@ def test_a_dataset_of_lines_or_points_is_read_with_a_width(city: City, tmp_path:
     assert site.geometry.area == pytest.approx(6000 if kind == "line" else 313.66, abs=0.01)
     with pytest.raises(InvalidInputError, match=f"it is a {kind}"):
         read_footprint_file(path, city=city, scratch=scratch)
+
+
+def test_a_project_along_a_line_keeps_the_line_and_tells_crossings_at_every_check(
+    session: Session, plane: City, tmp_path: Path
+):
+    publish(session, plane, "FARM", [shapely.box(100, -500, 200, 500)], control="prohibit")
+    road = _road(plane, tmp_path, shapely.LineString([(0, 0), (300, 0)]), shapely.Point(0, 400))
+    project = register_project(session, DETAILS, road, city=plane, actor=COORDINATOR, now=NOW)
+
+    check = check_project(session, project.id, city=plane, actor=COORDINATOR, now=NOW)
+
+    session.expire_all()
+    assert footprint_of(current_revision(session, project)).strip == road.strip
+    assert kept_footprint(check, source_crs="", operation="").strip == road.strip
+    assert check.report["findings"][0]["crossing_m"] == pytest.approx(100)
+    assert check.report["footprint"]["width_m"] == 20
+    assert verify_report(session, check.report, city=plane, actor=COORDINATOR).holds
+    check.report["findings"][0]["crossing_m"] = 99.0
+    told = verify_report(session, check.report, city=plane, actor=COORDINATOR).differences
+    assert told == ("findings 1.crossing_m: the report says 99.0, the check now 100.0",)
