@@ -49,7 +49,8 @@ class _Given:
 class Footprint:
     """A site in the working CRS (metres): valid, normalised; `notes` say what was done to it, `strip` how lines became it.
 
-    `planned_use` is the class code of what is to be built there, for rules that go by it.
+    `planned_use` is the class code of what is to be built there, `top_m` the elevation of its highest point (拟建最高点高程,
+    1985 datum), for rules that go by them.
     """
 
     geometry: shapely.MultiPolygon
@@ -58,6 +59,7 @@ class Footprint:
     notes: tuple[str, ...] = ()
     strip: Strip | None = None
     planned_use: str | None = None
+    top_m: float | None = None
 
 
 def footprint_from_geojson(

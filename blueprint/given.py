@@ -68,6 +68,9 @@ UseCode = Annotated[str, Field(pattern=r"^[0-9]{2}(?:[0-9]{2}){0,2}$")]
 WidthM = Annotated[float, Field(gt=0, le=2000, allow_inf_nan=False)]
 """The working width of lines and points of a footprint, in metres."""
 
+TopM = Annotated[float, Field(ge=-500, le=9000, allow_inf_nan=False)]
+"""The elevation of a project's highest point, in metres above the national datum."""
+
 Day = Annotated[date, BeforeValidator(_iso_day)]
 """A day as ISO 8601 writes it; pydantic alone would take seconds since 1970 for one too."""
 

@@ -34,7 +34,10 @@ _RANKS = {control: rank for rank, control in enumerate(Control, start=1)}
 
 
 class Relation(StrEnum):
-    """How a footprint stands to a feature; `touches` is said of points and lines on its boundary alone."""
+    """How a footprint stands to a feature; `touches` is said of points and lines on its boundary alone.
+
+    `uncovered` is what no feature of a layer covers, where a rule makes that a finding beside the features that are met.
+    """
 
     OVERLAPS = "overlaps"
     WITHIN = "within"
@@ -44,6 +47,7 @@ class Relation(StrEnum):
     TOUCHES = "touches"
     WITHIN_DISTANCE = "within_distance"
     OUTSIDE = "outside"
+    UNCOVERED = "uncovered"
 
 
 class Overlap(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any
 import shapely
 
 from blueprint.city import City
+from blueprint.footprint import Footprint
 from blueprint.overlay import ENGINE
 from blueprint.snapshot import LayerOnDay
 from coordination.judging import rule_set_of
@@ -16,24 +17,23 @@ from coordination.rule_sets import RuleSet
 
 
 def digest_of(
-    footprint: shapely.MultiPolygon,
+    footprint: Footprint,
     asked: Sequence[LayerOnDay],
     city: City,
     conflicts: Sequence[RestrictedConflict] = (),
     *,
-    planned_use: str | None = None,
     rule_set: RuleSet | None = None,
 ) -> str:
     """SHA-256 over the footprint, the versions asked, their rules and the engine: all that decides the figures.
 
     Of restricted layers only what the reader is told: a new version of one must not show in the digest.
     """
-    content = {
+    content: dict[str, Any] = {
         "engine": ENGINE,
         "working_crs": city.working_crs,
         "area_measure": str(city.area_measure),
         "rule_set": city.rule_set,
-        "footprint": shapely.to_wkb(shapely.normalize(footprint), hex=True, byte_order=1),
+        "footprint": shapely.to_wkb(shapely.normalize(footprint.geometry), hex=True, byte_order=1),
         "layers": [
             [
                 layer.code,
@@ -54,8 +54,10 @@ def digest_of(
     rule_set = rule_set or rule_set_of(city)
     if rule_set is not None:
         content["rule_set"] = [rule_set.name, rule_set.sha256]
-        if planned_use is not None:
-            content["planned_use"] = planned_use
+        if footprint.planned_use is not None:
+            content["planned_use"] = footprint.planned_use
+        if footprint.top_m is not None:
+            content["top_m"] = footprint.top_m
     canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
 

@@ -35,6 +35,8 @@ class LayerResult(NamedTuple):
     outcome: Outcome
     raster: Mapping[str, Any] | None = None
     """What the pixels of a raster layer say under the footprint."""
+    uncovered_m2: float | None = None
+    """What of the footprint the layer leaves open, where its rule makes that a finding and there is any."""
 
 
 class Finding(NamedTuple):
@@ -107,6 +109,8 @@ class CheckReport:
     assumed: tuple[str, ...] = ()
     """Versions that were assumed to apply; empty for the blueprint in force."""
     planned_use: str | None = None
+    top_m: float | None = None
+    """The elevation of the project's highest point, where it was given (1985 datum)."""
     rule_set_sha256: str | None = None
     """Of the file of the rule set, which is kept; None where the city has none."""
     rules: tuple[RuleTold, ...] = ()
@@ -146,6 +150,7 @@ class CheckReport:
             },
             "assumed": list(self.assumed),
             "planned_use": self.planned_use,
+            "top_m": self.top_m,
             "notes": list(self.notes),
             "reader": self.reader.to_json() if self.reader is not None else None,
         }

@@ -12,7 +12,7 @@ from blueprint.crs_registry import register_for
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, who_asks
 from blueprint.errors import ConflictError, InvalidInputError
 from blueprint.footprint import footprint_from_geojson
-from blueprint.given import Day, GeoJson, Text, UseCode, WidthM
+from blueprint.given import Day, GeoJson, Text, TopM, UseCode, WidthM
 from blueprint.idempotency import IdempotentRoute, is_claimed
 from blueprint.permissions import Act, require
 from blueprint.snapshot import take_snapshot
@@ -70,6 +70,9 @@ def check_footprint(
     use: Annotated[
         UseCode | None, Query(description="class code of the planned use, 0701; for rules that go by it")
     ] = None,
+    top_m: Annotated[
+        TopM | None, Query(description="elevation of the highest point, 1985 datum; for rules of height")
+    ] = None,
     assume: Annotated[
         list[Text] | None,
         Query(max_length=MAX_ASSUMED, description="CODE:N, as if that version of a layer applied"),
@@ -91,7 +94,7 @@ def check_footprint(
         width_m=width_m,
         register=register_for(session, actor),
     )
-    footprint = replace(footprint, planned_use=use)
+    footprint = replace(footprint, planned_use=use, top_m=top_m)
     day = on or now.date()
     assumed = read_assumed(assume or ())
     if keep and assumed:
@@ -139,6 +142,7 @@ def show_check(
         operation=kept["operation"],
         notes=check.report["notes"],
         planned_use=check.report.get("planned_use"),
+        top_m=check.report.get("top_m"),
     )
     report = run_check(session, footprint, city=edge.city, actor=actor, on=check.on_day, with_shapes=True)
     if report.digest != check.digest:

@@ -11,7 +11,7 @@ from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.footprint import Footprint
 from blueprint.layers.models import Control
-from blueprint.overlay import Overlap, Overlay
+from blueprint.overlay import Overlap, Overlay, Relation
 from blueprint.permissions import Act, Actor, Sensitivity, may
 from blueprint.sharing.purposes import record_reading
 from blueprint.snapshot import LayerOnDay, Snapshot, take_snapshot
@@ -95,9 +95,7 @@ def run_check(
     # What a restricted layer demands is its department's to say; that it has to be asked is not kept back.
     severities = [finding.severity for finding in findings] + [Severity.ADVISE] * bool(conflicts)
     return CheckReport(
-        digest=digest_of(
-            footprint.geometry, asked, city, conflicts, planned_use=footprint.planned_use, rule_set=rule_set
-        ),
+        digest=digest_of(footprint, asked, city, conflicts, rule_set=rule_set),
         working_crs=city.working_crs,
         area_measure=str(city.area_measure),
         on=on,
@@ -115,6 +113,7 @@ def run_check(
         has_answers_left=is_answered,
         restricted_conflicts=conflicts,
         planned_use=footprint.planned_use,
+        top_m=footprint.top_m,
         rule_set_sha256=rule_set.sha256 if rule_set is not None else None,
         rules=judged.words,
         unsigned_rules=tuple(
@@ -205,13 +204,15 @@ def _cause(overlap: Overlap, layer: LayerOnDay) -> str:
 def _layer_result(
     layer: LayerOnDay, overlay: Overlay, overlaps: Sequence[Overlap], *, is_permitted: bool, on: date
 ) -> LayerResult:
-    sliver_count = sum(overlap.is_sliver for overlap in overlaps)
+    features = [overlap for overlap in overlaps if overlap.relation is not Relation.UNCOVERED]
+    gaps = [overlap for overlap in overlaps if overlap.relation is Relation.UNCOVERED]
+    sliver_count = sum(overlap.is_sliver for overlap in features)
     outcome = outcome_of(
         on=on,
         has_version=layer.version_id is not None,
         is_permitted=is_permitted,
         valid_until=layer.valid_until,
-        hit_count=len(overlaps) - sliver_count,
+        hit_count=sum(not overlap.is_sliver for overlap in overlaps),
         covers_site=layer.version_id not in overlay.not_covering,
     )
     is_silent = outcome in (Outcome.NO_DATA, Outcome.NOT_PERMITTED, Outcome.EXPIRED)
@@ -226,13 +227,14 @@ def _layer_result(
         version=None if outcome is Outcome.NOT_PERMITTED else layer.version,
         control=layer.control,
         basis=layer.basis,
-        feature_count=None if is_silent else len(overlaps) - sliver_count,
+        feature_count=None if is_silent else len(features) - sliver_count,
         sliver_count=None if is_silent else sliver_count,
         overlap_m2=overlap_m2,
-        overlap_sum_m2=None if is_silent else sum(overlap.overlap_m2 for overlap in overlaps),
+        overlap_sum_m2=None if is_silent else sum(overlap.overlap_m2 for overlap in features),
         overlap_share=min(1.0, overlap_m2 / overlay.site.area_m2) if overlap_m2 is not None else None,
         length_m=overlay.layer_m.get(version_id, 0.0) if version_id is not None else None,
-        point_count=None if is_silent else sum(overlap.point_count for overlap in overlaps),
+        point_count=None if is_silent else sum(overlap.point_count for overlap in features),
         outcome=outcome,
         raster=raster.to_json(layer.threshold, unit=layer.unit) if raster is not None else None,
+        uncovered_m2=sum(gap.overlap_m2 for gap in gaps) if gaps else None,
     )

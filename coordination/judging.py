@@ -1,19 +1,24 @@
-"""What a rule set makes of a check: the control each layer has, softened below its threshold or by class, and the rules' words."""
+"""What a rule set makes of a check: each layer's control, softened below its threshold, by class, by height, its gaps; the rules' words."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 import shapely
+from geoalchemy2.shape import to_shape
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from blueprint.city import City, polygonal
 from blueprint.footprint import Footprint
-from blueprint.layers.models import Control
+from blueprint.layers.models import ConflictWhen, Control, GeometryKind, feature
 from blueprint.overlay import Overlap, Overlay, find_overlaps
 from blueprint.snapshot import LayerOnDay
 from coordination.figures import hectares, mu, percent, rounded, square_metres
+from coordination.gaps import find_gaps
+from coordination.heights import HIGHEST_TOP_M, of_raster
 from coordination.rule_sets import Rule, RuleSet, load_rule_set
 from coordination.use_matrix import Ruling
 
@@ -22,7 +27,7 @@ _ORDER = list(Control)
 
 @dataclass(frozen=True)
 class Judged:
-    """What the layers that were asked say under the rules of a day: `rulings` where a class decided, by version and feature."""
+    """What the layers that were asked say under the rules of a day: `rulings` where a feature decided, by version and feature."""
 
     layers: tuple[LayerOnDay, ...]
     overlay: Overlay
@@ -43,17 +48,26 @@ def judge(
 ) -> Judged:
     """Overlay the footprint with the layers under the rules of a day.
 
-    The ledger of one statement knows one control a layer: where a threshold or a class gives another, it is asked again.
+    The ledger of one statement knows one control a layer: where a threshold, a class, a height or a gap gives another, it is
+    asked again.
     """
     rules = rule_set.on(on) if rule_set is not None else {}
-    layers = governed(asked, rules)
-    by_class = {layer.version_id for layer in layers if layer.code in rules and rules[layer.code].matrix}
-    site, shaped = footprint.geometry, with_shapes or bool(by_class)
+    layers = _under_height(governed(asked, rules), rules, footprint.top_m)
+    shaped = with_shapes or any(_by_feature(rules.get(layer.code), layer) for layer in layers)
+    site = footprint.geometry
     overlay = find_overlaps(session, site, layers, city=city, with_shapes=shaped)
+    gaps = find_gaps(
+        session,
+        site,
+        [layer for layer in layers if _tells_gaps(rules.get(layer.code), layer)],
+        city=city,
+        site_m2=overlay.site.area_m2,
+    )
     softer = softened(layers, overlay, rules)
-    words = told(layers, overlay, rules, softer)
-    rulings = _rulings(layers, overlay, rules, footprint.planned_use)
-    if softer or rulings:
+    words = told(layers, overlay, rules, softer, gaps)
+    rulings = _rulings(session, layers, overlay, rules, footprint)
+    open_ground = _of_gaps(layers, gaps, rules)
+    if softer or rulings or gaps:
         layers = tuple(
             layer._replace(control=softer.get(layer.code, _worst(layer, rulings))) for layer in layers
         )
@@ -62,23 +76,116 @@ def judge(
         weighed = [
             layer._replace(control=Control.INFORM) if layer.version_id in ruled else layer for layer in layers
         ]
-        zones = _zones(overlay, rulings)
+        zones = [*_zones(overlay.overlaps, rulings), *_zones(gaps, open_ground)]
         overlay = find_overlaps(session, site, weighed, city=city, with_shapes=shaped, zones=zones)
-    return Judged(layers, overlay, words, rules, rulings)
+        overlay = replace(overlay, overlaps=(*overlay.overlaps, *gaps))
+    return Judged(
+        layers,
+        overlay,
+        words,
+        rules,
+        {**rulings, **open_ground, **_of_rasters(layers, rules, footprint.top_m)},
+    )
+
+
+def _under_height(
+    layers: Sequence[LayerOnDay], rules: Mapping[str, Rule], top_m: float | None
+) -> tuple[LayerOnDay, ...]:
+    """A raster of limiting elevations is met where it lies below the project's highest point; everywhere, where that is not given."""
+    below = top_m if top_m is not None else HIGHEST_TOP_M
+    return tuple(
+        layer._replace(
+            control=rule.height.above, threshold_below=below, threshold_above=None, threshold_values=None
+        )
+        if (rule := rules.get(layer.code)) is not None and rule.height is not None and _is_raster(layer)
+        else layer
+        for layer in layers
+    )
+
+
+def _of_rasters(
+    layers: Sequence[LayerOnDay], rules: Mapping[str, Rule], top_m: float | None
+) -> dict[tuple[int, int | None], Ruling]:
+    return {
+        (layer.version_id, None): of_raster(rule.height, top_m)
+        for layer in layers
+        if (rule := rules.get(layer.code)) is not None
+        and rule.height is not None
+        and _is_raster(layer)
+        and layer.version_id is not None
+    }
+
+
+def _is_raster(layer: LayerOnDay) -> bool:
+    return layer.geometry == GeometryKind.RASTER
+
+
+def _by_feature(rule: Rule | None, layer: LayerOnDay) -> bool:
+    """Whether each feature of a layer has a control of its own."""
+    return rule is not None and (
+        rule.matrix is not None or (rule.height is not None and not _is_raster(layer))
+    )
+
+
+def _tells_gaps(rule: Rule | None, layer: LayerOnDay) -> bool:
+    """Whether what a layer leaves open is a finding; where its outside is the conflict, that says it already."""
+    return (
+        rule is not None
+        and rule.gap is not None
+        and layer.geometry == GeometryKind.POLYGON
+        and layer.conflict_when == ConflictWhen.INSIDE
+    )
 
 
 def _rulings(
-    layers: Sequence[LayerOnDay], overlay: Overlay, rules: Mapping[str, Rule], planned_use: str | None
+    session: Session,
+    layers: Sequence[LayerOnDay],
+    overlay: Overlay,
+    rules: Mapping[str, Rule],
+    footprint: Footprint,
 ) -> dict[tuple[int, int | None], Ruling]:
-    matrices = {
-        layer.version_id: rule.matrix
+    """The control of each feature of the layers whose rules go by class or by height."""
+    by_version = {
+        layer.version_id: rule
         for layer in layers
-        if (rule := rules.get(layer.code)) is not None and rule.matrix is not None
+        if (rule := rules.get(layer.code)) is not None and _by_feature(rule, layer)
     }
+    met = [o for o in overlay.overlaps if o.feature_id is not None and o.version_id in by_version]
+    rising = [o for o in met if (height := by_version[o.version_id].height) and height.slope_field]
+    surfaces = _surfaces(session, rising)
+    found = {}
+    for overlap in met:
+        rule = by_version[overlap.version_id]
+        if rule.matrix is not None:
+            found[_key(overlap)] = rule.matrix.rule(footprint.planned_use, overlap.attributes)
+        elif rule.height is not None:
+            shared = overlap.shape if overlap.shape is not None else footprint.geometry
+            zone = surfaces.get(_key(overlap), shared)
+            found[_key(overlap)] = rule.height.rule(footprint.top_m, overlap.attributes, zone, shared)
+    return found
+
+
+def _surfaces(session: Session, overlaps: Sequence[Overlap]) -> dict[tuple[int, int | None], BaseGeometry]:
+    """The whole zones of surfaces that rise: where they are lowest is told from their own edges."""
+    if not overlaps:
+        return {}
+    keys = [(overlap.version_id, overlap.feature_id) for overlap in overlaps]
+    rows = session.execute(
+        select(feature.c.version_id, feature.c.feature_id, feature.c.geom).where(
+            tuple_(feature.c.version_id, feature.c.feature_id).in_(keys)
+        )
+    )
+    return {(row.version_id, row.feature_id): to_shape(row.geom) for row in rows}
+
+
+def _of_gaps(
+    layers: Sequence[LayerOnDay], gaps: Sequence[Overlap], rules: Mapping[str, Rule]
+) -> dict[tuple[int, int | None], Ruling]:
+    codes = {layer.version_id: layer.code for layer in layers}
     return {
-        (overlap.version_id, overlap.feature_id): matrix.rule(planned_use, overlap.attributes)
-        for overlap in overlay.overlaps
-        if overlap.feature_id is not None and (matrix := matrices.get(overlap.version_id)) is not None
+        _key(gap): Ruling(rule.gap.control, None)
+        for gap in gaps
+        if (rule := rules[codes[gap.version_id]]).gap is not None
     }
 
 
@@ -91,11 +198,11 @@ def _worst(layer: LayerOnDay, rulings: Mapping[tuple[int, int | None], Ruling]) 
 
 
 def _zones(
-    overlay: Overlay, rulings: Mapping[tuple[int, int | None], Ruling]
+    overlaps: Sequence[Overlap], rulings: Mapping[tuple[int, int | None], Ruling]
 ) -> list[tuple[Control, shapely.MultiPolygon]]:
     """What the ruled features share with the site, by their control; slivers weigh nothing."""
     shapes: dict[Control, list[shapely.Geometry]] = {}
-    for overlap in overlay.overlaps:
+    for overlap in overlaps:
         ruling = rulings.get(_key(overlap))
         if ruling is not None and overlap.is_areal and not overlap.is_sliver and overlap.shape is not None:
             shapes.setdefault(ruling.control, []).append(overlap.shape)
@@ -175,22 +282,40 @@ class RuleTold:
 
 
 def told(
-    layers: Iterable[LayerOnDay], overlay: Overlay, rules: Mapping[str, Rule], softer: Mapping[str, Control]
+    layers: Iterable[LayerOnDay],
+    overlay: Overlay,
+    rules: Mapping[str, Rule],
+    softer: Mapping[str, Control],
+    gaps: Sequence[Overlap] = (),
 ) -> tuple[RuleTold, ...]:
-    """What the rules of the layers that are met say, in the order of the layers; slivers alone are no conflict."""
+    """What the rules of the layers that are met, or that leave ground open, say, in the order of the layers; slivers are no conflict."""
     met = {overlap.version_id for overlap in overlay.overlaps if not overlap.is_sliver}
-    return tuple(
-        _told(rule, layer, overlay, layer.control if layer.code in softer else None)
-        for layer in layers
-        if layer.version_id in met and (rule := rules.get(layer.code)) is not None
-    )
+    open_m2 = {gap.version_id: gap.overlap_m2 for gap in gaps if not gap.is_sliver}
+    found = []
+    for layer in layers:
+        rule = rules.get(layer.code)
+        if rule is None or layer.version_id is None:
+            continue
+        words: list[tuple[str, str]] = []
+        if layer.version_id in met:
+            figures = _figures(layer, overlay, overlay.layer_m2.get(layer.version_id, 0.0))
+            words.append((rule.finding.format(**figures), rule.finding_en.format(**figures)))
+        if layer.version_id in open_m2 and rule.gap is not None:
+            figures = _figures(layer, overlay, open_m2[layer.version_id])
+            words.append((rule.gap.finding.format(**figures), rule.gap.finding_en.format(**figures)))
+        if words:
+            from_ = layer.control if layer.code in softer else None
+            found.append(
+                RuleTold(rule, "".join(zh for zh, _ in words), " ".join(en for _, en in words), from_)
+            )
+    return tuple(found)
 
 
-def _told(rule: Rule, layer: LayerOnDay, overlay: Overlay, from_: str | None) -> RuleTold:
+def _figures(layer: LayerOnDay, overlay: Overlay, area_m2: float) -> dict[str, str]:
+    """The figures that the words of a finding may name."""
     assert layer.version_id is not None
-    area_m2 = overlay.layer_m2.get(layer.version_id, 0.0)
     points = sum(o.point_count for o in overlay.overlaps if o.version_id == layer.version_id)
-    figures = {
+    return {
         "area_m2": square_metres(area_m2),
         "hectares": hectares(area_m2),
         "mu": mu(area_m2),
@@ -199,4 +324,3 @@ def _told(rule: Rule, layer: LayerOnDay, overlay: Overlay, from_: str | None) ->
         "points": str(points),
         "title": layer.title,
     }
-    return RuleTold(rule, rule.finding.format(**figures), rule.finding_en.format(**figures), from_)

@@ -30,6 +30,7 @@ def kept_footprint(
     operation: str,
     notes: Sequence[str] = (),
     planned_use: str | None = None,
+    top_m: float | None = None,
 ) -> Footprint:
     """The footprint of a revision or a kept check as the check takes it."""
     return Footprint(
@@ -39,6 +40,7 @@ def kept_footprint(
         notes=tuple(notes),
         strip=_strip(row),
         planned_use=planned_use,
+        top_m=top_m,
     )
 
 

@@ -56,6 +56,7 @@ class Project(Base):
     __tablename__ = "project"
     __table_args__ = (
         CheckConstraint(check_in("status", ProjectStatus), name="status"),
+        CheckConstraint("top_m BETWEEN -500 AND 9000", name="top"),
         {"schema": "coordination"},
     )
 
@@ -79,6 +80,7 @@ class Project(Base):
     funds_source: Mapped[str | None] = mapped_column(String(200))
     planned_start_on: Mapped[date | None]
     approval_level: Mapped[str | None] = mapped_column(String(10))
+    top_m: Mapped[float | None] = mapped_column(Float(53))
     scope_doubts: Mapped[list[str]] = mapped_column(JSONB, default=list)
 
     revisions: Mapped[list["FootprintRevision"]] = relationship(

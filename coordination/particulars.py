@@ -9,6 +9,7 @@ from typing import Any
 from blueprint.city import City
 from blueprint.credit_code import read_credit_code
 from blueprint.errors import InvalidInputError
+from coordination.heights import checked_top_m
 from coordination.models import MAX_NAME, MAX_TEXT
 
 
@@ -29,6 +30,7 @@ MAX_INVESTMENT = Decimal(10**9)
 class ProjectDetails:
     """What is registered; `investment_10k_cny` is in units of 10,000 yuan (万元), `district` and `project_type` are codes of the profile.
 
+    `top_m` is the elevation of the highest point (拟建最高点高程, 1985 datum), for rules of height.
     `in_scope` None leaves the decision of Art. 5 open where there are doubts, and is yes where there are none.
     """
 
@@ -46,6 +48,7 @@ class ProjectDetails:
     funds_source: str | None = None
     planned_start_on: date | None = None
     approval_level: ApprovalLevel | None = None
+    top_m: float | None = None
 
 
 _AT_MOST = {
@@ -98,6 +101,7 @@ def checked(details: ProjectDetails, city: City) -> ProjectDetails:
     if details.project_type is not None:
         city.project_type(details.project_type)
     _refuse_unknown_district(details.district, city)
+    checked_top_m(details.top_m)
     return replace(details, **texts, applicant_code=read_credit_code(code) if code else None)
 
 

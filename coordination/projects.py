@@ -269,6 +269,7 @@ def footprint_of(revision: FootprintRevision) -> Footprint:
         operation=revision.operation,
         notes=revision.notes,
         planned_use=use_code(revision.project.planned_use),
+        top_m=revision.project.top_m,
     )
 
 

@@ -97,6 +97,7 @@ def foresee_effects(session: Session, found: Forecast, *, city: City, actor: Act
             source_crs=city.working_crs,
             operation="none",
             planned_use=check.report.get("planned_use"),
+            top_m=check.report.get("top_m"),
         )
         sites.append(
             _effect("check", check.id, check.made_by, footprint, session, found, city=city, actor=actor)

@@ -88,9 +88,11 @@ def verify_report(
     """
     require(actor, Act.CHECK_FOOTPRINT)
     told = _layers_told(document)
-    use = document.get("planned_use")
+    use, top_m = document.get("planned_use"), document.get("top_m")
     site = replace(
-        _site(session, document, actor, footprint), planned_use=use if isinstance(use, str) else None
+        _site(session, document, actor, footprint),
+        planned_use=use if isinstance(use, str) else None,
+        top_m=float(top_m) if isinstance(top_m, int | float) else None,
     )
     snapshot = _snapshot(session, document, told)
     city, rule_set = _rules_of(session, document, city)
@@ -98,9 +100,7 @@ def verify_report(
         session, site, city=city, actor=actor, on=snapshot.day, snapshot=snapshot, rule_set=rule_set
     )
     conflicts = _conflicts(document)
-    digest = digest_of(
-        site.geometry, snapshot.layers, city, conflicts, planned_use=site.planned_use, rule_set=rule_set
-    )
+    digest = digest_of(site, snapshot.layers, city, conflicts, rule_set=rule_set)
     found = []
     if document.get("engine") != ENGINE:
         found.append(f"engine: the report was made by {document.get('engine')!r}, this is {ENGINE!r}")

@@ -45,6 +45,7 @@ RELATION_WORDS = {
     "touches": ("位于边界", "on the boundary"),
     "within_distance": ("在控制距离内", "within distance"),
     "outside": ("位于其外", "outside"),
+    "uncovered": ("无规划覆盖", "not covered"),
 }
 LAND_WORDS = {
     "agricultural": ("农用地", "agricultural land"),

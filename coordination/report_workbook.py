@@ -83,6 +83,7 @@ def _summary(report: CheckReport, city: City, name: str, reader: str) -> list[tu
         ("面积口径 area measure", report.area_measure),
         ("规则 rule set", report.rule_set),
         ("拟用途 planned use", report.planned_use),
+        ("最高点高程 highest point m", report.top_m),
         ("摘要 digest", report.digest),
         ("出具对象 given to", reader),
         ("说明 note", "机器初判，以部门意见为准 A machine's first judgement; the departments decide"),

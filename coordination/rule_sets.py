@@ -17,6 +17,7 @@ import yaml
 
 from blueprint.errors import InvalidInputError
 from blueprint.layers.models import Control
+from coordination.heights import HeightRule
 from coordination.use_matrix import ANY, UseMatrix
 
 FIGURES = ("area_m2", "hectares", "mu", "share", "length_m", "points", "title")
@@ -37,6 +38,15 @@ class Threshold:
         """Say whether one of the measures is reached."""
         pairs = ((self.area_m2, area_m2), (self.share, share), (self.length_m, length_m))
         return any(least is not None and measured >= least for least, measured in pairs)
+
+
+@dataclass(frozen=True)
+class GapRule:
+    """The control of what no feature of a layer covers (no detailed plan), and the words of that finding."""
+
+    control: Control
+    finding: str
+    finding_en: str
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,8 @@ class Rule:
     threshold: Threshold | None = None
     below: Control | None = None
     matrix: UseMatrix | None = None
+    height: HeightRule | None = None
+    gap: GapRule | None = None
     valid_from: date | None = None
     valid_until: date | None = None
     signed_off: SignOff | None = None
@@ -241,7 +253,18 @@ _NEEDED = (
     "basis",
     "last_checked_on",
 )
-_FREE = ("control", "threshold", "below", "matrix", "valid_from", "valid_until", "signed_off", "unsure")
+_FREE = (
+    "control",
+    "threshold",
+    "below",
+    "matrix",
+    "height",
+    "gap",
+    "valid_from",
+    "valid_until",
+    "signed_off",
+    "unsure",
+)
 
 
 def _rule(place: _Place) -> Rule:
@@ -249,8 +272,9 @@ def _rule(place: _Place) -> Rule:
     threshold = given.get("threshold")
     if (threshold is None) != ("below" not in given):
         raise place.fault("`threshold` and `below` (the control below it) go together")
-    if threshold is not None and "matrix" in given:
-        raise given["matrix"].fault("a rule has a threshold or a matrix, not both")
+    deciding = [key for key in ("threshold", "matrix", "height") if key in given]
+    if len(deciding) > 1:
+        raise given[deciding[1]].fault("a rule has a threshold, a matrix or a height, not several of them")
     signed = given.get("signed_off")
     days = {key: given[key].day() if key in given else None for key in ("valid_from", "valid_until")}
     if days["valid_from"] and days["valid_until"] and days["valid_until"] < days["valid_from"]:
@@ -273,6 +297,8 @@ def _rule(place: _Place) -> Rule:
         threshold=_threshold(threshold) if threshold is not None else None,
         below=given["below"].control() if "below" in given else None,
         matrix=_matrix(given["matrix"]) if "matrix" in given else None,
+        height=_height(given["height"]) if "height" in given else None,
+        gap=_gap(given["gap"]) if "gap" in given else None,
         signed_off=_sign_off(signed) if signed is not None else None,
         unsure=given["unsure"].text() if "unsure" in given else None,
         **days,
@@ -299,6 +325,27 @@ def _matrix(place: _Place) -> UseMatrix:
     if ANY not in uses:
         raise given["uses"].fault(f'a matrix says what holds for other uses: "{ANY}": {{...}}')
     return UseMatrix(given["field"].text(), uses)
+
+
+def _height(place: _Place) -> HeightRule:
+    given = place.mapping(required=("above", "within"), optional=("limit", "slope", "azimuth"))
+    names = {key: given[key].text() if key in given else None for key in ("limit", "slope", "azimuth")}
+    if names["limit"] is None and names["slope"] is not None:
+        raise given["slope"].fault("a slope goes with the `limit` at the surface's lowest edge")
+    if names["slope"] is None and names["azimuth"] is not None:
+        raise given["azimuth"].fault("an azimuth is the direction of a `slope`")
+    return HeightRule(
+        above=given["above"].control(),
+        within=given["within"].control(),
+        limit_field=names["limit"],
+        slope_field=names["slope"],
+        azimuth_field=names["azimuth"],
+    )
+
+
+def _gap(place: _Place) -> GapRule:
+    given = place.mapping(required=("control", "finding", "finding_en"))
+    return GapRule(given["control"].control(), given["finding"].wording(), given["finding_en"].wording())
 
 
 def _sign_off(place: _Place) -> SignOff:
@@ -338,6 +385,8 @@ def to_json(rule: Rule) -> dict[str, Any]:
         "control": rule.control,
         "threshold": threshold,
         "matrix": {"field": rule.matrix.field, "uses": rule.matrix.uses} if rule.matrix else None,
+        "height": vars(rule.height) if rule.height else None,
+        "gap": vars(rule.gap) if rule.gap else None,
         "signed_off": signed,
         "basis": list(rule.basis),
         "last_checked_on": rule.last_checked_on.isoformat(),

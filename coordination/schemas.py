@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, Field
 
 from blueprint.etags import Tagged
-from blueprint.given import Day, GeoJson, Given, WidthM
+from blueprint.given import Day, GeoJson, Given, TopM, WidthM
 from coordination.models import MAX_NAME, MAX_TEXT
 from coordination.opinion_schemas import OpinionRequestOut
 from coordination.project_states import ProjectStatus
@@ -31,6 +31,7 @@ class ParticularsIn(Given):
     funds_source: str | None = Field(default=None, max_length=MAX_NAME)
     planned_start_on: Day | None = None
     approval_level: Literal["district", "city", "province", "state"] | None = None
+    top_m: TopM | None = None
 
 
 class ProjectIn(ParticularsIn):
@@ -276,6 +277,7 @@ class ProjectOut(ProjectBrief):
     funds_source: str | None
     planned_start_on: date | None
     approval_level: str | None
+    top_m: float | None
     scope_reason: str | None
     scope_decided_by: str | None
     scope_doubts: list[str]

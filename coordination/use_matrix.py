@@ -18,10 +18,10 @@ _ORDER = list(Control)
 
 @dataclass(frozen=True)
 class Ruling:
-    """The control of one feature, and why in Chinese and English."""
+    """The control of one feature, and why in Chinese and English; None where the rule's words say it."""
 
     control: Control
-    reason: str
+    reason: str | None
 
 
 @dataclass(frozen=True)

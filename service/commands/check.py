@@ -18,13 +18,14 @@ from blueprint.snapshot import take_snapshot
 from coordination.check_report import CheckReport, Finding, given_to
 from coordination.checks import run_check
 from coordination.figures import hectares
+from coordination.heights import checked_top_m
 from coordination.report_forms import ReportForm, write_report
 from coordination.report_verification import with_site
 from coordination.report_words import OUTCOME_WORDS, RELATION_WORDS, SEVERITY_WORDS, SIZE_WORDS
 from coordination.use_matrix import use_code
 from coordination.what_if import as_supposed, read_assumed, suppose
 from service.commands.context import local_operator, open_edge, output, say
-from service.commands.options import WidthOption, parse_day
+from service.commands.options import TopOption, WidthOption, parse_day
 from service.commands.site import read_site
 
 SEVERITY_STYLES = {
@@ -62,6 +63,7 @@ def check(
     use: Annotated[
         str | None, typer.Option(help="拟规划用途代码 class code of the planned use, as 0701")
     ] = None,
+    top_m: TopOption = None,
     assume: Annotated[
         list[str] | None,
         typer.Option(help="试算 as if version N of a layer applied, as CODE:N; may be given several times"),
@@ -77,7 +79,7 @@ def check(
         raise InvalidInputError(f"a report as {report_format} is a file; say where with --output FILE")
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         footprint = read_site(session, edge, file, crs=crs, width_m=width_m)
-        footprint = replace(footprint, planned_use=use_code(use))
+        footprint = replace(footprint, planned_use=use_code(use), top_m=checked_top_m(top_m))
         on_day = day or edge.now().date()
         assumed = read_assumed(assume or ())
         snapshot = take_snapshot(session, on_day)

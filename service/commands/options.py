@@ -24,6 +24,12 @@ WidthOption = Annotated[
     float | None,
     typer.Option("--width-m", help="作业带宽（米） working width of lines and points of the footprint"),
 ]
+TopOption = Annotated[
+    float | None,
+    typer.Option(
+        "--top-m", help="拟建最高点高程（米，1985 高程） elevation of the highest point; for rules of height"
+    ),
+]
 FormatOption = Annotated[OutputFormat, typer.Option("--format", help="输出格式 table or json")]
 
 

@@ -28,6 +28,7 @@ from service.commands.context import local_operator, say
 from service.commands.options import (
     FormatOption,
     OutputFormat,
+    TopOption,
     WidthOption,
     parse_day,
     print_json,
@@ -81,6 +82,7 @@ def register(
     funds: FundsOption = None,
     start: StartOption = None,
     level: LevelOption = None,
+    top_m: TopOption = None,
     output: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """登记项目并取得策划编号 · register a project with its footprint; prints its planning number."""
@@ -99,6 +101,7 @@ def register(
         funds_source=funds,
         planned_start_on=parse_day(start),
         approval_level=level,
+        top_m=top_m,
     )
     actor = local_operator()
     require(actor, Act.REGISTER_PROJECT)
@@ -150,6 +153,7 @@ def amend(
     funds: FundsOption = None,
     start: StartOption = None,
     level: LevelOption = None,
+    top_m: TopOption = None,
 ) -> None:
     """更正登记信息 · correct what was registered; what is not named stays."""
     given = {
@@ -165,6 +169,7 @@ def amend(
         "funds_source": funds,
         "planned_start_on": parse_day(start),
         "approval_level": level,
+        "top_m": top_m,
     }
     actor = local_operator()
     require(actor, Act.REGISTER_PROJECT)
@@ -357,6 +362,7 @@ def _print_project(project: ProjectOut) -> None:
         ("资金来源 funds", project.funds_source),
         ("计划开工 planned start", project.planned_start_on),
         ("审批层级 approved by", project.approval_level),
+        ("最高点高程（米） highest point, m", project.top_m),
     ):
         if value is not None:
             typer.echo(f"{words}: {value}")

@@ -59,8 +59,8 @@ async function register() {
   }
   const names = ["name", "applicant", "purpose", "applicant_code", "project_type", "district", "planned_use", "planned_start_on"];
   const given = Object.fromEntries(names.map((name) => [name, value(name)]));
-  const money = value("investment_10k_cny");
-  const made = await send("POST", "/api/projects", { ...given, investment_10k_cny: money === null ? null : Number(money), footprint });
+  for (const name of ["investment_10k_cny", "top_m"]) given[name] = value(name) === null ? null : Number(value(name));
+  const made = await send("POST", "/api/projects", { ...given, footprint });
   location.assign(`/project?id=${made.id}`);
 }
 

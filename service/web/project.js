@@ -120,6 +120,7 @@ function showParticulars() {
     [["策划编号", "number"], project.planning_number], [["建设单位", "applicant"], project.applicant], [["信用代码", "credit code"], project.applicant_code],
     [["建设内容", "purpose"], project.purpose], [["项目类型", "type"], types[project.project_type] ?? project.project_type],
     [["总投资（万元）", "10,000 yuan"], project.investment_10k_cny], [["规划用途", "planned use"], project.planned_use],
+    [["最高点高程（米）", "highest point, m"], project.top_m],
     [["计划开工", "planned start"], project.planned_start_on],
     [["适用范围", "scope"], project.scope_decided_by === null ? `待定：${project.scope_doubts.join("；")}` : project.in_scope ? "适用本办法 in scope" : `不适用：${project.scope_reason}`],
     [["用地红线", "footprint"], `第 ${project.footprint.revision} 版 · ${time(project.footprint.made_at)}`],

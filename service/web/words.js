@@ -20,7 +20,7 @@ export const ROLE_WORDS = {
 
 export const RELATION_WORDS = {
   overlaps: "压占", within: "位于其内", covers: "全部包含", crosses: "穿越", contains: "包含", touches: "位于边界",
-  within_distance: "在控制距离内", outside: "位于其外",
+  within_distance: "在控制距离内", outside: "位于其外", uncovered: "无规划覆盖",
 };
 
 export function element(name, attributes = {}, ...children) {

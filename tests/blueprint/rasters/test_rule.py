@@ -184,3 +184,46 @@ def test_a_definition_that_makes_no_sense_is_refused(
 ):
     with pytest.raises(InvalidInputError, match=words):
         publish_raster(tif, **definition)
+
+
+HEIGHTS = """code: test
+version: 1
+rules:
+  - id: R-XGM
+    layer: XGM
+    title: 限高面
+    title_en: Height limit
+    finding: 限高不足
+    finding_en: too high
+    remedy: 降低高度
+    remedy_en: Build lower
+    basis: [《民用机场管理条例》第四十九条]
+    last_checked_on: 2026-11-01
+    height: {above: prohibit, within: inform}
+"""
+
+
+def test_a_raster_of_limiting_heights_is_met_where_it_lies_below_the_highest_point(
+    session: Session, plane_city: City, tif: Path, tmp_path: Path, publish_raster: Publish
+):
+    """Limits from 0 in the west to 49 in the east, 10 m each: a top at 20 m is too high in the first 20 of 50 columns."""
+    publish_raster(tif, "XGM")
+    (tmp_path / "rules.yaml").write_text(HEIGHTS, encoding="utf-8")
+    city = replace(plane_city, rules_path=tmp_path / "rules.yaml")
+    site = shapely.normalize(at_origin(shapely.MultiPolygon([shapely.box(0, 0, 500, 400)])))
+
+    low, unknown = (
+        run_check(
+            session,
+            Footprint(site, city.working_crs, "none", top_m=top_m),
+            city=city,
+            actor=at_console("test"),
+            on=TODAY,
+        )
+        for top_m in (20.0, None)
+    )
+
+    assert low.ledger.prohibited_m2 == pytest.approx(200 * 400, rel=1e-6)
+    assert "20.00 m" in (low.findings[0].control_reason or "")
+    assert unknown.ledger.prohibited_m2 == pytest.approx(500 * 400, rel=1e-6)
+    assert "not given" in (unknown.findings[0].control_reason or "")
