@@ -1,7 +1,7 @@
 """The whole OpenAPI, held to what it says by schemathesis on the real server: bounded here, longer by `make fuzz`.
 
-Here every caller tries what is his to do, from one seed; by `make fuzz` everyone tries everything, for `FUZZ_SECONDS`
-each, from another seed every time unless `FUZZ_SEED` names one.
+Here every caller tries what is his to do, from one seed, and no fault of a request twice (`fuzz_hooks`); by `make fuzz`
+everyone tries everything, for `FUZZ_SECONDS` each, from another seed every time unless `FUZZ_SEED` names one.
 """
 
 import os
@@ -34,21 +34,21 @@ SECONDS = os.environ.get("FUZZ_SECONDS")
 SEED = os.environ.get("FUZZ_SEED", "20261123" if SECONDS is None else str(secrets.randbits(64)))
 
 CALLERS = {
+    "slj": "^/api/opinion-requests",
     "zrzy": "^/(health|api/(board|city|handovers|notices|project-list|standards|statistics|layers|jobs|checks|rules|plan-audits|plan-differences|trims|alternatives|check-batches|overlap-areas|shifts|site-searches|projects|rechecks|meetings|attachments|access|session))",
     "spj": "^/api/approval/(cases|items|late|letters|consultation-answers|matters|statistics|process-table|progress|exchange|refused-handovers)",
-    "slj": "^/api/opinion-requests",
     "interface": "^/api/approval/intake",
-    "sample-operator": "^/api/(accounts|appointments|departments|identities|me|sections|tokens|token-revocations)",
+    "sample-operator": "^/api/(accounts|appointments|departments|identities|me|sections|tokens|token-revocations)(/|$)",
     "sample-auditor": "^/api/audit",
 }
 """Tokens of the coordinator, approvals, a department that is asked and the interface, and two persons' sessions; and which
-paths are theirs."""
+paths are theirs. They come one after the other to one service, so the one who needs requests that are open comes first."""
 
 ENDS_ITS_OWN_SESSION = "^/api/sessions?$|^/api/me/password$|/sample-"
 """Paths by which a person would sign out and leave the rest of the run to nobody."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def place(server: Any, template: str, city: City) -> Iterator[Server]:
     """A service with layers, a project that is prepared, one that departments are asked about, and a case."""
     with _world(server, template, city) as running:
