@@ -8,9 +8,11 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from http import HTTPStatus
 from typing import Any
 
@@ -21,7 +23,7 @@ from sqlalchemy.orm import Session
 from blueprint.accounts.credentials import Credentials, actor_of, read_credentials
 from blueprint.edge import Edge
 from blueprint.errors import BlueprintError, NotSignedInError
-from blueprint.permissions import ANONYMOUS, Actor
+from blueprint.permissions import ANONYMOUS, Act, Actor, may
 from blueprint.problem import PROBLEM_MEDIA_TYPE, problem_document
 from blueprint.sharing.purposes import record_reading
 from tiles.addresses import (
@@ -29,6 +31,7 @@ from tiles.addresses import (
     BadAddressError,
     DifferenceTile,
     LayerDocument,
+    LayerTile,
     NoSuchTileError,
     StyleDocument,
     VersionTile,
@@ -45,6 +48,8 @@ from tiles.vector import (
     compress,
     cut_difference,
     cut_tile,
+    drawn_version,
+    find_and_cut,
     find_versions,
     tag_of,
 )
@@ -98,6 +103,8 @@ class TilesApp:
         self._edge = edge
         self._connections = Connections(edge.engine, STATEMENTS)
         self._cache = TileCache(cache_bytes)
+        self._last_seen: dict[str, DrawnVersion] = {}
+        """By layer: what was in force when it was last asked for, to be found so again before it is shown."""
         self._reads = ReadLog(self._tell)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="tiles")
 
@@ -175,8 +182,8 @@ class TilesApp:
 
     def _tile(self, address: TileAddress, asked: Asked) -> Answer | Pending:
         actor, now = self._actor(asked), self._edge.now()
-        versions = find_versions(self._connections, address, actor, now.date())
-        tag = f'"{tag_of(versions, address.at)}{"-gz" if asked.takes_gzip else ""}"'
+        versions = self._versions(address, asked, actor, now.date())
+        tag = _tag(versions, address, asked)
         lifetime = _FOR_EVER if isinstance(address, VersionTile | DifferenceTile) else _REVALIDATED
         headers = [
             (b"etag", tag.encode()),
@@ -192,16 +199,40 @@ class TilesApp:
                 )
         claim = self._cache.claim(tag)
         if claim.is_maker:
-            try:
-                tile = self._cut(address, versions)
-                is_gzipped = asked.takes_gzip and len(tile) >= _SMALLEST_GZIPPED
-                self._cache.keep(tag, Tile(compress(tile) if is_gzipped else tile, is_gzipped))
-            except BaseException as error:
-                self._cache.give_up(tag, error)
-                raise
+            with self._settling(tag):
+                self._cache.keep(tag, _packed(self._cut(address, versions), asked))
         if claim.tile.done():
             return _tile_answer(claim.tile.result(), headers)
         return Pending(claim.tile, headers)
+
+    def _versions(
+        self, address: TileAddress, asked: Asked, actor: Actor, today: date
+    ) -> Sequence[DrawnVersion]:
+        """What the tile shows. Of a layer that was seen before, a tile that is not at hand is cut on the same way to the
+        database, of the version seen then: right of that one, and kept as its tile, should it be another's turn by now.
+        """
+        if not isinstance(address, LayerTile) or address.on is not None:
+            return find_versions(self._connections, address, actor, today)
+        seen = self._last_seen.get(address.code)
+        is_ahead = seen is not None and not asked.none_match and may(actor, Act.READ_LAYER, seen.thing)
+        if seen is not None and is_ahead and self._cache.claim(tag := _tag([seen], address, asked)).is_maker:
+            with self._settling(tag):
+                tile, rows = find_and_cut(self._connections, address, seen, today)
+                self._cache.keep(tag, _packed(tile, asked))
+            version = drawn_version(rows, address, actor, today)
+        else:
+            [version] = find_versions(self._connections, address, actor, today)
+        self._last_seen[address.code] = version
+        return [version]
+
+    @contextmanager
+    def _settling(self, tag: str) -> Iterator[None]:
+        """A claimed tile that cannot be made is given up, so that nobody waits for it."""
+        try:
+            yield
+        except BaseException as error:
+            self._cache.give_up(tag, error)
+            raise
 
     def _cut(self, address: TileAddress, versions: Sequence[DrawnVersion]) -> bytes:
         if isinstance(address, DifferenceTile):
@@ -220,6 +251,15 @@ class TilesApp:
 def tiles_app(edge: Edge) -> TilesApp:
     """The ASGI application to be mounted at `/tiles`."""
     return TilesApp(edge)
+
+
+def _tag(versions: Sequence[DrawnVersion], address: TileAddress, asked: Asked) -> str:
+    return f'"{tag_of(versions, address.at)}{"-gz" if asked.takes_gzip else ""}"'
+
+
+def _packed(tile: bytes, asked: Asked) -> Tile:
+    is_gzipped = asked.takes_gzip and len(tile) >= _SMALLEST_GZIPPED
+    return Tile(compress(tile) if is_gzipped else tile, is_gzipped)
 
 
 def _asked(scope: Scope) -> Asked:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from isal import isal_zlib
+from sqlalchemy import TextClause, text
 
 from blueprint.database import load_statements
 from blueprint.layers.generalise import level_of_zoom
@@ -23,7 +24,15 @@ from tiles.addresses import (
 )
 from tiles.connections import Connections
 
-STATEMENTS = load_statements(Path(__file__).with_suffix(".sql"))
+
+def _statements() -> dict[str, TextClause]:
+    """Those of the file, and one that asks two of them at once: a round trip is an eighth of a tile's time."""
+    read = load_statements(Path(__file__).with_suffix(".sql"))
+    both = f"SELECT drawn.tile, found.* FROM ({read['tile']}) AS drawn LEFT JOIN ({read['layer_on_day']}) AS found ON TRUE"  # noqa: S608 - both are of our file
+    return read | {"tile_and_layer_on_day": text(both)}
+
+
+STATEMENTS = _statements()
 
 TileAddress = LayerTile | VersionTile | DifferenceTile | BlueprintTile
 
@@ -66,27 +75,38 @@ def find_versions(
             return [version for each in pair for version in find_versions(connections, each, actor, today)]
         case VersionTile(code=code, number=number):
             return [
-                _one(
+                drawn_version(
                     connections.rows("layer_version", {"code": code, "number": number}), address, actor, today
                 )
             ]
-        case LayerTile(code=code, on=on):
-            return [
-                _one(
-                    connections.rows("layer_on_day", {"code": code, "day": on or today}),
-                    address,
-                    actor,
-                    today,
-                )
-            ]
+        case LayerTile():
+            rows = connections.rows("layer_on_day", _day_of(address, today))
+            return [drawn_version(rows, address, actor, today)]
         case BlueprintTile(codes=codes, on=on):
             rows = connections.rows("layers_on_day", {"day": on or today})
             return _several(rows, codes, actor, on or today)
 
 
-def _one(
+def _day_of(address: LayerTile, today: date) -> dict[str, Any]:
+    return {"code": address.code, "day": address.on or today}
+
+
+def find_and_cut(
+    connections: Connections, address: LayerTile, expected: DrawnVersion, today: date
+) -> tuple[bytes, list[tuple[Any, ...]]]:
+    """The tile of the version that is expected in force, which is right of it whatever is found; and the row of the one
+    that is, for `drawn_version`.
+    """
+    rows = connections.rows(
+        "tile_and_layer_on_day", _day_of(address, today) | _place_of([expected], address.at)
+    )
+    return bytes(rows[0][0] or b""), [row[1:] for row in rows if row[1] is not None]
+
+
+def drawn_version(
     rows: list[tuple[Any, ...]], address: LayerTile | VersionTile, actor: Actor, today: date
 ) -> DrawnVersion:
+    """The version that a row of a layer's address tells of, if `actor` may read it."""
     if not rows or not _may_read(rows[0], actor):
         raise no_such_layer(address.code)
     version = _version(rows[0])
@@ -151,21 +171,22 @@ def tag_of(versions: Sequence[DrawnVersion], at: Coordinates) -> str:
 
 def cut_tile(connections: Connections, versions: Sequence[DrawnVersion], at: Coordinates) -> bytes:
     """The Mapbox Vector Tile (version 2.1, extent 4096) of these versions, one layer each; empty where nothing is."""
-    share = len(versions)
-    rows = connections.rows(
-        "tile",
-        {
-            "version_ids": [version.version_id for version in versions],
-            "codes": [version.code for version in versions],
-            "z": at.z,
-            "x": at.x,
-            "y": at.y,
-            "level": level_of_zoom(at.z),
-            "most_named": max(_MOST_NAMED // share, _LEAST_SHARE // 4),
-            "most_features": max(_MOST_FEATURES // share, _LEAST_SHARE),
-        },
-    )
+    rows = connections.rows("tile", _place_of(versions, at))
     return bytes(rows[0][0] or b"")
+
+
+def _place_of(versions: Sequence[DrawnVersion], at: Coordinates) -> dict[str, Any]:
+    share = len(versions)
+    return {
+        "version_ids": [version.version_id for version in versions],
+        "codes": [version.code for version in versions],
+        "z": at.z,
+        "x": at.x,
+        "y": at.y,
+        "level": level_of_zoom(at.z),
+        "most_named": max(_MOST_NAMED // share, _LEAST_SHARE // 4),
+        "most_features": max(_MOST_FEATURES // share, _LEAST_SHARE),
+    }
 
 
 def cut_difference(

@@ -6,6 +6,7 @@ import mapbox_vector_tile
 import pytest
 import shapely
 from fastapi import FastAPI
+from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from blueprint.database import make_engine
@@ -156,6 +157,32 @@ def test_a_new_version_shows_at_once_and_the_old_one_on_its_own_days_and_address
     assert fixed.content == before.content
     assert fixed.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert fixed.headers["etag"] == before.headers["etag"]
+
+
+def test_what_was_seen_of_a_layer_before_shows_no_tile_of_a_version_over_or_a_layer_closed_since(
+    world: World,
+):
+    with world.session() as session, session.begin():
+        publish(session, world.city, "turning", [square(0, 0, 100)], starts_on=date(2020, 1, 1))
+    seen, *others = (address(world, "turning", z) for z in (15, 16, 17, 18))
+    assert len(features_of(world.client.get(seen).content, "turning")) == 1
+
+    with world.session() as session, session.begin():
+        later = [square(0, 0, 100), square(20, 20, 30)]
+        publish(session, world.city, "turning", later, starts_on=date(2026, 11, 23))
+    for path in (others[0], others[0], others[1], seen):
+        assert len(features_of(world.client.get(path).content, "turning")) == 2
+
+    first = world.client.get(others[0].replace("/turning/", "/turning/versions/1/"))
+    assert len(features_of(first.content, "turning")) == 1
+    classify = text("UPDATE blueprint.layer SET sensitivity = :class WHERE code = 'turning'")
+    with world.session() as session, session.begin():
+        session.execute(classify, {"class": "restricted"})
+    for path in (others[2], others[2], seen):
+        assert_problem(world.client.get(path), 404)
+    with world.session() as session, session.begin():
+        session.execute(classify, {"class": "public"})
+    assert world.client.get(others[2]).status_code == 200
 
 
 def test_a_tile_of_a_difference_shows_what_was_gained_and_lost_and_whose_attributes_changed(world: World):
