@@ -1,26 +1,37 @@
 """The overlay: what the layers in force share with a footprint, asked in one statement (`overlay.sql`)."""
 
+import logging
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psycopg2
 import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City
+from blueprint.connections import Beside, Rows
 from blueprint.database import execute_prepared, load_statements, prepared
 from blueprint.layers.models import ConflictWhen, Control
 from blueprint.rasters.zonal import Zonal, measure_rasters
 from blueprint.snapshot import LayerOnDay
+
+_log = logging.getLogger(__name__)
 
 ENGINE = "overlay-2"
 """Named in every digest; raised whenever the same input may give other figures."""
 
 NOISE_M = 1e-6
 """Overlaps thinner, or shorter, than this are the rounding of coordinates."""
+
+LARGE_M2 = 200_000.0
+"""A footprint from which on two connections share the layers: a smaller one is answered before it would pay."""
 
 _COVERED = 1 - 1e-6
 """A share of the footprint from which on all of it is meant: shares of pixels are known to about 1e-7."""
@@ -129,24 +140,28 @@ def find_overlaps(
     city: City,
     with_shapes: bool = False,
     zones: Sequence[tuple[Control, shapely.MultiPolygon]] = (),
+    beside: Beside | None = None,
 ) -> Overlay:
     """Overlay a footprint (working CRS, valid) with the versions of `layers`; all of them must have one.
 
-    `zones` are further areas of the ledger, each with its control.
+    `zones` are further areas of the ledger, each with its control. Where the versions are committed, `beside` may answer
+    for a part of the layers meanwhile.
     """
     rasters = measure_rasters(session, footprint, layers)
     hits = [layer for layer in layers if _is_hit(layer, rasters)]
-    values = parameters(
-        footprint,
-        [layer for layer in layers if layer.version_id not in rasters],
-        city=city,
-        with_shapes=with_shapes,
-        zones=[
-            *((_RANKS[Control(layer.control)], _zone(rasters, layer, footprint)) for layer in hits),
-            *((_RANKS[control], zone) for control, zone in zones),
-        ],
-    )
-    row = _Answer._make(execute_prepared(session, OVERLAPS, values)[0])
+    ask = partial(parameters, footprint, city=city, with_shapes=with_shapes)
+    all_zones = [
+        *((_RANKS[Control(layer.control)], _zone(rasters, layer, footprint)) for layer in hits),
+        *((_RANKS[control], zone) for control, zone in zones),
+    ]
+    here, there = _in_two([layer for layer in layers if layer.version_id not in rasters])
+    asked = beside.start(OVERLAPS.name, ask(there)) if beside and footprint.area >= LARGE_M2 else None
+    if asked is None:
+        row = _answer(session, ask([*here, *there], zones=all_zones))
+    else:
+        row = _joined(
+            _answer(session, ask(here, zones=all_zones)), _answer_of(asked) or _answer(session, ask(there))
+        )
     on_ellipsoid = city.area_measure is AreaMeasure.ELLIPSOID
     site = SiteMeasures(
         area_m2=row.ellipsoid_m2 if on_ellipsoid else row.plane_m2,
@@ -167,6 +182,35 @@ def find_overlaps(
         not_covering=frozenset(row.not_covering)
         | {version_id for version_id, raster in rasters.items() if raster.known_share < _COVERED},
         rasters=rasters,
+    )
+
+
+def _in_two(layers: Sequence[LayerOnDay]) -> tuple[list[LayerOnDay], list[LayerOnDay]]:
+    """The layers whose control is in the ledger, and those that only inform: they can be asked each for itself."""
+    informing = [layer for layer in layers if layer.control == Control.INFORM]
+    return [layer for layer in layers if layer.control != Control.INFORM], informing
+
+
+def _answer(session: Session, values: Mapping[str, Any]) -> _Answer:
+    return _Answer._make(execute_prepared(session, OVERLAPS, values)[0])
+
+
+def _answer_of(asked: "Future[Rows]") -> _Answer | None:
+    """What was asked beside; None where that connection failed, for then the session's own is to tell."""
+    try:
+        return _Answer._make(asked.result()[0])
+    except psycopg2.Error as error:
+        _log.warning("a check was asked beside in vain: %s", error)
+        return None
+
+
+def _joined(weighed: _Answer, informing: _Answer) -> _Answer:
+    """One answer of two; the ledger is of the first."""
+    return weighed._replace(
+        findings=sorted([*weighed.findings, *informing.findings], key=itemgetter(0)),
+        layer_areas=weighed.layer_areas | informing.layer_areas,
+        layer_lengths=weighed.layer_lengths | informing.layer_lengths,
+        not_covering=[*weighed.not_covering, *informing.not_covering],
     )
 
 

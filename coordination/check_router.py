@@ -108,6 +108,7 @@ def check_footprint(
         on=day,
         with_shapes=output.needs_shapes,
         snapshot=snapshot,
+        beside=request.app.state.beside,
     )
     report = as_supposed(report, assumed)
     if keep:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.audit.log import record
 from blueprint.city import City
+from blueprint.connections import Beside
 from blueprint.footprint import Footprint
 from blueprint.layers.models import Control
 from blueprint.overlay import Overlap, Overlay, Relation
@@ -36,10 +37,12 @@ def run_check(
     with_shapes: bool = False,
     snapshot: Snapshot | None = None,
     rule_set: RuleSet | None = None,
+    beside: Beside | None = None,
 ) -> CheckReport:
     """Check a footprint against the blueprint on a day, as far as the actor may read it; nothing is kept.
 
     `snapshot` is the blueprint of that day when it is known already, or as it would be; `rule_set` another one than the city's.
+    `beside` may answer for a part of the layers where the session changed none of them.
     Restricted layers that the actor may not read leave no trace in figures, layers or digest but the conflicts that
     `masking` tells, and those only to actors who are known, so many times a day.
     """
@@ -59,7 +62,9 @@ def run_check(
     rule_set = rule_set or rule_set_of(city)
     if rule_set is not None:
         keep_rule_set(session, rule_set)
-    judged = judge(session, footprint, asked, rule_set, city=city, on=on, with_shapes=with_shapes)
+    judged = judge(
+        session, footprint, asked, rule_set, city=city, on=on, with_shapes=with_shapes, beside=beside
+    )
     overlay, rules = judged.overlay, judged.rules
     is_answered = count_answers(session, {layer.department for layer in closed}, actor=actor, city=city)
     conflicts = find_restricted_conflicts(

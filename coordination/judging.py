@@ -12,6 +12,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from blueprint.city import City, polygonal
+from blueprint.connections import Beside
 from blueprint.footprint import Footprint
 from blueprint.layers.models import ConflictWhen, Control, GeometryKind, feature
 from blueprint.overlay import Overlap, Overlay, find_overlaps
@@ -45,6 +46,7 @@ def judge(
     city: City,
     on: date,
     with_shapes: bool,
+    beside: Beside | None = None,
 ) -> Judged:
     """Overlay the footprint with the layers under the rules of a day.
 
@@ -55,7 +57,7 @@ def judge(
     layers = _under_height(governed(asked, rules), rules, footprint.top_m)
     shaped = with_shapes or any(_by_feature(rules.get(layer.code), layer) for layer in layers)
     site = footprint.geometry
-    overlay = find_overlaps(session, site, layers, city=city, with_shapes=shaped)
+    overlay = find_overlaps(session, site, layers, city=city, with_shapes=shaped, beside=beside)
     gaps = find_gaps(
         session,
         site,
@@ -77,7 +79,9 @@ def judge(
             layer._replace(control=Control.INFORM) if layer.version_id in ruled else layer for layer in layers
         ]
         zones = [*_zones(overlay.overlaps, rulings), *_zones(gaps, open_ground)]
-        overlay = find_overlaps(session, site, weighed, city=city, with_shapes=shaped, zones=zones)
+        overlay = find_overlaps(
+            session, site, weighed, city=city, with_shapes=shaped, zones=zones, beside=beside
+        )
         overlay = replace(overlay, overlaps=(*overlay.overlaps, *gaps))
     return Judged(
         layers,

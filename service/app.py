@@ -1,5 +1,6 @@
 """The application: routers, tiles, the map page, problem documents, health."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,11 +24,13 @@ from blueprint.accounts.tree_router import router as tree_router
 from blueprint.audit.refusals import RefusalLog
 from blueprint.audit.router import router as audit_router
 from blueprint.city_router import router as city_router
+from blueprint.connections import Beside
 from blueprint.edge import Edge, SessionDep
 from blueprint.jobs.router import router as jobs_router
 from blueprint.layers.diagnosis_router import router as diagnosis_router
 from blueprint.layers.router import router as layers_router
 from blueprint.layers.succession_router import router as succession_router
+from blueprint.overlay import OVERLAPS
 from blueprint.quality.mapping_router import router as mapping_router
 from blueprint.quality.router import router as quality_router
 from blueprint.sharing.export_router import router as exports_router
@@ -56,12 +59,16 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
     """Put the packages together over one database and one city."""
     tiles = tiles_app(edge)
     refusals = RefusalLog(edge.engine)
+    cores = os.cpu_count() or 1
+    beside = Beside(edge.engine, [OVERLAPS], threads=cores // 2) if cores > 1 else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         refusals.close()
         tiles.close()
+        if beside is not None:
+            beside.close()
 
     app = FastAPI(
         title="One Blueprint 一张蓝图",
@@ -77,6 +84,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
     app.state.edge = edge
     app.state.settings = settings
     app.state.refusals = refusals
+    app.state.beside = beside
     add_problem_handlers(app)
     for router in (
         checks_router,  # first: a check is to be answered while a planner draws, and routes are tried in turn

@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from blueprint.accounts.credentials import Credentials, actor_of, read_credentials
+from blueprint.connections import Connections
 from blueprint.edge import Edge
 from blueprint.errors import BlueprintError, NotSignedInError
 from blueprint.permissions import ANONYMOUS, Act, Actor, may
@@ -38,7 +39,6 @@ from tiles.addresses import (
     read_address,
 )
 from tiles.cache import Tile, TileCache
-from tiles.connections import Connections
 from tiles.documents import Scene, style, tilejson
 from tiles.reads import Read, ReadLog
 from tiles.vector import (
@@ -63,6 +63,9 @@ Send = Callable[[Message], Awaitable[None]]
 
 _CACHE_BYTES = 128 * 1024 * 1024
 _THREADS = (os.cpu_count() or 2) + 2
+_LONGEST_S = 30
+"""What a tile may cost is bounded by its features; this is the guard."""
+
 _SMALLEST_GZIPPED = 256
 _STATUS = {BadAddressError: 400, NoSuchTileError: 404, NotSignedInError: 401}
 _MVT = b"application/vnd.mapbox-vector-tile"
@@ -101,7 +104,7 @@ class TilesApp:
 
     def __init__(self, edge: Edge, *, cache_bytes: int = _CACHE_BYTES, threads: int = _THREADS) -> None:
         self._edge = edge
-        self._connections = Connections(edge.engine, STATEMENTS)
+        self._connections = Connections(edge.engine, STATEMENTS, part="tiles", timeout_s=_LONGEST_S)
         self._cache = TileCache(cache_bytes)
         self._last_seen: dict[str, DrawnVersion] = {}
         """By layer: what was in force when it was last asked for, to be found so again before it is shown."""

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from isal import isal_zlib
-from sqlalchemy import TextClause, text
 
-from blueprint.database import load_statements
+from blueprint.connections import Connections
+from blueprint.database import Prepared, load_statements, prepared
 from blueprint.layers.generalise import level_of_zoom
 from blueprint.permissions import Act, Actor, Sensitivity, Thing, may
 from tiles.addresses import (
@@ -22,14 +22,14 @@ from tiles.addresses import (
     VersionTile,
     no_such_layer,
 )
-from tiles.connections import Connections
 
 
-def _statements() -> dict[str, TextClause]:
+def _statements() -> list[Prepared]:
     """Those of the file, and one that asks two of them at once: a round trip is an eighth of a tile's time."""
     read = load_statements(Path(__file__).with_suffix(".sql"))
     both = f"SELECT drawn.tile, found.* FROM ({read['tile']}) AS drawn LEFT JOIN ({read['layer_on_day']}) AS found ON TRUE"  # noqa: S608 - both are of our file
-    return read | {"tile_and_layer_on_day": text(both)}
+    texts = {name: clause.text for name, clause in read.items()} | {"tile_and_layer_on_day": both}
+    return [prepared(name, text) for name, text in texts.items()]
 
 
 STATEMENTS = _statements()

@@ -1,5 +1,7 @@
 """The made city of Anshan: every footprint says what its note says, and the figures are shapely's, Geod's and PostGIS's."""
 
+import time
+from contextlib import closing
 from datetime import date
 
 import pytest
@@ -8,10 +10,12 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from blueprint.city import polygonal
+from blueprint.connections import Beside
+from blueprint.database import make_engine, prepared
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint, read_footprint_file
-from blueprint.overlay import NOISE_M, find_overlaps
+from blueprint.overlay import NOISE_M, OVERLAPS, find_overlaps
 from blueprint.permissions import at_console
 from blueprint.snapshot import LayerOnDay, take_snapshot
 from coordination.checks import run_check
@@ -82,6 +86,38 @@ def test_every_overlap_equals_shapely_and_geod_on_whole_features(anshan: Edge, n
     for key, shared in expected.items():
         assert found[key].overlap_m2 == pytest.approx(geodesic_m2(shared, anshan.city), abs=0.01)
     assert overlay.site.area_m2 == pytest.approx(geodesic_m2(footprint, anshan.city), abs=0.01)
+
+
+def test_two_connections_that_share_the_layers_say_what_one_says(
+    anshan: Edge, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr("blueprint.overlay.LARGE_M2", 0)
+    nowhere = make_engine("postgresql+psycopg2://nobody@/nothing?host=/nonexistent")
+    shared = Beside(anshan.engine, [OVERLAPS], threads=1)
+    in_vain = Beside(nowhere, [OVERLAPS], threads=1)
+    informing = set()
+    with Session(anshan.engine) as session, closing(shared), closing(in_vain):
+        layers = _layers(session)
+        for name in TAKEN:
+            footprint = _footprint(anshan, PROJECTS[name]).geometry
+            alone = find_overlaps(session, footprint, layers, city=anshan.city)
+            for beside in (shared, in_vain):
+                assert find_overlaps(session, footprint, layers, city=anshan.city, beside=beside) == alone
+            informing |= {overlap.version_id for overlap in alone.overlaps}
+    assert any(layer.control == "inform" and layer.version_id in informing for layer in layers)
+    assert caplog.messages.count(caplog.messages[0]) == len(TAKEN)
+
+
+def test_nothing_is_asked_beside_where_every_thread_is_taken(anshan: Edge):
+    sleep = prepared("sleep", "SELECT pg_sleep(:seconds)")
+    with closing(Beside(anshan.engine, [sleep], threads=1)) as beside:
+        asked = beside.start("sleep", {"seconds": 0.2})
+        assert asked is not None
+        assert beside.start("sleep", {"seconds": 0}) is None
+        asked.result()
+        until = time.monotonic() + 5
+        while beside.start("sleep", {"seconds": 0}) is None:
+            assert time.monotonic() < until
 
 
 @pytest.mark.parametrize("name", TAKEN)
