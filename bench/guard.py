@@ -23,7 +23,8 @@ LAYER = "DISTRICT"
 """Its features cover the city, so every check meets one of them and is recorded."""
 
 SIZE_HA = 10
-PAIRS = 60
+PAIRS = 200
+"""A round trip and a flush to disk swing with the machine by as much as is measured: many pairs, and their medians."""
 WARM_UP = 10
 
 
