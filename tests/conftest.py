@@ -174,7 +174,7 @@ def template(server: TestServer, city: City) -> str:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def keeper() -> Iterator[None]:
+def seen_by_the_keeper() -> Iterator[None]:
     """What a test itself looks at in the database is not behind the second wall; the service's threads are."""
     with seeing(KEEPER):
         yield
