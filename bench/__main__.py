@@ -1,4 +1,4 @@
-"""`python -m bench [all|check|tiles|publication|intake|topology|audit|batch|approval|city] [--small] [--rebuild]`: measure and print ratios; a full run is kept."""
+"""`python -m bench [all|check|tiles|publication|intake|topology|audit|scaling|batch|growth|approval|city] [--small] [--rebuild]`: measure and print ratios; a full run is kept."""
 
 import argparse
 import os
@@ -9,10 +9,12 @@ from bench.approval import measure_approval
 from bench.audit import measure_audit
 from bench.batch import measure_batch
 from bench.check import measure_checks
+from bench.growth import measure_growth
 from bench.guard import measure_guard
 from bench.intake import measure_intake
 from bench.live import measure_live
 from bench.publication import measure_publication
+from bench.scaling import measure_scaling
 from bench.setting import made_city, our_server, say
 from bench.tiles import measure_tiles
 from bench.topology import measure_topology
@@ -25,6 +27,8 @@ def main() -> int:
         return _end({"topology": measure_topology(small=arguments.small)}, arguments)
     if arguments.what == "audit":  # nor does this
         return _end({"audit": measure_audit(small=arguments.small)}, arguments)
+    if arguments.what == "scaling":  # nor this
+        return _end({"scaling": measure_scaling(small=arguments.small)}, arguments)
     if arguments.what == "approval":  # has a city of cases of its own
         return _end({"approval": measure_approval(small=arguments.small)}, arguments)
     if arguments.what == "intake":  # has one of its own
@@ -42,6 +46,8 @@ def main() -> int:
         if arguments.what in ("all", "batch"):
             with our_server(setting) as host:
                 result["batch"] = measure_batch(setting, host, small=arguments.small)
+        if arguments.what in ("all", "growth"):
+            result["growth"] = measure_growth(setting, small=arguments.small, rebuild=arguments.rebuild)
         if arguments.what in ("all", "tiles"):
             say("tiles: ours and tipg in turn")
             result["tiles"] = measure_tiles(setting)
@@ -51,6 +57,7 @@ def main() -> int:
         if arguments.what == "all":
             result["topology"] = measure_topology(small=arguments.small)
             result["audit"] = measure_audit(small=arguments.small)
+            result["scaling"] = measure_scaling(small=arguments.small)
             result["intake"] = measure_intake(small=arguments.small)
             result["approval"] = measure_approval(small=arguments.small)
         result["load_average_after"] = round(os.getloadavg()[0], 2)
@@ -83,7 +90,9 @@ def _arguments() -> argparse.Namespace:
             "intake",
             "topology",
             "audit",
+            "scaling",
             "batch",
+            "growth",
             "approval",
             "city",
         ],

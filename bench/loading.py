@@ -14,7 +14,7 @@ from psycopg2 import sql
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from bench.made_city import SIDE_M, SOUTH, WEST, MadeLayer, polygons
+from bench.made_city import Ground, MadeLayer, polygons
 from blueprint.city import City
 from blueprint.layers.catalogue import LayerDefinition, define_layer
 from blueprint.layers.models import LayerVersion
@@ -44,14 +44,19 @@ GRANT SELECT ON {table} TO PUBLIC;
 
 
 def load_city_into(
-    engine: Engine, city: City, layers: tuple[MadeLayer, ...], *, say: Callable[[str], None]
+    engine: Engine,
+    city: City,
+    layers: tuple[MadeLayer, ...],
+    ground: Ground,
+    *,
+    say: Callable[[str], None],
 ) -> None:
     """Fill an empty, migrated database; a layer is one transaction, as for a file that is uploaded."""
     began = time.monotonic()
     for number, made in enumerate(layers, start=1):
         started = time.monotonic()
         with Session(engine) as session, session.begin():
-            _load(session, city, made)
+            _load(session, city, made, ground)
         seconds = time.monotonic() - started
         say(f"  {number:2} of {len(layers)}  {made.code:9} {made.count:8,} polygons  {seconds:6.1f} s")
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -59,7 +64,7 @@ def load_city_into(
     say(f"  loaded in {time.monotonic() - began:.0f} s")
 
 
-def _load(session: Session, city: City, made: MadeLayer) -> None:
+def _load(session: Session, city: City, made: MadeLayer, ground: Ground) -> None:
     layer, _ = define_layer(
         session,
         LayerDefinition(
@@ -89,17 +94,21 @@ def _load(session: Session, city: City, made: MadeLayer) -> None:
         issue_counts=NOTHING_FOUND,
         uploaded_by="bench",
         uploaded_at=NOW,
-        extent=from_shape(shapely.box(WEST, SOUTH, WEST + SIDE_M, SOUTH + SIDE_M), srid=city.working_srid),
+        extent=from_shape(_outline(ground), srid=city.working_srid),
     )
     session.add(version)
     session.flush()
-    shapes = list(polygons(made))
+    shapes = list(polygons(made, ground))
     copy_features(session, version, _batches(made, shapes, city.working_srid))
     whole = InMemory(np.concatenate(shapes))
     version.has_overlaps = may_overlap_each_other(whole, faces_of(whole))
     cut_features(session, version)
     bring_into_force(session, version, starts_on=IN_FORCE_FROM, actor=at_console("bench"), now=NOW)
     _make_plain_table(session, made, version, city)
+
+
+def _outline(ground: Ground) -> shapely.Polygon:
+    return shapely.box(ground.west, ground.south, ground.west + ground.side_m, ground.south + ground.side_m)
 
 
 def _make_plain_table(session: Session, made: MadeLayer, version: LayerVersion, city: City) -> None:

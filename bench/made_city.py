@@ -10,6 +10,20 @@ SEED = 20190821
 WEST, SOUTH, SIDE_M = 455_000.0, 4_505_000.0, 90_000.0
 """The city is a square of 90 km around Anshan, in EPSG:4550."""
 
+
+@dataclass(frozen=True)
+class Ground:
+    """The square that a city covers: its south-west corner and its side, in metres."""
+
+    west: float
+    south: float
+    side_m: float
+
+
+CITY = Ground(WEST, SOUTH, SIDE_M)
+TENTH = Ground(WEST, SOUTH, SIDE_M / 10**0.5)
+"""A tenth of the city's ground: as many polygons a hectare, a tenth of them in all."""
+
 SMALL = 20
 """A small city has one polygon where the full one has this many."""
 
@@ -70,32 +84,44 @@ def made_layers(*, small: bool) -> tuple[MadeLayer, ...]:
     )
 
 
-def polygons(layer: MadeLayer) -> Iterator[np.ndarray]:
+def tenth_of(layers: tuple[MadeLayer, ...]) -> tuple[MadeLayer, ...]:
+    """The layers of the city on a tenth of its ground, as dense; of the huge polygons as many, a tenth as large, as ragged."""
+    side = 10**0.5
+    return tuple(
+        replace(layer, huge_vertices=round(layer.huge_vertices / side))
+        if layer.huge_vertices
+        else replace(layer, columns=round(layer.columns / side), rows=round(layer.rows / side))
+        for layer in layers
+    )
+
+
+def polygons(layer: MadeLayer, ground: Ground = CITY) -> Iterator[np.ndarray]:
     """The layer's polygons in EPSG:4550 (x east, y north, metres), in batches, always the same."""
     rng = np.random.default_rng([SEED, *layer.code.encode()])
     if layer.huge_vertices:
-        yield np.array(list(_huge_polygons(layer, rng)), dtype=object)
+        yield np.array(list(_huge_polygons(layer, rng, ground)), dtype=object)
     else:
-        yield from _tessellation(layer, rng)
+        yield from _tessellation(layer, rng, ground)
 
 
-def _tessellation(layer: MadeLayer, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def _tessellation(layer: MadeLayer, rng: np.random.Generator, ground: Ground) -> Iterator[np.ndarray]:
     """Cells of a grid whose corners are moved and whose edges are bent; both neighbours get the same edge."""
     columns, rows = layer.columns, layer.rows
-    width, height = SIDE_M / columns, SIDE_M / rows
+    west, south, side_m = ground.west, ground.south, ground.side_m
+    width, height = side_m / columns, side_m / rows
     x, y = np.meshgrid(np.arange(columns + 1) * width, np.arange(rows + 1) * height)
     x[:, 1:-1] += rng.uniform(-_JITTER, _JITTER, x[:, 1:-1].shape) * width
     y[1:-1, :] += rng.uniform(-_JITTER, _JITTER, y[1:-1, :].shape) * height
-    corners = np.stack([x + WEST, y + SOUTH], axis=-1)
+    corners = np.stack([x + west, y + south], axis=-1)
     across = _edges(corners[:, :-1], corners[:, 1:], layer.edge_points, rng, bent=1, bend=height)
-    across[0, :, :, 1], across[-1, :, :, 1] = SOUTH, SOUTH + SIDE_M
+    across[0, :, :, 1], across[-1, :, :, 1] = south, south + side_m
     upward = _edges(corners[:-1], corners[1:], layer.edge_points, rng, bent=0, bend=width)
-    upward[:, 0, :, 0], upward[:, -1, :, 0] = WEST, WEST + SIDE_M
+    upward[:, 0, :, 0], upward[:, -1, :, 0] = west, west + side_m
     for row in range(rows):
-        south, north = across[row], across[row + 1]
-        west, east = upward[row, :-1], upward[row, 1:]
+        below, above = across[row], across[row + 1]
+        left, right = upward[row, :-1], upward[row, 1:]
         ring = np.concatenate(
-            [south[:, :-1], east[:, :-1], north[:, :0:-1], west[:, :0:-1], south[:, :1]], axis=1
+            [below[:, :-1], right[:, :-1], above[:, :0:-1], left[:, :0:-1], below[:, :1]], axis=1
         )
         yield np.asarray(shapely.polygons(ring))
 
@@ -111,12 +137,13 @@ def _edges(
     return np.asarray(points)
 
 
-def _huge_polygons(layer: MadeLayer, rng: np.random.Generator) -> Iterator[shapely.Polygon]:
-    """Ragged shapes of some 32 km, apart from each other, with a large hole and four small ones."""
-    size = np.array([SIDE_M / layer.columns, SIDE_M / layer.rows])
+def _huge_polygons(layer: MadeLayer, rng: np.random.Generator, ground: Ground) -> Iterator[shapely.Polygon]:
+    """Ragged shapes of a third of the ground's side, apart from each other, with a large hole and four small ones."""
+    corner = np.array([ground.west, ground.south])
+    size = np.array([ground.side_m / layer.columns, ground.side_m / layer.rows])
     for number in range(layer.count):
         row, column = divmod(number, layer.columns)
-        centre = np.array([WEST, SOUTH]) + (np.array([column, row]) + 0.5) * size
+        centre = corner + (np.array([column, row]) + 0.5) * size
         centre += rng.uniform(-0.04, 0.04, 2) * size
         radii = rng.uniform(0.33, 0.38) * size
         holes = [_ring(centre, radii * 0.3, layer.huge_vertices // 8, rng)]
@@ -138,13 +165,13 @@ def _ring(centre: np.ndarray, radii: np.ndarray, vertices: int, rng: np.random.G
     return np.asarray(centre + radii * distance[:, None] * np.column_stack([np.cos(angle), np.sin(angle)]))
 
 
-def footprints(area_m2: float, count: int) -> list[shapely.Polygon]:
+def footprints(area_m2: float, count: int, ground: Ground = CITY) -> list[shapely.Polygon]:
     """Irregular sites of this plane area with 20 to 40 corners, at seeded places inside the city."""
     rng = np.random.default_rng([SEED, round(area_m2)])
-    return [_footprint(area_m2, rng) for _ in range(count)]
+    return [_footprint(area_m2, rng, ground) for _ in range(count)]
 
 
-def _footprint(area_m2: float, rng: np.random.Generator) -> shapely.Polygon:
+def _footprint(area_m2: float, rng: np.random.Generator, ground: Ground) -> shapely.Polygon:
     corners = int(rng.integers(20, 41))
     angle = (np.arange(corners) + rng.uniform(-0.4, 0.4, corners)) * 2 * np.pi / corners
     stretch = np.array([rng.uniform(0.7, 1.0), 1.0])
@@ -154,5 +181,5 @@ def _footprint(area_m2: float, rng: np.random.Generator) -> shapely.Polygon:
     turn = rng.uniform(0, 2 * np.pi)
     outline = outline @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     scale = np.sqrt(area_m2 / shapely.Polygon(outline).area)
-    centre = np.array([WEST, SOUTH]) + SIDE_M * rng.uniform(0.03, 0.97, 2)
+    centre = np.array([ground.west, ground.south]) + ground.side_m * rng.uniform(0.03, 0.97, 2)
     return shapely.Polygon(outline * scale + centre)

@@ -106,6 +106,32 @@ BARS = (
         8,
     ),
     Bar(
+        "every difference of 500,000 × 200,000 polygons, one Dask worker ÷ two",
+        ("scaling", "one_over_two"),
+        1.8,
+    ),
+    Bar(
+        "every difference, ten times the ground ÷ a tenth",
+        ("scaling", "whole_over_tenth"),
+        11,
+        is_most=True,
+    ),
+    Bar(
+        "memory of a Dask worker, ten times the ground ÷ a tenth",
+        ("scaling", "memory_over_tenth"),
+        1.2,
+        is_most=True,
+    ),
+    *(
+        Bar(
+            f"statement of the check, ten times the features ÷ a tenth, {size}",
+            ("growth", size, "whole_over_tenth"),
+            1.3,
+            is_most=True,
+        )
+        for size in _SIZES
+    ),
+    Bar(
         "10,000 footprints of 10 ha, as many single calls over HTTP ÷ one batch",
         ("batch", "single_over_batch"),
         5,

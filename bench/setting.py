@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import Engine, make_url
 
 from bench.loading import load_city_into
-from bench.made_city import MadeLayer, made_layers
+from bench.made_city import CITY, TENTH, Ground, MadeLayer, made_layers, tenth_of
 from blueprint import cluster
 from blueprint.city import City, load_city
 from blueprint.database import make_engine
@@ -49,6 +49,7 @@ class Setting:
     city: City
     home: Path
     layers: tuple[MadeLayer, ...]
+    ground: Ground = CITY
 
     @property
     def polygon_count(self) -> int:
@@ -62,22 +63,30 @@ def say(message: str) -> None:
 
 
 @contextmanager
-def made_city(*, small: bool, rebuild: bool) -> Iterator[Setting]:
+def made_city(*, small: bool, rebuild: bool, is_tenth: bool = False) -> Iterator[Setting]:
     """The made city in a private, durable cluster of its own, which is kept for the next run and stopped after this.
 
-    One run at a time: another one would take away the city that this one is still making.
+    One run at a time: another one would take away the city that this one is still making. `is_tenth`: the city on a tenth
+    of its ground, in a cluster beside the whole one's.
     """
-    home = ROOT / ".blueprint" / ("bench-small" if small else "bench")
+    name = ("bench-small" if small else "bench") + ("-tenth" if is_tenth else "")
+    home = ROOT / ".blueprint" / name
+    layers = made_layers(small=small)
     home.parent.mkdir(exist_ok=True)
     with home.with_suffix(".running").open("w") as mark:
         try:
             fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise SystemExit("another benchmark is running here; wait for its end") from None
-        yield from _made_city(home, small=small, rebuild=rebuild)
+        if is_tenth:
+            yield from _made_city(home, tenth_of(layers), TENTH, rebuild=rebuild)
+        else:
+            yield from _made_city(home, layers, CITY, rebuild=rebuild)
 
 
-def _made_city(home: Path, *, small: bool, rebuild: bool) -> Iterator[Setting]:
+def _made_city(
+    home: Path, layers: tuple[MadeLayer, ...], ground: Ground, *, rebuild: bool
+) -> Iterator[Setting]:
     record, wanted = home / "made-from", _fingerprint()
     if rebuild or not record.exists() or record.read_text(encoding="utf-8") != wanted:
         record.unlink(missing_ok=True)
@@ -85,14 +94,14 @@ def _made_city(home: Path, *, small: bool, rebuild: bool) -> Iterator[Setting]:
     city = load_city(PROFILE)
     url = cluster.ensure_running(home, say=say)
     engine = make_engine(url)
-    setting = Setting(engine, city, home, made_layers(small=small))
+    setting = Setting(engine, city, home, layers, ground)
     try:
         owner_url = cluster.owner_url(home)
         initialise(owner_url, city, service_url=url)
         if not record.exists():
             say(f"making {setting.polygon_count:,} polygons in {len(setting.layers)} layers, once")
             owner = make_engine(owner_url)
-            load_city_into(owner, city, setting.layers, say=say)
+            load_city_into(owner, city, setting.layers, ground, say=say)
             owner.dispose()
             record.write_text(wanted, encoding="utf-8")
         with seeing(KEEPER):

@@ -25,7 +25,7 @@ from blueprint.permissions import Act, Actor, require
 from blueprint.sharing.purposes import record_reading
 from coordination.plan_audit.cluster import on_cluster
 from coordination.plan_audit.models import PlanAudit
-from coordination.plan_audit.overlaps import FoundOverlap, WindowTask, overlaps_of
+from coordination.plan_audit.overlaps import FoundOverlaps, WindowTask, overlaps_of
 from coordination.plan_audit.windows import MAX_FEATURES, Window, windows
 
 SQL = load_statements(Path(__file__).with_suffix(".sql"))
@@ -206,7 +206,7 @@ def _compare(
     sides: tuple[_Side, _Side],
     rule: tuple[float, float],
     workers: int,
-) -> Iterator[tuple[str, list[FoundOverlap]]]:
+) -> Iterator[tuple[str, FoundOverlaps]]:
     """The overlaps of every window, as the windows come to their ends; one alone is compared here and now."""
     tasks = (_task(begin, window, sides, rule) for window in left)
     head = list(itertools.islice(tasks, 2))
@@ -216,7 +216,7 @@ def _compare(
         return
     # A fork of a process with threads may hang; a worker is a new Python that knows numpy and shapely alone.
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        waiting: dict[Future[list[FoundOverlap]], str] = {}
+        waiting: dict[Future[FoundOverlaps], str] = {}
         for task in itertools.chain(head, tasks):
             waiting[pool.submit(overlaps_of, task)] = task.path
             # Never more in memory than the workers are at and one more each.
@@ -226,7 +226,7 @@ def _compare(
             yield from _ended(waiting)
 
 
-def _ended(waiting: dict[Future[list[FoundOverlap]], str]) -> Iterator[tuple[str, list[FoundOverlap]]]:
+def _ended(waiting: dict[Future[FoundOverlaps], str]) -> Iterator[tuple[str, FoundOverlaps]]:
     ended, _ = wait(waiting, return_when=FIRST_COMPLETED)
     for future in ended:
         yield waiting.pop(future), future.result()
@@ -245,7 +245,7 @@ def _read_shapes(session: Session, side: _Side, rows: np.ndarray) -> tuple[Seque
     return [row.feature_id for row in read], [bytes(row.shape) for row in read]
 
 
-def _keep(session: Session, audit_id: int, path: str, found: Sequence[FoundOverlap], city: City) -> None:
+def _keep(session: Session, audit_id: int, path: str, found: FoundOverlaps, city: City) -> None:
     """Keep what a window found, once: a second process at the same audit finds the window done."""
     audit = session.get_one(PlanAudit, audit_id, with_for_update=True)
     if path in audit.windows_done:
@@ -254,10 +254,10 @@ def _keep(session: Session, audit_id: int, path: str, found: Sequence[FoundOverl
     audit.found += len(found)
     values = {
         "audit_id": audit_id,
-        "first_ids": [overlap.first_id for overlap in found],
-        "second_ids": [overlap.second_id for overlap in found],
-        "slivers": [overlap.is_sliver for overlap in found],
-        "shapes": [overlap.shape for overlap in found],
+        "first_ids": found.first_ids.tolist(),
+        "second_ids": found.second_ids.tolist(),
+        "slivers": found.slivers.tolist(),
+        "shapes": found.shapes,
         "working_srid": city.working_srid,
     }
     session.execute(SQL["keep_overlaps"], values)

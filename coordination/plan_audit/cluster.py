@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from importlib import import_module
 
 from blueprint.errors import InvalidInputError, UnavailableError
-from coordination.plan_audit.overlaps import FoundOverlap, WindowTask, overlaps_of
+from coordination.plan_audit.overlaps import FoundOverlaps, WindowTask, overlaps_of
 
 _CONNECT_S = 10
 _RETRIES = 3
 """A window whose worker died is done by another one; so often it may kill its worker."""
 
 
-def on_cluster(address: str, tasks: Iterator[WindowTask]) -> Iterator[tuple[str, list[FoundOverlap]]]:
+def on_cluster(address: str, tasks: Iterator[WindowTask]) -> Iterator[tuple[str, FoundOverlaps]]:
     """The overlaps of every window, as they come back from the cluster at `address` (tcp://host:8786).
 
     Raises UnavailableError where there is no scheduler, or no worker; InvalidInputError where Dask is not installed.
@@ -43,5 +43,5 @@ def on_cluster(address: str, tasks: Iterator[WindowTask]) -> Iterator[tuple[str,
             yield future.result()
 
 
-def _named(task: WindowTask) -> tuple[str, list[FoundOverlap]]:
+def _named(task: WindowTask) -> tuple[str, FoundOverlaps]:
     return task.path, overlaps_of(task)

@@ -29,17 +29,23 @@ class WindowTask:
 
 
 @dataclass(frozen=True)
-class FoundOverlap:
-    """The common area of two features, in the plane; the shape as WKB."""
+class FoundOverlaps:
+    """The common areas of pairs of features, a column each: between processes a million rows would cost more than what they say.
 
-    first_id: int
-    second_id: int
-    plane_m2: float
-    is_sliver: bool
-    shape: bytes
+    `areas_m2` are plane, `shapes` WKB.
+    """
+
+    first_ids: np.ndarray
+    second_ids: np.ndarray
+    areas_m2: np.ndarray
+    slivers: np.ndarray
+    shapes: list[bytes]
+
+    def __len__(self) -> int:
+        return len(self.shapes)
 
 
-def overlaps_of(task: WindowTask) -> list[FoundOverlap]:
+def overlaps_of(task: WindowTask) -> FoundOverlaps:
     """Every overlap that belongs to the window, each pair once whatever windows it reaches into."""
     first = np.asarray(shapely.from_wkb(np.array(task.first_shapes, dtype=object)))
     second = np.asarray(shapely.from_wkb(np.array(task.second_shapes, dtype=object)))
@@ -47,16 +53,22 @@ def overlaps_of(task: WindowTask) -> list[FoundOverlap]:
     rows = shapely.STRtree(second).query(first)
     mine = owned(boxes[0][rows[0]], boxes[1][rows[1]], task.box)
     left, right = rows[0][mine], rows[1][mine]
-    found: list[FoundOverlap] = []
-    for start in range(0, len(left), _AT_ONCE):
-        one, other = left[start : start + _AT_ONCE], right[start : start + _AT_ONCE]
-        found += _measured(task, one, other, first, second)
-    return found
+    found = [
+        _measured(task, left[start : start + _AT_ONCE], right[start : start + _AT_ONCE], first, second)
+        for start in range(0, len(left), _AT_ONCE)
+    ] or [_measured(task, left, right, first, second)]
+    return FoundOverlaps(
+        np.concatenate([each.first_ids for each in found]),
+        np.concatenate([each.second_ids for each in found]),
+        np.concatenate([each.areas_m2 for each in found]),
+        np.concatenate([each.slivers for each in found]),
+        [shape for each in found for shape in each.shapes],
+    )
 
 
 def _measured(
     task: WindowTask, one: np.ndarray, other: np.ndarray, first: np.ndarray, second: np.ndarray
-) -> list[FoundOverlap]:
+) -> FoundOverlaps:
     shapes = np.empty(len(one), dtype=object)
     inside = _within(second, other, first, one)
     around = ~inside & _within(first, one, second, other)
@@ -67,17 +79,13 @@ def _measured(
     perimeters = np.nan_to_num(shapely.length(shapes))
     kept = np.flatnonzero(2 * areas > NOISE_M * perimeters)
     slivers = _slivers(shapes[kept], areas[kept], perimeters[kept], task)
-    wkb = shapely.to_wkb(shapes[kept])
-    return [
-        FoundOverlap(
-            int(task.first_ids[one[row]]),
-            int(task.second_ids[other[row]]),
-            float(areas[row]),
-            bool(sliver),
-            bytes(shape),
-        )
-        for row, sliver, shape in zip(kept, slivers, wkb, strict=True)
-    ]
+    return FoundOverlaps(
+        np.asarray(task.first_ids, dtype=np.int64)[one[kept]],
+        np.asarray(task.second_ids, dtype=np.int64)[other[kept]],
+        areas[kept],
+        slivers,
+        list(shapely.to_wkb(shapes[kept])),
+    )
 
 
 def _within(inner: np.ndarray, rows: np.ndarray, outer: np.ndarray, around: np.ndarray) -> np.ndarray:

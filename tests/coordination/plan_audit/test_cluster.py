@@ -12,7 +12,7 @@ from distributed import Client, LocalCluster
 from blueprint.errors import UnavailableError
 from coordination.plan_audit import cluster as cluster_module
 from coordination.plan_audit.cluster import on_cluster
-from coordination.plan_audit.overlaps import FoundOverlap, WindowTask, overlaps_of
+from coordination.plan_audit.overlaps import FoundOverlaps, WindowTask, overlaps_of
 from coordination.plan_audit.windows import windows
 
 
@@ -40,8 +40,13 @@ def _tasks() -> list[WindowTask]:
     return tasks
 
 
-def _sorted(found: Iterator[tuple[str, list[FoundOverlap]]]) -> dict[str, list[FoundOverlap]]:
-    return {path: sorted(overlaps, key=lambda o: (o.first_id, o.second_id)) for path, overlaps in found}
+def _sorted(found: Iterator[tuple[str, FoundOverlaps]]) -> dict[str, list[tuple[int, int, float, bytes]]]:
+    return {
+        path: sorted(
+            zip(o.first_ids.tolist(), o.second_ids.tolist(), o.areas_m2.tolist(), o.shapes, strict=True)
+        )
+        for path, o in found
+    }
 
 
 def test_a_cluster_finds_what_one_machine_finds_though_a_worker_is_killed(cluster: LocalCluster):

@@ -1,0 +1,98 @@
+"""An audit's differences by Dask workers: two beside one, and ten times the ground beside a tenth of it."""
+
+import resource
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from distributed import Client, LocalCluster
+
+from bench.made_city import CITY, TENTH, Ground, MadeLayer, made_layers, polygons, tenth_of
+from bench.setting import say
+from coordination.plan_audit.cluster import on_cluster
+from coordination.plan_audit.overlaps import WindowTask
+from coordination.plan_audit.windows import windows
+
+SAME_M2 = 1.0
+"""The differences of two full coverages sum to the ground within this."""
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What one run took: seconds, the largest worker's memory, differences and their sum."""
+
+    seconds: float
+    worker_mb: int
+    differences: int
+    shared_m2: float
+
+
+def measure_scaling(*, small: bool) -> dict[str, Any]:
+    """Seconds and memory of one and of two workers, on a tenth of the ground and on all of it; ends the run when a sum is wrong."""
+    layers = {layer.code: layer for layer in made_layers(small=small)}
+    pair = (layers["LANDUSE"], layers["PLANNED"])
+    tenth, whole = _sides(tenth_of(pair), TENTH), _sides(pair, CITY)
+    runs: dict[str, _Run] = {}
+    # One and two in turn, each twice, and the better of each: what else the machine does costs either.
+    for turn in range(2):
+        for name, sides, ground, workers in (
+            ("tenth", tenth, TENTH, 2),
+            ("two", whole, CITY, 2),
+            ("one", whole, CITY, 1),
+        ):
+            say(
+                f"scaling: {len(sides[0]):,} × {len(sides[1]):,} polygons, {workers} workers, turn {turn + 1}"
+            )
+            run = _run(sides, ground, workers)
+            if name not in runs or run.seconds < runs[name].seconds:
+                runs[name] = run
+    return {
+        "tenth": [len(side) for side in tenth],
+        "whole": [len(side) for side in whole],
+        "differences": runs["two"].differences,
+        "one_worker_s": round(runs["one"].seconds, 2),
+        "two_workers_s": round(runs["two"].seconds, 2),
+        "tenth_s": round(runs["tenth"].seconds, 2),
+        "one_over_two": round(runs["one"].seconds / runs["two"].seconds, 2),
+        "whole_over_tenth": round(runs["two"].seconds / runs["tenth"].seconds, 2),
+        "worker_mb": [runs["tenth"].worker_mb, runs["two"].worker_mb],
+        "memory_over_tenth": round(runs["two"].worker_mb / runs["tenth"].worker_mb, 2),
+    }
+
+
+def _sides(layers: tuple[MadeLayer, ...], ground: Ground) -> list[np.ndarray]:
+    return [np.concatenate(list(polygons(layer, ground))) for layer in layers]
+
+
+def _run(sides: list[np.ndarray], ground: Ground, workers: int) -> _Run:
+    with LocalCluster(
+        n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    ) as cluster:
+        started = time.perf_counter()
+        count, shared_m2 = 0, 0.0
+        for _, found in on_cluster(cluster.scheduler_address, _tasks(sides)):
+            count += len(found)
+            shared_m2 += float(found.areas_m2.sum())
+        seconds = time.perf_counter() - started
+        with Client(cluster.scheduler_address) as client:
+            worker_mb = max(client.run(_most_mb).values())
+    if abs(shared_m2 - ground.side_m**2) > SAME_M2:
+        raise SystemExit(f"the differences sum to {shared_m2:.2f} m², the ground is {ground.side_m**2:.2f}")
+    return _Run(seconds, worker_mb, count, shared_m2)
+
+
+def _most_mb() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def _tasks(sides: list[np.ndarray]) -> Iterator[WindowTask]:
+    """The windows as an audit gives them to its workers; shapes are written when a window's turn comes."""
+    for window in windows(*(shapely.bounds(side) for side in sides)):
+        rows = (window.first, window.second)
+        shapes = [list(shapely.to_wkb(side[each])) for side, each in zip(sides, rows, strict=True)]
+        yield WindowTask(
+            window.path, window.box, rows[0].tolist(), shapes[0], rows[1].tolist(), shapes[1], 0.0, 0.0
+        )
