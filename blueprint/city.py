@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,22 @@ LAYER_GROUPS = (
 
 
 @dataclass(frozen=True)
+class KeptApart:
+    """Layers that may not overlap (互不重叠), by their codes: each two of `layers`, or each of them with each of `against`."""
+
+    name: str
+    name_en: str | None
+    layers: tuple[str, ...]
+    against: tuple[str, ...] = ()
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The pairs of different layers."""
+        pairs = product(self.layers, self.against) if self.against else combinations(self.layers, 2)
+        return [(one, other) for one, other in pairs if one != other]
+
+
+@dataclass(frozen=True)
 class City:
     """A city as its profile says; `boundary` is the jurisdiction's outline in the working CRS (metres)."""
 
@@ -137,6 +154,8 @@ class City:
     """Roles that count only for who has a second factor (`[sign_in] second_factor_roles`)."""
     layer_groups: tuple[LayerGroup, ...] = LAYER_GROUPS
     project_types: tuple[ProjectType, ...] = PROJECT_TYPES
+    kept_apart: tuple[KeptApart, ...] = ()
+    """What an audit of all plans compares (`[[kept_apart]]`)."""
     process_tables: Path | None = None
     """The folder of the city's own process tables (`[approval] tables`); None: the general ones of `approval`."""
 
@@ -256,6 +275,7 @@ def _city(document: dict[str, Any], path: Path) -> City:
         ),
         layer_groups=_layer_groups(document.get("layer_group", []), path),
         project_types=_project_types(document.get("project_type", []), departments, path),
+        kept_apart=_kept_apart(document.get("kept_apart", []), path),
         process_tables=path.parent / tables
         if (tables := document.get("approval", {}).get("tables"))
         else None,
@@ -299,6 +319,24 @@ def _layer_groups(entries: list[dict[str, Any]], path: Path) -> tuple[LayerGroup
     if len({group.code for group in groups}) < len(groups):
         raise InvalidInputError(f"{path}: two layer groups have the same code; rename one")
     return groups or LAYER_GROUPS
+
+
+def _kept_apart(entries: list[dict[str, Any]], path: Path) -> tuple[KeptApart, ...]:
+    found = tuple(
+        KeptApart(
+            str(entry["name"]),
+            entry.get("name_en"),
+            tuple(str(code) for code in entry["layers"]),
+            tuple(str(code) for code in entry.get("against", ())),
+        )
+        for entry in entries
+    )
+    for entry in found:
+        if not entry.pairs:
+            raise InvalidInputError(
+                f"{path}: [[kept_apart]] {entry.name} names no two layers; give two or more, or `against`"
+            )
+    return found
 
 
 def _department(entry: dict[str, Any]) -> Department:

@@ -1,11 +1,11 @@
 """Routes of plan audits: ask for one, read it, read the ledger of differences, accept a difference for a reason."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
-from blueprint.edge import ActorDep, CityDep, NowDep, SessionDep
+from blueprint.edge import ActorDep, CityDep, EdgeDep, NowDep, SessionDep
 from blueprint.etags import IfMatch, hold_to, tagged
 from blueprint.given import Day, Text
 from blueprint.idempotency import IdempotentRoute
@@ -24,6 +24,7 @@ from coordination.plan_audit.ledger import (
     statistics,
     statistics_by_district,
 )
+from coordination.plan_audit.matrix import matrix
 from coordination.plan_audit.models import DifferenceState
 from coordination.plan_audit.schemas import (
     DecisionIn,
@@ -31,11 +32,15 @@ from coordination.plan_audit.schemas import (
     DifferencePage,
     DistrictPairOut,
     OverlapAreasOut,
+    PairStandingOut,
     PlanAuditIn,
     PlanAuditOut,
     audit_out,
     difference_out,
 )
+from coordination.plan_audit.tiles import MAX_ZOOM, difference_tile, difference_tilejson
+
+MVT = "application/vnd.mapbox-vector-tile"
 
 router = APIRouter(tags=["plan audits"], route_class=IdempotentRoute)
 
@@ -67,6 +72,20 @@ def list_all(
 ) -> list[PlanAuditOut]:
     """The newest audits of layers that the caller may read."""
     return [audit_out(audit) for audit in list_audits(session, actor=actor, limit=limit)]
+
+
+@router.get("/api/plan-audit-matrix")
+def show_matrix(
+    session: SessionDep,
+    actor: ActorDep,
+    city: CityDep,
+    now: NowDep,
+    on: Annotated[Day | None, Query(description="a day; today when not given")] = None,
+) -> list[PairStandingOut]:
+    """Every pair of layers that may not overlap, by the city profile, and how its ledger of differences stands."""
+    require(actor, Act.AUDIT_PLANS)
+    found = matrix(session, city=city, actor=actor, on=on or now.date())
+    return [PairStandingOut.model_validate(vars(pair)) for pair in found]
 
 
 @router.get("/api/overlap-areas")
@@ -124,6 +143,43 @@ def list_ledger(
     return DifferencePage(
         items=[difference_out(row) for row in rows[:limit]], next=rows[limit - 1].id if more else None
     )
+
+
+TILE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "a vector tile",
+        "content": {MVT: {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+Place = Annotated[int, Path(ge=0, lt=2**MAX_ZOOM)]
+
+
+@router.get("/api/plan-audits/{audit_id}/tiles.json")
+def describe_tiles(audit_id: AuditId, session: SessionDep, actor: ActorDep, edge: EdgeDep) -> dict[str, Any]:
+    """The differences of an audit's two layers as a layer with tiles (TileJSON)."""
+    require(actor, Act.AUDIT_PLANS)
+    audit = find_audit(session, audit_id, actor=actor)
+    address = f"{edge.base_url.rstrip('/')}/api/plan-audits/{audit_id}/tiles/{{z}}/{{x}}/{{y}}.mvt"
+    return difference_tilejson(session, audit, city=edge.city, actor=actor, address=address)
+
+
+@router.get("/api/plan-audits/{audit_id}/tiles/{z}/{x}/{y}.mvt", response_class=Response, responses=TILE)
+def show_tile(
+    audit_id: AuditId,
+    z: Annotated[int, Path(ge=0, le=MAX_ZOOM)],
+    x: Place,
+    y: Place,
+    session: SessionDep,
+    actor: ActorDep,
+    city: CityDep,
+    state: Annotated[list[DifferenceState] | None, Query(description="all when not given")] = None,
+) -> Response:
+    """The differences of an audit's two layers in a vector tile, as the ledger is now."""
+    require(actor, Act.AUDIT_PLANS)
+    audit = find_audit(session, audit_id, actor=actor)
+    states = state or list(DifferenceState)
+    content = difference_tile(session, audit, z, x, y, city=city, actor=actor, states=states)
+    return Response(content, media_type=MVT, headers={"Cache-Control": "private, no-cache"})
 
 
 DifferenceId = Annotated[int, Path(ge=1, le=2**62)]

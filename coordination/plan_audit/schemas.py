@@ -59,6 +59,29 @@ class OverlapAreasOut(BaseModel):
     classes: list[ClassAreaOut]
 
 
+class PairStandingOut(BaseModel):
+    """Two layers that may not overlap, and how their ledger stands; areas in m², slivers not counted.
+
+    Figures are null before a first audit; `is_current` says whether the last one compared the versions in force today;
+    `missing` names the layers that have none.
+    """
+
+    rule: str
+    rule_en: str | None
+    first: str
+    second: str
+    first_title: str | None
+    second_title: str | None
+    missing: list[str]
+    audit_id: int | None
+    audited_on: date | None
+    is_current: bool | None
+    open: int | None
+    open_m2: float | None
+    accepted: int | None
+    settled: int | None
+
+
 class PlanAuditOut(BaseModel):
     """An audit; the layer whose code comes first is the first one. `statistics` is the ledger of the two layers as it is now."""
 

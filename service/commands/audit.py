@@ -16,6 +16,7 @@ from blueprint.errors import InvalidInputError
 from coordination.plan_audit.areas import overlap_areas
 from coordination.plan_audit.audit import audit_layers, find_audit
 from coordination.plan_audit.ledger import DistrictPair, statistics, statistics_by_district, write_differences
+from coordination.plan_audit.matrix import PairStanding, matrix
 from coordination.plan_audit.schemas import PlanAuditOut, audit_out
 from service.commands.context import console, local_operator, open_edge, say
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
@@ -24,7 +25,16 @@ _STATE_WORDS = {"open": "未解决 open", "accepted": "已认可 accepted", "set
 
 
 def audit(
-    codes: Annotated[list[str], typer.Argument(help="图层代码 layer codes; with more than two, every pair")],
+    codes: Annotated[
+        list[str] | None, typer.Argument(help="图层代码 layer codes; with more than two, every pair")
+    ] = None,
+    kept_apart: Annotated[
+        bool,
+        typer.Option(
+            "--kept-apart",
+            help="城市档案中互不重叠的全部图层对 every pair that may not overlap, by the city profile",
+        ),
+    ] = False,
     on: Annotated[
         str | None, typer.Option(help="日期 the versions of a day YYYY-MM-DD; today when not given")
     ] = None,
@@ -56,9 +66,13 @@ def audit(
     output: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """多规差异分析：图层两两叠加，差异图斑入台账 · where layers overlap that should not; the differences go into a ledger."""
-    pairs = list(itertools.combinations(dict.fromkeys(codes), 2))
-    if not pairs:
-        raise InvalidInputError("an audit compares two different layers; name two or more")
+    if kept_apart and (codes or output_path is not None or areas_only):
+        raise InvalidInputError(
+            "--kept-apart audits the pairs of the city profile; leave out codes, --output and --areas-only"
+        )
+    pairs = _kept_apart(on) if kept_apart else list(itertools.combinations(dict.fromkeys(codes or ()), 2))
+    if not pairs and not kept_apart:
+        raise InvalidInputError("an audit compares two different layers; name two or more, or --kept-apart")
     if output_path is not None and len(pairs) > 1:
         raise InvalidInputError("--output writes the differences of one pair; name two layers")
     day = parse_day(on)
@@ -108,11 +122,63 @@ def audit(
             ]
         )
         return
+    if kept_apart:
+        print_matrix(parse_day(on))
+        return
     names = {district.code: district.name for district in edge.city.districts}
     for item in found:
         _print(item)
         if by_district:
             _print_districts(item, districts[item.id], names)
+
+
+def _kept_apart(on: str | None) -> list[tuple[str, str]]:
+    """The pairs of the city profile whose layers are in force; what cannot be compared is said."""
+    found = []
+    for pair in _matrix(parse_day(on)):
+        if pair.missing:
+            say(f"{pair.first} × {pair.second}: 无现行版本 no version in force: {', '.join(pair.missing)}")
+        else:
+            found.append((pair.first, pair.second))
+    return found
+
+
+def _matrix(day: date | None) -> list[PairStanding]:
+    with open_edge() as edge, beginning(edge)() as session:
+        if not edge.city.kept_apart:
+            raise InvalidInputError("the city profile names no layers that may not overlap ([[kept_apart]])")
+        return matrix(session, city=edge.city, actor=local_operator(), on=day or edge.now().date())
+
+
+def print_matrix(day: date | None) -> None:
+    """How every pair of the profile stands."""
+    print_table(
+        "互不重叠的规划 Plans that may not overlap",
+        [
+            "规则 rule",
+            "图层 layers",
+            "核查日 audited",
+            "未解决 open",
+            "公顷 ha",
+            "已认可 accepted",
+            "已解决 settled",
+        ],
+        (
+            [
+                pair.rule,
+                f"{pair.first} × {pair.second}",
+                "—"
+                if pair.audited_on is None
+                else f"{pair.audited_on}{'' if pair.is_current else ' 版本已更新 outdated'}",
+                "—" if pair.open is None else f"{pair.open:,}",
+                "—" if pair.open_m2 is None else f"{pair.open_m2 / 10_000:,.4f}",
+                "—" if pair.accepted is None else f"{pair.accepted:,}",
+                "—" if pair.settled is None else f"{pair.settled:,}",
+            ]
+            for pair in _matrix(day)
+        ),
+        empty="无 none",
+    )
 
 
 def _areas(

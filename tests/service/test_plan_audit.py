@@ -44,6 +44,9 @@ def test_an_audit_by_the_command_line_prints_a_ledger_writes_a_file_and_takes_de
     assert "公顷 ha" in command("audit", "RED", "GREEN", "--areas-only").out
     assert command("audit", "RED", "GREEN", "--areas-only", "--output", patches).status == 2
     assert command("audit", "RED").status == 2
+    every = command("audit", "--kept-apart")
+    assert every.status == 0 and "STBHHX × YJJBNT" in every.out and "no version in force" in every.err
+    assert command("audit", "--kept-apart", "RED").status == 2
     assert command("audit", "RED", "NOPE").err.count("\n") == 1
 
 
@@ -82,6 +85,21 @@ def test_an_audit_over_http_is_a_job_whose_ledger_is_read_and_decided(running: S
         assert page["next"] is None
         assert sum(d["differences"] for d in keeper.get(f"/api/plan-audits/{number}/districts").json()) == 1
         assert row["first_share"] == pytest.approx(0.5, abs=1e-3)
+        described = keeper.get(f"/api/plan-audits/{number}/tiles.json").json()
+        assert described["tiles"] == [f"{running.url}/api/plan-audits/{number}/tiles/{{z}}/{{x}}/{{y}}.mvt"]
+        tile = keeper.get(f"/api/plan-audits/{number}/tiles/0/0/0.mvt")
+        assert (
+            tile.headers["content-type"] == "application/vnd.mapbox-vector-tile"
+            and b"differences" in tile.content
+        )
+        assert keeper.get(f"/api/plan-audits/{number}/tiles/1/2/0.mvt").status_code == 404
+        [*pairs] = keeper.get("/api/plan-audit-matrix").json()
+        assert [(p["first"], p["second"]) for p in pairs] == [
+            ("STBHHX", "YJJBNT"),
+            ("CZKFBJ", "STBHHX"),
+            ("CZKFBJ", "YJJBNT"),
+        ]
+        assert pairs[0]["missing"] == ["STBHHX", "YJJBNT"]
         address = f"/api/plan-differences/{row['id']}"
         assert keeper.put(address, json={"state": "accepted"}).status_code == 422
         decided = keeper.put(address, json={"state": "accepted", "reason": "一致"})
