@@ -15,7 +15,14 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from blueprint.errors import InvalidInputError, NotFoundError
-from blueprint.permissions import WHOLE_CITY, Level, Role, Territory
+from blueprint.internal_steps import (
+    InternalLimits,
+    read_internal_limits,
+    read_internal_steps,
+    read_sign_off,
+)
+from blueprint.levels import WHOLE_CITY, Level, Territory
+from blueprint.permissions import Role
 from blueprint.working_days import DayRule, WorkingCalendar, read_day_rules
 
 
@@ -57,6 +64,12 @@ class Department:
     """The department's own limit, where it has another than the city's."""
     email: str | None = None
     """Where notices to the department are sent."""
+    internal_steps: bool | None = None
+    """Whether its people answer in internal steps; None: as soon as it has named its responsible section."""
+    sign_off: Role = Role.DIRECTOR
+    """Whose signature an opinion needs, where it is answered in steps: the director's or the section head's."""
+    internal_limits: InternalLimits | None = None
+    """Its own, where it has others than the city's."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +169,7 @@ class City:
     project_types: tuple[ProjectType, ...] = PROJECT_TYPES
     kept_apart: tuple[KeptApart, ...] = ()
     """What an audit of all plans compares (`[[kept_apart]]`)."""
+    internal_limits: InternalLimits = field(default_factory=InternalLimits)
     process_tables: Path | None = None
     """The folder of the city's own process tables (`[approval] tables`); None: the general ones of `approval`."""
 
@@ -214,6 +228,11 @@ class City:
         own = next((d.opinion_working_days for d in self.departments if d.code == department), None)
         of_type = next((t.opinion_working_days for t in self.project_types if t.code == project_type), None)
         return own or of_type or self.limits.opinion_working_days
+
+    def internal_limits_of(self, department: str) -> InternalLimits:
+        """A department's internal limits: its own, else the city's."""
+        own = next((d.internal_limits for d in self.departments if d.code == department), None)
+        return own or self.internal_limits
 
     def territory(self, department: str | None) -> Territory:
         """What the level of a department is over; who is of no department acts for the city."""
@@ -276,6 +295,7 @@ def _city(document: dict[str, Any], path: Path) -> City:
         layer_groups=_layer_groups(document.get("layer_group", []), path),
         project_types=_project_types(document.get("project_type", []), departments, path),
         kept_apart=_kept_apart(document.get("kept_apart", []), path),
+        internal_limits=read_internal_limits(document) or InternalLimits(),
         process_tables=path.parent / tables
         if (tables := document.get("approval", {}).get("tables"))
         else None,
@@ -350,6 +370,9 @@ def _department(entry: dict[str, Any]) -> Department:
         always_asked=bool(entry.get("always_asked", False)),
         opinion_working_days=_working_days(entry),
         email=entry.get("email"),
+        internal_steps=read_internal_steps(entry),
+        sign_off=read_sign_off(entry),
+        internal_limits=read_internal_limits(entry),
     )
 
 

@@ -5,9 +5,10 @@ everywhere. `blueprint account rights` prints the tables, `docs/rights.md` holds
 """
 
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
 from blueprint.errors import NotPermittedError, NotSignedInError
+from blueprint.levels import WHOLE_CITY, Reach, Territory
 
 
 class Role(StrEnum):
@@ -59,6 +60,11 @@ class Act(StrEnum):
     READ_OPINION_REQUESTS = "read_opinion_requests"
     GIVE_OPINION = "give_opinion"
     ENTER_OPINION = "enter_opinion"
+    HANDLE_REQUEST = "handle_request"
+    REVIEW_DRAFT = "review_draft"
+    ISSUE_OPINION = "issue_opinion"
+    ORGANISE_DEPARTMENT = "organise_department"
+    ARRANGE_STAND_IN = "arrange_stand_in"
     STOP_CLOCK = "stop_clock"
     CONTEST_FINDING = "contest_finding"
     DECIDE_CONTEST = "decide_contest"
@@ -88,43 +94,6 @@ class Act(StrEnum):
     EXPORT_AUDIT_LOG = "export_audit_log"
     ADMINISTER_ACCOUNTS = "administer_accounts"
     REGISTER_CRS = "register_crs"
-
-
-class Level(StrEnum):
-    """Where a department stands (Art. 2, 纵向到底): the city (市), or a district or county of it (区县)."""
-
-    CITY = "city"
-    DISTRICT = "district"
-
-
-class Reach(IntEnum):
-    """How far a right goes, and how far away from an actor a thing is; each holds those before it."""
-
-    OWN = 1
-    """The own department's things."""
-    TERRITORY = 2
-    """What the own level is over: from the city everything, from a district the things of its departments."""
-    UPWARD = 3
-    """From a district also what is the city's: city departments' things and what is no department's."""
-    EVERYWHERE = 4
-    """From a district also the things of other districts."""
-
-
-@dataclass(frozen=True)
-class Territory:
-    """What somebody's level is over: the whole city (no `district`), or a district; departments by their codes."""
-
-    district: str | None = None
-    departments: frozenset[str] = frozenset()
-    of_other_districts: frozenset[str] = frozenset()
-
-    @property
-    def level(self) -> Level:
-        """The level."""
-        return Level.CITY if self.district is None else Level.DISTRICT
-
-
-WHOLE_CITY = Territory()
 
 
 class Owed(StrEnum):
@@ -170,6 +139,23 @@ UNSCOPED = Scope()
 
 
 @dataclass(frozen=True)
+class Post:
+    """A role as somebody holds it now: in a section where it is of one; `holder` is whose it is when they stand in for them.
+
+    Who was delegated single rights has them alone (`acts`); who stands in for somebody absent has all of the role's.
+    """
+
+    role: Role
+    section_id: int | None = None
+    holder: str | None = None
+    acts: frozenset[Act] | None = None
+
+    def covers(self, act: Act) -> bool:
+        """Say whether the act is one of those that the post is held for."""
+        return self.acts is None or act in self.acts
+
+
+@dataclass(frozen=True)
 class Actor:
     """Who acts: a name for the record, the department and level, the roles, and what the department was granted."""
 
@@ -183,6 +169,13 @@ class Actor:
     """What names the session or token, without being it: reads are summed by it."""
     territory: Territory = WHOLE_CITY
     scope: Scope = UNSCOPED
+    posts: tuple[Post, ...] = ()
+    """The posts of a person, own ones and those of whom they stand in for; a machine has none."""
+
+    def roles_for(self, act: Act) -> frozenset[Role]:
+        """The roles that count for an act: one's own, and those that somebody else's post gives for it."""
+        lent = {post.role for post in self.posts if post.holder is not None and post.covers(act)}
+        return self.roles | lent if lent else self.roles
 
     @property
     def signed_in(self) -> bool:
@@ -260,6 +253,11 @@ RIGHTS: dict[Act, Rights] = {
     Act.READ_OPINION_REQUESTS: _any(*_MEMBERS),
     Act.GIVE_OPINION: _own(Role.DEPARTMENT, Role.REVIEWER, Role.SECTION_HEAD, Role.DIRECTOR) | _any(),
     Act.ENTER_OPINION: _territory(Role.COORDINATOR),
+    Act.HANDLE_REQUEST: _own(Role.DEPARTMENT, Role.REVIEWER, Role.SECTION_HEAD, Role.DIRECTOR) | _any(),
+    Act.REVIEW_DRAFT: _own(Role.DEPARTMENT, Role.SECTION_HEAD, Role.DIRECTOR) | _any(),
+    Act.ISSUE_OPINION: _own(Role.DEPARTMENT, Role.SECTION_HEAD, Role.DIRECTOR) | _any(),
+    Act.ORGANISE_DEPARTMENT: _own(Role.DIRECTOR) | _any(),
+    Act.ARRANGE_STAND_IN: _own(Role.REVIEWER, Role.SECTION_HEAD, Role.DIRECTOR) | _any(),
     Act.STOP_CLOCK: _own(Role.DEPARTMENT, Role.REVIEWER, Role.SECTION_HEAD, Role.DIRECTOR)
     | _territory(Role.COORDINATOR),
     Act.CONTEST_FINDING: _territory(Role.COORDINATOR),
@@ -313,6 +311,11 @@ LAYER_ACTS = DATA_ACTS | {
 
 _OF_A_DEPARTMENT = LAYER_ACTS | {
     Act.GIVE_OPINION,
+    Act.HANDLE_REQUEST,
+    Act.REVIEW_DRAFT,
+    Act.ISSUE_OPINION,
+    Act.ORGANISE_DEPARTMENT,
+    Act.ARRANGE_STAND_IN,
     Act.STOP_CLOCK,
     Act.DECIDE_CONTEST,
     Act.JUDGE_DIFFERENCE,
@@ -330,11 +333,12 @@ def may(actor: Actor, act: Act, thing: Thing | None = None) -> bool:
     if not actor.scope.covers(act, thing):
         actor = ANONYMOUS
     away = distance(actor, thing)
-    if not _reaches(actor, RIGHTS[act], away):
+    roles = actor.roles_for(act)
+    if not _reaches(roles, RIGHTS[act], away):
         return False
     return (
         act not in DATA_ACTS
-        or _reaches(actor, CLEARED[thing.sensitivity], away)
+        or _reaches(roles, CLEARED[thing.sensitivity], away)
         or _granted(actor, act, thing)
     )
 
@@ -349,8 +353,8 @@ def distance(actor: Actor, thing: Thing) -> Reach:
     return Reach.EVERYWHERE if thing.department in territory.of_other_districts else Reach.UPWARD
 
 
-def _reaches(actor: Actor, rights: Rights, away: Reach) -> bool:
-    return any(role in rights and rights[role] >= away for role in actor.roles)
+def _reaches(roles: frozenset[Role], rights: Rights, away: Reach) -> bool:
+    return any(role in rights and rights[role] >= away for role in roles)
 
 
 def _granted(actor: Actor, act: Act, thing: Thing) -> bool:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from blueprint.permissions import CLEARED, DATA_ACTS, RIGHTS, Act, Reach, Rights, Role, Sensitivity
+from blueprint.levels import Reach
+from blueprint.permissions import CLEARED, DATA_ACTS, RIGHTS, Act, Rights, Role, Sensitivity
 
 ROLE_WORDS: dict[Role, tuple[str, str]] = {
     Role.ANYONE: ("任何人", "anyone"),

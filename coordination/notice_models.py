@@ -12,7 +12,7 @@ from blueprint.database import Base, check_in
 
 
 class NoticeKind(StrEnum):
-    """What is told: 征求意见, 收回, 时限提醒, 逾期, 已反馈, 停表, 恢复计时, 异议, 异议处理, 会议, 通过, 撤回通过, 复检, 不再涉及, 审批督办."""
+    """What is told: 征求意见, 收回, 时限提醒, 逾期, 已反馈, 停表, 恢复计时, 异议, 异议处理, 会议, 通过, 撤回通过, 复检, 不再涉及, 审批督办, 科室流转, 内部时限."""
 
     ASKED = "asked"
     TAKEN_BACK = "taken_back"
@@ -30,6 +30,9 @@ class NoticeKind(StrEnum):
     RELEASED = "released"
     LATE_ITEMS = "late_items"
     """Items of approval that are late or about to be; no project of coordination's."""
+    HANDLING = "handling"
+    INTERNAL_DUE = "internal_due"
+    """The department's own limit for a step has passed; the limit of Art. 11 has not."""
 
 
 class Office(StrEnum):

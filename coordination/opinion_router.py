@@ -10,7 +10,7 @@ from blueprint.edge import ActorDep, Edge, EdgeDep, NowDep, SessionDep, TodayDep
 from blueprint.etags import IfMatch, tagged
 from blueprint.idempotency import IdempotentRoute
 from blueprint.permissions import Act, Thing, require
-from coordination import clock, contests, opinion_requests, opinions
+from coordination import clock, contests, handling, opinion_requests
 from coordination.addresses import Cursor, Id, Limit
 from coordination.holding import hold_request
 from coordination.limits import OpinionStatus
@@ -110,9 +110,11 @@ def give_opinion(
 ) -> OpinionRequestOut:
     """Answer a request while its limit runs; a late or second answer is refused (409)."""
     require(actor, Act.READ_OPINION_REQUESTS)
-    given = _given(opinion, edge.city)
+    given = opinion_given(opinion, edge.city)
     hold_request(session, request_id, if_match, actor=actor, edge=edge)
-    request = opinions.give_opinion(session, request_id, given, actor=actor, calendar=edge.calendar, now=now)
+    request = handling.answer(
+        session, request_id, given, city=edge.city, calendar=edge.calendar, actor=actor, now=now
+    )
     return _shown(request, edge, now.date(), response)
 
 
@@ -218,7 +220,7 @@ def list_restricted_answers(session: SessionDep, actor: ActorDep) -> RestrictedA
     )
 
 
-def _given(opinion: OpinionIn, city: City) -> OpinionGiven:
+def opinion_given(opinion: OpinionIn, city: City) -> OpinionGiven:
     """The body as the act takes it, its marks in the working CRS."""
     return OpinionGiven(
         kind=OpinionKind(opinion.kind),

@@ -210,7 +210,7 @@ def give_opinion(
     answer = given.checked().fits(request)
     before = request.opinion
     if before is None:
-        _refuse_late(request, calendar=calendar, now=now)
+        refuse_late(request, calendar=calendar, now=now)
         if request.stopped_on is not None:
             end_stop(request, reason="已答复 answered", by=actor.name, calendar=calendar, now=now)
         session.flush()
@@ -301,7 +301,8 @@ def _refuse_amendment(
         )
 
 
-def _refuse_late(request: OpinionRequest, *, calendar: WorkingCalendar, now: datetime) -> None:
+def refuse_late(request: OpinionRequest, *, calendar: WorkingCalendar, now: datetime) -> None:
+    """Refuse whatever comes to a request whose limit has passed, or that was taken back; its row is locked."""
     settle(request, calendar=calendar, now=now)
     status = request_status(request, now.date())
     if status is OpinionStatus.DEEMED_NO_OBJECTION:

@@ -1,6 +1,7 @@
 """Routes of notices, the inbox, the board, figures on opinions, and the list of projects as a workbook."""
 
 import re
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from blueprint.given import Day
 from blueprint.idempotency import IdempotentRoute
 from blueprint.permissions import Act, Thing, require
 from coordination import deliveries, notices, views
+from coordination.handling_views import Lying, lying_of
 from coordination.handover_models import Handover
 from coordination.limits import OpinionStatus
 from coordination.opinion_requests import request_status
@@ -25,6 +27,7 @@ from coordination.view_schemas import (
     BoardItem,
     Inbox,
     InboxItem,
+    Inside,
     NoticeList,
     NoticeOut,
     OpinionFiguresOut,
@@ -75,8 +78,9 @@ def show_inbox(code: Code, session: SessionDep, actor: ActorDep, edge: EdgeDep, 
     require(actor, Act.READ_OPEN_WORK, Thing(department=code))
     edge.city.department(code)
     unread = notices.list_notices(session, actor=actor, unread_only=True, limit=500)
-    items = []
-    for request in views.inbox(session, code, today):
+    items, requests = [], views.inbox(session, code, today)
+    lying = lying_of(session, requests, city=edge.city, calendar=edge.calendar, actor=actor)
+    for request in requests:
         status = request_status(request, today)
         left = edge.calendar.working_days_left(today, request.due_on)
         project = request.consultation.project
@@ -94,10 +98,23 @@ def show_inbox(code: Code, session: SessionDep, actor: ActorDep, edge: EdgeDep, 
                 provisional=request.provisional,
                 working_days_left=left,
                 urgency=views.urgency_of(status, left=left),
+                inside=_inside(lying[request.id], today) if request.id in lying else None,
             )
         )
     mine = [notice for notice in unread if notice.department == code]
     return Inbox(department=code, unread_notices=len(mine), items=items)
+
+
+def _inside(lying: Lying, today: date) -> Inside:
+    return Inside(
+        state=lying.place.state,
+        section=lying.section,
+        officer=lying.place.officer,
+        due_on=lying.due_on,
+        is_late=lying.due_on is not None and lying.due_on < today,
+        is_with_me=lying.is_with_me,
+        is_with_my_section=lying.is_with_my_section,
+    )
 
 
 @router.get("/api/board")

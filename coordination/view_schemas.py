@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from coordination.handling_models import HandlingState
 from coordination.limits import OpinionStatus
 from coordination.schemas import ProjectBrief
 from coordination.views import Urgency
@@ -32,6 +33,18 @@ class NoticeList(BaseModel):
     items: list[NoticeOut]
 
 
+class Inside(BaseModel):
+    """Where a request lies inside the caller's department, where that answers in steps; `due_on` is its own limit."""
+
+    state: HandlingState
+    section: str | None
+    officer: str | None
+    due_on: date | None
+    is_late: bool
+    is_with_me: bool
+    is_with_my_section: bool
+
+
 class InboxItem(BaseModel):
     """A request that waits for an answer."""
 
@@ -47,6 +60,7 @@ class InboxItem(BaseModel):
     provisional: bool
     working_days_left: int
     urgency: Urgency
+    inside: Inside | None
 
 
 class Inbox(BaseModel):

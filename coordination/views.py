@@ -8,7 +8,7 @@ from enum import StrEnum
 from statistics import median
 
 from sqlalchemy import Select, func, or_, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from blueprint.working_days import WorkingCalendar
 from coordination.handover_models import Clearance, Handover, MessageKind
@@ -48,6 +48,7 @@ def inbox(session: Session, department: str, today: date) -> list[OpinionRequest
     """What a department has to answer, the earliest due first."""
     statement = open_requests_of(department).options(
         joinedload(OpinionRequest.opinion),
+        selectinload(OpinionRequest.stops),
         joinedload(OpinionRequest.consultation).joinedload(Consultation.project),
     )
     rows = session.scalars(statement).all()

@@ -20,6 +20,7 @@ from approval.statistics_router import router as statistics_router
 from blueprint.accounts.own_router import router as own_account_router
 from blueprint.accounts.router import router as accounts_router
 from blueprint.accounts.sign_in_router import router as sign_in_router
+from blueprint.accounts.stand_in_router import router as stand_in_router
 from blueprint.accounts.tree_router import router as tree_router
 from blueprint.audit.refusals import RefusalLog
 from blueprint.audit.router import router as audit_router
@@ -94,6 +95,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         accounts_router,
         standards_router,
         tree_router,
+        stand_in_router,
         tokens_router,
         layers_router,
         diagnosis_router,

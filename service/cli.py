@@ -35,7 +35,7 @@ PARTS = {
     "database": "database:app",
     "token": "token:app",
     "account": "account:app",
-    "department": "department:app",
+    "department": "department_group:app",
     "access": "access:app",
     "audit-log": "audit_log:app",
 }

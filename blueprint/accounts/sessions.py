@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -10,9 +11,10 @@ from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
 from blueprint.accounts.models import Appointment, Person, SecondFactor, SessionRow
+from blueprint.accounts.stand_ins import lent_posts
 from blueprint.city import City
 from blueprint.errors import NotSignedInError
-from blueprint.permissions import Actor, Owed, Role
+from blueprint.permissions import Actor, Owed, Post, Role
 from blueprint.sharing.grants import active_grants
 from blueprint.wall import DOOR, enter
 
@@ -88,6 +90,7 @@ def _actor(session: Session, row: SessionRow, person: Person, *, city: City, now
     owes = _owed(session, row, person, needs_factor=bool(roles & city.second_factor_roles))
     if owes is not None:
         roles = set()
+    posts = _posts(session, person, department, city=city, now=now) if roles else ()
     return Actor(
         name=f"{person.name} {person.login}",
         department=department,
@@ -97,7 +100,35 @@ def _actor(session: Session, row: SessionRow, person: Person, *, city: City, now
         owes=owes,
         reader=row.sha256[:16],
         territory=city.territory(department),
+        posts=posts,
     )
+
+
+def _posts(
+    session: Session, person: Person, department: str | None, *, city: City, now: datetime
+) -> tuple[Post, ...]:
+    """The own posts in a department, and those held for somebody else there; a role that asks for a second factor is lent to who has one."""
+    own = (
+        Post(Role(a.role), a.section_id)
+        for a in _held(session, person.id, now)
+        if a.department is not None and a.department == department
+    )
+    guarded = city.second_factor_roles
+    but = guarded if guarded and not has_second_factor(session, person.id) else frozenset()
+    return (*own, *lent_posts(session, person.login, department, but=but, now=now))
+
+
+def _held(session: Session, person_id: int, now: datetime) -> Sequence[Appointment]:
+    """The appointments of a person at an instant, the latest last."""
+    return session.scalars(
+        select(Appointment)
+        .where(
+            Appointment.person_id == person_id,
+            Appointment.starts_at <= now,
+            or_(Appointment.ends_at.is_(None), Appointment.ends_at > now),
+        )
+        .order_by(Appointment.starts_at, Appointment.id)
+    ).all()
 
 
 def roles_held(
@@ -108,15 +139,7 @@ def roles_held(
     A department that left the profile gives no role.
     """
     known = {department.code for department in city.departments}
-    held = session.scalars(
-        select(Appointment)
-        .where(
-            Appointment.person_id == person_id,
-            Appointment.starts_at <= now,
-            or_(Appointment.ends_at.is_(None), Appointment.ends_at > now),
-        )
-        .order_by(Appointment.starts_at, Appointment.id)
-    ).all()
+    held = _held(session, person_id, now)
     department = next((a.department for a in reversed(held) if a.department in known), None)
     return department, {Role(a.role) for a in held if a.department in (None, department)}
 

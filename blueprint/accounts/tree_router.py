@@ -13,7 +13,8 @@ from blueprint.accounts.sections import Branch, Tree
 from blueprint.edge import ActorDep, CityDep, EdgeDep, NowDep, SessionDep
 from blueprint.given import Given, Instant
 from blueprint.idempotency import IdempotentRoute
-from blueprint.permissions import Act, Level, Thing, require
+from blueprint.levels import Level
+from blueprint.permissions import Act, Thing, require
 
 router = APIRouter(tags=["departments"], route_class=IdempotentRoute)
 

@@ -3,6 +3,7 @@
 from service.commands import (
     project_attachments,
     project_clearance,
+    project_handling,
     project_meetings,
     project_opinions,
     project_registration,
@@ -14,6 +15,7 @@ __all__ = [
     "app",
     "project_attachments",
     "project_clearance",
+    "project_handling",
     "project_meetings",
     "project_opinions",
     "project_registration",

@@ -12,7 +12,7 @@ from blueprint.city import City
 from blueprint.errors import InvalidInputError
 from blueprint.permissions import Act, Thing, require
 from blueprint.working_days import DayKind
-from coordination import clock, consultation, contests, opinion_requests, opinions, projects
+from coordination import clock, consultation, contests, handling, opinion_requests, projects
 from coordination.contradictions import find_contradictions
 from coordination.limits import OpinionStatus
 from coordination.marks import read_mark
@@ -208,7 +208,15 @@ def answer(
             evidence=evidence,
             amends=amends,
         )
-        opinions.give_opinion(session, request_id, given, actor=actor, calendar=edge.calendar, now=edge.now())
+        handling.answer(
+            session,
+            request_id,
+            given,
+            city=edge.city,
+            actor=actor,
+            calendar=edge.calendar,
+            now=edge.now(),
+        )
     say(f"{request.department}: {KIND_WORDS[kind]}")
 
 

@@ -22,8 +22,10 @@ from blueprint.audit.log import DUE, coming_from
 from blueprint.edge import Edge
 from blueprint.errors import BlueprintError, ConflictError, InvalidInputError
 from blueprint.idempotency import forget_old_answers
+from blueprint.permissions import at_console
 from blueprint.wall import KEEPER, seeing
-from coordination.clock import close_overdue, recount_open
+from coordination.clock import SYSTEM, close_overdue, recount_open
+from coordination.handling_views import remind_inside
 from coordination.notices import remind
 from coordination.updates import recheck_due
 from service.app import create_app
@@ -158,6 +160,9 @@ def tick_once(edge: Edge, settings: Settings) -> None:
             recount_open(session, calendar=edge.calendar, now=edge.now())
             close_overdue(session, edge.now().date(), now=edge.now(), calendar=edge.calendar)
             remind(session, calendar=edge.calendar, now=edge.now())
+            remind_inside(
+                session, city=edge.city, calendar=edge.calendar, actor=at_console(SYSTEM), now=edge.now()
+            )
             tell_late(session, city=edge.city, now=edge.now())
             forget_old_answers(session, now=edge.now())
         push_due(

@@ -5,6 +5,7 @@ from sqlalchemy import Connection
 
 import approval.models
 import blueprint.accounts.models
+import blueprint.accounts.stand_in_models
 import blueprint.audit.models
 import blueprint.crs_registry
 import blueprint.idempotency
@@ -16,6 +17,7 @@ import blueprint.sharing.models
 import blueprint.standards.models
 import coordination.attachment_models
 import coordination.batch.models
+import coordination.handling_models
 import coordination.handover_models
 import coordination.kept_rules
 import coordination.meeting_models
@@ -30,6 +32,7 @@ MODELS = (
     blueprint.audit.models,
     blueprint.crs_registry,
     blueprint.accounts.models,
+    blueprint.accounts.stand_in_models,
     blueprint.sharing.models,
     blueprint.standards.models,
     blueprint.quality.models,
@@ -38,6 +41,7 @@ MODELS = (
     blueprint.layers.models,
     coordination.batch.models,
     coordination.attachment_models,
+    coordination.handling_models,
     coordination.handover_models,
     coordination.kept_rules,
     coordination.meeting_models,

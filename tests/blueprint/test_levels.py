@@ -6,7 +6,7 @@ import pytest
 
 from blueprint.city import City, load_city
 from blueprint.errors import InvalidInputError
-from blueprint.permissions import WHOLE_CITY, Level
+from blueprint.levels import WHOLE_CITY, Level
 
 HEAD = (
     'name = "X"\nadministrative_code = "1"\nworking_crs = "EPSG:4550"\n[[district]]\ncode = "D"\nname = "D"\n'

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from blueprint.levels import WHOLE_CITY, Territory
 from blueprint.permissions import (
     ANONYMOUS,
     CLEARED,
     RIGHTS,
-    WHOLE_CITY,
     Act,
     Actor,
     Grant,
@@ -17,7 +17,6 @@ from blueprint.permissions import (
     Role,
     Scope,
     Sensitivity,
-    Territory,
     Thing,
     may,
     require,
@@ -91,6 +90,11 @@ EXPECTED: dict[str, dict[str, str]] = {
         "territory": "coordinator",
         "all": "console",
     },
+    "handle_request": {"own": "department reviewer section_head director", "all": "console"},
+    "review_draft": {"own": "department section_head director", "all": "console"},
+    "issue_opinion": {"own": "department section_head director", "all": "console"},
+    "organise_department": {"own": "director", "all": "console"},
+    "arrange_stand_in": {"own": "reviewer section_head director", "all": "console"},
     "contest_finding": {"territory": "coordinator", "all": "console"},
     "decide_contest": {"own": "department section_head director", "all": "console"},
     "close_overdue": {"territory": "coordinator", "all": "supervisor console"},

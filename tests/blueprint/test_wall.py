@@ -18,7 +18,8 @@ from sqlalchemy.pool import NullPool
 from blueprint import overlay, snapshot, tokens  # noqa: F401  (their statements are prepared)
 from blueprint.audit import log  # noqa: F401
 from blueprint.database import PREPARED, Base, make_engine
-from blueprint.permissions import ANONYMOUS, Act, Actor, Grant, Role, Scope, Territory, at_console
+from blueprint.levels import Territory
+from blueprint.permissions import ANONYMOUS, Act, Actor, Grant, Role, Scope, at_console
 from blueprint.wall import (
     DOOR,
     KEEPER,
@@ -41,11 +42,11 @@ OPEN = {
     "blueprint.city", "blueprint.layer", "blueprint.layer_version", "blueprint.in_force_period", "blueprint.feature",
     "blueprint.part", "blueprint.tile_sheet", "blueprint.kept_answer", "blueprint.wall_key",
     "coordination.planning_number_series", "blueprint.field_mapping", "blueprint.section", "blueprint.token_use",
-    "coordination.restricted_answer", "coordination.rule_set", "blueprint.quality_issue", "blueprint.mending", "blueprint.raster", "blueprint.job", "blueprint.publication_event", "blueprint.crs_transformation",
+    "coordination.responsible_section", "coordination.restricted_answer", "coordination.rule_set", "blueprint.quality_issue", "blueprint.mending", "blueprint.raster", "blueprint.job", "blueprint.publication_event", "blueprint.crs_transformation",
 }  # fmt: skip
 """Tables that stand open on purpose: plan layers are authorised by layer, and a policy would switch their index off; a
 kept answer is found by a hash of secrets alone; the key is kept by a grant; a job is
-its department's, asked in `jobs.queue`; sections, last uses of tokens, counts of
+its department's, asked in `jobs.queue`; sections, who is responsible in a department, last uses of tokens, counts of
 answers, rule sets (public) and the register of transformations name nothing that a member may not know."""
 
 WATER = Actor("水利局", "SLJ", frozenset({Role.ANYONE, Role.DEPARTMENT}))
@@ -98,6 +99,8 @@ VALUES (1, 1, 'asked', 'q', '{SLJ,TJJ}', '[]', 'x', now()), (2, 1, 'asked', 'q',
 INSERT INTO coordination.meeting_decision (meeting_id, number, department, text) VALUES (1, 1, 'SLJ', 't'), (2, 1, 'WLJ', 't');
 INSERT INTO coordination.attachment (project_id, request_id, file_name, kind, sha256, size_bytes, added_by, added_at)
 VALUES (1, NULL, 'f', 'pdf', 's', 1, 'x', now()), (1, 1, 'f', 'pdf', 's', 1, 'x', now()), (1, 2, 'f', 'pdf', 's', 1, 'x', now());
+INSERT INTO coordination.handling (request_id, state) VALUES (1, 'to_receive'), (2, 'to_receive');
+INSERT INTO coordination.handling_event (request_id, step, state, at, by) VALUES (1, 'receive', 's', now(), 'x'), (2, 'receive', 's', now(), 'x');
 INSERT INTO coordination.clearance VALUES (1, 1, 1, 1, 1, now(), 'x', now());
 INSERT INTO coordination.handover VALUES (1, 1, 'm', 'b', 's', 0, now(), NULL, NULL, now(), 'handover');
 INSERT INTO approval.case (id, message_id, message_sha256, planning_number, project_name, applicant, purpose, message, received_at)
@@ -151,6 +154,8 @@ VALUES (1, 'reviewer', 'SLJ', now(), 'x', now()), (2, 'reviewer', 'WLJ', now(), 
 INSERT INTO blueprint.session (sha256, person_id, made_at, last_seen_at, expires_at, way, awaits_code)
 VALUES ('1', 1, now(), now(), now(), 'password', FALSE), ('2', 2, now(), now(), now(), 'password', FALSE);
 INSERT INTO blueprint.second_factor (person_id, sealed_secret, made_at, last_step) VALUES (1, 's', now(), 0), (2, 's', now(), 0);
+INSERT INTO blueprint.stand_in (department, login, deputy, starts_on, ends_on, reason, made_by, made_at)
+VALUES ('SLJ', 'one', 'two', now(), now(), 'r', 'x', now()), ('WLJ', 'two', 'one', now(), now(), 'r', 'x', now());
 INSERT INTO blueprint.recovery_code (person_id, sha256) VALUES (1, '1'), (2, '2');
 INSERT INTO blueprint.linked_identity (person_id, issuer, subject, linked_by, linked_at)
 VALUES (1, 'i', '1', 'x', now()), (2, 'i', '2', 'x', now());
@@ -189,12 +194,13 @@ ALL_CHECKS = dict.fromkeys((*PLAN_AUDITS, "coordination.check"), 2)
 NO_CHECKS = dict.fromkeys(ALL_CHECKS, 0)
 EVERYTHING = {
     **MEMBER_SEES, **ALL_OPINIONS, **ALL_CHECKS,
+    "coordination.handling": 2, "coordination.handling_event": 2, "blueprint.stand_in": 2,
     "blueprint.access_grant": 2, "blueprint.export": 2, "blueprint.person": 2, "blueprint.appointment": 2, "blueprint.session": 2,
     "coordination.batch_check": 2, "blueprint.second_factor": 2, "blueprint.recovery_code": 2, "blueprint.linked_identity": 2,
     "blueprint.token": 2, "blueprint.failed_sign_in": 1, "blueprint.audit_entry": 1, "blueprint.audit_checkpoint": 0,
 }  # fmt: skip
 ACCOUNTS = {
-    "blueprint.person": 2, "blueprint.appointment": 2, "blueprint.session": 2,
+    "blueprint.stand_in": 2, "blueprint.person": 2, "blueprint.appointment": 2, "blueprint.session": 2,
     "blueprint.second_factor": 2, "blueprint.recovery_code": 2, "blueprint.linked_identity": 2,
     "blueprint.token": 2, "blueprint.failed_sign_in": 1,
 }  # fmt: skip
@@ -203,24 +209,26 @@ OWN_ACCOUNT = {"blueprint.person": 1, "blueprint.appointment": 1, "blueprint.ses
 }  # fmt: skip
 
 OWN_BATCH = {"coordination.batch_check": 1}
+INSIDE = dict.fromkeys(("coordination.handling", "coordination.handling_event", "blueprint.stand_in"), 1)
+"""What a department does inside is its own alone: not the coordinator's, not a supervisor's."""
 
 MATRIX: list[tuple[str, Viewer | None, dict[str, int]]] = [
     ("nobody said", None, {}),
     ("nobody", NOBODY, {}),
     ("anonymous", viewer_of(ANONYMOUS), {}),
-    ("a department", viewer_of(WATER), MEMBER_SEES | OWN_BATCH | {"blueprint.access_grant": 1, "blueprint.export": 1}),
+    ("a department", viewer_of(WATER), MEMBER_SEES | INSIDE | OWN_BATCH | {"blueprint.access_grant": 1, "blueprint.export": 1}),
     ("the department that owns what is restricted", viewer_of(HERITAGE),
-     MEMBER_SEES | ALL_CHECKS | {"blueprint.access_grant": 2, "blueprint.export": 1}),
+     MEMBER_SEES | INSIDE | ALL_CHECKS | {"blueprint.access_grant": 2, "blueprint.export": 1}),
     ("a department with a grant", viewer_of(GRANTED),
-     MEMBER_SEES | OWN_BATCH | ALL_CHECKS | {"blueprint.access_grant": 1, "blueprint.export": 1}),
-    ("a department's person", viewer_of(PERSON), MEMBER_SEES | OWN_ACCOUNT | {"blueprint.access_grant": 1, "blueprint.export": 1}),
+     MEMBER_SEES | INSIDE | OWN_BATCH | ALL_CHECKS | {"blueprint.access_grant": 1, "blueprint.export": 1}),
+    ("a department's person", viewer_of(PERSON), MEMBER_SEES | INSIDE | OWN_ACCOUNT | {"blueprint.access_grant": 1, "blueprint.export": 1}),
     ("the coordinator", viewer_of(COORDINATOR),
      MEMBER_SEES | ALL_OPINIONS | ALL_CHECKS | {"blueprint.access_grant": 2}),
     ("a coordinator of a district", viewer_of(OF_A_DISTRICT),
      MEMBER_SEES | ALL_CHECKS | {"blueprint.access_grant": 2}),
     ("a token for opinions alone", viewer_of(replace(WATER, scope=Scope(acts=frozenset({Act.GIVE_OPINION})))),
      {table: count for table, count in MEMBER_SEES.items() if table.startswith("coordination.")}
-     | NO_CHECKS | OWN_BATCH | {"blueprint.access_grant": 1, "blueprint.export": 1}),
+     | NO_CHECKS | INSIDE | OWN_BATCH | {"blueprint.access_grant": 1, "blueprint.export": 1}),
     ("a supervisor, who took one file away", viewer_of(SUPERVISOR),
      MEMBER_SEES | ALL_OPINIONS | {"blueprint.export": 1, "blueprint.access_grant": 2}),
     ("an auditor", viewer_of(AUDITOR), {"blueprint.audit_entry": 1, "blueprint.access_grant": 2, "blueprint.export": 2}),

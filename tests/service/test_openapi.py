@@ -34,7 +34,7 @@ SECONDS = os.environ.get("FUZZ_SECONDS")
 SEED = os.environ.get("FUZZ_SEED", "20261123" if SECONDS is None else str(secrets.randbits(64)))
 
 CALLERS = {
-    "slj": "^/api/opinion-requests",
+    "slj": "^/api/(opinion-requests|stand-ins)",
     "zrzy": "^/(health|api/(board|city|handovers|notices|project-list|standards|statistics|layers|jobs|checks|rules|plan-audits|plan-audit-matrix|plan-differences|trims|alternatives|check-batches|overlap-areas|shifts|site-searches|projects|rechecks|meetings|attachments|access|session))",
     "spj": "^/api/approval/(cases|items|late|letters|consultation-answers|matters|statistics|process-table|progress|exchange|refused-handovers)",
     "interface": "^/api/approval/intake",
