@@ -205,7 +205,7 @@ def session(engine: Engine) -> Iterator[Session]:
         transaction.rollback()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_database(server: TestServer, template: str) -> Callable[[], AbstractContextManager[str]]:
     """Makes databases of the newest schema with the city in it, each dropped when its `with` ends."""
     return lambda: _copy(server, template, "fresh")

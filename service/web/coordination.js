@@ -108,8 +108,9 @@ export function departmentNames(city) {
 
 // A question in a dialog of its own. Resolves to the reason (or true; with fields, to all that was filled in), and to null when it is called off.
 export function confirmed(title, text, { reason = false, strong = false, yes = ["确定", "Yes"], fields = [] } = {}) {
-  const inputs = fields.map(({ name, value = "", type = "text", optional = false }) => {
-    const input = type === "area" ? element("textarea", { maxlength: "4000" }) : element("input", { type, maxlength: "200", value });
+  const inputs = fields.map(({ name, value = "", type = "text", optional = false, options = [] }) => {
+    const choices = () => element("select", {}, ...options.map(([code, words]) => element("option", { value: code }, words)));
+    const input = type === "select" ? choices() : type === "area" ? element("textarea", { maxlength: "4000" }) : element("input", { type, maxlength: "200", value });
     input.id = `dialog-${name}`;
     input.required = !optional;
     return input;

@@ -1,6 +1,8 @@
 // A department's inbox: what it has to answer, the earliest due first; its notices; what is done.
 
 import { STATE, KIND, URGENCY, begin, button, cells, fail, mark, place, say, table, time } from "./coordination.js";
+import { showPeople } from "./department.js";
+import { INSIDE } from "./handling.js";
 import { ask, bilingual, element, send } from "./words.js";
 
 const link = (id, text) => element("a", { href: `/opinion?id=${id}` }, text);
@@ -10,12 +12,24 @@ function due(item) {
   return [...words, element("span", { class: "about" }, `剩余 ${item.working_days_left} 个工作日 ${item.working_days_left} working days left`)];
 }
 
+function inside(item) {
+  const at = item.inside;
+  if (!at) return "";
+  const where = [at.section, at.officer?.split(" ")[0]].filter(Boolean).join(" · ");
+  const due = at.due_on ? [element("span", { class: "about" }, `内部时限 ${at.due_on}`), at.is_late ? mark("soon", ["内部逾期", "late inside"]) : ""] : [];
+  return [mark(at.is_with_me ? "open" : "given", INSIDE[at.state]), at.is_with_me ? " 在您这里 with you" : at.is_with_my_section ? " 在本科室 your section" : "", element("span", { class: "about" }, where), ...due];
+}
+
 function showOpen(items) {
-  table(place("open"), [["期限", "due"], ["", ""], ["项目", "project"], ["轮次", "round"], ["涉及", "findings"], ["状态", "state"]], items.map((item) => cells([
+  const withMe = items.filter((item) => item.inside?.is_with_me).length;
+  const inSteps = items.some((item) => item.inside);
+  place("with-me").replaceChildren(...(inSteps ? bilingual(`待您办理 ${withMe} 件，本科室 ${items.filter((item) => item.inside?.is_with_my_section).length} 件。`, `${withMe} wait for you.`) : []));
+  items = [...items.filter((item) => item.inside?.is_with_me), ...items.filter((item) => !item.inside?.is_with_me)];
+  table(place("open"), [["期限", "due"], ["", ""], ["项目", "project"], ["轮次", "round"], ["涉及", "findings"], ["状态", "state"], ["科室流转", "inside"]], items.map((item) => cells([
     due(item),
     item.urgency === "later" ? "" : mark(item.urgency, URGENCY[item.urgency]),
     [link(item.request_id, item.project_name), element("span", { class: "about" }, item.planning_number)],
-    `第 ${item.round} 轮`, `${item.findings} 处`, mark(item.state, STATE[item.state]),
+    `第 ${item.round} 轮`, `${item.findings} 处`, mark(item.state, STATE[item.state]), inside(item),
   ])), ["没有待反馈的意见征询。", "Nothing waits for your answer."]);
 }
 
@@ -46,6 +60,7 @@ async function start() {
   const notices = async () => showNotices((await ask("/api/notices?limit=50")).items.filter((notice) => notice.department === me.department), notices);
   const inbox = await ask(`/api/departments/${encodeURIComponent(me.department)}/inbox`);
   showOpen(inbox.items);
+  await showPeople(me);
   const open = new Set(inbox.items.map((item) => item.request_id));
   const all = await ask(`/api/opinion-requests?department=${encodeURIComponent(me.department)}&limit=200`);
   showDone(all.items.filter((item) => !open.has(item.id)).reverse());

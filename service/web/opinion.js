@@ -3,6 +3,7 @@
 import {
   KIND, SEVERITY, STATE, WHY, act, begin, boundsOf, button, cells, confirmed, fail, mark, measure, place, say, siteMap, table, time,
 } from "./coordination.js";
+import { showHandling } from "./handling.js";
 import { ask, bilingual, element, send } from "./words.js";
 
 const id = new URLSearchParams(location.search).get("id");
@@ -16,6 +17,11 @@ let department = null;
 let map;
 let shapes;
 let isPrepared = false;
+let isTouched = false;
+let inside = null;
+
+// What the form starts from: the draft on its way inside the department, else the opinion as it stands.
+const written = () => inside?.draft ?? request.opinion;
 
 const facts = (target, pairs) => place(target).replaceChildren(...pairs.filter(([, value]) => value !== null && value !== undefined && value !== "")
   .flatMap(([words, value]) => [element("dt", {}, ...bilingual(...words)), element("dd", {}, ...[value].flat())]));
@@ -49,7 +55,7 @@ function decide(contest) {
 function findingRow(finding, place, canAnswer) {
   const number = place + 1;
   const contest = request.contests.find((each) => each.finding === number);
-  const said = request.opinion?.answers.find((answer) => answer.finding === number);
+  const said = written()?.answers.find((answer) => answer.finding === number);
   const about = [];
   if (contest) about.push(element("div", {}, contestWords(contest), " ", ...(contest.decided_at === null && isOwn && rights.includes("decide_contest") ? decide(contest) : [])));
   const kind = element("select", { "aria-label": `第 ${number} 处意见` }, ...choices([...GIVEN, "not_needed"], "随总体意见 as the whole"));
@@ -100,8 +106,8 @@ function showForm(canAnswer) {
   };
   kind.replaceChildren(...choices(GIVEN));
   kind.addEventListener("change", fit);
-  const opinion = request.opinion;
-  if (opinion) {
+  const opinion = written();
+  if (opinion && GIVEN.includes(opinion.kind)) {
     kind.value = opinion.kind;
     for (const name of ["conditions", "reason", "basis", "would_agree_if", "remark"]) place(name).value = opinion[name] ?? "";
   }
@@ -112,9 +118,10 @@ function showForm(canAnswer) {
       select.dispatchEvent(new Event("change"));
     }
     kind.value = chosen;
+    isTouched = true;
     fit();
   }, { class: "small" });
-  place("all").replaceChildren(all("agree"), all("no_objection"), button(["草稿写入说明", "draft as remark"], () => { place("remark").value = request.draft; }, { class: "small" }));
+  place("all").replaceChildren(all("agree"), all("no_objection"), button(["草稿写入说明", "draft as remark"], () => { place("remark").value = request.draft; isTouched = true; }, { class: "small" }));
   place("answer").addEventListener("submit", (event) => event.preventDefault());
   act(place("answer").querySelector("[type=submit]"), submit);
 }
@@ -145,7 +152,7 @@ async function submit() {
 
 async function change(method, where, given) {
   await send(method, where, given);
-  isPrepared = false;
+  isPrepared = isTouched = false;
   await show();
   say("done", ...bilingual("已保存。", "Saved."));
 }
@@ -177,7 +184,11 @@ async function show() {
   const isOpen = ["awaited", "stopped"].includes(request.state);
   const canAmend = request.state === "given" && request.working_days_left >= 0 && request.withdrawn_on === null;
   isOwn = request.department === department;
-  const canAnswer = (isOpen || canAmend) && rights.includes(isOwn ? "give_opinion" : "enter_opinion");
+  inside = isOwn && rights.includes("handle_request") ? await ask(`${address}/handling`) : null;
+  const inSteps = inside?.in_steps ?? false;
+  const mayDraft = inSteps && inside.next_steps.some((step) => ["submit", "approve", "issue"].includes(step));
+  const canAnswer = (isOpen || canAmend) && rights.includes(isOwn ? "give_opinion" : "enter_opinion") && (!inSteps || mayDraft || inside.may_answer_at_once);
+  place("submit-row").hidden = inSteps && !inside.may_answer_at_once;
   place("entered").hidden = isOwn;
   place("request-heading").replaceChildren(request.project_name, " ", element("small", {}, request.planning_number));
   place("standing").replaceChildren(mark(request.state, STATE[request.state]));
@@ -193,6 +204,11 @@ async function show() {
   showForm(canAnswer);
   showGiven();
   showActs(isOpen);
+  if (inside) {
+    showHandling({ ...inside, next_steps: isOpen || canAmend ? inside.next_steps : [] }, {
+      department, isTouched: () => isTouched, body, take: (step) => change("POST", `${address}/handling/steps`, step),
+    });
+  }
   await showClock();
 }
 
@@ -202,6 +218,7 @@ async function start() {
   ({ rights, department } = me);
   await show();
   say("");
+  for (const card of ["answer-card", "findings-card"]) place(card).addEventListener("input", () => { isTouched = true; });
   shapes = await ask(`${address}/map`);
   map = await siteMap(shapes);
   map.on("click", "site-finding", ({ features }) => showOnMap(features[0].properties.number));

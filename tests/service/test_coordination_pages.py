@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from playwright.sync_api import Page
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from blueprint.accounts import sections
 from blueprint.city import City
 from blueprint.city_router import to_lonlat
 from blueprint.footprint import footprint_from_geojson
@@ -22,7 +24,7 @@ from tests.coordination.conftest import world  # noqa: F401
 from tests.coordination.world import SCRATCH, install_layers, square
 from tests.service.browser import fresh_page, until
 from tests.service.conftest import Server, serving
-from tests.service.office import PASSWORD, Office
+from tests.service.office import OPERATOR, PASSWORD, Office
 
 pytestmark = pytest.mark.browser
 
@@ -30,9 +32,12 @@ PICTURES = os.environ.get("PAGE_PICTURES")
 """A folder for pictures of the pages, for whoever changes them."""
 
 
-@pytest.fixture
-def office(fresh_database: str, world: City) -> Iterator[Office]:  # noqa: F811
-    with serving(fresh_database, world, Settings()) as running:
+@pytest.fixture(scope="module")
+def office(
+    make_database: Callable[[], AbstractContextManager[str]],
+    world: City,  # noqa: F811
+) -> Iterator[Office]:
+    with make_database() as database, serving(database, world, Settings()) as running:
         with seeing(KEEPER), Session(running.edge.engine) as session, session.begin():
             install_layers(session, world)
         office = Office(running, world)
@@ -72,11 +77,13 @@ def press(page: Page, words: str, *, reason: str | None = None) -> None:
     """Press a button, answer the question that it asks, and wait for what is said on top."""
     page.evaluate("document.getElementById('message').className = ''")
     page.click(f"button:has-text('{words}')")
-    if page.locator("dialog").count() or reason is not None:
+    said = "document.getElementById('message').className !== ''"
+    until(page, f"document.querySelector('dialog') !== null || {said}")
+    if page.locator("dialog").count():
         if reason is not None:
             page.fill("#dialog-reason", reason)
         page.click("dialog button[type=submit]")
-    until(page, "document.getElementById('message').className !== ''")
+    until(page, said)
     assert page.get_attribute("#message", "class") == "done", page.inner_text("#message")
 
 
@@ -175,6 +182,57 @@ def opened_requests(office: Office) -> tuple[int, dict[str, int]]:
     coordinator.post(f"/api/projects/{made['id']}/checks")
     opened = coordinator.post(f"/api/projects/{made['id']}/consultation").json()
     return made["id"], {request["department"]: request["id"] for request in opened["requests"]}
+
+
+def test_a_department_receives_studies_reviews_and_signs_on_its_pages(office: Office, page: Page) -> None:
+    server, (_, numbers) = office.server, opened_requests(office)
+    with office.session() as session, seeing(KEEPER), session.begin():
+        sections.add_section(
+            session, "slj", "河湖科", city=office.city, actor=OPERATOR, now=server.edge.now()
+        )
+    office.hire("yuan", Role.REVIEWER, department="slj", section="河湖科")
+    office.hire("ke", Role.SECTION_HEAD, department="slj", section="河湖科")
+    office.hire("ju", Role.DIRECTOR, department="slj")
+    opinion = f"/opinion?id={numbers['slj']}"
+
+    sign_in(page, server, "ju")
+    go(page, server, "/inbox")
+    assert "未指定" in page.inner_text("#responsible")
+    press(page, "指定责任科室")
+    assert "河湖科" in page.inner_text("#responsible")
+
+    sign_in(page, server, "yuan")
+    go(page, server, "/inbox")
+    assert "待接收" in page.inner_text("#open") and "河湖科" in page.inner_text("#open")
+    picture(page, "inbox-in-steps")
+    go(page, server, opinion)
+    assert page.is_hidden("#answer-card") and page.is_visible("#handling-card")
+    press(page, "接收")
+    assert not page.is_visible("#submit-row")
+    page.select_option("#kind", "agree_with_conditions")
+    page.fill("#conditions", "避开汛期")
+    picture(page, "opinion-in-study")
+    press(page, "送审")
+    assert "待审核" in page.inner_text("#handling-standing")
+
+    sign_in(page, server, "ke")
+    go(page, server, opinion)
+    assert page.input_value("#conditions") == "避开汛期"
+    press(page, "退回", reason="请写明时段")
+    sign_in(page, server, "yuan")
+    go(page, server, opinion)
+    page.fill("#conditions", "避开汛期（6 月至 9 月）")
+    press(page, "送审")
+    sign_in(page, server, "ke")
+    go(page, server, opinion)
+    press(page, "审核通过")
+
+    sign_in(page, server, "ju")
+    go(page, server, opinion)
+    press(page, "签发")
+    assert "避开汛期（6 月至 9 月）" in page.inner_text("#given") and "Ju ju" in page.inner_text("#given")
+    picture(page, "opinion-issued")
+    assert page.faults == []
 
 
 def test_a_request_shows_on_the_map_what_its_department_is_asked_about_and_nothing_else(
