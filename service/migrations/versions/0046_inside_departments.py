@@ -1,13 +1,13 @@
 """Inside a department: stand-ins, who is responsible, and the way of a request from its receipt to its issue.
 
 Revision ID: 0046
-Revises: 0037
+Revises: 0044
 """
 
 from alembic import op
 
 revision = "0046"
-down_revision = "0037"
+down_revision = "0044"
 branch_labels = None
 depends_on = None
 
