@@ -21,6 +21,7 @@ from blueprint.internal_steps import (
     read_internal_steps,
     read_sign_off,
 )
+from blueprint.layer_groups import LAYER_GROUPS, LayerGroup, read_layer_groups
 from blueprint.levels import WHOLE_CITY, Level, Territory
 from blueprint.permissions import Role
 from blueprint.working_days import DayRule, WorkingCalendar, read_day_rules
@@ -104,26 +105,6 @@ class Limits:
     exports_per_day: int = 20
     exported_features_per_day: int = 2_000_000
     restricted_answers_per_day: int = 200
-
-
-@dataclass(frozen=True)
-class LayerGroup:
-    """A group of layers (图层组) as lists and maps show them, in the order of the profile."""
-
-    code: str
-    name: str
-    name_en: str | None = None
-
-
-LAYER_GROUPS = (
-    LayerGroup("base_map", "底图", "Base map"),
-    LayerGroup("current_state", "现状", "Current state"),
-    LayerGroup("control_zones", "三区三线", "Control zones and lines"),
-    LayerGroup("territorial_plan", "国土空间总体规划", "Territorial plan"),
-    LayerGroup("detailed_plan", "详细规划", "Detailed plans"),
-    LayerGroup("sector_plan", "专项规划", "Sector plans"),
-)
-"""The groups of a city whose profile names none (`[[layer_group]]`)."""
 
 
 @dataclass(frozen=True)
@@ -292,7 +273,7 @@ def _city(document: dict[str, Any], path: Path) -> City:
         second_factor_roles=frozenset(
             Role(role) for role in document.get("sign_in", {}).get("second_factor_roles", [])
         ),
-        layer_groups=_layer_groups(document.get("layer_group", []), path),
+        layer_groups=read_layer_groups(document.get("layer_group", []), path),
         project_types=_project_types(document.get("project_type", []), departments, path),
         kept_apart=_kept_apart(document.get("kept_apart", []), path),
         internal_limits=read_internal_limits(document) or InternalLimits(),
@@ -330,15 +311,6 @@ def _working_days(entry: dict[str, Any]) -> int | None:
     if days is not None and not (isinstance(days, int) and 1 <= days <= 250):
         raise ValueError(f"opinion_working_days is {days!r}, not a number from 1 to 250")
     return days
-
-
-def _layer_groups(entries: list[dict[str, Any]], path: Path) -> tuple[LayerGroup, ...]:
-    groups = tuple(
-        LayerGroup(str(entry["code"]), str(entry["name"]), entry.get("name_en")) for entry in entries
-    )
-    if len({group.code for group in groups}) < len(groups):
-        raise InvalidInputError(f"{path}: two layer groups have the same code; rename one")
-    return groups or LAYER_GROUPS
 
 
 def _kept_apart(entries: list[dict[str, Any]], path: Path) -> tuple[KeptApart, ...]:
