@@ -31,6 +31,7 @@ from blueprint import cluster
 from blueprint.city import load_city
 from blueprint.database import make_engine
 from blueprint.layers.catalogue import LayerDefinition, define_layer
+from blueprint.layers.children import end_parents
 from blueprint.layers.publication import Upload, bring_into_force, store_version
 from blueprint.layers.reading import staged
 from blueprint.permissions import at_console
@@ -183,6 +184,7 @@ def _store(home: Path, path: Path, code: str) -> _Stored:
         bring_into_force(session, version, starts_on=date(2024, 1, 1), actor=_ME, now=now)
     tell("end")
     engine.dispose()
+    end_parents()  # whose children's memory is then told with its own
     steps: dict[str, float] = {}
     for (step, began), (_, ended) in itertools.pairwise(marks):
         steps[step] = steps.get(step, 0.0) + ended - began

@@ -81,8 +81,10 @@ def best_operation(source_text: str, working_crs: str) -> Operation:
             f"{label(source)} is neither projected nor geographic; give the layer's map CRS"
         )
     if _datum(source) == "WGS 84" and _datum(target) == "CGCS2000":
-        # Both follow the ITRF within decimetres (hazards of GCJ-02 are another matter); PROJ has no operation for it.
-        transformer = Transformer.from_crs(source, target, always_xy=True)
+        # Both follow the ITRF within decimetres (hazards of GCJ-02 are another matter); PROJ has no operation for it,
+        # and takes long to find that out: longitude and latitude are the same numbers on both.
+        is_plain = source.equals(CRS.from_epsg(4326), ignore_axis_order=True)
+        transformer = Transformer.from_crs("EPSG:4490" if is_plain else source, target, always_xy=True)
         return Operation(label(source), "WGS 84 taken as CGCS2000, then map projection", 1.0, (transformer,))
     try:
         with warnings.catch_warnings():

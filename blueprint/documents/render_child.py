@@ -1,6 +1,6 @@
-"""What runs in the child: draws the maps and writes the document that it is given on standard input, to standard output.
+"""What runs in the child: draws the maps and writes the document that it is given, to standard output.
 
-Started by `rendering` through the cell of `layers.confinement`: no network, bounded CPU and memory. Nothing that a
+Started by `rendering` as `layers.children` are: no network, bounded CPU and memory. Nothing that a
 document names is fetched, neither by an address nor from the disk.
 """
 
@@ -29,9 +29,8 @@ _TEMPLATES = Environment(
 )
 
 
-def main(_request: dict[str, Any]) -> None:
+def main(task: dict[str, Any]) -> None:
     """Do one task: `pdf` or `docx` of a document with its maps, `print` of a page of HTML, `maps` alone."""
-    task = json.load(sys.stdin.buffer)
     sys.stdout.buffer.write(_do(task))
     sys.stdout.buffer.flush()
 

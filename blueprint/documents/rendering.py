@@ -2,18 +2,15 @@
 
 import base64
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from blueprint.documents.blocks import Document
 from blueprint.documents.maps import MapPicture
 from blueprint.errors import InvalidInputError, UnavailableError
+from blueprint.layers.children import PLAIN_ENVIRONMENT, Kind, child_of
 from blueprint.layers.confinement import Bounds
 
 PDF = "application/pdf"
@@ -25,6 +22,7 @@ AT_ONCE = 2
 """So many documents are written at once by a process of the service; others wait their turn for half a minute."""
 
 _turn = threading.BoundedSemaphore(AT_ONCE)
+_FOLDERS = ("HOME", "TMPDIR", "XDG_CACHE_HOME", "MPLCONFIGDIR")
 _BOUNDS = Bounds(cpu_seconds=100, memory_bytes=4 << 30, file_bytes=256 << 20)
 
 
@@ -58,49 +56,31 @@ def _make(form: str, maps: Mapping[str, MapPicture] | None, **content: Any) -> b
     if not _turn.acquire(timeout=30):
         raise UnavailableError("other documents are being written; ask again in a minute")
     try:
-        done = _run(json.dumps(task, ensure_ascii=False).encode())
+        return _run(task)
     finally:
         _turn.release()
-    if done.returncode == 0:
-        return done.stdout
-    if done.returncode in (-24, -9):  # SIGXCPU, SIGKILL: the bounds of the cell
-        raise _too_long()
-    complaint = done.stderr.decode(errors="replace").strip().splitlines()
-    raise UnavailableError(
-        f"the document could not be written: {complaint[-1] if complaint else f'its process ended with {done.returncode}'}"
-    )
 
 
-def _run(task: bytes) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "blueprint.layers.confinement", "blueprint.documents.render_child"]
-    with tempfile.TemporaryDirectory(prefix="blueprint-document-") as folder:
-        try:
-            return subprocess.run(
-                [*command, json.dumps({"bounds": asdict(_BOUNDS)})],
-                input=task,
-                capture_output=True,
-                env=_environment(folder),
-                timeout=WALL_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise _too_long() from error
-
-
-def _too_long() -> InvalidInputError:
-    return InvalidInputError(
-        f"the document takes longer than {WALL_SECONDS} s to write; ask for a workbook (xlsx) or GeoJSON instead"
-    )
-
-
-def _environment(folder: str) -> dict[str, str]:
-    return {
-        "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
-        "LC_ALL": "C.UTF-8",
-        "HOME": folder,
-        "TMPDIR": folder,
-        "XDG_CACHE_HOME": folder,
-        "MPLCONFIGDIR": folder,
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
+def _run(task: dict[str, Any]) -> bytes:
+    with (
+        tempfile.TemporaryDirectory(prefix="blueprint-document-") as folder,
+        child_of(
+            "blueprint.documents.render_child",
+            task,
+            kind=Kind.DOCUMENT,
+            bounds=_BOUNDS,
+            environment=PLAIN_ENVIRONMENT | dict.fromkeys(_FOLDERS, folder),
+            wall_seconds=WALL_SECONDS,
+        ) as child,
+    ):
+        written = child.output.read()
+        complaint, status = child.last_words(), child.wait()
+    if status in (-24, -9):  # SIGXCPU, SIGKILL: its bounds
+        raise InvalidInputError(
+            f"the document takes longer than {WALL_SECONDS} s to write; ask for a workbook (xlsx) or GeoJSON instead"
+        )
+    if status != 0:
+        raise UnavailableError(
+            f"the document could not be written: {complaint or f'its process ended with {status}'}"
+        )
+    return written

@@ -1,26 +1,24 @@
-"""The cell in which hostile files are opened: no network, no rights, bounded CPU, memory and output.
+"""What a process does to itself before it opens a hostile file: no network, no rights, bounded CPU, memory and output.
 
-`python -m blueprint.layers.confinement MODULE REQUEST` locks this process in and then hands it to MODULE's
-`main(request)`. GDAL follows what a file tells it (VRT, remote links), so a file is never opened where there is a
-network, a secret or a long life to lose.
+GDAL follows what a file tells it (VRT, remote links), so a file is never opened where there is a network, a secret or a
+long life to lose. `cell` starts such a process, `cell_parent` is where it comes from.
 """
 
 import contextlib
 import ctypes
-import importlib
-import json
 import os
 import resource
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.abc import MetaPathFinder
 
-_UNUSED = ("pandas", "geopandas")
+REPORT_FD = 3
+"""The descriptor on which a process in its cell writes its report; standard output is for what it streams."""
+
 _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWNET = 0x40000000
-_PR_SET_NO_NEW_PRIVS = 38
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+_PR_SET_NO_NEW_PRIVS = 38
 
 
 @dataclass(frozen=True)
@@ -43,8 +41,6 @@ GDAL_ENVIRONMENT = {
     "GDAL_VRT_ENABLE_PYTHON": "NO",
     "GDAL_VRT_ENABLE_RAWRASTERBAND": "NO",
     "OGR_GEOJSON_MAX_OBJ_SIZE": "200",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
 }
 
 
@@ -53,19 +49,25 @@ def skip_drivers(registered: Iterable[str], allowed: Iterable[str]) -> str:
     return ",".join(sorted(set(registered) - set(allowed)))
 
 
+def shut_off() -> None:
+    """Let this process gain no rights, and no other of its user look into it or take it over."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def lock_in(bounds: Bounds) -> None:
     """Cut the network and bound the resources of this process; both must hold before a file is opened."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_PDEATHSIG, 9, 0, 0, 0)
-    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    shut_off()
+    _end_with_parent()
     flags = _CLONE_NEWNET if os.geteuid() == 0 else _CLONE_NEWUSER | _CLONE_NEWNET
     # A kernel that forbids namespaces leaves the driver list and the dead proxy as the fence.
-    libc.unshare(flags)
+    ctypes.CDLL(None, use_errno=True).unshare(flags)
     for limit, value in (
         (resource.RLIMIT_CPU, bounds.cpu_seconds),
         (resource.RLIMIT_AS, bounds.memory_bytes),
         (resource.RLIMIT_FSIZE, bounds.file_bytes),
-        (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, 256),
     ):
         with contextlib.suppress(ValueError):  # a lower hard limit is in force already
@@ -78,25 +80,8 @@ def drop_rights(uid: int, gid: int) -> None:
         os.setgroups([])
         os.setgid(gid)
         os.setuid(uid)
+        _end_with_parent()  # which the kernel forgets when the user changes
 
 
-class _Absent(MetaPathFinder):
-    """Makes unused packages look as if they were not installed."""
-
-    def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
-        """No module of them is found; others are left to the finders that follow."""
-        if name.partition(".")[0] in _UNUSED:
-            raise ModuleNotFoundError(f"{name} is not for the cell", name=name)
-
-
-def main() -> None:
-    """Lock this process in, then run the module named on the command line; the lock comes before its imports."""
-    module, request = sys.argv[1], json.loads(sys.argv[2])
-    lock_in(Bounds(**request.pop("bounds")))
-    # pyogrio loads both where it finds them; a reader of Arrow batches has no use for them, and they take a second.
-    sys.meta_path.insert(0, _Absent())
-    importlib.import_module(module).main(request)
-
-
-if __name__ == "__main__":
-    main()
+def _end_with_parent() -> None:
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, 9, 0, 0, 0)

@@ -4,10 +4,9 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -25,6 +24,7 @@ from blueprint.errors import (
 )
 from blueprint.layers.archives import unpack
 from blueprint.layers.cell import cause_of_death, cell, refuse_unreachable
+from blueprint.layers.children import Child
 from blueprint.layers.confinement import Bounds, skip_drivers
 from blueprint.layers.formats import (
     FILE_GEODATABASE,
@@ -69,10 +69,11 @@ class ReadingRequest:
 
 @dataclass
 class Reading:
-    """An open stream of features and, once it is read to its end, the child's report."""
+    """An open stream of features and, once it is read to its end, the child's report and its largest memory."""
 
     batches: Iterator[pa.RecordBatch]
     report: dict[str, Any] = field(default_factory=dict)
+    peak_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -209,46 +210,35 @@ def run_child(
     """Run a module's `main` in the cell on a staged file; what it streams, and its report."""
     if file.format is GEOTIFF:
         raise InvalidInputError("this is a raster; it can only become a version of a raster layer")
-    report_read, report_write = os.pipe()
     if file.chosen is not None and message["sublayer"] == file.chosen:
         message = message | {"sublayer": None}
     message = message | {
         "path": str(file.dataset),
         "shown_as": file.chosen if file.dataset.suffix == SHAPEFILE.suffix else None,
-        "report_fd": report_write,
     }
-    with os.fdopen(report_read, encoding="utf-8") as report_stream, ExitStack() as stack:
-        try:
-            child = stack.enter_context(
-                cell(
-                    module,
-                    message,
-                    folder=file.folder,
-                    skipped_drivers=_skipped_drivers(file.format.driver),
-                    bounds=bounds or bounds_of(file),
-                    pass_fds=(report_write,),
-                )
-            )
-        finally:
-            os.close(report_write)
+    with cell(
+        module,
+        message,
+        folder=file.folder,
+        skipped_drivers=_skipped_drivers(file.format.driver),
+        bounds=bounds or bounds_of(file),
+    ) as child:
         result = Reading(batches=iter(()))
-        result.batches = _batches(child, report_stream, result)
+        result.batches = _batches(child, result)
         yield result
 
 
-def _batches(
-    child: subprocess.Popen[bytes], report_stream: IO[str], result: Reading
-) -> Iterator[pa.RecordBatch]:
-    assert child.stdout is not None
+def _batches(child: Child, result: Reading) -> Iterator[pa.RecordBatch]:
     broken = None
     try:
-        with pa.ipc.open_stream(child.stdout) as stream:
+        with pa.ipc.open_stream(child.output) as stream:
             yield from stream
     except pa.ArrowInvalid as error:  # the stream ended early: the report says why, or the child died
         broken = error
-    text = report_stream.read(64 << 20)
+    text = child.report.read(64 << 20)
     if not text:
         raise cause_of_death(child) from broken
-    result.report = json.loads(text)
+    child.wait()
+    result.report, result.peak_bytes = json.loads(text), child.peak_bytes
     if result.report["refusal"] is not None:
         raise InvalidInputError(result.report["refusal"])

@@ -24,7 +24,7 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 from blueprint.crs import Operation, best_operation, label, parse_crs
 from blueprint.errors import InvalidInputError
 from blueprint.layers.buffers import read_buffer_rule
-from blueprint.layers.confinement import drop_rights
+from blueprint.layers.confinement import REPORT_FD, drop_rights
 from blueprint.layers.curves import STEP_DEGREES
 from blueprint.layers.kinds import KIND_NAMES, TYPES, closed_lines_as_areas, gathered, shapes_of
 from blueprint.layers.marks import refuse_marked_rows
@@ -73,7 +73,7 @@ def main(request: dict[str, Any]) -> None:
         report.refusal = "the file needs more memory than an upload may use; split it into smaller files"
     sys.stdout.buffer.flush()
     sys.stdout.buffer.close()
-    with os.fdopen(request["report_fd"], "w") as stream:
+    with os.fdopen(REPORT_FD, "w") as stream:
         json.dump(report.__dict__ | {"sample": report.sample.points()}, stream)
 
 
@@ -83,7 +83,7 @@ def open_databases(request: dict[str, Any]) -> None:
         with contextlib.suppress(LookupError):
             codecs.lookup(encoding)
     pyogrio.raw.read(_WARM_UP.encode())
-    best_operation("EPSG:4326", request["working_crs"])
+    best_operation("EPSG:4490", request["working_crs"])
 
 
 def _read(request: dict[str, Any], report: Report) -> None:

@@ -14,7 +14,7 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
 from blueprint.crs import label, parse_crs
 from blueprint.errors import InvalidInputError
-from blueprint.layers.confinement import drop_rights
+from blueprint.layers.confinement import REPORT_FD, drop_rights
 from blueprint.layers.formats import FORMATS
 from blueprint.layers.kinds import KIND_NAMES, shapes_of
 from blueprint.layers.marks import refuse_marked_rows
@@ -61,7 +61,7 @@ def main(request: dict[str, Any]) -> None:
     with pa.ipc.new_stream(sys.stdout.buffer, pa.schema([])):
         pass
     sys.stdout.buffer.close()
-    with os.fdopen(request["report_fd"], "w") as stream:
+    with os.fdopen(REPORT_FD, "w") as stream:
         json.dump(asdict(survey), stream, default=str)
 
 

@@ -228,8 +228,7 @@ def _run(
     rows: list[dict[str, Any]] = []
     module = "blueprint.quality.check_child"
     with cell(module, message, folder=folder, skipped_drivers="", bounds=BOUNDS) as child:
-        assert child.stdout is not None and child.stderr is not None
-        for text in child.stdout:
+        for text in child.output:
             line = json.loads(text)
             if "step" in line:
                 progress(line["step"], line["done"])
@@ -242,13 +241,10 @@ def _run(
                 rows.append(_row(version, city, line))
                 if len(rows) >= _LINES_AT_ONCE:
                     _insert(session, rows)
-        complaint = child.stderr.read(1 << 16).decode(errors="replace").strip().splitlines()
-        status = child.wait()
-    if status in (-24, -9, -6, -11) or (complaint and "MemoryError" in complaint[-1]):
+        complaint, status = child.last_words(), child.wait()
+    if status in (-24, -9, -6, -11) or "MemoryError" in complaint:
         raise InvalidInputError("the quality check came to its bounds of time and memory; split the layer")
-    raise UnavailableError(
-        f"the quality check ended with {status}: {complaint[-1] if complaint else 'no word'}"
-    )
+    raise UnavailableError(f"the quality check ended with {status}: {complaint or 'no word'}")
 
 
 def _row(version: LayerVersion, city: City, line: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,6 @@
 """Taking in a GeoTIFF: read and written anew as a Cloud-Optimised GeoTIFF in the confined child process."""
 
 import json
-import os
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -13,6 +11,7 @@ import rasterio
 from blueprint.crs import best_operation
 from blueprint.errors import InvalidInputError
 from blueprint.layers.cell import cause_of_death, cell
+from blueprint.layers.children import Kind
 from blueprint.layers.confinement import Bounds, skip_drivers
 from blueprint.layers.reading import StagedFile
 
@@ -54,27 +53,15 @@ def take_in(file: StagedFile, request: RasterRequest) -> RasterReading:
     if request.crs is not None:
         best_operation(request.crs, request.working_crs)  # refused here, before a process is started
     cog = file.folder / "cog.tif"
-    report_read, report_write = os.pipe()
-    message = asdict(request) | {
-        "path": str(file.dataset),
-        "cog": str(cog),
-        "report_fd": report_write,
-    }
-    with os.fdopen(report_read, encoding="utf-8") as stream, ExitStack() as stack:
-        try:
-            child = stack.enter_context(
-                cell(
-                    "blueprint.rasters.intake_child",
-                    message,
-                    folder=file.folder,
-                    skipped_drivers=_skipped_drivers(),
-                    bounds=Bounds(),
-                    pass_fds=(report_write,),
-                )
-            )
-        finally:
-            os.close(report_write)
-        text = stream.read(8 << 20)
+    with cell(
+        "blueprint.rasters.intake_child",
+        asdict(request) | {"path": str(file.dataset), "cog": str(cog)},
+        folder=file.folder,
+        skipped_drivers=_skipped_drivers(),
+        bounds=Bounds(),
+        kind=Kind.RASTER,
+    ) as child:
+        text = child.report.read(8 << 20)
         if not text:
             raise cause_of_death(child)
     report = json.loads(text)

@@ -22,7 +22,7 @@ from rasterio.windows import Window
 
 from blueprint.crs import Operation, best_operation, label, parse_crs
 from blueprint.errors import InvalidInputError
-from blueprint.layers.confinement import drop_rights
+from blueprint.layers.confinement import REPORT_FD, drop_rights
 from blueprint.rasters.grid import Grid, grid_of, grid_over
 from blueprint.rasters.scan import Scan, scan
 
@@ -72,13 +72,13 @@ def main(request: dict[str, Any]) -> None:
         report.refusal = f"the file cannot be read as a GeoTIFF: {_first_line(error)}"
     except MemoryError:
         report.refusal = "the file needs more memory than an upload may use; store it in tiles and try again"
-    with os.fdopen(request["report_fd"], "w") as stream:
+    with os.fdopen(REPORT_FD, "w") as stream:
         json.dump(asdict(report), stream)
 
 
 def _open_databases(request: dict[str, Any]) -> None:
     """Make GDAL and PROJ open what they need while this process may still read the program's folders."""
-    best_operation(request["crs"] or "EPSG:4326", request["working_crs"])
+    best_operation(request["crs"] or "EPSG:4490", request["working_crs"])
     rasterio.warp.transform("EPSG:4326", request["working_crs"], [120.0], [40.0])
 
 
