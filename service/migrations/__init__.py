@@ -1,5 +1,6 @@
 """Migrations of the database, by Alembic; each is tested up and down."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -37,6 +38,7 @@ def current_revision(connection: Connection) -> str | None:
     return context.get_current_revision()
 
 
+@cache
 def head_revision() -> str | None:
     """The newest revision this code knows."""
     config = Config()
