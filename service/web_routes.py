@@ -1,4 +1,4 @@
-"""The pages that the service ships: the map, signing in, one's own account, coordination, approval, the applicant's progress, Swagger UI, and their files under `/web`."""
+"""The pages that the service ships: the map, signing in, one's own account, coordination, options, approval, the applicant's progress, Swagger UI, and their files under `/web`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +32,7 @@ PAGES = {
     "/project": "project.html",
     "/inbox": "inbox.html",
     "/opinion": "opinion.html",
+    "/answers": "answers.html",
     "/progress": "progress.html",
     "/api/docs": "docs.html",
 }

@@ -1,0 +1,164 @@
+// Answers that help before a project is registered: alternatives side by side, where a site could lie, many footprints at once.
+
+import { SEVERITY, act, begin, boundsOf, cells, departmentNames, fail, mark, place, say, siteMap, squareMetres, table } from "./coordination.js";
+import { ask, bilingual, element, send } from "./words.js";
+
+const FILES = ["xlsx", "csv", "gpkg", "json"];
+const hectares = (value) => `${(value / 10000).toLocaleString("zh-CN", { minimumFractionDigits: 4, maximumFractionDigits: 4 })} 公顷`;
+const verdict = (value) => mark(value, SEVERITY[value]);
+let map = null;
+
+async function readJson(file) {
+  try {
+    return JSON.parse(await file.text());
+  } catch {
+    throw new Error(`${file.name} 不是 GeoJSON。 It is not GeoJSON.`);
+  }
+}
+
+// Every polygon of a GeoJSON document, whatever holds it.
+function geometries(document) {
+  if (document.type === "FeatureCollection") return document.features.flatMap(geometries);
+  if (document.type === "Feature") return document.geometry ? [document.geometry] : [];
+  if (document.type === "GeometryCollection") return document.geometries;
+  return [document];
+}
+
+// The sites on the map, the chosen one strongest; a row of the table chooses one.
+async function draw(sites) {
+  const features = sites.flatMap(({ geometry }, place) => geometries(geometry).map((shape) => ({ type: "Feature", geometry: shape, properties: { kind: "footprint", number: place + 1 } })));
+  const collection = { type: "FeatureCollection", features };
+  place("map-card").hidden = false;
+  if (map === null) map = await siteMap(collection);
+  else map.getSource("site").setData(collection);
+  fit(features);
+}
+
+function fit(features) {
+  const boxes = features.map((feature) => boundsOf(feature.geometry));
+  const [west, south, east, north] = [0, 1, 2, 3].map((side) => (side < 2 ? Math.min : Math.max)(...boxes.map((box) => box[side])));
+  map.fitBounds([west, south, east, north], { padding: 50, maxZoom: 17, duration: 0 });
+}
+
+function chosen(row, number, geometry) {
+  row.classList.add("finding-row");
+  row.tabIndex = 0;
+  const show = () => {
+    for (const other of document.querySelectorAll(".finding-row")) other.classList.toggle("chosen", other === row);
+    map?.setFilter("site-chosen", ["==", ["get", "number"], number]);
+    fit(geometries(geometry).map((shape) => ({ geometry: shape })));
+  };
+  row.addEventListener("click", show);
+  row.addEventListener("keydown", ({ key }) => { if (key === "Enter") show(); });
+  return row;
+}
+
+async function compare() {
+  const files = [...place("sites").files];
+  if (files.length < 2) throw new Error("请选择至少两个红线文件。 Choose two files at least.");
+  const width = place("width_m").value;
+  const sites = await Promise.all(files.map(async (file) => ({
+    name: file.name.replace(/\.[^.]*$/u, "").slice(0, 60), footprint: await readJson(file), ...(width ? { width_m: Number(width) } : {}),
+  })));
+  const found = await send("POST", "/api/alternatives", { sites });
+  const shapes = Object.fromEntries(sites.map(({ name, footprint }) => [name, footprint]));
+  const ranked = found.alternatives.toSorted((one, other) => one.rank - other.rank);
+  place("ranking").textContent = found.ranking;
+  table(place("comparison"), [["名次", "rank"], ["方案", "site"], ["结论", "verdict"], ["面积", "area"], ["禁止", "prohibited"], ["限制", "restricted"], ["建议", "advised"], ["无冲突", "free"]],
+    ranked.map(({ name, rank, report: { verdict: worst, footprint, ledger } }, number) => chosen(cells([
+      String(rank), name, verdict(worst), hectares(footprint.area_m2), squareMetres(ledger.prohibited_m2), squareMetres(ledger.restricted_m2),
+      squareMetres(ledger.advised_m2), squareMetres(ledger.conflict_free_m2),
+    ]), number + 1, shapes[name])), ["没有方案", "No site"]);
+  const met = found.layers.filter(({ results }) => results.some(({ outcome }) => outcome === "conflict"));
+  table(place("comparison-layers"), [["图层", "layer"], ["部门", "department"], ...ranked.map(({ name }) => [name, ""])],
+    met.map(({ title, department, results }) => cells([title, nameOf(department), ...ranked.map(({ name }) => layerResult(results.find((each) => each.name === name)))])),
+    ["各方案都没有冲突图层", "No site meets a layer"]);
+  place("comparison-files").replaceChildren(...["pdf", "docx", "xlsx"].flatMap((form) => [download(`方案比选.${form}`, form, () => fetched("/api/alternatives", form, { sites })), " "]));
+  await draw(ranked.map(({ name }) => ({ geometry: shapes[name] })));
+  say("done", ...bilingual("比选完成。", "Compared."));
+}
+
+function layerResult({ outcome, control, overlap_m2: area, length_m: length, point_count: points }) {
+  if (outcome !== "conflict") return "—";
+  const how = [area ? squareMetres(area) : "", length ? `${length.toLocaleString("zh-CN")} m` : "", points ? `${points} 处` : ""].filter(Boolean).join("，");
+  return [mark(control, SEVERITY[control]), ` ${how}`];
+}
+
+// A document is made when it is asked for; the browser then keeps it as a file.
+function download(name, words, fetching) {
+  return act(element("button", { type: "button", class: "small" }, words.toUpperCase()), async () => {
+    const address = URL.createObjectURL(await fetching());
+    const link = element("a", { href: address, download: name });
+    document.body.append(link);
+    link.click();
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(address), 60000);
+  });
+}
+
+async function fetched(address, form, body) {
+  const response = await fetch(`${address}?f=${form}`, { method: "POST", headers: { "content-type": "application/json", ...csrf() }, body: JSON.stringify(body) });
+  if (!response.ok) throw new Error((await response.json().catch(() => ({}))).detail ?? `服务答复 ${response.status}。 The service answered ${response.status}.`);
+  return response.blob();
+}
+
+let csrfToken = null;
+let nameOf;
+const csrf = () => (csrfToken ? { "X-CSRF-Token": csrfToken } : {});
+
+async function find() {
+  const [size, use, file] = [Number(place("hectares").value), place("use").value.trim(), place("area").files[0]];
+  if (!(size > 0)) throw new Error("请填写面积。 Say how large the site is.");
+  const query = new URLSearchParams({ area_m2: String(size * 10000), level: place("level").value });
+  if (use) query.set("use", use);
+  if (!file) query.set("district", place("district").value);
+  const found = await send("POST", `/api/site-searches?${query}`, file ? await readJson(file) : undefined);
+  place("method").textContent = `查找范围 ${hectares(found.searched_m2)}，其中无刚性冲突 ${hectares(found.free_m2)}。${found.method}`;
+  table(place("places"), [["名次", "rank"], ["结论", "verdict"], ["面积", "area"], ["所在空地", "free ground around"], ["建议", "advised"], ["紧凑度", "compactness"], ["涉及图层", "layers"]],
+    found.sites.map((site) => chosen(cells([
+      String(site.rank), verdict(site.verdict), hectares(site.area_m2), squareMetres(site.free_m2), squareMetres(site.advised_m2), site.compactness.toFixed(2),
+      `${site.layers.join("、") || "—"}${site.has_restricted_conflicts ? "；另有受限图层 and restricted ones" : ""}`,
+    ]), site.rank, site.site)), ["此范围内没有这样大小的用地", "No place of this size here"]);
+  if (found.sites.length) await draw(found.sites.map(({ site }) => ({ geometry: site })));
+  say("done", ...bilingual(`找到 ${found.sites.length} 处。`, `${found.sites.length} found.`));
+}
+
+async function checkAll() {
+  const [file] = place("dataset").files;
+  if (!file) throw new Error("请选择数据文件。 Choose a file.");
+  const body = new FormData();
+  body.append("file", file, file.name);
+  for (const [name, id] of [["name_field", "name_field"], ["use_field", "use_field"], ["crs", "batch_crs"]]) {
+    if (place(id).value.trim()) body.append(name, place(id).value.trim());
+  }
+  let job = await ask("/api/check-batches", { method: "POST", body });
+  while (["waiting", "running"].includes(job.state)) {
+    place("progress").textContent = job.state === "waiting" ? "排队中…… waiting" : `已检查 ${job.features_done.toLocaleString("zh-CN")} 宗…… checked`;
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    job = await ask(`/api/jobs/${job.id}`);
+  }
+  place("progress").textContent = "";
+  if (job.state !== "done") throw new Error(job.error ?? "批量检查没有完成。 The batch was not finished.");
+  const { sites, verdicts, layers, file: address } = job.result;
+  place("batch-files").replaceChildren(...FILES.flatMap((form) => [element("a", { class: "button", href: `${address}?f=${form}`, download: "" }, form.toUpperCase()), " "]));
+  table(place("summary"), [["最重管控", "worst control"], ["宗数", "footprints"]],
+    Object.keys(SEVERITY).map((severity) => cells([verdict(severity), (verdicts[severity] ?? 0).toLocaleString("zh-CN")])), ["没有用地", "None"]);
+  table(place("met"), [["冲突图层", "layer met"], ["宗数", "footprints"]],
+    Object.entries(layers).map(([code, count]) => cells([code, count.toLocaleString("zh-CN")])), ["没有冲突图层", "No layer is met"]);
+  say("done", ...bilingual(`已检查 ${sites.toLocaleString("zh-CN")} 宗用地。`, `${sites} footprints checked.`));
+}
+
+async function start() {
+  const { city, me } = await begin("比选与选址 Options");
+  if (me === null) return;
+  csrfToken = me.csrf_token ?? null;
+  nameOf = departmentNames(city);
+  place("district").replaceChildren(...city.districts.map(({ code, name }) => element("option", { value: code }, name)));
+  for (const [id, doing] of [["alternatives", compare], ["finder", find], ["batch", checkAll]]) {
+    place(id).addEventListener("submit", (event) => event.preventDefault());
+    act(place(id).querySelector("[type=submit]"), doing);
+  }
+  say("");
+}
+
+start().catch(fail);

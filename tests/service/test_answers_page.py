@@ -1,0 +1,89 @@
+"""The page of options in a real browser: alternatives side by side, a place for a site, many footprints at once."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import shapely
+from playwright.sync_api import Page
+
+from blueprint.city import City
+from blueprint.city_router import to_lonlat
+from blueprint.jobs.worker import Worker
+from blueprint.wall import KEEPER, seeing
+from service.job_kinds import KINDS
+from tests.coordination.conftest import world  # noqa: F401
+from tests.made import at_origin
+from tests.service.browser import until
+from tests.service.office import Office
+from tests.service.test_coordination_pages import go, office, page, picture, sign_in  # noqa: F401
+
+pytestmark = pytest.mark.browser
+
+
+def _write(path: Path, city: City, *boxes: tuple[int, int, int, int]) -> str:
+    """A GeoJSON of boxes in local metres, each a feature with a name."""
+    features: list[dict[str, Any]] = [
+        {
+            "type": "Feature",
+            "properties": {"NAME": f"地块{number}"},
+            "geometry": to_lonlat(at_origin(shapely.box(*box)), city).__geo_interface__,
+        }
+        for number, box in enumerate(boxes, start=1)
+    ]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
+    return str(path)
+
+
+def _said(page: Page, words: str) -> None:  # noqa: F811
+    until(page, f"document.getElementById('message').innerText.includes('{words}')")
+
+
+def test_a_planner_compares_sites_finds_one_and_checks_many_on_one_page(
+    office: Office,  # noqa: F811
+    page: Page,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    server, city = office.server, office.city
+    page.goto(f"{server.url}/answers")
+    until(page, "document.getElementById('message').className === 'error'")
+    sign_in(page, server, "lin")
+    go(page, server, "/answers")
+    river = _write(tmp_path / "临河.geojson", city, (220, 20, 320, 80))
+    far = _write(tmp_path / "远处.geojson", city, (900, 900, 1000, 960))
+
+    page.click("#alternatives button[type=submit]")
+    _said(page, "至少两个")
+    page.set_input_files("#sites", [river, far])
+    page.click("#alternatives button[type=submit]")
+    _said(page, "比选完成")
+    ranked = page.locator("#comparison tbody tr").all_inner_texts()
+    assert ranked[0].split("\t")[1] == "远处" and ranked[1].split("\t")[1] == "临河"
+    assert "河道管理范围" in page.inner_text("#comparison-layers")
+    until(page, "window.blueprintMap?.loaded()")
+    with page.expect_download() as kept:
+        page.click("#comparison-files button:has-text('XLSX')")
+    assert Path(kept.value.path()).read_bytes().startswith(b"PK")
+
+    page.set_input_files("#area", _write(tmp_path / "area.geojson", city, (200, -100, 700, 300)))
+    page.fill("#hectares", "0.5")
+    page.click("#finder button[type=submit]")
+    _said(page, "找到")
+    assert "0.5000 公顷" in page.inner_text("#places")
+    page.click("#places tbody tr:first-child td:first-child")
+    until(page, "window.blueprintMap.getFilter('site-chosen')[2] === 1")
+
+    page.set_input_files(
+        "#dataset", _write(tmp_path / "many.geojson", city, (220, 20, 320, 80), (900, 900, 1000, 960))
+    )
+    page.fill("#name_field", "NAME")
+    page.click("#batch button[type=submit]")
+    until(page, "document.getElementById('progress').innerText.includes('排队中')")
+    with seeing(KEEPER):
+        assert Worker(server.edge, KINDS).run_one()
+    _said(page, "已检查 2 宗用地")
+    assert page.locator("#batch-files a").all_inner_texts() == ["XLSX", "CSV", "GPKG", "JSON"]
+    assert "river" in page.inner_text("#met")
+    picture(page, "answers")
+    assert [fault for fault in page.faults if "401" not in fault] == []
