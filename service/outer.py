@@ -45,7 +45,7 @@ DATA_POLICY = b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-a
 """Everything else is no page: opened as one, it runs and loads nothing."""
 
 _PAGES = re.compile(
-    r"/|/sign-in|/account|/board|/project|/inbox|/opinion|/answers|/approval|/work|/progress|/web/.*|/api/docs"
+    r"/|/sign-in|/account|/board|/project|/inbox|/opinion|/answers|/audits|/approval|/work|/progress|/web/.*|/api/docs"
 )
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 

@@ -1,4 +1,4 @@
-"""The pages that the service ships: the map, signing in, one's own account, coordination, options, approval, the applicant's progress, Swagger UI, and their files under `/web`."""
+"""The pages that the service ships: the map, signing in, one's own account, coordination, options, audits, approval, the applicant's progress, Swagger UI, and their files under `/web`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +33,7 @@ PAGES = {
     "/inbox": "inbox.html",
     "/opinion": "opinion.html",
     "/answers": "answers.html",
+    "/audits": "audits.html",
     "/progress": "progress.html",
     "/api/docs": "docs.html",
 }

@@ -37,6 +37,7 @@ from coordination.plan_audit.schemas import (
     PlanAuditOut,
     audit_out,
     difference_out,
+    differences_out,
 )
 from coordination.plan_audit.tiles import MAX_ZOOM, difference_tile, difference_tilejson
 
@@ -128,6 +129,7 @@ def list_ledger(
     audit_id: AuditId,
     session: SessionDep,
     actor: ActorDep,
+    city: CityDep,
     state: Annotated[DifferenceState | None, Query()] = None,
     slivers: Annotated[bool, Query(description="碎面也列出 list slivers too")] = True,
     cursor: Annotated[int, Query(ge=0, le=2**62)] = 0,
@@ -141,7 +143,7 @@ def list_ledger(
     )
     more = len(rows) > limit
     return DifferencePage(
-        items=[difference_out(row) for row in rows[:limit]], next=rows[limit - 1].id if more else None
+        items=differences_out(rows[:limit], city), next=rows[limit - 1].id if more else None
     )
 
 
@@ -187,11 +189,11 @@ DifferenceId = Annotated[int, Path(ge=1, le=2**62)]
 
 @router.get("/api/plan-differences/{difference_id}")
 def show_difference(
-    difference_id: DifferenceId, session: SessionDep, actor: ActorDep, response: Response
+    difference_id: DifferenceId, session: SessionDep, actor: ActorDep, city: CityDep, response: Response
 ) -> DifferenceOut:
     """One difference of the ledger."""
     require(actor, Act.AUDIT_PLANS)
-    return tagged(difference_out(find_difference(session, difference_id, actor=actor)), response)
+    return tagged(difference_out(find_difference(session, difference_id, actor=actor), city), response)
 
 
 @router.put("/api/plan-differences/{difference_id}")
@@ -200,6 +202,7 @@ def judge(
     given: DecisionIn,
     session: SessionDep,
     actor: ActorDep,
+    city: CityDep,
     now: NowDep,
     response: Response,
     if_match: IfMatch = None,
@@ -208,8 +211,8 @@ def judge(
     require(actor, Act.AUDIT_PLANS)
     if if_match is not None:
         known = find_difference(session, difference_id, actor=actor)
-        hold_to(session, if_match, known, lambda: difference_out(known))
+        hold_to(session, if_match, known, lambda: difference_out(known, city))
     row = decide(
         session, difference_id, accepted=given.state == "accepted", reason=given.reason, actor=actor, now=now
     )
-    return tagged(difference_out(row), response)
+    return tagged(difference_out(row, city), response)

@@ -1,10 +1,15 @@
 """HTTP shapes of plan audits and the ledger of differences."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Literal
 
+import shapely
+from geoalchemy2.shape import to_shape
 from pydantic import BaseModel, Field
 
+from blueprint.city import City
+from blueprint.city_router import to_lonlat
 from blueprint.etags import Tagged
 from blueprint.given import Day, Given
 from coordination.plan_audit.ledger import ClassPair
@@ -104,7 +109,10 @@ class PlanAuditOut(BaseModel):
 
 
 class DifferenceOut(Tagged):
-    """A difference (差异图斑): features by their source ids, areas in m² by the city's measure, shares of the features."""
+    """A difference (差异图斑): features by their source ids, areas in m² by the city's measure, shares of the features.
+
+    `bounds` are west, south, east, north in degrees.
+    """
 
     id: int
     first_key: str
@@ -122,6 +130,7 @@ class DifferenceOut(Tagged):
     first_audit_id: int
     last_audit_id: int
     settled_audit_id: int | None
+    bounds: tuple[float, float, float, float]
 
 
 class DifferencePage(BaseModel):
@@ -162,6 +171,19 @@ def audit_out(audit: PlanAudit, statistics: tuple[ClassPair, ...] | None = None)
     )
 
 
-def difference_out(row: PlanDifference) -> DifferenceOut:
+def difference_out(row: PlanDifference, city: City) -> DifferenceOut:
     """A difference as the outside sees it."""
-    return DifferenceOut.model_validate(row, from_attributes=True)
+    return differences_out([row], city)[0]
+
+
+def differences_out(rows: Sequence[PlanDifference], city: City) -> list[DifferenceOut]:
+    """Differences as the outside sees them."""
+    if not rows:
+        return []
+    names = DifferenceOut.model_fields.keys() - {"bounds"}
+    boxes = shapely.box(*shapely.bounds([to_shape(row.geom) for row in rows]).reshape(-1, 4).T)
+    bounds = shapely.bounds(to_lonlat(boxes, city))
+    return [
+        DifferenceOut(**{name: getattr(row, name) for name in names}, bounds=tuple(box.tolist()))
+        for row, box in zip(rows, bounds, strict=True)
+    ]

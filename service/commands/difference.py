@@ -7,7 +7,7 @@ import typer
 from coordination.plan_audit.audit import find_audit
 from coordination.plan_audit.ledger import decide, list_audits, list_differences
 from coordination.plan_audit.models import DifferenceState
-from coordination.plan_audit.schemas import difference_out
+from coordination.plan_audit.schemas import differences_out
 from service.commands.audit import beginning
 from service.commands.context import local_operator, open_edge
 from service.commands.options import FormatOption, OutputFormat, print_json, print_table
@@ -35,7 +35,7 @@ def list_ledger(
         number = audit if audit is not None else (newest[0].id if newest else 0)
         found = find_audit(session, number, actor=local_operator())
         rows = list_differences(session, found, actor=local_operator(), state=state, limit=limit)
-        items = [difference_out(row) for row in rows]
+        items = differences_out(rows, edge.city)
         title = f"{found.first_layer.code} × {found.second_layer.code}"
     if output is OutputFormat.JSON:
         print_json([item.model_dump(mode="json") for item in items])

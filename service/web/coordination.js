@@ -158,12 +158,11 @@ export function boundsOf(geometry) {
 // What of a collection can be drawn: what lies near by, without touching, has no shape.
 export const drawable = (collection) => ({ type: "FeatureCollection", features: collection.features.filter((feature) => feature.geometry) });
 
-// The site on the layers that the reader may see; findings over them, the chosen one strongest.
-export async function siteMap(collection) {
-  const site = collection.features.find((feature) => feature.properties.kind === "footprint");
+// The layers that the reader may see, pale, within these bounds.
+export async function baseMap(bounds) {
   maplibregl.setWorkerUrl(new URL("./vendor/maplibre-gl/maplibre-gl-worker.mjs", import.meta.url).href);
   const map = new maplibregl.Map({
-    container: "map", style: await ask("/tiles/style.json"), bounds: boundsOf(site.geometry), fitBoundsOptions: { padding: 60, maxZoom: 17 },
+    container: "map", style: await ask("/tiles/style.json"), bounds, fitBoundsOptions: { padding: 60, maxZoom: 17 },
     maxZoom: 20, dragRotate: false, pitchWithRotate: false, attributionControl: false,
     localIdeographFontFamily: "'Noto Sans CJK SC', 'Microsoft YaHei', 'PingFang SC', sans-serif",
     locale: { "NavigationControl.ZoomIn": "放大 Zoom in", "NavigationControl.ZoomOut": "缩小 Zoom out", "Map.Title": "地图 Map" },
@@ -176,6 +175,13 @@ export async function siteMap(collection) {
   for (const layer of map.getStyle().layers) {
     if (layer.type === "fill") map.setPaintProperty(layer.id, "fill-opacity", 0.25);
   }
+  return map;
+}
+
+// The site on these layers; findings over them, the chosen one strongest.
+export async function siteMap(collection) {
+  const site = collection.features.find((feature) => feature.properties.kind === "footprint");
+  const map = await baseMap(boundsOf(site.geometry));
   map.addSource("site", { type: "geojson", data: drawable(collection) });
   const finding = ["==", ["get", "kind"], "finding"];
   map.addLayer({ id: "site-finding", type: "fill", source: "site", filter: finding, paint: { "fill-color": "#b00020", "fill-opacity": 0.5 } });

@@ -1,4 +1,4 @@
-"""The page of options in a real browser: alternatives side by side, a place for a site, many footprints at once."""
+"""The pages of options and of audits in a real browser: sites compared, found, checked by the file; plans against each other."""
 
 import json
 from pathlib import Path
@@ -86,4 +86,37 @@ def test_a_planner_compares_sites_finds_one_and_checks_many_on_one_page(
     assert page.locator("#batch-files a").all_inner_texts() == ["XLSX", "CSV", "GPKG", "JSON"]
     assert "river" in page.inner_text("#met")
     picture(page, "answers")
+    assert [fault for fault in page.faults if "401" not in fault] == []
+
+
+def test_a_coordinator_audits_two_plans_and_accepts_a_difference_on_the_map(
+    office: Office,  # noqa: F811
+    page: Page,  # noqa: F811
+) -> None:
+    server = office.server
+    sign_in(page, server, "lin")
+    go(page, server, "/audits")
+    assert "三区三线互不重叠" in page.inner_text("#matrix")
+
+    page.fill("#first", "river")
+    page.fill("#second", "heritage")
+    page.click("#other button[type=submit]")
+    until(page, "document.getElementById('progress').innerText.includes('排队中')")
+    with seeing(KEEPER):
+        assert Worker(server.edge, KINDS).run_one()
+    _said(page, "核查完成")
+    assert page.locator("#differences tbody tr").count() == 1
+    until(
+        page,
+        "window.blueprintMap?.loaded() && window.blueprintMap.queryRenderedFeatures({layers: ['differences-fill']}).length > 0",
+    )
+    page.click("#differences tbody td:first-child")
+    page.click("#differences button:has-text('认可')")
+    page.fill("#dialog-reason", "文物保护与河道管理并行")
+    page.click("dialog button[type=submit]")
+    _said(page, "已记入台账")
+    assert "没有这样的差异" in page.inner_text("#differences")
+    page.select_option("#state", "accepted")
+    until(page, "document.getElementById('differences').innerText.includes('并行')")
+    picture(page, "audits")
     assert [fault for fault in page.faults if "401" not in fault] == []

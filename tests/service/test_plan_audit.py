@@ -45,7 +45,8 @@ def test_an_audit_by_the_command_line_prints_a_ledger_writes_a_file_and_takes_de
     assert command("audit", "RED", "GREEN", "--areas-only", "--output", patches).status == 2
     assert command("audit", "RED").status == 2
     every = command("audit", "--kept-apart")
-    assert every.status == 0 and "STBHHX × YJJBNT" in every.out and "no version in force" in every.err
+    assert every.status == 0 and "STBHHX × YJJBNT: 无现行版本 no version in force" in every.err
+    assert "互不重叠的规划 Plans that may not overlap" in every.out
     assert command("audit", "--kept-apart", "RED").status == 2
     assert command("audit", "RED", "NOPE").err.count("\n") == 1
 

@@ -1,0 +1,134 @@
+// Plans against each other: how every pair stands that may not overlap, its differences on the map, accepted for a reason.
+
+import { act, baseMap, begin, button, cells, confirmed, fail, mark, place, say, squareMetres, table } from "./coordination.js";
+import { ask, bilingual, element, send } from "./words.js";
+
+const STATES = { open: ["未解决", "open"], accepted: ["已认可", "accepted"], settled: ["已解决", "settled"] };
+const KINDS = { open: "open", accepted: "advise", settled: "clear" };
+const COLOURS = ["match", ["get", "state"], "accepted", "#0072b2", "settled", "#2e7d32", "#e6a000"];
+const PAGE = 50;
+const hectares = (value) => `${(value / 10000).toLocaleString("zh-CN", { minimumFractionDigits: 4, maximumFractionDigits: 4 })} 公顷`;
+const count = (value) => (value === null ? "—" : value.toLocaleString("zh-CN"));
+let audit = null;
+let cursor = 0;
+let map = null;
+
+async function showMatrix() {
+  const pairs = await ask("/api/plan-audit-matrix");
+  table(place("matrix"), [["规则", "rule"], ["图层", "layers"], ["核查日", "audited"], ["未解决", "open"], ["面积", "area"], ["已认可", "accepted"], ["已解决", "settled"], ["", ""]],
+    pairs.map((pair) => {
+      const made = cells([
+        pair.rule, `${pair.first_title ?? pair.first} × ${pair.second_title ?? pair.second}`,
+        pair.missing.length ? `无现行版本：${pair.missing.join("、")}` : pair.audited_on === null ? "未核查" : pair.is_current ? pair.audited_on : mark("soon", [`${pair.audited_on} 版本已更新`, "outdated"]),
+        count(pair.open), pair.open_m2 === null ? "—" : hectares(pair.open_m2), count(pair.accepted), count(pair.settled),
+        pair.missing.length ? "" : button(["核查", "Audit"], () => compare(pair.first, pair.second), { class: "small" }),
+      ]);
+      if (pair.audit_id !== null) {
+        made.classList.add("finding-row");
+        made.tabIndex = 0;
+        made.addEventListener("click", ({ target }) => { if (!target.closest("button")) open(pair.audit_id).catch(fail); });
+        made.addEventListener("keydown", ({ key }) => { if (key === "Enter") open(pair.audit_id).catch(fail); });
+      }
+      return made;
+    }), ["城市档案没有列出互不重叠的图层", "The city profile lists none"]);
+}
+
+async function compare(first, second) {
+  let job = await send("POST", "/api/plan-audits", { first, second });
+  while (["waiting", "running"].includes(job.state)) {
+    place("progress").textContent = job.state === "waiting" ? "排队中…… waiting" : `已比对 ${job.features_done.toLocaleString("zh-CN")} 处…… compared`;
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    job = await ask(`/api/jobs/${job.id}`);
+  }
+  place("progress").textContent = "";
+  if (job.state !== "done") throw new Error(job.error ?? "核查没有完成。 The audit was not finished.");
+  await Promise.all([showMatrix(), open(job.result.id)]);
+  say("done", ...bilingual("核查完成。", "Audited."));
+}
+
+async function open(id) {
+  audit = await ask(`/api/plan-audits/${id}`);
+  place("ledger-card").hidden = false;
+  place("map-about").textContent = `${audit.first_title} v${audit.first_version} × ${audit.second_title} v${audit.second_version} · ${audit.on}`;
+  table(place("statistics"), [["状态", "state"], [audit.first_title, "class"], [audit.second_title, "class"], ["碎面", "sliver"], ["个数", "number"], ["面积", "area"]],
+    audit.statistics.map((row) => cells([
+      mark(KINDS[row.state], STATES[row.state]), row.first_class ?? "—", row.second_class ?? "—", row.is_sliver ? "是" : "", count(row.differences), hectares(row.overlap_m2),
+    ])), ["没有差异", "No difference"]);
+  await Promise.all([list(), draw()]);
+}
+
+// Page after page: what is there already stays.
+async function list(from = 0) {
+  const query = new URLSearchParams({ slivers: String(place("slivers").checked), cursor: String(from), limit: String(PAGE) });
+  if (place("state").value) query.set("state", place("state").value);
+  const page = await ask(`/api/plan-audits/${audit.id}/differences?${query}`);
+  const rows = page.items.map(differenceRow);
+  if (from) place("differences").tBodies[0].append(...rows);
+  else {
+    table(place("differences"), [["编号", "number"], ["状态", "state"], [audit.first_title, ""], [audit.second_title, ""], ["面积", "area"], ["占图斑", "shares"], ["理由", "reason"], ["", ""]],
+      rows, ["没有这样的差异", "No such difference"]);
+  }
+  cursor = page.next;
+  place("more").hidden = cursor === null;
+}
+
+function differenceRow(row) {
+  const share = (value) => `${(100 * value).toFixed(1)} %`;
+  const made = cells([
+    String(row.id), [mark(KINDS[row.state], STATES[row.state]), row.is_sliver ? " 碎面" : ""], `${row.first_key}（${row.first_class ?? "—"}）`, `${row.second_key}（${row.second_class ?? "—"}）`,
+    squareMetres(row.overlap_m2), `${share(row.first_share)} / ${share(row.second_share)}`, row.reason ?? "", row.state === "settled" ? "" : decision(row),
+  ]);
+  made.classList.add("finding-row");
+  made.tabIndex = 0;
+  const show = () => {
+    for (const other of document.querySelectorAll("#differences .finding-row")) other.classList.toggle("chosen", other === made);
+    map?.setFilter("differences-chosen", ["==", ["id"], row.id]);
+    map?.fitBounds(row.bounds, { padding: 80, maxZoom: 17, duration: 0 });
+  };
+  made.addEventListener("click", ({ target }) => { if (!target.closest("button")) show(); });
+  made.addEventListener("keydown", ({ key }) => { if (key === "Enter") show(); });
+  return made;
+}
+
+function decision(row) {
+  const change = async (body) => {
+    await send("PUT", `/api/plan-differences/${row.id}`, body);
+    await Promise.all([open(audit.id), showMatrix()]);
+    say("done", ...bilingual("已记入台账。", "Entered in the ledger."));
+  };
+  if (row.state === "accepted") return button(["撤回认可", "Take back"], () => change({ state: "open" }), { class: "small" });
+  return button(["认可", "Accept"], async () => {
+    const reason = await confirmed(["认可差异", "Accept a difference"], ["说明为何可以并存；由两图层的主管部门或协同主管认可。", "Say why both may stand."], { reason: true });
+    if (reason) await change({ state: "accepted", reason });
+  }, { class: "small" });
+}
+
+async function draw() {
+  const described = await ask(`/api/plan-audits/${audit.id}/tiles.json`);
+  place("map-card").hidden = described.bounds === undefined;
+  if (described.bounds === undefined) return;
+  if (map === null) map = await baseMap(described.bounds);
+  else {
+    for (const layer of ["differences-fill", "differences-line", "differences-chosen"]) map.removeLayer(layer);
+    map.removeSource("differences");
+  }
+  map.addSource("differences", { type: "vector", tiles: described.tiles.map((address) => address.replace(/^https?:\/\/[^/]+/u, location.origin)), maxzoom: described.maxzoom });
+  const shared = { source: "differences", "source-layer": "differences" };
+  map.addLayer({ id: "differences-fill", type: "fill", ...shared, paint: { "fill-color": COLOURS, "fill-opacity": 0.6 } });
+  map.addLayer({ id: "differences-line", type: "line", ...shared, paint: { "line-color": COLOURS, "line-width": 1.5 } });
+  map.addLayer({ id: "differences-chosen", type: "line", ...shared, filter: ["==", ["id"], -1], paint: { "line-color": "#b00020", "line-width": 4 } });
+  map.fitBounds(described.bounds, { padding: 40, maxZoom: 17, duration: 0 });
+}
+
+async function start() {
+  const { me } = await begin("规划核查 Audits");
+  if (me === null) return;
+  place("other").addEventListener("submit", (event) => event.preventDefault());
+  act(place("other").querySelector("[type=submit]"), () => compare(place("first").value.trim(), place("second").value.trim()));
+  for (const id of ["state", "slivers"]) place(id).addEventListener("change", () => list().catch(fail));
+  act(place("more"), () => list(cursor));
+  await showMatrix();
+  say("");
+}
+
+start().catch(fail);
