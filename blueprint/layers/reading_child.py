@@ -21,7 +21,7 @@ import pyogrio
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
-from blueprint.crs import Operation, best_operation, label, parse_crs
+from blueprint.crs import NoPathError, Operation, best_operation, label, parse_crs
 from blueprint.errors import InvalidInputError
 from blueprint.layers.buffers import read_buffer_rule
 from blueprint.layers.confinement import REPORT_FD, drop_rights
@@ -83,7 +83,9 @@ def open_databases(request: dict[str, Any]) -> None:
         with contextlib.suppress(LookupError):
             codecs.lookup(encoding)
     pyogrio.raw.read(_WARM_UP.encode())
-    best_operation("EPSG:4490", request["working_crs"])
+    for source in ("EPSG:4490", "EPSG:4326"):  # the datum of one is another than that of a city abroad
+        with contextlib.suppress(NoPathError):
+            best_operation(source, request["working_crs"])
 
 
 def _read(request: dict[str, Any], report: Report) -> None:
