@@ -9,6 +9,7 @@ from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.jobs.kinds import JobKind, JobRun
 from blueprint.layers import catalogue, publication
+from blueprint.layers.difference import Difference
 from blueprint.layers.forecast import MAX_CHANGED, forecast
 from blueprint.layers.models import LayerVersion
 from blueprint.permissions import Act, Actor, require
@@ -48,7 +49,7 @@ def dry_run(
         version=version.number,
         starts_on=starts_on,
         superseded=found.old.number if found.old is not None else None,
-        summary=_summary(difference.changed, difference.net_m2, turns, effects.touched_projects),
+        summary=_summary(difference, turns, effects.touched_projects),
         compared_by=difference.compared_by,
         added=difference.added,
         removed=difference.removed,
@@ -63,12 +64,18 @@ def dry_run(
     )
 
 
-def _summary(changed: int, net_m2: float, turns: dict[Turn, int], projects: int) -> str:
-    hectares = f"{net_m2 / 10_000:+,.2f}"
+def _summary(difference: Difference, turns: dict[Turn, int], projects: int) -> str:
+    changed, hectares = difference.changed, f"{difference.net_m2 / 10_000:+,.2f}"
+    if difference.raster is not None:
+        zh, en = f"像元变化 {changed:,} 个，达阈值面积 {hectares} 公顷", f"{changed:,} pixels"
+        hectares += " ha met by the threshold"
+    else:
+        zh, en = f"图斑变化 {changed:,} 个，面积 {hectares} 公顷", f"{changed:,} features"
+        hectares += " ha"
     return (
-        f"图斑变化 {changed:,} 个，面积 {hectares} 公顷；涉及在办项目 {projects} 个，"
+        f"{zh}；涉及在办项目 {projects} 个，"
         f"转为冲突 {turns[Turn.TO_CONFLICT]}，转为无冲突 {turns[Turn.TO_CLEAR]}"
-        f" · {changed:,} features, {hectares} ha; {projects} open projects touched,"
+        f" · {en}, {hectares}; {projects} open projects touched,"
         f" {turns[Turn.TO_CONFLICT]} sites turn to conflict, {turns[Turn.TO_CLEAR]} to clear"
     )
 

@@ -1,7 +1,10 @@
 """What changed between two versions of a layer (图斑差异): counted, measured, and cut into patches."""
 
+import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +14,14 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City
 from blueprint.database import load_statements
-from blueprint.errors import InvalidInputError
 from blueprint.layers.models import LayerVersion
+from blueprint.objects import objects_of
+from blueprint.rasters.difference import BlockDifference, RasterChange, compare_blocks, raster_change
+from blueprint.rasters.pool import POOL
+from blueprint.rasters.values import Threshold
 
 _SQL = load_statements(Path(__file__).with_suffix(".sql"))
+_SIDES = ("wests", "souths", "easts", "norths")
 _NONE = 0
 """The number of no version: what is compared with it was added, or removed, as a whole."""
 
@@ -24,6 +31,8 @@ class Difference:
     """Counts of features and sums of areas (the city's measure) and lengths; by `source_id` where it is unique in both.
 
     Areas: of features added and removed, and what changed shapes gained and lost; `net_m2` is what all of it comes to.
+    Of a raster they are pixels (`compared_by` is `pixel`): newly known, no longer known, of another value; gained and lost is
+    what the layer's threshold newly and no longer meets, and `net_m2` what that comes to.
     """
 
     compared_by: str
@@ -40,6 +49,7 @@ class Difference:
     longer_m: float
     shorter_m: float
     changed_fields: Mapping[str, int]
+    raster: RasterChange | None = None
 
     @property
     def changed(self) -> int:
@@ -72,9 +82,7 @@ def compare(
     None is no version at all: a layer before its first, or after it was withdrawn.
     """
     if any(version is not None and version.raster is not None for version in (old, new)):
-        raise InvalidInputError(
-            "versions of a raster have no features to compare; export both and subtract them"
-        )
+        return _compare_rasters(session, old, new, city=city)
     values = _values(old, new) | {"on_ellipsoid": city.area_measure is AreaMeasure.ELLIPSOID}
     session.execute(_SQL["forget"])
     has_keys = session.execute(_SQL["has_keys"], values).scalar_one()
@@ -90,6 +98,70 @@ def compare(
         net_m2=areas.added_m2 - areas.removed_m2 + areas.gained_m2 - areas.lost_m2,
         changed_fields={row.field: row.features for row in session.execute(_SQL["count_fields"])},
     )
+
+
+def _compare_rasters(
+    session: Session, old: LayerVersion | None, new: LayerVersion | None, *, city: City
+) -> Difference:
+    measured_by = {"srid": city.working_srid, "on_ellipsoid": city.area_measure is AreaMeasure.ELLIPSOID}
+    session.execute(_SQL["forget"])
+    session.execute(_SQL["make_raster_patches"])
+    blocks = []
+    for block in _blocks(session, old, new):
+        if block.patches:
+            changes, shapes = zip(*block.patches, strict=True)
+            values = {"changes": list(changes), "wkbs": list(shapes)} | measured_by
+            session.execute(_SQL["add_raster_patches"], values)
+        blocks.append(replace(block, patches=()))
+    session.execute(_SQL["index_patches"])
+    sides = zip(*(block.bounds for block in blocks), strict=True)
+    boxes = {name: list(side) for name, side in zip(_SIDES, sides, strict=True)}
+    areas = session.scalars(_SQL["measure_blocks"], boxes | measured_by).all()
+    pixel_m2 = [area / block.pixels for area, block in zip(areas, blocks, strict=True)]
+    counts = sum((block.counts for block in blocks), Counter())
+
+    def area(name: str) -> float:
+        return math.fsum(block.counts[name] * each for block, each in zip(blocks, pixel_m2, strict=True))
+
+    return Difference(
+        compared_by="pixel",
+        added=counts["added"],
+        removed=counts["removed"],
+        changed_shape=0,
+        changed_attributes=counts["changed"],
+        unchanged=counts["unchanged"],
+        added_m2=area("added"),
+        removed_m2=area("removed"),
+        gained_m2=area("gained"),
+        lost_m2=area("lost"),
+        net_m2=area("gained") - area("lost"),
+        longer_m=0.0,
+        shorter_m=0.0,
+        changed_fields={},
+        raster=raster_change(blocks, pixel_m2),
+    )
+
+
+def _blocks(
+    session: Session, old: LayerVersion | None, new: LayerVersion | None
+) -> Iterator[BlockDifference]:
+    lead = new if new is not None else old
+    assert lead is not None and lead.raster is not None
+    layer = lead.layer
+    threshold = Threshold(
+        layer.threshold_above,
+        layer.threshold_below,
+        tuple(layer.threshold_values or ()),
+        layer.threshold_share,
+    )
+    with ExitStack() as stack:
+        before, after = (
+            stack.enter_context(POOL.lend(objects_of(session).existing(version.raster.object_sha256)))
+            if version is not None and version.raster is not None
+            else None
+            for version in (old, new)
+        )
+        yield from compare_blocks(before, after, threshold=threshold, value_kind=lead.raster.value_kind)
 
 
 def read_patches(

@@ -128,6 +128,36 @@ SELECT
 FROM patch
 WHERE NOT ST_IsEmpty(patch.geom);
 
+-- name: make_raster_patches
+-- The same tables for versions of a raster, which have no features: patches are where pixels changed.
+CREATE TEMPORARY TABLE difference_row (
+    change text, source_id text, old_feature_id bigint, new_feature_id bigint, fields text[]
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE difference_patch (
+    change text, source_id text, old_feature_id bigint, new_feature_id bigint, fields text[],
+    geom geometry, reach geometry, area_m2 double precision, length_m double precision
+) ON COMMIT DROP;
+
+-- name: add_raster_patches
+INSERT INTO difference_patch (change, geom, reach, area_m2, length_m)
+SELECT patch.change, patch.geom, patch.geom, blueprint.measure_m2(patch.geom, :on_ellipsoid), 0
+FROM (
+    SELECT given.change, ST_GeomFromWKB(given.wkb, :srid) AS geom
+    FROM unnest(CAST(:changes AS text[]), CAST(:wkbs AS bytea [])) AS given (change, wkb)
+    OFFSET 0
+) AS patch;
+
+-- name: measure_blocks
+-- How large are these boxes, in the order they are given? Their sides are straight in the working CRS.
+SELECT blueprint.measure_m2(
+    ST_Segmentize(ST_MakeEnvelope(box.west, box.south, box.east, box.north, :srid), 200), :on_ellipsoid
+) AS area_m2
+FROM unnest(
+    CAST(:wests AS double precision[]), CAST(:souths AS double precision[]),
+    CAST(:easts AS double precision[]), CAST(:norths AS double precision[])
+) WITH ORDINALITY AS box (west, south, east, north, place)
+ORDER BY box.place;
+
 -- name: index_patches
 CREATE INDEX ON pg_temp.difference_patch USING gist (reach);
 

@@ -56,9 +56,8 @@ class Write(Protocol):
     ) -> int: ...
 
 
-def form_of(path: Path, version: LayerVersion) -> Form:
-    """The format of a file by its suffix; InvalidInputError for one in which the version cannot be."""
-    is_raster = version.raster is not None
+def form_of(path: Path, *, is_raster: bool) -> Form:
+    """The format of a file by its suffix; InvalidInputError for one in which a raster, or features, cannot be."""
     fitting = [form for form in FORMS.values() if (form.driver == "COG") == is_raster]
     for form in fitting:
         if path.suffix.lower() == form.suffix:
@@ -77,7 +76,7 @@ def write_version(
 
     Asks no right and keeps no record: `blueprint.sharing.exports.export_layer` does.
     """
-    form = form_of(path, version)
+    form = form_of(path, is_raster=version.raster is not None)
     if form.driver == "COG":
         write_raster(session, version, path, stamp=stamp)
         return 0

@@ -64,7 +64,8 @@ def forecast(
     period_before(session, version, starts_on=starts_on)
     old = version_on(session, version.layer_id, starts_on)
     difference = compare(session, old, version, city=city)
-    if at_most is not None and difference.changed > at_most:
+    # Of a raster what is counted are pixels, and what they meet is not looked for.
+    if at_most is not None and difference.raster is None and difference.changed > at_most:
         raise ConflictError(
             f"{difference.changed:,} features change, more than can be looked at while you wait ({at_most:,});"
             " ask for the dry run as a job (POST)"

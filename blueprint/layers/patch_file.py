@@ -28,7 +28,7 @@ class PatchWriter:
         self, session: Session, layer: Layer, version: LayerVersion, path: Path, *, city: City, stamp: Stamp
     ) -> int:
         """GeoJSON is in longitude and latitude, the others in the working CRS; says how many patches."""
-        driver = form_of(path, version).driver
+        driver = form_of(path, is_raster=False).driver
         if driver not in _DRIVERS:
             raise ConflictError(f"differences are written to .gpkg, .geojson or .fgb, not to {path.suffix}")
         compare(session, self.old, version, city=city)

@@ -213,17 +213,43 @@ class RollBackIn(Given):
     to: Annotated[int, Field(ge=1, le=2_000_000_000), WHOLE] | None = None
 
 
+class ClassChangeOut(BaseModel):
+    """Pixels of one class that became another's."""
+
+    old: int
+    new: int
+    pixels: int
+    area_m2: float
+
+
+class RasterChangeOut(BaseModel):
+    """How the values of two rasters differ: areas in m² that changed, rose and fell; by how much, in the layer's unit; which class became which.
+
+    `drawn_pixels` is 1 where patches are the changed pixels exactly, else the side of the squares of pixels they are drawn in.
+    """
+
+    changed_m2: float
+    rose_m2: float
+    fell_m2: float
+    mean_change: float | None
+    largest_rise: float
+    largest_fall: float
+    classes: list[ClassChangeOut]
+    drawn_pixels: int
+
+
 class DifferenceOut(BaseModel):
     """How two versions differ, in features: compared by source id where both have unique ones, else by shape.
 
     Areas in m² of features added and removed, of what changed shapes gained and lost, and what all of it comes to;
-    lengths of lines in metres; in how many features each field differs.
+    lengths of lines in metres; in how many features each field differs. Of a raster, in pixels (`pixel`): newly known, no
+    longer known, of another value (`changed_attributes`); gained and lost is what the layer's threshold newly and no longer meets.
     """
 
     layer: str
     from_version: int
     to_version: int
-    compared_by: Literal["source_id", "shape"]
+    compared_by: Literal["source_id", "shape", "pixel"]
     added: int
     removed: int
     changed_shape: int
@@ -237,3 +263,4 @@ class DifferenceOut(BaseModel):
     longer_m: float
     shorter_m: float
     changed_fields: dict[str, int]
+    raster: RasterChangeOut | None

@@ -1,5 +1,6 @@
 """Routes of versions among each other: what changed between two, and back to an earlier one."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Query, Response, UploadFile
@@ -53,7 +54,7 @@ def show_difference(
     after = publication.version_of(session, layer, new)
     counted = compare(session, before, after, city=city)
     record_reading(session, actor, [layer.thing], kind="difference", id=f"{layer.code} v{old} v{new}")
-    return DifferenceOut(layer=layer.code, from_version=old, to_version=new, **vars(counted))
+    return DifferenceOut(layer=layer.code, from_version=old, to_version=new, **asdict(counted))
 
 
 @router.post(

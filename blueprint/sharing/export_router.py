@@ -66,7 +66,7 @@ def export_version(
     require(actor, Act.EXPORT_LAYER)
     layer = catalogue.find_readable(session, code, actor)
     version = publication.version_of(session, layer, number)
-    written = FORMS[form or ("gpkg" if version.raster is None else "tif")]
+    written = FORMS[form or ("gpkg" if version.raster is None or since is not None else "tif")]
     name = f"{layer.code}-v{version.number}{written.suffix}"
     write: Write = write_version
     if since is not None:

@@ -62,7 +62,7 @@ def export_layer(
     if not version.periods:
         # A draft is its own department's until it is brought into force, as it is for tiles.
         require(actor, Act.BRING_INTO_FORCE, layer.thing)
-    form_of(path, version)
+    form_of(path, is_raster=version.raster is not None and write is write_version)
     ground = ground_of(actor, layer.thing, to_export=True)
     is_open = layer.sensitivity == Sensitivity.PUBLIC
     conditions = layer.conditions

@@ -1,5 +1,6 @@
 """`blueprint layer in-force | roll-back | difference`: which version follows which, and what changes with it."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from blueprint.layers.reading import staged
 from blueprint.layers.router import version_out
 from blueprint.permissions import Act, require
 from blueprint.quality.check import check_version
+from blueprint.rasters.difference import RasterChange
 from blueprint.sharing import exports
 from blueprint.sharing.purposes import record_reading
 from coordination.dry_run import dry_run
@@ -177,13 +179,15 @@ def difference(
     if made is not None:
         say(f"wrote {made.features:,} changes to {file}, export {made.number}")
     if output is OutputFormat.JSON:
-        print_json({"layer": code, "from_version": old, "to_version": new, **vars(counted)})
+        print_json({"layer": code, "from_version": old, "to_version": new, **asdict(counted)})
     else:
         print_table(f"{code}: {old} → {new}", ["项 key", "值 value"], rows_of(counted), empty="")
 
 
 def rows_of(counted: Difference) -> list[tuple[str, object]]:
     """A difference for people."""
+    if counted.raster is not None:
+        return _rows_of_pixels(counted, counted.raster)
     rows: list[tuple[str, object]] = [
         ("比对依据 compared by", counted.compared_by),
         ("新增 added", f"{counted.added:,}  {counted.added_m2:,.2f} m²"),
@@ -199,4 +203,28 @@ def rows_of(counted: Difference) -> list[tuple[str, object]]:
     if counted.longer_m or counted.shorter_m:
         rows.append(("长度变化 length", f"+{counted.longer_m:,.2f} −{counted.shorter_m:,.2f} m"))
     rows += [(f"字段 field {name}", f"{count:,}") for name, count in counted.changed_fields.items()]
+    return rows
+
+
+def _rows_of_pixels(counted: Difference, raster: RasterChange) -> list[tuple[str, object]]:
+    rows: list[tuple[str, object]] = [
+        ("比对依据 compared by", "像元 pixel"),
+        ("新有值 newly known", f"{counted.added:,}  {counted.added_m2:,.2f} m²"),
+        ("不再有值 no longer known", f"{counted.removed:,}  {counted.removed_m2:,.2f} m²"),
+        ("值变化 changed value", f"{counted.changed_attributes:,}  {raster.changed_m2:,.2f} m²"),
+        ("未变 unchanged", f"{counted.unchanged:,}"),
+        ("新达阈值 threshold newly met", f"{counted.gained_m2:,.2f} m²"),
+        ("不再达阈值 no longer met", f"{counted.lost_m2:,.2f} m²"),
+    ]
+    if raster.classes:
+        rows += [
+            (f"类别 class {change.old} → {change.new}", f"{change.pixels:,}  {change.area_m2:,.2f} m²")
+            for change in raster.classes
+        ]
+    elif raster.mean_change is not None:
+        rows += [
+            ("增大、减小 rose, fell", f"{raster.rose_m2:,.2f}, {raster.fell_m2:,.2f} m²"),
+            ("平均变化 mean change", f"{raster.mean_change:+g}"),
+            ("最大增减 largest rise, fall", f"{raster.largest_rise:+g}, {raster.largest_fall:+g}"),
+        ]
     return rows
