@@ -143,7 +143,7 @@ INSERT INTO difference_patch (change, geom, reach, area_m2, length_m)
 SELECT patch.change, patch.geom, patch.geom, blueprint.measure_m2(patch.geom, :on_ellipsoid), 0
 FROM (
     SELECT given.change, ST_GeomFromWKB(given.wkb, :srid) AS geom
-    FROM unnest(CAST(:changes AS text[]), CAST(:wkbs AS bytea [])) AS given (change, wkb)
+    FROM unnest(CAST(:changes AS text[]), CAST(:wkbs AS bytea[])) AS given (change, wkb)
     OFFSET 0
 ) AS patch;
 
