@@ -78,7 +78,7 @@ def main(request: dict[str, Any]) -> None:
 
 def _open_databases(request: dict[str, Any]) -> None:
     """Make GDAL and PROJ open what they need while this process may still read the program's folders."""
-    best_operation(request["crs"] or "EPSG:4490", request["working_crs"])
+    best_operation(request["crs"] or "EPSG:4326", request["working_crs"])
     rasterio.warp.transform("EPSG:4326", request["working_crs"], [120.0], [40.0])
 
 
