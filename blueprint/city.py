@@ -185,6 +185,12 @@ class City:
         known = ", ".join(d.code for d in self.departments) or "none"
         raise NotFoundError(f"no department {code!r} in the city profile of {self.name}; it has: {known}")
 
+    def name_of(self, code: str) -> str:
+        """The name of a department, with its code where another has the same name; the code where it left the profile."""
+        named = {department.code: department.name for department in self.departments}
+        name = named.get(code, code)
+        return f"{name}（{code}）" if list(named.values()).count(name) > 1 else name
+
     def layer_group(self, code: str) -> LayerGroup:
         """The layer group of that code; NotFoundError names the codes that exist."""
         for group in self.layer_groups:

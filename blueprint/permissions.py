@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from blueprint.errors import NotPermittedError, NotSignedInError
 from blueprint.levels import WHOLE_CITY, Reach, Territory
+from blueprint.owed import HOW, Owed
 
 
 class Role(StrEnum):
@@ -68,6 +69,8 @@ class Act(StrEnum):
     STOP_CLOCK = "stop_clock"
     CONTEST_FINDING = "contest_finding"
     DECIDE_CONTEST = "decide_contest"
+    ASK_FOR_GUIDANCE = "ask_for_guidance"
+    GIVE_GUIDANCE = "give_guidance"
     CLOSE_OVERDUE = "close_overdue"
     READ_STATISTICS = "read_statistics"
     CLEAR_PROJECT = "clear_project"
@@ -94,21 +97,6 @@ class Act(StrEnum):
     EXPORT_AUDIT_LOG = "export_audit_log"
     ADMINISTER_ACCOUNTS = "administer_accounts"
     REGISTER_CRS = "register_crs"
-
-
-class Owed(StrEnum):
-    """What a person who signed in has to do before any role counts."""
-
-    CODE = "second_factor_code"
-    NEW_PASSWORD = "new_password"  # noqa: S105 - a step, not a password
-    SECOND_FACTOR = "second_factor"
-
-
-_HOW = {
-    Owed.CODE: "give the code of the second factor (POST /api/session/code)",
-    Owed.NEW_PASSWORD: "change the password (POST /api/me/password)",
-    Owed.SECOND_FACTOR: "set up a second factor, which a role of theirs needs (POST /api/me/second-factor)",
-}
 
 
 @dataclass(frozen=True)
@@ -262,6 +250,9 @@ RIGHTS: dict[Act, Rights] = {
     | _territory(Role.COORDINATOR),
     Act.CONTEST_FINDING: _territory(Role.COORDINATOR),
     Act.DECIDE_CONTEST: _own(Role.DEPARTMENT, Role.SECTION_HEAD, Role.DIRECTOR) | _any(),
+    Act.ASK_FOR_GUIDANCE: _own(Role.DEPARTMENT, Role.REVIEWER, Role.SECTION_HEAD, Role.DIRECTOR)
+    | _territory(Role.COORDINATOR),
+    Act.GIVE_GUIDANCE: _own(Role.DEPARTMENT, Role.SECTION_HEAD, Role.DIRECTOR) | _any(),
     Act.CLOSE_OVERDUE: _territory(Role.COORDINATOR) | _any(Role.SUPERVISOR),
     Act.READ_STATISTICS: _territory(Role.COORDINATOR) | _any(Role.SUPERVISOR),
     Act.CLEAR_PROJECT: _territory(Role.COORDINATOR),
@@ -318,6 +309,8 @@ _OF_A_DEPARTMENT = LAYER_ACTS | {
     Act.ARRANGE_STAND_IN,
     Act.STOP_CLOCK,
     Act.DECIDE_CONTEST,
+    Act.ASK_FOR_GUIDANCE,
+    Act.GIVE_GUIDANCE,
     Act.JUDGE_DIFFERENCE,
     Act.READ_OPEN_WORK,
     Act.LEAD_STAGE,
@@ -389,7 +382,7 @@ def require(actor: Actor, act: Act, thing: Thing | None = None) -> None:
     words = act.replace("_", " ")
     if not actor.signed_in:
         first = (
-            f"first has to {_HOW[actor.owes]}" if actor.owes is not None else "holds no role at this moment"
+            f"first has to {HOW[actor.owes]}" if actor.owes is not None else "holds no role at this moment"
         )
         why = f"{actor.name} {first}"
     elif not actor.scope.covers(act, thing):

@@ -97,7 +97,14 @@ def attach_to_request(
     with spooled(file, scratch=edge.scratch) as path:
         return attachment_out(
             attachments.attach_to_request(
-                session, request_id, path, name_of(file), about=about, actor=actor, now=now
+                session,
+                request_id,
+                path,
+                name_of(file),
+                about=about,
+                actor=actor,
+                calendar=edge.calendar,
+                now=now,
             )
         )
 

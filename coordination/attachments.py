@@ -18,10 +18,12 @@ from blueprint.audit.log import record
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError, TooLargeError
 from blueprint.objects import Stored, objects_of
 from blueprint.permissions import Act, Actor, may, require
+from blueprint.working_days import WorkingCalendar
 from coordination.attachment_models import Attachment
 from coordination.history import note
 from coordination.models import MAX_TEXT, OpinionRequest, Project
-from coordination.opinion_requests import find_request
+from coordination.opinion_requests import find_request, locked
+from coordination.opinions import refuse_past
 from coordination.project_states import ProjectStatus
 from coordination.projects import lock_project
 
@@ -143,15 +145,19 @@ def attach_to_request(
     *,
     about: str | None,
     actor: Actor,
+    calendar: WorkingCalendar,
     now: datetime,
 ) -> Attachment:
-    """Add a file to a department's request: by the department, or by the coordinator for a letter that came (来函)."""
-    request = find_request(session, request_id, actor=actor)
-    if not may(actor, Act.ENTER_OPINION, request.thing):
-        require(actor, Act.GIVE_OPINION, request.thing)
-    project = lock_project(session, request.consultation.project_id)
-    if request.withdrawn_why is not None:
-        raise ConflictError(f"the request was taken back: {request.withdrawn_why}; nothing is added to it")
+    """Add a file to a department's request: by the department, or by the coordinator for a letter that came (来函).
+
+    It is part of what the department says: past the limit it is refused like that (Art. 11).
+    """
+    known = find_request(session, request_id, actor=actor)
+    if not may(actor, Act.ENTER_OPINION, known.thing):
+        require(actor, Act.GIVE_OPINION, known.thing)
+    project = lock_project(session, known.consultation.project_id)
+    request = locked(session, OpinionRequest.id == request_id)[request_id]
+    refuse_past(request, calendar=calendar, now=now)
     return _attach(session, project, request, path, name, about=about, actor=actor, now=now)
 
 

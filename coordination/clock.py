@@ -156,8 +156,9 @@ def _record(
         tell(
             session,
             kind,
-            f"{request.department} {words}: {reason}（期限 due {request.due_on}）",
+            f"{{department}} {words}: {reason}（期限 due {request.due_on}）",
             to=to,
+            subject=request.department,
             project=request.consultation.project,
             request=request,
             now=now,
@@ -219,9 +220,10 @@ def _tell_of_silence(session: Session, request: OpinionRequest, *, now: datetime
         tell(
             session,
             NoticeKind.DEEMED,
-            f"{request.department} 逾期未反馈（期限 {request.due_on}），视为无意见，已收回"
+            f"{{department}} 逾期未反馈（期限 {request.due_on}），视为无意见，已收回"
             " silence past the limit counts as no objection, the request is withdrawn",
             to=to,
+            subject=request.department,
             project=project,
             request=request,
             now=now,

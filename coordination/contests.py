@@ -74,7 +74,8 @@ def decide_contest(
     tell(
         session,
         NoticeKind.CONTEST_DECIDED,
-        f"{request.department} 已处理第 {finding} 项异议 has decided on the contested finding {finding}",
+        f"{{department}} 已处理第 {finding} 项异议 has decided on the contested finding {finding}",
+        subject=request.department,
         to=Office.COORDINATOR,
         project=request.consultation.project,
         request=request,

@@ -30,7 +30,7 @@ from coordination.models import OpinionRequest, Source
 from coordination.notice_models import NoticeKind
 from coordination.notices import tell
 from coordination.opinion_requests import locked, seen
-from coordination.opinions import OpinionGiven, give_opinion, refuse_late
+from coordination.opinions import OpinionGiven, give_opinion, refuse_past
 from coordination.projects import trimmed_reason
 
 NEEDS_REASON = frozenset({HandlingStep.HAND_OVER, HandlingStep.SEND_BACK, HandlingStep.REOPEN})
@@ -121,7 +121,7 @@ def take_step(
         raise ConflictError(
             f"{request.department} answers at once: it has named no responsible section, or the profile says so"
         )
-    _refuse_past(request, calendar=calendar, now=now)
+    refuse_past(request, calendar=calendar, now=now)
     handling = session.get(Handling, request_id)
     place = place_of(handling, request, named, city)
     post = _post(actor, step, place)
@@ -196,15 +196,6 @@ def _post(actor: Actor, step: HandlingStep, place: Place) -> Post:
             thing=Thing(department=place.department.code),
         )
     return post
-
-
-def _refuse_past(request: OpinionRequest, *, calendar: WorkingCalendar, now: datetime) -> None:
-    """Past the limit nothing is done with a request any more: a draft that was not issued is silence (Art. 11)."""
-    refuse_late(request, calendar=calendar, now=now)
-    if request.opinion is not None and now.date() > request.due_on and not request.provisional:
-        raise ConflictError(
-            f"the limit ended on {request.due_on}: an opinion is amended until then (Art. 11)"
-        )
 
 
 def _issue(

@@ -8,8 +8,10 @@ from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from blueprint.city import City
 from coordination.deliveries import wait_after
 from coordination.notice_models import Channel, Notice, NoticeDelivery
+from coordination.notices import said
 
 TRIED_FOR = timedelta(days=14)
 """So long a notice is tried; an older one is of no use outside, and stays in the inbox."""
@@ -85,7 +87,7 @@ def record_not_sent(delivery: NoticeDelivery, *, error: str, now: datetime) -> N
     delivery.next_try_at = now + wait_after(delivery.attempts)
 
 
-def as_document(notice: Notice) -> dict[str, Any]:
+def as_document(notice: Notice, city: City) -> dict[str, Any]:
     """A notice as a webhook is sent it; the receiver knows one that comes twice by its id."""
     return {
         "format": "one-blueprint-notice/1",
@@ -95,6 +97,6 @@ def as_document(notice: Notice) -> dict[str, Any]:
         "office": notice.office,
         "project_id": notice.project_id,
         "request_id": notice.request_id,
-        "text": notice.text,
+        "text": said(notice, city),
         "made_at": notice.made_at.isoformat(),
     }

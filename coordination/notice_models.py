@@ -12,7 +12,7 @@ from blueprint.database import Base, check_in
 
 
 class NoticeKind(StrEnum):
-    """What is told: 征求意见, 收回, 时限提醒, 逾期, 已反馈, 停表, 恢复计时, 异议, 异议处理, 会议, 通过, 撤回通过, 复检, 不再涉及, 审批督办, 科室流转, 内部时限."""
+    """What is told: 征求意见, 收回, 时限提醒, 逾期, 已反馈, 停表, 恢复计时, 异议, 异议处理, 会议, 通过, 撤回通过, 复检, 不再涉及, 审批督办, 科室流转, 内部时限, 业务指导."""
 
     ASKED = "asked"
     TAKEN_BACK = "taken_back"
@@ -33,6 +33,7 @@ class NoticeKind(StrEnum):
     HANDLING = "handling"
     INTERNAL_DUE = "internal_due"
     """The department's own limit for a step has passed; the limit of Art. 11 has not."""
+    GUIDANCE = "guidance"
 
 
 class Office(StrEnum):
@@ -50,7 +51,10 @@ class Channel(StrEnum):
 
 
 class Notice(Base):
-    """A notice (通知) to a department or to an office; what it is about is told once for a day (`about_on`)."""
+    """A notice (通知) to a department or to an office; what it is about is told once for a day (`about_on`).
+
+    Where `text` has `{department}`, readers are shown the name of the department that it speaks of (`subject`).
+    """
 
     __tablename__ = "notice"
     __table_args__ = (
@@ -70,6 +74,7 @@ class Notice(Base):
     project_id: Mapped[int | None] = mapped_column(ForeignKey("coordination.project.id"))
     request_id: Mapped[int | None] = mapped_column(ForeignKey("coordination.opinion_request.id"))
     about_on: Mapped[date | None]
+    subject: Mapped[str | None] = mapped_column(String(40))
     text: Mapped[str] = mapped_column(Text)
     made_at: Mapped[datetime]
     read_at: Mapped[datetime | None]

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, false, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from blueprint.audit.log import record
+from blueprint.city import City
 from blueprint.errors import NotFoundError
 from blueprint.permissions import Act, Actor, Role, may
 from blueprint.working_days import WorkingCalendar
@@ -28,8 +29,12 @@ def tell(
     now: datetime,
     request: OpinionRequest | None = None,
     about_on: date | None = None,
+    subject: str | None = None,
 ) -> None:
-    """Tell a department, or an office, of something; `text` names no finding and no opinion, they are read where they are."""
+    """Tell a department, or an office, of something; `text` names no finding and no opinion, they are read where they are.
+
+    What it says of another department has `{department}` for its name, and that department's code in `subject`.
+    """
     is_office = isinstance(to, Office)
     session.add(
         Notice(
@@ -39,10 +44,18 @@ def tell(
             project_id=project.id,
             request_id=request.id if request is not None else None,
             about_on=about_on,
+            subject=subject,
             text=f"{project.planning_number} {project.name}：{text}",
             made_at=now,
         )
     )
+
+
+def said(notice: Notice, city: City) -> str:
+    """The text as its reader is shown it: the department that it speaks of by name."""
+    if notice.subject is None:
+        return notice.text
+    return notice.text.replace("{department}", city.name_of(notice.subject))
 
 
 def remind(session: Session, *, calendar: WorkingCalendar, now: datetime) -> int:

@@ -240,8 +240,9 @@ def give_opinion(
     tell(
         session,
         NoticeKind.ANSWERED,
-        f"{request.department} 已反馈意见 has answered" + (f"（第 {opinion.number} 次）" if before else ""),
+        "{department} 已反馈意见 has answered" + (f"（第 {opinion.number} 次）" if before else ""),
         to=Office.COORDINATOR,
+        subject=request.department,
         project=request.consultation.project,
         request=request,
         now=now,
@@ -287,9 +288,7 @@ def _refuse_amendment(
             f" opinion you amend (amends: {opinion.number})"
         )
     if today > request.due_on and not request.provisional:
-        raise ConflictError(
-            f"the limit ended on {request.due_on}: an opinion is amended until then (Art. 11)"
-        )
+        raise ConflictError(_ended(request))
     if request.withdrawn_on is not None:
         raise ConflictError(_withdrawn(request))
     consultation = request.consultation
@@ -309,6 +308,17 @@ def refuse_late(request: OpinionRequest, *, calendar: WorkingCalendar, now: date
         raise ConflictError(_too_late(request))
     if status is OpinionStatus.WITHDRAWN:
         raise ConflictError(_withdrawn(request))
+
+
+def refuse_past(request: OpinionRequest, *, calendar: WorkingCalendar, now: datetime) -> None:
+    """Refuse what belongs to an opinion, answered or not, once the limit has passed (Art. 11); the row is locked."""
+    refuse_late(request, calendar=calendar, now=now)
+    if request.opinion is not None and now.date() > request.due_on and not request.provisional:
+        raise ConflictError(_ended(request))
+
+
+def _ended(request: OpinionRequest) -> str:
+    return f"the limit ended on {request.due_on}: an opinion is amended until then (Art. 11)"
 
 
 def _too_late(request: OpinionRequest) -> str:

@@ -196,7 +196,7 @@ def proposal_out(proposal: Proposal, *, edge: Edge) -> ProposalOut:
         departments.append(
             ProposedOut(
                 department=each.department,
-                department_name=_name(each.department, edge.city),
+                department_name=edge.city.name_of(each.department),
                 why=each.why,
                 findings=told(each.concerns),
                 working_days=each.working_days,
@@ -228,7 +228,7 @@ def request_out(
         project_name=project.name,
         footprint_revision=request.consultation.revision.number,
         department=request.department,
-        department_name=_name(request.department, city),
+        department_name=city.name_of(request.department),
         state=state,
         sent_on=request.sent_on,
         due_on=request.due_on,
@@ -245,10 +245,6 @@ def request_out(
         contests=[ContestOut.model_validate(c, from_attributes=True) for c in request.contests],
         opinion=opinion_out(request.opinion, city) if request.opinion else None,
     )
-
-
-def _name(code: str, city: City) -> str:
-    return next((department.name for department in city.departments if department.code == code), code)
 
 
 def opinion_out(opinion: Opinion, city: City) -> OpinionOut:

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from coordination.attachment_router import router as attachment_router
 from coordination.clearance_router import router as clearance_router
+from coordination.guidance_router import router as guidance_router
 from coordination.handling_router import router as handling_router
 from coordination.meeting_router import router as meeting_router
 from coordination.opinion_router import router as opinion_router
@@ -16,6 +17,7 @@ router.include_router(project_router)
 router.include_router(clearance_router)
 router.include_router(opinion_router)
 router.include_router(handling_router)
+router.include_router(guidance_router)
 router.include_router(meeting_router)
 router.include_router(attachment_router)
 router.include_router(view_router)

@@ -8,11 +8,13 @@ from pydantic import BaseModel
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from blueprint.edge import ActorDep, SessionDep
+from blueprint.edge import ActorDep, NowDep, SessionDep
 from blueprint.idempotency import IdempotentRoute
+from blueprint.jobs.schemas import JobOut, job_out
 from blueprint.layers.models import Layer
 from blueprint.permissions import Act, Actor, require
 from blueprint.sharing.purposes import record_reading
+from coordination import recheck_job
 from coordination.addresses import Cursor, Limit
 from coordination.check_difference import Change
 from coordination.difference_schemas import FindingChangeOut
@@ -74,6 +76,13 @@ def list_all_rechecks(
     return RecheckPage(
         items=rechecks_out(session, actor, rows), next=str(rows[-1].id) if len(rows) == limit else None
     )
+
+
+@router.post("/api/rechecks", status_code=202)
+def ask_for_recheck(session: SessionDep, actor: ActorDep, now: NowDep) -> JobOut:
+    """Put in the job that follows updates up; the service does so by itself, unless one was cancelled or failed."""
+    require(actor, Act.CONSULT_DEPARTMENTS)
+    return job_out(recheck_job.ask_for_recheck(session, actor=actor, now=now))
 
 
 def rechecks_out(session: Session, actor: Actor, rows: list[Recheck]) -> list[RecheckOut]:

@@ -10,13 +10,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, joinedload
 
 from blueprint.city import City
 from blueprint.database import load_statements
 from blueprint.errors import BlueprintError
+from blueprint.jobs.kinds import Tell
 from blueprint.layers.difference import compare
 from blueprint.layers.models import Layer, LayerVersion, PublicationEvent
 from blueprint.permissions import Actor, at_console
@@ -46,19 +47,47 @@ _SQL = load_statements(Path(__file__).parent / "recheck.sql")
 NO_LONGER_TOUCHED = "图层更新后不再涉及 no longer touched since a layer was updated"
 
 
-def recheck_due(engine: Engine, *, city: City, calendar: WorkingCalendar, now: datetime) -> int:
+def _untold(_phase: str, _done: int) -> None:
+    """Nobody is told how far it is."""
+
+
+def newest_due_event(session: Session, *, now: datetime) -> int | None:
+    """The newest succession of versions that has begun and was not followed up to its end; None when all were."""
+    statement = select(func.max(PublicationEvent.id)).where(
+        PublicationEvent.starts_on <= now.date(),
+        ~select(LookedAt.event_id)
+        .where(LookedAt.event_id == PublicationEvent.id, LookedAt.done_at.is_not(None))
+        .exists(),
+    )
+    return session.scalar(statement)
+
+
+def recheck_due(
+    engine: Engine, *, city: City, calendar: WorkingCalendar, now: datetime, tell: Tell = _untold
+) -> int:
     """Recheck the open projects that versions in force by today touch, each in its own transaction; says how many.
 
-    What was begun and not finished, by this process or another, is gone on with.
+    What was begun and not finished, by this process or another, is gone on with. `tell` hears of the phases `difference`
+    (updates compared) and `recheck` (projects), and may stop it between two of them.
     """
-    actor, rechecked = at_console(SYSTEM), 0
-    with Session(engine) as session, session.begin():
-        _look_at_events(session, city=city, now=now)
+    actor, rechecked, looked_at = at_console(SYSTEM), 0, 0
+    tell("difference", 0)
+    with Session(engine) as session:
+        waiting = session.scalars(_not_looked_at(now)).all()
+    for event_id in waiting:
+        with Session(engine) as session, session.begin():
+            _look_at(session, event_id, city=city, now=now)
+        looked_at += 1
+        tell("difference", looked_at)
+    with Session(engine) as session:
         under_way = session.execute(
-            select(LookedAt.event_id, LookedAt.project_ids).where(LookedAt.done_at.is_(None))
+            select(LookedAt.event_id, LookedAt.project_ids)
+            .where(LookedAt.done_at.is_(None))
+            .order_by(LookedAt.event_id)
         ).all()
     for event_id, project_ids in under_way:
         for project_id in project_ids:
+            tell("recheck", rechecked)
             with Session(engine) as session, session.begin():
                 found = recheck_project(
                     session, project_id, event_id, city=city, calendar=calendar, actor=actor, now=now
@@ -69,19 +98,23 @@ def recheck_due(engine: Engine, *, city: City, calendar: WorkingCalendar, now: d
     return rechecked
 
 
-def _look_at_events(session: Session, *, city: City, now: datetime) -> None:
-    """Find which open projects each succession of versions touches that has begun and was not looked at yet."""
-    statement = (
-        select(PublicationEvent)
+def _not_looked_at(now: datetime) -> Select[int]:
+    """The successions of versions that have begun and were not looked at yet."""
+    return (
+        select(PublicationEvent.id)
         .where(
             PublicationEvent.starts_on <= now.date(),
             ~select(LookedAt.event_id).where(LookedAt.event_id == PublicationEvent.id).exists(),
         )
         .order_by(PublicationEvent.id)
     )
-    for event in session.scalars(statement).all():
-        values = {"event_id": event.id, "project_ids": _touched(session, event, city), "begun_at": now}
-        session.execute(insert(LookedAt).values(values).on_conflict_do_nothing())
+
+
+def _look_at(session: Session, event_id: int, *, city: City, now: datetime) -> None:
+    """Find which open projects a succession of versions touches."""
+    event = session.get_one(PublicationEvent, event_id)
+    values = {"event_id": event.id, "project_ids": _touched(session, event, city), "begun_at": now}
+    session.execute(insert(LookedAt).values(values).on_conflict_do_nothing())
 
 
 def _touched(session: Session, event: PublicationEvent, city: City) -> list[int]:

@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BeforeValidator
 
+from blueprint.city import City
 from blueprint.documents.rendering import XLSX
 from blueprint.documents.workbook import Cell, Sheet, to_xlsx
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, TodayDep
@@ -19,6 +20,7 @@ from coordination import deliveries, notices, views
 from coordination.handling_views import Lying, lying_of
 from coordination.handover_models import Handover
 from coordination.limits import OpinionStatus
+from coordination.notice_models import Notice
 from coordination.opinion_requests import request_status
 from coordination.overview import project_briefs
 from coordination.project_states import STATUS_WORDS
@@ -51,25 +53,32 @@ Uuid = Annotated[UUID, BeforeValidator(_written_out), Path()]
 _MOST_ROWS = 100_000
 
 
+def notice_out(notice: Notice, city: City) -> NoticeOut:
+    """A notice as it is shown, departments by name."""
+    shown = NoticeOut.model_validate(notice, from_attributes=True)
+    return shown.model_copy(update={"text": notices.said(notice, city)})
+
+
 @router.get("/api/notices")
 def list_notices(
     session: SessionDep,
     actor: ActorDep,
+    edge: EdgeDep,
     unread: Annotated[bool, Query(description="only what nobody read yet")] = False,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> NoticeList:
     """The caller's notices (通知): the department's, and those of the offices that the caller holds."""
     require(actor, Act.READ_OPINION_REQUESTS)
     found = notices.list_notices(session, actor=actor, unread_only=unread, limit=limit)
-    return NoticeList(items=[NoticeOut.model_validate(each, from_attributes=True) for each in found])
+    return NoticeList(items=[notice_out(each, edge.city) for each in found])
 
 
 @router.post("/api/notices/{notice_id}/read")
-def mark_read(notice_id: Uuid, session: SessionDep, actor: ActorDep, now: NowDep) -> NoticeOut:
+def mark_read(notice_id: Uuid, session: SessionDep, actor: ActorDep, edge: EdgeDep, now: NowDep) -> NoticeOut:
     """Keep that a notice was read."""
     require(actor, Act.READ_OPINION_REQUESTS)
     notice = notices.mark_read(session, notice_id, actor=actor, now=now)
-    return NoticeOut.model_validate(notice, from_attributes=True)
+    return notice_out(notice, edge.city)
 
 
 @router.get("/api/departments/{code}/inbox")

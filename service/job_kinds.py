@@ -5,5 +5,6 @@ from blueprint.layers.upload_job import UPLOAD
 from coordination.batch.job import BATCH_CHECK
 from coordination.dry_run import DRY_RUN
 from coordination.plan_audit.job import PLAN_AUDIT
+from coordination.recheck_job import RECHECK
 
-KINDS: tuple[JobKind, ...] = (UPLOAD, DRY_RUN, PLAN_AUDIT, BATCH_CHECK)
+KINDS: tuple[JobKind, ...] = (UPLOAD, DRY_RUN, PLAN_AUDIT, BATCH_CHECK, RECHECK)

@@ -18,6 +18,7 @@ from blueprint.errors import InvalidInputError
 from coordination.handover import SIGNATURE_HEADER, sign
 from coordination.notice_delivery import as_document, next_notice, record_not_sent, record_sent
 from coordination.notice_models import Channel, Notice, Office
+from coordination.notices import said
 from service.settings import Settings
 
 _TIMEOUT_S = 10.0
@@ -37,7 +38,7 @@ def send_due(engine: Engine, *, city: City, settings: Settings, now: datetime) -
         everybody = dict.fromkeys([*(d.code for d in city.departments), *Office], url)
 
         def post(notice: Notice, address: str) -> None:
-            _post(notice, address, secret=secret or "", now=now)
+            _post(notice, address, city=city, secret=secret or "", now=now)
 
         sent += _send_all(engine, Channel.WEBHOOK, everybody, post, now=now)
     if settings.smtp_url is not None:
@@ -46,7 +47,7 @@ def send_due(engine: Engine, *, city: City, settings: Settings, now: datetime) -
             raise InvalidInputError("set BLUEPRINT_SMTP_SENDER: the address that notices come from")
 
         def mail(notice: Notice, address: str) -> None:
-            _mail(notice, address, server=server, sender=sender or "", now=now)
+            _mail(notice, address, city=city, server=server, sender=sender or "", now=now)
 
         sent += _send_all(engine, Channel.EMAIL, mail_addresses(city), mail, now=now)
     return sent
@@ -79,19 +80,19 @@ def _send_all(
     return sent
 
 
-def _post(notice: Notice, url: str, *, secret: str, now: datetime) -> None:
-    body = json.dumps(as_document(notice), ensure_ascii=False).encode()
+def _post(notice: Notice, url: str, *, city: City, secret: str, now: datetime) -> None:
+    body = json.dumps(as_document(notice, city), ensure_ascii=False).encode()
     headers = {"Content-Type": "application/json", SIGNATURE_HEADER: sign(body, secret=secret, at=now)}
     httpx.post(url, content=body, headers=headers, timeout=_TIMEOUT_S).raise_for_status()
 
 
-def _mail(notice: Notice, address: str, *, server: str, sender: str, now: datetime) -> None:
-    message = EmailMessage()
-    message["Subject"] = notice.text.splitlines()[0][:200]
+def _mail(notice: Notice, address: str, *, city: City, server: str, sender: str, now: datetime) -> None:
+    message, text = EmailMessage(), said(notice, city)
+    message["Subject"] = text.splitlines()[0][:200]
     message["From"], message["To"] = sender, address
     message["Date"] = format_datetime(now)
     message["Message-ID"] = f"<{notice.id}@one-blueprint>"
-    message.set_content(notice.text)
+    message.set_content(text)
     at = urlsplit(server)
     if at.hostname is None or at.scheme not in ("smtp", "smtps"):
         raise InvalidInputError(

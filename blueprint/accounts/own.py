@@ -9,7 +9,8 @@ from blueprint.accounts.schemas import Me
 from blueprint.accounts.sessions import csrf_token_of, has_second_factor
 from blueprint.accounts.signing_in import Browser
 from blueprint.errors import NotPermittedError, NotSignedInError
-from blueprint.permissions import Actor, Owed, Role, rights_of
+from blueprint.owed import Owed
+from blueprint.permissions import Actor, Role, rights_of
 
 
 def browser_of(request: Request) -> Browser:

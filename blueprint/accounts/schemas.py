@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from blueprint.given import Given, Instant
-from blueprint.permissions import Owed
+from blueprint.owed import Owed
 
 RoleName = Literal[
     "planner",

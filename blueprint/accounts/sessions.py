@@ -14,7 +14,8 @@ from blueprint.accounts.models import Appointment, Person, SecondFactor, Session
 from blueprint.accounts.stand_ins import lent_posts
 from blueprint.city import City
 from blueprint.errors import NotSignedInError
-from blueprint.permissions import Actor, Owed, Post, Role
+from blueprint.owed import Owed
+from blueprint.permissions import Actor, Post, Role
 from blueprint.sharing.grants import active_grants
 from blueprint.wall import DOOR, enter
 

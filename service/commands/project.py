@@ -3,6 +3,7 @@
 from service.commands import (
     project_attachments,
     project_clearance,
+    project_guidance,
     project_handling,
     project_meetings,
     project_opinions,
@@ -15,6 +16,7 @@ __all__ = [
     "app",
     "project_attachments",
     "project_clearance",
+    "project_guidance",
     "project_handling",
     "project_meetings",
     "project_opinions",

@@ -31,7 +31,14 @@ def attach(
     with opened() as (edge, session):
         if request is not None:
             made = attachments.attach_to_request(
-                session, request, file, file.name, about=about, actor=actor, now=edge.now()
+                session,
+                request,
+                file,
+                file.name,
+                about=about,
+                actor=actor,
+                calendar=edge.calendar,
+                now=edge.now(),
             )
         else:
             project = projects.find_project_by_number(session, number)

@@ -171,16 +171,26 @@ def list_notices(
     """通知 · notices of all departments and offices, the newest first."""
     actor = local_operator()
     require(actor, Act.READ_OPINION_REQUESTS)
-    with opened() as (_, session):
+    with opened() as (edge, session):
+        city = edge.city
         found = notices.list_notices(session, actor=actor, unread_only=unread, limit=500)
     if output is OutputFormat.JSON:
-        names = ("id", "kind", "department", "office", "text", "made_at", "read_at")
-        print_json([{name: getattr(notice, name) for name in names} for notice in found])
+        names = ("id", "kind", "department", "office", "made_at", "read_at")
+        print_json(
+            [{name: getattr(n, name) for name in names} | {"text": notices.said(n, city)} for n in found]
+        )
         return
     print_table(
         "通知 notices",
         ["时间 at", "收件 to", "内容 text"],
-        ([f"{n.made_at:%Y-%m-%d %H:%M}", n.department or n.office, n.text] for n in found),
+        (
+            [
+                f"{n.made_at:%Y-%m-%d %H:%M}",
+                city.name_of(n.department) if n.department is not None else n.office,
+                notices.said(n, city),
+            ]
+            for n in found
+        ),
         empty="没有通知 no notice",
     )
 

@@ -27,7 +27,7 @@ from blueprint.wall import KEEPER, seeing
 from coordination.clock import SYSTEM, close_overdue, recount_open
 from coordination.handling_views import remind_inside
 from coordination.notices import remind
-from coordination.updates import recheck_due
+from coordination.recheck_job import put_in_recheck
 from service.app import create_app
 from service.commands.context import open_edge, say
 from service.commands.worker import working
@@ -136,7 +136,7 @@ def _serve(app: FastAPI, listener: socket.socket) -> None:
 
 @contextmanager
 def ticking(edge: Edge, settings: Settings) -> Iterator[None]:
-    """While serving: record silence past its limit (Art. 11), push handovers, recheck projects that an update touches, send notices."""
+    """While serving: record silence past its limit (Art. 11), push handovers, put in the recheck of an update, send notices."""
     stopped = threading.Event()
 
     def tick() -> None:
@@ -165,10 +165,10 @@ def tick_once(edge: Edge, settings: Settings) -> None:
             )
             tell_late(session, city=edge.city, now=edge.now())
             forget_old_answers(session, now=edge.now())
+            put_in_recheck(session, actor=at_console(SYSTEM), now=edge.now())
         push_due(
             edge.engine, now=edge.now(), approval_url=settings.approval_url, secret=settings.handover_secret
         )
-        recheck_due(edge.engine, city=edge.city, calendar=edge.calendar, now=edge.now())
         send_due(edge.engine, city=edge.city, settings=settings, now=edge.now())
     except (BlueprintError, SQLAlchemyError) as error:
         _log.warning("a round of due work failed and is tried again: %s", error)

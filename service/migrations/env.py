@@ -17,6 +17,7 @@ import blueprint.sharing.models
 import blueprint.standards.models
 import coordination.attachment_models
 import coordination.batch.models
+import coordination.guidance
 import coordination.handling_models
 import coordination.handover_models
 import coordination.kept_rules
@@ -41,6 +42,7 @@ MODELS = (
     blueprint.layers.models,
     coordination.batch.models,
     coordination.attachment_models,
+    coordination.guidance,
     coordination.handling_models,
     coordination.handover_models,
     coordination.kept_rules,

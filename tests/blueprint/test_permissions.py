@@ -97,6 +97,12 @@ EXPECTED: dict[str, dict[str, str]] = {
     "arrange_stand_in": {"own": "reviewer section_head director", "all": "console"},
     "contest_finding": {"territory": "coordinator", "all": "console"},
     "decide_contest": {"own": "department section_head director", "all": "console"},
+    "ask_for_guidance": {
+        "own": "department reviewer section_head director",
+        "territory": "coordinator",
+        "all": "console",
+    },
+    "give_guidance": {"own": "department section_head director", "all": "console"},
     "close_overdue": {"territory": "coordinator", "all": "supervisor console"},
     "read_statistics": {"territory": "coordinator", "all": "supervisor console"},
     "clear_project": {"territory": "coordinator", "all": "console"},

@@ -97,6 +97,8 @@ SELECT id, 1, 'OPEN', now(), 1, 1, 'clear', '[]', '[]', '[]', now() FROM bluepri
 INSERT INTO coordination.meeting (id, project_id, state, question, departments, agenda, asked_by, asked_at)
 VALUES (1, 1, 'asked', 'q', '{SLJ,TJJ}', '[]', 'x', now()), (2, 1, 'asked', 'q', '{WLJ,TJJ}', '[]', 'x', now());
 INSERT INTO coordination.meeting_decision (meeting_id, number, department, text) VALUES (1, 1, 'SLJ', 't'), (2, 1, 'WLJ', 't');
+INSERT INTO coordination.guidance_request (project_id, department, asked_of, question, asked_by, asked_at)
+VALUES (1, 'TDJ', 'SLJ', 'q', 'x', now()), (1, 'HCJ', 'WLJ', 'q', 'x', now());
 INSERT INTO coordination.attachment (project_id, request_id, file_name, kind, sha256, size_bytes, added_by, added_at)
 VALUES (1, NULL, 'f', 'pdf', 's', 1, 'x', now()), (1, 1, 'f', 'pdf', 's', 1, 'x', now()), (1, 2, 'f', 'pdf', 's', 1, 'x', now());
 INSERT INTO coordination.handling (request_id, state) VALUES (1, 'to_receive'), (2, 'to_receive');
@@ -168,7 +170,7 @@ SELECT blueprint.append_audit('[{"actor": "x", "roles": [], "channel": "console"
 OF_OPINIONS = dict.fromkeys(
     ("coordination.opinion_condition", "coordination.earlier_opinion", "coordination.clock_stop",
      "coordination.due_change", "coordination.contest", "coordination.notice", "coordination.notice_delivery",
-     "coordination.meeting", "coordination.meeting_decision"), 1,
+     "coordination.meeting", "coordination.meeting_decision", "coordination.guidance_request"), 1,
 )  # fmt: skip
 ALL_OPINIONS = (
     {"coordination.opinion_request": 2, "coordination.opinion": 2}

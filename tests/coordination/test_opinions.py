@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotPermittedError
-from coordination import consultation, contests, opinion_requests, opinions
+from coordination import attachments, consultation, contests, opinion_requests, opinions
 from coordination.clearance import clear_project
 from coordination.contradictions import ContradictionKind, find_contradictions
 from coordination.handover import read_message, sha256_of
@@ -327,3 +328,24 @@ def test_a_mark_that_is_none_is_refused_with_its_field(world: City, document: di
     with pytest.raises(InvalidInputError) as refused:
         read_mark(document, world, place="markup")
     assert refused.value.place == "markup"
+
+
+@pytest.mark.parametrize("is_answered", [False, True])
+def test_a_file_comes_with_an_opinion_until_the_limit_and_not_after(
+    world_session: Session, opened: Consultation, tmp_path: Path, is_answered: bool
+) -> None:
+    if is_answered:
+        give(world_session, opened, "slj", AGREE)
+    late = LAST_MOMENT + timedelta(minutes=2)
+
+    with pytest.raises(ConflictError, match=r"limit ended on 2026-11-30"):
+        attachments.attach_to_request(
+            world_session,
+            request_to(opened, "slj").id,
+            tmp_path / "late.pdf",
+            "late.pdf",
+            about=None,
+            actor=WATER,
+            calendar=CALENDAR,
+            now=late,
+        )

@@ -15,13 +15,16 @@ from blueprint.accounts import sections
 from blueprint.city import City
 from blueprint.city_router import to_lonlat
 from blueprint.footprint import footprint_from_geojson
-from blueprint.permissions import Role
+from blueprint.jobs.worker import Worker
+from blueprint.permissions import Role, at_console
 from blueprint.wall import KEEPER, seeing
 from coordination.handover_models import Clearance
 from coordination.models import Opinion, OpinionRequest, Project
+from coordination.recheck_job import put_in_recheck
+from service.job_kinds import KINDS
 from service.settings import Settings
 from tests.coordination.conftest import world  # noqa: F401
-from tests.coordination.world import SCRATCH, install_layers, square
+from tests.coordination.world import SCRATCH, install_layer, install_layers, square
 from tests.service.browser import fresh_page, until
 from tests.service.conftest import Server, serving
 from tests.service.office import OPERATOR, PASSWORD, Office
@@ -249,3 +252,34 @@ def test_a_request_shows_on_the_map_what_its_department_is_asked_about_and_nothi
     assert own.json()["features"][1]["properties"]["number"] == 1
     assert others.status_code == 404
     assert [f["properties"]["kind"] for f in plain.json()["features"]] == ["footprint"]
+
+
+def test_an_update_is_followed_up_by_a_job_that_can_be_cancelled_and_is_gone_on_with(office: Office) -> None:
+    edge, (project, _), coordinator = office.server.edge, opened_requests(office), office.sign_in("lin")
+    worker = Worker(edge, KINDS)
+
+    def put_in() -> int | None:
+        with office.session() as session, seeing(KEEPER), session.begin():
+            job = put_in_recheck(session, actor=at_console("system"), now=edge.now())
+            return job.id if job is not None else None
+
+    while put_in() is not None:
+        worker.run_one()
+    with office.session() as session, seeing(KEEPER), session.begin():
+        install_layer(session, office.city, "heritage", (400, 500), starts_on=edge.now().date())
+    first = put_in()
+    assert first is not None and put_in() is None
+    assert coordinator.post("/api/rechecks").status_code == 409
+    assert coordinator.post(f"/api/jobs/{first}/cancel").status_code == 200
+    worker.run_one()
+    assert coordinator.get(f"/api/jobs/{first}").json()["state"] == "cancelled"
+    assert put_in() is None, "what was cancelled is not begun again by itself"
+
+    again = coordinator.post("/api/rechecks")
+    assert again.status_code == 202, again.text
+    assert worker.run_one()
+
+    done = coordinator.get(f"/api/jobs/{again.json()['id']}").json()
+    assert (done["state"], done["result"]["projects"] > 0) == ("done", True)
+    (found,) = coordinator.get(f"/api/rechecks?project_id={project}").json()["items"]
+    assert (found["layer"], found["released"]) == ("heritage", ["wlj"])
