@@ -70,14 +70,13 @@ def recheck_due(
     What was begun and not finished, by this process or another, is gone on with. `tell` hears of the phases `difference`
     (updates compared) and `recheck` (projects), and may stop it between two of them.
     """
-    actor, rechecked, looked_at = at_console(SYSTEM), 0, 0
+    actor, rechecked = at_console(SYSTEM), 0
     tell("difference", 0)
     with Session(engine) as session:
         waiting = session.scalars(_not_looked_at(now)).all()
-    for event_id in waiting:
+    for looked_at, event_id in enumerate(waiting, start=1):
         with Session(engine) as session, session.begin():
             _look_at(session, event_id, city=city, now=now)
-        looked_at += 1
         tell("difference", looked_at)
     with Session(engine) as session:
         under_way = session.execute(

@@ -1,7 +1,7 @@
 // Files of a project or of a request: a list to save from, and one more.
 
 import { button, cells, place, table, time } from "./coordination.js";
-import { ask, bilingual, element, sendForm } from "./words.js";
+import { ask, bilingual, element } from "./words.js";
 
 const size = (bytes) => (bytes < 1 << 20 ? `${Math.max(1, Math.round(bytes / 1024))} KB` : `${(bytes / (1 << 20)).toFixed(1)} MB`);
 
@@ -22,7 +22,7 @@ export async function showAttachments({ projectId, requestId = null, target, nam
     const form = new FormData();
     form.append("file", file.files[0]);
     if (about.value.trim()) form.append("about", about.value.trim());
-    await sendForm("POST", target, form);
+    await ask(target, { method: "POST", body: form });
     file.value = about.value = "";
     await done(["附件已添加。", "The file is added."]);
   });

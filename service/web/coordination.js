@@ -106,13 +106,22 @@ export function departmentNames(city) {
   return (code) => names[code] ?? code;
 }
 
+// Boxes to tick, as one field; its value is what is ticked, with spaces between.
+function checks(options) {
+  const boxes = options.map(([code]) => element("input", { type: "checkbox", value: code }));
+  const made = element("div", { class: "row" }, ...options.map(([, words], number) => element("label", {}, boxes[number], ` ${words}`)));
+  Object.defineProperty(made, "value", { get: () => boxes.filter((box) => box.checked).map((box) => box.value).join(" ") });
+  for (const [number, [, , isTicked]] of options.entries()) boxes[number].checked = isTicked ?? false;
+  return made;
+}
+
 // A question in a dialog of its own. Resolves to the reason (or true; with fields, to all that was filled in), and to null when it is called off.
 export function confirmed(title, text, { reason = false, strong = false, yes = ["确定", "Yes"], fields = [] } = {}) {
   const inputs = fields.map(({ name, value = "", type = "text", optional = false, options = [] }) => {
     const choices = () => element("select", {}, ...options.map(([code, words]) => element("option", { value: code }, words)));
-    const input = type === "select" ? choices() : type === "area" ? element("textarea", { maxlength: "4000" }) : element("input", { type, maxlength: "200", value });
+    const input = type === "checks" ? checks(options) : type === "select" ? choices() : type === "area" ? element("textarea", { maxlength: "4000" }) : element("input", { type, maxlength: "200", value });
     input.id = `dialog-${name}`;
-    input.required = !optional;
+    input.required = !optional && type !== "checks";
     return input;
   });
   const filled = fields.flatMap(({ name, words }, number) => [element("div", { class: "field" }, element("label", { for: `dialog-${name}` }, ...bilingual(...words)), inputs[number])]);

@@ -78,14 +78,15 @@ function shown(meeting, page) {
 }
 
 export async function showMeetings(page) {
-  const { project, me, may, done, address } = page;
+  const { project, me, nameOfDepartment, may, done, address } = page;
   const { items } = await ask(`${address}/meetings`);
   place("meetings").replaceChildren(...(items.length ? items.map((meeting) => shown(meeting, page)) : [element("p", { class: "empty" }, ...bilingual("没有协调会。", "No meetings."))]));
   const requests = [...(project.consultation?.requests ?? []), ...(project.consultation?.standing ?? [])];
   const others = [...new Set(requests.map(({ department }) => department))].filter((department) => department !== me.department);
+  const isOpposed = (code) => requests.some(({ department, opinion }) => department === code && opinion?.kind === "disagree");
   const mayAsk = ["preparing", "consulting", "adjusting"].includes(project.status) && (may("consult_departments") ? others.length > 0 : requests.some(({ department }) => department === me.department));
   place("ask-meeting").replaceChildren(...(mayAsk ? [button(["申请协调会", "Ask for a meeting"], async () => {
-    const fields = [{ name: "question", words: ["议题", "what it is about"] }, { name: "departments", words: ["涉及部门代码，空格分开", "codes of the departments"], value: others.join(" ") }];
+    const fields = [{ name: "question", words: ["议题", "what it is about"] }, { name: "departments", words: ["涉及部门", "departments"], type: "checks", options: others.map((code) => [code, nameOfDepartment(code), !may("consult_departments") || isOpposed(code)]) }];
     const given = await confirmed(["申请协调会", "Ask for a meeting"], ["涉及两个以上部门的问题（第十五条）。", "A problem of two or more departments (Art. 15)."], { fields });
     if (!given) return;
     await send("POST", `${address}/meetings`, { question: given.question, departments: given.departments.split(/[\s,，、]+/).filter(Boolean) });

@@ -1,9 +1,11 @@
 // One opinion request: the department's own findings on its map, answered each by itself or all at once.
 
 import {
-  KIND, SEVERITY, STATE, WHY, act, begin, boundsOf, button, cells, confirmed, fail, mark, measure, place, say, siteMap, table, time,
+  KIND, SEVERITY, STATE, WHY, act, begin, boundsOf, button, cells, confirmed, departmentNames, fail, mark, measure, place, say, siteMap, table, time,
 } from "./coordination.js";
+import { showAttachments } from "./attachments.js";
 import { showHandling } from "./handling.js";
+import { markupOn } from "./markup.js";
 import { ask, bilingual, element, send } from "./words.js";
 
 const id = new URLSearchParams(location.search).get("id");
@@ -14,7 +16,9 @@ let request;
 let rights = [];
 let isOwn = true;
 let department = null;
+let nameOfDepartment;
 let map;
+let markup = null;
 let shapes;
 let isPrepared = false;
 let isTouched = false;
@@ -32,6 +36,7 @@ function choices(kinds, first) {
 }
 
 function showOnMap(number) {
+  if (markup?.isDrawing) return;
   const shape = shapes?.features.find((feature) => feature.properties.number === number);
   for (const row of document.querySelectorAll(".finding-row")) row.classList.toggle("chosen", row.dataset.number === String(number));
   if (!map) return;
@@ -126,12 +131,32 @@ function showForm(canAnswer) {
   act(place("answer").querySelector("[type=submit]"), submit);
 }
 
+function showMarkup() {
+  if (markup === null) return;
+  const hint = markup.isDrawing ? [`在地图上依次点击角点，已有 ${markup.corners} 个。`, "Click its corners on the map, then finish."]
+    : markup.shape ? ["已有图示（紫色虚线）。", "There is a mark-up (violet)."] : ["在地图上画出所反对的范围。", "Draw what is objected to."];
+  place("markup-hint").replaceChildren(...bilingual(...hint));
+  const acts = markup.isDrawing ? [button(["完成", "Finish"], () => { markup.finish(); isTouched = true; }, { class: "small" }), button(["取消", "Cancel"], () => markup.show(written()?.markup), { class: "small" })]
+    : [button(["画图示", "Draw"], () => { place("map").scrollIntoView({ block: "nearest" }); markup.begin(); }, { class: "small" }),
+      ...(markup.shape ? [button(["清除", "Remove"], () => { markup.show(null); isTouched = true; }, { class: "small" })] : [])];
+  place("markup-acts").replaceChildren(...acts.flatMap((each) => [each, " "]));
+}
+
+// A condition whose words were left as they are keeps its finding and its place.
+function conditions(text) {
+  const known = new Map((written()?.condition_list ?? []).map((each) => [each.text, each]));
+  const lines = (text ?? "").split("\n").map((line) => line.trim()).filter(Boolean);
+  if (!lines.some((line) => known.has(line))) return { conditions: text };
+  return { condition_list: lines.map((line) => ({ text: line, finding: known.get(line)?.finding ?? null, place: known.get(line)?.place ?? null })) };
+}
+
 function body() {
   const kind = place("kind").value;
   const text = (name) => place(name).value.trim() || null;
   const given = { kind, remark: text("remark") };
-  if (kind === "agree_with_conditions") given.conditions = text("conditions");
-  if (kind === "disagree") Object.assign(given, { reason: text("reason"), basis: text("basis"), would_agree_if: text("would_agree_if") });
+  if (markup?.isDrawing) throw new Error("图示还没有画完，请先完成或取消。 The mark-up is not finished; finish or cancel it.");
+  if (kind === "agree_with_conditions") Object.assign(given, conditions(text("conditions")));
+  if (kind === "disagree") Object.assign(given, { reason: text("reason"), basis: text("basis"), would_agree_if: text("would_agree_if"), markup: markup?.shape ?? written()?.markup ?? null });
   given.answers = [...document.querySelectorAll(".finding-row")].map((row) => ({
     finding: Number(row.dataset.number), kind: row.querySelector("select").value, text: row.querySelector("input").value.trim() || null,
   })).filter((answer) => answer.kind).map((answer) => (NEEDS_TEXT.includes(answer.kind) ? answer : { ...answer, text: null }));
@@ -193,6 +218,7 @@ async function show() {
   place("request-heading").replaceChildren(request.project_name, " ", element("small", {}, request.planning_number));
   place("standing").replaceChildren(mark(request.state, STATE[request.state]));
   facts("facts", [
+    [["项目", "project"], element("a", { href: `/project?id=${request.project_id}` }, request.project_name)],
     [["部门", "department"], request.department_name], [["轮次", "round"], `第 ${request.round} 轮 · 红线第 ${request.footprint_revision} 版`],
     [["征求原因", "why"], bilingual(...(WHY[request.why] ?? [request.why, ""]))], [["发出", "sent"], request.sent_on],
     [["期限", "due"], `${request.due_on}${request.provisional ? "（暂定 provisional）" : ""} · 剩余 ${request.working_days_left} 个工作日`],
@@ -209,18 +235,27 @@ async function show() {
       department, isTouched: () => isTouched, body, take: (step) => change("POST", `${address}/handling/steps`, step),
     });
   }
+  markup?.show(written()?.markup);
+  await showAttachments({
+    projectId: request.project_id, requestId: request.id, nameOfDepartment, done: async () => { await show(); say("done", ...bilingual("附件已添加。", "The file is added.")); },
+    target: (isOpen || canAmend) && rights.includes(isOwn ? "give_opinion" : "enter_opinion") ? `${address}/attachments` : null,
+  });
   await showClock();
 }
 
 async function start() {
-  const { me } = await begin("意见征询 Opinion");
+  const { city, me } = await begin("意见征询 Opinion");
   if (me === null) return;
+  nameOfDepartment = departmentNames(city);
   ({ rights, department } = me);
   await show();
   say("");
   for (const card of ["answer-card", "findings-card"]) place(card).addEventListener("input", () => { isTouched = true; });
   shapes = await ask(`${address}/map`);
   map = await siteMap(shapes);
+  markup = markupOn(map);
+  markup.onChange(showMarkup);
+  markup.show(written()?.markup);
   map.on("click", "site-finding", ({ features }) => showOnMap(features[0].properties.number));
 }
 

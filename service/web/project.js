@@ -3,6 +3,8 @@
 import {
   KIND, SEVERITY, STATE, STATUS, WHY, begin, button, cells, confirmed, departmentNames, drawable, fail, mark, place, say, siteMap, table, time,
 } from "./coordination.js";
+import { showAttachments } from "./attachments.js";
+import { showGuidance } from "./guidance.js";
 import { showMeetings } from "./meetings.js";
 import { ask, bilingual, element, send } from "./words.js";
 
@@ -17,10 +19,12 @@ const ACTS = {
   withdraw_clearance: ["撤回通过", "clearance withdrawn"], recheck_project: ["图层更新复检", "rechecked after an update"], submit_project: ["提交", "submitted"],
   adjust_project: ["转调整方案", "to be adjusted"], return_project: ["退回", "returned"], shelve_project: ["入库储备", "shelved"], resume_project: ["恢复", "resumed"],
   end_project: ["终止", "ended"], ask_for_meeting: ["申请协调会", "meeting asked for"], call_meeting: ["召集协调会", "meeting called"],
+  attach_file: ["添加附件", "file added"], ask_for_guidance: ["请求业务指导", "guidance asked for"], give_guidance: ["答复业务指导", "guidance given"],
   decline_meeting: ["不召开协调会", "no meeting"], record_minutes: ["协调会纪要", "minutes of a meeting"], close_decision: ["落实协调会决定", "a meeting's decision closed"],
 };
 let rights = [];
 let me;
+let city;
 let nameOfDepartment;
 let types = {};
 let project;
@@ -157,6 +161,8 @@ async function showRest() {
   place("history").replaceChildren(...items.reverse().map((event) => element(
     "li", {}, element("time", {}, `${time(event.at)} · ${event.by}`), ...bilingual(...(ACTS[event.act] ?? [event.act, ""])),
     ...(event.details.reason ? [element("span", { class: "about" }, event.details.reason)] : []))));
+  await showGuidance({ project, city, me, nameOfDepartment, may, done, address });
+  await showAttachments({ projectId: project.id, nameOfDepartment, done, target: may("register_project") && project.status !== "ended" ? `${address}/attachments` : null });
   await showMeetings({ project, me, nameOfDepartment, may, done, address });
   if (!may("consult_departments")) return;
   const contradictions = (await ask(`${address}/contradictions`)).items;
@@ -209,8 +215,7 @@ async function shapesOf() {
 
 async function start() {
   const begun = await begin("项目 Project");
-  const { city } = begun;
-  ({ me } = begun);
+  ({ city, me } = begun);
   if (me === null) return;
   ({ rights } = me);
   nameOfDepartment = departmentNames(city);

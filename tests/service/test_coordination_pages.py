@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from geoalchemy2.shape import to_shape
 from playwright.sync_api import Page
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -238,6 +239,65 @@ def test_a_department_receives_studies_reviews_and_signs_on_its_pages(office: Of
     assert page.faults == []
 
 
+def test_a_disagreement_is_drawn_with_its_file_and_a_meeting_settles_it(
+    office: Office, page: Page, tmp_path: Path
+) -> None:
+    server, (project, numbers) = office.server, opened_requests(office)
+    office.hire("guan", Role.DIRECTOR, department="wlj")
+    letter = tmp_path / "视廊分析.pdf"
+    letter.write_bytes(b"%PDF-1.7\n1 0 obj\n")
+
+    sign_in(page, server, "wen")
+    go(page, server, f"/opinion?id={numbers['wlj']}")
+    until(page, "window.blueprintMap?.getLayer('markup-line') !== undefined && window.blueprintMap.loaded()")
+    page.set_input_files("#attachment", letter)
+    press(page, "添加附件")
+    assert "视廊分析.pdf" in page.inner_text("#attachments")
+    page.select_option("#kind", "disagree")
+    page.fill("#reason", "遮挡视廊")
+    page.fill("#basis", "《文物保护法》第十八条")
+    page.click("#markup-acts button:has-text('画图示')")
+    box = page.locator("#map canvas").first.bounding_box()
+    assert box is not None
+    for east, south in ((0.4, 0.4), (0.6, 0.4), (0.5, 0.6)):
+        page.mouse.click(box["x"] + box["width"] * east, box["y"] + box["height"] * south)
+    until(page, "document.getElementById('markup-hint').textContent.includes('3')")
+    page.click("#markup-acts button:has-text('完成')")
+    picture(page, "opinion-markup")
+    press(page, "提交意见")
+
+    sign_in(page, server, "lin")
+    go(page, server, f"/project?id={project}")
+    assert "视廊分析.pdf" in page.inner_text("#attachments")
+    page.click("button:has-text('申请协调会')")
+    page.fill("#dialog-question", "高度与视廊")
+    page.check("#dialog-departments input[value=slj]")
+    assert page.is_checked("#dialog-departments input[value=wlj]")
+    page.click("dialog button[type=submit]")
+    until(page, "document.getElementById('meetings').textContent.includes('已申请')")
+    page.click("#meetings button:has-text('召集')")
+    page.fill("#dialog-meets_at", "2099-12-01T09:00")
+    page.fill("#dialog-place", "一号会议室")
+    page.click("dialog button[type=submit]")
+    until(page, "document.getElementById('meetings').textContent.includes('一号会议室')")
+    page.click("#meetings button:has-text('记录纪要')")
+    page.fill("#dialog-minutes", "建筑限高十二米。")
+    page.fill(f"#dialog-settles-{numbers['wlj']}", "限高十二米")
+    page.click("dialog button[type=submit]")
+    until(page, "document.getElementById('meetings').textContent.includes('待确认')")
+    picture(page, "project-meeting")
+
+    sign_in(page, server, "guan")
+    go(page, server, f"/project?id={project}")
+    press(page, "确认", reason="同意按限高实施")
+    assert "已确认" in page.inner_text("#meetings")
+    with seeing(KEEPER), office.session() as session:
+        opinion = session.scalars(select(Opinion).where(Opinion.request_id == numbers["wlj"])).one()
+        assert opinion.settled_at is not None and opinion.markup is not None
+        assert to_shape(opinion.markup).geom_type == "Polygon"
+    assert page.faults == []
+
+
 def test_a_request_shows_on_the_map_what_its_department_is_asked_about_and_nothing_else(
     office: Office,
 ) -> None:
@@ -281,5 +341,5 @@ def test_an_update_is_followed_up_by_a_job_that_can_be_cancelled_and_is_gone_on_
 
     done = coordinator.get(f"/api/jobs/{again.json()['id']}").json()
     assert (done["state"], done["result"]["projects"] > 0) == ("done", True)
-    (found,) = coordinator.get(f"/api/rechecks?project_id={project}").json()["items"]
+    *_, found = coordinator.get(f"/api/rechecks?project_id={project}").json()["items"]
     assert (found["layer"], found["released"]) == ("heritage", ["wlj"])
