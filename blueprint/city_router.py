@@ -58,6 +58,7 @@ class CityOut(BaseModel):
     administrative_code: str
     working_crs: str
     area_measure: str
+    time_zone: str
     bounds: tuple[float, float, float, float]
     departments: list[DepartmentOut]
     layer_groups: list[LayerGroupOut]
@@ -75,6 +76,7 @@ def show_city(actor: ActorDep, city: CityDep) -> CityOut:
         administrative_code=city.administrative_code,
         working_crs=city.working_crs,
         area_measure=str(city.area_measure),
+        time_zone=city.time_zone,
         bounds=to_lonlat_bounds(jurisdiction(city).bounds, city),
         departments=[
             DepartmentOut(code=d.code, name=d.name, name_en=d.name_en, level=d.level)

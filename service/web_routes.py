@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fastapi import FastAPI
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, HTMLResponse
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -28,10 +28,6 @@ PAGES = {
     "/account": "account.html",
     "/approval": "approval.html",
     "/work": "work.html",
-    "/board": "board.html",
-    "/project": "project.html",
-    "/inbox": "inbox.html",
-    "/opinion": "opinion.html",
     "/answers": "answers.html",
     "/audits": "audits.html",
     "/progress": "progress.html",
@@ -39,12 +35,41 @@ PAGES = {
 }
 
 
+FRAMED = {
+    "board": "协同看板 Board",
+    "project": "项目 Project",
+    "inbox": "部门待办 Inbox",
+    "opinion": "意见征询 Opinion",
+}
+"""The pages of coordination, whose files hold what stands inside `frame.html` alone, and their titles."""
+
+
 def mount_web(app: FastAPI) -> None:
     """Serve the pages and their files; all work without any other site."""
     for address, name in PAGES.items():
         app.add_api_route(address, _page(name), include_in_schema=False)
+    for name, title in FRAMED.items():
+        app.add_api_route(f"/{name}", _framed(name, title), include_in_schema=False)
     app.mount("/web", _PageFiles(directory=WEB))
 
 
 def _page(name: str) -> Callable[[], FileResponse]:
     return lambda: FileResponse(WEB / name, headers={"cache-control": "no-cache"})
+
+
+def _framed(name: str, title: str) -> Callable[[], HTMLResponse]:
+    def read(file: str) -> str:
+        return (WEB / file).read_text(encoding="utf-8")
+
+    def page() -> HTMLResponse:
+        parts = {
+            "title": f"{title} · 一张蓝图",
+            "script": f"/web/{name}.js",
+            "main": read(f"{name}.html").rstrip(),
+        }
+        document = read("frame.html")
+        for part, content in parts.items():
+            document = document.replace(f"<!-- {part} -->", content)
+        return HTMLResponse(document, headers={"cache-control": "no-cache"})
+
+    return page

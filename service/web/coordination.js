@@ -28,7 +28,10 @@ export const WHY = {
 
 export const place = (id) => document.getElementById(id);
 export const mark = (kind, words) => element("span", { class: `mark ${kind}` }, ...bilingual(...(words ?? [kind, ""])));
-export const time = (text) => new Date(text).toLocaleString("zh-CN", { dateStyle: "medium", timeStyle: "short" });
+let timeZone;
+// Instants by the clock of the city, wherever the reader's browser is.
+export const time = (text) => new Date(text).toLocaleString("zh-CN", { dateStyle: "medium", timeStyle: "short", timeZone });
+export const today = () => new Date().toLocaleDateString("sv-SE", { timeZone });
 export const squareMetres = (value) => `${value.toLocaleString("zh-CN", { minimumFractionDigits: 2, maximumFractionDigits: 2 })} m²`;
 
 export function measure(finding) {
@@ -88,6 +91,7 @@ export const button = (words, doing, attributes = {}) => act(element("button", {
 export async function begin(page) {
   const [city, { me }] = await Promise.all([ask("/api/city"), ask("/api/session")]);
   showCity(city, page);
+  timeZone = city.time_zone;
   keepCsrfToken(me?.csrf_token ?? null);
   if (me === null) {
     fail({ status: 401 });

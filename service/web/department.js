@@ -1,6 +1,6 @@
 // Who answers in a department: the responsible section, who stands in for whom; on the inbox.
 
-import { button, cells, confirmed, place, say, table } from "./coordination.js";
+import { button, cells, confirmed, place, say, table, today } from "./coordination.js";
 import { ask, bilingual, element, send } from "./words.js";
 
 const RIGHT = { review_draft: ["审核", "review"], issue_opinion: ["签发", "sign"] };
@@ -25,11 +25,10 @@ export async function showPeople(me) {
   const acts = [];
   if (may("arrange_stand_in")) {
     acts.push(button(["登记请假或委托", "Somebody stands in"], async () => {
-      const today = new Date().toLocaleDateString("sv-SE", { timeZone: "Asia/Shanghai" });
       const given = await confirmed(["登记请假或委托", "Somebody stands in"], ["起止两日均有效；代理人须为本部门人员。", "Both days count; the deputy is of this department."], { reason: true, fields: [
         { name: "login", words: ["人员账号", "who, by login"], value: me.login ?? "" }, { name: "deputy", words: ["代理人账号", "deputy, by login"] },
         { name: "act", words: ["权限", "rights"], type: "select", optional: true, options: [["", "请假，全部 absence, all"], ["review_draft", "只委托审核 review alone"], ["issue_opinion", "只委托签发 sign alone"]] },
-        { name: "starts_on", words: ["自", "from"], type: "date", value: today }, { name: "ends_on", words: ["至", "to"], type: "date", value: today },
+        { name: "starts_on", words: ["自", "from"], type: "date", value: today() }, { name: "ends_on", words: ["至", "to"], type: "date", value: today() },
       ] });
       if (!given) return;
       await send("POST", "/api/stand-ins", { ...given, act: given.act || null });

@@ -98,7 +98,7 @@ INSERT INTO coordination.meeting (id, project_id, state, question, departments, 
 VALUES (1, 1, 'asked', 'q', '{SLJ,TJJ}', '[]', 'x', now()), (2, 1, 'asked', 'q', '{WLJ,TJJ}', '[]', 'x', now());
 INSERT INTO coordination.meeting_decision (meeting_id, number, department, text) VALUES (1, 1, 'SLJ', 't'), (2, 1, 'WLJ', 't');
 INSERT INTO coordination.guidance_request (project_id, department, asked_of, question, asked_by, asked_at)
-VALUES (1, 'TDJ', 'SLJ', 'q', 'x', now()), (1, 'HCJ', 'WLJ', 'q', 'x', now());
+VALUES (1, 'QTJ', 'SLJ', 'q', 'x', now()), (1, 'HCJ', 'WLJ', 'q', 'x', now());
 INSERT INTO coordination.attachment (project_id, request_id, file_name, kind, sha256, size_bytes, added_by, added_at)
 VALUES (1, NULL, 'f', 'pdf', 's', 1, 'x', now()), (1, 1, 'f', 'pdf', 's', 1, 'x', now()), (1, 2, 'f', 'pdf', 's', 1, 'x', now());
 INSERT INTO coordination.handling (request_id, state) VALUES (1, 'to_receive'), (2, 'to_receive');

@@ -280,6 +280,7 @@ def test_a_disagreement_is_drawn_with_its_file_and_a_meeting_settles_it(
     page.fill("#dialog-place", "一号会议室")
     page.click("dialog button[type=submit]")
     until(page, "document.getElementById('meetings').textContent.includes('一号会议室')")
+    assert "09:00" in page.inner_text("#meetings"), "the time is the city's, whatever the browser's zone is"
     page.click("#meetings button:has-text('记录纪要')")
     page.fill("#dialog-minutes", "建筑限高十二米。")
     page.fill(f"#dialog-settles-{numbers['wlj']}", "限高十二米")
