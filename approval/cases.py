@@ -17,6 +17,7 @@ from approval.preparation import table_of
 from approval.project_code import ProjectCode, read_project_code
 from approval.spans import stage_spans
 from approval.stages import Stage, StageDays, refuse_acceptance, refuse_conclusion
+from approval.standing import Standing, stands
 from approval.summaries import count_stage
 from blueprint.audit.log import record
 from blueprint.errors import ConflictError, NotFoundError
@@ -25,14 +26,22 @@ from blueprint.working_days import WorkingCalendar
 
 
 def list_cases(
-    session: Session, *, after: int = 0, limit: int = 50, hall: str | None = None, district: str | None = None
+    session: Session,
+    *,
+    after: int = 0,
+    limit: int = 50,
+    hall: str | None = None,
+    district: str | None = None,
+    standing: Standing | None = None,
 ) -> Sequence[Case]:
-    """Cases in the order they came in, those after the id `after`; of one hall or of one district (Art. 2, 12)."""
+    """Cases in the order they came in, those after the id `after`; of one hall or district (Art. 2, 12), or that stand alike."""
     statement = select(Case).where(Case.id > after).order_by(Case.id).limit(limit)
     if hall is not None:
         statement = statement.where(Case.hall == hall)
     if district is not None:
         statement = statement.where(Case.district == district)
+    if standing is not None:
+        statement = statement.where(stands(standing))
     return session.scalars(statement.options(selectinload(Case.stages))).all()
 
 

@@ -59,10 +59,20 @@ DeskDep = Annotated[Desk, Depends(_desk)]
 
 
 @router.get("/process-table")
-def show_process_table(actor: ActorDep, edge: EdgeDep, today: TodayDep) -> ProcessTableOut:
-    """The process table (审批流程表) that a case prepared today starts under."""
+def show_process_table(
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    today: TodayDep,
+    number: Annotated[
+        str | None, Query(max_length=40, description="案件编号 of a case: the table that it started under")
+    ] = None,
+) -> ProcessTableOut:
+    """The process table (审批流程表): of today, under which a case prepared now starts, or a running case's own."""
     require(actor, Act.READ_CASE)
-    return process_table_out(preparation.table_in_force(edge.city, today=today))
+    if number is None:
+        return process_table_out(preparation.table_in_force(edge.city, today=today))
+    return process_table_out(preparation.table_of(session, cases.find_case(session, number)))
 
 
 @router.put("/cases/{number}/process")

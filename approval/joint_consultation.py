@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from approval.case_items import item_name
 from approval.item_models import Item
@@ -182,20 +182,30 @@ def _answers(session: Session, case: Case) -> Sequence[ConsultationAnswer]:
 
 
 def list_answers(
-    session: Session, *, department: str | None, is_open: bool, after: int = 0, limit: int = 50
+    session: Session,
+    *,
+    case_id: int | None = None,
+    department: str | None,
+    is_open: bool,
+    after: int = 0,
+    limit: int = 50,
 ) -> Sequence[ConsultationAnswer]:
-    """What departments were asked: open ones are the to-do list."""
+    """What departments were asked, of all cases or of one: open ones are the to-do list."""
     statement = (
         select(ConsultationAnswer)
+        .join(ConsultationAnswer.consultation)
+        .join(JointConsultation.item)
         .where(ConsultationAnswer.id > after)
         .options(
-            joinedload(ConsultationAnswer.consultation)
-            .joinedload(JointConsultation.item)
+            contains_eager(ConsultationAnswer.consultation)
+            .contains_eager(JointConsultation.item)
             .joinedload(Item.case)
         )
         .order_by(ConsultationAnswer.id)
         .limit(limit)
     )
+    if case_id is not None:
+        statement = statement.where(Item.case_id == case_id)
     if department is not None:
         statement = statement.where(ConsultationAnswer.department == department)
     if is_open:

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
+from sqlalchemy.orm import Session
 
 from approval import cases, joint_consultation, matters, obligations, supervision
 from approval.clock import Card
@@ -46,6 +47,7 @@ Id = Annotated[int, Path(ge=1, le=2_000_000_000)]
 Cursor = Annotated[int, Query(ge=0, le=2_000_000_000)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 Department = Annotated[str | None, Query(max_length=40, description="部门代码")]
+OfCase = Annotated[str | None, Query(alias="number", max_length=40, description="案件编号 of a case")]
 
 
 @router.get("/late")
@@ -79,15 +81,21 @@ def send_letter(
 def list_letters(
     session: SessionDep,
     actor: ActorDep,
+    number: OfCase = None,
     department: Department = None,
     unanswered: Annotated[bool, Query()] = False,
     cursor: Cursor = 0,
     limit: Limit = 50,
 ) -> LetterPage:
-    """Letters of supervision; a department's, and those that wait for an answer."""
+    """Letters of supervision; of a case, to a department, and those that wait for an answer."""
     require(actor, Act.READ_CASE)
     rows = supervision.list_letters(
-        session, department=department, is_open=unanswered, after=cursor, limit=limit
+        session,
+        case_id=_case_id(session, number),
+        department=department,
+        is_open=unanswered,
+        after=cursor,
+        limit=limit,
     )
     return LetterPage(
         items=[letter_out(row) for row in rows], next=str(rows[-1].id) if len(rows) == limit else None
@@ -140,15 +148,21 @@ def consult(
 def list_consultation_answers(
     session: SessionDep,
     actor: ActorDep,
+    number: OfCase = None,
     department: Department = None,
     unanswered: Annotated[bool, Query()] = False,
     cursor: Cursor = 0,
     limit: Limit = 50,
 ) -> ConsultationAnswerPage:
-    """What departments were asked in joint consultations; unanswered ones are the to-do list."""
+    """What departments were asked in joint consultations, of all cases or of one; unanswered ones are the to-do list."""
     require(actor, Act.READ_CASE)
     rows = joint_consultation.list_answers(
-        session, department=department, is_open=unanswered, after=cursor, limit=limit
+        session,
+        case_id=_case_id(session, number),
+        department=department,
+        is_open=unanswered,
+        after=cursor,
+        limit=limit,
     )
     return ConsultationAnswerPage(
         items=[consultation_answer_out(row, row.consultation.item) for row in rows],
@@ -201,7 +215,7 @@ def bring_up(
 def list_matters(
     session: SessionDep,
     actor: ActorDep,
-    number: Annotated[str | None, Query(max_length=40, description="案件编号 of a case")] = None,
+    number: OfCase = None,
     department: Department = None,
     state: Annotated[MatterState | None, Query()] = None,
     cursor: Cursor = 0,
@@ -211,7 +225,7 @@ def list_matters(
     require(actor, Act.READ_CASE)
     rows = matters.list_matters(
         session,
-        case=cases.find_case(session, number) if number is not None else None,
+        case_id=_case_id(session, number),
         addressed_to=department,
         state=state,
         after=cursor,
@@ -269,6 +283,10 @@ def meet_obligation(
     item: Item | None = find_item(session, case, row.item_code) if row.item_code else None
     require(actor, Act.DECIDE_ITEM, item.thing if item is not None else case.thing)
     return obligation_out(obligations.close(session, case, row, str(given.how), actor=actor, today=today))
+
+
+def _case_id(session: Session, number: str | None) -> int | None:
+    return cases.find_case_id(session, number) if number is not None else None
 
 
 def late_out(late: Late, desk: Desk) -> LateOut:

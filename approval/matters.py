@@ -155,7 +155,7 @@ def settle(session: Session, matter: Matter, turn: Turn, *, actor: Actor, today:
 def list_matters(
     session: Session,
     *,
-    case: Case | None = None,
+    case_id: int | None = None,
     addressed_to: str | None = None,
     state: MatterState | None = None,
     after: int = 0,
@@ -170,8 +170,8 @@ def list_matters(
         .order_by(Matter.id)
         .limit(limit)
     )
-    if case is not None:
-        statement = statement.where(Item.case_id == case.id)
+    if case_id is not None:
+        statement = statement.where(Item.case_id == case_id)
     if addressed_to is not None:
         statement = statement.where(Matter.addressed_to == addressed_to)
     if state is not None:

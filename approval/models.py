@@ -16,7 +16,16 @@ class Case(Base):
     """An approval case (审批): carries the planning number until the project code is bound (Art. 12)."""
 
     __tablename__ = "case"
-    __table_args__ = ({"schema": "approval"},)
+    __table_args__ = (
+        Index("ix_case_stages_concluded", "stages_concluded", "id"),
+        Index(
+            "ix_case_fresh",
+            "id",
+            postgresql_where=text("stages_concluded = 0 AND (project_type IS NULL OR project_code IS NULL)"),
+        ),
+        Index("ix_case_withdrawn", "id", postgresql_where=text("withdrawn_on IS NOT NULL")),
+        {"schema": "approval"},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     message_id: Mapped[str] = mapped_column(String(36), unique=True)

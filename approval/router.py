@@ -21,6 +21,7 @@ from approval.schemas import (
     ReceiptOut,
 )
 from approval.stages import Stage
+from approval.standing import Standing
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, TodayDep
 from blueprint.errors import NotSignedInError, TooLargeError
 from blueprint.etags import IfMatch, hold_to, tagged
@@ -100,10 +101,13 @@ def list_cases(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     hall: Annotated[str | None, Query(max_length=40, description="受理大厅 the hall that follows it")] = None,
     district: Annotated[str | None, Query(max_length=20, description="区县代码 code of a district")] = None,
+    standing: Annotated[Standing | None, Query(description="办理进度 where they stand now")] = None,
 ) -> CasePage:
-    """Cases in the order they came in; those of a hall or a district (Art. 2, 12)."""
+    """Cases in the order they came in; those of a hall or a district (Art. 2, 12), or that stand alike now."""
     require(actor, Act.READ_CASE)
-    rows = cases.list_cases(session, after=cursor, limit=limit, hall=hall, district=district)
+    rows = cases.list_cases(
+        session, after=cursor, limit=limit, hall=hall, district=district, standing=standing
+    )
     return CasePage(
         items=[case_brief(row) for row in rows], next=str(rows[-1].id) if len(rows) == limit else None
     )

@@ -11,7 +11,7 @@ from approval.item_overview import briefs
 from approval.item_router import DeskDep
 from approval.item_schemas import ItemPage
 from approval.stages import STAGE_TITLES, Stage
-from approval.standing import UnderWay, under_way
+from approval.standing import STANDINGS, UnderWay, under_way
 from approval.statistics import (
     MEASURES,
     By,
@@ -45,6 +45,8 @@ class StatisticsOut(BaseModel):
     stages: list[StageFigures]
     under_way: UnderWay
     measures: dict[str, str]
+    standings: dict[str, str]
+    """What each place where cases stand means."""
 
 
 def _period(
@@ -146,6 +148,7 @@ def statistics_out(
         stages=stages,
         under_way=standing,
         measures=MEASURES,
+        standings=STANDINGS,
     )
 
 
@@ -175,6 +178,7 @@ def workbook(result: StatisticsOut) -> bytes:
         ["未绑定项目代码 without a code", standing.without_code],
         *[_standing(stage, count) for stage, count in standing.in_stage.items()],
         ["已办结 concluded", standing.concluded],
+        ["已撤回 withdrawn", standing.withdrawn],
         ["策划生成意见 opinions handed over", standing.opinions],
         ["其中视为无意见 of them silence", standing.deemed],
     ]
@@ -184,7 +188,7 @@ def workbook(result: StatisticsOut) -> bytes:
             Sheet("统计 figures", (str(result.by), *(f"{w} {n}" for w, n in zip(words, names, strict=True))), groups, "0.00"),
             Sheet("阶段 stages", ("阶段", "办结数 concluded", "中位 median", "90 分位 p90", "平均 mean", "扣停中位 without stops", "按时率 on time"), stages, "0.00"),
             Sheet("在办 under way", ("状态 state", "案件 cases"), now),
-            Sheet("口径 definitions", ("指标 measure", "口径 definition"), [[name, text] for name, text in MEASURES.items()]),
+            Sheet("口径 definitions", ("指标 measure", "口径 definition"), [[name, text] for name, text in (MEASURES | STANDINGS).items()]),
         ],
         title=f"{result.starts_on} – {result.ends_on}",
     )  # fmt: skip

@@ -67,6 +67,7 @@ class CaseStanding(Base):
     has_type: Mapped[bool] = mapped_column(primary_key=True)
     has_code: Mapped[bool] = mapped_column(primary_key=True)
     stages_concluded: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    is_withdrawn: Mapped[bool] = mapped_column(primary_key=True)
     cases: Mapped[int]
     opinions: Mapped[int] = mapped_column(BigInteger)
     deemed: Mapped[int] = mapped_column(BigInteger)

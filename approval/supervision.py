@@ -6,7 +6,7 @@ from datetime import date
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, or_, select, true
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from approval.case_items import item_name
 from approval.clock import Card
@@ -291,16 +291,25 @@ def answer_letter(session: Session, letter: Letter, answer: str, *, actor: Actor
 
 
 def list_letters(
-    session: Session, *, department: str | None, is_open: bool, after: int = 0, limit: int = 50
+    session: Session,
+    *,
+    case_id: int | None = None,
+    department: str | None,
+    is_open: bool,
+    after: int = 0,
+    limit: int = 50,
 ) -> Sequence[Letter]:
-    """Letters in the order they were sent; those to a department, those that wait for an answer."""
+    """Letters in the order they were sent; those of a case, to a department, that wait for an answer."""
     statement = (
         select(Letter)
+        .join(Letter.item)
         .where(Letter.id > after)
-        .options(joinedload(Letter.item).joinedload(Item.case))
+        .options(contains_eager(Letter.item).joinedload(Item.case))
         .order_by(Letter.id)
         .limit(limit)
     )
+    if case_id is not None:
+        statement = statement.where(Item.case_id == case_id)
     if department is not None:
         statement = statement.where(Letter.department == department)
     if is_open:

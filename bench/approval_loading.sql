@@ -89,7 +89,9 @@ INNER JOIN LATERAL (
 -- name: standing
 -- What the triggers would have counted.
 INSERT INTO approval.case_standing
+    (has_type, has_code, stages_concluded, is_withdrawn, cases, opinions, deemed)
 SELECT
-    project_type IS NOT NULL, project_code IS NOT NULL, stages_concluded, count(*), sum(opinion_count), sum(deemed_count)
+    project_type IS NOT NULL, project_code IS NOT NULL, stages_concluded, withdrawn_on IS NOT NULL,
+    count(*), sum(opinion_count), sum(deemed_count)
 FROM approval.case
-GROUP BY 1, 2, 3;
+GROUP BY 1, 2, 3, 4;

@@ -11,6 +11,7 @@ from approval import cases
 from approval.case_overview import case_brief, case_out
 from approval.schemas import CaseOut
 from approval.stages import STAGE_TITLES, Stage, StageStatus
+from approval.standing import Standing
 from blueprint.edge import Edge
 from blueprint.permissions import Act, require
 from service.commands.context import local_operator, open_edge, say
@@ -43,12 +44,14 @@ def opened() -> Iterator[tuple[Edge, Session]]:
 def list_all(
     cursor: Annotated[int, typer.Option(min=0, help="从此序号之后 start after this id")] = 0,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="最多条数 at most so many")] = 100,
+    standing: Annotated[Standing | None, typer.Option(help="办理进度 those that stand there now")] = None,
     output: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """列出案件 · list cases in the order they came in."""
     require(local_operator(), Act.READ_CASE)
     with opened() as (_, session):
-        briefs = [case_brief(case) for case in cases.list_cases(session, after=cursor, limit=limit)]
+        found = cases.list_cases(session, after=cursor, limit=limit, standing=standing)
+        briefs = [case_brief(case) for case in found]
     if output is OutputFormat.JSON:
         print_json([brief.model_dump(mode="json") for brief in briefs])
         return

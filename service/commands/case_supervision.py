@@ -220,7 +220,7 @@ def list_matters(number: Number, output: FormatOption = OutputFormat.TABLE) -> N
     require(local_operator(), Act.READ_CASE)
     with opened() as (_, session):
         case = cases.find_case(session, number)
-        rows = [matter_out(row) for row in matters.list_matters(session, case=case, limit=1000)]
+        rows = [matter_out(row) for row in matters.list_matters(session, case_id=case.id, limit=1000)]
     if output is OutputFormat.JSON:
         print_json([row.model_dump(mode="json") for row in rows])
         return

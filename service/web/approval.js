@@ -19,6 +19,7 @@ const ONLY = {
 };
 const COLUMNS = ["items", "cases", "median_days", "p90_days", "median_days_without_stops", "on_time_share", "correction_share",
   "parallel_share", "stop_share", "commitment_share", "tolerated_share", "refused_share"];
+const MOST = 200;
 const SVG = "http://www.w3.org/2000/svg";
 const place = (id) => document.getElementById(id);
 let names = {};
@@ -84,7 +85,7 @@ function period() {
 async function showBehind(by, group, name, words) {
   const asked = period();
   asked.set("only", ONLY[name]);
-  asked.set("limit", "200");
+  asked.set("limit", String(MOST));
   if (["stage", "department", "project_type", "district", "item"].includes(by)) asked.set(by, group);
   if (by === "month") {
     const [year, month] = group.split("-").map(Number);
@@ -95,8 +96,7 @@ async function showBehind(by, group, name, words) {
   place("behind-heading").replaceChildren(`${groupName(group)} · ${words}`);
   table("behind", ["案件 case", "事项 item", "部门 department", "接件 from", "办结 to", "状态 state"], found.items.map((item) =>
     cells([workLink(item.case, item.code), item.title, item.department_name, item.submitted_on, item.concluded_on, item.state_words])));
-  place("behind-card").hidden = false;
-  place("behind-heading").scrollIntoView({ block: "start" });
+  reveal(found);
 }
 
 async function showFigures() {
@@ -119,16 +119,41 @@ async function showFigures() {
     const [term, ...rest] = found.measures[name].split(" ");
     return [element("dt", {}, term), element("dd", {}, rest.join(" "))];
   }));
-  const now = found.under_way;
-  const standing = [["未确定类型", now.not_prepared], ["未绑定代码", now.without_code],
-    ...Object.entries(now.in_stage).map(([stage, count]) => [STAGES[stage], count]), ["已办结", now.concluded],
-    ["视为无意见占比", now.opinions ? figure("x_share", now.deemed / now.opinions) : "—"]];
-  place("now").replaceChildren(element("dl", { class: "tiles" }, ...standing.map(([term, value]) =>
-    element("div", {}, element("dt", {}, term), element("dd", {}, String(value))))));
+  showStandings(found);
+}
+
+// Where all cases stand now; a count leads to its cases.
+function showStandings({ under_way: now, standings }) {
+  const counts = { ...now, ...now.in_stage };
+  const tiles = Object.entries(standings).map(([name, words]) => {
+    const count = element("button", { type: "button", class: "link" }, String(counts[name]));
+    count.addEventListener("click", () => showCases(name, words).catch(say));
+    return [words, count];
+  });
+  tiles.push(["视为无意见占比 opinions that were silence", now.opinions ? figure("x_share", now.deemed / now.opinions) : "—"]);
+  place("now").replaceChildren(element("dl", { class: "tiles" }, ...tiles.map(([words, value]) =>
+    element("div", { title: words }, element("dt", {}, words.split(" ")[0]), element("dd", {}, value)))));
+}
+
+async function showCases(standing, words) {
+  const found = await ask(`/api/approval/cases?${new URLSearchParams({ standing, limit: String(MOST) })}`);
+  place("behind-heading").replaceChildren(...bilingual(words.split(" ")[0], words.slice(words.indexOf(" ") + 1)));
+  table("behind", ["案件 case", "项目 project", "建设单位 applicant", "区县 district", "收到 received"], found.items.map((row) =>
+    cells([workLink(row.number), row.project_name, row.applicant, groupName(row.district ?? "city"), row.received_at.slice(0, 10)])));
+  reveal(found);
+}
+
+// The rows behind a figure, and whether there are more than a page shows.
+function reveal(found) {
+  if (found.next) place("behind").append(element("caption", {}, ...bilingual(`只列出前 ${MOST} 件。`, `The first ${MOST} are shown.`)));
+  place("behind-card").hidden = false;
+  place("behind-heading").scrollIntoView({ block: "start" });
 }
 
 async function showLate() {
   const late = await ask("/api/approval/late");
+  const sums = ["escalated", "red", "yellow"].map((card) => [card, late.items.filter((row) => row.card === card).length]);
+  place("late-sums").replaceChildren(...sums.flatMap(([card, count]) => [element("span", { class: `card-mark ${card}` }, ...bilingual(...CARDS[card]), ` ${count}`), " "]));
   table("late", ["牌 card", "期限 due", "逾期工作日 days", "类别 kind", "案件 case", "事项 item", "在谁处 with"], late.items.map((row) =>
     cells([element("span", { class: `card-mark ${row.card}` }, ...bilingual(...CARDS[row.card])), row.due_on, row.working_days_late || "",
       KINDS[row.kind], workLink(row.case, row.item), row.title, row.department_name ?? "申请人"])));

@@ -4,51 +4,109 @@ import { ask, bilingual, element, keepCsrfToken, showCity } from "./words.js";
 import { showItem } from "./work_item.js";
 import { cardMark, cells, change, fill, perform, place, say, sure } from "./work_parts.js";
 
+const ITEM_HEAD = ["牌 card", "期限 due", "案件 case", "项目 project", "事项 item", "部门 department"];
+const CASE_HEAD = ["收到 received", "案件 case", "项目 project", "建设单位 applicant", "下一步 next"];
+const ASKED_HEAD = ["期限 due", "案件 case", "事项 item", "内容 what"];
+// What waits for whom: a list, its words, who has it, and where its rows come from.
 const LISTS = [
-  ["submitted", ["待受理", "to accept"], "window"], ["correction_asked", ["补正中", "being corrected"], "window"],
-  ["accepted", ["待开始办理", "to begin"], "department"], ["in_review", ["办理中", "in review"], "department"],
-  ["stopped", ["特别程序中", "stopped"], "department"],
+  { name: "fresh", words: ["新收案件", "new cases"], right: "prepare_case", head: CASE_HEAD,
+    read: async () => [...await casesAt("not_prepared", "确定项目类型和事项 settle its items"), ...await casesAt("without_code", "绑定项目代码 bind its code")] },
+  ...[["submitted", ["待受理", "to accept"], "accept_item"], ["correction_asked", ["补正中", "being corrected"], "accept_item"],
+    ["accepted", ["待开始办理", "to begin"], "decide_item"], ["in_review", ["办理中", "in review"], "decide_item"],
+    ["stopped", ["特别程序中", "stopped"], "decide_item"]]
+    .map(([state, words, right]) => ({ name: state, words, right, head: ITEM_HEAD, read: () => itemsIn(state, right) })),
+  { name: "consultations", words: ["征询待答复", "consultations to answer"], right: "decide_item", head: ASKED_HEAD,
+    read: () => waiting("consultation-answers", { unanswered: "true" }, (row) => [row.due_on, row.question]) },
+  { name: "letters", words: ["督办函待复", "letters to answer"], right: "decide_item", head: ASKED_HEAD,
+    read: () => waiting("letters", { unanswered: "true" }, (row) => [row.due_on, row.content]) },
+  { name: "stages", words: ["牵头阶段", "stages we lead"], right: "lead_stage", head: CASE_HEAD,
+    read: async () => (await Promise.all(Object.entries(newest.leads).filter(([, lead]) => lead === me.department)
+      .map(([stage]) => casesAt(stage, STAGE_WORDS[stage])))).flat() },
+  { name: "matters", words: ["会议与争议", "meetings and disputes"], right: "settle_matter", head: ASKED_HEAD,
+    read: async () => [
+      ...await waiting("matters", { state: "asked" }, (row) => [row.asked_on, row.question]),
+      ...await waiting("matters", { state: "convened" }, (row) => [row.asked_on, row.question]),
+    ] },
 ];
+const MOST = 200;
+const STAGE_WORDS = {
+  land_use_planning: "立项用地规划许可", project_permit: "工程建设许可", construction_permit: "施工许可", completion_acceptance: "竣工验收",
+};
 const STATUS_WORDS = { not_accepted: ["未受理", "not yet"], accepted: ["办理中", "under way"], concluded: ["已办结", "done"] };
 
 const me = { rights: [], department: null, number: null };
-let table = null;
+let newest = null;
 let listed = null;
+let names = {};
+// Of the case that is open: the process table that it started under, and its items.
+let shown = { table: null, items: [] };
+const tables = new Map();
 
 const may = (right) => me.rights.includes(right);
 
-async function showList(state, whose) {
-  listed = () => showList(state, whose);
-  for (const button of place("lists").children) button.setAttribute("aria-pressed", String(button.dataset.state === state));
-  const asked = new URLSearchParams({ state, limit: "200" });
-  if (whose === "department" && me.department) asked.set("department", me.department);
-  const found = await ask(`/api/approval/items?${asked}`);
-  fill("to-do", ["牌 card", "期限 due", "案件 case", "项目 project", "事项 item", "部门 department"], found.items.map((item) => {
-    const open = element("button", { type: "button", class: "link" }, item.title);
-    open.addEventListener("click", () => perform(async () => {
-      await openCase(item.case);
-      await openItem(item.code);
-    }));
-    return cells([cardMark(item.card), item.due_on ?? "—", item.case, item.project_name, open, item.department_name]);
-  }), ["没有待办。", "Nothing waits here."]);
-  if (found.next) place("to-do").append(element("caption", {}, "只列出前 200 件 the first 200 are shown"));
+function opens(number, code, words) {
+  const open = element("button", { type: "button", class: "link" }, words);
+  open.addEventListener("click", () => perform(async () => {
+    place("item-card").hidden = true;
+    await openCase(number);
+    if (code) await openItem(code);
+    else place("case-name").scrollIntoView({ block: "start" });
+  }));
+  return open;
+}
+
+async function itemsIn(state, right) {
+  const asked = new URLSearchParams({ state, limit: String(MOST) });
+  if (right === "decide_item" && me.department) asked.set("department", me.department);
+  const { items } = await ask(`/api/approval/items?${asked}`);
+  return items.map((item) => cells([cardMark(item.card), item.due_on ?? "—", item.case, item.project_name,
+    opens(item.case, item.code, item.title), item.department_name]));
+}
+
+// Cases that stand alike, and what is next with them.
+async function casesAt(standing, next) {
+  const { items } = await ask(`/api/approval/cases?${new URLSearchParams({ standing, limit: String(MOST) })}`);
+  return items.map((row) => cells([row.received_at.slice(0, 10), opens(row.number, null, row.number), row.project_name, row.applicant, next]));
+}
+
+// What the own department was asked, told or brought.
+async function waiting(kind, which, words) {
+  if (!me.department) return [];
+  const asked = new URLSearchParams({ ...which, department: me.department, limit: String(MOST) });
+  const { items } = await ask(`/api/approval/${kind}?${asked}`);
+  return items.map((row) => {
+    const [due, what] = words(row);
+    return cells([due, row.case, opens(row.case, row.item, row.item), what]);
+  });
+}
+
+// Who looks at another list before this one came sees the other.
+async function showList(list) {
+  listed = list;
+  for (const button of place("lists").children) button.setAttribute("aria-pressed", String(button.dataset.state === list.name));
+  const rows = await list.read();
+  if (listed !== list) return;
+  fill("to-do", list.head, rows, ["没有待办。", "Nothing waits here."]);
+  if (rows.length >= MOST) place("to-do").append(element("caption", {}, `只列出前 ${MOST} 件 the first ${MOST} are shown`));
 }
 
 async function openItem(code) {
-  await showItem({ number: me.number, code, me, table, changed: refresh });
+  await showItem({ number: me.number, code, me, names, ...shown, changed: refresh });
 }
 
 async function refresh() {
   await openCase(me.number);
-  await listed?.();
+  if (listed) await showList(listed);
 }
 
 function stageItem(row, theCase) {
   const day = row.concluded_on ?? (row.accepted_on ? `${row.accepted_on} 起${row.due_on ? `，${row.due_on} 前` : ""}` : "");
   const made = element("li", { class: row.status }, element("strong", {}, row.title), element("br"), ...bilingual(...STATUS_WORDS[row.status]), element("br"), day);
   const act = { not_accepted: ["accept", "受理阶段", "Accept"], accepted: ["conclude", "办结阶段", "Conclude"] }[row.status];
-  const isLead = may("advance_case") || (may("lead_stage") && table?.leads[row.stage] === me.department);
-  if (act && isLead && theCase.current_stage === row.stage) {
+  const isLead = may("advance_case") || (may("lead_stage") && shown.table.leads[row.stage] === me.department);
+  if (act && isLead && theCase.current_stage === row.stage && (!theCase.project_code || !theCase.project_type)) {
+    made.append(element("br"), ...bilingual("受理前须确定事项并绑定项目代码。", "Its items and its code come first."));
+  } else if (act && isLead && theCase.current_stage === row.stage) {
     const [step, chinese, english] = act;
     const button = element("button", { type: "button" }, ...bilingual(chinese, english));
     button.addEventListener("click", () => perform(async () => {
@@ -65,15 +123,23 @@ function stageItem(row, theCase) {
   return made;
 }
 
+// A running case keeps the table that it started under.
+async function tableOf(theCase) {
+  const version = theCase.process_version ?? newest.version;
+  if (!tables.has(version)) tables.set(version, await ask(`/api/approval/process-table?${new URLSearchParams({ number: theCase.planning_number })}`));
+  return tables.get(version);
+}
+
 async function openCase(number) {
   const address = `/api/approval/cases/${encodeURIComponent(number)}`;
   const theCase = await ask(address);
   const items = theCase.project_type ? (await ask(`${address}/items`)).items : [];
+  shown = { table: await tableOf(theCase), items };
   me.number = theCase.number;
   history.replaceState(null, "", `?number=${encodeURIComponent(theCase.number)}`);
   place("number").value = theCase.number;
   place("case-name").replaceChildren(`${theCase.project_name} `, element("small", {}, theCase.number));
-  const kind = table?.project_types.find(({ code }) => code === theCase.project_type);
+  const kind = shown.table.project_types.find(({ code }) => code === theCase.project_type);
   place("case-facts").replaceChildren(...[
     ["建设单位 applicant", theCase.applicant], ["策划编号 planning number", theCase.planning_number],
     ["项目代码 project code", theCase.project_code ?? "尚未绑定 not bound yet"],
@@ -94,8 +160,10 @@ async function openCase(number) {
 
 function offerOptional() {
   const chosen = place("project-type").value;
-  const rules = table.items.filter((rule) => rule.project_types.includes(chosen) && !rule.always);
-  place("optional").replaceChildren(...rules.map((rule) =>
+  const rules = newest.items.filter((rule) => rule.project_types.includes(chosen));
+  const always = rules.filter((rule) => rule.always).map(({ title }) => title);
+  place("always").replaceChildren(...bilingual(`必办事项：${always.join("、")}。`, "are always needed."));
+  place("optional").replaceChildren(...rules.filter((rule) => !rule.always).map((rule) =>
     element("label", {}, element("input", { type: "checkbox", value: rule.code }), ` ${rule.title}`)));
 }
 
@@ -122,7 +190,7 @@ function listen() {
     event.preventDefault();
     perform(async () => {
       const items = [...place("optional").querySelectorAll("input:checked")].map((box) => box.value);
-      await change("PUT", `/api/approval/cases/${encodeURIComponent(me.number)}/process`, { project_type: place("project-type").value, items });
+      await change("PUT", `/api/approval/cases/${encodeURIComponent(me.number)}/process`, { project_type: place("project-type").value, items, district: place("district").value || null });
       await refresh();
       say("done", ...bilingual("事项已确定。", "Its items are settled."));
     });
@@ -139,18 +207,21 @@ async function start() {
   }
   keepCsrfToken(session.me.csrf_token);
   Object.assign(me, { rights: session.me.rights, department: session.me.department });
-  table = await ask("/api/approval/process-table");
-  place("project-type").replaceChildren(...table.project_types.map(({ code, title }) => element("option", { value: code }, title)));
+  names = Object.fromEntries(city.departments.map(({ code, name }) => [code, name]));
+  newest = await ask("/api/approval/process-table");
+  tables.set(newest.version, newest);
+  place("project-type").replaceChildren(...newest.project_types.map(({ code, title }) => element("option", { value: code }, title)));
+  place("district").replaceChildren(element("option", { value: "" }, "市本级 the city"), ...city.districts.map(({ code, name }) => element("option", { value: code }, name)));
   offerOptional();
   listen();
-  const mine = LISTS.filter(([, , whose]) => (whose === "window" ? may("accept_item") : may("decide_item")));
-  place("lists").replaceChildren(...mine.map(([state, words, whose]) => {
-    const button = element("button", { type: "button", "data-state": state, "aria-pressed": "false" }, ...bilingual(...words));
-    button.addEventListener("click", () => perform(() => showList(state, whose)));
+  const mine = LISTS.filter(({ right }) => may(right));
+  place("lists").replaceChildren(...mine.map((list) => {
+    const button = element("button", { type: "button", "data-state": list.name, "aria-pressed": "false" }, ...bilingual(...list.words));
+    button.addEventListener("click", () => showList(list).catch((problem) => say("error", problem.message)));
     return button;
   }));
   place("message").hidden = true;
-  if (mine.length) await showList(mine[0][0], mine[0][2]);
+  if (mine.length) await showList(mine[0]);
   const asked = new URLSearchParams(location.search);
   if (asked.get("number")) {
     await openCase(asked.get("number"));

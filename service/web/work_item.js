@@ -1,7 +1,8 @@
 // An item on the page of approval work: what it needs, what was done, and the acts that its reader may do now.
 
 import { ask, bilingual, element } from "./words.js";
-import { cardMark, cells, change, fill, perform, place, say, sure } from "./work_parts.js";
+import { showBetween } from "./work_between.js";
+import { cardMark, cells, change, field, fill, perform, place, say, sure } from "./work_parts.js";
 
 const STEP_WORDS = {
   drop: ["无需办理", "Not needed"], need: ["恢复办理", "Needed after all"], submit: ["接件", "Take in"], accept: ["受理", "Accept"],
@@ -26,12 +27,6 @@ const GRAVE = {
 const NEED_WORDS = { here: ["已有", "here"], missing: ["缺少", "missing"], expired: ["已过期", "expired"], promised: ["容缺", "promised"], not_needed: ["无需", "not needed"] };
 
 const address = (at) => `/api/approval/cases/${encodeURIComponent(at.number)}`;
-
-function field(label, english, input) {
-  const id = `f-${input.name}`;
-  input.id = id;
-  return element("div", { class: "field" }, element("label", { for: id }, ...bilingual(label, english)), input);
-}
 
 const input = (name, attributes = {}) => element("input", { name, autocomplete: "off", ...attributes });
 
@@ -200,6 +195,7 @@ export async function showItem(at) {
   place("obligations").replaceChildren(...item.obligations.map((row) => obligation(row, item, at)));
   place("basis-part").hidden = item.basis.length === 0;
   place("basis").replaceChildren(...item.basis.map((row) => element("li", {}, `${row.department} ${row.given_on}：${row.text ?? row.kind}`)));
+  await showBetween(item, { ...at, show: () => showItem(at) });
   fill("steps", ["日期 day", "步骤 step", "经办 by", "理由 reason"], item.steps.map((row) =>
     cells([row.taken_on, STEP_WORDS[row.step]?.join(" ") ?? row.step, row.taken_by, row.reason ?? ""])), ["还没有办理。", "Nothing was done yet."]);
   place("item-card").hidden = false;

@@ -30,6 +30,12 @@ export function fill(id, head, rows, empty) {
   );
 }
 
+// An input under its label; `number` tells apart forms that are open side by side.
+export function field(label, english, input, number = "") {
+  input.id = `f${number}-${input.name}`;
+  return element("div", { class: "field" }, element("label", { for: input.id }, ...bilingual(label, english)), input);
+}
+
 // Asks before what cannot be undone; Escape and "Cancel" say no.
 export function sure(heading, words) {
   place("sure-heading").replaceChildren(...bilingual(...heading));
@@ -50,17 +56,16 @@ export function change(method, address, body) {
   return ask(address, { method, headers: { ...headers, "content-type": "application/json" }, body: JSON.stringify(body) });
 }
 
-let isBusy = false;
-
-// One act at a time; what goes wrong is said.
+// One act at a time, and the page shows that one is under way; what goes wrong is said.
 export async function perform(act) {
-  if (isBusy) return;
-  isBusy = true;
+  const page = document.querySelector("main");
+  if (page.ariaBusy === "true") return;
+  page.ariaBusy = "true";
   try {
     await act();
   } catch (problem) {
     say("error", problem.message);
   } finally {
-    isBusy = false;
+    page.ariaBusy = "false";
   }
 }

@@ -10,12 +10,12 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from approval.case_items import items_of
-from approval.cases import unfinished_items
-from approval.intake import receive
+from approval.cases import list_cases, unfinished_items
+from approval.intake import receive, receive_message
 from approval.item_models import Item, Promise, TimeSpan
 from approval.item_overview import Desk, briefs
 from approval.item_schemas import ItemBrief
@@ -23,7 +23,7 @@ from approval.item_states import ItemState, Step
 from approval.models import Case
 from approval.obligations import close, obligations_of
 from approval.stages import Stage
-from approval.standing import under_way
+from approval.standing import Standing, under_way
 from approval.statistics import (
     MEASURES,
     By,
@@ -40,6 +40,7 @@ from approval.summary_models import CaseStanding, MonthCases, MonthFigures
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError
 from tests.approval.office import CALENDAR, WINDOW, Office, lacking, message, promised
+from tests.approval.test_intake_of_changes import withdrawal
 
 CODES = [
     "2608-210311-04-01-402751", "2109-210302-04-01-315727", "2203-210381-04-01-904166",
@@ -253,6 +254,11 @@ def test_the_summaries_are_what_counting_everything_anew_gives(world: Office) ->
         if not unfinished_items(session, case, Stage.LAND_USE_PLANNING):
             world.conclude(case, Stage.LAND_USE_PLANNING)
     receive(session, message(77), now=world.now)
+    gone, came_again = message(78), message(79)
+    for sent in (gone, came_again):
+        receive(session, sent, now=world.now)
+        receive_message(session, back := withdrawal(sent), now=world.now)
+    receive(session, message(79, follows=back.message_id), now=world.now)
     for item, _, days in concluded(world, Period(date(2026, 1, 1), date(2026, 12, 31))):
         beside = (item.applicant_days, item.window_days, item.department_days, item.stop_days)
         assert beside == tuple(days.values())
@@ -266,16 +272,31 @@ def test_the_summaries_are_what_counting_everything_anew_gives(world: Office) ->
     by_hand: dict[tuple, list[int]] = {}
     for case in session.scalars(select(Case)):
         done = sum(stage.concluded_on is not None for stage in case.stages)
-        key = (case.project_type is not None, case.project_code is not None, done)
+        key = (
+            case.project_type is not None,
+            case.project_code is not None,
+            done,
+            case.withdrawn_on is not None,
+        )
         sums = by_hand.setdefault(key, [0, 0, 0])
         for place, value in enumerate((1, len(case.message["opinions"]), case.deemed_count)):
             sums[place] += value
     standing = {
-        (s.has_type, s.has_code, s.stages_concluded): [s.cases, s.opinions, s.deemed]
+        (s.has_type, s.has_code, s.stages_concluded, s.is_withdrawn): [s.cases, s.opinions, s.deemed]
         for s in session.scalars(select(CaseStanding))
         if s.cases
     }
-    assert standing == by_hand and len(standing) > 2
+    assert standing == by_hand and len(standing) > 3
+    behind_counts = {place: len(list_cases(session, standing=place, limit=200)) for place in Standing}
+    now = under_way(session)
+    assert behind_counts == {
+        "not_prepared": now.not_prepared,
+        "without_code": now.without_code,
+        **now.in_stage,
+        "concluded": now.concluded,
+        "withdrawn": now.withdrawn,
+    }
+    assert (now.withdrawn, sum(behind_counts.values())) == (1, session.scalar(select(func.count(Case.id))))
 
 
 def kept_summaries(session: Session) -> list[list[tuple]]:

@@ -1,17 +1,21 @@
 """Approval over HTTP: items from the window to the uploaded result, many acting at once, and who may do what."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
 from approval.intake import receive
+from approval.item_models import ProcessTableVersion
+from approval.models import Case
 from blueprint.city import City
 from blueprint.database import make_engine
+from blueprint.wall import KEEPER, seeing
 from tests.approval.office import CODE, MONDAY, message
 from tests.service.approving import Office, approving
 from tests.service.conftest import Command
@@ -169,6 +173,10 @@ def test_departments_write_ask_and_decide_over_a_late_item(office: Office) -> No
     reply = f"/api/approval/letters/{letter['id']}/answer"
     office.call("POST", reply, "SLJ", expect=403, json={"answer": "马上"})
     office.call("POST", reply, "ZRZY", expect=200, json={"answer": "三日内办结"})
+    for kind, words in (("consultation-answers", ["是否占用林地"] * 2), ("letters", ["请尽快办理"])):
+        of_the_case = office.call("GET", f"/api/approval/{kind}?number={CODE}", "SLJ", expect=200)["items"]
+        assert [row.get("question", row.get("content")) for row in of_the_case] == words
+        office.call("GET", f"/api/approval/{kind}?number=2608-210311-04-01-402752", "SLJ", expect=404)
 
     matter = {"kind": "meeting", "question": "林地如何避让", "departments": ["LCJ"]}
     meeting = office.call("POST", f"{address}/matters", "SLJ", expect=201, json=matter)
@@ -304,6 +312,19 @@ def test_the_exchange_tables_are_the_approvals_bureaus_to_send(office: Office) -
 
 def test_the_table_is_shown_with_sources_and_what_is_unsure(office: Office) -> None:
     table = office.call("GET", "/api/approval/process-table", "SLJ", expect=200)
+    with Session(office.place.edge.engine) as session, seeing(KEEPER), session.begin():
+        kept = session.get_one(ProcessTableVersion, table["version"])
+        older = json.loads(kept.content) | {"version": "older", "title": "旧流程表"}
+        content = json.dumps(older, ensure_ascii=False)
+        session.add(
+            ProcessTableVersion(
+                version="older", sha256="0" * 64, content=content, first_used_at=kept.first_used_at
+            )
+        )
+        session.flush()
+        session.execute(update(Case).values(process_version="older"))
+    own = office.call("GET", f"/api/approval/process-table?number={CODE}", "SLJ", expect=200)
+    assert (own["version"], own["title"]) == ("older", "旧流程表") != (table["version"], table["title"])
 
     assert (table["version"], len(table["items"]), len(table["project_types"])) == ("national-2026-1", 49, 6)
     assert all(item["source"] for item in table["items"])

@@ -18,6 +18,9 @@ from tests.service.office import Office as People
 SHOTS = os.environ.get("BLUEPRINT_TEST_SHOTS")
 """A folder to look at pictures in."""
 
+AT_REST = "document.querySelector('main').ariaBusy !== 'true'"
+"""No act is under way on the page of work: it takes one at a time."""
+
 pytestmark = pytest.mark.browser
 
 
@@ -74,8 +77,10 @@ def test_a_director_sees_who_is_late_and_follows_a_figure_to_its_items(office: O
         page.select_option("#by", "department")
         until(page, "document.querySelector('#figures tbody th')?.textContent === '鞍山市林业和草原局'")
         assert page.locator("#chart rect").count() == 2
+        page.click("#now dt:has-text('立项用地规划许可') + dd button")
+        until(page, "document.querySelector('#behind a')?.textContent === '" + CODE + "'")
         page.click("#figures tbody button")
-        until(page, "!document.getElementById('behind-card').hidden")
+        until(page, "document.querySelector('#behind')?.textContent.includes('林地')")
         assert "使用林地审核审批" in page.inner_text("#behind")
         page.select_option("#by", "district")
         until(page, "document.querySelector('#figures tbody th')?.textContent === '市本级'")
@@ -94,14 +99,15 @@ def test_clerk_and_department_take_an_item_through_on_the_page_of_work(office: O
     """Art. 3, 10, 14: from the window's list to the uploaded certificate, with a question before what cannot be undone."""
     people = People(office.place, office.place.edge.city)
     people.hire("clerk", Role.LEAD, department="SPJ")
-    people.hire("reviewer", Role.REVIEWER, department="ZRZY")
+    people.hire("reviewer", Role.SECTION_HEAD, department="ZRZY")
     office.step("A104", "submit")
     with fresh_page() as page:
         sign_in(page, office, "clerk")
         page.goto(f"{office.place.url}/work")
-        until(page, "document.querySelector('#to-do tbody tr') !== null")
+        page.click("[data-state=submitted]")
+        until(page, f"document.querySelector('#to-do tbody tr') !== null && {AT_REST}")
         page.click("#to-do button")
-        until(page, "!document.getElementById('item-card').hidden")
+        until(page, f"!document.getElementById('item-card').hidden && {AT_REST}")
         assert "尚不能受理" in page.inner_text("#obstacles") and "受理阶段" not in page.inner_text("#stages")
         for code in ("M01", "M02"):
             page.select_option("#material-form select", code)
@@ -112,19 +118,33 @@ def test_clerk_and_department_take_an_item_through_on_the_page_of_work(office: O
             page.click("#material-form button")
             until(
                 page,
-                f"[...document.querySelectorAll('#needs tr')].some((r) => r.textContent.includes('{code}') && r.textContent.includes('已有'))",
+                f"{AT_REST} && [...document.querySelectorAll('#needs tr')].some((r) => r.textContent.includes('{code}') && r.textContent.includes('已有'))",
             )
         page.click("[data-step=accept]")
         page.fill("[name='promise:M10']", "2026-03-31")
         page.click("#act-form button[type=submit]")
-        until(page, "document.getElementById('item-facts').textContent.includes('已受理')")
+        until(page, f"document.getElementById('item-facts').textContent.includes('已受理') && {AT_REST}")
         assert page.faults == []
     with fresh_page() as page:
         sign_in(page, office, "reviewer")
         page.goto(f"{office.place.url}/work?number={CODE}&item=A104")
-        until(page, "!document.getElementById('item-card').hidden")
+        until(page, f"!document.getElementById('item-card').hidden && {AT_REST}")
         page.click("[data-step=begin]")
-        until(page, "document.querySelector('[data-step=approve]') !== null")
+        until(page, f"document.querySelector('[data-step=approve]') !== null && {AT_REST}")
+        ask_on_the_page(page, "征询有关部门", "是否占用林地", "LCJ")
+        until(page, "document.getElementById('between').textContent.includes('尚未答复')")
+        ask_on_the_page(page, "提请会议", "红线如何衔接", "SLJ")
+        until(page, "document.querySelector('#between .answer') !== null")
+        page.select_option("#between [name=state]", "decided")
+        page.fill("#between [name=text]", "按河道蓝线避让")
+        page.fill("#between [name='duty.content']", "避让河道蓝线")
+        page.select_option("#between [name='duty.item_code']", "A104")
+        page.click("#between .answer button")
+        until(page, f"document.querySelector('#obligations button') !== null && {AT_REST}")
+        assert "已决定" in page.inner_text("#between") and "避让河道蓝线" in page.inner_text("#obligations")
+        page.fill("#obligations li:last-child input", "已写入意见书")
+        page.click("#obligations li:last-child button")
+        until(page, f"document.querySelector('#obligations button') === null && {AT_REST}")
         page.click("[data-step=approve]")
         page.fill("[name='result.number']", "鞍自然资选〔2026〕1号")
         page.fill("[name='result.signed_by']", "局长")
@@ -133,10 +153,11 @@ def test_clerk_and_department_take_an_item_through_on_the_page_of_work(office: O
         assert "不能再用" in page.inner_text("#sure")
         page.keyboard.press("Escape")
         until(page, "!document.getElementById('sure').open")
+        until(page, AT_REST)
         assert office.call("GET", f"{office.case}/items/A104", expect=200)["state"] == "in_review"
         page.click("#act-form button[type=submit]")
         page.click("#sure button.grave")
-        until(page, "document.getElementById('result-file') !== null")
+        until(page, f"document.getElementById('result-file') !== null && {AT_REST}")
         certificate = {"name": "证.pdf", "mimeType": "application/pdf", "buffer": b"%PDF signed"}
         page.set_input_files("#result-file", [certificate])
         page.click("#sure button.grave")
@@ -146,6 +167,15 @@ def test_clerk_and_department_take_an_item_through_on_the_page_of_work(office: O
             page.screenshot(path=f"{SHOTS}/work.png", full_page=True)
     done = office.call("GET", f"{office.case}/items/A104", expect=200)
     assert done["state"] == "approved_with_promise" and done["result"]["uploaded_at"] is not None
+
+
+def ask_on_the_page(page: Any, act: str, question: str, department: str) -> None:
+    """Fill in and send what an officer asks other departments."""
+    page.click(f"#between-acts button:has-text('{act}')")
+    page.fill("#between-form textarea", question)
+    page.check(f"#between-form input[value={department}]")
+    page.click("#between-form button[type=submit]")
+    until(page, f"document.getElementById('between-form').childElementCount === 0 && {AT_REST}")
 
 
 def sign_in(page: Any, office: Office, login: str) -> None:
