@@ -2,13 +2,14 @@
 
 import hashlib
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from approval.preparation import table_in_force
 from blueprint.accounts import persons
 from blueprint.accounts.passwords import make_password
 from blueprint.city import DepartmentRole
@@ -90,26 +91,13 @@ def load_samples(edge: Edge, folder: Path, *, store: Store, actor: Actor) -> tup
 
 
 def sample_accounts(edge: Edge, *, actor: Actor) -> tuple[str, list[tuple[str, Role, str | None]]]:
-    """One account a role, all with one new password; says the password, and login, role and department of each."""
-    keepers = {department.role: department.code for department in reversed(edge.city.departments)}
-    office = next(d.code for d in edge.city.departments if d.role is DepartmentRole.OPINION)
-    places: dict[Role, str | None] = {
-        Role.PLANNER: office,
-        Role.REVIEWER: office,
-        Role.SECTION_HEAD: office,
-        Role.DIRECTOR: office,
-        Role.COORDINATOR: keepers.get(DepartmentRole.COORDINATOR),
-        Role.LEAD: keepers.get(DepartmentRole.APPROVALS),
-        Role.SUPERVISOR: None,
-        Role.OPERATOR: None,
-        Role.AUDITOR: None,
-    }
-    password, now, made = make_password(), edge.now(), []
+    """One account a role, and a director of each department that decides what every project of a type needs, all with one
+    new password; says the password, and login, role and department of each.
+    """
+    password, now = make_password(), edge.now()
+    made = list(_sample_posts(edge))
     with Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        for role, department in places.items():
-            if department is None and role in (Role.COORDINATOR, Role.LEAD):
-                continue
-            login = f"sample-{role.replace('_', '-')}"
+        for login, role, department in made:
             try:
                 person = persons.find_person(session, login)
             except NotFoundError:
@@ -127,8 +115,30 @@ def sample_accounts(edge: Edge, *, actor: Actor) -> tuple[str, list[tuple[str, R
                 )
             else:
                 persons.give_sample_password(session, person, password, actor=actor, now=now)
-            made.append((login, role, department))
     return password, made
+
+
+def _sample_posts(edge: Edge) -> Iterator[tuple[str, Role, str | None]]:
+    keepers = {department.role: department.code for department in reversed(edge.city.departments)}
+    office = next(d.code for d in edge.city.departments if d.role is DepartmentRole.OPINION)
+    places: dict[Role, str | None] = {
+        Role.PLANNER: office,
+        Role.REVIEWER: office,
+        Role.SECTION_HEAD: office,
+        Role.DIRECTOR: office,
+        Role.COORDINATOR: keepers.get(DepartmentRole.COORDINATOR),
+        Role.LEAD: keepers.get(DepartmentRole.APPROVALS),
+        Role.SUPERVISOR: None,
+        Role.OPERATOR: None,
+        Role.AUDITOR: None,
+    }
+    for role, department in places.items():
+        if department is not None or role not in (Role.COORDINATOR, Role.LEAD):
+            yield f"sample-{role.replace('_', '-')}", role, department
+    table = table_in_force(edge.city, today=edge.now().date())
+    deciding = {rule.department for rule in table.items.values() if rule.always}
+    for code in (d.code for d in edge.city.departments if d.code in deciding and d.code != office):
+        yield f"sample-director-{code.lower()}", Role.DIRECTOR, code
 
 
 def _is_stored(layer: Layer, file: catalogue.VersionFile) -> bool:
