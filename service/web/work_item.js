@@ -194,7 +194,7 @@ export async function showItem(at) {
   place("owed-part").hidden = item.obligations.length === 0;
   place("obligations").replaceChildren(...item.obligations.map((row) => obligation(row, item, at)));
   place("basis-part").hidden = item.basis.length === 0;
-  place("basis").replaceChildren(...item.basis.map((row) => element("li", {}, `${row.department} ${row.given_on}：${row.text ?? row.kind}`)));
+  place("basis").replaceChildren(...item.basis.map((row) => element("li", {}, `${at.names[row.department] ?? row.department} ${row.given_on}：${row.text ?? row.kind}`)));
   await showBetween(item, { ...at, show: () => showItem(at) });
   fill("steps", ["日期 day", "步骤 step", "经办 by", "理由 reason"], item.steps.map((row) =>
     cells([row.taken_on, STEP_WORDS[row.step]?.join(" ") ?? row.step, row.taken_by, row.reason ?? ""])), ["还没有办理。", "Nothing was done yet."]);
