@@ -16,6 +16,7 @@ from blueprint.wall import NOBODY, seeing
 from service.body_limit import LimitedBody, limit_of
 from service.problems import problem_of
 from service.settings import Settings
+from service.web_routes import ADDRESSES
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -44,9 +45,7 @@ PAGE_POLICY = (
 DATA_POLICY = b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 """Everything else is no page: opened as one, it runs and loads nothing."""
 
-_PAGES = re.compile(
-    r"/|/sign-in|/account|/board|/project|/inbox|/opinion|/answers|/audits|/approval|/work|/progress|/web/.*|/api/docs"
-)
+_PAGES = re.compile("|".join([*(re.escape(address) for address in ADDRESSES), "/web/.*"]))
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 
 

@@ -34,7 +34,6 @@ PAGES = {
     "/api/docs": "docs.html",
 }
 
-
 FRAMED = {
     "board": "协同看板 Board",
     "project": "项目 Project",
@@ -42,6 +41,9 @@ FRAMED = {
     "opinion": "意见征询 Opinion",
 }
 """The pages of coordination, whose files hold what stands inside `frame.html` alone, and their titles."""
+
+ADDRESSES = (*PAGES, *(f"/{name}" for name in FRAMED))
+"""Where the pages are: only there may an answer load scripts and styles (`outer`)."""
 
 
 def mount_web(app: FastAPI) -> None:
