@@ -155,7 +155,8 @@ def find_overlaps(
         *((_RANKS[control], zone) for control, zone in zones),
     ]
     here, there = _in_two([layer for layer in layers if layer.version_id not in rasters])
-    asked = beside.start(OVERLAPS.name, ask(there)) if beside and footprint.area >= LARGE_M2 else None
+    is_shared = beside is not None and here and there and footprint.area >= LARGE_M2
+    asked = beside.start(OVERLAPS.name, ask(there)) if beside is not None and is_shared else None
     if asked is None:
         row = _answer(session, ask([*here, *there], zones=all_zones))
     else:
