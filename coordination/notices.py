@@ -144,10 +144,17 @@ def mark_read(session: Session, notice_id: UUID, *, actor: Actor, now: datetime)
 
 
 def notices_of(session: Session, request: OpinionRequest) -> Sequence[Notice]:
-    """What a department was told of a request, in the order of time: evidence for a limit that passed."""
+    """What a department was told of a request, in the order of time: evidence for a limit that passed.
+
+    What it told itself inside is its own, and no evidence.
+    """
     statement = (
         select(Notice)
-        .where(Notice.request_id == request.id, Notice.department == request.department)
+        .where(
+            Notice.request_id == request.id,
+            Notice.department == request.department,
+            Notice.kind.not_in((NoticeKind.HANDLING, NoticeKind.INTERNAL_DUE)),
+        )
         .order_by(Notice.made_at)
     )
     return session.scalars(statement).all()

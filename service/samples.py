@@ -3,14 +3,14 @@
 import hashlib
 import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from approval.preparation import table_in_force
-from blueprint.accounts import persons
+from blueprint.accounts import persons, sections
 from blueprint.accounts.passwords import make_password
 from blueprint.city import DepartmentRole
 from blueprint.edge import Edge
@@ -18,6 +18,8 @@ from blueprint.errors import InvalidInputError, NotFoundError
 from blueprint.layers import catalogue, publication
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.permissions import Actor, Role
+from blueprint.rights_table import ROLE_WORDS
+from coordination.handling import name_responsible, responsible_for
 from service.settings import SAMPLE_LAYERS
 
 SAMPLE_REASON = "示例数据 sample data"
@@ -90,55 +92,98 @@ def load_samples(edge: Edge, folder: Path, *, store: Store, actor: Actor) -> tup
     return len(entries), stored
 
 
-def sample_accounts(edge: Edge, *, actor: Actor) -> tuple[str, list[tuple[str, Role, str | None]]]:
+@dataclass(frozen=True)
+class SamplePost:
+    """A sample account: its login, its one role, where it is held, and what to call who holds it."""
+
+    login: str
+    role: Role
+    department: str | None
+    section: str | None
+    name: str
+
+
+def sample_accounts(
+    edge: Edge, *, actor: Actor, section: str | None = None
+) -> tuple[str, list[tuple[str, Role, str | None]]]:
     """One account a role, and a director of each department that decides what every project of a type needs, all with one
-    new password; says the password, and login, role and department of each.
+    new password; says the password, and login, role and department of each. With `section` the reviewer, a second one and
+    the section head are of that section, which is opened and named responsible: the department then answers in steps.
     """
     password, now = make_password(), edge.now()
-    made = list(_sample_posts(edge))
+    made = list(_sample_posts(edge, section))
     with Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        for login, role, department in made:
+        if section is not None:
+            _open_sample_section(session, edge, section, actor=actor)
+        for post in made:
             try:
-                person = persons.find_person(session, login)
+                person = persons.find_person(session, post.login)
             except NotFoundError:
                 person, _ = persons.add_person(
                     session,
-                    login,
-                    f"示例 {role}",
+                    post.login,
+                    post.name,
                     password=password,
                     is_sample=True,
                     actor=actor,
                     now=now,
                 )
                 persons.appoint(
-                    session, person, role, department=department, city=edge.city, actor=actor, now=now
+                    session,
+                    person,
+                    post.role,
+                    department=post.department,
+                    section=post.section,
+                    city=edge.city,
+                    actor=actor,
+                    now=now,
                 )
             else:
                 persons.give_sample_password(session, person, password, actor=actor, now=now)
-    return password, made
+    return password, [(post.login, post.role, post.department) for post in made]
 
 
-def _sample_posts(edge: Edge) -> Iterator[tuple[str, Role, str | None]]:
+def _open_sample_section(session: Session, edge: Edge, name: str, *, actor: Actor) -> None:
+    """Open the section and name it responsible, once."""
+    office = _sample_office(edge)
+    if responsible_for(session, [office]):
+        return
+    now = edge.now()
+    opened = sections.add_section(session, office, name, city=edge.city, actor=actor, now=now)
+    name_responsible(session, office, opened.id, None, city=edge.city, actor=actor, now=now)
+
+
+def _sample_office(edge: Edge) -> str:
+    """The first department without an administration: the one whose posts are shown."""
+    return next(d.code for d in edge.city.departments if d.role is DepartmentRole.OPINION)
+
+
+def _sample_posts(edge: Edge, section: str | None) -> Iterator[SamplePost]:
     keepers = {department.role: department.code for department in reversed(edge.city.departments)}
-    office = next(d.code for d in edge.city.departments if d.role is DepartmentRole.OPINION)
-    places: dict[Role, str | None] = {
-        Role.PLANNER: office,
-        Role.REVIEWER: office,
-        Role.SECTION_HEAD: office,
-        Role.DIRECTOR: office,
-        Role.COORDINATOR: keepers.get(DepartmentRole.COORDINATOR),
-        Role.LEAD: keepers.get(DepartmentRole.APPROVALS),
-        Role.SUPERVISOR: None,
-        Role.OPERATOR: None,
-        Role.AUDITOR: None,
-    }
-    for role, department in places.items():
-        if department is not None or role not in (Role.COORDINATOR, Role.LEAD):
-            yield f"sample-{role.replace('_', '-')}", role, department
+    office = _sample_office(edge)
+
+    def post(login: str, role: Role, department: str | None, *, within: str | None = None) -> SamplePost:
+        name = f"示例{ROLE_WORDS[role][0]}"
+        return SamplePost(f"sample-{login}", role, department, within, name)
+
+    yield post("planner", Role.PLANNER, office)
+    yield post("reviewer", Role.REVIEWER, office, within=section)
+    if section is not None:
+        yield replace(post("officer", Role.REVIEWER, office, within=section), name="示例经办人")
+    yield post("section-head", Role.SECTION_HEAD, office, within=section)
+    yield post("director", Role.DIRECTOR, office)
+    for role, keeper in (
+        (Role.COORDINATOR, DepartmentRole.COORDINATOR),
+        (Role.LEAD, DepartmentRole.APPROVALS),
+    ):
+        if keeper in keepers:
+            yield post(role, role, keepers[keeper])
+    for role in (Role.SUPERVISOR, Role.OPERATOR, Role.AUDITOR):
+        yield post(role, role, None)
     table = table_in_force(edge.city, today=edge.now().date())
     deciding = {rule.department for rule in table.items.values() if rule.always}
     for code in (d.code for d in edge.city.departments if d.code in deciding and d.code != office):
-        yield f"sample-director-{code.lower()}", Role.DIRECTOR, code
+        yield post(f"director-{code.lower()}", Role.DIRECTOR, code)
 
 
 def _is_stored(layer: Layer, file: catalogue.VersionFile) -> bool:

@@ -1,4 +1,4 @@
-"""Routes of stand-ins (代理): who acts for whom in a department, from a day to a day."""
+"""Routes of a department's people and of stand-ins (代理): who acts for whom, from a day to a day."""
 
 from datetime import date, datetime
 from typing import Annotated, Literal
@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
 from blueprint.accounts import stand_ins
+from blueprint.accounts.staff import StaffMember, staff_of
 from blueprint.accounts.stand_in_models import StandIn
 from blueprint.edge import ActorDep, CityDep, NowDep, SessionDep
 from blueprint.given import Day, Given
@@ -57,6 +58,36 @@ class StandInList(BaseModel):
 def stand_in_out(made: StandIn) -> StandInOut:
     """A stand-in as it is shown."""
     return StandInOut.model_validate(made, from_attributes=True)
+
+
+class StaffMemberOut(BaseModel):
+    """Somebody of a department, with the roles held in it and the section, where they are of one."""
+
+    login: str
+    name: str
+    roles: list[str]
+    section_id: int | None
+    section: str | None
+
+
+class Staff(BaseModel):
+    """Who handles opinions in a department."""
+
+    department: str
+    items: list[StaffMemberOut]
+
+
+def staff_member_out(member: StaffMember) -> StaffMemberOut:
+    """Somebody as a list shows them."""
+    return StaffMemberOut.model_validate(member, from_attributes=True)
+
+
+@router.get("/api/departments/{code}/people")
+def list_staff(code: Code, session: SessionDep, actor: ActorDep, city: CityDep, now: NowDep) -> Staff:
+    """The reviewers, section heads and directors of the caller's department, by name: whom to assign to, who may stand in."""
+    require(actor, Act.HANDLE_REQUEST, Thing(department=code))
+    found = staff_of(session, code, city=city, actor=actor, now=now)
+    return Staff(department=code, items=[staff_member_out(each) for each in found])
 
 
 @router.get("/api/departments/{code}/stand-ins")

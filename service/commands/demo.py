@@ -32,6 +32,8 @@ from service.settings import Settings, read_settings
 from service.simulated_year import is_lived, live_a_year
 
 DEFAULT_CITY = "anshan"
+SAMPLE_SECTION = "综合科"
+"""The responsible section of the first department: its opinions go from reception to signature (科室流转)."""
 SAMPLE_PROJECT_CODE = "2608-210311-04-01-402751"
 """A made investment project code of the form in use since 2020-11."""
 
@@ -189,7 +191,7 @@ def _print_tokens(edge: Edge) -> None:
 
 def _print_accounts(edge: Edge) -> None:
     """One account a role, with a new password each time; a public or production start refuses them."""
-    password, made = sample_accounts(edge, actor=local_operator())
+    password, made = sample_accounts(edge, actor=local_operator(), section=SAMPLE_SECTION)
     for login, role, department in made:
         say(f"示例账户 sample account {login}: {role}{f' @ {department}' if department else ''}")
     say(f"示例密码 their password: {password}")

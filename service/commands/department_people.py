@@ -1,11 +1,12 @@
-"""`blueprint department responsible | stand-ins | stand-in | end-stand-in`: who answers in a department, and who for whom."""
+"""`blueprint department people | responsible | stand-ins | stand-in | end-stand-in`: who answers in a department, and who for whom."""
 
 from typing import Annotated
 
 import typer
 
 from blueprint.accounts import stand_ins
-from blueprint.accounts.stand_in_router import stand_in_out
+from blueprint.accounts.staff import staff_of
+from blueprint.accounts.stand_in_router import staff_member_out, stand_in_out
 from blueprint.errors import InvalidInputError
 from blueprint.permissions import Act
 from coordination import handling
@@ -16,6 +17,23 @@ from service.commands.options import FormatOption, OutputFormat, parse_day, prin
 from service.commands.project_app import opened
 
 Department = Annotated[str, typer.Argument(help="部门代码 department code")]
+
+
+@app.command("people")
+def list_staff(department: Department, form: FormatOption = OutputFormat.TABLE) -> None:
+    """列出部门人员 · the reviewers, section heads and directors of a department, by name."""
+    with opened() as (edge, session):
+        found = staff_of(session, department, city=edge.city, actor=local_operator(), now=edge.now())
+    shown = [staff_member_out(each) for each in found]
+    if form is OutputFormat.JSON:
+        print_json([each.model_dump(mode="json") for each in shown])
+        return
+    print_table(
+        f"{department} 人员 people",
+        ["账号 login", "姓名 name", "职务 roles", "科室 section"],
+        ([s.login, s.name, ", ".join(s.roles), s.section or "—"] for s in shown),
+        empty="无 none",
+    )
 
 
 @app.command("responsible")

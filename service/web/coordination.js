@@ -125,6 +125,8 @@ export function confirmed(title, text, { reason = false, strong = false, yes = [
     const choices = () => element("select", {}, ...options.map(([code, words]) => element("option", { value: code }, words)));
     const input = type === "checks" ? checks(options) : type === "select" ? choices() : type === "area" ? element("textarea", { maxlength: "4000" }) : element("input", { type, maxlength: "200", value });
     input.id = `dialog-${name}`;
+    if (type === "select" && value) input.value = value;
+    if (type === "area") input.value = value;
     input.required = !optional && type !== "checks";
     return input;
   });

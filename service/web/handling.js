@@ -1,7 +1,8 @@
 // A request's way inside its department: where it lies, what the reader may do next, every step that was taken.
 
 import { button, confirmed, mark, place, time } from "./coordination.js";
-import { ask, bilingual, element } from "./words.js";
+import { options as byName, peopleOf } from "./people.js";
+import { ask, bilingual, element, withoutLogin } from "./words.js";
 
 export const INSIDE = {
   to_receive: ["待接收", "to receive"], in_study: ["研究", "in study"], in_review: ["待审核", "in review"], to_issue: ["待签发", "to sign"], issued: ["已签发", "issued"],
@@ -16,7 +17,7 @@ const STEPS = {
 };
 const WITH_DRAFT = ["save", "submit", "approve", "issue"];
 
-async function question(step, department) {
+async function question(step, department, sectionId) {
   if (step === "hand_over") {
     const { departments, districts } = await ask("/api/departments");
     const all = [...departments, ...districts.flatMap((district) => district.departments)];
@@ -26,7 +27,8 @@ async function question(step, department) {
     return given && { reason: given.reason, section: given.section === "" ? null : Number(given.section) };
   }
   if (step === "assign") {
-    const given = await confirmed(STEPS[step], ["承办人账号。", "Whom it is assigned to, by login."], { fields: [{ name: "officer", words: ["承办人账号", "login"] }] });
+    const people = (await peopleOf(department)).filter((person) => sectionId === null || person.section_id === null || person.section_id === sectionId);
+    const given = await confirmed(STEPS[step], ["本科室承办人。", "Who of the section studies it."], { fields: [{ name: "officer", words: ["承办人", "officer"], type: "select", options: byName(people) }] });
     return given && { officer: given.officer };
   }
   if (["send_back", "reopen"].includes(step)) {
@@ -44,18 +46,18 @@ export function showHandling(found, { department, isTouched, body, take }) {
   place("handling-card").hidden = !found.in_steps;
   if (!found.in_steps) return;
   place("handling-standing").replaceChildren(
-    mark(found.with_me ? "open" : "given", INSIDE[found.state]), " ", found.section ?? "未定科室", found.officer ? ` · ${found.officer.split(" ")[0]}` : "",
+    mark(found.with_me ? "open" : "given", INSIDE[found.state]), " ", found.section ?? "未定科室", found.officer ? ` · ${withoutLogin(found.officer)}` : "",
     found.internal_due_on ? ` · 内部时限 ${found.internal_due_on}` : "",
   );
   const buttons = found.next_steps.filter((step) => step in STEPS).map((step) => button(STEPS[step], async () => {
-    const given = await question(step, department);
+    const given = await question(step, department, found.section_id);
     if (given) await take({ step, ...given, ...(WITH_DRAFT.includes(step) && (isTouched() || !found.draft) ? { draft: body() } : {}) });
   }, ["submit", "approve", "issue", "receive"].includes(step) ? { class: "first" } : {}));
   place("handling-acts").replaceChildren(...buttons.flatMap((each) => [each, " "]));
   place("handling-hint").replaceChildren(...(found.with_me || found.next_steps.length ? [] : bilingual("目前不在您这里。", "It is not with you now.")));
   place("handling-events").replaceChildren(...[...found.events].reverse().map((event) => element(
-    "li", {}, element("time", {}, `${time(event.at)} · ${event.by}${event.stands_for ? `（代 ${event.stands_for.split(" ")[0]}）` : ""}`), ...bilingual(...DONE[event.step]),
-    ...([event.section, event.officer?.split(" ")[0]].some(Boolean) ? [element("span", { class: "about" }, [event.section, event.officer?.split(" ")[0]].filter(Boolean).join(" · "))] : []),
+    "li", {}, element("time", {}, `${time(event.at)} · ${event.by}${event.stands_for ? `（代 ${withoutLogin(event.stands_for)}）` : ""}`), ...bilingual(...DONE[event.step]),
+    ...([event.section, event.officer].some(Boolean) ? [element("span", { class: "about" }, [event.section, withoutLogin(event.officer)].filter(Boolean).join(" · "))] : []),
     ...(event.reason ? [element("span", { class: "about" }, event.reason)] : []),
   )));
 }

@@ -3,7 +3,7 @@
 import { STATE, KIND, URGENCY, begin, button, cells, fail, mark, place, say, table, time } from "./coordination.js";
 import { showPeople } from "./department.js";
 import { INSIDE } from "./handling.js";
-import { ask, bilingual, element, send } from "./words.js";
+import { ask, bilingual, element, send, withoutLogin } from "./words.js";
 
 const link = (id, text) => element("a", { href: `/opinion?id=${id}` }, text);
 
@@ -15,7 +15,7 @@ function due(item) {
 function inside(item) {
   const at = item.inside;
   if (!at) return "";
-  const where = [at.section, at.officer?.split(" ")[0]].filter(Boolean).join(" · ");
+  const where = [at.section, withoutLogin(at.officer)].filter(Boolean).join(" · ");
   const due = at.due_on ? [element("span", { class: "about" }, `内部时限 ${at.due_on}`), at.is_late ? mark("soon", ["内部逾期", "late inside"]) : ""] : [];
   return [mark(at.is_with_me ? "open" : "given", INSIDE[at.state]), at.is_with_me ? " 在您这里 with you" : at.is_with_my_section ? " 在本科室 your section" : "", element("span", { class: "about" }, where), ...due];
 }

@@ -4,6 +4,7 @@ import {
   KIND, SEVERITY, STATE, WHY, act, begin, boundsOf, button, cells, confirmed, departmentNames, fail, mark, measure, place, say, siteMap, table, time,
 } from "./coordination.js";
 import { showAttachments } from "./attachments.js";
+import { showClock } from "./clock.js";
 import { showHandling } from "./handling.js";
 import { markupOn } from "./markup.js";
 import { ask, bilingual, element, send } from "./words.js";
@@ -45,8 +46,17 @@ function showOnMap(number) {
 }
 
 function contestWords(contest) {
-  if (contest.decided_at === null) return mark("open", ["异议待处理", "contested"]);
-  return contest.is_upheld ? mark("agree", ["异议成立，不再计入", "set aside"]) : mark("disagree", ["异议不成立", "contest rejected"]);
+  const said = element("span", { class: "about" }, [`异议：${contest.reason}`, contest.decision && `处理：${contest.decision}`].filter(Boolean).join("；"));
+  if (contest.decided_at === null) return [mark("open", ["异议待处理", "contested"]), said];
+  return [contest.is_upheld ? mark("agree", ["异议成立，不再计入", "set aside"]) : mark("disagree", ["异议不成立", "contest rejected"]), said];
+}
+
+// The coordinator contests a finding for the applicant; its department decides.
+function contest(number) {
+  return button(["提出异议", "Contest"], async () => {
+    const reason = await confirmed(["提出异议", "Contest a finding"], [`代建设单位对第 ${number} 处提出异议，由该部门处理。`, "For the applicant; the department decides."], { reason: true });
+    if (reason) await change("POST", `${address}/contests`, { finding: number, reason });
+  }, { class: "small" });
 }
 
 function decide(contest) {
@@ -59,10 +69,11 @@ function decide(contest) {
 
 function findingRow(finding, place, canAnswer) {
   const number = place + 1;
-  const contest = request.contests.find((each) => each.finding === number);
+  const contested = request.contests.find((each) => each.finding === number);
   const said = written()?.answers.find((answer) => answer.finding === number);
   const about = [];
-  if (contest) about.push(element("div", {}, contestWords(contest), " ", ...(contest.decided_at === null && isOwn && rights.includes("decide_contest") ? decide(contest) : [])));
+  if (contested) about.push(element("div", {}, ...contestWords(contested), " ", ...(contested.decided_at === null && isOwn && rights.includes("decide_contest") ? decide(contested) : [])));
+  else if (rights.includes("contest_finding") && request.withdrawn_why === null && request.state !== "withdrawn") about.push(element("div", {}, contest(number)));
   const kind = element("select", { "aria-label": `第 ${number} 处意见` }, ...choices([...GIVEN, "not_needed"], "随总体意见 as the whole"));
   const text = element("input", { "aria-label": `第 ${number} 处条件或理由`, placeholder: "条件或理由 conditions or reason", maxlength: "4000" });
   kind.value = said?.kind ?? "";
@@ -182,15 +193,6 @@ async function change(method, where, given) {
   say("done", ...bilingual("已保存。", "Saved."));
 }
 
-async function showClock() {
-  const clock = await ask(`${address}/clock`);
-  place("days").replaceChildren(...clock.days.map((day) => {
-    const kinds = [day.counts ? "counts" : "", day.day === clock.due_on ? "due" : ""].filter(Boolean).join(" ");
-    const why = day.stopped ? "停表" : day.name ?? { weekend: "周末", holiday: "节假日", working_day: "工作日", make_up_day: "调休上班", city_rule: "本市规定" }[day.kind] ?? day.kind;
-    return element("li", { class: kinds }, day.day.slice(5), " ", day.counts ? `第 ${day.number} 日` : why);
-  }));
-}
-
 function showActs(isOpen) {
   const acts = [];
   if (isOpen && rights.includes("stop_clock")) {
@@ -240,7 +242,7 @@ async function show() {
     projectId: request.project_id, requestId: request.id, nameOfDepartment, done: async () => { await show(); say("done", ...bilingual("附件已添加。", "The file is added.")); },
     target: (isOpen || canAmend) && rights.includes(isOwn ? "give_opinion" : "enter_opinion") ? `${address}/attachments` : null,
   });
-  await showClock();
+  await showClock(address);
 }
 
 async function start() {

@@ -1,8 +1,9 @@
 // A project's page: where it stands, what may be done next, its site, its opinions, what happened to it.
 
 import {
-  KIND, SEVERITY, STATE, STATUS, WHY, begin, button, cells, confirmed, departmentNames, drawable, fail, mark, place, say, siteMap, table, time,
+  KIND, SEVERITY, STATE, STATUS, begin, button, cells, confirmed, departmentNames, drawable, fail, mark, place, say, siteMap, table, time,
 } from "./coordination.js";
+import { showProposal } from "./asking.js";
 import { showAttachments } from "./attachments.js";
 import { showGuidance } from "./guidance.js";
 import { showMeetings } from "./meetings.js";
@@ -59,7 +60,7 @@ function actButtons() {
       map?.getSource("site").setData(drawable(await shapesOf()));
       await done(["已按今日一张蓝图检查。", "Checked against today's blueprint."]);
     }));
-    if (project.check) acts.push(button(["拟征求部门…", "Whom to ask …"], propose));
+    if (project.check) acts.push(button(["拟征求部门…", "Whom to ask …"], () => showProposal({ project, city, address, done })));
   }
   if (project.status === "consulting" && may("clear_project")) {
     acts.push(button(["通过并推送", "Clear and hand over"], () => ifSure(["通过项目", "Clear the project"],
@@ -91,32 +92,6 @@ async function correct() {
     await send("POST", `${address}/corrections`, given);
     await done(["已更正并推送。", "Corrected; approval is told."]);
   });
-}
-
-async function propose() {
-  const proposal = await ask(`${address}/consultation`);
-  const boxes = new Map();
-  const rows = proposal.departments.map((each) => {
-    const box = element("input", { type: "checkbox", "aria-label": each.department_name });
-    box.checked = !each.stands;
-    box.disabled = each.stands || !each.may_be_dropped;
-    boxes.set(each.department, { box, each });
-    return cells([box, each.department_name, each.stands ? mark("given", ["意见仍有效", "its opinion stands"]) : bilingual(...WHY[each.why]), `${each.findings.length} 处`,
-      each.stands ? "" : `${each.due_on}${each.provisional ? " 暂定" : ""}（${each.working_days} 个工作日）`]);
-  });
-  table(place("proposal"), [["征求", "ask"], ["部门", "department"], ["原因", "why"], ["涉及", "findings"], ["期限", "due"]], rows, ["不涉及任何部门。", "No department is concerned."]);
-  place("proposal-hint").replaceChildren(...bilingual(`第 ${proposal.round} 轮。去掉勾选的部门须说明理由；涉及禁止或限制内容的部门不能去掉。`, "A department left out needs a reason; one with a prohibition or restriction cannot be."));
-  place("consult").replaceChildren(button(["发出征求意见", "Ask them"], async () => {
-    const dropped = [...boxes.values()].filter(({ box, each }) => !each.stands && !box.checked).map(({ each }) => each);
-    await ifSure(["发出征求意见", "Ask for opinions"], ["发出后各部门开始计时，逾期视为无意见。", "The limits begin to run; silence is no objection."],
-      { reason: dropped.length > 0, yes: ["发出", "Ask"] }, async (reason) => {
-        await send("POST", `${address}/consultation`, { add: [], drop: dropped.map(({ department }) => ({ department, reason })) });
-        place("proposal-card").hidden = true;
-        await done(["已发出。", "Sent."]);
-      });
-  }));
-  place("proposal-card").hidden = false;
-  place("proposal-card").scrollIntoView({ block: "nearest" });
 }
 
 function showParticulars() {

@@ -77,6 +77,9 @@ export function nameOf(me) {
   return me.name.slice(0, me.name.length - me.login.length).trim();
 }
 
+// The same of any name on record: "张 三 zhangsan" is 张 三.
+export const withoutLogin = (text) => text?.slice(0, text.lastIndexOf(" ")) || text;
+
 export function showCity(city, page) {
   document.title = page ? `${page} · ${city.name}一张蓝图` : `${city.name}一张蓝图 One Blueprint`;
   document.getElementById("city").textContent = `${city.name}一张蓝图`;

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session
 
 from blueprint.accounts import persons, sections
+from blueprint.accounts.staff import staff_of
 from blueprint.accounts.stand_ins import arrange_stand_in, end_stand_in, lent_posts
 from blueprint.city import City
 from blueprint.errors import BlueprintError, ConflictError, InvalidInputError, NotFoundError
@@ -242,6 +243,20 @@ def test_a_stand_in_is_a_member_there_arranged_by_oneself_or_the_director_and_ne
         )
     later = NOW + timedelta(days=30)
     assert bureau.actor("gui", later).posts == (Post(Role.REVIEWER, bureau.sections["规划科"]),)
+
+
+def test_the_people_of_a_department_are_listed_for_itself_by_section_and_name(bureau: Bureau) -> None:
+    given = {"city": bureau.city, "now": NOW}
+
+    found = staff_of(bureau.session, "slj", actor=bureau.actor("xin"), **given)
+
+    assert [(each.login, each.section) for each in found] == [
+        ("ju", None), ("ke", "河湖科"), ("xin", "河湖科"), ("gui", "规划科"), ("zhang", "规划科"),
+    ]  # fmt: skip
+    assert found[1].roles == (Role.SECTION_HEAD,)
+    for stranger in (HERITAGE, COORDINATOR):
+        with pytest.raises(RefusedError):
+            staff_of(bureau.session, "slj", actor=stranger, **given)
 
 
 def test_a_department_without_sections_answers_at_once_and_one_with_steps_only_by_who_signs(

@@ -46,7 +46,7 @@ def office(
             install_layers(session, world)
         office = Office(running, world)
         office.hire("lin", Role.COORDINATOR, department="zrzy")
-        for login, department in (("shui", "slj"), ("wen", "wlj"), ("fa", "fgw")):
+        for login, department in (("shui", "slj"), ("wen", "wlj"), ("fa", "fgw"), ("pi", "spj")):
             office.hire(login, Role.REVIEWER, department=department)
         yield office
 
@@ -125,8 +125,17 @@ def test_a_project_goes_from_registration_to_clearance_on_the_pages_alone(
     assert {"水利局", "文旅局", "发展和改革委员会"} <= set(
         page.inner_text("#proposal").replace("\t", "\n").split("\n")
     )
+    page.click("button:has-text('增加部门')")
+    page.select_option("#dialog-department", "spj")
+    page.fill("#dialog-reason", "用地手续待办")
+    page.click("dialog button[type=submit]")
+    until(page, "document.getElementById('proposal').textContent.includes('用地手续待办')")
+    page.uncheck("#proposal input[aria-label='发展和改革委员会']")
     picture(page, "project-proposal")
-    press(page, "发出征求意见")
+    page.click("button:has-text('发出征求意见')")
+    page.fill("#dialog-drop-fgw", "已有批复")
+    page.click("dialog button[type=submit]")
+    until(page, "document.getElementById('requests').textContent.includes('待反馈')")
     picture(page, "project-consulting")
 
     sign_in(page, server, "shui")
@@ -149,7 +158,7 @@ def test_a_project_goes_from_registration_to_clearance_on_the_pages_alone(
     assert "施工避开汛期" in page.inner_text("#given")
     picture(page, "opinion-given")
 
-    for login in ("wen", "fa"):
+    for login in ("wen", "pi"):
         client = office.sign_in(login)
         (request,) = client.get("/api/opinion-requests").json()["items"]
         client.put(f"/api/opinion-requests/{request['id']}/opinion", json={"kind": "agree"})
@@ -170,7 +179,7 @@ def test_a_project_goes_from_registration_to_clearance_on_the_pages_alone(
         assert session.scalars(select(Project)).one().status == "adjusting"
         assert session.scalars(select(Clearance)).one().withdrawn_why == "用地方案变更"
         kinds = {r.department: r.opinion.kind for r in session.scalars(select(OpinionRequest)) if r.opinion}
-        assert kinds == {"slj": "agree_with_conditions", "wlj": "agree", "fgw": "agree"}
+        assert kinds == {"slj": "agree_with_conditions", "wlj": "agree", "spj": "agree"}
         water = session.scalars(select(Opinion).where(Opinion.kind == "agree_with_conditions")).one()
         assert [c.text for c in water.condition_list] == ["办理涉河建设方案许可", "施工避开汛期"]
         assert water.answers[0]["kind"] == "agree_with_conditions"
@@ -203,6 +212,9 @@ def test_a_department_receives_studies_reviews_and_signs_on_its_pages(office: Of
     sign_in(page, server, "ju")
     go(page, server, "/inbox")
     assert "未指定" in page.inner_text("#responsible")
+    page.click("button:has-text('登记请假或委托')")
+    assert "Ke · 河湖科 · 科长" in page.inner_text("#dialog-deputy"), "people are chosen by name"
+    page.click("dialog button:has-text('取消')")
     press(page, "指定责任科室")
     assert "河湖科" in page.inner_text("#responsible")
 
@@ -214,6 +226,14 @@ def test_a_department_receives_studies_reviews_and_signs_on_its_pages(office: Of
     assert page.is_hidden("#answer-card") and page.is_visible("#handling-card")
     press(page, "接收")
     assert not page.is_visible("#submit-row")
+    page.click("button:has-text('交办')")
+    assert page.inner_text("#dialog-officer").split("\n") == [
+        "Ju · 分管领导",
+        "Shui · 审查员",
+        "Ke · 河湖科 · 科长",
+        "Yuan · 河湖科 · 审查员",
+    ]
+    page.click("dialog button:has-text('取消')")
     page.select_option("#kind", "agree_with_conditions")
     page.fill("#conditions", "避开汛期")
     picture(page, "opinion-in-study")
@@ -268,6 +288,9 @@ def test_a_disagreement_is_drawn_with_its_file_and_a_meeting_settles_it(
     press(page, "提交意见")
 
     sign_in(page, server, "lin")
+    go(page, server, f"/opinion?id={numbers['slj']}")
+    press(page, "提出异议", reason="河道已改线")
+    assert "异议待处理" in page.inner_text("#findings") and "首次查看" not in page.inner_text("#evidence")
     go(page, server, f"/project?id={project}")
     assert "视廊分析.pdf" in page.inner_text("#attachments")
     page.click("button:has-text('申请协调会')")
