@@ -4,6 +4,7 @@ import hashlib
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def sample_accounts(
     made = list(_sample_posts(edge, section))
     with Session(edge.engine, expire_on_commit=False) as session, session.begin():
         if section is not None:
-            _open_sample_section(session, edge, section, actor=actor)
+            _open_sample_section(session, edge, section, actor=actor, now=now)
         for post in made:
             try:
                 person = persons.find_person(session, post.login)
@@ -143,12 +144,11 @@ def sample_accounts(
     return password, [(post.login, post.role, post.department) for post in made]
 
 
-def _open_sample_section(session: Session, edge: Edge, name: str, *, actor: Actor) -> None:
+def _open_sample_section(session: Session, edge: Edge, name: str, *, actor: Actor, now: datetime) -> None:
     """Open the section and name it responsible, once."""
     office = _sample_office(edge)
     if responsible_for(session, [office]):
         return
-    now = edge.now()
     opened = sections.add_section(session, office, name, city=edge.city, actor=actor, now=now)
     name_responsible(session, office, opened.id, None, city=edge.city, actor=actor, now=now)
 

@@ -333,7 +333,7 @@ def test_waiting_is_told_over_http_and_is_over_in_time(office: Office):
 
 
 def test_sample_accounts_are_one_a_role_and_refused_in_production(office: Office):
-    password, made = sample_accounts(office.server.edge, actor=OPERATOR)
+    password, made = sample_accounts(office.server.edge, actor=OPERATOR, section="综合科")
     assert {role for _, role, _ in made} == set(persons.APPOINTABLE)
     with closing(office.sign_in("sample-auditor", password)) as client:
         assert _me(client)["roles"] == ["auditor"]
