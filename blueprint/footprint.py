@@ -92,18 +92,34 @@ def read_footprint_file(
     width_m: float | None = None,
     register: Register = tuple,
 ) -> Footprint:
-    """A footprint from a file: GeoPackage, zipped Shapefile, GeoJSON, or a surveyors' boundary-point TXT (勘测定界)."""
-    given = _Given(city, crs, width_m, register)
+    """The footprint of a file; see `read_footprint`."""
     with upload_stream(path) as stream:
-        if path.suffix.lower() == ".txt":
-            return _from_boundary_points(stream.read(MAX_TEXT_BYTES + 1), given, scratch=scratch)
-        document = _plain_geojson(stream)
-        if document is not None:
-            return footprint_from_geojson(
-                document, city=city, scratch=scratch, crs=crs, width_m=width_m, register=register
-            )
-        with staged(stream, path.name, scratch=scratch) as file:
-            return _from_dataset(file, given)
+        return read_footprint(
+            stream, path.name, city=city, scratch=scratch, crs=crs, width_m=width_m, register=register
+        )
+
+
+def read_footprint(
+    stream: IO[bytes],
+    name: str,
+    *,
+    city: City,
+    scratch: Path,
+    crs: str | None = None,
+    width_m: float | None = None,
+    register: Register = tuple,
+) -> Footprint:
+    """A footprint from a file of this name: a dataset that a layer could be, or a surveyors' boundary-point TXT (勘测定界)."""
+    given = _Given(city, crs, width_m, register)
+    if name.lower().endswith(".txt"):
+        return _from_boundary_points(stream.read(MAX_TEXT_BYTES + 1), given, scratch=scratch)
+    document = _plain_geojson(stream)
+    if document is not None:
+        return footprint_from_geojson(
+            document, city=city, scratch=scratch, crs=crs, width_m=width_m, register=register
+        )
+    with staged(stream, name, scratch=scratch) as file:
+        return _from_dataset(file, given)
 
 
 def _plain_geojson(stream: IO[bytes]) -> dict[str, Any] | None:

@@ -27,6 +27,7 @@ from blueprint.audit.router import router as audit_router
 from blueprint.city_router import router as city_router
 from blueprint.connections import Beside
 from blueprint.edge import Edge, SessionDep
+from blueprint.footprint_router import router as footprint_router
 from blueprint.jobs.router import router as jobs_router
 from blueprint.layers.diagnosis_router import router as diagnosis_router
 from blueprint.layers.router import router as layers_router
@@ -112,6 +113,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         trim_router,
         alternatives_router,
         batch_router,
+        footprint_router,
         siting_router,
         plan_audit_router,
         approval_router,

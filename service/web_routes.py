@@ -36,6 +36,7 @@ PAGES = {
 
 FRAMED = {
     "board": "协同看板 Board",
+    "register": "登记项目 Register",
     "project": "项目 Project",
     "inbox": "部门待办 Inbox",
     "opinion": "意见征询 Opinion",

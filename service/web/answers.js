@@ -1,6 +1,7 @@
 // Answers that help before a project is registered: alternatives side by side, where a site could lie, many footprints at once.
 
-import { SEVERITY, act, begin, boundsOf, cells, departmentNames, fail, mark, place, say, siteMap, squareMetres, table } from "./coordination.js";
+import { boundsOf } from "./bounds.js";
+import { SEVERITY, act, begin, cells, departmentNames, fail, mark, place, say, siteMap, squareMetres, table } from "./coordination.js";
 import { ask, bilingual, element, send } from "./words.js";
 
 const FILES = ["xlsx", "csv", "gpkg", "json"];

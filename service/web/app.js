@@ -1,6 +1,7 @@
 // The map page: the city fitted, all layers in force, features under the pointer, a check of a footprint.
 
 import * as maplibregl from "./vendor/maplibre-gl/maplibre-gl.mjs";
+import { boundsToShow } from "./bounds.js";
 import { prepareForm, prepareMap } from "./check.js";
 import { readLayers, showFeatures, showLayers } from "./layers.js";
 import { ask, bilingual, element, keepCsrfToken, nameOf, showCity } from "./words.js";
@@ -23,15 +24,6 @@ async function showAccount() {
     document.getElementById(id).hidden = !me?.rights.includes(right);
   }
   link.href = me === null || me.owes === "second_factor_code" ? "/sign-in" : "/account";
-}
-
-// A profile without a boundary only knows where its CRS is used, which may be half a country.
-function boundsToShow(city, style) {
-  const drawn = style.sources.blueprint?.bounds;
-  if (!drawn) return city.bounds;
-  const [width, height] = [city.bounds[2] - city.bounds[0], city.bounds[3] - city.bounds[1]];
-  const isLost = drawn[2] - drawn[0] < width / 4 && drawn[3] - drawn[1] < height / 4;
-  return isLost ? drawn : city.bounds;
 }
 
 function makeMap(style, bounds) {

@@ -1,4 +1,4 @@
-// The coordinator's board: where every project stands, what waits for a decision, what approval does not have yet; registering one.
+// The coordinator's board: where every project stands, what waits for a decision, what approval does not have yet.
 
 import { STATUS, begin, button, cells, fail, mark, place, say, table, time, act } from "./coordination.js";
 import { showNotices } from "./inbox.js";
@@ -23,7 +23,7 @@ function showBoard(board) {
     board.items.map((item) => cells([
       link(item.project), mark(item.project.status, STATUS[item.project.status]), String(item.awaited + item.stopped), String(item.given),
       String(item.deemed), item.next_due_on ?? "—", waits(item),
-    ])), ["没有在办项目，请在下方登记第一个。", "No project is in work; register the first one below."]);
+    ])), ["没有在办项目，请登记第一个。", "No project is in work; register the first one."]);
   table(place("undelivered"), [["项目", "project"], ["消息", "message"], ["已尝试", "tries"], ["最近错误", "last error"], ["", ""]], board.undelivered.map((message) => cells([
     message.planning_number, message.dead ? mark("dead", ["多次失败", "failed often"]) : KINDS[message.kind].join(" "), String(message.attempts),
     message.last_error ?? "—", button(["立即重推", "Send now"], async () => {
@@ -43,37 +43,11 @@ async function search() {
     ["没有找到。", "Nothing is found."]);
 }
 
-async function register() {
-  const form = place("register");
-  const value = (name) => form.elements[name].value.trim() || null;
-  const missing = [...form.querySelectorAll("[required]")].find((input) => !input.value);
-  if (missing) {
-    missing.focus();
-    throw new Error(`请填写：${form.querySelector(`label[for="${missing.id}"]`).textContent}`);
-  }
-  let footprint;
-  try {
-    footprint = JSON.parse(await form.elements.file.files[0].text());
-  } catch {
-    throw new Error("红线文件不是 GeoJSON。 The file of the footprint is not GeoJSON.");
-  }
-  const names = ["name", "applicant", "purpose", "applicant_code", "project_type", "district", "planned_use", "planned_start_on"];
-  const given = Object.fromEntries(names.map((name) => [name, value(name)]));
-  for (const name of ["investment_10k_cny", "top_m"]) given[name] = value(name) === null ? null : Number(value(name));
-  const made = await send("POST", "/api/projects", { ...given, footprint });
-  location.assign(`/project?id=${made.id}`);
-}
-
 async function start() {
-  const { city, me } = await begin("协同看板 Board");
+  const { me } = await begin("协同看板 Board");
   if (me === null) return;
-  const choose = (id, items) => place(id).replaceChildren(element("option", { value: "" }, "—"), ...(items ?? []).map(({ code, name }) => element("option", { value: code }, name)));
-  choose("project_type", city.project_types);
-  choose("district", city.districts);
-  for (const [id, doing] of [["search", search], ["register", register]]) {
-    place(id).addEventListener("submit", (event) => event.preventDefault());
-    act(place(id).querySelector("[type=submit]"), doing);
-  }
+  place("search").addEventListener("submit", (event) => event.preventDefault());
+  act(place("search").querySelector("[type=submit]"), search);
   showBoard(await ask("/api/board"));
   const notices = async () => showNotices((await ask("/api/notices?limit=50")).items.filter((notice) => notice.office !== null), notices);
   await notices();

@@ -61,7 +61,8 @@ function table(report) {
   );
 }
 
-function showReport(report, place) {
+// What a check says, into `place`.
+export function showReport(report, place) {
   const [chinese, english] = VERDICT_WORDS[report.verdict] ?? [report.verdict, ""];
   const area = `用地面积 ${squareMetres(report.footprint.area_m2)} m²，其中无冲突 ${squareMetres(report.ledger.conflict_free_m2)} m²`;
   const unanswered = report.layers.filter((layer) => !["conflict", "clear"].includes(layer.outcome));

@@ -1,5 +1,6 @@
 // What the pages of coordination share: words, who is signed in, the map of a site, a question before what cannot be undone.
 
+import { boundsOf } from "./bounds.js";
 import * as maplibregl from "./vendor/maplibre-gl/maplibre-gl.mjs";
 import { ask, bilingual, element, keepCsrfToken, nameOf, showCity } from "./words.js";
 
@@ -74,6 +75,7 @@ export function fail(problem) {
 export function act(button, doing) {
   button.addEventListener("click", async () => {
     button.disabled = true;
+    if (place("message").className === "error") say("");
     try {
       await doing();
     } catch (problem) {
@@ -119,34 +121,42 @@ function checks(options) {
   return made;
 }
 
-// A question in a dialog of its own. Resolves to the reason (or true; with fields, to all that was filled in), and to null when it is called off.
-export function confirmed(title, text, { reason = false, strong = false, yes = ["确定", "Yes"], fields = [] } = {}) {
+// Inputs with their labels, by the names that they are asked for with; `values` reads them.
+export function inputsOf(fields, prefix) {
   const inputs = fields.map(({ name, value = "", type = "text", optional = false, options = [] }) => {
     const choices = () => element("select", {}, ...options.map(([code, words]) => element("option", { value: code }, words)));
-    const input = type === "checks" ? checks(options) : type === "select" ? choices() : type === "area" ? element("textarea", { maxlength: "4000" }) : element("input", { type, maxlength: "200", value });
-    input.id = `dialog-${name}`;
-    if (type === "select" && value) input.value = value;
-    if (type === "area") input.value = value;
+    const text = () => element("input", { type, maxlength: type === "text" ? "200" : "40", value, ...(type === "number" ? { step: "any" } : {}) });
+    const input = type === "checks" ? checks(options) : type === "select" ? choices() : type === "area" ? element("textarea", { maxlength: "4000" }) : text();
+    input.id = `${prefix}-${name}`;
+    if (value && ["select", "area"].includes(type)) input.value = value;
     input.required = !optional && type !== "checks";
     return input;
   });
-  const filled = fields.flatMap(({ name, words }, number) => [element("div", { class: "field" }, element("label", { for: `dialog-${name}` }, ...bilingual(...words)), inputs[number])]);
+  return {
+    shown: fields.map(({ name, words }, number) => element("div", { class: "field" }, element("label", { for: `${prefix}-${name}` }, ...bilingual(...words)), inputs[number])),
+    values: () => Object.fromEntries(fields.map(({ name }, number) => [name, inputs[number].value.trim()])),
+  };
+}
+
+// A question in a dialog of its own. Resolves to the reason (or true; with fields, to all that was filled in), and to null when it is called off.
+export function confirmed(title, text, { reason = false, strong = false, yes = ["确定", "Yes"], fields = [] } = {}) {
+  const { shown, values } = inputsOf(fields, "dialog");
   const input = element("textarea", { id: "dialog-reason", maxlength: "4000", required: "" });
   const sure = element("button", { type: "submit", class: strong ? "strong" : "" }, ...bilingual(...yes));
   const no = element("button", { type: "button" }, ...bilingual("取消", "Cancel"));
   const form = element(
     "form", { method: "dialog" }, element("h2", {}, ...bilingual(...title)), element("p", {}, ...bilingual(...text)),
-    ...filled,
+    ...(fields.length > 6 ? [element("div", { class: "fields" }, ...shown)] : shown),
     ...(reason ? [element("label", { for: "dialog-reason" }, ...bilingual("理由", "Reason")), input] : []),
     element("p", { class: "buttons" }, sure, " ", no),
   );
-  const dialog = element("dialog", {}, form);
+  const dialog = element("dialog", fields.length > 6 ? { class: "large" } : {}, form);
   document.body.append(dialog);
   return new Promise((resolve) => {
     let answer = null;
     form.addEventListener("submit", () => {
       answer = reason ? input.value.trim() : true;
-      if (fields.length) answer = { reason: answer, ...Object.fromEntries(fields.map(({ name }, number) => [name, inputs[number].value.trim()])) };
+      if (fields.length) answer = { reason: answer, ...values() };
     });
     no.addEventListener("click", () => dialog.close());
     dialog.addEventListener("close", () => { dialog.remove(); resolve(answer || null); });
@@ -154,30 +164,16 @@ export function confirmed(title, text, { reason = false, strong = false, yes = [
   });
 }
 
-export function boundsOf(geometry) {
-  const bounds = [Infinity, Infinity, -Infinity, -Infinity];
-  const visit = (coordinates) => {
-    if (typeof coordinates[0] !== "number") {
-      coordinates.forEach(visit);
-      return;
-    }
-    bounds[0] = Math.min(bounds[0], coordinates[0]);
-    bounds[1] = Math.min(bounds[1], coordinates[1]);
-    bounds[2] = Math.max(bounds[2], coordinates[0]);
-    bounds[3] = Math.max(bounds[3], coordinates[1]);
-  };
-  visit(geometry.coordinates);
-  return bounds;
-}
-
 // What of a collection can be drawn: what lies near by, without touching, has no shape.
 export const drawable = (collection) => ({ type: "FeatureCollection", features: collection.features.filter((feature) => feature.geometry) });
 
-// The layers that the reader may see, pale, within these bounds.
-export async function baseMap(bounds) {
+// The layers that the reader may see, pale, within these bounds, or within those that a function finds with the style.
+export async function baseMap(around) {
   maplibregl.setWorkerUrl(new URL("./vendor/maplibre-gl/maplibre-gl-worker.mjs", import.meta.url).href);
+  const style = await ask("/tiles/style.json");
+  const bounds = typeof around === "function" ? around(style) : around;
   const map = new maplibregl.Map({
-    container: "map", style: await ask("/tiles/style.json"), bounds, fitBoundsOptions: { padding: 60, maxZoom: 17 },
+    container: "map", style, bounds, fitBoundsOptions: { padding: 60, maxZoom: 17 },
     maxZoom: 20, dragRotate: false, pitchWithRotate: false, attributionControl: false,
     localIdeographFontFamily: "'Noto Sans CJK SC', 'Microsoft YaHei', 'PingFang SC', sans-serif",
     locale: { "NavigationControl.ZoomIn": "放大 Zoom in", "NavigationControl.ZoomOut": "缩小 Zoom out", "Map.Title": "地图 Map" },

@@ -1,12 +1,13 @@
 // One opinion request: the department's own findings on its map, answered each by itself or all at once.
 
 import {
-  KIND, SEVERITY, STATE, WHY, act, begin, boundsOf, button, cells, confirmed, departmentNames, fail, mark, measure, place, say, siteMap, table, time,
+  KIND, SEVERITY, STATE, WHY, act, begin, button, cells, confirmed, departmentNames, fail, mark, measure, place, say, siteMap, table, time,
 } from "./coordination.js";
 import { showAttachments } from "./attachments.js";
+import { boundsOf } from "./bounds.js";
 import { showClock } from "./clock.js";
 import { showHandling } from "./handling.js";
-import { markupOn } from "./markup.js";
+import { drawingOn } from "./drawing.js";
 import { ask, bilingual, element, send } from "./words.js";
 
 const id = new URLSearchParams(location.search).get("id");
@@ -255,7 +256,7 @@ async function start() {
   for (const card of ["answer-card", "findings-card"]) place(card).addEventListener("input", () => { isTouched = true; });
   shapes = await ask(`${address}/map`);
   map = await siteMap(shapes);
-  markup = markupOn(map);
+  markup = drawingOn(map, "markup");
   markup.onChange(showMarkup);
   markup.show(written()?.markup);
   map.on("click", "site-finding", ({ features }) => showOnMap(features[0].properties.number));

@@ -7,6 +7,8 @@ import { showProposal } from "./asking.js";
 import { showAttachments } from "./attachments.js";
 import { showGuidance } from "./guidance.js";
 import { showMeetings } from "./meetings.js";
+import { CORRECTABLE, particularFields, particularsOf } from "./particulars.js";
+import { siteOn } from "./site.js";
 import { ask, bilingual, element, send } from "./words.js";
 
 const id = new URLSearchParams(location.search).get("id");
@@ -28,6 +30,8 @@ let me;
 let city;
 let nameOfDepartment;
 let types = {};
+let districts = {};
+let site = null;
 let project;
 let map;
 
@@ -68,6 +72,7 @@ function actButtons() {
       async () => { await send("POST", `${address}/clearance`); await done(["已通过。", "Cleared."]); })));
   }
   if (may("register_project")) {
+    if (inWork || project.status === "draft") acts.push(button(["修改登记信息…", "Amend …"], amend));
     for (const step of project.next_steps.filter((each) => each in STEPS)) {
       const final = ["end", "return"].includes(step);
       acts.push(button(STEPS[step], () => ifSure(STEPS[step], final ? ["未反馈的意见征询将收回；终止后不能恢复。", "Open requests are taken back; an ended project is not resumed."] : ["请说明理由。", "Say why."],
@@ -78,7 +83,7 @@ function actButtons() {
     }
   }
   if (project.clearance && !project.clearance.withdrawn_at && may("clear_project")) {
-    acts.push(button(["更正名称或单位", "Correct"], correct), button(["撤回通过", "Withdraw the clearance"], () => ifSure(["撤回通过", "Withdraw the clearance"],
+    acts.push(button(["更正…", "Correct …"], correct), button(["撤回通过", "Withdraw the clearance"], () => ifSure(["撤回通过", "Withdraw the clearance"],
       ["项目退回调整，联合审批中止办理，须重新征求意见并通过。", "The project is adjusted again; approval grants nothing until it is cleared anew."], { reason: true, strong: true },
       async (reason) => { await send("POST", `${address}/clearance/withdrawal`, { reason }); await done(["通过已撤回。", "The clearance is withdrawn."]); })));
   }
@@ -86,11 +91,20 @@ function actButtons() {
 }
 
 async function correct() {
-  const fields = [{ name: "name", words: ["项目名称", "name"], value: project.name }, { name: "applicant", words: ["建设单位", "applicant"], value: project.applicant }];
+  const fields = particularFields(city, project).filter(({ name }) => CORRECTABLE.includes(name));
   const text = ["联合审批将收到更正；建设内容、类型、用途与红线须撤回通过后重新征求意见。", "Approval is told; purpose, type, use and footprint need a withdrawal."];
-  await ifSure(["更正已推送信息", "Correct what was handed over"], text, { reason: true, fields }, async (given) => {
-    await send("POST", `${address}/corrections`, given);
+  await ifSure(["更正已推送信息", "Correct what was handed over"], text, { reason: true, fields }, async ({ reason, ...given }) => {
+    const changed = Object.entries(particularsOf(given)).filter(([name, value]) => value !== (project[name] ?? null));
+    await send("POST", `${address}/corrections`, { reason, ...Object.fromEntries(changed) }, { read: address });
     await done(["已更正并推送。", "Corrected; approval is told."]);
+  });
+}
+
+async function amend() {
+  const text = ["所改内容记入项目历程；适用范围有疑义时须重新决定。", "What is changed is kept in the history; doubts about the scope are decided anew."];
+  await ifSure(["修改登记信息", "Amend what was registered"], text, { fields: particularFields(city, project) }, async ({ reason, ...given }) => {
+    await send("PUT", `${address}/particulars`, particularsOf(given), { read: address });
+    await done(["已修改。", "Amended."]);
   });
 }
 
@@ -100,6 +114,7 @@ function showParticulars() {
     [["建设内容", "purpose"], project.purpose], [["项目类型", "type"], types[project.project_type] ?? project.project_type],
     [["总投资（万元）", "10,000 yuan"], project.investment_10k_cny], [["规划用途", "planned use"], project.planned_use],
     [["最高点高程（米）", "highest point, m"], project.top_m],
+    [["行业", "industry"], project.industry], [["资金来源", "funds"], project.funds_source], [["区县", "district"], districts[project.district] ?? project.district],
     [["计划开工", "planned start"], project.planned_start_on],
     [["适用范围", "scope"], project.scope_decided_by === null ? `待定：${project.scope_doubts.join("；")}` : project.in_scope ? "适用本办法 in scope" : `不适用：${project.scope_reason}`],
     [["用地红线", "footprint"], `第 ${project.footprint.revision} 版 · ${time(project.footprint.made_at)}`],
@@ -154,17 +169,11 @@ async function showRest() {
 }
 
 async function replace() {
-  const [file] = place("file").files;
-  if (!file) throw new Error("请先选择 GeoJSON 文件。 Choose a GeoJSON file first.");
-  let footprint;
-  try {
-    footprint = JSON.parse(await file.text());
-  } catch {
-    throw new Error("这不是 GeoJSON。 This is not GeoJSON.");
-  }
+  const { given } = site;
+  if (given === null) throw new Error("请选择红线文件或在地图上画出红线。 Choose the file of the site, or draw it.");
   await ifSure(["更换用地红线", "Replace the footprint"], ["正在进行的征求意见将终止，未反馈的收回；已反馈的意见随原版红线保留。", "The round that is open ends; what was said stays with the old footprint."],
     { strong: true }, async () => {
-      await send("PUT", `${address}/footprint`, { footprint });
+      await send("PUT", `${address}/footprint`, given, { read: address });
       location.reload();
     });
 }
@@ -194,11 +203,13 @@ async function start() {
   if (me === null) return;
   ({ rights } = me);
   nameOfDepartment = departmentNames(city);
+  districts = Object.fromEntries(city.districts.map(({ code, name }) => [code, name]));
   types = Object.fromEntries((city.project_types ?? []).map(({ code, name }) => [code, name]));
-  place("replace").append(button(["更换", "Replace"], replace, { class: "small" }));
+  place("replace").append(button(["更换红线", "Replace"], replace));
   await show();
   say("");
   map = await siteMap(await shapesOf());
+  site = siteOn(map, place("site"));
 }
 
 start().catch(fail);

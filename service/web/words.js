@@ -43,6 +43,8 @@ export class Problem extends Error {
 }
 
 let csrfToken = null;
+// What each address answered last time, by its tag (RFC 9110): a change that says what it read undoes nobody else's.
+const tags = new Map();
 
 // Every change that a session makes carries the token that the service told with it.
 export function keepCsrfToken(token) {
@@ -58,6 +60,7 @@ export async function ask(address, options = {}) {
   } catch {
     throw new Error("服务没有应答，请确认它仍在运行。 The service does not answer; is it still running?");
   }
+  if (response.headers.has("ETag")) tags.set(address, response.headers.get("ETag"));
   if (response.status === 204) return null;
   const document = await response.json().catch(() => null);
   if (!response.ok || document === null) {
@@ -67,8 +70,10 @@ export async function ask(address, options = {}) {
   return document;
 }
 
-export function send(method, address, body) {
-  const content = body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+// `read`: the address of what the change is made to, as it was read there; 412 when somebody changed it since.
+export function send(method, address, body, { read = null } = {}) {
+  const content = body === undefined ? { headers: {} } : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  if (tags.has(read)) content.headers["If-Match"] = tags.get(read);
   return ask(address, { method, ...content });
 }
 

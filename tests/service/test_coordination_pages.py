@@ -92,6 +92,14 @@ def press(page: Page, words: str, *, reason: str | None = None) -> None:
     assert page.get_attribute("#message", "class") == "done", page.inner_text("#message")
 
 
+def draw(page: Page, *corners: tuple[float, float]) -> None:
+    """Click corners on the map, each a share of its width from the left and of its height from the top."""
+    box = page.locator("#map canvas").first.bounding_box()
+    assert box is not None
+    for east, south in corners:
+        page.mouse.click(box["x"] + box["width"] * east, box["y"] + box["height"] * south)
+
+
 def site_file(folder: Path, city: City, west: float, east: float) -> Path:
     site = footprint_from_geojson(square(west, east, 20, 80), city=city, scratch=SCRATCH, crs="EPSG:4550")
     file = folder / "site.geojson"
@@ -110,15 +118,22 @@ def test_a_project_goes_from_registration_to_clearance_on_the_pages_alone(
     sign_in(page, server, "lin")
     go(page, server, "/board")
     assert "没有在办项目" in page.inner_text("#work")
-    page.click("#register-card summary")
-    for name, value in (("name", "示例小学"), ("applicant", "鞍山市教育局"), ("purpose", "新建小学一所")):
-        page.fill(f"#{name}", value)
-    page.set_input_files("#file", site_file(tmp_path, city, 220, 320))
     picture(page, "board-empty")
+    page.click("#to-register")
+    until(page, "document.getElementById('message').hidden")
+    for name, value in (("name", "示例小学"), ("applicant", "鞍山市教育局"), ("purpose", "新建小学一所")):
+        page.fill(f"#new-{name}", value)
+    page.set_input_files("#site-file", site_file(tmp_path, city, 220, 320))
+    until(page, "document.getElementById('site-report').textContent.includes('限制')")
+    picture(page, "register")
     page.click("#register button[type=submit]")
     page.wait_for_url(f"{server.url}/project?id=*")
     until(page, "document.getElementById('message').hidden && window.blueprintMap?.loaded()")
     assert "还没有征求意见" in page.inner_text("#requests")
+    page.click("button:has-text('修改登记信息')")
+    page.fill("#dialog-funds_source", "市级财政")
+    page.click("dialog button[type=submit]")
+    until(page, "document.getElementById('particulars').textContent.includes('市级财政')")
     press(page, "检查")
     page.click("button:has-text('拟征求部门')")
     until(page, "!document.getElementById('proposal-card').hidden")
@@ -183,6 +198,35 @@ def test_a_project_goes_from_registration_to_clearance_on_the_pages_alone(
         water = session.scalars(select(Opinion).where(Opinion.kind == "agree_with_conditions")).one()
         assert [c.text for c in water.condition_list] == ["办理涉河建设方案许可", "施工避开汛期"]
         assert water.answers[0]["kind"] == "agree_with_conditions"
+    assert [fault for fault in page.faults if "401" not in fault] == []
+
+
+def test_a_drawn_site_becomes_a_projects_next_footprint_and_is_checked_at_once(
+    office: Office, page: Page
+) -> None:
+    server, (project, _) = office.server, opened_requests(office)
+
+    sign_in(page, server, "lin")
+    go(page, server, f"/project?id={project}")
+    page.click("#footprint-form summary")
+    until(
+        page, "window.blueprintMap?.getLayer('drawn-site-line') !== undefined && window.blueprintMap.loaded()"
+    )
+    page.click("#site-acts button:has-text('画红线')")
+    draw(page, (0.35, 0.45), (0.6, 0.45), (0.6, 0.55), (0.5, 0.8))
+    page.click("#site-acts button:has-text('撤销一点')")
+    page.click("#site-acts button:has-text('完成')")
+    until(page, "document.getElementById('site-report').textContent.includes('用地面积')")
+    picture(page, "project-drawing")
+    page.click("#replace button")
+    with page.expect_navigation():
+        page.click("dialog button[type=submit]")
+    until(page, "document.getElementById('particulars').textContent.includes('第 2 版')")
+
+    shown = office.sign_in("lin").get(f"/api/projects/{project}").json()
+    assert shown["footprint"]["revision"] == 2 and shown["check"] is None
+    (ring,) = shown["footprint"]["geometry"]["coordinates"][0]
+    assert len(ring) == 4, "three corners: the fourth was undone"
     assert [fault for fault in page.faults if "401" not in fault] == []
 
 
@@ -278,10 +322,7 @@ def test_a_disagreement_is_drawn_with_its_file_and_a_meeting_settles_it(
     page.fill("#reason", "遮挡视廊")
     page.fill("#basis", "《文物保护法》第十八条")
     page.click("#markup-acts button:has-text('画图示')")
-    box = page.locator("#map canvas").first.bounding_box()
-    assert box is not None
-    for east, south in ((0.4, 0.4), (0.6, 0.4), (0.5, 0.6)):
-        page.mouse.click(box["x"] + box["width"] * east, box["y"] + box["height"] * south)
+    draw(page, (0.4, 0.4), (0.6, 0.4), (0.5, 0.6))
     until(page, "document.getElementById('markup-hint').textContent.includes('3')")
     page.click("#markup-acts button:has-text('完成')")
     picture(page, "opinion-markup")

@@ -13,6 +13,7 @@ from pyproj import Transformer
 
 from tests import badfiles
 from tests.badfiles import LAT, LON, geojson, lonlat_square, polygon
+from tests.conftest import ROOT
 from tests.service.conftest import Command, Server, define_plan
 
 DEFINITION = {
@@ -290,6 +291,38 @@ def test_a_bow_tie_is_refused_and_a_spike_is_mended_and_said(keeper: httpx.Clien
     problem(keeper.post("/api/checks", json=polygon(bow_tie)), 422, "crosses itself", "2 ways")
     mended = keeper.post("/api/checks", json=polygon(spike)).json()
     assert "mended" in mended["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "area_m2"),
+    [
+        ("residential_block.zip", "EPSG:4550", 29_128.85),
+        ("logistics_park.gpkg", "EPSG:4550", 98_799.92),
+        ("warehouse_survey.txt", "EPSG:4529", 40_700.00),
+    ],
+)
+def test_the_file_of_a_footprint_is_read_as_a_site_to_register(
+    keeper: httpx.Client, name: str, source: str, area_m2: float
+):
+    file = ROOT / "data" / "sample_layers" / "anshan" / "footprints" / name
+
+    site = keeper.post("/api/footprints", files={"file": (name, file.read_bytes())}).json()
+
+    assert (site["crs"], site["source_crs"]) == ("EPSG:4550", source)
+    assert site["plane_area_m2"] == pytest.approx(area_m2, abs=0.005)
+    details = {"name": "示例", "applicant": "示例", "purpose": "示例"}
+    given = {"footprint": site["footprint"], "crs": site["crs"]}
+    made = keeper.post("/api/projects", json=details | given).json()
+    assert made["footprint"]["geometry"] == site["geometry"]
+
+
+def test_the_file_of_a_footprint_is_refused_in_words_and_read_for_members_alone(
+    keeper: httpx.Client, running: Server
+):
+    files = {"file": ("site.gpkg", b"SQLite format 3\0 or so")}
+
+    problem(keeper.post("/api/footprints", files=files), 422, "GeoPackage")
+    assert running.client().post("/api/footprints", files=files).status_code == 401
 
 
 def test_rights_are_asked_on_every_layer_route(running: Server, keeper: httpx.Client):

@@ -35,7 +35,7 @@ SEED = os.environ.get("FUZZ_SEED", "20261123" if SECONDS is None else str(secret
 
 CALLERS = {
     "slj": "^/api/(opinion-requests|stand-ins)",
-    "zrzy": "^/(health|api/(board|city|handovers|notices|project-list|standards|statistics|layers|jobs|checks|rules|plan-audits|plan-audit-matrix|plan-differences|trims|alternatives|check-batches|overlap-areas|shifts|site-searches|projects|rechecks|meetings|guidance|attachments|access|session))",
+    "zrzy": "^/(health|api/(board|city|handovers|notices|project-list|standards|statistics|layers|jobs|checks|rules|plan-audits|plan-audit-matrix|plan-differences|trims|alternatives|check-batches|footprints|overlap-areas|shifts|site-searches|projects|rechecks|meetings|guidance|attachments|access|session))",
     "spj": "^/api/approval/(cases|items|late|letters|consultation-answers|matters|statistics|process-table|progress|exchange|refused-handovers)",
     "interface": "^/api/approval/intake",
     "sample-operator": "^/api/(accounts|appointments|departments|identities|me|sections|tokens|token-revocations)(/|$)",

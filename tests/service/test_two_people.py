@@ -54,6 +54,7 @@ NOT_HELD = {
     "/api/departments/{code}/sections": "a new section",
     "/api/sections/{section_id}/end": "a section is closed once",
     "/api/plan-audits": "the same versions are compared once",
+    "/api/footprints": "nothing is kept",
     "/api/trims": "nothing is kept",
     "/api/alternatives": "nothing is kept",
     "/api/shifts": "nothing is kept",
