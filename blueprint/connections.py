@@ -1,16 +1,20 @@
-"""Database connections outside the pool of sessions: one to a thread, in autocommit, with the statements prepared."""
+"""Database connections outside the pool of sessions, in autocommit, with the statements prepared."""
 
+import logging
+import select
 import threading
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import orjson
 import psycopg2
+from psycopg2.extensions import POLL_OK, POLL_WRITE
 from psycopg2.extras import register_default_json
 from sqlalchemy import Engine
 
 from blueprint.database import CONNECT_ARGS, Prepared, application_name
+
+_log = logging.getLogger(__name__)
 
 Rows = list[tuple[Any, ...]]
 
@@ -24,10 +28,7 @@ class Connections:
     def __init__(
         self, engine: Engine, statements: Iterable[Prepared], *, part: str, timeout_s: int = 0
     ) -> None:
-        _, address = engine.dialect.create_connect_args(engine.url)
-        options = f"{CONNECT_ARGS['options']} -c statement_timeout={timeout_s * 1000}"
-        named = {"application_name": application_name(part), "options": options}
-        self._connect_arguments = {**address, **CONNECT_ARGS, **named}
+        self._connect_arguments = _connect_arguments(engine, part, timeout_s)
         self._statements = {statement.name: statement for statement in statements}
         self._own = threading.local()
         self._all: list[Any] = []
@@ -82,29 +83,121 @@ class Connections:
 
 
 class Beside:
-    """Statements asked beside the one that a session asks meanwhile, as long as there are threads free for them.
+    """Statements that are asked ahead: who asks goes on with something else and reads the rows when it needs them.
 
-    They see what is committed, never what the session has changed: for what does not change once it is there.
+    `statements` says of each how many may be under way at once. They see what is committed, never what a session has
+    changed, and what they change is committed by themselves.
     """
 
-    def __init__(self, engine: Engine, statements: Iterable[Prepared], *, threads: int) -> None:
-        self._connections = Connections(engine, statements, part="beside")
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="beside")
-        self._free = threading.Semaphore(threads)
+    def __init__(self, engine: Engine, statements: Mapping[Prepared, int]) -> None:
+        self._connect_arguments = _connect_arguments(engine, "beside")
+        self._statements = {statement.name: statement for statement in statements}
+        self._left = {statement.name: most for statement, most in statements.items()}
+        self._free: list[Any] = []
+        self._is_closed = False
+        self._lock = threading.RLock()  # what nobody read is given up wherever the collector finds it
 
-    def start(self, name: str, values: Mapping[str, Any]) -> Future[Rows] | None:
-        """Ask a statement; None where every thread is taken, for then waiting gains nothing."""
-        if not self._free.acquire(blocking=False):
-            return None
+    def start(self, name: str, values: Mapping[str, Any]) -> "Asked | None":
+        """Send a statement; None where as many as may are under way, or the server cannot be reached."""
+        with self._lock:
+            if self._left[name] <= 0 or self._is_closed:
+                return None
+            self._left[name] -= 1
+            connection = self._free.pop() if self._free else None
         try:
-            asked = self._threads.submit(self._connections.rows, name, values)
-        except BaseException:
-            self._free.release()
+            if connection is None or _has_news(connection):
+                connection = self._connect()
+            cursor = connection.cursor()
+            cursor.execute(self._statements[name].execute, values)
+        except BaseException as error:
+            self.take_back(name, connection, is_sound=False)
+            if isinstance(error, psycopg2.Error):
+                _log.warning("nothing could be asked beside: %s", error)
+                return None
             raise
-        asked.add_done_callback(lambda _: self._free.release())
-        return asked
+        return Asked(self, name, connection, cursor)
+
+    def take_back(self, name: str, connection: Any, *, is_sound: bool) -> None:
+        """Have a connection back whose statement has ended, or is given up."""
+        with self._lock:
+            self._left[name] += 1
+            if is_sound and not self._is_closed:
+                self._free.append(connection)
+            elif connection is not None:
+                connection.close()
 
     def close(self) -> None:
-        """Finish what is under way and close the connections."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
-        self._connections.close()
+        """Close the connections; those in use when they are given back."""
+        with self._lock:
+            self._is_closed = True
+            while self._free:
+                self._free.pop().close()
+
+    def _connect(self) -> Any:
+        connection = psycopg2.connect(**self._connect_arguments, async_=True)
+        _wait(connection)
+        register_default_json(connection, loads=orjson.loads)
+        for statement in self._statements.values():
+            cursor = connection.cursor()
+            cursor.execute(statement.prepare)
+            _wait(connection)
+        return connection
+
+
+class Asked:
+    """A statement under way."""
+
+    def __init__(self, beside: Beside, name: str, connection: Any, cursor: Any) -> None:
+        self._beside = beside
+        self._name = name
+        self._connection = connection
+        self._cursor = cursor
+
+    def rows(self) -> Rows:
+        """The rows, once the statement has ended; to be asked for once. Raises psycopg2.Error where it failed."""
+        connection, self._connection = self._connection, None
+        is_sound = False
+        try:
+            _wait(connection)
+            rows: Rows = self._cursor.fetchall()
+            is_sound = True
+        finally:
+            self._beside.take_back(self._name, connection, is_sound=is_sound)
+        return rows
+
+    def rows_or_none(self) -> Rows | None:
+        """The rows; None where the statement failed, for then who asked does it once more and is told why."""
+        try:
+            return self.rows()
+        except psycopg2.Error as error:
+            _log.warning("%s was asked beside in vain: %s", self._name, error)
+            return None
+
+    def __del__(self) -> None:
+        if self._connection is not None:
+            self._beside.take_back(self._name, self._connection, is_sound=False)
+
+
+def _connect_arguments(engine: Engine, part: str, timeout_s: int = 0) -> dict[str, Any]:
+    _, address = engine.dialect.create_connect_args(engine.url)
+    options = f"{CONNECT_ARGS['options']} -c statement_timeout={timeout_s * 1000}"
+    return {**address, **CONNECT_ARGS, "application_name": application_name(part), "options": options}
+
+
+def _has_news(connection: Any) -> bool:
+    """Say whether a connection that nobody uses has something to read: then the server has closed it."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _wait(connection: Any) -> None:
+    """Wait until what was sent over a connection has been answered."""
+    poll = select.poll()
+    registered = None
+    while (state := connection.poll()) != POLL_OK:
+        wanted = select.POLLOUT if state == POLL_WRITE else select.POLLIN
+        if wanted != registered:
+            poll.register(connection.fileno(), wanted)
+            registered = wanted
+        poll.poll()

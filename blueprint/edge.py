@@ -12,10 +12,12 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from blueprint import tokens
 from blueprint.accounts.credentials import actor_of, credentials_of, refuse_foreign
 from blueprint.accounts.provider import Provider
 from blueprint.accounts.sealing import Sealer
 from blueprint.city import City
+from blueprint.connections import Asked
 from blueprint.permissions import ANONYMOUS, Actor
 from blueprint.wall import enter, viewer_of
 from blueprint.working_days import WorkingCalendar
@@ -90,7 +92,15 @@ async def _actor(request: Request, session: SessionDep) -> Actor:
     return await run_in_threadpool(who_asks, request, session)
 
 
-def who_asks(request: Request, session: Session) -> Actor:
+def ask_ahead(request: Request) -> Asked | None:
+    """Have it looked up who a request is from, while the route reads what was sent; for `who_asks`."""
+    given = credentials_of(request.headers)
+    if given is None or given.is_session:
+        return None
+    return tokens.ask_ahead(request.app.state.beside, given.text, now=edge_of(request).now())
+
+
+def who_asks(request: Request, session: Session, asked: Asked | None = None) -> Actor:
     """Who a request is from; the session is for them from here on. Asks the database, once a request.
 
     A route that takes this instead of `ActorDep` saves a change of threads, and asks in the one that has the connection.
@@ -104,7 +114,7 @@ def who_asks(request: Request, session: Session) -> Actor:
     if given.is_session and request.method not in _READING:
         refuse_foreign(given.text, request.headers)
     edge = edge_of(request)
-    actor = actor_of(session, given, city=edge.city, now=edge.now())
+    actor = actor_of(session, given, city=edge.city, now=edge.now(), asked=asked)
     enter(session, viewer_of(actor))
     request.state.actor = actor
     return actor

@@ -1,8 +1,6 @@
 """The overlay: what the layers in force share with a footprint, asked in one statement (`overlay.sql`)."""
 
-import logging
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -10,19 +8,16 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import psycopg2
 import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City
-from blueprint.connections import Beside, Rows
+from blueprint.connections import Asked, Beside
 from blueprint.database import execute_prepared, load_statements, prepared
 from blueprint.layers.models import ConflictWhen, Control
 from blueprint.rasters.zonal import Zonal, measure_rasters
 from blueprint.snapshot import LayerOnDay
-
-_log = logging.getLogger(__name__)
 
 ENGINE = "overlay-2"
 """Named in every digest; raised whenever the same input may give other figures."""
@@ -196,13 +191,10 @@ def _answer(session: Session, values: Mapping[str, Any]) -> _Answer:
     return _Answer._make(execute_prepared(session, OVERLAPS, values)[0])
 
 
-def _answer_of(asked: "Future[Rows]") -> _Answer | None:
+def _answer_of(asked: Asked) -> _Answer | None:
     """What was asked beside; None where that connection failed, for then the session's own is to tell."""
-    try:
-        return _Answer._make(asked.result()[0])
-    except psycopg2.Error as error:
-        _log.warning("a check was asked beside in vain: %s", error)
-        return None
+    rows = asked.rows_or_none()
+    return _Answer._make(rows[0]) if rows is not None else None
 
 
 def _joined(weighed: _Answer, informing: _Answer) -> _Answer:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from blueprint.connections import Asked, Beside
 from blueprint.database import execute_prepared, load_statements, prepared
 from blueprint.errors import InvalidInputError
 from blueprint.layers.buffers import Zone, read_buffer_rule
@@ -16,7 +17,7 @@ from blueprint.layers.models import InForcePeriod, LayerVersion
 from blueprint.permissions import Sensitivity, Thing
 from blueprint.rasters.values import Threshold
 
-_SNAPSHOT = prepared("snapshot", load_statements(Path(__file__).with_suffix(".sql"))["snapshot"].text)
+SNAPSHOT = prepared("snapshot", load_statements(Path(__file__).with_suffix(".sql"))["snapshot"].text)
 
 
 class LayerOnDay(NamedTuple):
@@ -82,9 +83,18 @@ class Snapshot:
     layers: tuple[LayerOnDay, ...]
 
 
-def take_snapshot(session: Session, day: date) -> Snapshot:
-    """The layers as they are in force on `day`; refuses a day before the first version of all."""
-    layers = layers_on(session, day)
+def ask_ahead(beside: Beside, day: date) -> Asked | None:
+    """Ask for the layers of a day while something else is done, where the session has changed none."""
+    return beside.start(SNAPSHOT.name, {"day": day})
+
+
+def take_snapshot(session: Session, day: date, *, asked: Asked | None = None) -> Snapshot:
+    """The layers as they are in force on `day`; refuses a day before the first version of all.
+
+    `asked` is what `ask_ahead` gave for the same day.
+    """
+    rows = asked.rows_or_none() if asked is not None else None
+    layers = tuple(map(LayerOnDay._make, rows)) if rows is not None else layers_on(session, day)
     if not any(layer.version_id is not None for layer in layers):
         raise _nothing_in_force(session, day)
     return Snapshot(day=day, layers=layers)
@@ -92,7 +102,7 @@ def take_snapshot(session: Session, day: date) -> Snapshot:
 
 def layers_on(session: Session, day: date) -> tuple[LayerOnDay, ...]:
     """Every layer of the catalogue as it is on `day`, also where nothing is in force."""
-    return tuple(map(LayerOnDay._make, execute_prepared(session, _SNAPSHOT, {"day": day})))
+    return tuple(map(LayerOnDay._make, execute_prepared(session, SNAPSHOT, {"day": day})))
 
 
 def with_version(

@@ -9,13 +9,14 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, select, true, update
 from sqlalchemy.orm import Session
 
 from blueprint.audit.log import record
 from blueprint.city import City, DepartmentRole
+from blueprint.connections import Asked, Beside
 from blueprint.database import execute_prepared, prepared
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError, NotSignedInError
 from blueprint.layers.models import Layer
@@ -156,9 +157,14 @@ def revoke_all_tokens(session: Session, *, actor: Actor, now: datetime) -> int:
     return _revoke(session, true(), actor=actor, now=now)
 
 
-def actor_of_token(session: Session, header: str, *, city: City, now: datetime) -> Actor:
-    """The actor behind an `Authorization` header; NotSignedInError says why a token is not good (any more)."""
-    sha256, token = _good_token(session, header, now)
+def actor_of_token(
+    session: Session, header: str, *, city: City, now: datetime, asked: Asked | None = None
+) -> Actor:
+    """The actor behind an `Authorization` header; NotSignedInError says why a token is not good (any more).
+
+    `asked` is what `ask_ahead` gave for the same header.
+    """
+    sha256, token = _good_token(session, header, now, asked)
     roles = {Role.ANYONE} | ({Role.SERVICE} if token.is_service else set())
     if token.department is not None:
         try:
@@ -202,18 +208,27 @@ class _TokenAtDoor(NamedTuple):
     grants: list[tuple[int, str, str, bool]] | None
 
 
-_AT_DOOR = prepared("token_at_door", "SELECT * FROM blueprint.token_at_door(:sha256, :today)")
+AT_DOOR = prepared("token_at_door", "SELECT * FROM blueprint.token_at_door(:sha256, :today)")
 
 
-def _good_token(session: Session, header: str, now: datetime) -> tuple[str, _TokenAtDoor]:
+def ask_ahead(beside: Beside, header: str, *, now: datetime) -> Asked | None:
+    """Look a header's token up while something else is done; None where it is no token, or not now."""
+    sha256 = _sha256_of(header)
+    return beside.start(AT_DOOR.name, _at_door(sha256, now)) if sha256 is not None else None
+
+
+def _good_token(
+    session: Session, header: str, now: datetime, asked: Asked | None
+) -> tuple[str, _TokenAtDoor]:
     """The SHA-256 of a token that is good at this instant, and what is behind it."""
-    scheme, _, text = header.partition(" ")
-    if scheme.lower() != "bearer" or not _TEXT.fullmatch(text):
+    sha256 = _sha256_of(header)
+    if sha256 is None:
         raise NotSignedInError(
             "this is no whole token; send `Authorization: Bearer ob_…` with all 46 characters it was issued with"
         )
-    sha256 = _sha256(text)
-    found = execute_prepared(session, _AT_DOOR, {"sha256": sha256, "today": now.date()})
+    found = asked.rows_or_none() if asked is not None else None
+    if found is None:
+        found = execute_prepared(session, AT_DOOR, _at_door(sha256, now))
     if not found:
         raise NotSignedInError("the token is unknown here; ask this installation's operator for one")
     token = _TokenAtDoor._make(found[0])
@@ -295,6 +310,15 @@ def _revoke(session: Session, which: ColumnElement[bool], *, actor: Actor, now: 
     for token_id in revoked:
         record(session, actor, "revoke_credential", kind="token", id=token_id)
     return len(revoked)
+
+
+def _sha256_of(header: str) -> str | None:
+    scheme, _, text = header.partition(" ")
+    return _sha256(text) if scheme.lower() == "bearer" and _TEXT.fullmatch(text) else None
+
+
+def _at_door(sha256: str, now: datetime) -> dict[str, Any]:
+    return {"sha256": sha256, "today": now.date()}
 
 
 def _sha256(token: str) -> str:

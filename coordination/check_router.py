@@ -8,14 +8,14 @@ from fastapi import APIRouter, Body, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from geoalchemy2.shape import to_shape
 
+from blueprint import snapshot
 from blueprint.crs_registry import register_for
-from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, who_asks
+from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, ask_ahead, who_asks
 from blueprint.errors import ConflictError, InvalidInputError
 from blueprint.footprint import footprint_from_geojson
 from blueprint.given import Day, GeoJson, Text, TopM, UseCode, WidthM
 from blueprint.idempotency import IdempotentRoute, is_claimed
 from blueprint.permissions import Act, require
-from blueprint.snapshot import take_snapshot
 from coordination.check_difference import compare_checks
 from coordination.check_report import given_to, reader_of
 from coordination.checks import run_check
@@ -82,24 +82,27 @@ def check_footprint(
     output: Format = ReportForm.JSON,
 ) -> Response:
     """Check a GeoJSON footprint against every layer in force that the caller may read."""
-    actor = who_asks(request, session)
-    require(actor, Act.CHECK_FOOTPRINT)
-    if keep:
-        require(actor, Act.KEEP_CHECK)
-    footprint = footprint_from_geojson(
-        document,
-        city=edge.city,
-        scratch=edge.scratch,
-        crs=crs,
-        width_m=width_m,
-        register=register_for(session, actor),
-    )
+    day, beside = on or now.date(), request.app.state.beside
+    who, layers = ask_ahead(request), snapshot.ask_ahead(beside, day)
+    try:
+        footprint = footprint_from_geojson(
+            document,
+            city=edge.city,
+            scratch=edge.scratch,
+            crs=crs,
+            width_m=width_m,
+            register=lambda: register_for(session, who_asks(request, session, who))(),
+        )
+    finally:  # whoever may not ask is told that, whatever was sent
+        actor = who_asks(request, session, who)
+        require(actor, Act.CHECK_FOOTPRINT)
+        if keep:
+            require(actor, Act.KEEP_CHECK)
     footprint = replace(footprint, planned_use=use, top_m=top_m)
-    day = on or now.date()
     assumed = read_assumed(assume or ())
     if keep and assumed:
         raise InvalidInputError("what is only assumed is not kept; leave out `keep` or `assume`")
-    snapshot = suppose(session, take_snapshot(session, day), assumed, actor=actor) if assumed else None
+    in_force = snapshot.take_snapshot(session, day, asked=layers)
     report = run_check(
         session,
         footprint,
@@ -107,8 +110,8 @@ def check_footprint(
         actor=actor,
         on=day,
         with_shapes=output.needs_shapes,
-        snapshot=snapshot,
-        beside=request.app.state.beside,
+        snapshot=suppose(session, in_force, assumed, actor=actor) if assumed else in_force,
+        beside=beside,
     )
     report = as_supposed(report, assumed)
     if keep:

@@ -7,7 +7,7 @@ from functools import cache
 
 from sqlalchemy.orm import Session
 
-from blueprint.audit.log import record
+from blueprint.audit.log import record, write_ahead
 from blueprint.city import City
 from blueprint.connections import Beside
 from blueprint.footprint import Footprint
@@ -42,7 +42,7 @@ def run_check(
     """Check a footprint against the blueprint on a day, as far as the actor may read it; nothing is kept.
 
     `snapshot` is the blueprint of that day when it is known already, or as it would be; `rule_set` another one than the city's.
-    `beside` may answer for a part of the layers where the session changed none of them.
+    `beside` may answer for a part of the layers where the session changed none of them, and puts on record what was read.
     Restricted layers that the actor may not read leave no trace in figures, layers or digest but the conflicts that
     `masking` tells, and those only to actors who are known, so many times a day.
     """
@@ -70,6 +70,11 @@ def run_check(
     conflicts = find_restricted_conflicts(
         session, footprint.geometry, closed if is_answered else [], city=city
     )
+    of_layer: dict[int | None, list[Overlap]] = defaultdict(list)
+    for overlap in overlay.overlaps:
+        of_layer[overlap.version_id].append(overlap)
+    _record_reading(session, actor, asked, of_layer.keys(), conflicts, footprint)
+    write_ahead(session, beside)
     by_version = {layer.version_id: layer for layer in judged.layers}
     findings = tuple(
         _finding(
@@ -82,9 +87,6 @@ def run_check(
     )
     rank = {severity: number for number, severity in enumerate(Severity)}
     findings = tuple(sorted(findings, key=lambda f: (rank[f.severity], f.sliver, f.layer, -f.overlap_m2)))
-    of_layer: dict[int | None, list[Overlap]] = defaultdict(list)
-    for overlap in overlay.overlaps:
-        of_layer[overlap.version_id].append(overlap)
     controls = {layer.code: layer for layer in judged.layers}
     layers = tuple(
         _layer_result(
@@ -96,7 +98,6 @@ def run_check(
         )
         for layer in shown
     )
-    _record_reading(session, actor, asked, of_layer.keys(), conflicts, footprint)
     # What a restricted layer demands is its department's to say; that it has to be asked is not kept back.
     severities = [finding.severity for finding in findings] + [Severity.ADVISE] * bool(conflicts)
     return CheckReport(

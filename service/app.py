@@ -22,6 +22,7 @@ from blueprint.accounts.router import router as accounts_router
 from blueprint.accounts.sign_in_router import router as sign_in_router
 from blueprint.accounts.stand_in_router import router as stand_in_router
 from blueprint.accounts.tree_router import router as tree_router
+from blueprint.audit.log import APPEND
 from blueprint.audit.refusals import RefusalLog
 from blueprint.audit.router import router as audit_router
 from blueprint.city_router import router as city_router
@@ -38,7 +39,9 @@ from blueprint.quality.router import router as quality_router
 from blueprint.sharing.export_router import router as exports_router
 from blueprint.sharing.router import request_router as access_request_router
 from blueprint.sharing.router import router as sharing_router
+from blueprint.snapshot import SNAPSHOT
 from blueprint.standards.router import router as standards_router
+from blueprint.tokens import AT_DOOR
 from blueprint.tokens_router import router as tokens_router
 from coordination.alternatives_router import router as alternatives_router
 from coordination.batch.router import router as batch_router
@@ -56,21 +59,23 @@ from service.settings import Settings
 from service.web_routes import mount_web
 from tiles.app import tiles_app
 
+_AHEAD_AT_ONCE = 4
+"""Of each small statement of a check, so many are asked ahead at a time; the checks beyond ask them one after another."""
+
 
 def create_app(edge: Edge, settings: Settings) -> FastAPI:
     """Put the packages together over one database and one city."""
     tiles = tiles_app(edge)
     refusals = RefusalLog(edge.engine)
-    cores = os.cpu_count() or 1
-    beside = Beside(edge.engine, [OVERLAPS], threads=cores // 2) if cores > 1 else None
+    ahead = dict.fromkeys((AT_DOOR, SNAPSHOT, APPEND), _AHEAD_AT_ONCE)
+    beside = Beside(edge.engine, {OVERLAPS: (os.cpu_count() or 1) // 2, **ahead})
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         refusals.close()
         tiles.close()
-        if beside is not None:
-            beside.close()
+        beside.close()
 
     app = FastAPI(
         title="One Blueprint 一张蓝图",

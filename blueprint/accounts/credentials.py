@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.accounts.sessions import actor_of_session, csrf_token_of
 from blueprint.city import City
+from blueprint.connections import Asked
 from blueprint.errors import NotPermittedError
 from blueprint.permissions import Actor
 from blueprint.tokens import actor_of_token
@@ -45,14 +46,16 @@ def credentials_of(headers: Mapping[str, str]) -> Credentials | None:
     return read_credentials(headers.get("authorization", ""), headers.get("cookie", ""))
 
 
-def actor_of(session: Session, given: Credentials, *, city: City, now: datetime) -> Actor:
+def actor_of(
+    session: Session, given: Credentials, *, city: City, now: datetime, asked: Asked | None = None
+) -> Actor:
     """Who asks; NotSignedInError when the token or session is unknown, revoked or over.
 
-    Whoever acts on the session further enters as the actor (`wall.enter`).
+    `asked` is what `tokens.ask_ahead` gave for them. Whoever acts on the session further enters as the actor (`wall.enter`).
     """
     if given.is_session:
         return actor_of_session(session, given.text, city=city, now=now)
-    return actor_of_token(session, given.text, city=city, now=now)
+    return actor_of_token(session, given.text, city=city, now=now, asked=asked)
 
 
 def refuse_other_sites(headers: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Writing the audit log: an entry is part of the act's own transaction, appended at its very end."""
+"""Writing the audit log: an entry is part of the act's own transaction, appended at its very end; a reading may be ahead."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,12 +11,13 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
+from blueprint.connections import Beside
 from blueprint.database import execute_prepared, prepared
 from blueprint.permissions import Act, Actor
 
 _SECRET_WORDS = ("password", "token", "secret", "totp", "authorization", "cookie", "csrf")
-_PENDING = "audit_entries"
-_APPEND = prepared("append_audit", "SELECT blueprint.append_audit(CAST(:entries AS jsonb))")
+_PENDING, _AHEAD = "audit_entries", "audit_entries_ahead"
+APPEND = prepared("append_audit", "SELECT blueprint.append_audit(CAST(:entries AS jsonb))")
 
 
 @dataclass(frozen=True)
@@ -102,12 +103,38 @@ def _pending(session: Session) -> list[dict[str, Any]]:
     return entries
 
 
+def write_ahead(session: Session, beside: Beside | None) -> None:
+    """Have what was recorded so far written beside the session, which waits for it when it commits.
+
+    For readings alone: they have happened, whatever becomes of the rest, and are on record before the answer goes out.
+    """
+    transaction, entries = session.info.get(_PENDING, (None, []))
+    if beside is None or not entries or transaction is not session.get_transaction():
+        return
+    values = _bound(entries)
+    asked = beside.start(APPEND.name, values)
+    if asked is not None:
+        del session.info[_PENDING]
+        session.info.setdefault(_AHEAD, []).append((asked, values))
+
+
 @event.listens_for(Session, "before_commit")
 def _append(session: Session) -> None:
     if session.in_nested_transaction():
         return  # a savepoint: the whole is still to come
+    _finish_ahead(session)
     transaction, entries = session.info.pop(_PENDING, (None, []))
     if entries and transaction is session.get_transaction():
         session.flush()
-        content = json.dumps(entries, ensure_ascii=False, default=str)
-        execute_prepared(session, _APPEND, {"entries": content})
+        execute_prepared(session, APPEND, _bound(entries))
+
+
+def _finish_ahead(session: Session) -> None:
+    """Wait for what is written ahead; where that failed the session writes it."""
+    for asked, values in session.info.pop(_AHEAD, ()):
+        if asked.rows_or_none() is None:
+            execute_prepared(session, APPEND, values)
+
+
+def _bound(entries: list[dict[str, Any]]) -> dict[str, str]:
+    return {"entries": json.dumps(entries, ensure_ascii=False, default=str)}

@@ -1,6 +1,5 @@
 """The made city of Anshan: every footprint says what its note says, and the figures are shapely's, Geod's and PostGIS's."""
 
-import time
 from contextlib import closing
 from datetime import date
 
@@ -11,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import polygonal
 from blueprint.connections import Beside
-from blueprint.database import make_engine, prepared
+from blueprint.database import make_engine
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint, read_footprint_file
@@ -93,8 +92,8 @@ def test_two_connections_that_share_the_layers_say_what_one_says(
 ):
     monkeypatch.setattr("blueprint.overlay.LARGE_M2", 0)
     nowhere = make_engine("postgresql+psycopg2://nobody@/nothing?host=/nonexistent")
-    shared = Beside(anshan.engine, [OVERLAPS], threads=1)
-    in_vain = Beside(nowhere, [OVERLAPS], threads=1)
+    shared = Beside(anshan.engine, {OVERLAPS: 1})
+    in_vain = Beside(nowhere, {OVERLAPS: 1})
     informing = set()
     with Session(anshan.engine) as session, closing(shared), closing(in_vain):
         layers = _layers(session)
@@ -106,18 +105,6 @@ def test_two_connections_that_share_the_layers_say_what_one_says(
             informing |= {overlap.version_id for overlap in alone.overlaps}
     assert any(layer.control == "inform" and layer.version_id in informing for layer in layers)
     assert caplog.messages.count(caplog.messages[0]) == len(TAKEN)
-
-
-def test_nothing_is_asked_beside_where_every_thread_is_taken(anshan: Edge):
-    sleep = prepared("sleep", "SELECT pg_sleep(:seconds)")
-    with closing(Beside(anshan.engine, [sleep], threads=1)) as beside:
-        asked = beside.start("sleep", {"seconds": 0.2})
-        assert asked is not None
-        assert beside.start("sleep", {"seconds": 0}) is None
-        asked.result()
-        until = time.monotonic() + 5
-        while beside.start("sleep", {"seconds": 0}) is None:
-            assert time.monotonic() < until
 
 
 @pytest.mark.parametrize("name", TAKEN)
