@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import shapely
 from shapely.geometry.base import BaseGeometry
@@ -36,7 +36,8 @@ CLOSING_M2 = 0.01
 
 OVERLAPS = prepared("overlaps", load_statements(Path(__file__).with_suffix(".sql"))["overlaps"].text)
 """The one statement."""
-_RANKS = {control: rank for rank, control in enumerate(Control, start=1)}
+RANKS = {control: rank for rank, control in enumerate(Control, start=1)}
+"""The controls as the statement has them: 1 is the worst, 4 only informs."""
 
 
 class Relation(StrEnum):
@@ -111,7 +112,7 @@ class Overlay:
     """What the rasters say, by version."""
 
 
-class _Answer(NamedTuple):
+class Answer(NamedTuple):
     """The one row of the statement, its columns in their order; `findings` have the fields of `Found`."""
 
     plane_m2: float
@@ -127,6 +128,19 @@ class _Answer(NamedTuple):
     not_covering: list[int]
 
 
+class Known(Protocol):
+    """A site of which everything was read before: it answers in the statement's place."""
+
+    def answer(
+        self,
+        layers: Sequence[LayerOnDay],
+        *,
+        zones: Sequence[tuple[int, shapely.MultiPolygon]],
+        with_shapes: bool,
+    ) -> Answer:
+        """The one row of the statement; `zones` with the rank of their control."""
+
+
 def find_overlaps(
     session: Session,
     footprint: shapely.MultiPolygon,
@@ -136,23 +150,30 @@ def find_overlaps(
     with_shapes: bool = False,
     zones: Sequence[tuple[Control, shapely.MultiPolygon]] = (),
     beside: Beside | None = None,
+    known: Known | None = None,
 ) -> Overlay:
     """Overlay a footprint (working CRS, valid) with the versions of `layers`; all of them must have one.
 
     `zones` are further areas of the ledger, each with its control. Where the versions are committed, `beside` may answer
-    for a part of the layers meanwhile.
+    for a part of the layers meanwhile; a site that is `known` is not asked at all.
     """
     rasters = measure_rasters(session, footprint, layers)
     hits = [layer for layer in layers if _is_hit(layer, rasters)]
     ask = partial(parameters, footprint, city=city, with_shapes=with_shapes)
     all_zones = [
-        *((_RANKS[Control(layer.control)], _zone(rasters, layer, footprint)) for layer in hits),
-        *((_RANKS[control], zone) for control, zone in zones),
+        *((RANKS[Control(layer.control)], _zone(rasters, layer, footprint)) for layer in hits),
+        *((RANKS[control], zone) for control, zone in zones),
     ]
     here, there = _in_two([layer for layer in layers if layer.version_id not in rasters])
     is_shared = beside is not None and here and there and footprint.area >= LARGE_M2
-    asked = beside.start(OVERLAPS.name, ask(there)) if beside is not None and is_shared else None
-    if asked is None:
+    asked = (
+        beside.start(OVERLAPS.name, ask(there))
+        if beside is not None and is_shared and known is None
+        else None
+    )
+    if known is not None:
+        row = known.answer([*here, *there], zones=all_zones, with_shapes=with_shapes)
+    elif asked is None:
         row = _answer(session, ask([*here, *there], zones=all_zones))
     else:
         row = _joined(
@@ -187,17 +208,17 @@ def _in_two(layers: Sequence[LayerOnDay]) -> tuple[list[LayerOnDay], list[LayerO
     return [layer for layer in layers if layer.control != Control.INFORM], informing
 
 
-def _answer(session: Session, values: Mapping[str, Any]) -> _Answer:
-    return _Answer._make(execute_prepared(session, OVERLAPS, values)[0])
+def _answer(session: Session, values: Mapping[str, Any]) -> Answer:
+    return Answer._make(execute_prepared(session, OVERLAPS, values)[0])
 
 
-def _answer_of(asked: Asked) -> _Answer | None:
+def _answer_of(asked: Asked) -> Answer | None:
     """What was asked beside; None where that connection failed, for then the session's own is to tell."""
     rows = asked.rows_or_none()
-    return _Answer._make(rows[0]) if rows is not None else None
+    return Answer._make(rows[0]) if rows is not None else None
 
 
-def _joined(weighed: _Answer, informing: _Answer) -> _Answer:
+def _joined(weighed: Answer, informing: Answer) -> Answer:
     """One answer of two; the ledger is of the first."""
     return weighed._replace(
         findings=sorted([*weighed.findings, *informing.findings], key=itemgetter(0)),
@@ -238,7 +259,7 @@ def parameters(
         "noise_m": NOISE_M,
         "with_shapes": with_shapes,
         "version_ids": [layer.version_id for layer in layers],
-        "control_ranks": [_RANKS[Control(layer.control)] for layer in layers],
+        "control_ranks": [RANKS[Control(layer.control)] for layer in layers],
         "outsides": [layer.conflict_when == ConflictWhen.OUTSIDE for layer in layers],
         "buffereds": [layer.buffer_m > 0 for layer in layers],
         "tolerances": [layer.tolerance_m2 for layer in layers],
@@ -246,7 +267,7 @@ def parameters(
     }
 
 
-def _ledger(row: _Answer, site: SiteMeasures) -> Ledger:
+def _ledger(row: Answer, site: SiteMeasures) -> Ledger:
     pieces = (row.conflict_free_m2, row.prohibited_m2, row.restricted_m2, row.advised_m2)
     return Ledger(*pieces, closes=abs(sum(pieces) - site.area_m2) <= CLOSING_M2)
 

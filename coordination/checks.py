@@ -12,7 +12,7 @@ from blueprint.city import City
 from blueprint.connections import Beside
 from blueprint.footprint import Footprint
 from blueprint.layers.models import Control
-from blueprint.overlay import Overlap, Overlay, Relation
+from blueprint.overlay import Known, Overlap, Overlay, Relation
 from blueprint.permissions import Act, Actor, Sensitivity, may
 from blueprint.sharing.purposes import record_reading
 from blueprint.snapshot import LayerOnDay, Snapshot, take_snapshot
@@ -38,11 +38,13 @@ def run_check(
     snapshot: Snapshot | None = None,
     rule_set: RuleSet | None = None,
     beside: Beside | None = None,
+    known: Known | None = None,
 ) -> CheckReport:
     """Check a footprint against the blueprint on a day, as far as the actor may read it; nothing is kept.
 
     `snapshot` is the blueprint of that day when it is known already, or as it would be; `rule_set` another one than the city's.
     `beside` may answer for a part of the layers where the session changed none of them, and puts on record what was read.
+    `known` is what was read before of the layers of `asked_of`.
     Restricted layers that the actor may not read leave no trace in figures, layers or digest but the conflicts that
     `masking` tells, and those only to actors who are known, so many times a day.
     """
@@ -63,7 +65,15 @@ def run_check(
     if rule_set is not None:
         keep_rule_set(session, rule_set)
     judged = judge(
-        session, footprint, asked, rule_set, city=city, on=on, with_shapes=with_shapes, beside=beside
+        session,
+        footprint,
+        asked,
+        rule_set,
+        city=city,
+        on=on,
+        with_shapes=with_shapes,
+        beside=beside,
+        known=known,
     )
     overlay, rules = judged.overlay, judged.rules
     is_answered = count_answers(session, {layer.department for layer in closed}, actor=actor, city=city)
@@ -128,6 +138,11 @@ def run_check(
             if layer.code in rules and rules[layer.code].signed_off is None
         ),
     )
+
+
+def asked_of(layers: Sequence[LayerOnDay], *, actor: Actor, on: date) -> list[LayerOnDay]:
+    """The layers in force that the actor may read: these are asked."""
+    return [layer for layer in layers if _is_in_force(layer, on) and may(actor, Act.READ_LAYER, layer.thing)]
 
 
 def _record_reading(

@@ -15,7 +15,7 @@ from blueprint.city import City, polygonal
 from blueprint.connections import Beside
 from blueprint.footprint import Footprint
 from blueprint.layers.models import ConflictWhen, Control, GeometryKind, feature
-from blueprint.overlay import Overlap, Overlay, find_overlaps
+from blueprint.overlay import Known, Overlap, Overlay, find_overlaps
 from blueprint.snapshot import LayerOnDay
 from coordination.figures import hectares, mu, percent, rounded, square_metres
 from coordination.gaps import find_gaps
@@ -47,6 +47,7 @@ def judge(
     on: date,
     with_shapes: bool,
     beside: Beside | None = None,
+    known: Known | None = None,
 ) -> Judged:
     """Overlay the footprint with the layers under the rules of a day.
 
@@ -57,7 +58,7 @@ def judge(
     layers = _under_height(governed(asked, rules), rules, footprint.top_m)
     shaped = with_shapes or any(_by_feature(rules.get(layer.code), layer) for layer in layers)
     site = footprint.geometry
-    overlay = find_overlaps(session, site, layers, city=city, with_shapes=shaped, beside=beside)
+    overlay = find_overlaps(session, site, layers, city=city, with_shapes=shaped, beside=beside, known=known)
     gaps = find_gaps(
         session,
         site,
@@ -80,7 +81,7 @@ def judge(
         ]
         zones = [*_zones(overlay.overlaps, rulings), *_zones(gaps, open_ground)]
         overlay = find_overlaps(
-            session, site, weighed, city=city, with_shapes=shaped, zones=zones, beside=beside
+            session, site, weighed, city=city, with_shapes=shaped, zones=zones, beside=beside, known=known
         )
         overlay = replace(overlay, overlaps=(*overlay.overlaps, *gaps))
     return Judged(

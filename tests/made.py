@@ -142,3 +142,22 @@ def geodesic_m2(shape: shapely.Geometry, city: City) -> float:
     )
     oriented = [shapely.geometry.polygon.orient(part) for part in shapely.get_parts(lonlat)]
     return sum(abs(GEOD.geometry_area_perimeter(part)[0]) for part in oriented)
+
+
+def differing(one: Any, other: Any, *, within: float, place: str = "") -> list[str]:
+    """Where two documents differ, numbers by more than `within`: one line a place."""
+    if isinstance(one, float) and isinstance(other, float):
+        return [] if abs(one - other) <= within else [f"{place}: {one!r} {other!r}"]
+    if isinstance(one, Mapping) and isinstance(other, Mapping) and one.keys() == other.keys():
+        return [
+            line
+            for key in one
+            for line in differing(one[key], other[key], within=within, place=f"{place}.{key}")
+        ]
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple) and len(one) == len(other):
+        return [
+            line
+            for number, pair in enumerate(zip(one, other, strict=True))
+            for line in differing(*pair, within=within, place=f"{place}[{number}]")
+        ]
+    return [] if one == other else [f"{place}: {one!r} {other!r}"]

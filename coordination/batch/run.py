@@ -1,8 +1,10 @@
 """Running a batch: the sites, near ones together, are checked by processes that each have a connection of their own.
 
-Every site is checked by `run_check`, the check that a single call makes: same figures, same digest, same rights, same record.
+Every site is checked by `run_check`, the check that a single call makes: same rules, same digest, same rights, same record. What the layers say
+is read and cut for a chunk of sites at once (`blueprint.overlay_together`): figures agree with a single call's to the rounding of coordinates.
 """
 
+import gc
 import itertools
 import multiprocessing
 import os
@@ -22,18 +24,21 @@ from sqlalchemy.orm import Session
 from blueprint.city import City
 from blueprint.database import OBJECTS, make_engine
 from blueprint.footprint import Footprint
+from blueprint.overlay import Known
+from blueprint.overlay_together import Ground, overlay_together
 from blueprint.permissions import Act, Actor, require
 from blueprint.snapshot import Snapshot, take_snapshot
 from blueprint.wall import enter, viewer_of
 from coordination.batch.sites import BatchFile, BatchSite
 from coordination.check_report import CheckReport
-from coordination.checks import run_check
+from coordination.checks import asked_of, run_check
 from coordination.rules import Outcome
 
 CHUNK = 50
 """So many sites are one task of a process, and one transaction."""
 
 _CURVE_BITS = 12
+_MANY_NEW = 200_000
 
 Tell = Callable[[str, int], None]
 
@@ -149,12 +154,19 @@ class _Checker:
     def __init__(self, setting: _Setting) -> None:
         self._setting = setting
         self._engine = make_engine(setting.url, objects=setting.objects, pool_size=1)
+        self._ground: Ground | None = None
         self._snapshot: Snapshot | None = None
 
     def __enter__(self) -> "_Checker":
+        # Thousands of shapes come and go with every chunk, none in a cycle: looking for one among them all costs a third.
+        self._thresholds = gc.get_threshold()
+        gc.freeze()
+        gc.set_threshold(_MANY_NEW, *self._thresholds[1:])
         return self
 
     def __exit__(self, *_: object) -> None:
+        gc.set_threshold(*self._thresholds)
+        gc.unfreeze()
         self._engine.dispose()
 
     def check(self, sites: Sequence[BatchSite]) -> list[SiteAnswer]:
@@ -162,18 +174,36 @@ class _Checker:
         setting = self._setting
         with Session(self._engine, expire_on_commit=False) as session, session.begin():
             enter(session, viewer_of(setting.actor))
-            if self._snapshot is None:
+            if self._snapshot is None or self._ground is None:
                 self._snapshot = take_snapshot(session, setting.on)
-            return [self._answer(session, site, self._snapshot) for site in sites]
+                asked = asked_of(self._snapshot.layers, actor=setting.actor, on=setting.on)
+                self._ground = Ground(session, asked, city=setting.city)
+            shapes: list[Any] = list(shapely.from_wkb([site.shape for site in sites]))
+            known = overlay_together(session, shapes, self._ground)
+            return [
+                _in_short(site, self._report(session, site, shape, self._snapshot, each))
+                for site, shape, each in zip(sites, shapes, known, strict=True)
+            ]
 
-    def _answer(self, session: Session, site: BatchSite, snapshot: Snapshot) -> SiteAnswer:
+    def _report(
+        self,
+        session: Session,
+        site: BatchSite,
+        shape: shapely.MultiPolygon,
+        snapshot: Snapshot,
+        known: Known | None,
+    ) -> CheckReport:
         setting = self._setting
-        shape: Any = shapely.from_wkb(site.shape)
         footprint = Footprint(shape, setting.source_crs, setting.operation, planned_use=site.planned_use)
-        report = run_check(
-            session, footprint, city=setting.city, actor=setting.actor, on=setting.on, snapshot=snapshot
+        return run_check(
+            session,
+            footprint,
+            city=setting.city,
+            actor=setting.actor,
+            on=setting.on,
+            snapshot=snapshot,
+            known=known,
         )
-        return _in_short(site, report)
 
 
 def _in_short(site: BatchSite, report: CheckReport) -> SiteAnswer:

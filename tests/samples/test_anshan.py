@@ -15,11 +15,12 @@ from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint, read_footprint_file
 from blueprint.overlay import NOISE_M, OVERLAPS, find_overlaps
+from blueprint.overlay_together import Ground, overlay_together
 from blueprint.permissions import at_console
 from blueprint.snapshot import LayerOnDay, take_snapshot
-from coordination.checks import run_check
+from coordination.checks import asked_of, run_check
 from service.samples import SampleProject, sample_folder, sample_projects
-from tests.made import geodesic_m2
+from tests.made import differing, geodesic_m2
 
 TODAY = date(2026, 11, 23)
 PROJECTS = {project.path.stem: project for project in sample_projects(sample_folder("anshan"))}
@@ -44,6 +45,27 @@ def test_every_sample_footprint_has_its_expected_verdict(anshan: Edge, name: str
 
     assert str(report.verdict) == project.expected
     assert report.ledger.closes
+
+
+def test_sites_checked_together_have_the_reports_that_they_have_alone(anshan: Edge):
+    """Lines, points, rasters, zones by an attribute, outsides, gaps, classes and heights are all among the layers."""
+    actor = at_console("test")
+    sites = {name: _footprint(anshan, PROJECTS[name]) for name in TAKEN}
+    with Session(anshan.engine) as session:
+        snapshot = take_snapshot(session, TODAY)
+        asked = asked_of(snapshot.layers, actor=actor, on=TODAY)
+        known = overlay_together(
+            session, [site.geometry for site in sites.values()], Ground(session, asked, city=anshan.city)
+        )
+        assert sum(each is not None for each in known) > len(sites) / 2
+        for (name, site), each in zip(sites.items(), known, strict=True):
+            alone, together = (
+                run_check(
+                    session, site, city=anshan.city, actor=actor, on=TODAY, snapshot=snapshot, known=one
+                )
+                for one in (None, each)
+            )
+            assert differing(alone.to_json(), together.to_json(), within=1e-5) == [], name
 
 
 def test_a_past_day_gives_the_verdict_of_that_day(anshan: Edge):

@@ -12,13 +12,16 @@ import pytest
 from sqlalchemy.orm import Session
 
 from blueprint.edge import Edge
-from blueprint.footprint import footprint_from_geojson
+from blueprint.footprint import Footprint, footprint_from_geojson
 from blueprint.overlay import NOISE_M
+from blueprint.overlay_together import Ground, overlay_together
 from blueprint.permissions import at_console
+from blueprint.snapshot import take_snapshot
 from coordination.check_report import CheckReport
-from coordination.checks import run_check
+from coordination.checks import asked_of, run_check
 from service.samples import sample_folder
 from tests.conftest import ROOT
+from tests.made import differing
 
 TODAY = date(2026, 11, 23)
 PRINTED = 5.1e-5
@@ -35,18 +38,54 @@ def _rows(name: str) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def reports(cambridge: Edge) -> dict[str, CheckReport]:
-    """The check of every site, by its GlobalID."""
+def footprints(cambridge: Edge) -> dict[str, Footprint]:
+    """Every site, by its GlobalID."""
     sites = geopandas.read_file(sample_folder("cambridge") / "footprints" / "special_permit_areas.gpkg")
-    found: dict[str, CheckReport] = {}
-    with Session(cambridge.engine) as session:
-        for site, geometry in zip(sites.GlobalID, sites.geometry, strict=True):
-            document: Any = geometry.__geo_interface__
-            footprint = footprint_from_geojson(document, city=cambridge.city, scratch=cambridge.scratch)
-            found[site] = run_check(
-                session, footprint, city=cambridge.city, actor=at_console("test"), on=TODAY
-            )
+    found: dict[str, Footprint] = {}
+    for site, geometry in zip(sites.GlobalID, sites.geometry, strict=True):
+        document: Any = geometry.__geo_interface__
+        found[site] = footprint_from_geojson(document, city=cambridge.city, scratch=cambridge.scratch)
     return found
+
+
+@pytest.fixture(scope="module")
+def reports(cambridge: Edge, footprints: dict[str, Footprint]) -> dict[str, CheckReport]:
+    """The check of every site."""
+    with Session(cambridge.engine) as session:
+        return {
+            site: run_check(session, footprint, city=cambridge.city, actor=at_console("test"), on=TODAY)
+            for site, footprint in footprints.items()
+        }
+
+
+def test_sites_checked_together_have_the_reports_that_they_have_alone(
+    cambridge: Edge, footprints: dict[str, Footprint], reports: dict[str, CheckReport]
+):
+    actor = at_console("test")
+    with Session(cambridge.engine) as session:
+        snapshot = take_snapshot(session, TODAY)
+        asked = asked_of(snapshot.layers, actor=actor, on=TODAY)
+        ground = Ground(session, asked, city=cambridge.city)
+        known = overlay_together(session, [site.geometry for site in footprints.values()], ground)
+        together = {
+            name: run_check(
+                session, site, city=cambridge.city, actor=actor, on=TODAY, snapshot=snapshot, known=each
+            )
+            for (name, site), each in zip(footprints.items(), known, strict=True)
+        }
+
+    assert all(each is not None for each in known)
+    for name, report in reports.items():
+        assert differing(_told(report), _told(together[name]), within=1e-5) == [], name
+
+
+def _told(report: CheckReport) -> dict[str, Any]:
+    """The report with its findings by feature: of two that are as large either may come first."""
+    told = report.to_json()
+    told["findings"].sort(
+        key=lambda finding: (finding["layer"], finding["feature_id"] or 0, finding["relation"])
+    )
+    return told
 
 
 def test_every_site_and_layer_is_measured_as_expected(reports: dict[str, CheckReport]):

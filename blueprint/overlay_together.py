@@ -1,0 +1,312 @@
+"""Overlays of many sites at once: what lies near them is read in one statement and cut in this process, step by step as `overlay.sql` does.
+
+The statement of a single check spends its time on handing shapes to GEOS one by one; here GEOS gets them by the thousand. Figures
+agree with the statement's to the rounding of coordinates (decision 0030).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from pyproj import Transformer
+from sqlalchemy.orm import Session
+
+from blueprint.city import AreaMeasure, City
+from blueprint.database import execute_prepared, load_statements, prepared
+from blueprint.equal_area import EQUAL_AREA_SRID
+from blueprint.layers.models import ConflictWhen
+from blueprint.outline_walk import walk
+from blueprint.overlay import NOISE_M
+from blueprint.overlay_known import Judged, KnownSite, common, measured_by, of_dimension
+from blueprint.snapshot import LayerOnDay
+
+LARGEST_M2 = 2_000_000.0
+"""Sites whose boxes are larger than this are asked one by one: what lies near many of them would fill the memory."""
+
+_ROUND_QUARTER = 8
+"""Segments a quarter circle, as PostGIS buffers."""
+
+_SQL = {
+    name: prepared(name, statement.text)
+    for name, statement in load_statements(Path(__file__).with_suffix(".sql")).items()
+}
+
+
+class Ground:
+    """The layers that are asked, with what is the same for all sites: made once, by whoever asks for many."""
+
+    def __init__(self, session: Session, layers: Sequence[LayerOnDay], *, city: City) -> None:
+        self.city = city
+        self.layers = {layer.version_id: layer for layer in layers if layer.version_id is not None}
+        rows = execute_prepared(session, _SQL["versions"], {"version_ids": list(self.layers)})
+        self.overlapping = {version_id for version_id, has_overlaps, _ in rows if has_overlaps}
+        self.coverages = {
+            version_id: shapely.from_wkb(bytes(shape)) for version_id, _, shape in rows if shape is not None
+        }
+        for coverage in self.coverages.values():
+            shapely.prepare(coverage)
+        found = execute_prepared(session, _SQL["equal_area"], {"srid": EQUAL_AREA_SRID})
+        self._proj4 = found[0][0] if found else None
+
+    @property
+    def can_measure(self) -> bool:
+        """Whether areas can be measured here as the database does."""
+        return self.city.area_measure is AreaMeasure.PLANE or self._proj4 is not None
+
+    @cached_property
+    def to_equal_area(self) -> Transformer | None:
+        """To the projection in which areas are measured; None where it is the working CRS itself."""
+        if self.city.area_measure is AreaMeasure.PLANE:
+            return None
+        return Transformer.from_crs(self.city.working_crs, self._proj4, always_xy=True)
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """What sites and parts share, a row each: `sites` is the place of the site; `lengths_m` are perimeters of areas.
+
+    Where it is `uncut` the shape is still the part's: what it shares with the site was measured along the outlines.
+    """
+
+    sites: np.ndarray
+    versions: np.ndarray
+    features: np.ndarray
+    zones: np.ndarray
+    dimensions: np.ndarray
+    plane_m2: np.ndarray
+    overlap_m2: np.ndarray
+    lengths_m: np.ndarray
+    shapes: np.ndarray
+    uncut: np.ndarray
+
+    def taken(self, rows: np.ndarray) -> "_Pieces":
+        return _Pieces(*(getattr(self, column)[rows] for column in self.__dataclass_fields__))
+
+
+def overlay_together(
+    session: Session, sites: Sequence[shapely.MultiPolygon], ground: Ground
+) -> list[KnownSite | None]:
+    """What the layers of a ground say of each site (working CRS, valid); None for one that is to be asked by itself."""
+    boxes = shapely.bounds(sites)
+    small = np.flatnonzero((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) <= LARGEST_M2)
+    found: list[KnownSite | None] = [None] * len(sites)
+    if ground.can_measure and len(small):
+        shapes = np.asarray(sites)[small]
+        for place, known in zip(small, _overlay(session, shapes, ground), strict=True):
+            found[place] = known
+    return found
+
+
+def _overlay(session: Session, sites: np.ndarray, ground: Ground) -> list[KnownSite]:
+    plane_m2, ellipsoid_m2 = shapely.area(sites), measured_by(ground.to_equal_area, sites)
+    shapely.prepare(sites)
+    pieces = _shared(session, sites, plane_m2, ellipsoid_m2, ground)
+    judged = _judged(pieces, sites, ground)
+    told = _features(session, judged)
+    far = _distances(session, sites, judged, ground)
+    not_covering = [
+        (version_id, shapely.covers(coverage, sites)) for version_id, coverage in ground.coverages.items()
+    ]
+    return [
+        KnownSite(
+            place=place,
+            shape=shape,
+            plane_m2=float(plane_m2[place]),
+            ellipsoid_m2=float(ellipsoid_m2[place]),
+            judged=judged[place],
+            told=told,
+            far=far,
+            not_covering=[version_id for version_id, covers in not_covering if not covers[place]],
+            overlapping=ground.overlapping,
+            to_equal_area=ground.to_equal_area,
+        )
+        for place, shape in enumerate(sites)
+    ]
+
+
+def _shared(
+    session: Session, sites: np.ndarray, plane_m2: np.ndarray, measured_m2: np.ndarray, ground: Ground
+) -> _Pieces:
+    """The pieces, in the order of sites, versions, features; what lies wholly inside or around is not cut."""
+    values = {
+        "sites": list(shapely.to_wkb(sites)),
+        "working_srid": ground.city.working_srid,
+        "version_ids": list(ground.layers),
+    }
+    rows = execute_prepared(session, _SQL["parts_near"], values)
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 7
+    near = _Pieces(
+        np.array(columns[0], dtype=np.int64) - 1,
+        np.array(columns[1], dtype=np.int64),
+        np.array(columns[2], dtype=np.int64),
+        np.array(columns[3], dtype=bool),
+        np.empty(len(rows), dtype=np.int64),
+        np.array(columns[4], dtype=float),
+        np.array(columns[5] if ground.to_equal_area is not None else columns[4], dtype=float),
+        np.empty(len(rows)),
+        np.asarray(shapely.from_wkb(np.array([bytes(shape) for shape in columns[6]], dtype=object))),
+        np.zeros(len(rows), dtype=bool),
+    )
+    near = near.taken(np.lexsort((near.zones, near.features, near.versions, near.sites)))
+    near = near.taken(np.flatnonzero(shapely.intersects(sites[near.sites], near.shapes)))
+    mine, shapes = sites[near.sites], near.shapes.copy()
+    near.dimensions[:] = shapely.get_dimensions(shapes)
+    is_covered = shapely.covers(mine, shapes)
+    is_around = ~is_covered & _boxes_inside(mine, shapes)
+    is_around[is_around] = shapely.covers(shapes[is_around], mine[is_around])
+    shapes[is_around] = mine[is_around]
+    near.plane_m2[is_around] = plane_m2[near.sites[is_around]]
+    near.overlap_m2[is_around] = measured_m2[near.sites[is_around]]
+    outsides = [v for v, layer in ground.layers.items() if layer.conflict_when == ConflictWhen.OUTSIDE]
+    is_outside = np.isin(near.versions, outsides)
+    crossed = np.flatnonzero(~is_covered & ~is_around & ~is_outside & (near.dimensions == 2))
+    walked = walk(sites, shapes[crossed], near.sites[crossed], ground.to_equal_area)
+    near.uncut[crossed] = walked.is_plain
+    cut = np.flatnonzero(~is_covered & ~is_around & ~near.uncut)
+    shapes[cut] = common(mine[cut], shapes[cut], near.dimensions[cut])
+    near.plane_m2[cut] = shapely.area(shapes[cut])
+    near.overlap_m2[cut] = measured_by(ground.to_equal_area, shapes[cut])
+    near.lengths_m[:] = shapely.length(shapes)
+    plain = crossed[walked.is_plain]
+    near.plane_m2[plain] = walked.plane_m2[walked.is_plain]
+    near.overlap_m2[plain] = walked.measured_m2[walked.is_plain]
+    near.lengths_m[plain] = walked.perimeter_m[walked.is_plain]
+    near.shapes[:] = shapes
+    kept = near.taken(np.flatnonzero(~is_outside & ~shapely.is_empty(shapes)))
+    if not outsides:
+        return kept
+    return _joined(kept, _beyond(sites, near.taken(np.flatnonzero(is_outside)), outsides, ground))
+
+
+def _boxes_inside(inner: np.ndarray, outer: np.ndarray) -> np.ndarray:
+    small, large = shapely.bounds(inner), shapely.bounds(outer)
+    return np.asarray((small[:, :2] >= large[:, :2]).all(axis=1) & (small[:, 2:] <= large[:, 2:]).all(axis=1))
+
+
+def _beyond(sites: np.ndarray, inside: _Pieces, outsides: Sequence[int], ground: Ground) -> _Pieces:
+    """Of layers whose outside is the conflict: what of each site none of their features covers, as feature 0."""
+    places = np.repeat(np.arange(len(sites)), len(outsides))
+    versions = np.tile(np.array(outsides, dtype=np.int64), len(sites))
+    shapes = sites[places]
+    for row, (place, version) in enumerate(zip(places, versions, strict=True)):
+        met = inside.shapes[(inside.sites == place) & (inside.versions == version)]
+        if len(met):
+            shapes[row] = shapely.difference(shapes[row], shapely.union_all(met))
+    shapes = of_dimension(shapes, np.full(len(shapes), 2))
+    left = np.flatnonzero(~shapely.is_empty(shapes))
+    shapes = shapes[left]
+    nothing = np.zeros(len(left), dtype=np.int64)
+    measures = measured_by(ground.to_equal_area, shapes)
+    return _Pieces(
+        places[left], versions[left], nothing, nothing.astype(bool), nothing + 2, shapely.area(shapes), measures,
+        shapely.length(shapes), shapes, nothing.astype(bool),
+    )  # fmt: skip
+
+
+def _joined(kept: _Pieces, beyond: _Pieces) -> _Pieces:
+    both = _Pieces(
+        *(
+            np.concatenate([getattr(kept, column), getattr(beyond, column)])
+            for column in kept.__dataclass_fields__
+        )
+    )
+    return both.taken(np.lexsort((both.zones, both.features, both.versions, both.sites)))
+
+
+def _judged(pieces: _Pieces, sites: np.ndarray, ground: Ground) -> list[list[Judged]]:
+    """By site the features that are met, bodies and zones; thinner than a micrometre is touching, and that is no conflict."""
+    found: list[list[Judged]] = [[] for _ in sites]
+    if not len(pieces.sites):
+        return found
+    keys = np.column_stack([pieces.sites, pieces.versions, pieces.features, pieces.zones])
+    starts = np.flatnonzero(np.r_[True, (keys[1:] != keys[:-1]).any(axis=1)])
+    ends = np.r_[starts[1:], len(keys)]
+    is_area, lengths = pieces.dimensions == 2, pieces.lengths_m
+    thin = np.flatnonzero(~is_area)
+    on_boundary = np.zeros(len(keys), dtype=bool)
+    on_boundary[thin] = shapely.covered_by(pieces.shapes[thin], shapely.boundary(sites[pieces.sites[thin]]))
+    points = np.where(pieces.dimensions == 0, shapely.get_num_geometries(pieces.shapes), 0)
+    columns = zip(
+        *(pieces.__dict__[name][starts].tolist() for name in ("sites", "versions", "features", "zones")),
+        np.maximum.reduceat(pieces.dimensions, starts).tolist(),
+        np.add.reduceat(np.where(is_area, pieces.plane_m2, 0.0), starts).tolist(),
+        np.add.reduceat(np.where(is_area, pieces.overlap_m2, 0.0), starts).tolist(),
+        np.add.reduceat(np.where(is_area, lengths, 0.0), starts).tolist(),
+        np.add.reduceat(np.where(pieces.dimensions == 1, lengths, 0.0), starts).tolist(),
+        np.add.reduceat(points, starts).tolist(),
+        np.logical_and.reduceat(on_boundary, starts).tolist(),
+        starts.tolist(),
+        ends.tolist(),
+        strict=True,
+    )
+    for (
+        site,
+        version,
+        feature,
+        zone,
+        dimension,
+        plane,
+        overlap,
+        around,
+        length,
+        count,
+        touches,
+        start,
+        end,
+    ) in columns:
+        if count or length > NOISE_M or 2 * plane > NOISE_M * around:
+            layer = ground.layers[version]
+            met = Judged(
+                version, feature, zone, dimension, plane, overlap, around, length, count, touches,
+                layer.buffer_m > 0, sites[site], pieces.shapes[start:end], pieces.uncut[start:end],
+            )  # fmt: skip
+            is_sliver = dimension == 2 and (
+                overlap < layer.tolerance_m2 or _is_thin(met, layer.sliver_width_m)
+            )
+            found[site].append(met._replace(is_sliver=True) if is_sliver else met)
+    return found
+
+
+def _is_thin(met: Judged, width_m: float) -> bool:
+    """The opening test: shrunk by half the width nothing is left."""
+    if 2 * met.plane_m2 > width_m * met.perimeter_m:
+        return False
+    shrunk = shapely.buffer(shapely.union_all(met.cut()), -width_m / 2, quad_segs=_ROUND_QUARTER)
+    return bool(shapely.is_empty(shrunk))
+
+
+def _features(session: Session, judged: list[list[Judged]]) -> dict[tuple[int, int], tuple[Any, ...]]:
+    """What is told of the features met, by version and feature."""
+    keys = list({(each.version_id, each.feature_id) for met in judged for each in met if each.feature_id})
+    if not keys:
+        return {}
+    values = {"version_ids": [key[0] for key in keys], "feature_ids": [key[1] for key in keys]}
+    return {row[:2]: row[2:] for row in execute_prepared(session, _SQL["features_met"], values)}
+
+
+def _distances(
+    session: Session, sites: np.ndarray, judged: list[list[Judged]], ground: Ground
+) -> Mapping[tuple[int, int, int], float]:
+    """How far the bodies lie of which only the zones are met, by the site's place, version and feature."""
+    asked = []
+    for place, met in enumerate(judged):
+        bodies = {(each.version_id, each.feature_id) for each in met if not each.is_zone}
+        asked += [
+            (place, each.version_id, each.feature_id)
+            for each in met
+            if each.is_zone and (each.version_id, each.feature_id) not in bodies
+        ]
+    if not asked:
+        return {}
+    values = {
+        "sites": [shapely.to_wkb(sites[place]) for place, _, _ in asked],
+        "version_ids": [version_id for _, version_id, _ in asked],
+        "feature_ids": [feature_id for _, _, feature_id in asked],
+        "working_srid": ground.city.working_srid,
+    }
+    rows = execute_prepared(session, _SQL["distances"], values)
+    return {key: row[0] for key, row in zip(asked, rows, strict=True)}

@@ -1,0 +1,130 @@
+"""Many sites at once say what each says alone: the walk along outlines against GEOS, the pieces against the statement."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from pyproj import Transformer
+from sqlalchemy.orm import Session
+
+from blueprint.city import AreaMeasure, City
+from blueprint.equal_area import equal_area_proj4
+from blueprint.outline_walk import walk
+from blueprint.overlay import Overlay, find_overlaps
+from blueprint.overlay_known import measured_by
+from blueprint.overlay_together import LARGEST_M2, Ground, overlay_together
+from blueprint.snapshot import LayerOnDay, take_snapshot
+from tests.made import LONG_AGO, at_origin, differing, publish
+
+SLOW = settings(
+    max_examples=4,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+def _blob(rng: np.random.Generator, corners: int, *, hole: bool) -> shapely.Polygon:
+    turns = (np.arange(corners) + rng.uniform(-0.4, 0.4, corners)) * 2 * np.pi / corners
+    reach = rng.uniform(30, 140, corners)
+    ring = np.column_stack([np.cos(turns) * reach, np.sin(turns) * reach]) + rng.uniform(-80, 80, 2)
+    shape = shapely.Polygon(ring)
+    return shape.difference(shape.centroid.buffer(12, quad_segs=3)) if hole else shape
+
+
+@pytest.mark.parametrize("digits", [6, 0, -1], ids=["as drawn", "on whole metres", "on tens of metres"])
+def test_what_is_walked_has_the_area_and_the_perimeter_of_what_geos_cuts(city: City, digits: int):
+    """On tens of metres vertices lie on the other's outline and edges upon edges: what is not plain is left to GEOS."""
+    rng = np.random.default_rng(5)
+    to_equal_area = Transformer.from_crs(city.working_crs, equal_area_proj4(city), always_xy=True)
+    made = [shapely.set_precision(_blob(rng, 5 + n % 20, hole=n % 3 == 0), 10.0**-digits) for n in range(600)]
+    shapes = [
+        at_origin(shape)
+        for shape in made
+        if shape.geom_type in ("Polygon", "MultiPolygon") and shape.area > 1
+    ]
+    sites, parts = np.array(shapes[0::2], dtype=object), np.array(shapes[1::2], dtype=object)
+    rows = np.flatnonzero(shapely.intersects(sites[: len(parts)], parts))
+    parts = parts[rows]
+
+    walked = walk(sites, parts, rows, to_equal_area)
+
+    cut = shapely.intersection(sites[rows], parts)
+    plain = walked.is_plain
+    assert plain.sum() > {6: 0.99, 0: 0.2, -1: 0.02}[digits] * len(rows)
+    assert walked.plane_m2[plain] == pytest.approx(shapely.area(cut[plain]), abs=1e-6)
+    assert walked.perimeter_m[plain] == pytest.approx(shapely.length(cut[plain]), abs=1e-6)
+    assert walked.measured_m2[plain] == pytest.approx(measured_by(to_equal_area, cut[plain]), abs=1e-6)
+
+
+CORNER = st.tuples(st.integers(-6, 24), st.integers(-6, 24))
+SHAPES = st.lists(st.tuples(CORNER, CORNER, CORNER), min_size=4, max_size=10)
+
+
+@SLOW
+@given(SHAPES, st.booleans())
+def test_sites_together_say_what_each_says_alone(
+    session: Session, city: City, corners: list[tuple[tuple[int, int], ...]], on_ellipsoid: bool
+):
+    """Triangles, lines and points on a grid of five metres: they touch, lie on each other, share edges with the sites."""
+    measure = AreaMeasure.ELLIPSOID if on_ellipsoid else AreaMeasure.PLANE
+    city = replace(city, area_measure=measure, rules_path=None)
+    grid = 5.0 * np.array(corners)
+    areas = [shape for shape in shapely.polygons(grid) if shape.is_valid and shape.area > 1]
+    lines = [line for line in shapely.linestrings(grid) if line.is_valid and line.length > 1]
+    lines += [shapely.LineString([(0, 0), (60, 40)])]
+    small = areas[:1] or [shapely.box(0, 0, 50, 50)]
+    with session.begin_nested() as nested:
+        publish(session, city, "AREAS", areas or small, control="restrict", tolerance_m2=20, sliver_width_m=2)
+        publish(session, city, "SMALL", small, control="prohibit", tolerance_m2=0, sliver_width_m=0)
+        publish(session, city, "WITHIN", small, control="advise", conflict_when="outside")
+        publish(session, city, "LINES", lines, control="inform")
+        publish(session, city, "NEAR", lines[:3], control="advise", buffer_m=15)
+        publish(session, city, "POINTS", list(shapely.points(grid[:, 0])), control="restrict")
+        layers = take_snapshot(session, LONG_AGO).layers
+        sites = [
+            at_origin(shapely.MultiPolygon([shape]))
+            for shape in (shapely.box(0, 0, 60, 40), shapely.box(200, 0, 220, 20), *areas[:2])
+        ]
+        together = _together(session, sites, layers, city)
+        alone = [find_overlaps(session, site, layers, city=city, with_shapes=True) for site in sites]
+        nested.rollback()
+
+    for one, other in zip(alone, together, strict=True):
+        assert differing(_told(one), _told(other), within=1e-5) == []
+        for found, known in zip(one.overlaps, other.overlaps, strict=True):
+            assert shapely.area(shapely.symmetric_difference(found.shape, known.shape)) < 1e-5
+
+
+def test_a_large_site_is_left_to_the_statement(session: Session, city: City):
+    publish(session, city, "AREAS", [shapely.box(0, 0, 10, 10)])
+    layers = take_snapshot(session, LONG_AGO).layers
+    side = LARGEST_M2**0.5 + 1
+    sites = [at_origin(shapely.MultiPolygon([shapely.box(0, 0, m, m)])) for m in (side - 2, side)]
+
+    small, large = overlay_together(session, sites, Ground(session, layers, city=city))
+
+    assert small is not None and large is None
+
+
+def _together(
+    session: Session, sites: Sequence[shapely.MultiPolygon], layers: Sequence[LayerOnDay], city: City
+) -> list[Overlay]:
+    known = overlay_together(session, sites, Ground(session, layers, city=city))
+    assert None not in known
+    return [
+        find_overlaps(session, site, layers, city=city, with_shapes=True, known=each)
+        for site, each in zip(sites, known, strict=True)
+    ]
+
+
+def _told(overlay: Overlay) -> dict[str, object]:
+    """All that an overlay says but the shapes; sets and the order among a version's features do not matter."""
+    told = asdict(replace(overlay, overlaps=()))
+    told["not_covering"] = sorted(overlay.not_covering)
+    told["overlaps"] = [overlap._replace(shape=None)._asdict() for overlap in overlay.overlaps]
+    return told
