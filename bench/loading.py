@@ -1,9 +1,11 @@
 """Loading the made city by publication's own statements; only the file and its confined reader are left out."""
 
 import json
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,9 +19,10 @@ from sqlalchemy.orm import Session
 from bench.made_city import Ground, MadeLayer, polygons
 from blueprint.city import City
 from blueprint.layers.catalogue import LayerDefinition, define_layer
+from blueprint.layers.cutting import cut_features
 from blueprint.layers.models import LayerVersion
 from blueprint.layers.overlapping import may_overlap_each_other
-from blueprint.layers.publication import bring_into_force, copy_features, cut_features
+from blueprint.layers.publication import bring_into_force, copy_features, store_features
 from blueprint.layers.reading_child import SCHEMA
 from blueprint.permissions import at_console
 from blueprint.quality.check import NOTHING_FOUND
@@ -102,7 +105,8 @@ def _load(session: Session, city: City, made: MadeLayer, ground: Ground) -> None
     copy_features(session, version, _batches(made, shapes, city.working_srid))
     whole = InMemory(np.concatenate(shapes))
     version.has_overlaps = may_overlap_each_other(whole, faces_of(whole))
-    cut_features(session, version)
+    store_features(session, version)
+    cut_features(session, version, city=city, scratch=Path(tempfile.gettempdir()))
     bring_into_force(session, version, starts_on=IN_FORCE_FROM, actor=at_console("bench"), now=NOW)
     _make_plain_table(session, made, version, city)
 

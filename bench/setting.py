@@ -33,7 +33,11 @@ _SHAPERS = (
     "bench/loading.py",
     "blueprint/layers/publication.sql",
     "blueprint/layers/generalise.py",
-    "blueprint/layers/generalise.sql",
+    "blueprint/layers/cutting_child.py",
+    "blueprint/layers/outlines.py",
+    "blueprint/layers/pieces.py",
+    "blueprint/layers/sheets.py",
+    "blueprint/layers/tile_shapes.py",
     "service/migrations/versions/*.py",
 )
 """The files that decide what is in the loaded city: when one changes it is made anew."""

@@ -34,6 +34,12 @@ class Jurisdiction:
         return self.outline if self.outline is not None else shapely.box(*self.bounds)
 
     @property
+    def middle(self) -> tuple[float, float]:
+        """The middle of the bounds, in metres of the working CRS."""
+        west, south, east, north = self.bounds
+        return (west + east) / 2, (south + north) / 2
+
+    @property
     def surroundings(self) -> tuple[float, float, float, float]:
         """West, south, east, north of where the city's data may lie, in metres of the working CRS."""
         west, south, east, north = self.bounds

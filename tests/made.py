@@ -1,8 +1,10 @@
 """Layers made for tests: shapes on whole metres, stored the way the product stores them."""
 
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +18,10 @@ from sqlalchemy.orm import Session
 from blueprint.city import City
 from blueprint.layers.buffers import read_buffer_rule
 from blueprint.layers.catalogue import LayerDefinition, define_layer
+from blueprint.layers.cutting import cut_features
 from blueprint.layers.models import LayerVersion
 from blueprint.layers.overlapping import may_overlap_each_other
-from blueprint.layers.publication import bring_into_force, copy_features, cut_features
+from blueprint.layers.publication import bring_into_force, copy_features, store_features
 from blueprint.layers.reading_child import BUFFER_QUADRANT_SEGMENTS, SCHEMA
 from blueprint.permissions import at_console
 from blueprint.quality.check import NOTHING_FOUND
@@ -29,6 +32,8 @@ ORIGIN = (500_000.0, 4_550_000.0)
 
 GEOD = Geod(a=6378137.0, rf=298.257222101)
 """The CGCS2000 ellipsoid."""
+
+SCRATCH = Path(tempfile.gettempdir())
 
 LONG_AGO = date(2020, 1, 1)
 _KINDS = {"Polygon": "polygon", "MultiPolygon": "polygon", "LineString": "line", "MultiLineString": "line"}
@@ -98,7 +103,8 @@ def publish(
     reaches = [rule.zone(layer.buffer_m, row).reach_m if layer.buffer_m else 0.0 for row in rows]
     batch = _batch(placed, keys, rows, reaches, city.working_srid)
     copy_features(session, version, iter([batch]))
-    cut_features(session, version)
+    store_features(session, version)
+    cut_features(session, version, city=city, scratch=SCRATCH)
     if starts_on is not None:
         bring_into_force(
             session,

@@ -96,6 +96,7 @@ class Kind(StrEnum):
     VECTOR = "vector"
     RASTER = "raster"
     DOCUMENT = "document"
+    SHAPES = "shapes"
 
 
 class _Parent:

@@ -18,7 +18,7 @@ from blueprint.city import City
 from blueprint.database import load_statements
 from blueprint.errors import ConflictError, InvalidInputError
 from blueprint.layers import publication
-from blueprint.layers.generalise import build_tile_shapes
+from blueprint.layers.cutting import cut_features
 from blueprint.layers.models import GeometryKind, Layer, LayerVersion
 from blueprint.layers.publication import Progress, Upload, silent
 from blueprint.layers.reading import StagedFile, reading
@@ -122,7 +122,7 @@ def apply_delta(
     changes = [Change._make(row) for row in session.execute(_SQL["read_changes"])]
     _refuse_faults(_misfits(changes, has_states=change_field is None))
     _refuse_faults(_differing(session, values))
-    _build(session, version, base, values, progress)
+    _build(session, version, base, values, progress, city=city, scratch=file.folder.parent)
     _keep_receipts(session, version, report, values, city=city)
     _settle(session, version, base, report, values, city=city)
     publication.name_fields(session, layer, version, upload, now=now)
@@ -253,19 +253,32 @@ def _refuse_faults(faults: list[Fault]) -> None:
 
 
 def _build(
-    session: Session, version: LayerVersion, base: LayerVersion, values: dict[str, Any], progress: Progress
+    session: Session,
+    version: LayerVersion,
+    base: LayerVersion,
+    values: dict[str, Any],
+    progress: Progress,
+    *,
+    city: City,
+    scratch: Path,
 ) -> None:
     """Cut what changed as any upload is cut; copy the rest as it lies in the base."""
     publication.make_incoming(session)
     session.execute(_SQL["stage_changed"], values)
-    publication.cut_features(session, version, progress)
-    for step in ("copy_unchanged_features", "copy_unchanged_parts", "copy_unchanged_tile_sheets"):
+    publication.store_features(session, version, progress)
+
+    def copy(step: str) -> None:
         progress(step, base.feature_count)
         session.execute(_SQL[step], values)
-    if version.layer.geometry == "point":
+
+    if version.layer.geometry == GeometryKind.POINT:
         # Which of the points in a cell is drawn depends on all of them.
-        session.execute(_SQL["forget_tile_sheets"], values)
-        build_tile_shapes(session, version.id)
+        copy("copy_unchanged_features")
+        cut_features(session, version, city=city, scratch=scratch, progress=progress)
+        return
+    cut_features(session, version, city=city, scratch=scratch, progress=progress)
+    for step in ("copy_unchanged_features", "copy_unchanged_parts", "copy_unchanged_tile_sheets"):
+        copy(step)
 
 
 def _keep_receipts(

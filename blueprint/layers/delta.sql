@@ -170,9 +170,6 @@ FROM blueprint.mending
 WHERE version_id = :base
     AND NOT EXISTS (SELECT FROM delta_change WHERE delta_change.base_feature_id = mending.feature_id);
 
--- name: forget_tile_sheets
-DELETE FROM blueprint.tile_sheet WHERE version_id = :version_id;
-
 -- name: measure_version
 SELECT count(*) AS feature_count, coalesce(sum(ST_NPoints(geom)), 0) AS vertex_count,
     ST_XMin(ST_Extent(geom)) AS west, ST_YMin(ST_Extent(geom)) AS south,

@@ -6,28 +6,7 @@ threshold's size: the share of ground that a layer covers is kept, and so is a b
 Short lines stay; of points that lie in one cell of six pixels one stays.
 """
 
-from pathlib import Path
-
-from sqlalchemy.orm import Session
-
-from blueprint.database import load_statements
-
-_SQL = load_statements(Path(__file__).with_suffix(".sql"))
-
-_STEPS = (
-    "forget",
-    "project",
-    "make_drawn",
-    "draw_full",
-    "draw_areas",
-    "draw_lines",
-    "draw_points",
-    "weigh",
-    "sort_large",
-    "store_sheets",
-    "sort_as_usual",
-    "forget",
-)
+import numpy as np
 
 FULL_LEVEL = 24
 """The level whose shapes are the features as they are."""
@@ -39,6 +18,8 @@ _WORLD_M = 40_075_016.685_578_5
 _TILE_PIXELS = 512
 _TILE_UNITS = 4096
 _POINT_CELL_PIXELS = 6
+MAX_SHAPE_VERTICES = 256
+"""A shape of more vertices is stored in pieces; a tile puts them together again, so that no cut is ever drawn."""
 
 
 def level_of_zoom(zoom: int) -> int:
@@ -62,17 +43,14 @@ def smallest_area_m2(level: int) -> float:
     return pixels * pixel_m(level) ** 2
 
 
-def build_tile_shapes(session: Session, version_id: int) -> None:
-    """Fill `blueprint.tile_sheet` from the features of a version, in the caller's transaction."""
-    values = {
-        "version_id": version_id,
-        "full_level": FULL_LEVEL,
-        "levels": list(GENERALISED_LEVELS),
-        "pixels_m": [pixel_m(level) for level in GENERALISED_LEVELS],
-        "smallest_m2": [smallest_area_m2(level) for level in GENERALISED_LEVELS],
-        "grid_levels": [*GENERALISED_LEVELS, FULL_LEVEL],
-        "units_a_metre": [1 / unit_m(level) for level in (*GENERALISED_LEVELS, FULL_LEVEL)],
-        "cells_m": [_POINT_CELL_PIXELS * pixel_m(level) for level in GENERALISED_LEVELS],
-    }
-    for step in _STEPS:
-        session.execute(_SQL[step], values)
+def cell_m(level: int) -> float:
+    """The side of the cell in which one point is drawn on a level, in metres of EPSG:3857."""
+    return _POINT_CELL_PIXELS * pixel_m(level)
+
+
+def chances(feature_ids: np.ndarray) -> np.ndarray:
+    """A number from 0 to 1 for each feature, always the same: the finaliser of SplitMix64 (Steele and others 2014)."""
+    mixed = feature_ids.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return np.asarray((mixed ^ (mixed >> np.uint64(31))) / 2.0**64)

@@ -21,7 +21,7 @@ from blueprint.crs_registry import registered_transformations
 from blueprint.database import load_statements
 from blueprint.errors import BlueprintError, ConflictError, InvalidInputError, NotFoundError, StorageFullError
 from blueprint.jurisdiction import jurisdiction
-from blueprint.layers.generalise import build_tile_shapes
+from blueprint.layers.cutting import cut_features
 from blueprint.layers.location import decision_of, find_shift, refuse_misplaced
 from blueprint.layers.models import GeometryKind, InForcePeriod, Layer, LayerVersion, VersionState
 from blueprint.layers.originals import keep_original
@@ -96,7 +96,8 @@ def store_version(
     settle_place(session, version, opened.report, upload, city=city)
     name_fields(session, layer, version, upload, now=now)
     keep_receipts(session, version, opened.report["mendings"], srid=city.working_srid)
-    cut_features(session, version, progress)
+    store_features(session, version, progress)
+    cut_features(session, version, city=city, scratch=file.folder.parent, progress=progress)
     _finish_upload(session, version, file, upload)
     return version
 
@@ -253,22 +254,16 @@ def _opened(bounds: list[float]) -> tuple[float, float, float, float]:
     return (west, south, max(east, west + 0.001), max(north, south + 0.001))
 
 
-def cut_features(session: Session, version: LayerVersion, progress: Progress = silent) -> None:
-    """Measure the copied features, cut them into parts and make the shapes of the tiles."""
+def store_features(session: Session, version: LayerVersion, progress: Progress = silent) -> None:
+    """Measure and store the copied features; `cut_features` makes of them what overlays and tiles read."""
     session.flush()
-    values = {"version_id": version.id}
-    for step in ("store_features", "drop_incoming", "cut_areas", "cut_lines", "cut_points", "cut_zones"):
-        progress(step, version.feature_count)
-        session.execute(_SQL[step], values)
-    progress("tile_shapes", version.feature_count)
-    build_tile_shapes(session, version.id)
-    if version.feature_count >= 1000:
-        progress("analyze", version.feature_count)
-        session.execute(_SQL["analyze"])
+    progress("store_features", version.feature_count)
+    session.execute(_SQL["store_features"], {"version_id": version.id})
+    session.execute(_SQL["drop_incoming"])
 
 
 def make_incoming(session: Session) -> None:
-    """Make the table of this transaction in which features land before `cut_features` stores them."""
+    """Make the table of this transaction in which features land before `store_features` stores them."""
     session.execute(_SQL["make_incoming"])
 
 

@@ -1,15 +1,11 @@
 """Checking a stored version, keeping what was found, and letting it into force only when nothing stands against it."""
 
 import json
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 import shapely
 from geoalchemy2.shape import to_shape
 from sqlalchemy import delete, insert
@@ -17,19 +13,18 @@ from sqlalchemy.orm import Session
 
 from blueprint.audit.log import record
 from blueprint.city import City
-from blueprint.copying import CopiedRows
 from blueprint.errors import ConflictError, InvalidInputError, UnavailableError
 from blueprint.jurisdiction import jurisdiction
-from blueprint.layers.cell import cell, refuse_unreachable
+from blueprint.layers.cell import cell
 from blueprint.layers.confinement import Bounds
+from blueprint.layers.features_file import features_folder
 from blueprint.layers.models import GeometryKind, Layer, LayerVersion
 from blueprint.permissions import Act, Actor
-from blueprint.quality.check_child import COVERAGE, FEATURES, OUTLINE, SCHEMA
+from blueprint.quality.check_child import COVERAGE, OUTLINE
 from blueprint.quality.kinds import Level, kinds
 from blueprint.quality.models import QualityIssue
 from blueprint.standards.loading import find_standard
 
-BATCH = 2_000
 BOUNDS = Bounds(cpu_seconds=1800, memory_bytes=12 << 30, file_bytes=0)
 """Memory is of addresses: the mapped file of a large layer counts whole."""
 
@@ -63,9 +58,8 @@ def check_version(
     if (
         layer.geometry != GeometryKind.RASTER
     ):  # a raster has no features; what its reading noted is all there is
-        with _folder(scratch) as folder:
-            progress("check", 0)
-            _write_features(session, version, folder)
+        progress("check", 0)
+        with features_folder(session, version, scratch) as folder:
             _write_places(version, city, folder)
             for level, count in _run(session, layer, version, city, folder, progress).items():
                 levels[level] += count
@@ -156,53 +150,6 @@ def _point(place: str | None, version: LayerVersion) -> str | None:
     except ValueError:
         return None
     return f"SRID={version.extent.srid};POINT({x} {y})"
-
-
-@contextmanager
-def _folder(scratch: Path) -> Iterator[Path]:
-    scratch.mkdir(parents=True, exist_ok=True, mode=0o711)
-    with tempfile.TemporaryDirectory(prefix="check-", dir=scratch) as name:
-        refuse_unreachable(Path(name))
-        yield Path(name)
-
-
-def _write_features(session: Session, version: LayerVersion, folder: Path) -> None:
-    """Stream the version by binary COPY into the Arrow file: a cursor's rows come as text and take five times as long."""
-    connection: Any = session.connection().connection.dbapi_connection
-    with (
-        pa.OSFile(str(folder / FEATURES), "wb") as opened,
-        pa.ipc.new_file(opened, SCHEMA) as sink,
-        connection.cursor() as cursor,
-    ):
-        rows = CopiedRows(lambda columns: sink.write_batch(_batch(columns)), width=len(SCHEMA), at_once=BATCH)
-        cursor.copy_expert(cursor.mogrify(_COPY, {"version_id": version.id}).decode(), rows)
-        rows.end()
-
-
-_COPY = """COPY (
-    SELECT feature_id, convert_to(CAST(attributes AS text), 'UTF8'), ellipsoid_m2, ST_AsBinary(geom)
-    FROM blueprint.feature WHERE version_id = %(version_id)s ORDER BY feature_id
-) TO STDOUT (FORMAT binary)"""
-
-
-def _batch(columns: list[list[bytes | None]]) -> pa.RecordBatch:
-    """The copied columns as the check's child reads them; numbers come in network order."""
-    numbers, attributes, areas, shapes = columns
-    return pa.record_batch(
-        [
-            pa.array(np.frombuffer(b"".join(n or b"" for n in numbers), ">i8").astype("i8")),
-            pa.array(attributes, pa.binary()).cast(pa.string()),
-            pa.array(
-                np.frombuffer(b"".join(a or _NO_AREA for a in areas), ">f8").astype("f8"),
-                mask=np.array([area is None for area in areas]),
-            ),
-            pa.array(shapes, pa.large_binary()),
-        ],
-        schema=SCHEMA,
-    )
-
-
-_NO_AREA = bytes(8)
 
 
 def _write_places(version: LayerVersion, city: City, folder: Path) -> None:

@@ -18,6 +18,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from blueprint.layers.confinement import drop_rights
+from blueprint.layers.features_file import FEATURES
 from blueprint.layers.overlapping import may_overlap_each_other
 from blueprint.quality.attributes import AttributeCheck
 from blueprint.quality.issues import MAX_LISTED, Issue, Issues
@@ -27,17 +28,8 @@ from blueprint.quality.topology import Faces, faces_of, find_overlaps
 from blueprint.standards.entries import LayerStandard, Standards
 from blueprint.standards.loading import standards
 
-FEATURES = "features.arrow"
 OUTLINE = "outline.wkb"
 COVERAGE = "coverage.wkb"
-SCHEMA = pa.schema(
-    [
-        ("feature_id", pa.int64()),
-        ("attributes", pa.string()),
-        ("ellipsoid_m2", pa.float64()),
-        ("geom", pa.large_binary()),
-    ]
-)
 
 
 @dataclass(frozen=True)

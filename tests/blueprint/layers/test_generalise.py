@@ -111,7 +111,7 @@ def test_a_long_narrow_area_does_not_collapse(session: Session, city: City):
 def test_shapes_of_a_generalised_level_lie_on_the_grid_of_its_tiles_and_none_is_empty(
     session: Session, city: City
 ):
-    lane = shapely.LineString([(0, 0), (30_000, 7_000)]).buffer(4)
+    lane = shapely.LineString([(0, 0), (30_000, 7_000)]).buffer(15)
     plots = [square(70 * i, 3_000, 55) for i in range(60)]
     version = publish(session, city, "lanes", [lane, *plots])
 

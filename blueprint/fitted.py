@@ -1,0 +1,97 @@
+"""A projection over the ground of one layer as a polynomial fitted to PROJ: the same to a fraction of a micrometre, a tenth of the time.
+
+Between two projections of a city's ground the way is so smooth that powers above the seventh say nothing: over 150 km what is
+left is PROJ's own last digit. Where no polynomial comes near enough (a layer across a continent), PROJ is asked itself.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import shapely
+from pyproj import Transformer
+
+_DEGREES = (6, 8, 10, 12)
+_POINTS_AT_ONCE = 4096
+"""So few that what is computed between stays in the processor's cache."""
+
+
+class Fitted:
+    """A transformation in metres, within `bounds` (west, south, east, north of its source) to `tolerance_m` of PROJ."""
+
+    def __init__(self, transformer: Transformer, bounds: Sequence[float], *, tolerance_m: float) -> None:
+        west, south, east, north = bounds
+        self._transformer = transformer
+        self._middle = np.array([(west + east) / 2, (south + north) / 2])
+        self._half = np.maximum([(east - west) / 2, (north - south) / 2], 1.0) * 1.01
+        self._terms = next(
+            (
+                terms
+                for terms in map(self._fit, _DEGREES)
+                if terms is not None and self._is_within(terms, tolerance_m)
+            ),
+            None,
+        )
+
+    def apply(self, points: np.ndarray) -> np.ndarray:
+        """Points, a row each, moved; outside the bounds by PROJ itself."""
+        if self._terms is None or not self._holds(points):
+            return np.column_stack(self._transformer.transform(points[:, 0], points[:, 1]))
+        moved = np.empty_like(points)
+        for first in range(0, len(points), _POINTS_AT_ONCE):
+            some = slice(first, first + _POINTS_AT_ONCE)
+            moved[some] = self._evaluate(self._terms, points[some])
+        return moved
+
+    def areas(self, shapes: np.ndarray) -> np.ndarray:
+        """The areas of shapes after the transformation, where the straight edges before it are followed every 50 m."""
+        return np.asarray(shapely.area(shapely.transform(shapely.segmentize(shapes, 50.0), self.apply)))
+
+    def _holds(self, points: np.ndarray) -> bool:
+        return len(points) == 0 or bool(
+            (np.abs(points.min(axis=0) - self._middle) <= self._half).all()
+            and (np.abs(points.max(axis=0) - self._middle) <= self._half).all()
+        )
+
+    def _fit(self, degree: int) -> np.ndarray | None:
+        """Two rows of coefficients, of x and of y, by the powers of both; None where PROJ knows no answer.
+
+        The nodes are those of Chebyshev, at which a polynomial does not swing between them.
+        """
+        nodes = np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1))
+        across, along = (grid.ravel() for grid in np.meshgrid(nodes, nodes))
+        known = self._known(across, along)
+        if not np.isfinite(known).all():
+            return None
+        # The mean apart: so many digits more are left for the rest.
+        mean = known.mean(axis=0)
+        terms, *_ = np.linalg.lstsq(_powers(across, along, degree).T, known - mean, rcond=None)
+        terms[0] += mean
+        return np.ascontiguousarray(terms.T)
+
+    def _known(self, across: np.ndarray, along: np.ndarray) -> np.ndarray:
+        x, y = self._middle[0] + across * self._half[0], self._middle[1] + along * self._half[1]
+        return np.column_stack(self._transformer.transform(x, y))
+
+    def _is_within(self, terms: np.ndarray, tolerance_m: float) -> bool:
+        """Whether the polynomial keeps to the tolerance also between its nodes and on the rim."""
+        grid = np.linspace(-1, 1, 23)
+        across, along = (side.ravel() for side in np.meshgrid(grid, grid))
+        points = self._middle + np.column_stack([across, along]) * self._half
+        return bool(np.abs(self._evaluate(terms, points) - self._known(across, along)).max() <= tolerance_m)
+
+    def _evaluate(self, terms: np.ndarray, points: np.ndarray) -> np.ndarray:
+        degree = next(degree for degree in _DEGREES if (degree + 1) * (degree + 2) // 2 == terms.shape[1])
+        across, along = np.ascontiguousarray(((points - self._middle) / self._half).T)
+        return (terms @ _powers(across, along, degree)).T
+
+
+def _powers(across: np.ndarray, along: np.ndarray, degree: int) -> np.ndarray:
+    """A row for each product of powers whose degrees together are at most `degree`."""
+    rows = np.empty(((degree + 1) * (degree + 2) // 2, len(across)))
+    rows[0] = 1.0
+    first = 0
+    for total in range(1, degree + 1):
+        before, first = first, first + total
+        np.multiply(rows[before:first], across, out=rows[first : first + total])
+        np.multiply(rows[first - 1], along, out=rows[first + total])
+    return rows

@@ -1,0 +1,211 @@
+"""Inside the cell: cut the features of one version into parts, and draw the shapes of its tiles.
+
+Features are taken from the file along a Hilbert curve, so that parts and shapes of a place come to lie on few pages, of their
+tables and of the indexes. Standard output carries Arrow streams, one after the other: parts, then sheets, of some features.
+"""
+
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import shapely
+from pyproj import Transformer
+
+from blueprint.fitted import Fitted
+from blueprint.hilbert import hilbert_keys
+from blueprint.layers.confinement import drop_rights
+from blueprint.layers.cut_streams import PARTS
+from blueprint.layers.features_file import FEATURES, MappedFeatures
+from blueprint.layers.generalise import FULL_LEVEL, GENERALISED_LEVELS, chances
+from blueprint.layers.outlines import outlines_of, turned
+from blueprint.layers.pieces import cut_area, cut_line
+from blueprint.layers.sheets import Names, sheets_of, text_element
+from blueprint.layers.tile_shapes import Areas, Shapes, choose_points, draw_lines, draw_points
+
+MAX_PART_VERTICES = 128
+
+_LEVELS = (*GENERALISED_LEVELS, FULL_LEVEL)
+_FEATURES_AT_ONCE = 4_000
+_BYTES_AT_ONCE = 8 << 20
+_TILE_TOLERANCE_M = 1e-6
+_AREA_TOLERANCE_M = 3e-8
+
+
+def main(request: dict[str, Any]) -> None:
+    """Cut the version of the request."""
+    to_tiles = Transformer.from_crs(request["working_crs"], "EPSG:3857", always_xy=True)
+    to_equal_area = Transformer.from_crs(request["working_crs"], request["equal_area"], always_xy=True)
+    for transformer in (to_tiles, to_equal_area):
+        transformer.transform(*request["middle"])  # opens what PROJ needs while it may still be read
+    drop_rights(request["uid"], request["gid"])
+    features = MappedFeatures(Path(request["folder"]) / FEATURES)
+    if not len(features):
+        return
+    boxes = features.numbers("west", "south", "east", "north")
+    bounds = [*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0)]
+    cutter = _Cutter(
+        request,
+        Fitted(to_tiles, bounds, tolerance_m=_TILE_TOLERANCE_M),
+        Fitted(to_equal_area, bounds, tolerance_m=_AREA_TOLERANCE_M),
+    )
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    if request["geometry"] == "point":
+        cutter.choose(centres, features.numbers("feature_id")[:, 0])
+    order = np.argsort(hilbert_keys(centres, bounds), kind="stable")
+    for rows in _some(order, features.sizes("geom")[order]):
+        batch = features.take(rows)
+        _send(cutter.parts(batch))
+        _send(cutter.sheets(batch, rows))
+        features.forget()
+
+
+def _some(order: np.ndarray, sizes: np.ndarray) -> Iterator[np.ndarray]:
+    """Runs of rows: so many features, or fewer where they are large."""
+    begin, size = 0, 0
+    for place, taken in enumerate(sizes.tolist()):
+        if place > begin and (place - begin >= _FEATURES_AT_ONCE or size + taken > _BYTES_AT_ONCE):
+            yield order[begin:place]
+            begin, size = place, 0
+        size += taken
+    yield order[begin:]
+
+
+def _send(batch: pa.RecordBatch) -> None:
+    with pa.ipc.new_stream(sys.stdout.buffer, batch.schema) as sink:
+        sink.write_batch(batch)
+
+
+class _Cutter:
+    """What is cut by: the kind of the features, the projections over their ground, the fields that tiles name."""
+
+    def __init__(self, request: dict[str, Any], to_tiles: Fitted, to_equal_area: Fitted) -> None:
+        self._request = request
+        self._to_tiles = to_tiles
+        self._to_equal_area = to_equal_area
+        self._chosen: dict[int, np.ndarray] = {}
+
+    def choose(self, centres: np.ndarray, feature_ids: np.ndarray) -> None:
+        """Choose for every level which of the points near each other are drawn: of all of the version."""
+        projected, chance = self._to_tiles.apply(centres), chances(feature_ids)
+        self._chosen = {level: choose_points(projected, chance, level) for level in GENERALISED_LEVELS}
+        self._chosen[FULL_LEVEL] = np.ones(len(centres), dtype=bool)
+
+    def parts(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The features in parts; one that is small enough is its own, with the areas it has."""
+        contents = batch.column("geom").to_pylist()
+        is_whole = np.array([_is_part(content) for content in contents], dtype=bool)
+        rows = np.nonzero(is_whole)[0]
+        whole = (
+            batch.column("feature_id").to_numpy()[rows],
+            np.zeros(len(rows), dtype=bool),
+            self._areas(batch, "plane_m2")[rows],
+            self._areas(batch, "ellipsoid_m2")[rows],
+            [contents[row] for row in rows],
+        )
+        cut = self._cut(batch, np.nonzero(~is_whole)[0], "geom")
+        zones = self._cut(batch, np.nonzero(batch.column("zone").is_valid())[0], "zone")
+        columns = [
+            pa.array(
+                [*one, *two, *three]
+                if field.type == pa.large_binary()
+                else np.concatenate([one, two, three]),
+                field.type,
+            )
+            for field, one, two, three in zip(PARTS, whole, cut, zones, strict=True)
+        ]
+        return pa.record_batch(columns, schema=PARTS)
+
+    def _areas(self, batch: pa.RecordBatch, name: str) -> np.ndarray:
+        """The areas that features have; lines and points have none."""
+        return np.asarray(batch.column(name).fill_null(0.0).to_numpy())
+
+    def _cut(self, batch: pa.RecordBatch, rows: np.ndarray, name: str) -> tuple[Any, ...]:
+        """The columns of the parts of these rows' shapes or zones, each measured."""
+        kind = "polygon" if name == "zone" else self._request["geometry"]
+        shapes = shapely.from_wkb(batch.column(name).take(pa.array(rows)).to_pylist())
+        cuts = [_cut_one(shape, kind) for shape in shapes]
+        pieces = np.array([piece for cut in cuts for piece in cut], dtype=object)
+        counts = np.array([len(cut) for cut in cuts], dtype=int)
+        is_areal = kind == "polygon"
+        pieces = shapely.set_srid(pieces, self._request["working_srid"])
+        return (
+            np.repeat(batch.column("feature_id").to_numpy()[rows], counts),
+            np.full(len(pieces), name == "zone"),
+            shapely.area(pieces),
+            self._to_equal_area.areas(pieces) if is_areal and len(pieces) else np.zeros(len(pieces)),
+            list(shapely.to_wkb(pieces, include_srid=True)),
+        )
+
+    def sheets(self, batch: pa.RecordBatch, rows: np.ndarray) -> pa.RecordBatch:
+        """The features on every level, in sheets."""
+        return sheets_of(
+            self._drawn(batch, rows), self._names(batch), geometry_oid=self._request["geometry_oid"]
+        )
+
+    def _drawn(self, batch: pa.RecordBatch, rows: np.ndarray) -> Iterator[tuple[int, Shapes]]:
+        column = batch.column("geom")
+        if self._request["geometry"] == "polygon":
+            _, offsets, content = column.buffers()
+            starts = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1]
+            flat = np.frombuffer(content, np.uint8)[starts[0] : starts[-1]].copy()
+            outlines = outlines_of(flat, starts - starts[0])
+            projected, areas_m2, centroids = turned(outlines, self._to_tiles.apply(outlines.points))
+            chance = chances(batch.column("feature_id").to_numpy())
+            areas = Areas(projected, areas_m2, centroids, chance)
+            for level in _LEVELS:
+                yield from ((level, shapes) for shapes in areas.draw(level))
+            return
+        shapes = shapely.transform(
+            shapely.set_srid(shapely.from_wkb(column.to_pylist()), 0), self._to_tiles.apply
+        )
+        for level in _LEVELS:
+            if self._request["geometry"] == "line":
+                yield level, draw_lines(shapes, level)
+            else:
+                yield level, draw_points(shapes, self._chosen[level][rows], level)
+
+    def _names(self, batch: pa.RecordBatch) -> Names:
+        label_field, class_field = self._request["label_field"], self._request["class_field"]
+        attributes = [orjson.loads(text) for text in batch.column("attributes").to_pylist()]
+        classes = (
+            row.get(class_field) if row.get(class_field) is not None else row.get("YSDM")
+            for row in attributes
+        )
+        return Names(
+            feature_ids=batch.column("feature_id").to_numpy(),
+            labels=[text_element(_text(row.get(label_field))) for row in attributes],
+            source_ids=[text_element(value) for value in batch.column("source_id").to_pylist()],
+            class_codes=[text_element(_text(value)) for value in classes],
+        )
+
+
+def _cut_one(shape: shapely.Geometry, kind: str) -> list[shapely.Geometry]:
+    if kind == "polygon":
+        return [*cut_area(shape, MAX_PART_VERTICES)]
+    return [*cut_line(shape, MAX_PART_VERTICES)] if kind == "line" else list(shapely.get_parts(shape))
+
+
+_SINGLE = {1: 0, 2: MAX_PART_VERTICES, 3: MAX_PART_VERTICES}
+"""The vertices that a point (which has no count), a line and a polygon may have to be their own part, by the kinds of WKB."""
+
+
+def _is_part(content: bytes) -> bool:
+    """Whether EWKB of two dimensions is of one point, line or polygon that need not be cut, as far as its length tells."""
+    most = _SINGLE.get(content[1])
+    return most is not None and len(content) <= 13 + 16 * max(1, most)
+
+
+def _text(value: Any) -> str | None:
+    """A value of an attribute as `->>` gives it."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return format(Decimal(repr(value)), "f")
+    return str(value) if isinstance(value, int) else orjson.dumps(value).decode()
