@@ -32,6 +32,11 @@ class Fitted:
             None,
         )
 
+    @property
+    def is_polynomial(self) -> bool:
+        """Whether a polynomial comes near enough."""
+        return self._terms is not None
+
     def apply(self, points: np.ndarray) -> np.ndarray:
         """Points, a row each, moved; outside the bounds by PROJ itself."""
         if self._terms is None or not self._holds(points):
@@ -82,7 +87,7 @@ class Fitted:
     def _evaluate(self, terms: np.ndarray, points: np.ndarray) -> np.ndarray:
         degree = next(degree for degree in _DEGREES if (degree + 1) * (degree + 2) // 2 == terms.shape[1])
         across, along = np.ascontiguousarray(((points - self._middle) / self._half).T)
-        return (terms @ _powers(across, along, degree)).T
+        return np.asarray((terms @ _powers(across, along, degree)).T)
 
 
 def _powers(across: np.ndarray, along: np.ndarray, degree: int) -> np.ndarray:

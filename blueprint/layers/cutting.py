@@ -27,6 +27,7 @@ from blueprint.layers.children import Child, Kind
 from blueprint.layers.confinement import Bounds
 from blueprint.layers.cut_streams import PARTS, SHEETS
 from blueprint.layers.features_file import features_folder
+from blueprint.layers.mapped_features import FEATURES
 from blueprint.layers.models import LayerVersion
 
 Progress = Callable[[str, int], None]
@@ -36,6 +37,9 @@ BOUNDS = Bounds(cpu_seconds=1800, memory_bytes=24 << 30, file_bytes=0)
 
 _AHEAD = 2
 """Batches that are read while one is stored."""
+
+_LARGE_BYTES = 1 << 20
+"""A larger file of features is worth the second that it takes to load the compiled loops, once a process of the service."""
 
 _MANY = 1_000
 """Features after which the statistics of the tables are no longer true."""
@@ -70,9 +74,14 @@ def cut_features(
             "class_field": version.layer.class_field,
             "geometry_oid": session.scalar(text("SELECT CAST(CAST('geometry' AS regtype) AS oid)")),
         }
-        module = "blueprint.layers.cutting_child"
+        is_large = (folder / FEATURES).stat().st_size > _LARGE_BYTES
         with cell(
-            module, message, folder=folder, skipped_drivers="", bounds=BOUNDS, kind=Kind.SHAPES
+            "blueprint.layers.large_cutting_child" if is_large else "blueprint.layers.cutting_child",
+            message,
+            folder=folder,
+            skipped_drivers="",
+            bounds=BOUNDS,
+            kind=Kind.SHAPES if is_large else Kind.VECTOR,
         ) as child:
             _store(session, version.id, child, progress)
             complaint, status = child.last_words(), child.wait()

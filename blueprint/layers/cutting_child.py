@@ -5,7 +5,7 @@ tables and of the indexes. Standard output carries Arrow streams, one after the 
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,11 @@ from blueprint.fitted import Fitted
 from blueprint.hilbert import hilbert_keys
 from blueprint.layers.confinement import drop_rights
 from blueprint.layers.cut_streams import PARTS
-from blueprint.layers.features_file import FEATURES, MappedFeatures
 from blueprint.layers.generalise import FULL_LEVEL, GENERALISED_LEVELS, chances
-from blueprint.layers.outlines import outlines_of, turned
+from blueprint.layers.mapped_features import FEATURES, MappedFeatures
 from blueprint.layers.pieces import cut_area, cut_line
 from blueprint.layers.sheets import Names, sheets_of, text_element
-from blueprint.layers.tile_shapes import Areas, Shapes, choose_points, draw_lines, draw_points
+from blueprint.layers.tile_shapes import Areas, Shapes, areas_of, choose_points, draw_lines, draw_points
 
 MAX_PART_VERTICES = 128
 
@@ -36,8 +35,17 @@ _TILE_TOLERANCE_M = 1e-6
 _AREA_TOLERANCE_M = 3e-8
 
 
+Drawer = Callable[[pa.LargeBinaryArray, Fitted, np.ndarray], Areas]
+"""Makes areas to be drawn of EWKB, the projection to the tiles, and the features' chances."""
+
+
 def main(request: dict[str, Any]) -> None:
     """Cut the version of the request."""
+    cut(request, _areas)
+
+
+def cut(request: dict[str, Any], drawer: Drawer) -> None:
+    """The same, with areas drawn by `drawer`."""
     to_tiles = Transformer.from_crs(request["working_crs"], "EPSG:3857", always_xy=True)
     to_equal_area = Transformer.from_crs(request["working_crs"], request["equal_area"], always_xy=True)
     for transformer in (to_tiles, to_equal_area):
@@ -50,6 +58,7 @@ def main(request: dict[str, Any]) -> None:
     bounds = [*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0)]
     cutter = _Cutter(
         request,
+        drawer,
         Fitted(to_tiles, bounds, tolerance_m=_TILE_TOLERANCE_M),
         Fitted(to_equal_area, bounds, tolerance_m=_AREA_TOLERANCE_M),
     )
@@ -83,8 +92,11 @@ def _send(batch: pa.RecordBatch) -> None:
 class _Cutter:
     """What is cut by: the kind of the features, the projections over their ground, the fields that tiles name."""
 
-    def __init__(self, request: dict[str, Any], to_tiles: Fitted, to_equal_area: Fitted) -> None:
+    def __init__(
+        self, request: dict[str, Any], drawer: Drawer, to_tiles: Fitted, to_equal_area: Fitted
+    ) -> None:
         self._request = request
+        self._drawer = drawer
         self._to_tiles = to_tiles
         self._to_equal_area = to_equal_area
         self._chosen: dict[int, np.ndarray] = {}
@@ -150,19 +162,11 @@ class _Cutter:
     def _drawn(self, batch: pa.RecordBatch, rows: np.ndarray) -> Iterator[tuple[int, Shapes]]:
         column = batch.column("geom")
         if self._request["geometry"] == "polygon":
-            _, offsets, content = column.buffers()
-            starts = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1]
-            flat = np.frombuffer(content, np.uint8)[starts[0] : starts[-1]].copy()
-            outlines = outlines_of(flat, starts - starts[0])
-            projected, areas_m2, centroids = turned(outlines, self._to_tiles.apply(outlines.points))
-            chance = chances(batch.column("feature_id").to_numpy())
-            areas = Areas(projected, areas_m2, centroids, chance)
+            areas = self._drawer(column, self._to_tiles, chances(batch.column("feature_id").to_numpy()))
             for level in _LEVELS:
                 yield from ((level, shapes) for shapes in areas.draw(level))
             return
-        shapes = shapely.transform(
-            shapely.set_srid(shapely.from_wkb(column.to_pylist()), 0), self._to_tiles.apply
-        )
+        shapes = _projected(column, self._to_tiles)
         for level in _LEVELS:
             if self._request["geometry"] == "line":
                 yield level, draw_lines(shapes, level)
@@ -182,6 +186,15 @@ class _Cutter:
             source_ids=[text_element(value) for value in batch.column("source_id").to_pylist()],
             class_codes=[text_element(_text(value)) for value in classes],
         )
+
+
+def _projected(column: pa.LargeBinaryArray, to_tiles: Fitted) -> np.ndarray:
+    shapes = shapely.set_srid(shapely.from_wkb(column.to_pylist()), 0)
+    return np.asarray(shapely.transform(shapes, to_tiles.apply))
+
+
+def _areas(column: pa.LargeBinaryArray, to_tiles: Fitted, chance: np.ndarray) -> Areas:
+    return areas_of(_projected(column, to_tiles), chance)
 
 
 def _cut_one(shape: shapely.Geometry, kind: str) -> list[shapely.Geometry]:

@@ -4,7 +4,9 @@ Half a million features of forty vertices on four levels are eighty million vert
 each costs a hundred times what it costs here. What needs more than arithmetic along a ring is left to the caller and GEOS.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
@@ -16,7 +18,13 @@ DRAWN, LEFT = 0, 1
 _HEAD = 9
 """Bytes of WKB before the points of a ring or the rings of a polygon: byte order, kind and count."""
 
-_compiled = {"cache": True, "nogil": True, "error_model": "numpy"}
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _compiled(signature: str) -> Callable[[_F], _F]:
+    """Compile a loop when this module is loaded, once for ever: what it is compiled to is kept beside the source."""
+    made: Any = numba.njit(signature, cache=True, nogil=True, error_model="numpy")
+    return cast(Callable[[_F], _F], made)
 
 
 @dataclass(frozen=True)
@@ -104,8 +112,8 @@ def drawn(
     return Drawing(content[:size], ends, bounds, fates)
 
 
-@numba.njit("uint32(uint8[::1], int64)", **_compiled)
-def _word(content: np.ndarray, at: int) -> int:
+@_compiled("uint32(uint8[::1], int64)")
+def _word(content: np.ndarray, at: int) -> Any:
     return (
         np.uint32(content[at])
         | np.uint32(content[at + 1]) << np.uint32(8)
@@ -114,14 +122,14 @@ def _word(content: np.ndarray, at: int) -> int:
     )
 
 
-@numba.njit("void(uint8[::1], int64, int64)", **_compiled)
+@_compiled("void(uint8[::1], int64, int64)")
 def _put_word(content: np.ndarray, at: int, word: int) -> None:
     for byte in range(4):
         content[at + byte] = (word >> (8 * byte)) & 0xFF
 
 
-@numba.njit("UniTuple(int64, 2)(uint8[::1], int64, int64)", **_compiled)
-def _header(content: np.ndarray, at: int, stop: int) -> tuple[int, int]:
+@_compiled("UniTuple(int64, 2)(uint8[::1], int64, int64)")
+def _header(content: np.ndarray, at: int, stop: int) -> tuple[Any, Any]:
     """The kind of the geometry that begins there, 0 where it is none we know, and where its count stands."""
     if at + 9 > stop or content[at] != 1:
         return 0, at
@@ -135,7 +143,7 @@ def _header(content: np.ndarray, at: int, stop: int) -> tuple[int, int]:
     return np.int64(kind), after
 
 
-@numba.njit("boolean(uint8[::1], int64[::1], int64[::1])", **_compiled)
+@_compiled("boolean(uint8[::1], int64[::1], int64[::1])")
 def _count(content: np.ndarray, starts: np.ndarray, counts: np.ndarray) -> bool:
     """How many points, rings and parts there are; False where the bytes do not fit together."""
     for row in range(len(starts) - 1):
@@ -158,17 +166,19 @@ def _count(content: np.ndarray, starts: np.ndarray, counts: np.ndarray) -> bool:
                     return False
                 points = np.int64(_word(content, at))
                 at += 4 + 16 * points
-                if at > stop:
+                if points < 4 or at > stop:
                     return False
                 counts[0] += points
+            if rings == 0:
+                return False
             counts[1] += rings
         counts[2] += parts
-        if at != stop:
+        if parts == 0 or at != stop:
             return False
     return True
 
 
-@numba.njit("void(uint8[::1], int64[::1], uint64[:, ::1], int64[::1], int64[::1], int64[::1])", **_compiled)
+@_compiled("void(uint8[::1], int64[::1], uint64[:, ::1], int64[::1], int64[::1], int64[::1])")
 def _take(
     content: np.ndarray, starts: np.ndarray, points: np.ndarray,
     rings: np.ndarray, parts: np.ndarray, features: np.ndarray,
@@ -205,9 +215,7 @@ def _take(
         features[row + 1] = part
 
 
-@numba.njit(
-    "void(float64[:, ::1], int64[::1], int64[::1], int64[::1], float64[::1], float64[:, ::1])", **_compiled
-)
+@_compiled("void(float64[:, ::1], int64[::1], int64[::1], int64[::1], float64[::1], float64[:, ::1])")
 def _turn(
     points: np.ndarray, rings: np.ndarray, parts: np.ndarray, features: np.ndarray,
     areas: np.ndarray, centroids: np.ndarray,
@@ -247,7 +255,7 @@ def _turn(
         centroids[feature, 1] = y + north / (3 * total) if total > 0 else y
 
 
-@numba.njit("int64(float64[:, ::1], int64, int64, float64, int64, int64[::1], int64[:, ::1])", **_compiled)
+@_compiled("int64(float64[:, ::1], int64, int64, float64, int64, int64[::1], int64[:, ::1])")
 def _simplify(
     points: np.ndarray,
     begin: int,
@@ -299,11 +307,10 @@ def _simplify(
     return count
 
 
-@numba.njit(
+@_compiled(
     "int64(float64[:, ::1], int64[::1], int64[::1], int64[::1], float64[::1], int64[::1], float64, float64, boolean,"
     " int64, uint8[::1], int64[::1], float64[:, ::1], int64[::1], int64[::1], int64[:, ::1], float64[:, ::1],"
-    " uint64[:, ::1])",
-    **_compiled,
+    " uint64[:, ::1])"
 )
 def _draw(
     points: np.ndarray, rings: np.ndarray, parts: np.ndarray, features: np.ndarray, areas: np.ndarray,

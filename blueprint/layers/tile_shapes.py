@@ -1,13 +1,13 @@
 """What is drawn of features on a level of the tiles: shapes as WKB in the units of the level's tiles.
 
-Areas go by `outlines`, compiled; what has too many vertices, becomes narrow or vanishes on the grid goes by GEOS, as do lines
-and points. Whole shapes of the generalised levels lie on the grid of the level's tiles, for a tile of that zoom would lay
-them there anyway; what would vanish is made as wide or long as one unit.
+Whole shapes of the generalised levels lie on the grid of the level's tiles, for a tile of that zoom would lay them there
+anyway; what would vanish is made as wide or long as one unit. Of many areas most are drawn by `compiled_shapes`.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import shapely
@@ -20,7 +20,6 @@ from blueprint.layers.generalise import (
     smallest_area_m2,
     unit_m,
 )
-from blueprint.layers.outlines import DRAWN, Outlines, drawn
 from blueprint.layers.pieces import cut_area, cut_line
 
 _LENGTH = struct.Struct(">i")
@@ -52,85 +51,80 @@ class Shapes:
 
 @dataclass(frozen=True)
 class Areas:
-    """Areas of a batch in EPSG:3857, with what decides how they are drawn: m² and centroids there, and their chances."""
+    """Areas of a batch in EPSG:3857, shells clockwise, with what decides how they are drawn: m² and centroids there, chances."""
 
-    outlines: Outlines
     areas_m2: np.ndarray
     centroids: np.ndarray
     chances: np.ndarray
+    shape_of: Callable[[int], shapely.Geometry]
 
     def draw(self, level: int) -> Iterator[Shapes]:
         """The features on a level: as they are, simplified, or a square of the smallest size by chance."""
         if level == FULL_LEVEL:
-            yield from self._outlines(np.arange(len(self.areas_m2)), level)
+            yield from self.outlines(np.arange(len(self.areas_m2)), level)
             return
         smallest = smallest_area_m2(level)
         is_small = self.areas_m2 < smallest
-        yield from self._outlines(np.nonzero(~is_small)[0], level)
+        yield from self.outlines(np.nonzero(~is_small)[0], level)
         yield self._squares(np.nonzero(is_small & (self.chances < self.areas_m2 / smallest))[0], level)
+
+    def outlines(self, rows: np.ndarray, level: int) -> Iterator[Shapes]:
+        """These features on a level; a narrow one that would collapse keeps its width.
+
+        Projecting and simplifying can make a hair's breadth of a shape invalid; only one that is cut must not be.
+        """
+        shapes = np.array([self.shape_of(row) for row in rows.tolist()], dtype=object)
+        is_full = level == FULL_LEVEL
+        if not is_full:
+            simple = shapely.simplify(shapes, pixel_m(level) / 2, preserve_topology=False)
+            is_narrow = shapely.area(simple) < self.areas_m2[rows] / 2
+            simple[is_narrow] = shapely.simplify(
+                shapes[is_narrow], pixel_m(level) / 8, preserve_topology=True
+            )
+            shapes = simple
+        is_large = shapely.get_num_coordinates(shapes) > MAX_SHAPE_VERTICES
+        cuts = [cut_area(shape, MAX_SHAPE_VERTICES) for shape in _valid(shapes[is_large])]
+        whole = shapely.transform(shapes[~is_large], lambda points: points / unit_m(level))
+        pieces = np.array([piece for cut in cuts for piece in cut], dtype=object)
+        yield Shapes.of(
+            np.concatenate([rows[~is_large], np.repeat(rows[is_large], [len(cut) for cut in cuts])]),
+            np.arange(len(whole) + len(pieces)) >= len(whole),
+            np.concatenate(
+                [
+                    whole if is_full else _on_grid(whole),
+                    shapely.transform(pieces, lambda points: points / unit_m(level)),
+                ]
+            ),
+        )
 
     def _squares(self, rows: np.ndarray, level: int) -> Shapes:
         half = np.sqrt(smallest_area_m2(level)) / 2
         low, high = self.centroids[rows] - half, self.centroids[rows] + half
-        corners = np.rint(np.column_stack([low, high]) / unit_m(level))
-        return Shapes.of(rows, np.zeros(len(rows), dtype=bool), shapely.box(*corners.T, ccw=False))
-
-    def _outlines(self, rows: np.ndarray, level: int) -> Iterator[Shapes]:
-        is_full = level == FULL_LEVEL
-        made = drawn(
-            self.outlines,
-            self.areas_m2,
-            rows,
-            tolerance=-1.0 if is_full else pixel_m(level) / 2,
-            units=1 / unit_m(level),
-            is_on_grid=not is_full,
-            most_vertices=MAX_SHAPE_VERTICES,
+        west, south, east, north = np.rint(np.column_stack([low, high]) / unit_m(level)).T
+        return Shapes.of(
+            rows, np.zeros(len(rows), dtype=bool), shapely.box(west, south, east, north, ccw=False)
         )
-        is_drawn = made.fates == DRAWN
-        yield Shapes(
-            rows[is_drawn],
-            np.zeros(int(is_drawn.sum()), dtype=bool),
-            made.content.tobytes(),
-            np.concatenate([[0], made.ends[is_drawn]]),
-            made.bounds[is_drawn],
-        )
-        if not is_drawn.all():
-            several = [self._by_geos(int(row), level) for row in rows[~is_drawn]]
-            counts = [len(shapes) for _, shapes in several]
-            yield Shapes.of(
-                np.repeat(rows[~is_drawn], counts),
-                np.repeat([are_pieces for are_pieces, _ in several], counts),
-                np.array([shape for _, shapes in several for shape in shapes], dtype=object),
-            )
-
-    def _by_geos(self, row: int, level: int) -> tuple[bool, list[shapely.Geometry]]:
-        """A feature that is large, narrow or tiny: whether it is in pieces, and its shapes.
-
-        Projecting and simplifying can make a hair's breadth of it invalid; only what is cut must not be.
-        """
-        original, is_full = self.outlines.shape(row), level == FULL_LEVEL
-        shape = original
-        if not is_full:
-            shape = shapely.simplify(original, pixel_m(level) / 2, preserve_topology=False)
-            if shapely.area(shape) < self.areas_m2[row] / 2:
-                shape = shapely.simplify(original, pixel_m(level) / 8, preserve_topology=True)
-        is_large = bool(shapely.get_num_coordinates(shape) > MAX_SHAPE_VERTICES)
-        pieces = [shape]
-        if is_large:
-            pieces = cut_area(
-                shape if shapely.is_valid(shape) else shapely.buffer(shape, 0), MAX_SHAPE_VERTICES
-            )
-        scaled = shapely.transform(pieces, lambda points: points / unit_m(level))
-        return is_large, [piece if is_full or is_large else _on_grid(piece) for piece in scaled]
 
 
-def _on_grid(shape: shapely.Geometry) -> shapely.Geometry:
-    if not shapely.is_valid(shape):
-        shape = shapely.buffer(shape, 0)
-    laid = shapely.set_precision(shape, 1)
-    if shapely.area(laid) > 0:
-        return laid
-    return shapely.transform(shapely.buffer(shape, 1, join_style="mitre"), np.rint)
+def _valid(shapes: np.ndarray) -> np.ndarray:
+    return np.where(shapely.is_valid(shapes), shapes, shapely.buffer(shapes, 0))
+
+
+def _on_grid(shapes: np.ndarray) -> np.ndarray:
+    """Areas laid on whole units; one that would vanish there is made larger by a unit."""
+    shapes = _valid(shapes)
+    laid = shapely.set_precision(shapes, 1)
+    is_gone = ~(shapely.area(laid) > 0)
+    grown = shapely.buffer(shapes[is_gone], 1, join_style="mitre")
+    laid[is_gone] = shapely.transform(grown, np.rint)
+    return np.asarray(laid)
+
+
+def areas_of(shapes: np.ndarray, chances: np.ndarray) -> Areas:
+    """Areas in EPSG:3857 to be drawn."""
+    turned = shapely.orient_polygons(shapes, exterior_cw=True)
+    centroids = shapely.get_coordinates(shapely.centroid(turned))
+    return Areas(shapely.area(turned), centroids, chances, lambda row: turned[row])
 
 
 def draw_lines(lines: np.ndarray, level: int) -> Shapes:
@@ -162,9 +156,9 @@ def _lines_on_grid(lines: np.ndarray) -> np.ndarray:
     points = np.concatenate([points, points[is_alone] + [1, 0]])
     of_single = np.concatenate([of_single, of_single[is_alone]])
     order = np.argsort(of_single, kind="stable")
-    laid = shapely.linestrings(points[order], indices=of_single[order])
+    laid: Any = shapely.linestrings(points[order], indices=of_single[order])
     is_multi = shapely.get_type_id(lines) == shapely.GeometryType.MULTILINESTRING
-    joined = shapely.multilinestrings(laid, indices=of_line)
+    joined: Any = shapely.multilinestrings(laid, indices=of_line)
     joined[~is_multi] = shapely.get_geometry(joined[~is_multi], 0)
     return np.asarray(joined)
 

@@ -18,7 +18,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from blueprint.layers.confinement import drop_rights
-from blueprint.layers.features_file import FEATURES
+from blueprint.layers.mapped_features import FEATURES
 from blueprint.layers.overlapping import may_overlap_each_other
 from blueprint.quality.attributes import AttributeCheck
 from blueprint.quality.issues import MAX_LISTED, Issue, Issues

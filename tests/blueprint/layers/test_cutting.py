@@ -1,0 +1,116 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+import shapely
+from shapely import affinity
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from blueprint.city import City
+from blueprint.fitted import Fitted
+from blueprint.layers.compiled_shapes import compiled_areas
+from blueprint.layers.generalise import FULL_LEVEL, GENERALISED_LEVELS, chances, unit_m
+from blueprint.layers.pieces import cut_area, cut_line
+from blueprint.layers.tile_shapes import Areas, areas_of
+from tests.made import publish, square
+
+RANDOM = np.random.default_rng(11)
+
+
+class Unmoved(Fitted):
+    def __init__(self) -> None:
+        """No projection: the shapes lie in EPSG:3857 already."""
+
+    def apply(self, points: np.ndarray) -> np.ndarray:
+        return points
+
+
+def drawn_by_row(areas: Areas, level: int) -> dict[int, shapely.Geometry]:
+    drawn = {}
+    for shapes in areas.draw(level):
+        for row, begin, end in zip(shapes.rows.tolist(), shapes.ends[:-1], shapes.ends[1:], strict=True):
+            drawn[row] = shapely.from_wkb(shapes.content[begin + 4 : end])
+    return drawn
+
+
+def coast(radius: float, vertices: int, *, holes: int = 0) -> shapely.Polygon:
+    turn = np.linspace(0, 2 * np.pi, vertices, endpoint=False)
+    reach = radius * (1 + 0.1 * np.sin(9 * turn) + 0.01 * RANDOM.uniform(-1, 1, vertices))
+    shape = shapely.Polygon(np.column_stack([reach * np.cos(turn), reach * np.sin(turn)]))
+    ponds = [shapely.Point(radius * (n / holes - 0.5), 0).buffer(radius / holes / 4) for n in range(holes)]
+    return shapely.difference(shape, shapely.union_all(ponds))
+
+
+@pytest.mark.parametrize(
+    "shape", [coast(3_000, 5_000, holes=4), shapely.MultiPolygon([coast(50, 400), square(900, 0, 9)])]
+)
+def test_pieces_are_small_and_valid_and_fill_their_shape(shape):
+    pieces = cut_area(shape, 128)
+
+    assert max(shapely.get_num_coordinates(pieces)) <= 128
+    assert shapely.is_valid(pieces).all()
+    assert sum(shapely.area(pieces)) == pytest.approx(shape.area, rel=1e-12)
+    assert shapely.symmetric_difference(shapely.union_all(pieces), shape).area < 1e-6 * shape.area
+    assert len(pieces) < shapely.get_num_coordinates(shape) / 30 + 2
+
+
+def test_runs_of_a_line_have_its_vertices_and_no_other():
+    line = shapely.LineString(RANDOM.uniform(0, 1000, (1_000, 2)))
+
+    runs = cut_line(line, 128)
+
+    assert [len(run.coords) for run in runs] == [128] * 7 + [111]
+    assert sum(run.length for run in runs) == pytest.approx(line.length, rel=1e-12)
+    joined = [run.coords[0] for run in runs] + [runs[-1].coords[-1]]
+    assert joined == [line.coords[n] for n in (*range(0, 1_000, 127), 999)]
+
+
+def test_parts_carry_the_areas_that_the_database_computes_and_shapes_lie_where_it_projects_them(
+    session: Session, city: City
+):
+    plots = [square(300 * n, 20_000, 150 + n) for n in range(20)]
+    shapes = [
+        coast(4_000, 2_000, holes=3),
+        shapely.MultiPolygon([square(0, -9_000, 700), square(0, -20_000, 90)]),
+        *plots,
+    ]
+    version = publish(session, city, "coast", shapes, buffer_m=25.0)
+
+    off, zones, features = session.execute(
+        text(
+            "SELECT max(greatest(abs(plane_m2 - ST_Area(geom)), abs(ellipsoid_m2 - blueprint.ellipsoid_m2(geom)))"
+            "  / greatest(plane_m2, 10000)),"
+            " count(*) FILTER (WHERE is_zone), count(DISTINCT feature_id)"
+            " FROM blueprint.part WHERE version_id = :version_id"
+        ),
+        {"version_id": version.id},
+    ).one()
+    apart = session.execute(
+        text(
+            "SELECT max(ST_HausdorffDistance(shape.geom, ST_Scale(ST_SetSRID(ST_Transform(feature.geom, 3857), 0), :units, :units)))"
+            " FROM blueprint.tile_sheet AS sheet"
+            " CROSS JOIN unnest(sheet.feature_ids, sheet.are_pieces, sheet.geoms) AS shape (feature_id, is_piece, geom)"
+            " JOIN blueprint.feature AS feature USING (version_id, feature_id)"
+            " WHERE sheet.version_id = :version_id AND sheet.level = :level AND NOT shape.is_piece"
+        ),
+        {"version_id": version.id, "level": FULL_LEVEL, "units": 1 / unit_m(FULL_LEVEL)},
+    ).scalar_one()
+
+    assert off < 1e-10  # a square millimetre on a hectare: PROJ's own last digits
+    assert zones >= 22
+    assert features == 22
+    assert apart * unit_m(FULL_LEVEL) < 1e-6
+
+
+def test_compiled_loops_draw_what_geos_draws():
+    shapes = np.array([affinity.translate(coast(300, 60 + n), 700 * n) for n in range(40)])
+    column = pa.array([*shapely.to_wkb(shapes)], pa.large_binary())
+    chance = chances(np.arange(40))
+    by_geos, compiled = areas_of(shapes, chance), compiled_areas(column, Unmoved(), chance)
+
+    for level in (*GENERALISED_LEVELS, FULL_LEVEL):
+        one, other = drawn_by_row(by_geos, level), drawn_by_row(compiled, level)
+        assert one.keys() == other.keys(), level
+        apart = [shapely.hausdorff_distance(one[row].boundary, other[row].boundary) for row in one]
+        # The tolerance of half a pixel is four units, the grid adds half a unit across its diagonal.
+        assert max(apart, default=0) <= (1e-6 if level == FULL_LEVEL else 4.75), level

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+import shapely
+from pyproj import Transformer
+
+from blueprint.city import City
+from blueprint.equal_area import equal_area_proj4
+from blueprint.fitted import Fitted
+from blueprint.hilbert import hilbert_keys
+from blueprint.jurisdiction import jurisdiction
+
+RANDOM = np.random.default_rng(3)
+
+
+def places(bounds: tuple[float, float, float, float], count: int = 5_000) -> np.ndarray:
+    return RANDOM.uniform(bounds[:2], bounds[2:], (count, 2))
+
+
+@pytest.mark.parametrize(("target", "tolerance_m"), [("EPSG:3857", 1e-6), ("equal area", 3e-8)])
+def test_a_fitted_projection_is_that_of_proj_over_the_whole_city(city: City, target, tolerance_m):
+    bounds = jurisdiction(city).bounds
+    projection = equal_area_proj4(city) if target == "equal area" else target
+    transformer = Transformer.from_crs(city.working_crs, projection, always_xy=True)
+    points = places(bounds)
+
+    fitted = Fitted(transformer, bounds, tolerance_m=tolerance_m)
+
+    known = np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
+    assert fitted.is_polynomial
+    assert np.abs(fitted.apply(points) - known).max() <= tolerance_m
+
+
+def test_beyond_its_bounds_and_where_no_polynomial_comes_near_proj_itself_is_asked():
+    transformer = Transformer.from_crs("EPSG:4550", "EPSG:3857", always_xy=True)
+    near = Fitted(transformer, (500_000, 4_550_000, 501_000, 4_551_000), tolerance_m=1e-6)
+    never = Fitted(transformer, (400_000, 2_000_000, 600_000, 5_900_000), tolerance_m=1e-9)
+    points = places((400_000, 2_000_000, 600_000, 5_900_000))
+
+    known = np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
+
+    assert near.is_polynomial
+    assert not never.is_polynomial
+    assert (near.apply(points) == known).all()
+    assert (never.apply(points) == known).all()
+
+
+def test_areas_follow_straight_edges_of_the_working_crs(city: City):
+    transformer = Transformer.from_crs(city.working_crs, equal_area_proj4(city), always_xy=True)
+    shape = shapely.box(500_000, 4_550_000, 520_000, 4_570_000)
+    fitted = Fitted(transformer, shape.bounds, tolerance_m=3e-8)
+
+    halves = shapely.intersection(
+        shape, [shapely.box(0, 0, 507_123.4, 9e6), shapely.box(507_123.4, 0, 9e6, 9e6)]
+    )
+
+    assert sum(fitted.areas(halves)) == pytest.approx(fitted.areas(np.array([shape]))[0], abs=1e-4)
+
+
+def test_neighbours_on_the_hilbert_curve_are_neighbours_in_the_plane():
+    cells = np.array([(x, y) for x in range(32) for y in range(32)], dtype=float)
+
+    order = cells[np.argsort(hilbert_keys(cells, (0, 0, 31, 31)))]
+
+    assert (np.abs(np.diff(order, axis=0)).sum(axis=1) == 1).all()
