@@ -37,8 +37,8 @@ DEFINITION = LayerDefinition(
 def _store(session: Session, city: City, path: Path, *, die: threading.Event | None = None) -> None:
     layer, _ = define_layer(session, DEFINITION, city=city, actor=at_console("t"))
 
-    def progress(step: str, _: int) -> None:
-        if die is not None and step == "tile_shapes":
+    def progress(step: str, count: int) -> None:
+        if die is not None and step == "cut" and count > 0:
             die.set()
             raise KeyboardInterrupt
 
