@@ -1,6 +1,6 @@
 """The blueprint on a day: which version of every layer is in force."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,8 +13,8 @@ from blueprint.connections import Asked, Beside
 from blueprint.database import execute_prepared, load_statements, prepared
 from blueprint.errors import InvalidInputError
 from blueprint.layers.buffers import Zone, read_buffer_rule
-from blueprint.layers.models import InForcePeriod, LayerVersion
-from blueprint.permissions import Sensitivity, Thing
+from blueprint.layers.models import InForcePeriod, Layer, LayerVersion
+from blueprint.permissions import Act, Actor, Sensitivity, Thing, may
 from blueprint.rasters.values import Threshold
 
 SNAPSHOT = prepared("snapshot", load_statements(Path(__file__).with_suffix(".sql"))["snapshot"].text)
@@ -89,14 +89,9 @@ def ask_ahead(beside: Beside, day: date) -> Asked | None:
 
 
 def take_snapshot(session: Session, day: date, *, asked: Asked | None = None) -> Snapshot:
-    """The layers as they are in force on `day`; refuses a day before the first version of all.
-
-    `asked` is what `ask_ahead` gave for the same day.
-    """
+    """The layers as they are in force on `day`; `asked` is what `ask_ahead` gave for the same day."""
     rows = asked.rows_or_none() if asked is not None else None
     layers = tuple(map(LayerOnDay._make, rows)) if rows is not None else layers_on(session, day)
-    if not any(layer.version_id is not None for layer in layers):
-        raise _nothing_in_force(session, day)
     return Snapshot(day=day, layers=layers)
 
 
@@ -126,10 +121,24 @@ def with_version(
     )
 
 
-def _nothing_in_force(session: Session, day: date) -> InvalidInputError:
-    first = session.scalar(select(func.min(InForcePeriod.starts_on)))
+def known_to(layers: Iterable[LayerOnDay], actor: Actor) -> list[LayerOnDay]:
+    """The layers of which the actor may know that they are there: all but restricted ones that are not for them."""
+    return [
+        layer
+        for layer in layers
+        if layer.sensitivity != Sensitivity.RESTRICTED or may(actor, Act.READ_LAYER, layer.thing)
+    ]
+
+
+def refuse_before_the_first(session: Session, known: Sequence[LayerOnDay], day: date) -> None:
+    """Refuse a day on which none of the layers known to the actor was in force: others tell no day either."""
+    if any(layer.version_id is not None for layer in known):
+        return
+    codes = [layer.code for layer in known]
+    periods = select(func.min(InForcePeriod.starts_on)).join(Layer, Layer.id == InForcePeriod.layer_id)
+    first = session.scalar(periods.where(Layer.code.in_(codes)))
     if first is None:
-        return InvalidInputError(
+        raise InvalidInputError(
             "no layer is in force yet; upload one with `blueprint layer upload … --in-force`"
         )
-    return InvalidInputError(f"no layer was in force on {day}; the blueprint begins on {first}")
+    raise InvalidInputError(f"no layer was in force on {day}; the blueprint begins on {first}")

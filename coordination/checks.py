@@ -15,7 +15,7 @@ from blueprint.layers.models import Control
 from blueprint.overlay import Known, Overlap, Overlay, Relation
 from blueprint.permissions import Act, Actor, Sensitivity, may
 from blueprint.sharing.purposes import record_reading
-from blueprint.snapshot import LayerOnDay, Snapshot, take_snapshot
+from blueprint.snapshot import LayerOnDay, Snapshot, refuse_before_the_first, take_snapshot
 from blueprint.strip import Strip, crossing_m
 from coordination.check_digest import digest_of
 from coordination.check_report import CheckReport, Finding, LayerResult
@@ -60,6 +60,7 @@ def run_check(
     ]
     closed = [layer for layer in hidden if actor.signed_in and _is_in_force(layer, on)]
     shown = [layer for layer in snapshot.layers if layer not in hidden] if hidden else snapshot.layers
+    refuse_before_the_first(session, shown, on)
     asked = [layer for layer in shown if layer.code in readable and _is_in_force(layer, on)]
     rule_set = rule_set or rule_set_of(city)
     if rule_set is not None:

@@ -1,6 +1,6 @@
 """What is handed over of a cleared project (策划生成信息): the message to approval, put together."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -59,6 +59,7 @@ def compose_message(
 
     It `follows` the withdrawal of the project's clearance before, if there was one.
     """
+    restricted = _restricted(session)
     return HandoverMessage(
         message_id=uuid4(),
         city_code=city.administrative_code,
@@ -70,8 +71,8 @@ def compose_message(
             area_m2=check.report["footprint"]["area_m2"],
             coordinates=shapely.geometry.mapping(to_shape(revision.footprint))["coordinates"],
         ),
-        check=_handed_check(session, check, requests, city),
-        opinions=tuple(_handed_opinion(request, city) for request in requests),
+        check=_handed_check(check, requests, restricted, city),
+        opinions=tuple(_handed_opinion(request, restricted, city) for request in requests),
         cleared_on=clearance.cleared_on,
         cleared_by=clearance.cleared_by,
         follows=UUID(follows.message_id) if follows is not None else None,
@@ -117,18 +118,17 @@ def department_names(departments: Iterable[str], city: City) -> tuple[str, ...]:
     return tuple(names.get(code, code) for code in departments)
 
 
+def _restricted(session: Session) -> Set[str]:
+    """The codes of the layers of which only the owner may be told."""
+    return set(session.scalars(select(Layer.code).where(Layer.sensitivity == Sensitivity.RESTRICTED)))
+
+
 def _handed_check(
-    session: Session, check: Check, requests: Sequence[OpinionRequest], city: City
+    check: Check, requests: Sequence[OpinionRequest], restricted: Set[str], city: City
 ) -> HandedCheck:
     """The check as every reader of the case may know it: of restricted layers, only whose they are (Art. 17, 18)."""
     names = set(HandedConflict.model_fields) - {"layer"}
     met = [layer for layer in check.report["layers"] if layer["outcome"] == "conflict"]
-    codes = [layer["code"] for layer in met]
-    restricted = set(
-        session.scalars(
-            select(Layer.code).where(Layer.code.in_(codes), Layer.sensitivity == Sensitivity.RESTRICTED)
-        )
-    )
     open_conflicts = [
         HandedConflict(layer=layer["code"], **{name: layer[name] for name in names})
         for layer in met
@@ -160,7 +160,7 @@ def _handed_check(
 
 
 def _severities(
-    check: Check, aside: dict[str, list[tuple[dict[str, Any], Any]]], restricted: set[str]
+    check: Check, aside: dict[str, list[tuple[dict[str, Any], Any]]], restricted: Set[str]
 ) -> list[Severity]:
     """What was found and was not set aside by its owner; what only informs counts as that."""
     counted = [Severity.INFORM for f in check.report["findings"] if f["layer"] not in restricted]
@@ -187,7 +187,7 @@ def _restricted_conflict(department: str) -> HandedConflict:
     )
 
 
-def _handed_opinion(request: OpinionRequest, city: City) -> HandedOpinion:
+def _handed_opinion(request: OpinionRequest, restricted: Set[str], city: City) -> HandedOpinion:
     opinion = request.opinion
     if opinion is None:
         raise ConflictError(f"the opinion of {request.department} is awaited")
@@ -214,7 +214,7 @@ def _handed_opinion(request: OpinionRequest, city: City) -> HandedOpinion:
             HandedCondition(
                 number=condition.number,
                 text=condition.text,
-                about=_about(request, condition.finding),
+                about=_about(request, condition.finding, restricted),
                 place=shown(condition.place, city),
             )
             for condition in opinion.condition_list
@@ -222,9 +222,11 @@ def _handed_opinion(request: OpinionRequest, city: City) -> HandedOpinion:
     )
 
 
-def _about(request: OpinionRequest, number: int | None) -> str | None:
-    """The finding that a condition is of, in words."""
+def _about(request: OpinionRequest, number: int | None, restricted: Set[str]) -> str | None:
+    """The finding that a condition is of, in words for every reader of the case."""
     if number is None:
         return None
     finding = request.findings[number - 1]
+    if finding["layer"] in restricted:
+        return _RESTRICTED
     return f"{finding['title']} {finding['feature']}".strip()[:400]

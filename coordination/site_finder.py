@@ -14,7 +14,7 @@ from blueprint.footprint import Footprint
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.coverage import coverage_of_districts
 from blueprint.permissions import Act, Actor, require
-from blueprint.snapshot import take_snapshot
+from blueprint.snapshot import known_to, refuse_before_the_first, take_snapshot
 from coordination.check_report import CheckReport
 from coordination.checks import run_check
 from coordination.siting import hard_ground
@@ -86,6 +86,7 @@ def find_sites(
             f"the area has {ground.area / 1e6:,.0f} km², at most {MAX_AREA_M2 / 1e6:,.0f} are searched; take a part of it"
         )
     snapshot = take_snapshot(session, on)
+    refuse_before_the_first(session, known_to(snapshot.layers, actor), on)
     free, tiles = [], 0
     for tile in _tiles(ground):
         taken = hard_ground(session, tile, area, snapshot, city=city, actor=actor, level=level)

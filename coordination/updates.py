@@ -273,7 +273,7 @@ def _tell(session: Session, project: Project, recheck: Recheck, *, actor: Actor,
         "recheck_project",
         actor=actor,
         now=now,
-        details={"check": recheck.check_id, "asked": recheck.asked, "released": recheck.released, **counts},
+        details={"check": recheck.check_id, "asked": recheck.asked, "released": recheck.released},
     )
     if recheck.failed is not None:
         text = f"图层更新后复检失败，请人工检查 the recheck after an update failed, check by hand: {recheck.failed}"

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from blueprint.errors import InvalidInputError
-from blueprint.layers import catalogue, publication
+from blueprint.layers import catalogue
+from blueprint.layers.drafts import readable_version
 from blueprint.layers.models import GeometryKind
-from blueprint.permissions import Act, Actor, require
+from blueprint.permissions import Actor
 from blueprint.snapshot import Snapshot, with_version
 from coordination.check_report import CheckReport
 
@@ -52,9 +53,7 @@ def suppose(session: Session, snapshot: Snapshot, assumed: Sequence[Assumed], *,
             raise InvalidInputError(
                 f"{each.layer} is a raster layer; another version of it cannot be assumed"
             )
-        version = publication.version_of(session, layer, each.number)
-        if not version.periods:
-            require(actor, Act.BRING_INTO_FORCE, layer.thing)
+        version = readable_version(session, layer, each.number, actor)
         layers = with_version(layers, version, starts_on=snapshot.day)
     return Snapshot(snapshot.day, layers)
 

@@ -13,6 +13,7 @@ from blueprint.idempotency import IdempotentRoute
 from blueprint.layers import catalogue, publication
 from blueprint.layers.delta import apply_delta
 from blueprint.layers.difference import compare
+from blueprint.layers.drafts import readable_version
 from blueprint.layers.reading import staged
 from blueprint.layers.router import (
     ACCEPTED,
@@ -50,8 +51,8 @@ def show_difference(
     `/tiles/{code}/differences/{from}/{to}/{z}/{x}/{y}.mvt`.
     """
     layer = catalogue.find_readable(session, code, actor)
-    before = publication.version_of(session, layer, old)
-    after = publication.version_of(session, layer, new)
+    before = readable_version(session, layer, old, actor)
+    after = readable_version(session, layer, new, actor)
     counted = compare(session, before, after, city=city)
     record_reading(session, actor, [layer.thing], kind="difference", id=f"{layer.code} v{old} v{new}")
     return DifferenceOut(layer=layer.code, from_version=old, to_version=new, **asdict(counted))

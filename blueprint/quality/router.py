@@ -12,6 +12,7 @@ from blueprint.edge import ActorDep, CityDep, EdgeDep, NowDep, SessionDep
 from blueprint.given import Text
 from blueprint.idempotency import IdempotentRoute
 from blueprint.layers import catalogue, publication
+from blueprint.layers.drafts import readable_version
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.permissions import Act, Actor, require
 from blueprint.quality.check import check_version
@@ -101,8 +102,6 @@ def list_mendings(
 def _to_read(session: Session, code: str, number: int, actor: Actor) -> tuple[Layer, LayerVersion]:
     """A version whose issues the actor may read: a draft's are its department's, as the draft is."""
     layer = catalogue.find_readable(session, code, actor)
-    version = publication.version_of(session, layer, number)
-    if not version.periods:
-        require(actor, Act.BRING_INTO_FORCE, layer.thing)
+    version = readable_version(session, layer, number, actor)
     record_reading(session, actor, [layer.thing], kind="quality", id=f"{layer.code} v{version.number}")
     return layer, version

@@ -11,8 +11,9 @@ from fastapi.responses import StreamingResponse
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.errors import StorageFullError, UnavailableError, is_disk_full
 from blueprint.given import Text
-from blueprint.layers import catalogue, publication
+from blueprint.layers import catalogue
 from blueprint.layers.delta_file import DeltaWriter
+from blueprint.layers.drafts import readable_version
 from blueprint.layers.export import FORMS, Write, write_version
 from blueprint.layers.patch_file import PatchWriter
 from blueprint.layers.router import Code, Number
@@ -65,12 +66,12 @@ def export_version(
     """A version, or where it differs from another, as a file: stamped, registered, and counted where it is not public (429 and 403 say what is left)."""
     require(actor, Act.EXPORT_LAYER)
     layer = catalogue.find_readable(session, code, actor)
-    version = publication.version_of(session, layer, number)
+    version = readable_version(session, layer, number, actor)
     written = FORMS[form or ("gpkg" if version.raster is None or since is not None else "tif")]
     name = f"{layer.code}-v{version.number}{written.suffix}"
     write: Write = write_version
     if since is not None:
-        old = publication.version_of(session, layer, since)
+        old = readable_version(session, layer, since, actor)
         write = DeltaWriter(old) if as_delta else PatchWriter(old)
         written = FORMS["gpkg"] if as_delta else written
         name = f"{layer.code}-v{since}-v{version.number}{written.suffix}"

@@ -16,6 +16,7 @@ from blueprint.errors import (
     TooManyAttemptsError,
     UnavailableError,
 )
+from blueprint.layers.drafts import refuse_draft_of_others
 from blueprint.layers.export import Write, form_of, write_version
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.layers.stamps import Stamp, new_number, trace_of
@@ -59,9 +60,7 @@ def export_layer(
     Refused without the right, without a purpose where none is granted, and beyond what the grant or the day lets be taken.
     """
     require(actor, Act.EXPORT_LAYER, layer.thing)
-    if not version.periods:
-        # A draft is its own department's until it is brought into force, as it is for tiles.
-        require(actor, Act.BRING_INTO_FORCE, layer.thing)
+    refuse_draft_of_others(actor, layer, version)
     form_of(path, is_raster=version.raster is not None and write is write_version)
     ground = ground_of(actor, layer.thing, to_export=True)
     is_open = layer.sensitivity == Sensitivity.PUBLIC

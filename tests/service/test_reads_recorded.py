@@ -71,7 +71,7 @@ PATHS: dict[str, tuple[str, Callable[[httpx.Client], httpx.Response]]] = {
     "versions": (READER, lambda c: c.get("/api/layers/INSIDE/versions")),
     "version": (READER, lambda c: c.get("/api/layers/INSIDE/versions/1")),
     "quality": (READER, lambda c: c.get("/api/layers/INSIDE/versions/1/quality")),
-    "difference": (READER, lambda c: c.get("/api/layers/INSIDE/difference?from=1&to=2")),
+    "difference": (OWNER, lambda c: c.get("/api/layers/INSIDE/difference?from=1&to=2")),
     "tilejson": (READER, lambda c: c.get("/tiles/INSIDE.json")),
     "tiles": (READER, lambda c: c.get(f"/tiles/INSIDE/{TILE}")),
     "check": (READER, _check(SITE)),
@@ -110,7 +110,7 @@ def test_an_export_leaves_an_entry_with_the_purpose_that_was_stated(place: Serve
 def test_a_public_layer_is_read_without_an_entry(place: Server):
     before = len(_entries(place))
 
-    for path in ("", "/versions", "/versions/1", "/versions/1/quality", "/difference?from=1&to=2"):
+    for path in ("", "/versions", "/versions/1", "/versions/1/quality", "/difference?from=1&to=1"):
         assert place.client(READER).get(f"/api/layers/OPEN{path}").status_code == 200
     assert place.client().get("/api/layers").status_code == 200
     assert place.client().get(f"/tiles/OPEN/{TILE}").status_code in (200, 204)
