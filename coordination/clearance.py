@@ -72,28 +72,34 @@ def obstacles(standing: Standing) -> tuple[str, ...]:
     """Say everything that stands in the way of a clearance, each in one clause; empty when nothing does."""
     found = []
     if not standing.in_scope:
-        found.append("it is outside the regulation's scope (Art. 5)")
+        found.append("不适用本办法 it is outside the regulation's scope (Art. 5)")
     if standing.is_prohibited:
-        found.append("the check found a prohibition (禁止); change the footprint, or contest the finding")
+        found.append(
+            "检查结论为禁止，须调整红线或提出异议 the check found a prohibition; change the footprint, or contest the finding"
+        )
     if standing.layers_not_seen:
         found.append(
-            f"the check did not see {'、'.join(standing.layers_not_seen)}; let the coordinator check"
+            f"检查未见图层，请协同主管检查 the check did not see {'、'.join(standing.layers_not_seen)}; let the coordinator check"
         )
     if standing.awaited:
-        found.append(f"opinions are awaited of {'、'.join(standing.awaited)}")
+        found.append(f"尚待反馈意见 opinions are awaited of {'、'.join(standing.awaited)}")
     if standing.undecided:
-        found.append(f"contested findings (冲突异议) are to be decided by {'、'.join(standing.undecided)}")
+        found.append(f"异议待处理 contested findings are to be decided by {'、'.join(standing.undecided)}")
     if standing.disagreeing:
         found.append(
-            f"{'、'.join(standing.disagreeing)} disagree (不同意); change the footprint and consult again, or settle it in a meeting"
+            f"不同意，须调整红线再征求或经协调会解决 {'、'.join(standing.disagreeing)} disagree; change the footprint and consult again, or settle it in a meeting"
         )
     if standing.with_tasks:
-        found.append(f"a meeting's tasks (协调会任务) are open with {'、'.join(standing.with_tasks)}")
+        found.append(
+            f"协调会任务未落实 a meeting's tasks (协调会任务) are open with {'、'.join(standing.with_tasks)}"
+        )
     if standing.not_asked:
-        found.append(f"{'、'.join(standing.not_asked)} were not asked; open another round")
+        found.append(
+            f"尚未征求，请再开一轮 {'、'.join(standing.not_asked)} were not asked; open another round"
+        )
     if standing.asked_of_other_findings:
         found.append(
-            f"the findings of {'、'.join(standing.asked_of_other_findings)} changed since they were asked;"
+            f"征求后涉及内容有变化，请再开一轮 the findings of {'、'.join(standing.asked_of_other_findings)} changed since they were asked;"
             " open another round"
         )
     return tuple(found)
@@ -119,7 +125,7 @@ def clear_project(
     tasks = open_tasks(session, project)
     found = obstacles(_standing(project, check, required, asked, tasks, now=now, city=city))
     if found:
-        raise ConflictError(f"{project.planning_number} cannot be cleared: {'; '.join(found)}")
+        raise ConflictError(f"尚不能通过 {project.planning_number} cannot be cleared: {'; '.join(found)}")
     refuse_outdated(session, check, revision, city=city, actor=actor, today=now.date())
     clearance = Clearance(
         project_id=project.id,
@@ -179,11 +185,11 @@ def _grounds(session: Session, project: Project, revision: FootprintRevision) ->
     check, consultation = latest_check(session, revision), consultation_of(session, revision)
     if check is None:
         raise ConflictError(
-            f"footprint revision {revision.number} of {project.planning_number} was not checked; check it and consult first"
+            f"红线第 {revision.number} 版尚未检查 footprint revision {revision.number} of {project.planning_number} was not checked; check it and consult first"
         )
     if consultation is None:
         raise ConflictError(
-            f"departments were not asked about footprint revision {revision.number} of {project.planning_number};"
+            f"尚未就红线第 {revision.number} 版征求意见 departments were not asked about footprint revision {revision.number} of {project.planning_number};"
             " open a consultation first"
         )
     return check, consultation

@@ -95,7 +95,7 @@ def stop_clock(
     settle(request, calendar=calendar, now=now)
     status = request_status(request, now.date())
     if status is not OpinionStatus.AWAITED:
-        raise ConflictError(f"the clock of a request that is {status} cannot be stopped")
+        raise ConflictError(f"不能停表 the clock of a request that is {status} cannot be stopped")
     request.stopped_on = now.date()
     request.stops.append(ClockStop(stopped_on=now.date(), stop_reason=text, stopped_by=actor.name))
     session.flush()
@@ -116,7 +116,7 @@ def restart_clock(
     request = _own(session, request_id, actor)
     text = trimmed_reason(reason, "the restart: what was supplemented")
     if request.stopped_on is None or request_status(request, now.date()) is not OpinionStatus.STOPPED:
-        raise ConflictError("this clock does not stand still")
+        raise ConflictError("未停表 this clock does not stand still")
     end_stop(request, reason=text, by=actor.name, calendar=calendar, now=now)
     session.flush()
     _record(session, actor, "restart_clock", request, text, now=now, kind=NoticeKind.CLOCK_RESTARTED)

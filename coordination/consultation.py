@@ -93,7 +93,7 @@ def open_consultation(
     )
     if not asked and consultation_of(session, proposal.revision) is not None:
         raise ConflictError(
-            f"departments were asked about footprint revision {proposal.revision.number} already and nothing changed for"
+            f"已就该版红线征求意见且无变化 departments were asked about footprint revision {proposal.revision.number} already and nothing changed for"
             " any of them; give the footprint again, or name whom to add and why"
         )
     return open_round(
@@ -175,12 +175,12 @@ def open_round(
 def _refuse_out_of_scope(project: Project) -> None:
     if project.scope_decided_by is None:
         raise ConflictError(
-            f"it is not decided whether {project.planning_number} is in the regulation's scope (Art. 5):"
+            f"请先决定是否适用本办法（第五条） it is not decided whether {project.planning_number} is in the regulation's scope (Art. 5):"
             f" {'；'.join(project.scope_doubts)}; decide it first"
         )
     if not project.in_scope:
         raise ConflictError(
-            f"{project.planning_number} is outside the regulation's scope (Art. 5): {project.scope_reason};"
+            f"不适用本办法，只可检查，不征求意见 {project.planning_number} is outside the regulation's scope (Art. 5): {project.scope_reason};"
             " it may be checked, not consulted"
         )
 
@@ -191,7 +191,7 @@ def _check_to_consult_on(
     check = latest_check(session, revision)
     if check is None:
         raise ConflictError(
-            f"footprint revision {revision.number} of {project.planning_number} was not checked; check it first"
+            f"请先检查红线第 {revision.number} 版 footprint revision {revision.number} of {project.planning_number} was not checked; check it first"
         )
     hidden = layers_not_seen(check.report)
     if hidden:

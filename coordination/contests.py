@@ -28,9 +28,13 @@ def contest_finding(
             f"the request has {len(request.findings)} findings; name one by its number", place="finding"
         )
     if request.consultation.superseded_on is not None or request.withdrawn_why is not None:
-        raise ConflictError("this request was taken back; contest the finding in the present round")
+        raise ConflictError(
+            "该征询已收回 this request was taken back; contest the finding in the present round"
+        )
     if any(contest.finding == finding for contest in request.contests):
-        raise ConflictError(f"finding {finding} is contested already; a finding is contested once a round")
+        raise ConflictError(
+            f"已提出异议 finding {finding} is contested already; a finding is contested once a round"
+        )
     request.contests.append(Contest(finding=finding, reason=text, contested_by=actor.name, contested_at=now))
     session.flush()
     after = {"department": request.department, "finding": finding, "reason": text}
@@ -65,7 +69,7 @@ def decide_contest(
     if contest is None:
         raise NotFoundError(f"finding {finding} of request {request_id} is not contested")
     if contest.decided_at is not None:
-        raise ConflictError(f"finding {finding} was decided by {contest.decided_by} already")
+        raise ConflictError(f"异议已处理 finding {finding} was decided by {contest.decided_by} already")
     contest.is_upheld, contest.decision = is_upheld, text
     contest.decided_by, contest.decided_at = actor.name, now
     session.flush()

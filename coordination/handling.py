@@ -137,7 +137,9 @@ def take_step(
             raise InvalidInputError(f"no draft goes with the step {step}", place="draft")
         handling.draft = draft_of(draft.checked().fits(request))
     if step in (HandlingStep.SAVE, HandlingStep.SUBMIT) and handling.draft is None:
-        raise InvalidInputError("there is no draft yet; give the opinion as it is meant to be", place="draft")
+        raise InvalidInputError(
+            "还没有草稿 there is no draft yet; give the opinion as it is meant to be", place="draft"
+        )
     handling.state = TRANSITIONS[place.state][step]
     session.flush()
     if step is HandlingStep.ISSUE:
@@ -184,7 +186,7 @@ def _post(actor: Actor, step: HandlingStep, place: Place) -> Post:
     if step not in TRANSITIONS[place.state]:
         may_follow = ", ".join(TRANSITIONS[place.state])
         raise ConflictError(
-            f"the request is {place.state} inside its department; what may follow: {may_follow}"
+            f"科室流转状态已变 the request is {place.state} inside its department; what may follow: {may_follow}"
         )
     post = post_to(actor, step, place)
     if post is None:
@@ -236,7 +238,7 @@ def answer(
     post = post_for(actor, Act.ISSUE_OPINION, place_of(handling, request, named, city))
     if post is None:
         raise ConflictError(
-            f"{department.name} answers in steps: submit the draft for its review, and who is entitled issues it"
+            f"须经科室流转，由有权人员签发 {department.name} answers in steps: submit the draft for its review, and who is entitled issues it"
             " (POST …/handling/steps)"
         )
     give_opinion(session, request_id, given, actor=actor, calendar=calendar, now=now)

@@ -97,20 +97,20 @@ class OpinionGiven:
         listed = self._listed(texts["conditions"])
         if (self.kind is OpinionKind.AGREE_WITH_CONDITIONS) != bool(listed):
             raise InvalidInputError(
-                "agree_with_conditions (有条件同意) needs its conditions, and no other answer has any",
+                "有条件同意须写明条件 agree_with_conditions needs its conditions, and no other answer has any",
                 place="conditions",
             )
         is_opposed = self.kind is OpinionKind.DISAGREE
         if is_opposed != (texts["reason"] is not None):
             raise InvalidInputError(
-                "disagree (不同意) needs its reason, and no other answer has one", place="reason"
+                "不同意须写明理由 disagree needs its reason, and no other answer has one", place="reason"
             )
         for name in ("basis", "would_agree_if"):
             if texts[name] is not None and not is_opposed:
                 raise InvalidInputError(f"{name} belongs to disagree (不同意) alone", place=name)
         if (self.source is not Source.SYSTEM) != (texts["evidence"] is not None):
             raise InvalidInputError(
-                "an answer by letter or telephone needs its evidence (文号、通话记录), and no other has one",
+                "来函、电话意见须注明凭据（文号、通话记录） an answer by letter or telephone needs its evidence, and no other has one",
                 place="evidence",
             )
         answers = tuple(replace(a, text=_trimmed(a.text, "answers")) for a in self.answers)
@@ -154,12 +154,13 @@ class OpinionGiven:
         for answer in answers:
             if answer.kind in _NEEDS_TEXT and answer.text is None:
                 raise InvalidInputError(
-                    f"the answer to finding {answer.finding} ({answer.kind}) needs its words", place="answers"
+                    f"第 {answer.finding} 处须写明条件或理由 the answer to finding {answer.finding} ({answer.kind}) needs its words",
+                    place="answers",
                 )
         strictest = max((_STRICTNESS.get(str(answer.kind), 0) for answer in answers), default=0)
         if strictest > _STRICTNESS.get(self.kind, 0):
             raise InvalidInputError(
-                "the opinion as a whole is milder than what is said of a finding; make the whole as strict",
+                "总体意见不能宽于对单项的意见 the opinion as a whole is milder than what is said of a finding; make the whole as strict",
                 place="kind",
             )
 
@@ -180,7 +181,7 @@ class OpinionGiven:
         bases = dict.fromkeys(finding["basis"] for finding in request.findings if finding.get("basis"))
         if not bases:
             raise InvalidInputError(
-                "disagree (不同意) needs its legal basis (法律依据): no finding of this request has one",
+                "不同意须有法律依据 disagree needs its legal basis: no finding of this request has one",
                 place="basis",
             )
         return replace(self, basis="；".join(bases)[:MAX_TEXT])
@@ -284,7 +285,7 @@ def _refuse_amendment(
         raise ConflictError(_too_late(request))
     if amends != opinion.number:
         raise ConflictError(
-            f"the department answered on {opinion.given_on} already; to amend that before the limit ends, say which"
+            f"该部门已反馈 the department answered on {opinion.given_on} already; to amend that before the limit ends, say which"
             f" opinion you amend (amends: {opinion.number})"
         )
     if today > request.due_on and not request.provisional:
@@ -296,7 +297,7 @@ def _refuse_amendment(
     session.refresh(consultation.project)
     if consultation.superseded_on is not None or consultation.project.status != ProjectStatus.CONSULTING:
         raise ConflictError(
-            "the project goes on by what was said: its round has ended, and an opinion of it is amended no more"
+            "本轮已结束，意见不再修改 the project goes on by what was said: its round has ended, and an opinion of it is amended no more"
         )
 
 
@@ -318,13 +319,13 @@ def refuse_past(request: OpinionRequest, *, calendar: WorkingCalendar, now: date
 
 
 def _ended(request: OpinionRequest) -> str:
-    return f"the limit ended on {request.due_on}: an opinion is amended until then (Art. 11)"
+    return f"已过期限，意见不能再改 the limit ended on {request.due_on}: an opinion is amended until then (Art. 11)"
 
 
 def _too_late(request: OpinionRequest) -> str:
-    return f"the limit ended on {request.due_on}: silence counts as no objection and the request is withdrawn (Art. 11)"
+    return f"已过期限，视为无意见 the limit ended on {request.due_on}: silence counts as no objection and the request is withdrawn (Art. 11)"
 
 
 def _withdrawn(request: OpinionRequest) -> str:
     why = request.withdrawn_why or "the footprint was changed"
-    return f"the request was withdrawn on {request.withdrawn_on}: {why}"
+    return f"已收回 the request was withdrawn on {request.withdrawn_on}: {why}"

@@ -90,7 +90,7 @@ def status_after(status: ProjectStatus, step: Step) -> ProjectStatus:
     if step not in following:
         possible = ", ".join(following) or "none: it is over"
         raise ConflictError(
-            f"a project that is {STATUS_WORDS[status]} cannot {step.replace('_', ' ')}; possible steps: {possible}"
+            f"项目现状不能办理此步 a project that is {STATUS_WORDS[status]} cannot {step.replace('_', ' ')}; possible steps: {possible}"
         )
     return following[step]
 

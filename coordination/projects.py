@@ -127,7 +127,7 @@ def decide_scope(
     refuse_not_in_work(session, project)
     if project.status == ProjectStatus.CONSULTING and not in_scope:
         raise ConflictError(
-            f"departments are being asked about {project.planning_number}; return or end it before it leaves the scope"
+            f"正在征求意见 departments are being asked about {project.planning_number}; return or end it before it leaves the scope"
         )
     text = trimmed_reason(reason, "the decision on the scope (Art. 5)")
     before = {"in_scope": project.in_scope, "scope_reason": project.scope_reason}
@@ -149,7 +149,7 @@ def trimmed_reason(reason: str, of_what: str) -> str:
     """A reason without blanks around it; InvalidInputError when there is none, or too much of it."""
     text = reason.strip()
     if not text:
-        raise InvalidInputError(f"say the reason of {of_what}", place="reason")
+        raise InvalidInputError(f"请说明理由 say the reason of {of_what}", place="reason")
     if len(text) > MAX_TEXT:
         raise InvalidInputError(f"the reason has more than {MAX_TEXT} characters; shorten it", place="reason")
     return text
@@ -252,7 +252,7 @@ def refuse_not_in_work(session: Session, project: Project) -> None:
     clearance = standing_clearance(session, project)
     if clearance is not None:
         raise ConflictError(
-            f"{project.planning_number} was cleared on {clearance.cleared_on} and handed over; it is with approval now:"
+            f"已通过并推送 {project.planning_number} was cleared on {clearance.cleared_on} and handed over; it is with approval now:"
             " correct what was handed over, or withdraw the clearance first"
         )
     if project.status not in IN_WORK:
@@ -307,4 +307,6 @@ def refuse_outdated(
     """Refuse a check that would come out otherwise today: the same footprint is checked again and the digests compared."""
     report = run_check(session, footprint_of(revision), city=city, actor=actor, on=today)
     if report.digest != check.digest:
-        raise ConflictError(f"the blueprint changed since the check of {check.on_day}; check again")
+        raise ConflictError(
+            f"检查后图层已更新，请重新检查 the blueprint changed since the check of {check.on_day}; check again"
+        )

@@ -111,9 +111,15 @@ def _on_board(project: Project, requests: Sequence[OpinionRequest], contests: in
 
 
 def counts_by_status(session: Session) -> dict[str, int]:
-    """How many projects stand where."""
+    """How many projects stand where; those that approval has been told of are no longer among the cleared."""
     rows = session.execute(select(Project.status, func.count()).group_by(Project.status)).all()
-    return {str(status): dict(rows).get(status, 0) for status in ProjectStatus}
+    counts = {str(status): dict(rows).get(status, 0) for status in ProjectStatus}
+    handed = select(func.count()).where(
+        Project.status == ProjectStatus.CLEARED, Project.id.in_(delivered_projects())
+    )
+    counts[ProjectStatus.HANDED_OVER] = session.scalar(handed) or 0
+    counts[ProjectStatus.CLEARED] -= counts[ProjectStatus.HANDED_OVER]
+    return counts
 
 
 def delivered_projects() -> Select[int]:

@@ -204,6 +204,8 @@ def test_a_project_goes_the_whole_way_from_footprint_to_concluded_case(place: Pl
     pushed = push_due(place.edge.engine, now=place.edge.now(), approval_url=place.url, secret=SECRET)
     assert pushed == 1
     assert place.call("GET", path, "zrzy", expect=200)["status"] == "handed_over"
+    counts = place.call("GET", "/api/board", "zrzy", expect=200)["counts"]
+    assert (counts["cleared"], counts["handed_over"]) == (0, 1)
     with Session(place.edge.engine) as session:
         body = session.scalars(select(Handover.body)).one().encode()
     receipt = place.call("POST", "/api/approval/intake", "interface", expect=200, content=body)

@@ -20,7 +20,7 @@ async function showAccount() {
   const link = document.getElementById("account");
   if (me === null) link.replaceChildren(...bilingual("登录", "Sign in"));
   else link.replaceChildren(...bilingual(nameOf(me), me.owes ? "sign-in to be completed" : "account"));
-  for (const [id, right] of [["to-board", "consult_departments"], ["to-inbox", "give_opinion"]]) {
+  for (const [id, right] of [["to-board", "read_statistics"], ["to-inbox", "give_opinion"]]) {
     document.getElementById(id).hidden = !me?.rights.includes(right);
   }
   link.href = me === null || me.owes === "second_factor_code" ? "/sign-in" : "/account";

@@ -33,6 +33,17 @@ function showBoard(board) {
   ])), ["没有待推送的消息。", "Nothing waits to be sent."]);
 }
 
+async function count() {
+  const query = new URLSearchParams(["first", "last"].map((name) => [name, place(name).value]).filter(([, value]) => value));
+  const found = await ask(`/api/statistics/opinions?${query}`);
+  for (const name of ["first", "last"]) place(name).value = found[name];
+  const share = (value) => (value === null ? "—" : `${(value * 100).toLocaleString("zh-CN", { maximumFractionDigits: 1 })}%`);
+  const head = [["部门", "department"], ["征求", "asked"], ["已反馈", "answered"], ["视为无意见", "deemed"], ["收回", "taken back"], ["办理中", "open"], ["不同意", "disagreed"], ["按时率", "on time"], ["中位工作日", "median days"]];
+  table(place("statistics"), head, found.items.map((each) => cells([
+    each.department_name, ...[each.asked, each.answered, each.deemed, each.withdrawn, each.open, each.disagreed].map(String), share(each.on_time_share), String(each.median_working_days ?? "—"),
+  ])), ["该时段没有征求意见。", "Nobody was asked in that time."]);
+}
+
 async function search() {
   const words = place("words").value.trim();
   place("found-card").hidden = words === "";
@@ -46,9 +57,15 @@ async function search() {
 async function start() {
   const { me } = await begin("协同看板 Board");
   if (me === null) return;
-  place("search").addEventListener("submit", (event) => event.preventDefault());
-  act(place("search").querySelector("[type=submit]"), search);
-  showBoard(await ask("/api/board"));
+  for (const [id, doing] of [["search", search], ["period", count]]) {
+    place(id).addEventListener("submit", (event) => event.preventDefault());
+    act(place(id).querySelector("[type=submit]"), doing);
+  }
+  // Who supervises sees how departments answer, and is told of silence; the work itself is the coordinator's.
+  const coordinates = me.rights.includes("consult_departments");
+  for (const id of ["now-card", "undelivered-card", "work", "to-register"]) place(id).hidden = !coordinates;
+  if (coordinates) showBoard(await ask("/api/board"));
+  await count();
   const notices = async () => showNotices((await ask("/api/notices?limit=50")).items.filter((notice) => notice.office !== null), notices);
   await notices();
   say("");

@@ -31,9 +31,9 @@ export async function showClock(address) {
     [clock.ends_at, ["期限届满", "the limit ends"], ""],
     [clock.withdrawn_on, ["到期收回", "taken back"], ""],
   ].filter(([at]) => at);
-  // A day without an hour comes first of that day.
-  const when = (at) => (at.length === 10 ? `${at}T00:00:00` : at);
+  // A day without an hour comes last of that day.
+  const when = (at) => (at.length === 10 ? `${at}T23:59:59` : at);
   events.sort(([one], [other]) => new Date(when(one)) - new Date(when(other)));
-  place("evidence").replaceChildren(...events.map(([at, words, more]) =>
+  place("clock-events").replaceChildren(...events.map(([at, words, more]) =>
     element("li", {}, element("time", {}, at.length === 10 ? at : time(at)), ...bilingual(...words), element("span", {}, more))));
 }

@@ -16,6 +16,8 @@ export const KIND = {
   agree: ["同意", "agree"], agree_with_conditions: ["有条件同意", "with conditions"], disagree: ["不同意", "disagree"],
   no_objection: ["无意见", "no objection"], deemed_no_objection: ["视为无意见", "silence"], not_needed: ["无须征询", "not needed"],
 };
+// What a side says: its own words, or the kind of its opinion.
+export const saidBy = (words) => KIND[words]?.[0] ?? words;
 export const SEVERITY = {
   prohibit: ["禁止", "prohibit"], restrict: ["限制", "restrict"], advise: ["建议", "advise"], inform: ["提示", "inform"], clear: ["无冲突", "clear"],
 };
@@ -43,8 +45,10 @@ export function measure(finding) {
   return parts.join("，") || "—";
 }
 
+const DAY = /^\d{4}-\d{2}-\d{2}/;
+
 export function cells(values) {
-  return element("tr", {}, ...values.map((value) => element("td", {}, ...[value ?? ""].flat())));
+  return element("tr", {}, ...values.map((value) => element("td", DAY.test(value) ? { class: "day" } : {}, ...[value ?? ""].flat())));
 }
 
 export function table(target, head, rows, empty) {
@@ -101,7 +105,7 @@ export async function begin(page) {
   }
   place("account").replaceChildren(...bilingual(nameOf(me), "account"));
   place("account").href = "/account";
-  for (const [id, right] of [["to-board", "consult_departments"], ["to-inbox", "give_opinion"]]) {
+  for (const [id, right] of [["to-board", "read_statistics"], ["to-inbox", "give_opinion"]]) {
     if (place(id)) place(id).hidden = !me.rights.includes(right);
   }
   return { city, me };

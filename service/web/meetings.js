@@ -1,6 +1,6 @@
 // The meetings of a project on its page: asked for, called, held with decisions, confirmed by the departments.
 
-import { button, confirmed, mark, place, time } from "./coordination.js";
+import { button, confirmed, mark, place, saidBy, time } from "./coordination.js";
 import { bilingual, element, ask, send } from "./words.js";
 
 const STATE = { asked: ["已申请", "asked for"], called: ["已召集", "called"], held: ["已召开", "held"], declined: ["不召开", "declined"] };
@@ -66,7 +66,7 @@ function decision(meeting, each, { me, nameOfDepartment, may, done }) {
 
 function shown(meeting, page) {
   const { nameOfDepartment } = page;
-  const agenda = meeting.agenda.map(({ kind, sides }) => element("li", {}, `${AGENDA[kind]}：${sides.map(({ department, words }) => `${nameOfDepartment(department)}（${words}）`).join(" ↔ ")}`));
+  const agenda = meeting.agenda.map(({ kind, sides }) => element("li", {}, `${AGENDA[kind]}：${sides.map(({ department, words }) => `${nameOfDepartment(department)}（${saidBy(words)}）`).join(" ↔ ")}`));
   return element(
     "section", {}, element("h3", {}, mark(meeting.state === "held" ? "given" : "open", STATE[meeting.state]), ` ${meeting.question}`),
     element("p", { class: "hint" }, meeting.departments.map(nameOfDepartment).join("、"), meeting.meets_at ? ` · ${time(meeting.meets_at)} · ${meeting.place}` : ""),

@@ -12,6 +12,7 @@ import { ask, bilingual, element, send } from "./words.js";
 
 const id = new URLSearchParams(location.search).get("id");
 const address = `/api/opinion-requests/${encodeURIComponent(id)}`;
+const SOURCE = { letter: "来函 letter", telephone: "电话 telephone" };
 const GIVEN = ["agree", "agree_with_conditions", "disagree", "no_objection"];
 const NEEDS_TEXT = ["agree_with_conditions", "disagree", "not_needed"];
 let request;
@@ -29,7 +30,7 @@ let inside = null;
 // What the form starts from: the draft on its way inside the department, else the opinion as it stands.
 const written = () => inside?.draft ?? request.opinion;
 
-const facts = (target, pairs) => place(target).replaceChildren(...pairs.filter(([, value]) => value !== null && value !== undefined && value !== "")
+const facts = (target, pairs) => place(target).replaceChildren(...pairs.filter(([, value]) => value !== null && value !== undefined && value !== "" && value.length !== 0)
   .flatMap(([words, value]) => [element("dt", {}, ...bilingual(...words)), element("dd", {}, ...[value].flat())]));
 
 function choices(kinds, first) {
@@ -109,8 +110,14 @@ function showGiven() {
     [["条件", "conditions"], opinion.condition_list.map((each) => element("div", {}, `${each.number}. ${each.text}`))],
     [["理由", "reason"], opinion.reason], [["依据", "basis"], opinion.basis], [["修改后可同意", "would agree if"], opinion.would_agree_if],
     [["说明", "remark"], opinion.remark], [["反馈人", "by"], opinion.given_by], [["时间", "at"], time(opinion.given_at)],
+    [["来源", "came by"], SOURCE[opinion.source]], [["凭据", "evidence"], opinion.evidence],
     [["修改次数", "amended"], opinion.earlier.length || ""],
   ]);
+}
+
+// Only what belongs to the chosen kind is asked.
+function fit() {
+  for (const field of document.querySelectorAll("[data-for]")) field.hidden = field.dataset.for !== place("kind").value;
 }
 
 function showForm(canAnswer) {
@@ -118,11 +125,7 @@ function showForm(canAnswer) {
   if (!canAnswer || isPrepared) return;
   isPrepared = true;
   const kind = place("kind");
-  const fit = () => {
-    for (const field of document.querySelectorAll("[data-for]")) field.hidden = field.dataset.for !== kind.value;
-  };
   kind.replaceChildren(...choices(GIVEN));
-  kind.addEventListener("change", fit);
   const opinion = written();
   if (opinion && GIVEN.includes(opinion.kind)) {
     kind.value = opinion.kind;
@@ -139,8 +142,14 @@ function showForm(canAnswer) {
     fit();
   }, { class: "small" });
   place("all").replaceChildren(all("agree"), all("no_objection"), button(["草稿写入说明", "draft as remark"], () => { place("remark").value = request.draft; isTouched = true; }, { class: "small" }));
+}
+
+// What the form listens to, once: it is filled anew after every change.
+function listen() {
+  place("kind").addEventListener("change", fit);
   place("answer").addEventListener("submit", (event) => event.preventDefault());
   act(place("answer").querySelector("[type=submit]"), submit);
+  for (const card of ["answer-card", "findings-card"]) place(card).addEventListener("input", () => { isTouched = true; });
 }
 
 function showMarkup() {
@@ -253,7 +262,7 @@ async function start() {
   ({ rights, department } = me);
   await show();
   say("");
-  for (const card of ["answer-card", "findings-card"]) place(card).addEventListener("input", () => { isTouched = true; });
+  listen();
   shapes = await ask(`${address}/map`);
   map = await siteMap(shapes);
   markup = drawingOn(map, "markup");

@@ -1,13 +1,14 @@
 // A project's page: where it stands, what may be done next, its site, its opinions, what happened to it.
 
 import {
-  KIND, SEVERITY, STATE, STATUS, begin, button, cells, confirmed, departmentNames, drawable, fail, mark, place, say, siteMap, table, time,
+  KIND, SEVERITY, STATE, STATUS, begin, button, cells, confirmed, departmentNames, drawable, fail, mark, place, saidBy, say, siteMap, table, time,
 } from "./coordination.js";
 import { showProposal } from "./asking.js";
 import { showAttachments } from "./attachments.js";
 import { showGuidance } from "./guidance.js";
 import { showMeetings } from "./meetings.js";
 import { CORRECTABLE, particularFields, particularsOf } from "./particulars.js";
+import { showCheck, showRounds } from "./rounds.js";
 import { siteOn } from "./site.js";
 import { ask, bilingual, element, send } from "./words.js";
 
@@ -129,7 +130,7 @@ function showRequests() {
   table(place("requests"), [["部门", "department"], ["状态", "state"], ["期限", "due"], ["意见", "opinion"]], [...requests, ...standing].map((request) => cells([
     [element("a", { href: `/opinion?id=${request.id}` }, request.department_name), element("span", { class: "about" }, `第 ${request.round} 轮 · ${request.findings.length} 处`)],
     mark(request.state, STATE[request.state]), `${request.due_on}${request.provisional ? " 暂定" : ""}`,
-    request.opinion ? [mark(request.opinion.kind, KIND[request.opinion.kind]), element("span", { class: "about" }, request.opinion.conditions ?? request.opinion.reason ?? request.opinion.remark ?? "")] : "",
+    request.opinion ? [mark(request.opinion.kind, KIND[request.opinion.kind]), ...(request.opinion.settled_at ? [" ", mark("given", ["已协调解决", "settled"])] : []), element("span", { class: "about" }, request.opinion.conditions ?? request.opinion.reason ?? request.opinion.remark ?? "")] : "",
   ])), ["还没有征求意见。", "Nobody was asked yet."]);
 }
 
@@ -151,6 +152,8 @@ async function showRest() {
   place("history").replaceChildren(...items.reverse().map((event) => element(
     "li", {}, element("time", {}, `${time(event.at)} · ${event.by}`), ...bilingual(...(ACTS[event.act] ?? [event.act, ""])),
     ...(event.details.reason ? [element("span", { class: "about" }, event.details.reason)] : []))));
+  const page = { project, address, nameOfDepartment, may };
+  await showRounds({ ...page, report: await showCheck(page) });
   await showGuidance({ project, city, me, nameOfDepartment, may, done, address });
   await showAttachments({ projectId: project.id, nameOfDepartment, done, target: may("register_project") && project.status !== "ended" ? `${address}/attachments` : null });
   await showMeetings({ project, me, nameOfDepartment, may, done, address });
@@ -158,7 +161,7 @@ async function showRest() {
   const contradictions = (await ask(`${address}/contradictions`)).items;
   place("contradictions-card").hidden = contradictions.length === 0;
   table(place("contradictions"), [["部门", "department"], ["意见", "says"], ["部门", "department"], ["意见", "says"]], contradictions.map(({ one, other }) =>
-    cells([nameOfDepartment(one.department), one.words, nameOfDepartment(other.department), other.words])), ["没有。", "None."]);
+    cells([nameOfDepartment(one.department), saidBy(one.words), nameOfDepartment(other.department), saidBy(other.words)])), ["没有。", "None."]);
   const rechecks = (await ask(`/api/rechecks?project_id=${encodeURIComponent(id)}&limit=200`)).items;
   place("rechecks-card").hidden = rechecks.length === 0;
   table(place("rechecks"), [["自", "from"], ["图层", "layer"], ["结论", "verdict"], ["变化", "changes"], ["征求 / 不再涉及", "asked / released"]], rechecks.reverse().map((each) => cells([

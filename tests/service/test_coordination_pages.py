@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from blueprint.accounts import sections
-from blueprint.city import City
+from blueprint.city import City, Department
 from blueprint.city_router import to_lonlat
 from blueprint.footprint import footprint_from_geojson
 from blueprint.jobs.worker import Worker
+from blueprint.levels import Level
 from blueprint.permissions import Role, at_console
 from blueprint.wall import KEEPER, seeing
 from coordination.handover_models import Clearance
@@ -41,10 +43,12 @@ def office(
     make_database: Callable[[], AbstractContextManager[str]],
     world: City,  # noqa: F811
 ) -> Iterator[Office]:
-    with make_database() as database, serving(database, world, Settings()) as running:
+    district = Department("slj-hc", "海城市水利局", level=Level.DISTRICT, district="210381")
+    city = replace(world, departments=(*world.departments, district))
+    with make_database() as database, serving(database, city, Settings()) as running:
         with seeing(KEEPER), Session(running.edge.engine) as session, session.begin():
-            install_layers(session, world)
-        office = Office(running, world)
+            install_layers(session, city)
+        office = Office(running, city)
         office.hire("lin", Role.COORDINATOR, department="zrzy")
         for login, department in (("shui", "slj"), ("wen", "wlj"), ("fa", "fgw"), ("pi", "spj")):
             office.hire(login, Role.REVIEWER, department=department)
@@ -230,12 +234,15 @@ def test_a_drawn_site_becomes_a_projects_next_footprint_and_is_checked_at_once(
     assert [fault for fault in page.faults if "401" not in fault] == []
 
 
-def opened_requests(office: Office) -> tuple[int, dict[str, int]]:
+def opened_requests(office: Office, **details: str) -> tuple[int, dict[str, int]]:
     """A project that water, heritage and planners are asked about: its id, and those of the requests by department."""
     city, coordinator = office.city, office.sign_in("lin")
     site = footprint_from_geojson(square(220, 320, 20, 80), city=city, scratch=SCRATCH, crs="EPSG:4550")
-    details = {"name": "示例小学", "applicant": "教育局", "purpose": "小学"}
-    given = details | {"footprint": to_lonlat(site.geometry, city).__geo_interface__}
+    given = (
+        {"name": "示例小学", "applicant": "教育局", "purpose": "小学"}
+        | details
+        | {"footprint": to_lonlat(site.geometry, city).__geo_interface__}
+    )
     made = coordinator.post("/api/projects", json=json.loads(json.dumps(given))).json()
     coordinator.post(f"/api/projects/{made['id']}/checks")
     opened = coordinator.post(f"/api/projects/{made['id']}/consultation").json()
@@ -331,7 +338,12 @@ def test_a_disagreement_is_drawn_with_its_file_and_a_meeting_settles_it(
     sign_in(page, server, "lin")
     go(page, server, f"/opinion?id={numbers['slj']}")
     press(page, "提出异议", reason="河道已改线")
-    assert "异议待处理" in page.inner_text("#findings") and "首次查看" not in page.inner_text("#evidence")
+    page.select_option("#source", "telephone")
+    page.fill("#evidence", "2026-11-26 通话记录")
+    page.select_option("#kind", "no_objection")
+    press(page, "提交意见")
+    assert "电话" in page.inner_text("#given") and "通话记录" in page.inner_text("#given")
+    assert "异议待处理" in page.inner_text("#findings") and "首次查看" not in page.inner_text("#clock-events")
     go(page, server, f"/project?id={project}")
     assert "视廊分析.pdf" in page.inner_text("#attachments")
     page.click("button:has-text('申请协调会')")
@@ -361,6 +373,33 @@ def test_a_disagreement_is_drawn_with_its_file_and_a_meeting_settles_it(
         opinion = session.scalars(select(Opinion).where(Opinion.request_id == numbers["wlj"])).one()
         assert opinion.settled_at is not None and opinion.markup is not None
         assert to_shape(opinion.markup).geom_type == "Polygon"
+    assert [fault for fault in page.faults if "401" not in fault] == []
+
+
+def test_a_district_asks_the_city_for_guidance_on_the_page_and_reads_the_answer_there(
+    office: Office, page: Page
+) -> None:
+    server, (project, _) = office.server, opened_requests(office, district="210381")
+    office.hire("hai", Role.REVIEWER, department="slj-hc")
+    office.hire("zhang", Role.DIRECTOR, department="slj")
+
+    sign_in(page, server, "hai")
+    go(page, server, f"/project?id={project}")
+    page.click("#ask-guidance button")
+    page.select_option("#dialog-asked_of", "slj")
+    page.fill("#dialog-question", "堤防等级如何认定")
+    page.click("dialog button[type=submit]")
+    until(page, "document.getElementById('guidance').textContent.includes('待答复')")
+
+    sign_in(page, server, "zhang")
+    go(page, server, f"/project?id={project}")
+    page.click("#guidance button:has-text('答复')")
+    page.fill("#dialog-answer", "按三级堤防")
+    page.click("dialog button[type=submit]")
+    until(page, "document.getElementById('guidance').textContent.includes('按三级堤防')")
+    picture(page, "project-guidance")
+    shown = office.sign_in("hai").get(f"/api/projects/{project}/guidance").json()["items"]
+    assert [(each["department"], each["answer"]) for each in shown] == [("slj-hc", "按三级堤防")]
     assert [fault for fault in page.faults if "401" not in fault] == []
 
 
