@@ -153,7 +153,9 @@ async function showRest() {
     "li", {}, element("time", {}, `${time(event.at)} · ${event.by}`), ...bilingual(...(ACTS[event.act] ?? [event.act, ""])),
     ...(event.details.reason ? [element("span", { class: "about" }, event.details.reason)] : []))));
   const page = { project, address, nameOfDepartment, may };
-  await showRounds({ ...page, report: await showCheck(page) });
+  const report = await showCheck(page);
+  const titles = Object.fromEntries((report?.layers ?? []).map(({ code, title }) => [code, title]));
+  await showRounds({ ...page, report });
   await showGuidance({ project, city, me, nameOfDepartment, may, done, address });
   await showAttachments({ projectId: project.id, nameOfDepartment, done, target: may("register_project") && project.status !== "ended" ? `${address}/attachments` : null });
   await showMeetings({ project, me, nameOfDepartment, may, done, address });
@@ -165,7 +167,7 @@ async function showRest() {
   const rechecks = (await ask(`/api/rechecks?project_id=${encodeURIComponent(id)}&limit=200`)).items;
   place("rechecks-card").hidden = rechecks.length === 0;
   table(place("rechecks"), [["自", "from"], ["图层", "layer"], ["结论", "verdict"], ["变化", "changes"], ["征求 / 不再涉及", "asked / released"]], rechecks.reverse().map((each) => cells([
-    each.starts_on, each.layer, each.failed ?? `${SEVERITY[each.verdict_before][0]} → ${SEVERITY[each.verdict_after][0]}`,
+    each.starts_on, titles[each.layer] ?? each.layer, each.failed ?? `${SEVERITY[each.verdict_before][0]} → ${SEVERITY[each.verdict_after][0]}`,
     `新增 ${each.counts.new}，消失 ${each.counts.gone}，增大 ${each.counts.grown}`,
     `${each.asked.map(nameOfDepartment).join("、") || "—"} / ${each.released.map(nameOfDepartment).join("、") || "—"}`,
   ])), ["没有。", "None."]);
