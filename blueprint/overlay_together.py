@@ -1,7 +1,7 @@
 """Overlays of many sites at once: what lies near them is read in one statement and cut in this process, step by step as `overlay.sql` does.
 
 The statement of a single check spends its time on handing shapes to GEOS one by one; here GEOS gets them by the thousand. Figures
-agree with the statement's to the rounding of coordinates (decision 0030).
+agree with the statement's to the rounding of coordinates (decision 0031).
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,5 +1,6 @@
 """The route that compares alternatives side by side."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import orjson
@@ -11,7 +12,7 @@ from blueprint.crs_registry import register_for
 from blueprint.documents.rendering import DOCX, PDF, XLSX
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.footprint import footprint_from_geojson
-from blueprint.given import Day, GeoJson, Given, WidthM
+from blueprint.given import Day, GeoJson, Given, TopM, UseCode, WidthM
 from blueprint.idempotency import IdempotentRoute
 from blueprint.permissions import Act, require
 from coordination.alternatives import MAX_SITES, compare_sites, to_json
@@ -23,18 +24,20 @@ MEDIA_TYPES = {ComparisonForm.PDF: PDF, ComparisonForm.DOCX: DOCX, ComparisonFor
 
 
 class SiteIn(Given):
-    """One of the alternatives: its name and its footprint, as `POST /api/checks` takes one."""
+    """One of the alternatives: its name, its footprint as `POST /api/checks` takes one, and how high it would reach there."""
 
     name: str = Field(min_length=1, max_length=60)
     footprint: GeoJson
     crs: str | None = Field(default=None, max_length=100)
     width_m: WidthM | None = None
+    top_m: TopM | None = None
 
 
 class AlternativesIn(Given):
-    """The sites that are compared, each with a name of its own."""
+    """The sites that are compared, each with a name of its own, and the planned use of the project."""
 
     sites: list[SiteIn] = Field(min_length=2, max_length=MAX_SITES)
+    use: UseCode | None = None
 
 
 COMPARISON: dict[int | str, dict[str, Any]] = {
@@ -67,13 +70,17 @@ def compare_alternatives(
     sites = [
         (
             site.name,
-            footprint_from_geojson(
-                site.footprint,
-                city=edge.city,
-                scratch=edge.scratch,
-                crs=site.crs,
-                width_m=site.width_m,
-                register=register_for(session, actor),
+            replace(
+                footprint_from_geojson(
+                    site.footprint,
+                    city=edge.city,
+                    scratch=edge.scratch,
+                    crs=site.crs,
+                    width_m=site.width_m,
+                    register=register_for(session, actor),
+                ),
+                planned_use=given.use,
+                top_m=site.top_m,
             ),
         )
         for site in given.sites

@@ -72,7 +72,7 @@ def find_sites(
 ) -> Search:
     """Find places of `area_m2` in an area (a district, a town) that meet nothing hard, as far as the actor may read the layers.
 
-    `area.planned_use` is the use that rules by use are asked for. Raises InvalidInputError for an area beyond 400 km².
+    `area.planned_use` and `area.top_m` are what rules by use and by height are asked for. Raises InvalidInputError for an area beyond 400 km².
     """
     require(actor, Act.KEEP_CHECK)
     if not 100 <= area_m2 <= MAX_SITE_M2:
@@ -100,7 +100,11 @@ def find_sites(
     sites: list[FoundSite] = []
     for shape, compactness, free_m2 in candidates[: 2 * at_most]:
         place = Footprint(
-            shapely.MultiPolygon([shape]), city.working_crs, "none", planned_use=area.planned_use
+            shapely.MultiPolygon([shape]),
+            city.working_crs,
+            "none",
+            planned_use=area.planned_use,
+            top_m=area.top_m,
         )
         report = run_check(session, place, city=city, actor=actor, on=on, snapshot=snapshot)
         if not any(is_hard(finding, level) for finding in report.findings):

@@ -112,7 +112,8 @@ def hard_ground(
 ) -> shapely.Geometry:
     """Of a piece of ground what the layers of a level take, of all the layers that the actor may read.
 
-    A threshold that is judged by the site's own size is judged by the ground's here: what is found is checked once more.
+    A threshold that is judged by the site's own size is judged by the ground's here, and a surface that rises counts where it
+    is lowest on the ground: what is found is checked once more, what is kept off may be more than need be.
     """
     readable = tuple(layer for layer in snapshot.layers if may(actor, Act.READ_LAYER, layer.thing))
     whole = replace(site, geometry=shapely.MultiPolygon([ground]), notes=(), strip=None)

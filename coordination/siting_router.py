@@ -14,7 +14,7 @@ from blueprint.crs_registry import register_for
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import footprint_from_geojson
-from blueprint.given import Day, GeoJson, Text, UseCode, WidthM
+from blueprint.given import Day, GeoJson, Text, TopM, UseCode, WidthM
 from blueprint.idempotency import IdempotentRoute
 from blueprint.permissions import Act, require
 from coordination.rules import Severity
@@ -27,6 +27,9 @@ router = APIRouter(tags=["checks"], route_class=IdempotentRoute)
 Crs = Annotated[Text | None, Query(max_length=100, description="EPSG:n when not longitude/latitude")]
 Level = Annotated[TrimLevel, Query(description="what is to be kept off: prohibit, or restrict too")]
 Use = Annotated[UseCode | None, Query(description="class code of the planned use; for rules that go by it")]
+Top = Annotated[
+    TopM | None, Query(description="elevation of the highest point, 1985 datum; for rules of height")
+]
 OnDay = Annotated[Day | None, Query(description="a day; today when not given")]
 
 SHIFT_METHOD = (
@@ -93,6 +96,7 @@ def shift_footprint(
     crs: Crs = None,
     width_m: Annotated[WidthM | None, Query(description="working width of lines and points (m)")] = None,
     use: Use = None,
+    top_m: Top = None,
     level: Level = TrimLevel.PROHIBIT,
     within_m: Annotated[float, Query(ge=1, le=MAX_DISTANCE_M, description="how far it may move (m)")] = 500,
 ) -> ShiftOut:
@@ -108,7 +112,7 @@ def shift_footprint(
     )
     found = find_shift(
         session,
-        replace(footprint, planned_use=use),
+        replace(footprint, planned_use=use, top_m=top_m),
         city=edge.city,
         actor=actor,
         on=on or now.date(),
@@ -128,6 +132,7 @@ def search_sites(
     on: OnDay = None,
     crs: Crs = None,
     use: Use = None,
+    top_m: Top = None,
     level: Level = TrimLevel.RESTRICT,
     at_most: Annotated[int, Query(ge=1, le=MAX_FOUND)] = 10,
     district: Annotated[
@@ -147,7 +152,7 @@ def search_sites(
         area = district_area(district or "", edge.city)
     found = find_sites(
         session,
-        replace(area, planned_use=use),
+        replace(area, planned_use=use, top_m=top_m),
         area_m2=area_m2,
         city=edge.city,
         actor=actor,

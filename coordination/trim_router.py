@@ -1,5 +1,6 @@
 """The route of the smallest trim."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query
@@ -12,7 +13,7 @@ from blueprint.city_router import to_lonlat
 from blueprint.crs_registry import register_for
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.footprint import footprint_from_geojson
-from blueprint.given import Day, GeoJson, Text, WidthM
+from blueprint.given import Day, GeoJson, Text, TopM, UseCode, WidthM
 from blueprint.idempotency import IdempotentRoute
 from blueprint.permissions import Act, require
 from coordination.rules import Severity
@@ -70,6 +71,12 @@ def trim_footprint(
     width_m: Annotated[
         WidthM | None, Query(description="the working width of lines and points, in metres")
     ] = None,
+    use: Annotated[
+        UseCode | None, Query(description="class code of the planned use; for rules that go by it")
+    ] = None,
+    top_m: Annotated[
+        TopM | None, Query(description="elevation of the highest point, 1985 datum; for rules of height")
+    ] = None,
     level: Annotated[TrimLevel, Query(description="what is to be cleared")] = TrimLevel.PROHIBIT,
 ) -> TrimOut:
     """The smallest trim of a footprint that clears its hard conflicts, and the missing metres of setbacks; nothing is kept."""
@@ -82,6 +89,7 @@ def trim_footprint(
         width_m=width_m,
         register=register_for(session, actor),
     )
+    footprint = replace(footprint, planned_use=use, top_m=top_m)
     found = find_trim(session, footprint, city=edge.city, actor=actor, on=on or now.date(), level=level)
     return trim_out(found, edge.city)
 

@@ -40,6 +40,8 @@ class SampleProject:
     path: Path
     expected: str
     note: str
+    top_m: float | None
+    """The elevation of its highest point, where a rule asks for it."""
 
 
 def sample_folder(city: str) -> Path:
@@ -62,6 +64,7 @@ def sample_projects(folder: Path) -> list[SampleProject]:
             path=folder / entry["file"],
             expected=entry["expected"],
             note=entry.get("note", ""),
+            top_m=entry.get("top_m"),
         )
         for entry in document["project"]
     ]

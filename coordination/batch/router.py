@@ -34,11 +34,12 @@ def ask_for_batch(
     sublayer: FieldName = None,
     name_field: FieldName = None,
     use_field: FieldName = None,
+    top_field: FieldName = None,
     width_m: Annotated[WidthM | None, Form()] = None,
 ) -> JobOut:
     """Check every footprint of a file, at most 10,000, by a job; its `result` has the summary and where the file is."""
     require(actor, Act.KEEP_CHECK)
-    request = BatchRequest(crs, sublayer, width_m, name_field, use_field)
+    request = BatchRequest(crs, sublayer, width_m, name_field, use_field, top_field)
     job = put_in_batch(
         session,
         file.file,

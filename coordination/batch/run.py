@@ -74,6 +74,7 @@ class SiteAnswer:
     restricted: tuple[str, ...]
     outside_coverage: tuple[str, ...]
     digest: str
+    top_m: float | None = None
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,9 @@ class _Checker:
         known: Known | None,
     ) -> CheckReport:
         setting = self._setting
-        footprint = Footprint(shape, setting.source_crs, setting.operation, planned_use=site.planned_use)
+        footprint = Footprint(
+            shape, setting.source_crs, setting.operation, planned_use=site.planned_use, top_m=site.top_m
+        )
         return run_check(
             session,
             footprint,
@@ -236,6 +239,7 @@ def _in_short(site: BatchSite, report: CheckReport) -> SiteAnswer:
             layer.code for layer in report.layers if layer.outcome is Outcome.OUTSIDE_COVERAGE
         ),
         digest=report.digest,
+        top_m=site.top_m,
     )
 
 

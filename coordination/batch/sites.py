@@ -15,6 +15,7 @@ from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.publication import judge_reading
 from blueprint.layers.reading import ReadingRequest, StagedFile, reading
 from blueprint.strip import grow
+from coordination.heights import checked_top_m
 from coordination.use_matrix import use_code
 
 MAX_SITES = 10_000
@@ -22,23 +23,25 @@ MAX_SITES = 10_000
 
 @dataclass(frozen=True)
 class BatchSite:
-    """One footprint: its place in the file, what it is called, its shape as WKB (working CRS), its planned use."""
+    """One footprint: its place in the file, what it is called, its shape as WKB (working CRS), its planned use, its highest point (m)."""
 
     number: int
     name: str
     shape: bytes
     planned_use: str | None
+    top_m: float | None = None
 
 
 @dataclass(frozen=True)
 class BatchRequest:
-    """What is said of the file: its CRS where it does not say it, the width of lines and points, the fields of names and uses."""
+    """What is said of the file: its CRS where it does not say it, the width of lines and points, the fields of names, uses and highest points."""
 
     crs: str | None = None
     sublayer: str | None = None
     width_m: float | None = None
     name_field: str | None = None
     use_field: str | None = None
+    top_field: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def read_sites(file: StagedFile, request: BatchRequest, *, city: City) -> BatchF
     report = opened.report
     judge_reading(report, kind="file", city=city)
     known = set(report["fields"])
-    for field in (request.name_field, request.use_field):
+    for field in (request.name_field, request.use_field, request.top_field):
         if field is not None and field not in known:
             raise InvalidInputError(
                 f"the file has no field {field!r}; it has: {', '.join(sorted(known)) or 'none'}"
@@ -105,4 +108,17 @@ def _site(row: Mapping[str, Any], shape: shapely.Geometry, request: BatchRequest
         name=str(name)[:200] if name is not None else str(number),
         shape=shapely.to_wkb(site),
         planned_use=use_code(str(use)) if use is not None else None,
+        top_m=_top_m(attributes.get(request.top_field), number) if request.top_field is not None else None,
     )
+
+
+def _top_m(value: Any, number: int) -> float | None:
+    """The elevation of a site's highest point as its field has it; what is empty is not known, and counts as the strictest."""
+    if value is None or str(value).strip() == "":
+        return None
+    try:
+        return checked_top_m(float(value))
+    except (TypeError, ValueError, InvalidInputError) as error:
+        raise InvalidInputError(
+            f"feature {number}: {value!r} is no elevation of a highest point, in metres"
+        ) from error

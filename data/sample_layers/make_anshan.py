@@ -162,6 +162,8 @@ def make_footprints(folder: Path) -> None:
         _write_footprint(folder / "footprints" / project.file, project)
         keys = ("name", "name_en", "applicant", "purpose", "expected", "note")
         entry = {key: getattr(project, key) for key in keys} | {"file": f"footprints/{project.file}"}
+        if project.top_m is not None:
+            entry["top_m"] = project.top_m
         tables.append(toml_table("[[project]]", entry))
     (folder / "projects.toml").write_text("\n".join(tables), encoding="utf-8")
 

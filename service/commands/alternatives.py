@@ -1,5 +1,6 @@
 """`blueprint alternatives FILE FILE …`: several sites for one project side by side."""
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,10 +12,12 @@ from blueprint.errors import InvalidInputError
 from coordination.alternatives import RANKING, Alternative, compare_sites, layer_rows, to_json
 from coordination.alternatives_document import ComparisonForm, write_comparison
 from coordination.figures import hectares, percent, square_metres
+from coordination.heights import checked_top_m
 from coordination.report_words import OUTCOME_WORDS, SEVERITY_WORDS
+from coordination.use_matrix import use_code
 from service.commands.check import write
 from service.commands.context import local_operator, open_edge
-from service.commands.options import WidthOption, parse_day, print_json, print_table
+from service.commands.options import UseCodeOption, WidthOption, parse_day, print_json, print_table
 from service.commands.site import read_site
 
 
@@ -40,6 +43,14 @@ def alternatives(
     ],
     crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the files do not say it")] = None,
     width_m: WidthOption = None,
+    use: UseCodeOption = None,
+    top_m: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="拟建最高点高程（米，1985 高程），一个用于全部方案，或按文件顺序各一个"
+            " elevation of the highest point: one for all sites, or one for each in their order"
+        ),
+    ] = None,
     on: Annotated[str | None, typer.Option(help="检查日 a day YYYY-MM-DD; today when not given")] = None,
     form: Annotated[
         ComparisonFormat, typer.Option("--format", help="table | json | pdf | docx | xlsx")
@@ -50,13 +61,22 @@ def alternatives(
     day = parse_day(on)
     if form in _FILES and output_path is None:
         raise InvalidInputError(f"a comparison as {form} is a file; say where with --output FILE")
+    tops: list[float | None] = [*top_m] if top_m else [None]
+    if len(tops) not in (1, len(files)):
+        raise InvalidInputError(
+            f"{len(tops)} highest points for {len(files)} sites; give one --top-m for all or one for each"
+        )
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         sites = [
             (
                 file.stem,
-                read_site(session, edge, file, crs=crs, width_m=width_m),
+                replace(
+                    read_site(session, edge, file, crs=crs, width_m=width_m),
+                    planned_use=use_code(use),
+                    top_m=checked_top_m(top),
+                ),
             )
-            for file in files
+            for file, top in zip(files, tops if len(tops) > 1 else tops * len(files), strict=True)
         ]
         found = compare_sites(
             session,

@@ -37,6 +37,12 @@ def check_batch(
     use_field: Annotated[
         str | None, typer.Option(help="拟用途字段 the field with the class code of the planned use")
     ] = None,
+    top_field: Annotated[
+        str | None,
+        typer.Option(
+            help="最高点高程字段（米，1985 高程） the field with the elevation of the highest point"
+        ),
+    ] = None,
     crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")] = None,
     sublayer: Annotated[str | None, typer.Option(help="数据集中的图层 which layer of the file")] = None,
     width_m: WidthOption = None,
@@ -50,7 +56,7 @@ def check_batch(
     day = parse_day(on)
     form = _form(output_path) if output_path is not None else None
     with open_edge() as edge:
-        request = BatchRequest(crs, sublayer, width_m, name_field, use_field)
+        request = BatchRequest(crs, sublayer, width_m, name_field, use_field, top_field)
         with (
             upload_stream(file) as stream,
             staged(stream, file.name, scratch=edge.scratch, sublayer=sublayer) as staged_file,

@@ -25,7 +25,7 @@ from coordination.report_words import OUTCOME_WORDS, RELATION_WORDS, SEVERITY_WO
 from coordination.use_matrix import use_code
 from coordination.what_if import as_supposed, read_assumed, suppose
 from service.commands.context import local_operator, open_edge, output, say
-from service.commands.options import TopOption, WidthOption, parse_day
+from service.commands.options import TopOption, UseCodeOption, WidthOption, parse_day
 from service.commands.site import read_site
 
 SEVERITY_STYLES = {
@@ -60,9 +60,7 @@ def check(
     crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")] = None,
     width_m: WidthOption = None,
     on: Annotated[str | None, typer.Option(help="检查日 a day YYYY-MM-DD; today when not given")] = None,
-    use: Annotated[
-        str | None, typer.Option(help="拟规划用途代码 class code of the planned use, as 0701")
-    ] = None,
+    use: UseCodeOption = None,
     top_m: TopOption = None,
     assume: Annotated[
         list[str] | None,

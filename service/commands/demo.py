@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -125,7 +126,8 @@ def _check_all(edge: Edge, projects: list[SampleProject], folder: Path) -> dict[
 
 
 def _check(edge: Edge, project: SampleProject) -> tuple[CheckReport, Footprint]:
-    footprint = read_footprint_file(project.path, city=edge.city, scratch=edge.scratch)
+    read = read_footprint_file(project.path, city=edge.city, scratch=edge.scratch)
+    footprint = replace(read, top_m=project.top_m)
     now = edge.now()
     with Session(edge.engine, expire_on_commit=False) as session, session.begin():
         report = run_check(

@@ -24,6 +24,9 @@ WidthOption = Annotated[
     float | None,
     typer.Option("--width-m", help="作业带宽（米） working width of lines and points of the footprint"),
 ]
+UseCodeOption = Annotated[
+    str | None, typer.Option("--use", help="拟规划用途代码 class code of the planned use, as 0701")
+]
 TopOption = Annotated[
     float | None,
     typer.Option(

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.errors import InvalidInputError
 from coordination.figures import hectares, rounded, square_metres
+from coordination.heights import checked_top_m
 from coordination.report_words import SEVERITY_WORDS
 from coordination.site_finder import METHOD, district_area, find_sites
 from coordination.siting import find_shift
@@ -19,6 +20,8 @@ from service.commands.context import local_operator, open_edge
 from service.commands.options import (
     FormatOption,
     OutputFormat,
+    TopOption,
+    UseCodeOption,
     WidthOption,
     parse_day,
     print_json,
@@ -29,7 +32,6 @@ from service.commands.trim import refuse_other_files, write_boundaries
 
 CrsOption = Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")]
 DayOption = Annotated[str | None, typer.Option(help="检查日 a day YYYY-MM-DD; today when not given")]
-UseOption = Annotated[str | None, typer.Option(help="拟规划用途代码 class code of the planned use, as 0701")]
 BoundaryOption = Annotated[
     Path | None, typer.Option("--output", help="红线写入 write the boundary: .gpkg or .geojson")
 ]
@@ -47,7 +49,8 @@ def shift(
     ] = TrimLevel.PROHIBIT,
     crs: CrsOption = None,
     width_m: WidthOption = None,
-    use: UseOption = None,
+    use: UseCodeOption = None,
+    top_m: TopOption = None,
     on: DayOption = None,
     output_path: BoundaryOption = None,
     output: FormatOption = OutputFormat.TABLE,
@@ -59,7 +62,7 @@ def shift(
         footprint = read_site(session, edge, file, crs=crs, width_m=width_m)
         found = find_shift(
             session,
-            replace(footprint, planned_use=use_code(use)),
+            replace(footprint, planned_use=use_code(use), top_m=checked_top_m(top_m)),
             city=edge.city,
             actor=local_operator(),
             on=day or edge.now().date(),
@@ -95,7 +98,8 @@ def find_site(
     district: Annotated[
         str | None, typer.Option(help="县区代码，代替范围文件 the code of a district, instead of a file")
     ] = None,
-    use: UseOption = None,
+    use: UseCodeOption = None,
+    top_m: TopOption = None,
     level: Annotated[
         TrimLevel, typer.Option(help="避让哪些管控 what to keep off: prohibit, or restrict too")
     ] = TrimLevel.RESTRICT,
@@ -117,7 +121,7 @@ def find_site(
             ground = district_area(district or "", edge.city)
         found = find_sites(
             session,
-            replace(ground, planned_use=use_code(use)),
+            replace(ground, planned_use=use_code(use), top_m=checked_top_m(top_m)),
             area_m2=area_ha * 10_000,
             city=edge.city,
             actor=local_operator(),

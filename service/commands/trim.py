@@ -1,6 +1,7 @@
 """`blueprint trim FILE`: the smallest trim of a footprint that clears its hard conflicts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +14,17 @@ from blueprint.city import City
 from blueprint.city_router import to_lonlat
 from blueprint.errors import InvalidInputError
 from coordination.figures import hectares, rounded, square_metres
+from coordination.heights import checked_top_m
 from coordination.report_words import SEVERITY_WORDS
 from coordination.trim import Trim, TrimLevel, find_trim
 from coordination.trim_router import METHOD, trim_out
+from coordination.use_matrix import use_code
 from service.commands.context import local_operator, open_edge, say
 from service.commands.options import (
     FormatOption,
     OutputFormat,
+    TopOption,
+    UseCodeOption,
     WidthOption,
     parse_day,
     print_json,
@@ -39,6 +44,8 @@ def trim(
     ] = TrimLevel.PROHIBIT,
     crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")] = None,
     width_m: WidthOption = None,
+    use: UseCodeOption = None,
+    top_m: TopOption = None,
     on: Annotated[str | None, typer.Option(help="检查日 a day YYYY-MM-DD; today when not given")] = None,
     output_path: Annotated[
         Path | None, typer.Option("--output", help="新红线写入 write the new boundary: .gpkg or .geojson")
@@ -52,7 +59,7 @@ def trim(
         footprint = read_site(session, edge, file, crs=crs, width_m=width_m)
         found = find_trim(
             session,
-            footprint,
+            replace(footprint, planned_use=use_code(use), top_m=checked_top_m(top_m)),
             city=edge.city,
             actor=local_operator(),
             on=day or edge.now().date(),

@@ -18,6 +18,9 @@ from coordination.heights import HeightRule, slope_of
 from coordination.projects import amend_project, check_project, register_project
 from coordination.report_verification import verify_report, with_site
 from coordination.rule_sets import parse_rule_set
+from coordination.site_finder import find_sites
+from coordination.siting import find_shift
+from coordination.trim import TrimLevel, find_trim
 from tests.coordination.world import COORDINATOR, DETAILS, NOW, TODAY
 from tests.made import at_origin, publish, square
 
@@ -148,6 +151,30 @@ def test_a_site_on_two_surfaces_is_divided_by_their_limits(session: Session, pla
     document = with_site(low, _site(149.0))
     assert document["top_m"] == 149.0
     assert verify_report(session, document, city=plane, actor=OPERATOR).holds
+
+
+def test_what_is_too_high_is_moved_off_trimmed_off_and_not_placed_under_the_surface(
+    session: Session, plane: City
+):
+    """150 m may be built to the east of x = 2,200; the site's eastern 100 m lie there."""
+    publish(session, plane, "JCJK", [square(2200, 0, 3000)], attributes=[{"XG": 150}], control="advise")
+    asked = {"city": plane, "actor": OPERATOR, "on": TODAY, "level": TrimLevel.PROHIBIT}
+    ground = replace(_site(None), geometry=at_origin(shapely.MultiPolygon([shapely.box(1900, 0, 3000, 900)])))
+
+    low, high = (find_shift(session, _site(top_m), within_m=300, **asked) for top_m in (149.0, 151.0))
+    trims = [find_trim(session, _site(top_m), **asked) for top_m in (149.0, 151.0)]
+    places = [
+        find_sites(session, replace(ground, top_m=top_m), area_m2=40_000, **asked).sites
+        for top_m in (149.0, 151.0)
+    ]
+
+    assert (low.distance_m, str(low.verdict_after)) == (0, "advise")
+    assert (high.is_free, high.east_m) == (True, pytest.approx(-100, abs=0.2))
+    assert [trim.lost_m2 for trim in trims] == [0, pytest.approx(10_000)]
+    assert {place.report.top_m for place in places[0]} == {149.0}
+    edge = at_origin(shapely.Point(2200, 0)).x
+    assert max(place.site.bounds[2] for place in places[0]) > edge + 100
+    assert places[1] and max(place.site.bounds[2] for place in places[1]) <= edge + 0.01
 
 
 def test_a_project_is_checked_with_the_height_that_is_registered(session: Session, plane: City):

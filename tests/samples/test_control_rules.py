@@ -52,7 +52,7 @@ CASES = [
     ("文物保护法 第十八条 建设控制地带", "WWJK", WEST, "restrict", "overlaps", 3000),
     ("地质灾害防治条例 第二十一条 采空区", "CKQ", WEST, "restrict", "overlaps", 3000),
     ("应急〔2020〕15号 尾矿库", "WKK", WEST, "prohibit", "overlaps", 3000),
-    ("民用航空法 第五十八条 净空保护区", "JCJK", WEST, "advise", "overlaps", 3000),
+    ("民用航空法 第五十八条 净空保护区，未给出高程", "JCJK", WEST, "restrict", "overlaps", 3000),
     ("风景名胜区条例 第二十六条", "FJMSQ", WEST, "restrict", "overlaps", 3000),
     ("森林法 第三十七条 林地", "LD", WEST, "restrict", "overlaps", 3000),
     ("城乡规划法 第三十八条 规划用地", "GHYDYH", WEST, "inform", "overlaps", 3000),

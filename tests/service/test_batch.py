@@ -23,7 +23,7 @@ def _collection(count: int) -> dict[str, Any]:
     features = [
         {
             "type": "Feature",
-            "properties": {"NAME": f"=site {number}", "USE": "0701 住宅"},
+            "properties": {"NAME": f"=site {number}", "USE": "0701 住宅", "TOP": 40.0 + number},
             "geometry": polygon(lonlat_square(LON + 0.0005 + 0.002 * number)),
         }
         for number in range(count)
@@ -44,7 +44,7 @@ def test_a_batch_says_of_each_footprint_what_a_single_check_says(
     publish_plan(command, tmp_path)
     result, book = tmp_path / "result.json", tmp_path / "result.xlsx"
     single = tmp_path / "single.geojson"
-    options = ("--name-field", "NAME", "--use-field", "USE")
+    options = ("--name-field", "NAME", "--use-field", "USE", "--top-field", "TOP")
 
     summary = command(
         "check-batch", sites, *options, "--workers", 2, "--output", result, "--format", "json"
@@ -58,10 +58,10 @@ def test_a_batch_says_of_each_footprint_what_a_single_check_says(
     assert {a["verdict"] for a in answers} == {"prohibit", "clear"}
     for place in (0, 119):
         single.write_text(json.dumps(_collection(120)["features"][place]), encoding="utf-8")
-        report = command("check", single, "--use", "0701", "--format", "json").json
+        report = command("check", single, "--use", "0701", "--top-m", 40 + place, "--format", "json").json
         assert answers[place]["digest"] == report["digest"]
         assert answers[place]["prohibited_m2"] == report["ledger"]["prohibited_m2"]
-        assert answers[place]["name"] == f"=site {place}"
+        assert (answers[place]["name"], answers[place]["top_m"]) == (f"=site {place}", 40 + place)
     with zipfile.ZipFile(book) as opened:
         texts = opened.read("xl/sharedStrings.xml").decode()
         sheet = opened.read("xl/worksheets/sheet1.xml").decode()
@@ -73,6 +73,7 @@ def test_what_is_wrong_with_a_batch_is_said_in_a_sentence(command: Command, tmp_
     publish_plan(command, tmp_path)
     for arguments in (
         ("check-batch", sites, "--name-field", "NOTHING"),
+        ("check-batch", sites, "--top-field", "USE"),
         ("check-batch", sites, "--output", tmp_path / "x.dwg"),
         ("check-batch", sites, "--width-m", "10"),
         ("check-batch", tmp_path / "none.gpkg"),

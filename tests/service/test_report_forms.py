@@ -172,21 +172,30 @@ def test_alternatives_and_assumed_versions_by_command_and_over_http(
     other.write_text(json.dumps(polygon(lonlat_square(LON + 0.05))))
     book = tmp_path / "sites.xlsx"
 
-    told = command("alternatives", footprint, other, "--format", "json").json
+    heights = ("--top-m", "40.5", "--top-m", "41.5", "--use", "0701")
+    told = command("alternatives", footprint, other, *heights, "--format", "json").json
+    unlike = command("alternatives", footprint, other, other, "--top-m", "40.5", "--top-m", "41.5")
     shown = command("alternatives", footprint, other)
     written = command("alternatives", footprint, other, "--format", "xlsx", "--output", book)
     assumed = command("check", footprint, "--assume", "PLAN:1", "--format", "json").json
     wrong = command("check", footprint, "--assume", "PLAN")
 
     assert (told["best"], [a["rank"] for a in told["alternatives"]]) == (["other"], [2, 1])
+    assert [(a["report"]["top_m"], a["report"]["planned_use"]) for a in told["alternatives"]] == [
+        (40.5, "0701"),
+        (41.5, "0701"),
+    ]
+    assert (unlike.status, "2 highest points for 3 sites" in unlike.err) == (2, True)
     assert "PLAN" in shown.out
     assert written.status == 0 and book.read_bytes().startswith(b"PK")
     assert assumed["assumed"] == ["PLAN v1"]
     assert (wrong.status, wrong.err.count("\n")) == (2, 1)
     sites = [{"name": p.stem, "footprint": json.loads(p.read_text())} for p in (footprint, other)]
     with running.client() as anyone:
-        answer = anyone.post("/api/alternatives", json={"sites": sites})
+        sites[0]["top_m"] = 40.5
+        answer = anyone.post("/api/alternatives", json={"sites": sites, "use": "0701"})
         assert answer.json()["best"] == ["other"], answer.text
+        assert [a["report"]["top_m"] for a in answer.json()["alternatives"]] == [40.5, None]
         word = anyone.post("/api/alternatives?f=docx", json={"sites": sites})
         assert word.headers["content-type"] == DOCX
         kept = anyone.post("/api/checks?assume=PLAN:1", json=sites[0]["footprint"]).json()

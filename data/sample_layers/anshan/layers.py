@@ -205,7 +205,7 @@ def plan_layers() -> list[PlanLayer]:
                   (LayerFile(_items([("东山尾矿库", blob(11600, 3500, 900, 74, aspect=1.3, rough=0.05))], DB="三等")),)),
         PlanLayer("JCJK", "机场净空保护区", "Airport clearance zone", "MHJ", "polygon", "advise",
                   "《中华人民共和国民用航空法》第五十八、五十九条；《民用机场管理条例》第四十六至五十条", "#90a4ae",
-                  (LayerFile(_items([("腾鳌示例机场净空保护区", Point(-14000, -6500).buffer(9500, quad_segs=48))]),
+                  (LayerFile(_items([("腾鳌示例机场净空保护区", Point(-14000, -6500).buffer(9500, quad_segs=48))], XG=75.0),
                              file="jcjk.geojson", crs=GEOGRAPHIC),)),
         PlanLayer("FJMSQ", "风景名胜区", "Scenic area", "LCJ", "polygon", "restrict",
                   "《风景名胜区条例》第二十六至三十条", "#00695c",

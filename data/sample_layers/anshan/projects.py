@@ -27,6 +27,8 @@ class SampleProject:
     note: str
     shape: BaseGeometry
     form: str = GEOJSON
+    top_m: float | None = None
+    """The elevation of its highest point, where a rule asks for it."""
 
 
 def _block(x: float, y: float, width: float, depth: float, degrees: float = 0.0) -> Polygon:
@@ -101,9 +103,11 @@ def sample_projects() -> list[SampleProject]:
         ),
         SampleProject(
             "腾鳌物流园", "Logistics park at Teng'ao", "示例供应链有限公司", "logistics_park.gpkg", "物流仓储用地", "advise",
-            "GeoPackage，EPSG:4550；只在机场净空保护区内 only in the airport's clearance zone",
+            "GeoPackage，EPSG:4550；只在机场净空保护区内，最高点 42 m 低于限高面 75 m；未给出高程或高于限高面为限制 "
+            "only in the airport's clearance zone, its highest point of 42 m below the surface at 75 m; not given or above it is `restrict`",
             _block(-13300, -7400, 380, 260, 20),
             GPKG,
+            42.0,
         ),
         SampleProject(
             "老站房展览馆", "Exhibition hall by the old station", "示例文化发展有限公司", "exhibition_hall.geojson", "文化用地",
