@@ -76,6 +76,13 @@ def locked_case(session: Session, number: str) -> Case:
     return case if case is not None else find_case(session, number)
 
 
+def shared_case(session: Session, number: str) -> Case:
+    """The case of a number, read again and held against its stages' conclusion and a withdrawal, not against its other items."""
+    statement = select(Case).where(_numbered(number)).with_for_update(read=True)
+    case = session.scalars(statement, execution_options={"populate_existing": True}).one_or_none()
+    return case if case is not None else find_case(session, number)
+
+
 def _numbered(number: str) -> ColumnElement[bool]:
     text = number.strip().upper()
     return or_(Case.project_code == text, Case.planning_number == text)

@@ -1,9 +1,10 @@
 """What each step with an item asks and changes besides its state (Art. 3, 10, 14): `ACTS`, step by step.
 
-An act raises what is in the way, and gives what the record of the step keeps.
+An act raises what is in the way before it changes anything, and gives what the record of the step keeps.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy.exc import IntegrityError
@@ -45,22 +46,22 @@ def _stage(work: Work) -> CaseStage | None:
 
 def _accept(work: Work) -> Detail:
     stated = {promised.material for promised in work.given.promised}
-    needed = {code for need in needs(work.session, work.case, work.item, work.today) for code in need.codes}
+    dossier = work.dossier
+    needed = {code for need in needs(dossier, work.item, work.today) for code in need.codes}
     for promised in work.given.promised:
         if promised.material not in needed:
             raise work.wrong(f"{promised.material!r} is none of the item's materials", "promised")
         if promised.due_on < work.today:
             raise work.wrong(f"the promise for {promised.material} ends before it begins", "promised")
-        refuse_known(library(work.session, work.case.id), promised.material, work.today)
+        refuse_known(dossier.library, promised.material, work.today)
     if len(stated) < len(work.given.promised):
         raise work.wrong("a material is promised once", "promised")
-    work.session.add_all(
-        Promise(item_id=work.item.id, material=p.material, due_on=p.due_on) for p in work.given.promised
-    )
-    work.session.flush()
-    obstacles = acceptance_obstacles(work.session, work.case, work.item, work.today)
+    made = [Promise(item_id=work.item.id, material=p.material, due_on=p.due_on) for p in work.given.promised]
+    dossier = replace(dossier, promises=[*dossier.promises, *made])
+    obstacles = acceptance_obstacles(dossier, work.item, work.today)
     if obstacles:
         raise ConflictError("; ".join(obstacles))
+    work.session.add_all(made)
     work.item.accepted_on = work.today
     return {
         "promised": [{"material": p.material, "due_on": p.due_on.isoformat()} for p in work.given.promised]
@@ -144,7 +145,7 @@ def _approve(work: Work) -> Detail:
     if given.valid_until is not None and given.valid_until < work.today:
         raise work.wrong("the result would have expired already", "result.valid_until")
     rule = work.table.material(work.rule.result)
-    known = library(work.session, work.case.id)
+    known = library(work.session, work.case.id, rule.code)
     material = Material(
         case_id=work.case.id,
         code=rule.code,

@@ -32,7 +32,7 @@ from approval.models import Case
 from approval.obligations import obligations_of
 from approval.preparation import table_kept
 from approval.process_table import DayUnit, Obtained
-from approval.requirements import acceptance_obstacles, needs
+from approval.requirements import acceptance_obstacles, dossier_of, needs
 from approval.spans import stage_spans
 from approval.stages import Stage
 from blueprint.city import City
@@ -186,13 +186,14 @@ def item_out(session: Session, item: Item, desk: Desk) -> ItemOut:
     """An item with all that belongs to it."""
     state = ItemState(item.state)
     waiting = state in (ItemState.NOT_SUBMITTED, ItemState.SUBMITTED, ItemState.CORRECTION_ASKED)
+    dossier = dossier_of(session, item.case)
     return ItemOut(
         **item_brief(session, item, desk).model_dump(),
         steps=[_step(step) for step in item.steps],
         possible=list(TRANSITIONS.get(state, {})),
         spans=[_span(span, desk) for span in item.spans],
-        needs=[_need(need, desk.today) for need in needs(session, item.case, item, desk.today)],
-        obstacles=acceptance_obstacles(session, item.case, item, desk.today) if waiting else [],
+        needs=[_need(need, desk.today) for need in needs(dossier, item, desk.today)],
+        obstacles=acceptance_obstacles(dossier, item, desk.today) if waiting else [],
         result=_result(item),
         basis=[BasisOut(**vars(basis)) for basis in basis_of(session, item.case, item)],
         obligations=[

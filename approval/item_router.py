@@ -3,14 +3,22 @@
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Form, Query, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Header, Query, Response, UploadFile
 from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse
 from sqlalchemy.orm import Session
 
 from approval import cases, materials, preparation
 from approval.case_overview import case_out
-from approval.item_overview import Desk, case_items, item_out, ledger_out, list_items, material_out
+from approval.item_overview import (
+    Desk,
+    case_items,
+    item_brief,
+    item_out,
+    ledger_out,
+    list_items,
+    material_out,
+)
 from approval.item_schemas import (
     ItemIn,
     ItemList,
@@ -21,20 +29,24 @@ from approval.item_schemas import (
     MaterialList,
     MaterialOut,
     MaterialRuleOut,
+    NotTakenOut,
     ProcessIn,
     ProcessTableOut,
     ProjectTypeOut,
     StepIn,
+    StepsIn,
     StopRuleOut,
+    TogetherOut,
 )
 from approval.item_states import WINDOW_STEPS, ItemState
 from approval.item_steps import Lacking, Promised, ResultGiven, StepGiven
-from approval.items import find_item, take_step
+from approval.items import find_item, held_item, take_step
 from approval.materials import FileGiven, MaterialGiven
 from approval.process_table import ProcessTable
 from approval.results import keep_result_file
 from approval.router import Number
 from approval.schemas import CaseOut
+from approval.unified_acceptance import take_together
 from blueprint.edge import ActorDep, Edge, EdgeDep, NowDep, SessionDep, TodayDep
 from blueprint.etags import IfMatch, hold_to, tagged
 from blueprint.given import Day, Text
@@ -146,7 +158,20 @@ def show_item(
     return tagged(item_out(session, item, desk), response)
 
 
-@router.post("/cases/{number}/items/{code}/steps")
+Prefer = Annotated[
+    str | None,
+    Header(
+        max_length=200,
+        description="`return=minimal` (RFC 7240): 204 instead of the item, for systems that take many steps",
+    ),
+]
+
+
+@router.post(
+    "/cases/{number}/items/{code}/steps",
+    response_model=ItemOut,
+    responses={204: {"description": "taken; asked for with `Prefer: return=minimal`"}},
+)
 def step(
     number: Number,
     code: ItemCode,
@@ -158,23 +183,45 @@ def step(
     now: NowDep,
     response: Response,
     if_match: IfMatch = None,
-) -> ItemOut:
+    prefer: Prefer = None,
+) -> ItemOut | Response:
     """Take a step with an item; which are possible is in `possible` of the item."""
     cases.refuse_unknown(actor, Act.DECIDE_ITEM)
-    case = cases.find_case(session, number)
-    item = find_item(session, case, code)
+    case = cases.shared_case(session, number)
+    item = held_item(session, case, code)
     if given.step in WINDOW_STEPS:
         require(actor, Act.ACCEPT_ITEM, case.thing)
     else:
         require(actor, Act.DECIDE_ITEM, item.thing)
     if if_match is not None:
-        hold_to(session, if_match, item, lambda: _shown(session, number, code, desk))
-    taken = take_step(session, case, code, step_given(given), actor=actor, calendar=edge.calendar, now=now)
+        hold_to(session, if_match, item, lambda: item_out(session, find_item(session, case, code), desk))
+    taken = take_step(session, item, step_given(given), actor=actor, calendar=edge.calendar, now=now)
+    if prefer is not None and "return=minimal" in prefer.replace(" ", ""):
+        return Response(status_code=204, headers={"Preference-Applied": "return=minimal"})
     return tagged(item_out(session, taken, desk), response)
 
 
-def _shown(session: Session, number: str, code: str, desk: Desk) -> ItemOut:
-    return item_out(session, find_item(session, cases.find_case(session, number), code), desk)
+@router.post("/cases/{number}/steps")
+def take_in_together(
+    number: Number,
+    given: StepsIn,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    desk: DeskDep,
+    now: NowDep,
+) -> TogetherOut:
+    """Take in or accept many items of a case at once (统一受理); what is in the way of one is said of it, the others go on."""
+    cases.refuse_unknown(actor, Act.ACCEPT_ITEM)
+    case = cases.shared_case(session, number)
+    require(actor, Act.ACCEPT_ITEM, case.thing)
+    done = take_together(session, case, given.step, given.items, actor=actor, calendar=edge.calendar, now=now)
+    return TogetherOut(
+        taken=[item_brief(session, item, desk) for item in done.taken],
+        not_taken=[
+            NotTakenOut(code=row.item.code, title=row.item.title, why=row.why) for row in done.not_taken
+        ],
+    )
 
 
 def step_given(given: StepIn) -> StepGiven:

@@ -71,6 +71,13 @@ class StepIn(Given):
     result: ResultIn | None = Field(default=None, description="with approve")
 
 
+class StepsIn(Given):
+    """A step with many items of a case: of the window's `submit` and `accept`; without `items` all whose turn it is."""
+
+    step: Annotated[Step, Field(strict=False)]
+    items: list[Code] | None = Field(default=None, min_length=1, max_length=200)
+
+
 class StepOut(BaseModel):
     """A step that was taken; `exchange_code` is its 办理状态 BLZT."""
 
@@ -220,6 +227,21 @@ class ItemList(BaseModel):
     """Items of a case."""
 
     items: list[ItemBrief]
+
+
+class NotTakenOut(BaseModel):
+    """An item with which a step could not be taken, and why."""
+
+    code: str
+    title: str
+    why: str
+
+
+class TogetherOut(BaseModel):
+    """What a step with many items did: those it was taken with, and what was in the way of the others."""
+
+    taken: list[ItemBrief]
+    not_taken: list[NotTakenOut]
 
 
 class ItemPage(BaseModel):

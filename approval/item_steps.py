@@ -9,6 +9,7 @@ from approval.item_models import Item
 from approval.item_states import STEP_WORDS, Step
 from approval.models import Case
 from approval.process_table import ItemRule, ProcessTable
+from approval.requirements import Dossier, dossier_of
 from blueprint.errors import InvalidInputError
 from blueprint.permissions import Actor
 from blueprint.working_days import WorkingCalendar
@@ -68,6 +69,12 @@ class Work:
     actor: Actor
     calendar: WorkingCalendar
     now: datetime
+    known: Dossier | None = None
+
+    @property
+    def dossier(self) -> Dossier:
+        """What the case's items are judged by: as it was read for several steps at once, else as it is now."""
+        return self.known or dossier_of(self.session, self.case)
 
     @property
     def today(self) -> date:

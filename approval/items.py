@@ -1,8 +1,9 @@
 """The acts on an item: from the window that takes it in to the signed result (Art. 3, 10), each a step of one table.
 
-A step locks its item and reads it again, so that of two at once the second finds what the first did.
+A step is taken with an item that is held and was read again, so that of two at once the second finds what the first did.
 """
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import and_, or_, select
@@ -24,10 +25,11 @@ from approval.item_states import (
     next_state,
 )
 from approval.item_steps import StepGiven, Work
+from approval.materials import open_promises
 from approval.models import Case
 from approval.preparation import table_of
 from approval.process_table import DayUnit
-from approval.requirements import open_promises
+from approval.requirements import Dossier
 from approval.spans import begin_span, counted_days, end_span, holder_days
 from approval.summaries import count_item
 from blueprint.audit.log import record
@@ -35,17 +37,19 @@ from blueprint.errors import NotFoundError
 from blueprint.permissions import Act, Actor
 from blueprint.working_days import WorkingCalendar
 
+_WHOLE = (
+    selectinload(Item.steps),
+    selectinload(Item.spans),
+    joinedload(Item.result).joinedload(ItemResult.material),
+)
+
 
 def find_item(session: Session, case: Case, code: str, number: int | None = None) -> Item:
     """The newest round of an item, or the round asked for."""
     statement = (
         select(Item)
         .where(Item.case_id == case.id, Item.code == code)
-        .options(
-            selectinload(Item.steps),
-            selectinload(Item.spans),
-            joinedload(Item.result).joinedload(ItemResult.material),
-        )
+        .options(*_WHOLE)
         .order_by(Item.round.desc())
         .limit(1)
         .execution_options(populate_existing=True)
@@ -64,33 +68,53 @@ _GRANTING = frozenset({Step.SUBMIT, Step.ACCEPT, Step.APPROVE})
 """What is refused in a case whose clearance was withdrawn; an item under way may be stopped, refused or taken back."""
 
 
+def held_item(session: Session, case: Case, code: str) -> Item:
+    """The newest round of an item, held until this transaction ends and read again; its case must be held already."""
+    session.execute(select(Item.id).where(Item.case_id == case.id, Item.code == code).with_for_update())
+    return find_item(session, case, code)
+
+
+def held_items(session: Session, case: Case, states: Collection[ItemState]) -> Sequence[Item]:
+    """All items of a case in one of these states, held in one order; its case must be held already."""
+    which = (Item.case_id == case.id, Item.state.in_(states))
+    session.execute(select(Item.id).where(*which).order_by(Item.id).with_for_update())
+    return session.scalars(
+        select(Item).where(*which).options(*_WHOLE).order_by(Item.code),
+        execution_options={"populate_existing": True},
+    ).all()
+
+
 def take_step(
     session: Session,
-    case: Case,
-    code: str,
+    held: Item,
     given: StepGiven,
     *,
     actor: Actor,
     calendar: WorkingCalendar,
     now: datetime,
+    known: Dossier | None = None,
 ) -> Item:
-    """Take a step with an item: its state, its clock, its time ledger and its record change together, or nothing does."""
-    # Held against the conclusion of a stage and a withdrawal, not against other items of the case.
-    held_case = select(Case).where(Case.id == case.id).with_for_update(read=True)
-    session.scalars(held_case, execution_options={"populate_existing": True}).one()
+    """Take a step with an item that is held: its state, clock, time ledger and record change together, or nothing does.
+
+    The case is held with it (`cases.shared_case`), against the conclusion of a stage and a withdrawal. `known` is the
+    case's dossier where it was read for several steps at once.
+    """
+    case, code = held.case, held.code
     if given.step in _GRANTING:
         refuse_withdrawn(case)
-    session.execute(select(Item.id).where(Item.case_id == case.id, Item.code == code).with_for_update())
-    held = find_item(session, case, code)
     table = table_of(session, case)
-    work = Work(session, case, held, table, table.item(code), given, actor, calendar, now)
+    work = Work(session, case, held, table, table.item(code), given, actor, calendar, now, known)
     before, was_under_way = ItemState(held.state), held.concluded_on is None
     state = next_state(before, given.step)
     reason = (given.reason or "").strip() or None
     if given.step in REASONED and reason is None:
         raise work.wrong("needs its reason in writing", "reason")
     detail = ACTS[given.step](work) if given.step in ACTS else {}
-    if state is ItemState.APPROVED and given.step is Step.APPROVE and open_promises(session, held):
+    if (
+        state is ItemState.APPROVED
+        and given.step is Step.APPROVE
+        and open_promises(session, case.id, item=held)
+    ):
         state = ItemState.APPROVED_WITH_PROMISE
     numbers = len(held.steps)
     passed = ON_THE_WAY.get(given.step)
@@ -108,12 +132,10 @@ def take_step(
                 detail=detail,
             )
         )
-    _turn(work, before, state)
     held.state = state
-    session.flush()
+    _turn(work, before, state)
     if was_under_way and held.concluded_on is not None:
         count_item(session, held)
-    session.expire(held, ["spans"])
     record(
         session,
         actor,
@@ -129,14 +151,12 @@ def take_step(
 def _turn(work: Work, before: ItemState, state: ItemState) -> None:
     """Hand the item's time over to its next holder, and set the day by which that one must act."""
     item, holder = work.item, HOLDERS.get(state)
-    if HOLDERS.get(before) is not holder:
-        end_span(work.session, item, on=work.today, calendar=work.calendar)
-        if holder is not None:
-            stop = work.given.stop_kind if state is ItemState.STOPPED else None
-            begin_span(work.session, item, holder, on=work.today, stop_kind=stop)
+    changes_hands = HOLDERS.get(before) is not holder
+    if changes_hands:
+        end_span(item, on=work.today, calendar=work.calendar)
     ends = holder is None and before in HOLDERS
     if ends:
-        sums, beside = holder_days(work.session, item), _ran_beside_another(work)
+        sums, beside = holder_days(item), _ran_beside_another(work)
         item.concluded_on, item.was_parallel = work.today, beside
         item.applicant_days, item.window_days = sums[Holder.APPLICANT], sums[Holder.WINDOW]
         item.department_days, item.stop_days = sums[Holder.DEPARTMENT], sums[Holder.STOP]
@@ -146,6 +166,11 @@ def _turn(work: Work, before: ItemState, state: ItemState) -> None:
         item.due_on = due.due_on if due else None
         item.yellow_on = due.yellow_on if due else None
         item.provisional = due.provisional if due else False
+    work.session.flush()  # the span that ended comes before the next: of an item one is open
+    if changes_hands and holder is not None:
+        stop = work.given.stop_kind if state is ItemState.STOPPED else None
+        begin_span(item, holder, on=work.today, stop_kind=stop)
+        work.session.flush()
 
 
 def _ran_beside_another(work: Work) -> bool:
@@ -196,7 +221,7 @@ def _term(work: Work, state: ItemState) -> Term | None:
             return of(days, days)
         case ItemState.ACCEPTED | ItemState.IN_REVIEW if item.limit_days is not None:
             unit, limit = DayUnit(item.day_unit), item.limit_days + item.extended_days
-            passed = counted_days(work.session, item, unit=unit, on=work.today, calendar=work.calendar)
+            passed = counted_days(item, unit=unit, on=work.today, calendar=work.calendar)
             return of(limit - passed, limit, unit)
         case _:
             return None

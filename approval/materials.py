@@ -49,14 +49,11 @@ Library = Mapping[str, Material]
 """The newest version of every material of a case."""
 
 
-def library(session: Session, case_id: int) -> Library:
-    """The case's materials; of each the newest version."""
-    statement = (
-        select(Material)
-        .where(Material.case_id == case_id)
-        .options(joinedload(Material.item))
-        .order_by(Material.version)
-    )
+def library(session: Session, case_id: int, code: str | None = None) -> Library:
+    """The case's materials, or the one of a code; of each the newest version."""
+    statement = select(Material).where(Material.case_id == case_id).order_by(Material.version)
+    if code is not None:
+        statement = statement.where(Material.code == code)
     return {material.code: material for material in session.scalars(statement)}
 
 
@@ -163,7 +160,7 @@ def submit(
         raise ConflictError(
             f"{rule.title} ({rule.code}) comes {ORIGIN_WORDS[rule.obtained_from]}; the applicant is not asked for it (Art. 14)"
         )
-    known = library(session, case.id)
+    known = library(session, case.id, rule.code)
     reason = (given.replaces_reason or "").strip() or None
     if reason is None:
         refuse_known(known, rule.code, today)
@@ -197,9 +194,12 @@ def _valid_until(rule: MaterialRule, today: date) -> date | None:
     return months_later(today, rule.valid_months) if rule.valid_months is not None else None
 
 
-def open_promises(session: Session, case_id: int, code: str | None = None) -> Sequence[Promise]:
-    """Promises of a case that were not kept yet, of one material if a code is given."""
-    statement = select(Promise).join(Promise.item).where(Item.case_id == case_id, Promise.kept_on.is_(None))
+def open_promises(
+    session: Session, case_id: int, code: str | None = None, *, item: Item | None = None
+) -> Sequence[Promise]:
+    """Promises of a case that were not kept yet, of one material if a code is given, or for one item."""
+    items = (item.id,) if item is not None else select(Item.id).where(Item.case_id == case_id)
+    statement = select(Promise).where(Promise.item_id.in_(items), Promise.kept_on.is_(None))
     if code is not None:
         statement = statement.where(Promise.material == code)
     return session.scalars(statement.order_by(Promise.due_on, Promise.id)).all()

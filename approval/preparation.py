@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from approval.case_items import item_name, items_of
@@ -63,11 +64,18 @@ def table_of(session: Session, case: Case) -> ProcessTable:
 
 def table_kept(session: Session, version: str) -> ProcessTable:
     """A version of the table that cases started under."""
-    # A version never changes, and a list of items asks for the same one again and again.
-    known: dict[str, ProcessTable] = session.info.setdefault("process_tables", {})
+    # A version never changes, and every item asks for it: what was read once is known to all sessions of the database.
+    # What a session has just kept itself (`keep_table`) may still be undone, and is known to that session alone.
+    own: dict[str, ProcessTable] = session.info.setdefault(_OWN_TABLES, {})
+    bind = session.get_bind()
+    known = own if version in own or not isinstance(bind, Engine) else _TABLES.setdefault(bind, {})
     if version not in known:
         known[version] = _parsed(session.get_one(ProcessTableVersion, version).content)
     return known[version]
+
+
+_OWN_TABLES = "process_tables"
+_TABLES: WeakKeyDictionary[Engine, dict[str, ProcessTable]] = WeakKeyDictionary()
 
 
 def keep_table(session: Session, table: ProcessTable, city: City, now: datetime) -> None:
@@ -81,6 +89,7 @@ def keep_table(session: Session, table: ProcessTable, city: City, now: datetime)
             )
         )
         session.flush()
+        session.info.setdefault(_OWN_TABLES, {})[table.version] = table
     elif kept.sha256 != table.sha256:
         raise ConflictError(
             f"the process table {table.version} was changed after cases started under it; give it a new version"

@@ -1,26 +1,47 @@
 """What an item needs before it is accepted: items that come first, materials, and promises for those that are missing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from approval.case_items import items_of
 from approval.item_models import Item, Promise
 from approval.item_states import PASSED, STATE_WORDS, ItemState
-from approval.materials import Need, NeedState, library, needs_of
+from approval.materials import Library, Need, NeedState, library, needs_of, open_promises
 from approval.models import Case
 from approval.preparation import table_of
+from approval.process_table import ProcessTable
 
 
-def acceptance_obstacles(session: Session, case: Case, item: Item, today: date) -> list[str]:
-    """What is in the way of accepting an item, each in a sentence: items that come first, materials that are missing."""
-    table = table_of(session, case)
-    rule = table.item(item.code)
+@dataclass(frozen=True)
+class Dossier:
+    """What of a case its items are judged by (案卷), read once for all of them: table, library, states, promises."""
+
+    table: ProcessTable
+    library: Library
+    states: Mapping[str, Sequence[ItemState]]
+    """Of every item the states of its rounds, the newest last."""
+    promises: Sequence[Promise]
+    """Those that are still open, of all items."""
+
+
+def dossier_of(session: Session, case: Case) -> Dossier:
+    """The dossier of a case as it is now."""
+    rows = select(Item.code, Item.state).where(Item.case_id == case.id).order_by(Item.code, Item.round)
     states: dict[str, list[ItemState]] = {}
-    for other in items_of(session, case):
-        states.setdefault(other.code, []).append(ItemState(other.state))
+    for code, state in session.execute(rows):
+        states.setdefault(code, []).append(ItemState(state))
+    return Dossier(
+        table_of(session, case), library(session, case.id), states, open_promises(session, case.id)
+    )
+
+
+def acceptance_obstacles(dossier: Dossier, item: Item, today: date) -> list[str]:
+    """What is in the way of accepting an item, each in a sentence: items that come first, materials that are missing."""
+    table, states = dossier.table, dossier.states
+    rule = table.item(item.code)
     found = []
     for codes in rule.after:
         present = [code for code in codes if set(states.get(code, [])) - {ItemState.NOT_NEEDED}]
@@ -29,7 +50,7 @@ def acceptance_obstacles(session: Session, case: Case, item: Item, today: date) 
                 f"{table.item(code).title} ({code}: {STATE_WORDS[states[code][-1]]})" for code in present
             )
             found.append(f"{rule.title} comes after {titles}: approve that first (前置事项)")
-    for need in needs(session, case, item, today):
+    for need in needs(dossier, item, today):
         if need.state in (NeedState.MISSING, NeedState.EXPIRED) and not item.on_commitment:
             was = "expired 已过期" if need.state is NeedState.EXPIRED else "missing 缺少"
             found.append(
@@ -38,20 +59,15 @@ def acceptance_obstacles(session: Session, case: Case, item: Item, today: date) 
     return found
 
 
-def needs(session: Session, case: Case, item: Item, today: date) -> list[Need]:
+def needs(dossier: Dossier, item: Item, today: date) -> list[Need]:
     """What an item needs and what of it is there."""
-    table = table_of(session, case)
     return needs_of(
-        table.item(item.code),
-        table,
-        library(session, case.id),
-        open_promises(session, item),
+        dossier.table.item(item.code),
+        dossier.table,
+        dossier.library,
+        [promise for promise in dossier.promises if promise.item_id == item.id],
         today=today,
-        needed_items={other.code for other in items_of(session, case) if other.state != ItemState.NOT_NEEDED},
+        needed_items={
+            code for code, rounds in dossier.states.items() if set(rounds) - {ItemState.NOT_NEEDED}
+        },
     )
-
-
-def open_promises(session: Session, item: Item) -> Sequence[Promise]:
-    """Materials that were promised for an item and are not there yet."""
-    statement = select(Promise).where(Promise.item_id == item.id, Promise.kept_on.is_(None))
-    return session.scalars(statement).all()

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from approval.case_ledger import Span
@@ -13,36 +13,26 @@ from approval.process_table import DayUnit
 from blueprint.working_days import WorkingCalendar
 
 
-def begin_span(
-    session: Session, item: Item, holder: Holder, *, on: date, stop_kind: str | None = None
-) -> None:
+def begin_span(item: Item, holder: Holder, *, on: date, stop_kind: str | None = None) -> None:
     """From the day after `on` the item's days are this holder's."""
-    session.add(TimeSpan(item_id=item.id, holder=holder, starts_on=on, stop_kind=stop_kind))
-    session.flush()
+    item.spans.append(TimeSpan(holder=holder, starts_on=on, stop_kind=stop_kind))
 
 
-def end_span(session: Session, item: Item, *, on: date, calendar: WorkingCalendar) -> None:
+def end_span(item: Item, *, on: date, calendar: WorkingCalendar) -> None:
     """Count and close the span that is open, if one is: the day `on` itself still belongs to it."""
-    span = session.scalars(
-        select(TimeSpan).where(TimeSpan.item_id == item.id, TimeSpan.ends_on.is_(None))
-    ).one_or_none()
-    if span is not None:
-        span.ends_on = on
-        span.working_days = days_between(span.starts_on, on, unit=DayUnit.WORKING, calendar=calendar)
-        span.calendar_days = (on - span.starts_on).days
-        session.flush()
+    for span in item.spans:
+        if span.ends_on is None:
+            span.ends_on = on
+            span.working_days = days_between(span.starts_on, on, unit=DayUnit.WORKING, calendar=calendar)
+            span.calendar_days = (on - span.starts_on).days
 
 
-def holder_days(session: Session, item: Item) -> dict[Holder, int]:
+def holder_days(item: Item) -> dict[Holder, int]:
     """The working days of an item's spans by holder; all of them are closed."""
-    statement = (
-        select(TimeSpan.holder, func.sum(TimeSpan.working_days))
-        .where(TimeSpan.item_id == item.id)
-        .group_by(TimeSpan.holder)
-    )
-    return dict.fromkeys(Holder, 0) | {
-        Holder(holder): days or 0 for holder, days in session.execute(statement)
-    }
+    days = dict.fromkeys(Holder, 0)
+    for span in item.spans:
+        days[Holder(span.holder)] += span.working_days or 0
+    return days
 
 
 def stage_spans(session: Session, case_id: int, stage: str | None = None) -> list[Span]:
@@ -60,11 +50,10 @@ def stage_spans(session: Session, case_id: int, stage: str | None = None) -> lis
     ]
 
 
-def counted_days(session: Session, item: Item, *, unit: DayUnit, on: date, calendar: WorkingCalendar) -> int:
+def counted_days(item: Item, *, unit: DayUnit, on: date, calendar: WorkingCalendar) -> int:
     """The days of the limit that have passed by `on`: those of the approving department, stops left out."""
-    spans = session.scalars(
-        select(TimeSpan).where(TimeSpan.item_id == item.id, TimeSpan.holder == Holder.DEPARTMENT)
-    )
     return sum(
-        days_between(span.starts_on, span.ends_on or on, unit=unit, calendar=calendar) for span in spans
+        days_between(span.starts_on, span.ends_on or on, unit=unit, calendar=calendar)
+        for span in item.spans
+        if span.holder == Holder.DEPARTMENT
     )

@@ -1,6 +1,7 @@
-"""`python -m bench [all|check|tiles|publication|intake|topology|audit|scaling|batch|growth|approval|city] [--small] [--rebuild]`: measure and print ratios; a full run is kept."""
+"""`python -m bench [all|check|tiles|publication|intake|topology|audit|scaling|batch|growth|approval|year|city] [--small] [--rebuild]`: measure and print ratios; a full run is kept."""
 
 import argparse
+import json
 import os
 from typing import Any
 
@@ -18,6 +19,7 @@ from bench.scaling import measure_scaling
 from bench.setting import made_city, our_server, say
 from bench.tiles import measure_tiles
 from bench.topology import measure_topology
+from bench.year import measure_year
 
 
 def main() -> int:
@@ -31,6 +33,9 @@ def main() -> int:
         return _end({"scaling": measure_scaling(small=arguments.small)}, arguments)
     if arguments.what == "approval":  # has a city of cases of its own
         return _end({"approval": measure_approval(small=arguments.small)}, arguments)
+    if arguments.what == "year":  # lives one, and holds its statistics to it
+        print(json.dumps(measure_year(small=arguments.small), indent=2, default=str))
+        return 0
     if arguments.what == "intake":  # has one of its own
         return _end({"intake": measure_intake(small=arguments.small)}, arguments)
     with made_city(small=arguments.small, rebuild=arguments.rebuild) as setting:
@@ -94,6 +99,7 @@ def _arguments() -> argparse.Namespace:
             "batch",
             "growth",
             "approval",
+            "year",
             "city",
         ],
     )

@@ -10,21 +10,22 @@ from sqlalchemy.orm import Session
 
 from approval import applicant, cases, materials, preparation
 from approval.case_overview import case_out
-from approval.item_overview import Desk, case_items, item_out, ledger_out, material_out
+from approval.item_overview import Desk, case_items, item_brief, item_out, ledger_out, material_out
 from approval.item_router import process_table_out
 from approval.item_schemas import ItemOut
 from approval.item_states import STATE_WORDS, STEP_WORDS, WINDOW_STEPS, Holder, Step
 from approval.item_steps import Lacking, Promised, ResultGiven, StepGiven
-from approval.items import find_item, take_step
+from approval.items import find_item, held_item, take_step
 from approval.materials import FileGiven, MaterialGiven, NeedState
 from approval.results import keep_result_file
 from approval.stages import STAGE_TITLES
+from approval.unified_acceptance import take_together
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.objects import objects_of
 from blueprint.permissions import Act, require
 from service.commands.case import Number, opened
-from service.commands.context import local_operator
+from service.commands.context import local_operator, say
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
 
 Code = Annotated[str, typer.Argument(help="事项代码 code of the item, e.g. A104")]
@@ -146,6 +147,35 @@ def show_item(number: Number, code: Code, output: FormatOption = OutputFormat.TA
     _print_item(shown, output)
 
 
+def steps(
+    number: Number,
+    taken: Annotated[Step, typer.Argument(metavar="STEP", help="submit 接件 | accept 受理")],
+    item: Annotated[
+        list[str] | None,
+        typer.Option(help="事项代码，缺省为当前可办的全部 items; all whose turn it is by default"),
+    ] = None,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """统一受理 · take in or accept many items of a case at once; what is in the way of one is said of it."""
+    actor = local_operator()
+    with opened() as (edge, session):
+        case = cases.shared_case(session, number)
+        require(actor, Act.ACCEPT_ITEM, case.thing)
+        done = take_together(session, case, taken, item, actor=actor, calendar=edge.calendar, now=edge.now())
+        desk = desk_of(edge)
+        went = [item_brief(session, each, desk) for each in done.taken]
+        left = [(row.item.code, row.item.title, row.why) for row in done.not_taken]
+    if output is OutputFormat.JSON:
+        not_taken = [dict(zip(("code", "title", "why"), row, strict=True)) for row in left]
+        print_json({"taken": [brief.model_dump(mode="json") for brief in went], "not_taken": not_taken})
+        return
+    rows = [(brief.code, brief.title, brief.state_words, brief.due_on) for brief in went]
+    columns = ["代码", "事项 item", "状态 state", "期限 due"]
+    print_table(f"{number} 统一受理 together", columns, rows, empty="没有 none")
+    for code, title, why in left:
+        say(f"{title} {code}: {why}")
+
+
 def step(
     number: Number,
     code: Code,
@@ -190,12 +220,13 @@ def step(
         result=result,
     )
     with opened() as (edge, session):
-        case = cases.find_case(session, number)
+        case = cases.shared_case(session, number)
+        item = held_item(session, case, code)
         if taken in WINDOW_STEPS:
             require(actor, Act.ACCEPT_ITEM, case.thing)
         else:
-            require(actor, Act.DECIDE_ITEM, find_item(session, case, code).thing)
-        item = take_step(session, case, code, given, actor=actor, calendar=edge.calendar, now=edge.now())
+            require(actor, Act.DECIDE_ITEM, item.thing)
+        take_step(session, item, given, actor=actor, calendar=edge.calendar, now=edge.now())
         shown = item_out(session, item, desk_of(edge))
     _print_item(shown, output)
 
@@ -336,6 +367,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "items": items,
     "item": show_item,
     "step": step,
+    "steps": steps,
     "hand-in": hand_in,
     "materials": list_materials,
     "upload-result": upload_result,

@@ -30,7 +30,7 @@ from service.commands.serve import bind, run
 from service.push import push_due
 from service.samples import SampleProject, load_samples, sample_accounts, sample_folder, sample_projects
 from service.settings import Settings, read_settings
-from service.simulated_year import is_lived, live_a_year
+from service.simulation.year import is_lived, live_a_year
 
 DEFAULT_CITY = "anshan"
 SAMPLE_SECTION = "综合科"
@@ -87,7 +87,7 @@ def _live(edge: Edge, settings: Settings, projects: int) -> None:
             say("模拟的一年已在库中 the made-up year is there already")
             return
     say(f"模拟一年的审批 living a made-up year of {projects} projects, through the HTTP API")
-    lived = live_a_year(edge, settings, projects=projects, seed=20260302)
+    lived = live_a_year(edge, settings, projects=projects, people=min(300, projects), seed=20260302)
     say(f"办结事项 items decided: {lived.decided}, HTTP: {lived.requests}")
 
 

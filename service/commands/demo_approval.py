@@ -9,11 +9,11 @@ from approval import cases, materials, obligations, preparation
 from approval.case_items import items_of
 from approval.item_states import Step
 from approval.item_steps import ResultGiven, StepGiven
-from approval.items import find_item, take_step
+from approval.items import find_item, held_item, take_step
 from approval.materials import FileGiven, MaterialGiven, NeedState
 from approval.models import Case
 from approval.process_table import Obtained
-from approval.requirements import needs
+from approval.requirements import dossier_of, needs
 from approval.stages import STAGE_TITLES, Stage
 from blueprint.edge import Edge
 from blueprint.objects import objects_of
@@ -53,7 +53,8 @@ def approve_sample(session: Session, edge: Edge, number: str, code: str, *, acto
 def _take_through(session: Session, edge: Edge, case: Case, code: str, *, actor: Actor) -> None:
     def step(taken: Step, result: ResultGiven | None = None) -> None:
         given = StepGiven(taken, result=result)
-        take_step(session, case, code, given, actor=actor, calendar=edge.calendar, now=edge.now())
+        held = held_item(session, cases.shared_case(session, case.planning_number), code)
+        take_step(session, held, given, actor=actor, calendar=edge.calendar, now=edge.now())
 
     item = find_item(session, case, code)
     step(Step.SUBMIT)
@@ -70,7 +71,7 @@ def _take_through(session: Session, edge: Edge, case: Case, code: str, *, actor:
 def _hand_in(session: Session, edge: Edge, case: Case, code: str, *, actor: Actor) -> None:
     """What the item lacks and the applicant has; a material of an item before is in the library already."""
     table, today = preparation.table_of(session, case), edge.now().date()
-    for need in needs(session, case, find_item(session, case, code), today):
+    for need in needs(dossier_of(session, case), find_item(session, case, code), today):
         rule = table.material(need.codes[-1])
         if need.state is NeedState.MISSING and rule.obtained_from is Obtained.APPLICANT:
             with tempfile.NamedTemporaryFile(dir=edge.scratch, suffix=".txt") as file:

@@ -123,6 +123,27 @@ function stageItem(row, theCase) {
   return made;
 }
 
+// The window takes in, or accepts, what is ready at once (统一受理); what is in the way of an item is said, the others go on.
+const TOGETHER = [
+  ["submit", "not_submitted", "全部接件", "Take in all", ["阶段已受理的事项全部接件，受理时限随即起算。", "Items of stages that are under way are taken in; the days for their acceptance begin."]],
+  ["accept", "submitted", "全部受理", "Accept all", ["材料齐全、前置事项已办结的全部受理，审批时限随即起算，不能撤销。", "All that nothing stands in the way of are accepted, and their limits begin; this cannot be undone."]],
+];
+
+function togetherButtons(theCase, items) {
+  if (!may("accept_item") || !theCase.stages[0].accepted_on || theCase.withdrawn_on) return [];
+  return TOGETHER.filter(([, state]) => items.filter((item) => item.state === state).length > 1).map(([step, , chinese, english, words]) => {
+    const button = element("button", { type: "button", "data-step": step }, ...bilingual(chinese, english));
+    button.addEventListener("click", () => perform(async () => {
+      if (!(await sure([chinese, english], words))) return;
+      const done = await change("POST", `/api/approval/cases/${encodeURIComponent(me.number)}/steps`, { step });
+      await refresh();
+      const left = done.not_taken.map((row) => element("li", {}, `${row.title}：${row.why}`));
+      say(left.length ? "" : "done", ...bilingual(`${chinese}：${done.taken.length} 项。`, `${done.taken.length} items.`), ...(left.length ? [element("ul", {}, ...left)] : []));
+    }));
+    return button;
+  });
+}
+
 // A running case keeps the table that it started under.
 async function tableOf(theCase) {
   const version = theCase.process_version ?? newest.version;
@@ -155,6 +176,7 @@ async function openCase(number) {
     const holder = { applicant: "申请人", window: "窗口", department: "审批部门", stop: "特别程序" }[item.holder] ?? "";
     return cells([cardMark(item.card), open, item.round, item.department_name, item.state_words, holder, item.due_on ?? item.concluded_on ?? ""]);
   }), ["尚未确定事项。", "Its items are not settled yet."]);
+  place("together").replaceChildren(...togetherButtons(theCase, items));
   place("case-card").hidden = false;
 }
 

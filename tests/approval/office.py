@@ -15,11 +15,11 @@ from approval.intake import receive
 from approval.item_models import Item, Material
 from approval.item_states import WINDOW_STEPS, Step
 from approval.item_steps import Lacking, Promised, ResultGiven, StepGiven
-from approval.items import find_item, take_step
+from approval.items import find_item, held_item, take_step
 from approval.materials import FileGiven, MaterialGiven, NeedState
 from approval.models import Case
 from approval.process_table import Obtained
-from approval.requirements import needs
+from approval.requirements import dossier_of, needs
 from approval.stages import Stage
 from blueprint.city import City
 from blueprint.objects import Stored
@@ -127,13 +127,10 @@ class Office:
 
     def step(self, case: Case, code: str, step: Step, *, actor: Actor | None = None, **more: Any) -> Item:
         """Take a step as whoever takes such steps."""
-        who = (
-            WINDOW
-            if step in WINDOW_STEPS
-            else self.department(find_item(self.session, case, code).department)
-        )
+        item = held_item(self.session, cases.shared_case(self.session, case.planning_number), code)
+        who = WINDOW if step in WINDOW_STEPS else self.department(item.department)
         given = StepGiven(step=step, **more)
-        return take_step(self.session, case, code, given, actor=actor or who, calendar=CALENDAR, now=self.now)
+        return take_step(self.session, item, given, actor=actor or who, calendar=CALENDAR, now=self.now)
 
     def department(self, code: str) -> Actor:
         """Somebody of a department."""
@@ -148,7 +145,9 @@ class Office:
     def hand_in_all(self, case: Case, code: str) -> None:
         """Everything that an item still lacks and the applicant has."""
         table = preparation.table_of(self.session, case)
-        for need in needs(self.session, case, find_item(self.session, case, code), self.now.date()):
+        for need in needs(
+            dossier_of(self.session, case), find_item(self.session, case, code), self.now.date()
+        ):
             if need.state in (NeedState.MISSING, NeedState.EXPIRED):
                 for material in need.codes:
                     if table.material(material).obtained_from is Obtained.APPLICANT:

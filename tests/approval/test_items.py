@@ -13,7 +13,7 @@ from approval.items import find_item
 from approval.materials import library
 from approval.models import Case
 from approval.process_table import load_document, read_document
-from approval.requirements import acceptance_obstacles, needs
+from approval.requirements import acceptance_obstacles, dossier_of, needs
 from approval.stages import Stage
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
@@ -97,7 +97,7 @@ def test_items_of_a_stage_run_in_parallel_and_what_comes_first_explains_itself(o
     office.approve(case, "A104")
 
     obstacles = acceptance_obstacles(
-        office.session, case, find_item(office.session, case, "A102"), office.now.date()
+        dossier_of(office.session, case), find_item(office.session, case, "A102"), office.now.date()
     )
     assert len(obstacles) == 1 and obstacles[0].startswith("可行性研究报告 (M11) is missing 缺少")
 
@@ -145,7 +145,9 @@ def test_known_material_is_not_asked_for_again_and_the_refusal_says_where_it_lie
     office.step(case, "A112", Step.CORRECT)
 
     assert replaced.version == 2
-    filled = needs(office.session, case, find_item(office.session, case, "A105"), office.now.date())
+    filled = needs(
+        dossier_of(office.session, case), find_item(office.session, case, "A105"), office.now.date()
+    )
     states = {"|".join(need.codes): str(need.state) for need in filled}
     assert states == {
         "M01": "here",
@@ -266,7 +268,9 @@ def test_missing_material_is_tolerated_on_a_promise_and_watched(office: Office) 
     assert item.state == ItemState.APPROVED_WITH_PROMISE
     assert EXCHANGE_CODE[ItemState(item.state)] == 12
     office.hand_in(case, "M10")
-    filled = needs(office.session, case, find_item(office.session, case, "A104"), office.now.date())
+    filled = needs(
+        dossier_of(office.session, case), find_item(office.session, case, "A104"), office.now.date()
+    )
     assert filled[-1].material is not None and filled[-1].material.code == "M10"
 
 
@@ -276,7 +280,7 @@ def test_the_result_of_an_item_that_the_case_does_not_need_is_not_asked_for(offi
 
     def asked(case: Case) -> list[tuple[str, ...]]:
         item = find_item(office.session, case, "B202")
-        return [need.codes for need in needs(office.session, case, item, office.now.date())]
+        return [need.codes for need in needs(dossier_of(office.session, case), item, office.now.date())]
 
     assert asked(without) == [("M01",), ("M02",), ("M20",), ("R105",)]
     assert asked(with_review) == [("M01",), ("M02",), ("M20",), ("R105",), ("R201",)]

@@ -25,7 +25,7 @@ from approval.item_overview import Desk, ledger_out
 from approval.item_states import HOLDERS, ON_THE_WAY, TRANSITIONS, ItemState, Step
 from approval.item_steps import ResultGiven
 from approval.items import find_item
-from approval.requirements import acceptance_obstacles
+from approval.requirements import acceptance_obstacles, dossier_of
 from approval.stages import Stage, StageStatus
 from blueprint.city import City
 from blueprint.errors import ConflictError
@@ -92,7 +92,7 @@ def test_whatever_is_done_with_a_case_its_ledger_steps_and_stages_agree(engine: 
             if step is Step.ACCEPT:
                 assert not [
                     o
-                    for o in acceptance_obstacles(self.session, self.case, item, self.today)
+                    for o in acceptance_obstacles(dossier_of(self.session, self.case), item, self.today)
                     if "missing" in o
                 ]
 

@@ -38,6 +38,7 @@ NOT_HELD = {
     "/api/approval/exchange/batches/{number}/again": "its rows wait again once",
     "/api/approval/exchange/queue/again": "refused rows wait again once",
     "/api/approval/cases/{number}/items": "an item is added once",
+    "/api/approval/cases/{number}/steps": "each item is taken in, and accepted, once",
     "/api/approval/cases/{number}/items/{code}/result-file": "a result is uploaded once",
     "/api/approval/cases/{number}/items/{code}/letters": "a new letter",
     "/api/approval/cases/{number}/items/{code}/consultations": "a new question",
