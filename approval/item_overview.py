@@ -250,6 +250,7 @@ def _result(item: Item) -> ResultOut | None:
         valid_until=result.valid_until,
         uploaded_at=result.uploaded_at,
         sha256=result.material.sha256,
+        material_id=result.material_id,
     )
 
 

@@ -143,6 +143,7 @@ class ResultOut(BaseModel):
     valid_until: date | None
     uploaded_at: datetime | None
     sha256: str | None
+    material_id: int
 
 
 class BasisOut(BaseModel):

@@ -19,7 +19,7 @@ function row(item) {
   const why = [item.stopped_for, item.reason, item.result_number].filter(Boolean).join("；");
   const due = item.due_on ? `${item.due_on}${item.provisional ? "（暂定）" : ""}` : item.concluded_on ?? "";
   const cells = [item.title, item.department, item.state_words, held, due, why];
-  return element("tr", {}, ...cells.map((text) => element("td", {}, text)));
+  return element("tr", {}, ...cells.map((text) => element("td", text === due ? { class: "day" } : {}, text)));
 }
 
 function show(progress) {

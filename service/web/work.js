@@ -1,6 +1,7 @@
 // Approval work: what waits for the window or the own department, a case with its stages, and (work_item.js) an item with its acts.
 
 import { ask, bilingual, element, keepCsrfToken, showCity } from "./words.js";
+import { showCaseParts } from "./work_case.js";
 import { showItem } from "./work_item.js";
 import { cardMark, cells, change, fill, perform, place, say, sure } from "./work_parts.js";
 
@@ -138,7 +139,7 @@ function togetherButtons(theCase, items) {
       const done = await change("POST", `/api/approval/cases/${encodeURIComponent(me.number)}/steps`, { step });
       await refresh();
       const left = done.not_taken.map((row) => element("li", {}, `${row.title}：${row.why}`));
-      say(left.length ? "" : "done", ...bilingual(`${chinese}：${done.taken.length} 项。`, `${done.taken.length} items.`), ...(left.length ? [element("ul", {}, ...left)] : []));
+      say("done", ...bilingual(`${chinese}：${done.taken.length} 项。`, `${done.taken.length} items.`), ...(left.length ? [element("ul", {}, ...left)] : []));
     }));
     return button;
   });
@@ -176,7 +177,8 @@ async function openCase(number) {
     const holder = { applicant: "申请人", window: "窗口", department: "审批部门", stop: "特别程序" }[item.holder] ?? "";
     return cells([cardMark(item.card), open, item.round, item.department_name, item.state_words, holder, item.due_on ?? item.concluded_on ?? ""]);
   }), ["尚未确定事项。", "Its items are not settled yet."]);
-  place("together").replaceChildren(...togetherButtons(theCase, items));
+  place("together").replaceChildren(...togetherButtons(theCase, items).flatMap((button) => [button, " "]));
+  await showCaseParts({ number: me.number, me, names, theCase, ...shown, changed: refresh });
   place("case-card").hidden = false;
 }
 

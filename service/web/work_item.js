@@ -2,6 +2,7 @@
 
 import { ask, bilingual, element } from "./words.js";
 import { showBetween } from "./work_between.js";
+import { fileLink } from "./work_case.js";
 import { cardMark, cells, change, field, fill, perform, place, say, sure } from "./work_parts.js";
 
 const STEP_WORDS = {
@@ -23,6 +24,10 @@ const GRAVE = {
   approve: ["准予决定即日生效，文号不能再用；撤销须另作决定。", "The decision takes effect today and its number is used up."],
   refuse: ["不予许可决定即日生效，申请人须重新申请。", "The refusal takes effect today; the applicant has to apply again."],
   revoke: ["撤销后批复失效，以其为材料的事项随之缺件。", "The result is void; items that rest on it lack a material."],
+};
+const KINDS = {
+  agree: "同意 agrees", agree_with_conditions: "有条件同意 agrees with conditions", disagree: "不同意 disagrees",
+  no_objection: "无意见 no objection", deemed_no_objection: "视为无意见 deemed no objection",
 };
 const NEED_WORDS = { here: ["已有", "here"], missing: ["缺少", "missing"], expired: ["已过期", "expired"], promised: ["容缺", "promised"], not_needed: ["无需", "not needed"] };
 
@@ -146,8 +151,9 @@ function uploadOf(item, at) {
 }
 
 function showMaterials(item, at) {
-  fill("needs", ["材料 material", "状态 state", "在哪里 place"], item.needs.map((need) =>
-    cells([`${need.title}（${need.codes.join(" / ")}）`, NEED_WORDS[need.state]?.join(" ") ?? need.state, need.material?.place ?? (need.promised_until ? `${need.promised_until} 前补交` : "")])),
+  fill("needs", ["材料 material", "状态 state", "在哪里 place", "文件 file"], item.needs.map((need) =>
+    cells([`${need.title}（${need.codes.join(" / ")}）`, NEED_WORDS[need.state]?.join(" ") ?? need.state, need.material?.place ?? (need.promised_until ? `${need.promised_until} 前补交` : ""),
+      need.material?.sha256 ? fileLink(at, need.material.id) : ""])),
   ["不需要材料。", "It needs no material."]);
   const form = place("material-form");
   form.hidden = !at.me.rights.includes("give_material") || item.needs.length === 0;
@@ -176,6 +182,22 @@ function showMaterials(item, at) {
   };
 }
 
+// A step that passes through a state has a row for each in the exchange; here the last of them stands for it.
+const isWhole = (row, place, rows) => rows[place + 1]?.step !== row.step || rows[place + 1].taken_at !== row.taken_at;
+
+// What a step had besides: everything that was lacking, what was promised, for how long the clock was stopped.
+function contentOf({ reason, detail }, at) {
+  const titleOf = (code) => at.table.materials.find((each) => each.code === code)?.title ?? code;
+  return [
+    reason,
+    detail.on_commitment && "告知承诺 on commitment",
+    ...(detail.lacking ?? []).map(({ title, what, defect }) => `${title}：${[...new Set([what, defect])].filter(Boolean).join("，")}`),
+    ...(detail.promised ?? []).map(({ material, due_on }) => `容缺 promised：${titleOf(material)}，${due_on} 前补交`),
+    detail.title, detail.working_days && `${detail.working_days} 个工作日 working days`,
+    detail.number && `${detail.number}（${detail.signed_by}）`,
+  ].filter(Boolean).join("；");
+}
+
 export async function showItem(at) {
   const item = await ask(`${address(at)}/items/${encodeURIComponent(at.code)}`);
   place("item-name").replaceChildren(`${item.title} `, element("small", {}, `${item.code} · ${at.number}`));
@@ -194,10 +216,11 @@ export async function showItem(at) {
   place("owed-part").hidden = item.obligations.length === 0;
   place("obligations").replaceChildren(...item.obligations.map((row) => obligation(row, item, at)));
   place("basis-part").hidden = item.basis.length === 0;
-  place("basis").replaceChildren(...item.basis.map((row) => element("li", {}, `${at.names[row.department] ?? row.department} ${row.given_on}：${row.text ?? row.kind}`)));
-  await showBetween(item, { ...at, show: () => showItem(at) });
-  fill("steps", ["日期 day", "步骤 step", "经办 by", "理由 reason"], item.steps.map((row) =>
-    cells([row.taken_on, STEP_WORDS[row.step]?.join(" ") ?? row.step, row.taken_by, row.reason ?? ""])), ["还没有办理。", "Nothing was done yet."]);
+  place("basis").replaceChildren(...item.basis.map((row) => element("li", {}, `${at.names[row.department] ?? row.department} ${row.given_on}：${[KINDS[row.kind] ?? row.kind, row.text].filter(Boolean).join("，")}`)));
+  if (item.result?.sha256) place("item-facts").lastChild.append(" ", fileLink(at, item.result.material_id, "证照 certificate"));
+  await showBetween(item, { ...at, show: () => at.changed().then(() => showItem(at)) });
+  fill("steps", ["日期 day", "步骤 step", "经办 by", "理由和内容 reason and content"], item.steps.filter(isWhole).map((row) =>
+    cells([row.taken_on, STEP_WORDS[row.step]?.join(" ") ?? row.step, row.taken_by, contentOf(row, at)])), ["还没有办理。", "Nothing was done yet."]);
   place("item-card").hidden = false;
   place("item-name").scrollIntoView({ block: "start" });
 }

@@ -42,7 +42,7 @@ def test_what_is_ready_is_accepted_at_once_and_what_is_in_the_way_of_the_rest_is
     assert [step["step"] for step in accepted["steps"]] == ["submit", "accept"]
     assert [span["holder"] for span in accepted["spans"]] == ["window", "department"]
     office.call("POST", steps, expect=409, json={"step": "accept", "items": ["A104"]})
-    office.call("POST", steps, expect=400, json={"step": "approve"})
+    office.call("POST", steps, expect=422, json={"step": "approve"})
     office.call("POST", steps, "ZRZY", expect=403, json={"step": "accept"})
 
 
