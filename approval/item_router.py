@@ -38,7 +38,7 @@ from approval.item_schemas import (
     StopRuleOut,
     TogetherOut,
 )
-from approval.item_states import WINDOW_STEPS, ItemState
+from approval.item_states import WINDOW_STEPS, ItemState, Step
 from approval.item_steps import Lacking, Promised, ResultGiven, StepGiven
 from approval.items import find_item, held_item, take_step
 from approval.materials import FileGiven, MaterialGiven
@@ -215,7 +215,9 @@ def take_in_together(
     cases.refuse_unknown(actor, Act.ACCEPT_ITEM)
     case = cases.shared_case(session, number)
     require(actor, Act.ACCEPT_ITEM, case.thing)
-    done = take_together(session, case, given.step, given.items, actor=actor, calendar=edge.calendar, now=now)
+    done = take_together(
+        session, case, Step(given.step), given.items, actor=actor, calendar=edge.calendar, now=now
+    )
     return TogetherOut(
         taken=[item_brief(session, item, desk) for item in done.taken],
         not_taken=[

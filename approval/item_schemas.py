@@ -1,7 +1,7 @@
 """HTTP shapes of items, their steps and time, the process table, and the library of materials."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
@@ -74,7 +74,7 @@ class StepIn(Given):
 class StepsIn(Given):
     """A step with many items of a case: of the window's `submit` and `accept`; without `items` all whose turn it is."""
 
-    step: Annotated[Step, Field(strict=False)]
+    step: Literal["submit", "accept"]
     items: list[Code] | None = Field(default=None, min_length=1, max_length=200)
 
 

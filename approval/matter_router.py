@@ -1,8 +1,10 @@
 """Routes of what departments do with each other over a case: supervision, consultation, matters, obligations."""
 
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from sqlalchemy.orm import Session
 
 from approval import cases, joint_consultation, matters, obligations, supervision
@@ -39,7 +41,7 @@ from approval.supervision import Late, LateKind
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, TodayDep
 from blueprint.errors import InvalidInputError
 from blueprint.idempotency import IdempotentRoute
-from blueprint.permissions import Act, Thing, require
+from blueprint.permissions import Act, Actor, Thing, require
 
 router = APIRouter(prefix="/api/approval", tags=["approval"], route_class=IdempotentRoute)
 
@@ -48,6 +50,8 @@ Cursor = Annotated[int, Query(ge=0, le=2_000_000_000)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 Department = Annotated[str | None, Query(max_length=40, description="部门代码")]
 OfCase = Annotated[str | None, Query(alias="number", max_length=40, description="案件编号 of a case")]
+
+_Row = TypeVar("_Row", Letter, ConsultationAnswer)
 
 
 @router.get("/late")
@@ -77,29 +81,40 @@ def send_letter(
     return letter_out(supervision.send_letter(session, case, item, letter.content, desk=desk, actor=actor))
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Which of the things that a department has to answer are wanted: of a case, to a department, without an answer yet."""
+
+    number: OfCase = None
+    department: Department = None
+    unanswered: Annotated[bool, Query()] = False
+    cursor: Cursor = 0
+    limit: Limit = 50
+
+    def page(
+        self, session: Session, actor: Actor, listed: Callable[..., Sequence[_Row]]
+    ) -> tuple[Sequence[_Row], str | None]:
+        """The rows of this page, and the cursor of the next."""
+        require(actor, Act.READ_CASE)
+        rows = listed(
+            session,
+            case_id=_case_id(session, self.number),
+            department=self.department,
+            is_open=self.unanswered,
+            after=self.cursor,
+            limit=self.limit,
+        )
+        return rows, str(rows[-1].id) if len(rows) == self.limit else None
+
+
+AskedDep = Annotated[Asked, Depends()]
+
+
 @router.get("/letters")
-def list_letters(
-    session: SessionDep,
-    actor: ActorDep,
-    number: OfCase = None,
-    department: Department = None,
-    unanswered: Annotated[bool, Query()] = False,
-    cursor: Cursor = 0,
-    limit: Limit = 50,
-) -> LetterPage:
+def list_letters(session: SessionDep, actor: ActorDep, asked: AskedDep) -> LetterPage:
     """Letters of supervision; of a case, to a department, and those that wait for an answer."""
-    require(actor, Act.READ_CASE)
-    rows = supervision.list_letters(
-        session,
-        case_id=_case_id(session, number),
-        department=department,
-        is_open=unanswered,
-        after=cursor,
-        limit=limit,
-    )
-    return LetterPage(
-        items=[letter_out(row) for row in rows], next=str(rows[-1].id) if len(rows) == limit else None
-    )
+    rows, after = asked.page(session, actor, supervision.list_letters)
+    return LetterPage(items=[letter_out(row) for row in rows], next=after)
 
 
 @router.post("/letters/{letter_id}/answer")
@@ -146,27 +161,12 @@ def consult(
 
 @router.get("/consultation-answers")
 def list_consultation_answers(
-    session: SessionDep,
-    actor: ActorDep,
-    number: OfCase = None,
-    department: Department = None,
-    unanswered: Annotated[bool, Query()] = False,
-    cursor: Cursor = 0,
-    limit: Limit = 50,
+    session: SessionDep, actor: ActorDep, asked: AskedDep
 ) -> ConsultationAnswerPage:
     """What departments were asked in joint consultations, of all cases or of one; unanswered ones are the to-do list."""
-    require(actor, Act.READ_CASE)
-    rows = joint_consultation.list_answers(
-        session,
-        case_id=_case_id(session, number),
-        department=department,
-        is_open=unanswered,
-        after=cursor,
-        limit=limit,
-    )
+    rows, after = asked.page(session, actor, joint_consultation.list_answers)
     return ConsultationAnswerPage(
-        items=[consultation_answer_out(row, row.consultation.item) for row in rows],
-        next=str(rows[-1].id) if len(rows) == limit else None,
+        items=[consultation_answer_out(row, row.consultation.item) for row in rows], next=after
     )
 
 

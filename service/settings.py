@@ -29,6 +29,10 @@ class Settings(BaseSettings):
     approval_url: str | None = None
     handover_secret: str | None = None
 
+    front_database_url: str | None = None
+    front_database_schema: str | None = None
+    """The front-end exchange database (前置库) and the schema of its tables."""
+
     notice_webhook: str | None = None
     notice_secret: str | None = None
     """Where notices are posted, and what they are signed with."""

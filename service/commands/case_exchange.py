@@ -2,12 +2,13 @@
 
 import csv
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from approval.exchange import queue
+from approval.exchange import front, queue
 from approval.exchange.package import Package, check, counts, to_zip
 from approval.exchange.queue_router import queue_out
 from approval.exchange.router import exchange_out
@@ -21,6 +22,7 @@ from blueprint.permissions import Act, require
 from service.commands.case import opened
 from service.commands.context import local_operator, say
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
+from service.settings import read_settings
 
 
 def exchange(
@@ -171,12 +173,57 @@ def exchange_again(
         typer.echo(str(queue.send_again(session, number, actor=actor, now=edge.now())))
 
 
+def exchange_front(
+    create: Annotated[
+        bool, typer.Option("--create", help="在前置库中建表 make the tables that are not there")
+    ] = False,
+    batch: Annotated[int, typer.Option(min=1, max=50_000, help="每批行数 rows a batch")] = 5_000,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """写入前置库并取回执 · put what changed into the front database, and read back what became of what was put before."""
+    actor = local_operator()
+    require(actor, Act.EXCHANGE_DATA)
+    settings = read_settings()
+    if settings.front_database_url is None:
+        raise InvalidInputError("set BLUEPRINT_FRONT_DATABASE_URL to the front database first")
+    engine = front.engine_of(settings.front_database_url)
+    target = front.Front(engine, settings.front_database_schema)
+    try:
+        if create:
+            front.make_tables(target)
+        front.hold_to_tables(target)
+        with opened() as (_, session):
+            answers = front.take_answers(session, target, actor=actor)
+        with opened() as (edge, session):
+            filled = queue.fill(session, edge.city, since=None, actor=actor, now=edge.now())
+        put = 0
+        while True:
+            with opened() as (edge, session):
+                count = front.put_batch(
+                    session, target, city=edge.city, limit=batch, actor=actor, now=edge.now()
+                )
+            if count == 0:
+                break
+            put += count
+    finally:
+        engine.dispose()
+    errors = [asdict(error) for error in filled.errors]
+    if output is OutputFormat.JSON:
+        print_json({"put": put, "taken": answers.taken, "refused": answers.refused, "errors": errors})
+        return
+    say(f"写入 put: {put}, 已接收 taken: {answers.taken}, 被退回 refused: {answers.refused}")
+    rows = ([e.table, e.key, f"{e.field} {e.name}", e.what] for e in filled.errors)
+    columns = ["表", "主键 key", "字段 field", "问题 what"]
+    print_table("不能报送的行 rows held back", columns, rows, empty="没有错误 no errors")
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
     "exchange": exchange,
     "exchange-queue": exchange_queue,
     "exchange-batch": exchange_batch,
     "exchange-answers": exchange_answers,
     "exchange-again": exchange_again,
+    "exchange-front": exchange_front,
     "refused": refused,
 }
 """What `blueprint case` has besides, by its name."""

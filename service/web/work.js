@@ -132,7 +132,8 @@ const TOGETHER = [
 
 function togetherButtons(theCase, items) {
   if (!may("accept_item") || !theCase.stages[0].accepted_on || theCase.withdrawn_on) return [];
-  return TOGETHER.filter(([, state]) => items.filter((item) => item.state === state).length > 1).map(([step, , chinese, english, words]) => {
+  const open = new Set([null, ...theCase.stages.filter((row) => row.status === "accepted").map((row) => row.stage)]);
+  return TOGETHER.filter(([, state]) => items.filter((item) => item.state === state && open.has(item.stage)).length > 1).map(([step, , chinese, english, words]) => {
     const button = element("button", { type: "button", "data-step": step }, ...bilingual(chinese, english));
     button.addEventListener("click", () => perform(async () => {
       if (!(await sure([chinese, english], words))) return;

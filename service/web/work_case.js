@@ -69,8 +69,9 @@ async function showLedger(at) {
 // Items that the case could have besides: of its project type and not in it, or ended without approval.
 function offerItems(at) {
   const present = new Map(newestOf(at.items).map((item) => [item.code, item]));
+  const over = new Set(at.theCase.stages.filter((row) => row.status === "concluded").map((row) => row.stage));
   const rules = at.table.items.filter((rule) => rule.project_types.includes(at.theCase.project_type)
-    && (!present.has(rule.code) || ENDED.has(present.get(rule.code).state)));
+    && (present.has(rule.code) ? ENDED.has(present.get(rule.code).state) : !over.has(rule.stage)));
   place("add-item").hidden = !may(at, "prepare_case") || !at.theCase.project_type || rules.length === 0;
   place("added").replaceChildren(...rules.map(({ code, title }) =>
     element("option", { value: code }, `${present.has(code) ? "重新申请 again：" : ""}${title}（${code}）`)));
