@@ -41,7 +41,7 @@ from approval.supervision import Late, LateKind
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, TodayDep
 from blueprint.errors import InvalidInputError
 from blueprint.idempotency import IdempotentRoute
-from blueprint.permissions import Act, Actor, Thing, require
+from blueprint.permissions import Act, Thing, require
 
 router = APIRouter(prefix="/api/approval", tags=["approval"], route_class=IdempotentRoute)
 
@@ -92,10 +92,9 @@ class Asked:
     limit: Limit = 50
 
     def page(
-        self, session: Session, actor: Actor, listed: Callable[..., Sequence[_Row]]
+        self, session: Session, listed: Callable[..., Sequence[_Row]]
     ) -> tuple[Sequence[_Row], str | None]:
         """The rows of this page, and the cursor of the next."""
-        require(actor, Act.READ_CASE)
         rows = listed(
             session,
             case_id=_case_id(session, self.number),
@@ -113,7 +112,8 @@ AskedDep = Annotated[Asked, Depends()]
 @router.get("/letters")
 def list_letters(session: SessionDep, actor: ActorDep, asked: AskedDep) -> LetterPage:
     """Letters of supervision; of a case, to a department, and those that wait for an answer."""
-    rows, after = asked.page(session, actor, supervision.list_letters)
+    require(actor, Act.READ_CASE)
+    rows, after = asked.page(session, supervision.list_letters)
     return LetterPage(items=[letter_out(row) for row in rows], next=after)
 
 
@@ -164,7 +164,8 @@ def list_consultation_answers(
     session: SessionDep, actor: ActorDep, asked: AskedDep
 ) -> ConsultationAnswerPage:
     """What departments were asked in joint consultations, of all cases or of one; unanswered ones are the to-do list."""
-    rows, after = asked.page(session, actor, joint_consultation.list_answers)
+    require(actor, Act.READ_CASE)
+    rows, after = asked.page(session, joint_consultation.list_answers)
     return ConsultationAnswerPage(
         items=[consultation_answer_out(row, row.consultation.item) for row in rows], next=after
     )

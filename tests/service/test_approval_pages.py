@@ -124,6 +124,22 @@ def test_clerk_and_department_take_an_item_through_on_the_page_of_work(office: O
         page.fill("[name='promise:M10']", "2026-03-31")
         page.click("#act-form button[type=submit]")
         until(page, f"document.getElementById('item-facts').textContent.includes('已受理') && {AT_REST}")
+        assert "容缺 promised：项目建议书及批复依据，2026-03-31 前补交" in page.inner_text("#steps")
+        page.click("#library-part summary")
+        until(page, "document.querySelector('#library a') !== null")
+        assert page.get_attribute("#needs a", "href") in [
+            link.get_attribute("href") for link in page.locator("#library a").all()
+        ]
+        page.click("#ledger-part summary")
+        until(page, "document.getElementById('ledger-sums').textContent.includes('共 0 个工作日')")
+        page.select_option("#conditions select", "A112")
+        until(page, f"document.getElementById('message').textContent.includes('已指定') && {AT_REST}")
+        page.select_option("#added", "A101")
+        page.click("#add-item button")
+        until(page, f"document.getElementById('items').textContent.includes('A101') && {AT_REST}")
+        page.click("#give-secret")
+        page.click("#sure button.grave")
+        until(page, "document.getElementById('secret').textContent.includes('查询密码')")
         assert page.faults == []
     with fresh_page() as page:
         sign_in(page, office, "reviewer")
