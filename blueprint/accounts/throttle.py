@@ -1,6 +1,7 @@
 """Waiting after failed sign-ins: a password by login and address together, and by address, never by login alone.
 
-Who tries the passwords of somebody else makes only his own address wait. Wrong codes of a second factor count by login
+Who tries the passwords of somebody else makes only his own address wait, and there nobody who signed in from it of late: a
+bureau's people share one. Wrong codes of a second factor count by login
 too: only who knows the password gets that far.
 """
 
@@ -9,16 +10,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Engine, delete, text
+from sqlalchemy import Engine, delete, select, text
 from sqlalchemy.orm import Session
 
-from blueprint.accounts.models import FailedSignIn
+from blueprint.accounts.models import FailedSignIn, Person, SessionRow
 from blueprint.errors import TooManyAttemptsError
 from blueprint.wall import DOOR, seeing
 
 FREE_FOR_LOGIN, FREE_FOR_ADDRESS, FREE_FOR_CODES = 5, 50, 10
 LONGEST = timedelta(minutes=15)
 FORGOTTEN_AFTER = timedelta(hours=1)
+AT_HOME_FOR = timedelta(days=30)
 
 
 class Attempt(StrEnum):
@@ -55,8 +57,26 @@ def count_attempt(
 
     Counting first keeps a thousand attempts at the same instant from all being let through.
     """
-    for counter in (*_of_login(login, address, attempt), _of_address(address)):
+    counters = _of_login(login, address, attempt)
+    if not _is_at_home(session, login, address, now):
+        counters.append(_of_address(address))
+    for counter in counters:
         _count(session, counter, now)
+
+
+def _is_at_home(session: Session, login: str, address: str, now: datetime) -> bool:
+    """Say whether a login was signed in from an address of late: it does not wait for what others there fail at."""
+    signed_in = (
+        select(SessionRow.sha256)
+        .join(Person, Person.id == SessionRow.person_id)
+        .where(
+            Person.login == login,
+            SessionRow.address == address,
+            SessionRow.made_at > now - AT_HOME_FOR,
+            SessionRow.awaits_code.is_(False),
+        )
+    )
+    return session.scalar(signed_in.limit(1)) is not None
 
 
 @seeing(DOOR)

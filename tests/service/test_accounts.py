@@ -14,7 +14,12 @@ from sqlalchemy.orm import Session
 
 from blueprint.accounts import persons, sessions
 from blueprint.accounts.passwords import refuse_weak
-from blueprint.accounts.throttle import FREE_FOR_ADDRESS, FREE_FOR_LOGIN, count_attempt, forget_attempts
+from blueprint.accounts.throttle import (
+    FREE_FOR_ADDRESS,
+    FREE_FOR_LOGIN,
+    count_attempt,
+    forget_attempts,
+)
 from blueprint.city import City, DepartmentRole
 from blueprint.errors import ConflictError, InvalidInputError, TooManyAttemptsError
 from blueprint.permissions import Role
@@ -446,6 +451,25 @@ def test_an_own_account_does_not_wash_off_what_was_tried_on_others(office: Offic
         with pytest.raises(TooManyAttemptsError):
             for number in range(3):
                 count_attempt(session, f"another{number}", "203.0.113.11", now)
+
+
+def test_who_signed_in_from_an_address_does_not_wait_for_what_others_there_failed_at(office: Office):
+    office.hire("anna", Role.REVIEWER, department=office.departments[0])
+    engine, now = office.server.edge.engine, office.server.edge.now()
+    with closing(office.sign_in("anna")):
+        with Session(engine) as session:
+            with pytest.raises(TooManyAttemptsError):
+                for number in range(FREE_FOR_ADDRESS + 2):
+                    count_attempt(session, f"stranger{number}", "127.0.0.1", now)
+            session.execute(
+                text("UPDATE blueprint.failed_sign_in SET blocked_until = now() + interval '1 h'")
+            )
+            session.commit()
+        with closing(office.sign_in("anna")) as again:
+            assert _me(again)["login"] == "anna"
+        office.hire("berta", Role.REVIEWER, department=office.departments[0])
+        with pytest.raises(AssertionError, match="429"):
+            office.sign_in("berta")
 
 
 def test_a_production_start_refuses_sample_accounts(
