@@ -314,6 +314,17 @@ def _tile_table(tiles: dict[str, Any]) -> list[str]:
     ]
 
 
+def keep_part(what: str, result: dict[str, Any]) -> None:
+    """Write the result of one part beside the last full run, with what else the machine did then."""
+    RESULTS.mkdir(exist_ok=True)
+    about = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "load_average": round(os.getloadavg()[0], 2),
+    }
+    content = json.dumps(about | result, indent=1, ensure_ascii=False)
+    (RESULTS / f"{what}.json").write_text(content + "\n", encoding="utf-8")
+
+
 def keep(result: dict[str, Any]) -> None:
     """Write the result beside this module, to be committed."""
     RESULTS.mkdir(exist_ok=True)
