@@ -5,6 +5,7 @@ import json
 import os
 import random
 import time
+from dataclasses import replace
 from typing import Any
 
 import shapely
@@ -36,6 +37,10 @@ def measure_batch(setting: Setting, host: str, *, small: bool) -> dict[str, Any]
     halves = (chosen[: len(chosen) // 2], chosen[len(chosen) // 2 :])
     # Half of the single calls before the batch and half after it: neither is the one that finds the pages warm.
     single_s, digests = _singles(setting, host, shapes, halves[0])
+    # What Numba compiles is compiled once an installation, in the first batch of all: not in this one.
+    check_sites(
+        setting.engine, replace(file, sites=sites[:1]), city=setting.city, actor=at_console("bench"), on=ON
+    )
     say(f"batch: {count:,} footprints in one run")
     started = time.perf_counter()
     answers = check_sites(setting.engine, file, city=setting.city, actor=at_console("bench"), on=ON)
