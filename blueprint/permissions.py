@@ -157,6 +157,7 @@ class Actor:
     """What names the session or token, without being it: reads are summed by it."""
     territory: Territory = WHOLE_CITY
     scope: Scope = UNSCOPED
+    token_id: int | None = None
     posts: tuple[Post, ...] = ()
     """The posts of a person, own ones and those of whom they stand in for; a machine has none."""
 

@@ -165,14 +165,41 @@ def actor_of_token(
     `asked` is what `ask_ahead` gave for the same header.
     """
     sha256, token = _good_token(session, header, now, asked)
+    if token.used_at is None or now - token.used_at > USE_TOLD_EVERY:
+        _tell_use(session, token.id, now)
+    return _actor(token, sha256, city)
+
+
+def actor_of_kept_token(session: Session, token_id: int, *, city: City, now: datetime) -> Actor:
+    """The actor behind a token that something was asked with before: with its scope, and the grants of today.
+
+    NotSignedInError when it is not good any more.
+    """
+    row = session.get_one(Token, token_id)
+    grants = active_grants(session, row.department, now.date()) if row.department is not None else ()
+    token = _TokenAtDoor(
+        row.id,
+        row.label,
+        row.department,
+        row.is_service,
+        row.acts,
+        row.layers,
+        row.expires_at,
+        row.revoked_at,
+        None,
+        [(grant.number, grant.layer, grant.purpose, grant.may_export) for grant in grants],
+    )
+    _refuse_ended(token, now)
+    return _actor(token, row.sha256, city)
+
+
+def _actor(token: "_TokenAtDoor", sha256: str, city: City) -> Actor:
     roles = {Role.ANYONE} | ({Role.SERVICE} if token.is_service else set())
     if token.department is not None:
         try:
             roles |= roles_of_department(city, token.department)
         except NotFoundError as error:
             raise NotSignedInError("the token's department is no longer in the city profile") from error
-    if token.used_at is None or now - token.used_at > USE_TOLD_EVERY:
-        _tell_use(session, token.id, now)
     return Actor(
         name=token.label,
         department=token.department,
@@ -184,6 +211,7 @@ def actor_of_token(
             frozenset(Act(act) for act in token.acts if act in set(Act)) if token.acts is not None else None,
             frozenset(token.layers) if token.layers is not None else None,
         ),
+        token_id=token.id,
     )
 
 
@@ -232,11 +260,15 @@ def _good_token(
     if not found:
         raise NotSignedInError("the token is unknown here; ask this installation's operator for one")
     token = _TokenAtDoor._make(found[0])
+    _refuse_ended(token, now)
+    return sha256, token
+
+
+def _refuse_ended(token: _TokenAtDoor, now: datetime) -> None:
     if token.revoked_at is not None:
         raise NotSignedInError("the token was revoked; ask the operator for a new one")
     if token.expires_at <= now:
         raise NotSignedInError("the token has expired; ask the operator for a new one")
-    return sha256, token
 
 
 def _tell_use(session: Session, token_id: int, now: datetime) -> None:

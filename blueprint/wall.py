@@ -34,6 +34,7 @@ class Sight(StrEnum):
     CHECKS = "checks"
     RESTRICTED = "restricted"
     CASES = "cases"
+    JOBS = "jobs"
     GRANTS = "grants"
     ACCOUNTS = "accounts"
     AUDIT = "audit"
@@ -95,6 +96,7 @@ def viewer_of(actor: Actor) -> Viewer:
         Sight.CHECKS: any(may(actor, act) for act in (Act.READ_CHECK, Act.KEEP_CHECK, Act.CLEAR_PROJECT)),
         Sight.RESTRICTED: _cleared(actor, None),
         Sight.CASES: any(may(actor, act) for act in _ON_CASES),
+        Sight.JOBS: may(actor, Act.READ_JOBS),
         Sight.GRANTS: may(actor, Act.READ_AUDIT_LOG),
         Sight.ACCOUNTS: may(actor, Act.ADMINISTER_ACCOUNTS),
         Sight.AUDIT: may(actor, Act.READ_AUDIT_LOG),

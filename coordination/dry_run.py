@@ -88,6 +88,7 @@ def _run(run: JobRun) -> dict[str, Any]:
     result = dry_run(
         run.session, version, starts_on=starts_on, city=run.edge.city, actor=run.actor, at_most=None
     )
+    run.told_layers.update(meeting.layer for meeting in result.layers)
     return result.model_dump(mode="json")
 
 

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -89,19 +90,30 @@ def _actor(session: Session, row: SessionRow, person: Person, *, city: City, now
     """What a person is at this instant, in this session."""
     department, roles = roles_held(session, person.id, city=city, now=now)
     owes = _owed(session, row, person, needs_factor=bool(roles & city.second_factor_roles))
-    if owes is not None:
+    held = _holding(session, person, department, set() if owes is not None else roles, city=city, now=now)
+    return replace(held, owes=owes, reader=row.sha256[:16])
+
+
+def actor_of_person(session: Session, person_id: int, *, city: City, now: datetime) -> Actor:
+    """What a person is at this instant, outside any session: who asked for something that is done later."""
+    person = session.get_one(Person, person_id)
+    department, roles = roles_held(session, person_id, city=city, now=now)
+    if person.deactivated_at is not None:
         roles = set()
-    posts = _posts(session, person, department, city=city, now=now) if roles else ()
+    return _holding(session, person, department, roles, city=city, now=now)
+
+
+def _holding(
+    session: Session, person: Person, department: str | None, roles: set[Role], *, city: City, now: datetime
+) -> Actor:
     return Actor(
         name=f"{person.name} {person.login}",
         department=department,
         roles=frozenset({Role.ANYONE, *roles}),
         grants=active_grants(session, department, now.date()) if department and roles else (),
         person_id=person.id,
-        owes=owes,
-        reader=row.sha256[:16],
         territory=city.territory(department),
-        posts=posts,
+        posts=_posts(session, person, department, city=city, now=now) if roles else (),
     )
 
 

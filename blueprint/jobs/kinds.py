@@ -1,11 +1,12 @@
 """What kinds of jobs there are is said in `service.job_kinds.KINDS`; here is the shape of one.
 
-Every kind names the act that it is. Nobody puts in, sees or cancels a job without the right to that act on the job's
-thing, and the worker asks for it again before it starts: a test can walk the list and hold each kind to it.
+Every kind names the act that it is. Nobody puts in or cancels a job without the right to that act on the job's thing, and
+the worker asks for it again before it starts: a test walks the list and holds each kind to it. Where the act is every
+member's the kind is personal: its jobs are for who asked.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -29,6 +30,8 @@ class JobRun:
     actor: Actor
     arguments: Mapping[str, Any]
     tell: Tell
+    told_layers: set[str] = field(default_factory=set)
+    """Codes of the layers that the result tells of, put in by whoever makes it: it is for who may read them all."""
 
 
 @dataclass(frozen=True)
@@ -43,3 +46,4 @@ class JobKind:
     act: Act
     run: Callable[[JobRun], dict[str, Any]]
     tidy: Callable[[Edge, Mapping[str, Any]], None] | None = None
+    is_personal: bool = False

@@ -30,6 +30,7 @@ class Job(Base):
 
     Whoever took it up writes only while `attempts` is still the own number: a worker that was held dead and comes back
     finds another number and can change nothing. `failures` counts the attempts that died or could not go on.
+    `told_layers` are the codes of the layers that the result tells of besides `layer`.
     """
 
     __tablename__ = "job"
@@ -61,6 +62,9 @@ class Job(Base):
     asked_department: Mapped[str | None] = mapped_column(String(40))
     asked_roles: Mapped[list[str]] = mapped_column(ARRAY(Text))
     asked_person: Mapped[int | None]
+    asked_token: Mapped[int | None]
+    is_personal: Mapped[bool] = mapped_column(default=False)
+    told_layers: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
     asked_at: Mapped[datetime]
     request_id: Mapped[str | None] = mapped_column(Text)
     attempts: Mapped[int] = mapped_column(default=0)

@@ -5,7 +5,7 @@ job is taken up again with the next number; every write of a worker names its nu
 database, the one clock that all workers share.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,9 @@ from blueprint.audit.log import record
 from blueprint.errors import ConflictError, NotFoundError
 from blueprint.jobs.kinds import JobKind
 from blueprint.jobs.models import UNFINISHED, Job, JobState
-from blueprint.permissions import Act, Actor, Thing, may, require
+from blueprint.layers.models import Layer
+from blueprint.permissions import Act, Actor, Role, Thing, may, require
+from blueprint.sharing.purposes import record_reading
 
 LEASE_SECONDS = 30.0
 """How long a worker may be silent before its job is another's."""
@@ -41,10 +43,12 @@ def put_in(
     now: datetime,
     key: str | None = None,
     bytes_total: int | None = None,
+    told_layers: Collection[str] = (),
 ) -> Job:
     """Ask for a job, in the caller's transaction: rolled back, it was never asked for.
 
-    `key` names what must not be under way twice; ConflictError says which job has it.
+    `key` names what must not be under way twice; ConflictError says which job has it, as far as the actor may see it.
+    `told_layers` are those that it tells of besides the thing's own, as far as they are known already.
     """
     require(actor, kind.act, thing)
     job = Job(
@@ -63,6 +67,9 @@ def put_in(
         asked_department=actor.department,
         asked_roles=sorted(actor.roles),
         asked_person=actor.person_id,
+        asked_token=actor.token_id,
+        is_personal=kind.is_personal,
+        told_layers=sorted(told_layers),
         asked_at=now,
         request_id=get_contextvars().get("request_id"),
         attempts=0,
@@ -72,8 +79,10 @@ def put_in(
         with session.begin_nested():
             session.add(job)
     except IntegrityError as error:
-        other = session.scalar(select(Job.id).where(Job.key == key, Job.state.in_(UNFINISHED)))
-        raise ConflictError(f"job {other} does the same already; wait for it, or cancel it") from error
+        other = session.scalar(select(Job).where(Job.key == key, Job.state.in_(UNFINISHED)))
+        if other is None or not _readable(session, [other], actor):
+            raise ConflictError("somebody asked for the same already; wait until it is done") from error
+        raise ConflictError(f"job {other.id} does the same already; wait for it, or cancel it") from error
     record(
         session, actor, "put_in_job", kind="job", id=job.id, after={"kind": kind.name, "layer": thing.layer}
     )
@@ -140,6 +149,7 @@ def end(
     state: JobState,
     *,
     result: Mapping[str, Any] | None = None,
+    told_layers: Collection[str] | None = None,
     error: str | None = None,
     now: datetime,
 ) -> bool:
@@ -150,6 +160,7 @@ def end(
         .values(
             state=state,
             result=None if result is None else dict(result),
+            told_layers=Job.told_layers if told_layers is None else sorted(told_layers),
             error=error,
             finished_at=now,
             lease_until=None,
@@ -179,6 +190,8 @@ def give_back(session: Session, job_id: int, attempt: int, *, failed: bool = Fal
 def cancel(session: Session, job: Job, *, actor: Actor, now: datetime) -> Job:
     """Cancel a job: one that waits at once, one that runs within seconds; ConflictError for one that has ended."""
     require(actor, Act(job.act), job.thing)
+    if not _readable(session, [job], actor):
+        raise _no_such(job.id)
     statement = (
         update(Job)
         .where(Job.id == job.id, Job.state.in_(UNFINISHED))
@@ -199,10 +212,11 @@ def cancel(session: Session, job: Job, *, actor: Actor, now: datetime) -> Job:
 
 
 def find_job(session: Session, job_id: int, *, actor: Actor) -> Job:
-    """A job of that number for whoever may do what it does, or asked for it; for others there is none."""
+    """A job of that number for whoever may see it; for others there is none. That its result was shown is recorded."""
     job = session.get(Job, job_id)
-    if job is None or not is_readable(job, actor):
-        raise NotFoundError(f"no job {job_id}; `blueprint job list` shows what there is")
+    if job is None or not _readable(session, [job], actor):
+        raise _no_such(job_id)
+    _record_reading(session, [job], actor)
     return job
 
 
@@ -214,8 +228,9 @@ def list_jobs(session: Session, *, actor: Actor, before: int | None = None, limi
         rows = session.scalars(statement if before is None else statement.where(Job.id < before)).all()
         if not rows:
             break
-        found += [job for job in rows if is_readable(job, actor)]
+        found += _readable(session, rows, actor)
         before = rows[-1].id
+    _record_reading(session, found[:limit], actor)
     return found[:limit]
 
 
@@ -225,7 +240,41 @@ def names_of_files(session: Session) -> set[str]:
     return {found for found in session.scalars(select(name).where(Job.state.in_(UNFINISHED))) if found}
 
 
-def is_readable(job: Job, actor: Actor) -> bool:
-    """Say whether the actor may do the job's act on its thing, or is who asked for it."""
+def _readable(session: Session, jobs: Sequence[Job], actor: Actor) -> list[Job]:
+    """Those of some jobs that the actor may see: may read every layer that the result tells of, as the layers are now, and
+    asked for the job or may do the same; a personal job is for who asked alone, and for the console.
+    """
+    things = _things_of(session, jobs)
+    return [job for job in jobs if _is_readable(job, things, actor)]
+
+
+def _is_readable(job: Job, things: Mapping[str, Thing], actor: Actor) -> bool:
+    def may_read(codes: Iterable[str | None]) -> bool:
+        known = [things[code] for code in codes if code is not None and code in things]
+        return all(may(actor, Act.READ_LAYER, thing) for thing in known)
+
+    if not may_read(job.told_layers):
+        return False
     is_own = actor.signed_in and (actor.name, actor.person_id) == (job.asked_by, job.asked_person)
-    return is_own or may(actor, Act(job.act), job.thing)
+    if job.is_personal:
+        return (is_own or Role.CONSOLE in actor.roles) and may_read([job.layer])
+    # Whoever may change a layer sees what becomes of it; who asked, and may not any more, as far as they may read it.
+    return may(actor, Act(job.act), job.thing) or (is_own and may_read([job.layer]))
+
+
+def _things_of(session: Session, jobs: Sequence[Job]) -> dict[str, Thing]:
+    """The layers that jobs tell of, by code, as they are now."""
+    codes = {code for job in jobs for code in (job.layer, *job.told_layers) if code is not None}
+    found = session.scalars(select(Layer).where(Layer.code.in_(codes))) if codes else ()
+    return {layer.code: layer.thing for layer in found}
+
+
+def _record_reading(session: Session, jobs: Sequence[Job], actor: Actor) -> None:
+    """Record that results were shown; how far a job is tells nothing of a layer, and is asked every second."""
+    shown = [job for job in jobs if job.result is not None]
+    things = _things_of(session, shown)
+    record_reading(session, actor, things.values(), kind="job", id=" ".join(str(job.id) for job in shown))
+
+
+def _no_such(job_id: int) -> NotFoundError:
+    return NotFoundError(f"no job {job_id}; `blueprint job list` shows what there is")

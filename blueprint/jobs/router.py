@@ -24,7 +24,7 @@ def list_jobs(
     before: Annotated[int | None, Query(ge=1, le=_HIGHEST, description="only older ones than this")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> JobPage:
-    """The jobs that the caller asked for or has the right to do, newest first."""
+    """The jobs that the caller asked for or has the right to do, and whose layers the caller may read, newest first."""
     require(actor, Act.READ_JOBS)
     found = queue.list_jobs(session, actor=actor, before=before, limit=limit + 1)
     items = [job_out(job) for job in found[:limit]]

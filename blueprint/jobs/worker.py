@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import text
@@ -19,16 +20,16 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from structlog.contextvars import bound_contextvars
 
-from blueprint.accounts.models import Person
-from blueprint.accounts.sessions import roles_held
+from blueprint.accounts.sessions import actor_of_person
 from blueprint.audit.log import Origin, coming_from
 from blueprint.edge import Edge
-from blueprint.errors import BlueprintError, StorageFullError, UnavailableError
+from blueprint.errors import BlueprintError, NotSignedInError, StorageFullError, UnavailableError
 from blueprint.jobs import queue, spool
 from blueprint.jobs.kinds import JobKind, JobRun
 from blueprint.jobs.models import Job, JobState
-from blueprint.permissions import Actor, Role, require
-from blueprint.wall import DOOR, enter, viewer_of
+from blueprint.permissions import Actor, Role, at_console, require
+from blueprint.tokens import actor_of_kept_token
+from blueprint.wall import DOOR, KEEPER, enter, viewer_of
 
 BEAT_SECONDS = 1.0
 IDLE_SECONDS = 1.0
@@ -97,11 +98,18 @@ class Worker:
                 actor = _actor_of(session, job, self._edge)
                 enter(session, viewer_of(actor))
                 require(actor, kind.act, job.thing)
-                result = kind.run(JobRun(session, self._edge, actor, job.arguments, beat.tell))
+                run = JobRun(session, self._edge, actor, job.arguments, beat.tell, set(job.told_layers))
+                result = kind.run(run)
                 session.flush()
                 beat.refuse_to_go_on()
                 if not queue.end(
-                    session, job.id, job.attempts, JobState.DONE, result=result, now=self._edge.now()
+                    session,
+                    job.id,
+                    job.attempts,
+                    JobState.DONE,
+                    result=result,
+                    told_layers=run.told_layers,
+                    now=self._edge.now(),
                 ):
                     raise StoppedError
         except Exception as error:  # whatever it is, the job's row must say how the attempt ended
@@ -144,6 +152,7 @@ class Worker:
     @contextmanager
     def _session(self) -> Iterator[Session]:
         with Session(self._edge.engine, expire_on_commit=False) as session, session.begin():
+            enter(session, KEEPER)
             yield session
 
 
@@ -204,6 +213,7 @@ class _Beat:
 
     def _beat_once(self) -> None:
         with Session(self._edge.engine) as session, session.begin():
+            enter(session, KEEPER)
             asked = queue.keep_hold(
                 session,
                 self._job.id,
@@ -226,16 +236,16 @@ def _is_passing(error: Exception) -> bool:
 
 
 def _actor_of(session: Session, job: Job, edge: Edge) -> Actor:
-    """Who asked for a job, as they are now: a person with the roles of this moment, anybody else as it was."""
-    department, roles = job.asked_department, {Role(role) for role in job.asked_roles}
+    """Who asked for a job, as they are now: a person with the roles, a token with the scope, both with the grants of this moment.
+
+    NotSignedInError when the token is not good any more, or nothing tells who it was.
+    """
     if job.asked_person is not None:
-        department, roles = roles_held(session, job.asked_person, city=edge.city, now=edge.now())
-        if session.get_one(Person, job.asked_person).deactivated_at is not None:
-            roles = set()
-    return Actor(
-        name=job.asked_by,
-        department=department,
-        roles=frozenset({Role.ANYONE, *roles}),
-        person_id=job.asked_person,
-        territory=edge.city.territory(department),
-    )
+        actor = actor_of_person(session, job.asked_person, city=edge.city, now=edge.now())
+    elif job.asked_token is not None:
+        actor = actor_of_kept_token(session, job.asked_token, city=edge.city, now=edge.now())
+    elif Role.CONSOLE in job.asked_roles:
+        actor = at_console(job.asked_by)
+    else:
+        raise NotSignedInError("it is not known any more with which token this was asked; ask for it again")
+    return replace(actor, name=job.asked_by)

@@ -55,6 +55,7 @@ _COLUMNS = (
     "超出覆盖 outside coverage of",
     "摘要 digest",
 )
+_ABOUT = "说明 about"
 _LAYER_COLUMNS = (
     "序号 no.",
     "名称 name",
@@ -89,13 +90,13 @@ def write_batch(
             document = {"about": about, "summary": summary_of(answers), "sites": [asdict(a) for a in answers]}
             return orjson.dumps(document)
         case BatchForm.CSV:
-            return _csv(answers)
+            return _csv(answers, about)
         case BatchForm.XLSX:
             return to_xlsx(
                 [
                     Sheet("用地 sites", _COLUMNS, [_row(a) for a in answers]),
                     Sheet("用地与图层 site by layer", _LAYER_COLUMNS, _layer_rows(answers), "#,##0.00##"),
-                    Sheet("说明 about", ("说明 about",), [(about,)]),
+                    Sheet(_ABOUT, (_ABOUT,), [(about,)]),
                 ],
                 title=about,
             )
@@ -141,17 +142,20 @@ def _layer_rows(answers: Sequence[SiteAnswer]) -> list[tuple[Cell, ...]]:
     ]
 
 
-def _csv(answers: Sequence[SiteAnswer]) -> bytes:
-    """With a byte order mark, by which spreadsheets know UTF-8; a text that begins like a formula gets an apostrophe."""
+def _csv(answers: Sequence[SiteAnswer], about: str) -> bytes:
+    """With a byte order mark, by which spreadsheets know UTF-8; a text that begins like a formula gets an apostrophe.
+
+    A table has no place beside its rows, so every row says what it is about: one that is cut out says it too.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(_COLUMNS)
+    writer.writerow((*_COLUMNS, _ABOUT))
     for answer in answers:
         writer.writerow(
             f"'{cell}"
             if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
             else cell
-            for cell in _row(answer)
+            for cell in (*_row(answer), about)
         )
     return buffer.getvalue().encode("utf-8-sig")
 

@@ -15,7 +15,7 @@ from blueprint.jobs.models import Job
 from blueprint.jobs.queue import put_in
 from blueprint.layers.reading import staged
 from blueprint.permissions import Act, Actor, Sensitivity, Thing, require
-from coordination.batch.keeping import keep_batch
+from coordination.batch.keeping import asked_layers, keep_batch
 from coordination.batch.run import check_sites
 from coordination.batch.sites import BatchRequest, read_sites
 
@@ -36,7 +36,7 @@ def put_in_batch(
     spooled = spool.keep(source, scratch=edge.scratch)
     size = source.seek(0, io.SEEK_END)
     arguments = {"spooled": spooled, "name": name, "request": asdict(request), "on": on.isoformat()}
-    # What the answer tells goes by the reader's own rights: the job is its department's, and as closed as can be.
+    # What the answer tells goes by the rights of who asked: the job is theirs alone, and as closed as can be.
     thing = Thing(actor.department, Sensitivity.RESTRICTED)
     return put_in(session, BATCH_CHECK, thing, arguments, actor=actor, now=now, bytes_total=size)
 
@@ -51,10 +51,20 @@ def _run(run: JobRun) -> dict[str, Any]:
     ):
         run.tell("read", 0)
         file = read_sites(staged_file, request, city=city)
+    layers = asked_layers(run.session, actor=run.actor, on=on)
     answers = check_sites(edge.engine, file, city=city, actor=run.actor, on=on, tell=run.tell)
     batch = keep_batch(
-        run.session, run.arguments["name"], file, answers, city=city, actor=run.actor, on=on, now=edge.now()
+        run.session,
+        run.arguments["name"],
+        file,
+        answers,
+        city=city,
+        actor=run.actor,
+        layers=layers,
+        on=on,
+        now=edge.now(),
     )
+    run.told_layers.update(batch.layers)
     return {"batch": batch.id, "file": f"/api/check-batches/{batch.id}", **batch.summary}
 
 
@@ -62,4 +72,4 @@ def _tidy(edge: Edge, arguments: Mapping[str, Any]) -> None:
     spool.forget(arguments["spooled"], scratch=edge.scratch)
 
 
-BATCH_CHECK = JobKind("batch_check", Act.KEEP_CHECK, _run, _tidy)
+BATCH_CHECK = JobKind("batch_check", Act.KEEP_CHECK, _run, _tidy, is_personal=True)

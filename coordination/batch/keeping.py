@@ -1,8 +1,10 @@
-"""Batches that a job made: kept for who asked, found again, removed a month later, with the next of the same account."""
+"""Batches that a job made: kept for who asked, as long as they may read its layers, and removed a month later, with the
+next of the same account.
+"""
 
 import base64
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 
@@ -13,7 +15,10 @@ from sqlalchemy.orm import Session
 from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import NotFoundError
-from blueprint.permissions import Act, Actor, require
+from blueprint.layers.models import Layer
+from blueprint.permissions import Act, Actor, Sensitivity, Thing, may, require
+from blueprint.sharing.purposes import ground_of, record_reading
+from blueprint.snapshot import take_snapshot
 from coordination.batch.files import BatchForm, summary_of, write_batch
 from coordination.batch.models import BatchCheck
 from coordination.batch.run import LayerMet, SiteAnswer
@@ -31,10 +36,11 @@ def keep_batch(
     *,
     city: City,
     actor: Actor,
+    layers: Collection[str],
     on: date,
     now: datetime,
 ) -> BatchCheck:
-    """Keep a batch's answers for its reader alone; the reader's own that are older than a month go."""
+    """Keep a batch's answers, with the layers that were asked, for its reader alone; those older than a month go."""
     require(actor, Act.KEEP_CHECK)
     session.execute(delete(BatchCheck).where(BatchCheck.made_at < now - KEPT))
     rule_set = rule_set_of(city)
@@ -46,6 +52,7 @@ def keep_batch(
         file_name=name[:255],
         on_day=on,
         rule_set=rule_set.name if rule_set is not None else city.rule_set,
+        layers=sorted({*layers, *(met.code for answer in answers for met in answer.layers)}),
         summary=summary_of(answers),
         notes=list(file.notes[:1000]),
         content=zlib.compress(orjson.dumps(content), 6),
@@ -57,19 +64,34 @@ def keep_batch(
     return batch
 
 
+def asked_layers(session: Session, *, actor: Actor, on: date) -> list[str]:
+    """The codes of the layers that a check of a day asks for the actor."""
+    snapshot = take_snapshot(session, on)
+    return [layer.code for layer in snapshot.layers if may(actor, Act.READ_LAYER, layer.thing)]
+
+
 def find_batch(session: Session, batch_id: int, *, actor: Actor) -> BatchCheck:
-    """A batch of the actor's own; for others there is none."""
+    """A batch of the actor's own, while they may read every layer that it asked; for others there is none."""
     require(actor, Act.KEEP_CHECK)
     batch = session.scalars(
         select(BatchCheck).where(BatchCheck.id == batch_id, BatchCheck.account == actor.name)
     ).one_or_none()
-    if batch is None:
-        raise NotFoundError(f"no batch {batch_id} of yours; a batch is kept for {KEPT.days} days at least")
+    if batch is None or not all(may(actor, Act.READ_LAYER, t) for t in _things_of(session, batch.layers)):
+        raise NotFoundError(
+            f"no batch {batch_id} of yours, or it speaks of layers that you may not read any more;"
+            f" a batch is kept for {KEPT.days} days at least"
+        )
     return batch
 
 
-def batch_file(session: Session, batch: BatchCheck, form: BatchForm, *, city: City, actor: Actor) -> bytes:
-    """A kept batch as a file; that it was read is recorded."""
+def _things_of(session: Session, codes: Collection[str]) -> list[Thing]:
+    return [layer.thing for layer in session.scalars(select(Layer).where(Layer.code.in_(codes)))]
+
+
+def batch_file(
+    session: Session, batch: BatchCheck, form: BatchForm, *, city: City, actor: Actor, now: datetime
+) -> bytes:
+    """A kept batch as a file; that it was read is recorded, with its layers and what for."""
     rows = orjson.loads(zlib.decompress(batch.content))
     sites = [
         BatchSite(row["number"], row["name"], base64.b64decode(row.pop("shape")), row["planned_use"])
@@ -87,12 +109,19 @@ def batch_file(session: Session, batch: BatchCheck, form: BatchForm, *, city: Ci
         for row in rows
     ]
     record(session, actor, "read_batch", kind="batch_check", id=batch.id, after={"form": str(form)})
-    return write_batch(answers, sites, form, city=city, about=about(batch.on_day, batch.rule_set, actor))
+    things = _things_of(session, batch.layers)
+    record_reading(session, actor, things, kind="batch_check", id=batch.id, after={"form": str(form)})
+    said = about(batch.on_day, batch.rule_set, actor, things, now=now)
+    return write_batch(answers, sites, form, city=city, about=said)
 
 
-def about(on: date, rule_set: str, actor: Actor) -> str:
-    """What stands in every file of a batch."""
+def about(on: date, rule_set: str, actor: Actor, things: Iterable[Thing], *, now: datetime) -> str:
+    """What stands in every file of a batch: of which day and rules it is, who took it away when, and by which grants."""
+    grounds = [ground_of(actor, thing) for thing in things if thing.sensitivity is not Sensitivity.PUBLIC]
+    grants = sorted({ground.grant.number for ground in grounds if ground.grant is not None})
+    by_grants = f" · 共享授权 grants {', '.join(map(str, grants))}" if grants else ""
     return (
-        f"批量检查 batch check · {on} · {rule_set} · {actor.name} {actor.department or ''} ·"
+        f"批量检查 batch check · {on} · {rule_set} · 取用 taken by {actor.name} {actor.department or ''}"
+        f" {now.isoformat(timespec='seconds')}{by_grants} ·"
         " 机器初判，以部门意见为准 a machine's first judgement; the departments decide"
     )

@@ -74,11 +74,12 @@ def show_batch(
     session: SessionDep,
     actor: ActorDep,
     edge: EdgeDep,
+    now: NowDep,
     form: Annotated[BatchForm, Query(alias="f", description="json, csv, xlsx or gpkg")] = BatchForm.JSON,
 ) -> Response:
     """The result of a batch of one's own: a row a site, and a row a site and layer that it meets."""
     require(actor, Act.KEEP_CHECK)
     batch = find_batch(session, batch_id, actor=actor)
-    content = batch_file(session, batch, form, city=edge.city, actor=actor)
+    content = batch_file(session, batch, form, city=edge.city, actor=actor, now=now)
     headers = {"Content-Disposition": f'attachment; filename="batch-{batch_id}.{form}"'}
     return Response(content, media_type=MEDIA_TYPES[form], headers=headers)

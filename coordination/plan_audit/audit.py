@@ -21,7 +21,7 @@ from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.layers import catalogue
 from blueprint.layers.models import GeometryKind, Layer, LayerVersion
 from blueprint.layers.succession import version_on
-from blueprint.permissions import Act, Actor, require
+from blueprint.permissions import Act, Actor, may, require
 from blueprint.sharing.purposes import record_reading
 from coordination.plan_audit.cluster import on_cluster
 from coordination.plan_audit.models import PlanAudit
@@ -141,10 +141,9 @@ def compared_layers(
 def find_audit(session: Session, audit_id: int, *, actor: Actor) -> PlanAudit:
     """An audit, for a reader who may read both layers; for others there is no such audit."""
     audit = session.get(PlanAudit, audit_id, options=_WITH_LAYERS)
-    if audit is None:
-        raise _no_such(audit_id)
-    for layer in (audit.first_layer, audit.second_layer):
-        catalogue.find_readable(session, layer.code, actor)
+    layers = (audit.first_layer, audit.second_layer) if audit is not None else ()
+    if audit is None or not all(may(actor, Act.READ_LAYER, layer.thing) for layer in layers):
+        raise NotFoundError(f"no audit {audit_id}, or it is of layers that you may not read")
     return audit
 
 
@@ -154,10 +153,6 @@ _WITH_LAYERS = (
     joinedload(PlanAudit.first_version),
     joinedload(PlanAudit.second_version),
 )
-
-
-def _no_such(audit_id: int) -> NotFoundError:
-    return NotFoundError(f"no audit {audit_id}, or it is of layers that you may not read")
 
 
 def _polygon_layer(session: Session, code: str, actor: Actor) -> Layer:

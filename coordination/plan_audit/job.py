@@ -33,7 +33,7 @@ def _run(run: JobRun) -> dict[str, Any]:
         tell=run.tell,
     )
     audit = find_audit(run.session, audit_id, actor=run.actor)
-    return audit_out(audit, statistics(run.session, audit)).model_dump(mode="json")
+    return audit_out(audit, statistics(run.session, audit, actor=run.actor)).model_dump(mode="json")
 
 
-PLAN_AUDIT = JobKind("plan_audit", Act.AUDIT_PLANS, _run)
+PLAN_AUDIT = JobKind("plan_audit", Act.AUDIT_PLANS, _run, is_personal=True)

@@ -38,8 +38,9 @@ class ClassPair:
     overlap_m2: float
 
 
-def statistics(session: Session, audit: PlanAudit) -> tuple[ClassPair, ...]:
-    """The ledger of an audit's two layers, summed by state and class pair, the largest first."""
+def statistics(session: Session, audit: PlanAudit, *, actor: Actor) -> tuple[ClassPair, ...]:
+    """The ledger of an audit's two layers, summed by state and class pair, the largest first; that it was read is recorded."""
+    _record(session, audit, actor)
     values = {"first_layer_id": audit.first_layer_id, "second_layer_id": audit.second_layer_id}
     return tuple(ClassPair(**row._mapping) for row in session.execute(SQL["statistics"], values))
 
@@ -51,9 +52,12 @@ class DistrictPair(ClassPair):
     district: str | None
 
 
-def statistics_by_district(session: Session, audit: PlanAudit, *, city: City) -> tuple[DistrictPair, ...]:
+def statistics_by_district(
+    session: Session, audit: PlanAudit, *, city: City, actor: Actor
+) -> tuple[DistrictPair, ...]:
     """The ledger of an audit's two layers, summed by district, state and class pair; each difference counts once.
 
+    That it was read is recorded.
     InvalidInputError where the city's boundary file names no district.
     """
     outlines = district_outlines(city)
@@ -61,6 +65,7 @@ def statistics_by_district(session: Session, audit: PlanAudit, *, city: City) ->
         raise InvalidInputError(
             "the city's boundary file names no district (XZQDM); add their outlines to it"
         )
+    _record(session, audit, actor)
     values = {
         "first_layer_id": audit.first_layer_id,
         "second_layer_id": audit.second_layer_id,
@@ -74,14 +79,18 @@ def statistics_by_district(session: Session, audit: PlanAudit, *, city: City) ->
 
 
 def list_audits(session: Session, *, actor: Actor, limit: int = 100) -> list[PlanAudit]:
-    """The newest audits of layers that the actor may read."""
+    """The newest audits of layers that the actor may read; that they were read is recorded."""
     require(actor, Act.AUDIT_PLANS)
-    layers = session.scalars(select(Layer)).all()
-    readable = [layer.id for layer in layers if may(actor, Act.READ_LAYER, layer.thing)]
+    layers = {layer.id: layer for layer in session.scalars(select(Layer))}
+    readable = [layer.id for layer in layers.values() if may(actor, Act.READ_LAYER, layer.thing)]
     statement = select(PlanAudit).where(
         PlanAudit.first_layer_id.in_(readable), PlanAudit.second_layer_id.in_(readable)
     )
-    return list(session.scalars(statement.order_by(PlanAudit.id.desc()).limit(limit)))
+    found = list(session.scalars(statement.order_by(PlanAudit.id.desc()).limit(limit)))
+    shown = dict.fromkeys(code for audit in found for code in (audit.first_layer_id, audit.second_layer_id))
+    things = [layers[layer_id].thing for layer_id in shown]
+    record_reading(session, actor, things, kind="plan_audits", id="list")
+    return found
 
 
 def list_differences(

@@ -11,6 +11,7 @@ from blueprint.city import City, KeptApart
 from blueprint.layers.models import Layer
 from blueprint.layers.succession import version_on
 from blueprint.permissions import Act, Actor, may, require
+from blueprint.sharing.purposes import record_reading
 from coordination.plan_audit.models import PlanAudit, PlanDifference
 
 
@@ -49,7 +50,7 @@ def pairs_kept_apart(city: City) -> list[tuple[str, str, KeptApart]]:
 
 
 def matrix(session: Session, *, city: City, actor: Actor, on: date) -> list[PairStanding]:
-    """How every pair stands of which the actor may read both layers; of others not even that they are asked."""
+    """How every pair stands of which the actor may read both layers; of others not even that they are asked. The reading is recorded."""
     require(actor, Act.AUDIT_PLANS)
     pairs = pairs_kept_apart(city)
     codes = {code for first, second, _ in pairs for code in (first, second)}
@@ -72,6 +73,9 @@ def matrix(session: Session, *, city: City, actor: Actor, on: date) -> list[Pair
         for code, layer in layers.items()
         if (version := version_on(session, layer.id, on)) is not None
     }
+    told = {code for first, second, _ in shown for code in (first, second)}
+    things = [layer.thing for code, layer in sorted(layers.items()) if code in told]
+    record_reading(session, actor, things, kind="plan_audit_matrix", id=on.isoformat())
     return [_standing(pair, layers, in_force, audits, sums) for pair in shown]
 
 

@@ -57,11 +57,18 @@ def ask_for_audit(
     on = given.on or now.date()
     audit = open_audit(session, given.first, given.second, actor=actor, on=on, now=now)
     layers = [catalogue.find_readable(session, code, actor) for code in (given.first, given.second)]
-    # The job is no more open than the more closed of its two layers.
+    # The job is named after the more closed of its two layers, and tells of both.
     closed = max(layers, key=lambda layer: list(Sensitivity).index(Sensitivity(layer.sensitivity)))
     arguments = {"first": given.first, "second": given.second, "on": on.isoformat()}
     job = put_in(
-        session, PLAN_AUDIT, closed.thing, arguments, actor=actor, now=now, key=f"plan_audit {audit.id}"
+        session,
+        PLAN_AUDIT,
+        closed.thing,
+        arguments,
+        actor=actor,
+        now=now,
+        key=f"plan_audit {audit.id}",
+        told_layers=[layer.code for layer in layers],
     )
     response.headers["Location"] = f"/api/jobs/{job.id}"
     return job_out(job)
@@ -110,7 +117,7 @@ def show(audit_id: AuditId, session: SessionDep, actor: ActorDep) -> PlanAuditOu
     """An audit, with the ledger of its two layers summed by state and class pair."""
     require(actor, Act.AUDIT_PLANS)
     audit = find_audit(session, audit_id, actor=actor)
-    return audit_out(audit, statistics(session, audit))
+    return audit_out(audit, statistics(session, audit, actor=actor))
 
 
 @router.get("/api/plan-audits/{audit_id}/districts")
@@ -120,7 +127,7 @@ def show_by_district(
     """The ledger of an audit's two layers, summed by district, state and class pair."""
     require(actor, Act.AUDIT_PLANS)
     audit = find_audit(session, audit_id, actor=actor)
-    found = statistics_by_district(session, audit, city=city)
+    found = statistics_by_district(session, audit, city=city, actor=actor)
     return [DistrictPairOut.model_validate(vars(pair)) for pair in found]
 
 

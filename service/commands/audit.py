@@ -105,9 +105,11 @@ def audit(
                 )
             with begin() as session:
                 done = find_audit(session, number, actor=local_operator())
-                found.append(audit_out(done, statistics(session, done)))
+                found.append(audit_out(done, statistics(session, done, actor=local_operator())))
                 if by_district:
-                    districts[done.id] = statistics_by_district(session, done, city=edge.city)
+                    districts[done.id] = statistics_by_district(
+                        session, done, city=edge.city, actor=local_operator()
+                    )
                 if output_path is not None:
                     count = write_differences(
                         session, done, output_path, city=edge.city, actor=local_operator()

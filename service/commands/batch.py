@@ -78,7 +78,7 @@ def check_batch(
         rule_set = rule_set_of(edge.city)
         name = rule_set.name if rule_set is not None else edge.city.rule_set
         if form is not None:
-            said = about(on_day, name, actor)
+            said = about(on_day, name, actor, (), now=edge.now())
             write(write_batch(answers, read.sites, form, city=edge.city, about=said), output_path)
     summary = summary_of(answers)
     if output is OutputFormat.JSON:

@@ -38,7 +38,7 @@ def list_jobs(
     output: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """列出任务 · list the newest jobs."""
-    with open_edge() as edge, Session(edge.engine) as session:
+    with open_edge() as edge, Session(edge.engine) as session, session.begin():
         found = queue.list_jobs(session, actor=local_operator(), limit=limit)
         items = [job_out(job) for job in found]
     if output is OutputFormat.JSON:
@@ -134,5 +134,5 @@ def outcome_of(item: JobOut) -> str:
 
 
 def _read(edge: Edge, number: int) -> JobOut:
-    with Session(edge.engine) as session:
+    with Session(edge.engine) as session, session.begin():
         return job_out(queue.find_job(session, number, actor=local_operator()))

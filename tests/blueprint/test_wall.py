@@ -42,11 +42,10 @@ OPEN = {
     "blueprint.city", "blueprint.layer", "blueprint.layer_version", "blueprint.in_force_period", "blueprint.feature",
     "blueprint.part", "blueprint.tile_sheet", "blueprint.kept_answer", "blueprint.wall_key",
     "coordination.planning_number_series", "blueprint.field_mapping", "blueprint.section", "blueprint.token_use",
-    "coordination.responsible_section", "coordination.restricted_answer", "coordination.rule_set", "blueprint.quality_issue", "blueprint.mending", "blueprint.raster", "blueprint.job", "blueprint.publication_event", "blueprint.crs_transformation",
+    "coordination.responsible_section", "coordination.restricted_answer", "coordination.rule_set", "blueprint.quality_issue", "blueprint.mending", "blueprint.raster", "blueprint.publication_event", "blueprint.crs_transformation",
 }  # fmt: skip
 """Tables that stand open on purpose: plan layers are authorised by layer, and a policy would switch their index off; a
-kept answer is found by a hash of secrets alone; the key is kept by a grant; a job is
-its department's, asked in `jobs.queue`; sections, who is responsible in a department, last uses of tokens, counts of
+kept answer is found by a hash of secrets alone; the key is kept by a grant; sections, who is responsible in a department, last uses of tokens, counts of
 answers, rule sets (public) and the register of transformations name nothing that a member may not know."""
 
 WATER = Actor("水利局", "SLJ", frozenset({Role.ANYONE, Role.DEPARTMENT}))
@@ -147,8 +146,12 @@ INSERT INTO blueprint.export (number, version_id, account, department, format, s
 SELECT number, layer.id, account, department_, 'gpkg', 'internal', 1, 1, 's', now()
 FROM (VALUES ('1', 'OPEN', '督办', NULL), ('2', 'SECRET', '统计局', 'TJJ')) AS made (number, code, account, department_)
 INNER JOIN blueprint.layer ON layer.code = made.code;
-INSERT INTO coordination.batch_check (account, file_name, on_day, rule_set, summary, notes, content, made_at)
-VALUES ('水利局', 'f', now(), 'r', '{}', '[]', '', now()), ('统计局', 'f', now(), 'r', '{}', '[]', '', now());
+INSERT INTO blueprint.job (kind, act, sensitivity, layer, arguments, state, asked_by, asked_roles, asked_at, is_personal, told_layers, bytes_done, features_done, attempts, failures)
+SELECT 'k', 'a', 'public', layer, '{}', 'waiting', asked_by, '{}', now(), is_personal, CAST(told AS text[]), 0, 0, 0, 0
+FROM (VALUES ('水利局', TRUE, NULL, '{OPEN}'), ('x', TRUE, NULL, '{OPEN}'), ('x', FALSE, 'SECRET', '{}'), ('x', FALSE, 'OPEN', '{}'),
+    ('x', FALSE, 'OPEN', '{SECRET}')) AS asked (asked_by, is_personal, layer, told);
+INSERT INTO coordination.batch_check (account, file_name, on_day, rule_set, layers, summary, notes, content, made_at)
+VALUES ('水利局', 'f', now(), 'r', '{}', '{}', '[]', '', now()), ('统计局', 'f', now(), 'r', '{}', '{}', '[]', '', now());
 INSERT INTO blueprint.person (id, login, name, password_hash, must_change_password, is_sample, made_by, made_at)
 VALUES (1, 'one', '张三', 'hash', FALSE, FALSE, 'x', now()), (2, 'two', '李四', 'hash', FALSE, FALSE, 'x', now());
 INSERT INTO blueprint.appointment (person_id, role, department, starts_at, granted_by, granted_at)
@@ -184,7 +187,7 @@ MEMBER_SEES = dict.fromkeys(PLAN_AUDITS, 1) | {
     "coordination.project": 1, "coordination.project_event": 1, "coordination.footprint_revision": 1, "coordination.check": 1,
     "coordination.consultation": 1, "coordination.opinion_request": 1, "coordination.opinion": 1,
     **OF_OPINIONS,
-    "coordination.attachment": 2,
+    "coordination.attachment": 2, "blueprint.job": 1,
     "coordination.clearance": 1, "coordination.handover": 1,
     **(APPROVAL := dict.fromkeys(
         ("approval.case", "approval.case_message", "approval.case_stage", "approval.process_table", "approval.item", "approval.item_step",
@@ -192,13 +195,13 @@ MEMBER_SEES = dict.fromkeys(PLAN_AUDITS, 1) | {
          "approval.joint_consultation", "approval.consultation_answer", "approval.obligation", "approval.matter",
          "approval.refused_handover", "approval.month_figures", "approval.month_cases", "approval.case_standing", "approval.exchange_row"), 1)),
 }  # fmt: skip
-ALL_CHECKS = dict.fromkeys((*PLAN_AUDITS, "coordination.check"), 2)
+ALL_CHECKS = dict.fromkeys((*PLAN_AUDITS, "coordination.check"), 2) | {"blueprint.job": 3}
 NO_CHECKS = dict.fromkeys(ALL_CHECKS, 0)
 EVERYTHING = {
     **MEMBER_SEES, **ALL_OPINIONS, **ALL_CHECKS,
     "coordination.handling": 2, "coordination.handling_event": 2, "blueprint.stand_in": 2,
     "blueprint.access_grant": 2, "blueprint.export": 2, "blueprint.person": 2, "blueprint.appointment": 2, "blueprint.session": 2,
-    "coordination.batch_check": 2, "blueprint.second_factor": 2, "blueprint.recovery_code": 2, "blueprint.linked_identity": 2,
+    "coordination.batch_check": 2, "blueprint.job": 5, "blueprint.second_factor": 2, "blueprint.recovery_code": 2, "blueprint.linked_identity": 2,
     "blueprint.token": 2, "blueprint.failed_sign_in": 1, "blueprint.audit_entry": 1, "blueprint.audit_checkpoint": 0,
 }  # fmt: skip
 ACCOUNTS = {
@@ -210,7 +213,7 @@ OWN_ACCOUNT = {"blueprint.person": 1, "blueprint.appointment": 1, "blueprint.ses
     "blueprint.second_factor": 1, "blueprint.recovery_code": 1, "blueprint.linked_identity": 1,
 }  # fmt: skip
 
-OWN_BATCH = {"coordination.batch_check": 1}
+OWN_BATCH = {"coordination.batch_check": 1, "blueprint.job": 2}
 INSIDE = dict.fromkeys(("coordination.handling", "coordination.handling_event", "blueprint.stand_in"), 1)
 """What a department does inside is its own alone: not the coordinator's, not a supervisor's."""
 
@@ -222,7 +225,7 @@ MATRIX: list[tuple[str, Viewer | None, dict[str, int]]] = [
     ("the department that owns what is restricted", viewer_of(HERITAGE),
      MEMBER_SEES | INSIDE | ALL_CHECKS | {"blueprint.access_grant": 2, "blueprint.export": 1}),
     ("a department with a grant", viewer_of(GRANTED),
-     MEMBER_SEES | INSIDE | OWN_BATCH | ALL_CHECKS | {"blueprint.access_grant": 1, "blueprint.export": 1}),
+     MEMBER_SEES | INSIDE | OWN_BATCH | ALL_CHECKS | {"blueprint.job": 4, "blueprint.access_grant": 1, "blueprint.export": 1}),
     ("a department's person", viewer_of(PERSON), MEMBER_SEES | INSIDE | OWN_ACCOUNT | {"blueprint.access_grant": 1, "blueprint.export": 1}),
     ("the coordinator", viewer_of(COORDINATOR),
      MEMBER_SEES | ALL_OPINIONS | ALL_CHECKS | {"blueprint.access_grant": 2}),
@@ -230,7 +233,7 @@ MATRIX: list[tuple[str, Viewer | None, dict[str, int]]] = [
      MEMBER_SEES | ALL_CHECKS | {"blueprint.access_grant": 2}),
     ("a token for opinions alone", viewer_of(replace(WATER, scope=Scope(acts=frozenset({Act.GIVE_OPINION})))),
      {table: count for table, count in MEMBER_SEES.items() if table.startswith("coordination.")}
-     | NO_CHECKS | INSIDE | OWN_BATCH | {"blueprint.access_grant": 1, "blueprint.export": 1}),
+     | NO_CHECKS | INSIDE | OWN_BATCH | {"blueprint.job": 1, "blueprint.access_grant": 1, "blueprint.export": 1}),
     ("a supervisor, who took one file away", viewer_of(SUPERVISOR),
      MEMBER_SEES | ALL_OPINIONS | {"blueprint.export": 1, "blueprint.access_grant": 2}),
     ("an auditor", viewer_of(AUDITOR), {"blueprint.audit_entry": 1, "blueprint.access_grant": 2, "blueprint.export": 2}),

@@ -1,18 +1,24 @@
 """Every route, every command and every kind of job comes to `permissions.may`, by the code that it calls; but for short lists."""
 
-import importlib
-import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import pytest
 import typer
 from fastapi.routing import iter_route_contexts
+from sqlalchemy.orm import Session
 
 from blueprint import permissions
+from blueprint.accounts.models import Person
+from blueprint.jobs.kinds import JobKind, JobRun
+from blueprint.jobs.models import Job
+from blueprint.jobs.queue import put_in
+from blueprint.jobs.worker import Worker
 from service import cli
 from service.app import create_app
+from service.job_kinds import KINDS
 from service.settings import Settings
 from tests.service.conftest import Server
 
@@ -37,7 +43,7 @@ OF_THE_MACHINE = {
     "rules show",
 }
 """Commands that touch no data themselves: the cluster and the schema, its whole copy (by the owner's role, on record), the server, the worker (whose jobs ask,
-each kind as `test_every_kind_of_job_asks` holds it), and what the program itself says."""
+each kind as `test_every_kind_of_job_asks_again_when_it_starts` holds it), and what the program itself says."""
 
 ABOUT_ONESELF = {
     ("POST", "/api/session"),
@@ -156,18 +162,47 @@ def test_every_route_asks(running: Server):
     assert silent - ABOUT_ONESELF == set(), "these routes never come to permissions.may or require"
 
 
-def test_every_kind_of_job_asks():
-    kinds = sys.modules.get("service.job_kinds") or _module("service.job_kinds")
-    if kinds is None:
-        pytest.skip("there are no jobs yet")
-    for kind in kinds.KINDS:
-        assert kind.act in permissions.RIGHTS, f"the job {kind.name} names no act"
+def test_every_kind_of_job_asks_again_when_it_starts(running: Server):
+    ran: list[str] = []
 
+    def tracked(kind: JobKind) -> JobKind:
+        def run(_: JobRun) -> dict[str, Any]:
+            ran.append(kind.name)
+            return {}
 
-def _module(name: str) -> ModuleType | None:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as missing:
-        if missing.name != name:
-            raise
-        return None
+        return replace(kind, run=run, tidy=None)
+
+    kinds, edge = [tracked(kind) for kind in KINDS], running.edge
+    everything = frozenset(permissions.Role) - {permissions.Role.CONSOLE}
+    with Session(edge.engine) as session, session.begin():
+        # Nobody appointed them, so whatever they were when they asked, they hold no role now.
+        person = Person(
+            login="left",
+            name="离任",
+            password_hash="x",
+            must_change_password=False,
+            is_sample=False,
+            made_by="x",
+            made_at=edge.now(),
+        )
+        session.add(person)
+        session.flush()
+        left = permissions.Actor("离任 left", "ZRZY", everything, person_id=person.id)
+        stays = permissions.at_console("test")
+        numbers = {
+            actor: [
+                put_in(session, kind, permissions.Thing("ZRZY"), {}, actor=actor, now=edge.now()).id
+                for kind in kinds
+            ]
+            for actor in (left, stays)
+        }
+
+    while Worker(edge, kinds).run_one():
+        pass
+
+    with Session(edge.engine) as session:
+        for number in numbers[left]:
+            job = session.get_one(Job, number)
+            assert (job.state, "no role" in str(job.error)) == ("failed", True), (job.kind, job.error)
+        assert {session.get_one(Job, number).state for number in numbers[stays]} == {"done"}
+    assert sorted(ran) == sorted(kind.name for kind in kinds)

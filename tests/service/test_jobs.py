@@ -203,17 +203,6 @@ def test_who_may_not_do_what_a_job_does_neither_puts_it_in_nor_sees_nor_cancels_
         assert client.get("/api/jobs").status_code == 401
 
 
-def test_a_job_whose_asker_lost_the_right_is_refused_when_it_starts(running: Server):
-    number = _upload(running, badfiles.good()).json()["id"]
-    with Session(running.edge.engine) as session, session.begin():
-        session.execute(update(Job).values(asked_roles=["anyone"]))
-
-    Worker(running.edge, KINDS).run_one()
-
-    assert _job(running, number)["state"] == "failed"
-    assert _count(running, "layer_version") == 0
-
-
 def test_a_job_that_waits_is_cancelled_at_once_and_once(running: Server):
     number = _upload(running, badfiles.good()).json()["id"]
     with running.client("ZRZY") as client:

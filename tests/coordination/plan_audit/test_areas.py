@@ -102,7 +102,7 @@ def test_two_full_coverages_sum_to_the_ground_and_to_the_ledger(session: Session
         lambda: nullcontext(session), "A_PLAN", "B_PLAN",
         city=plane, actor=OPERATOR, on=NOW.date(), now=NOW, workers=1,
     )  # fmt: skip
-    ledger = statistics(session, find_audit(session, number, actor=OPERATOR))
+    ledger = statistics(session, find_audit(session, number, actor=OPERATOR), actor=OPERATOR)
 
     assert found.overlap_m2 == pytest.approx(1_000_000, abs=1e-3)
     sums: dict[tuple[str | None, str | None], float] = {}
@@ -127,7 +127,7 @@ def test_on_the_ellipsoid_the_sum_is_that_of_the_features(session: Session, city
         lambda: nullcontext(session), "A_PLAN", "B_PLAN",
         city=city, actor=OPERATOR, on=NOW.date(), now=NOW, workers=1,
     )  # fmt: skip
-    ledger = statistics(session, find_audit(session, number, actor=OPERATOR))
+    ledger = statistics(session, find_audit(session, number, actor=OPERATOR), actor=OPERATOR)
 
     assert abs(found.overlap_m2 - 1_000_000) > 10  # the plane is another one
     assert found.overlap_m2 == pytest.approx(sum(row.overlap_m2 for row in ledger), rel=1e-8)

@@ -80,7 +80,7 @@ def test_the_ledger_is_summed_by_district_each_difference_once(session: Session,
     _publish(session, plane, "B_PLAN", shapes)
     audit = _audit(session, plane)
 
-    found = statistics_by_district(session, audit, city=replace(plane, boundary_path=path))
+    found = statistics_by_district(session, audit, city=replace(plane, boundary_path=path), actor=OPERATOR)
 
     sums = {(p.district, p.first_class): (p.differences, round(p.overlap_m2, 6)) for p in found}
     assert sums == {
@@ -90,7 +90,7 @@ def test_the_ledger_is_summed_by_district_each_difference_once(session: Session,
         (None, "class b"): (1, 100),
     }
     with pytest.raises(InvalidInputError, match="names no district"):
-        statistics_by_district(session, audit, city=replace(plane, boundary_path=None))
+        statistics_by_district(session, audit, city=replace(plane, boundary_path=None), actor=OPERATOR)
 
 
 def _differences(session: Session, audit: PlanAudit) -> dict[tuple[str, str], PlanDifference]:
@@ -130,7 +130,7 @@ def test_every_overlap_is_a_difference_with_its_area_classes_and_shares(session:
     assert to_shape(half.geom).equals(at_origin(shapely.box(50, 0, 100, 100)))
     assert found["a2", "b3"].is_sliver
     assert (audit.found, audit.finished_at) == (2, NOW)
-    assert [(p.state, p.is_sliver, p.differences) for p in statistics(session, audit)] == [
+    assert [(p.state, p.is_sliver, p.differences) for p in statistics(session, audit, actor=OPERATOR)] == [
         ("open", False, 1),
         ("open", True, 1),
     ]
