@@ -10,6 +10,7 @@ from blueprint.layers.models import Layer
 from blueprint.layers.router import Code
 from blueprint.permissions import Act, require
 from blueprint.quality.schemas import FieldMappingIn, FieldMappingOut, SuggestionOut
+from blueprint.sharing.purposes import record_reading
 from blueprint.standards.loading import find_standard
 from blueprint.standards.mapping import keep_mapping, kept_mapping, parse_pairs, resolved, suggestions
 
@@ -21,6 +22,7 @@ def show_field_mapping(code: Code, session: SessionDep, actor: ActorDep) -> Fiel
     """Which fields of the layer's files are which of its standard, and what else of the newest version may be meant."""
     layer = catalogue.find_readable(session, code, actor)
     require(actor, Act.UPLOAD_VERSION, layer.thing)
+    record_reading(session, actor, [layer.thing], kind="field_mapping", id=layer.code)
     return _mapping_out(session, layer)
 
 
