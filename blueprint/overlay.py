@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
-from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -13,7 +11,6 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City
-from blueprint.connections import Asked, Beside
 from blueprint.database import execute_prepared, load_statements, prepared
 from blueprint.layers.models import ConflictWhen, Control
 from blueprint.rasters.zonal import Zonal, measure_rasters
@@ -24,9 +21,6 @@ ENGINE = "overlay-2"
 
 NOISE_M = 1e-6
 """Overlaps thinner, or shorter, than this are the rounding of coordinates."""
-
-LARGE_M2 = 200_000.0
-"""A footprint from which on two connections share the layers: a smaller one is answered before it would pay."""
 
 _COVERED = 1 - 1e-6
 """A share of the footprint from which on all of it is meant: shares of pixels are known to about 1e-7."""
@@ -149,36 +143,24 @@ def find_overlaps(
     city: City,
     with_shapes: bool = False,
     zones: Sequence[tuple[Control, shapely.MultiPolygon]] = (),
-    beside: Beside | None = None,
     known: Known | None = None,
 ) -> Overlay:
     """Overlay a footprint (working CRS, valid) with the versions of `layers`; all of them must have one.
 
-    `zones` are further areas of the ledger, each with its control. Where the versions are committed, `beside` may answer
-    for a part of the layers meanwhile; a site that is `known` is not asked at all.
+    `zones` are further areas of the ledger, each with its control; a site that is `known` is not asked.
     """
     rasters = measure_rasters(session, footprint, layers)
     hits = [layer for layer in layers if _is_hit(layer, rasters)]
-    ask = partial(parameters, footprint, city=city, with_shapes=with_shapes)
     all_zones = [
         *((RANKS[Control(layer.control)], _zone(rasters, layer, footprint)) for layer in hits),
         *((RANKS[control], zone) for control, zone in zones),
     ]
-    here, there = _in_two([layer for layer in layers if layer.version_id not in rasters])
-    is_shared = beside is not None and here and there and footprint.area >= LARGE_M2
-    asked = (
-        beside.start(OVERLAPS.name, ask(there))
-        if beside is not None and is_shared and known is None
-        else None
-    )
+    asked = [layer for layer in layers if layer.version_id not in rasters]
     if known is not None:
-        row = known.answer([*here, *there], zones=all_zones, with_shapes=with_shapes)
-    elif asked is None:
-        row = _answer(session, ask([*here, *there], zones=all_zones))
+        row = known.answer(asked, zones=all_zones, with_shapes=with_shapes)
     else:
-        row = _joined(
-            _answer(session, ask(here, zones=all_zones)), _answer_of(asked) or _answer(session, ask(there))
-        )
+        values = parameters(footprint, asked, city=city, with_shapes=with_shapes, zones=all_zones)
+        row = Answer._make(execute_prepared(session, OVERLAPS, values)[0])
     on_ellipsoid = city.area_measure is AreaMeasure.ELLIPSOID
     site = SiteMeasures(
         area_m2=row.ellipsoid_m2 if on_ellipsoid else row.plane_m2,
@@ -199,32 +181,6 @@ def find_overlaps(
         not_covering=frozenset(row.not_covering)
         | {version_id for version_id, raster in rasters.items() if raster.known_share < _COVERED},
         rasters=rasters,
-    )
-
-
-def _in_two(layers: Sequence[LayerOnDay]) -> tuple[list[LayerOnDay], list[LayerOnDay]]:
-    """The layers whose control is in the ledger, and those that only inform: they can be asked each for itself."""
-    informing = [layer for layer in layers if layer.control == Control.INFORM]
-    return [layer for layer in layers if layer.control != Control.INFORM], informing
-
-
-def _answer(session: Session, values: Mapping[str, Any]) -> Answer:
-    return Answer._make(execute_prepared(session, OVERLAPS, values)[0])
-
-
-def _answer_of(asked: Asked) -> Answer | None:
-    """What was asked beside; None where that connection failed, for then the session's own is to tell."""
-    rows = asked.rows_or_none()
-    return Answer._make(rows[0]) if rows is not None else None
-
-
-def _joined(weighed: Answer, informing: Answer) -> Answer:
-    """One answer of two; the ledger is of the first."""
-    return weighed._replace(
-        findings=sorted([*weighed.findings, *informing.findings], key=itemgetter(0)),
-        layer_areas=weighed.layer_areas | informing.layer_areas,
-        layer_lengths=weighed.layer_lengths | informing.layer_lengths,
-        not_covering=[*weighed.not_covering, *informing.not_covering],
     )
 
 

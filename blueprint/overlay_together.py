@@ -6,7 +6,7 @@ agree with the statement's to the rounding of coordinates (decision 0031).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,12 @@ class Ground:
         """To the projection in which areas are measured; None where it is the working CRS itself."""
         if self.city.area_measure is AreaMeasure.PLANE:
             return None
-        return Transformer.from_crs(self.city.working_crs, self._proj4, always_xy=True)
+        return _to_equal_area(self.city.working_crs, self._proj4)
+
+
+@lru_cache(maxsize=8)
+def _to_equal_area(working_crs: str, proj4: str) -> Transformer:
+    return Transformer.from_crs(working_crs, proj4, always_xy=True)
 
 
 @dataclass(frozen=True)
@@ -88,11 +93,18 @@ class _Pieces:
 
 
 def overlay_together(
-    session: Session, sites: Sequence[shapely.MultiPolygon], ground: Ground
+    session: Session,
+    sites: Sequence[shapely.MultiPolygon],
+    ground: Ground,
+    *,
+    largest_m2: float = LARGEST_M2,
 ) -> list[KnownSite | None]:
-    """What the layers of a ground say of each site (working CRS, valid); None for one that is to be asked by itself."""
+    """What the layers of a ground say of each site (working CRS, valid); None for one that is to be asked by itself.
+
+    Sites whose boxes are larger than `largest_m2` are.
+    """
     boxes = shapely.bounds(sites)
-    small = np.flatnonzero((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) <= LARGEST_M2)
+    small = np.flatnonzero((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) <= largest_m2)
     found: list[KnownSite | None] = [None] * len(sites)
     if ground.can_measure and len(small):
         shapes = np.asarray(sites)[small]

@@ -16,6 +16,7 @@ from blueprint.footprint import footprint_from_geojson
 from blueprint.given import Day, GeoJson, Text, TopM, UseCode, WidthM
 from blueprint.idempotency import IdempotentRoute, is_claimed
 from blueprint.permissions import Act, require
+from coordination import live
 from coordination.check_difference import compare_checks
 from coordination.check_report import given_to, reader_of
 from coordination.checks import run_check
@@ -103,6 +104,9 @@ def check_footprint(
     if keep and assumed:
         raise InvalidInputError("what is only assumed is not kept; leave out `keep` or `assume`")
     in_force = snapshot.take_snapshot(session, day, asked=layers)
+    if assumed:
+        in_force = suppose(session, in_force, assumed, actor=actor)
+    is_live = output is ReportForm.JSON and not keep
     report = run_check(
         session,
         footprint,
@@ -110,8 +114,11 @@ def check_footprint(
         actor=actor,
         on=day,
         with_shapes=output.needs_shapes,
-        snapshot=suppose(session, in_force, assumed, actor=actor) if assumed else in_force,
+        snapshot=in_force,
         beside=beside,
+        known=live.known_of(session, footprint, in_force, city=edge.city, actor=actor, on=day)
+        if is_live
+        else None,
     )
     report = as_supposed(report, assumed)
     if keep:

@@ -43,7 +43,7 @@ def run_check(
     """Check a footprint against the blueprint on a day, as far as the actor may read it; nothing is kept.
 
     `snapshot` is the blueprint of that day when it is known already, or as it would be; `rule_set` another one than the city's.
-    `beside` may answer for a part of the layers where the session changed none of them, and puts on record what was read.
+    `beside` puts on record what was read while the findings are made.
     `known` is what was read before of the layers of `asked_of`.
     Restricted layers that the actor may not read leave no trace in figures, layers or digest but the conflicts that
     `masking` tells, and those only to actors who are known, so many times a day.
@@ -73,7 +73,6 @@ def run_check(
         city=city,
         on=on,
         with_shapes=with_shapes,
-        beside=beside,
         known=known,
     )
     overlay, rules = judged.overlay, judged.rules

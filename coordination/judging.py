@@ -12,7 +12,6 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from blueprint.city import City, polygonal
-from blueprint.connections import Beside
 from blueprint.footprint import Footprint
 from blueprint.layers.models import ConflictWhen, Control, GeometryKind, feature
 from blueprint.overlay import Known, Overlap, Overlay, find_overlaps
@@ -46,7 +45,6 @@ def judge(
     city: City,
     on: date,
     with_shapes: bool,
-    beside: Beside | None = None,
     known: Known | None = None,
 ) -> Judged:
     """Overlay the footprint with the layers under the rules of a day.
@@ -58,7 +56,7 @@ def judge(
     layers = _under_height(governed(asked, rules), rules, footprint.top_m)
     shaped = with_shapes or any(_by_feature(rules.get(layer.code), layer) for layer in layers)
     site = footprint.geometry
-    overlay = find_overlaps(session, site, layers, city=city, with_shapes=shaped, beside=beside, known=known)
+    overlay = find_overlaps(session, site, layers, city=city, with_shapes=shaped, known=known)
     gaps = find_gaps(
         session,
         site,
@@ -81,7 +79,7 @@ def judge(
         ]
         zones = [*_zones(overlay.overlaps, rulings), *_zones(gaps, open_ground)]
         overlay = find_overlaps(
-            session, site, weighed, city=city, with_shapes=shaped, zones=zones, beside=beside, known=known
+            session, site, weighed, city=city, with_shapes=shaped, zones=zones, known=known
         )
         overlay = replace(overlay, overlaps=(*overlay.overlaps, *gaps))
     return Judged(

@@ -1,6 +1,5 @@
 """The application: routers, tiles, the map page, problem documents, health."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -33,7 +32,6 @@ from blueprint.jobs.router import router as jobs_router
 from blueprint.layers.diagnosis_router import router as diagnosis_router
 from blueprint.layers.router import router as layers_router
 from blueprint.layers.succession_router import router as succession_router
-from blueprint.overlay import OVERLAPS
 from blueprint.quality.mapping_router import router as mapping_router
 from blueprint.quality.router import router as quality_router
 from blueprint.sharing.export_router import router as exports_router
@@ -43,6 +41,7 @@ from blueprint.snapshot import SNAPSHOT
 from blueprint.standards.router import router as standards_router
 from blueprint.tokens import AT_DOOR
 from blueprint.tokens_router import router as tokens_router
+from coordination import live
 from coordination.alternatives_router import router as alternatives_router
 from coordination.batch.router import router as batch_router
 from coordination.check_router import router as checks_router
@@ -68,10 +67,11 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
     tiles = tiles_app(edge)
     refusals = RefusalLog(edge.engine)
     ahead = dict.fromkeys((AT_DOOR, SNAPSHOT, APPEND), _AHEAD_AT_ONCE)
-    beside = Beside(edge.engine, {OVERLAPS: (os.cpu_count() or 1) // 2, **ahead})
+    beside = Beside(edge.engine, ahead)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        live.load_beside()
         yield
         refusals.close()
         tiles.close()

@@ -1,6 +1,6 @@
 """The made city of Anshan: every footprint says what its note says, and the figures are shapely's, Geod's and PostGIS's."""
 
-from contextlib import closing
+import threading
 from dataclasses import replace
 from datetime import date
 
@@ -10,15 +10,14 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from blueprint.city import polygonal
-from blueprint.connections import Beside
-from blueprint.database import make_engine
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint, read_footprint_file
-from blueprint.overlay import NOISE_M, OVERLAPS, find_overlaps
+from blueprint.overlay import NOISE_M, find_overlaps
 from blueprint.overlay_together import Ground, overlay_together
 from blueprint.permissions import at_console
 from blueprint.snapshot import LayerOnDay, take_snapshot
+from coordination import live
 from coordination.checks import asked_of, run_check
 from service.samples import SampleProject, sample_folder, sample_projects
 from tests.made import differing, geodesic_m2
@@ -111,24 +110,30 @@ def test_every_overlap_equals_shapely_and_geod_on_whole_features(anshan: Edge, n
     assert overlay.site.area_m2 == pytest.approx(geodesic_m2(footprint, anshan.city), abs=0.01)
 
 
-def test_two_connections_that_share_the_layers_say_what_one_says(
-    anshan: Edge, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_large_outline_is_read_and_cut_in_the_process_and_says_what_the_statement_says(
+    anshan: Edge, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("blueprint.overlay.LARGE_M2", 0)
-    nowhere = make_engine("postgresql+psycopg2://nobody@/nothing?host=/nonexistent")
-    shared = Beside(anshan.engine, {OVERLAPS: 1})
-    in_vain = Beside(nowhere, {OVERLAPS: 1})
-    informing = set()
-    with Session(anshan.engine) as session, closing(shared), closing(in_vain):
-        layers = _layers(session)
-        for name in TAKEN:
-            footprint = _footprint(anshan, PROJECTS[name]).geometry
-            alone = find_overlaps(session, footprint, layers, city=anshan.city)
-            for beside in (shared, in_vain):
-                assert find_overlaps(session, footprint, layers, city=anshan.city, beside=beside) == alone
-            informing |= {overlap.version_id for overlap in alone.overlaps}
-    assert any(layer.control == "inform" and layer.version_id in informing for layer in layers)
-    assert caplog.messages.count(caplog.messages[0]) == len(TAKEN)
+    live.load()
+    centre = _footprint(anshan, PROJECTS[TAKEN[0]]).geometry.centroid
+    actor = at_console("test")
+    with Session(anshan.engine) as session:
+        in_force = take_snapshot(session, TODAY)
+        for half_m in (200, 400, 1500):
+            site = Footprint(
+                shapely.MultiPolygon([centre.buffer(half_m, quad_segs=9)]), anshan.city.working_crs, "none"
+            )
+            known = live.known_of(session, site, in_force, city=anshan.city, actor=actor, on=TODAY)
+            assert (known is None) == (site.geometry.area < live.LARGE_M2)
+            at_once, alone = (
+                run_check(
+                    session, site, city=anshan.city, actor=actor, on=TODAY, snapshot=in_force, known=each
+                )
+                for each in (known, None)
+            )
+            assert differing(alone.to_json(), at_once.to_json(), within=1e-5) == []
+            assert alone.findings
+        monkeypatch.setattr(live, "_ready", threading.Event())
+        assert live.known_of(session, site, in_force, city=anshan.city, actor=actor, on=TODAY) is None
 
 
 @pytest.mark.parametrize("name", TAKEN)
