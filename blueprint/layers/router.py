@@ -36,7 +36,7 @@ from blueprint.layers.schemas import (
     VersionPage,
 )
 from blueprint.layers.upload_job import LARGE_BYTES, put_in_upload
-from blueprint.permissions import Act, Thing, may, require
+from blueprint.permissions import Act, Actor, Thing, may, require
 from blueprint.quality.check import check_version
 from blueprint.quality.report import quality_of
 from blueprint.sharing.purposes import record_reading
@@ -101,10 +101,16 @@ def show_layer(
 
 @router.get("/{code}/versions")
 def list_versions(code: Code, session: SessionDep, actor: ActorDep, today: TodayDep) -> VersionPage:
-    """All versions of a layer, oldest first."""
+    """All versions of a layer, oldest first; drafts are for those who are signed in."""
     layer = catalogue.find_readable(session, code, actor)
     record_reading(session, actor, [layer.thing], kind="versions", id=layer.code)
-    return VersionPage(items=[version_out(layer, version, today) for version in layer.versions])
+    return VersionPage(
+        items=[
+            _told(layer, version, actor, today)
+            for version in layer.versions
+            if actor.signed_in or version.periods
+        ]
+    )
 
 
 @router.get("/{code}/versions/{number}")
@@ -115,7 +121,7 @@ def show_version(
     layer = catalogue.find_readable(session, code, actor)
     version = publication.version_of(session, layer, number)
     record_reading(session, actor, [layer.thing], kind="version", id=f"{layer.code} v{number}")
-    return tagged(version_out(layer, version, today), response)
+    return tagged(_told(layer, version, actor, today), response)
 
 
 Prefer = Annotated[
@@ -319,6 +325,19 @@ def layer_out(layer: Layer, city: City, today: date) -> LayerOut:
         in_force_from=period.starts_on if period is not None else None,
         feature_count=version.feature_count if version is not None else None,
         extent=list(to_lonlat_bounds(to_shape(version.extent).bounds, city)) if version is not None else None,
+    )
+
+
+def _told(layer: Layer, version: LayerVersion, actor: Actor, today: date) -> VersionOut:
+    """A version as the actor sees it: who did what is named to those who are signed in, to others the department."""
+    out = version_out(layer, version, today)
+    if actor.signed_in:
+        return out
+    own = layer.department
+    periods = [period.model_copy(update={"decided_by": own}) for period in out.periods]
+    confirmed_by = own if out.warnings_confirmed_by is not None else None
+    return out.model_copy(
+        update={"uploaded_by": own, "warnings_confirmed_by": confirmed_by, "periods": periods}
     )
 
 

@@ -85,7 +85,12 @@ def test_versions_come_into_force_are_superseded_and_withdrawn(keeper: httpx.Cli
     second = upload(keeper, geojson(polygon(lonlat_square(LON + 0.01)))).json()
     assert (first["number"], first["state"]) == (1, "in_force")
     assert (second["number"], second["state"]) == (2, "draft")
-    assert keeper.get("/api/layers/PLAN").json()["version"] == 1
+    layer = keeper.get("/api/layers/PLAN").json()
+    assert layer["version"] == 1
+    with httpx.Client(base_url=keeper.base_url) as anybody:
+        (told,) = anybody.get("/api/layers/PLAN/versions").json()["items"]
+    assert (told["number"], told["uploaded_by"]) == (1, layer["department"])
+    assert told["periods"][0]["decided_by"] == layer["department"]
 
     assert keeper.post("/api/layers/PLAN/versions/2/in-force", json={}).json()["state"] == "in_force"
     states = [version["state"] for version in keeper.get("/api/layers/PLAN/versions").json()["items"]]
