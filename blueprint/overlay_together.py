@@ -49,8 +49,7 @@ class Ground:
         }
         for coverage in self.coverages.values():
             shapely.prepare(coverage)
-        found = execute_prepared(session, _SQL["equal_area"], {"srid": EQUAL_AREA_SRID})
-        self._proj4 = found[0][0] if found else None
+        self._proj4 = _proj4_of(session)
 
     @property
     def can_measure(self) -> bool:
@@ -63,6 +62,20 @@ class Ground:
         if self.city.area_measure is AreaMeasure.PLANE:
             return None
         return _to_equal_area(self.city.working_crs, self._proj4)
+
+
+def _proj4_of(session: Session) -> str | None:
+    """The database's projection for areas; what it says once stays so, and is asked once."""
+    address = str(session.get_bind().engine.url)
+    if address not in _PROJ4:
+        found = execute_prepared(session, _SQL["equal_area"], {"srid": EQUAL_AREA_SRID})
+        if not found:
+            return None
+        _PROJ4[address] = found[0][0]
+    return _PROJ4[address]
+
+
+_PROJ4: dict[str, str] = {}
 
 
 @lru_cache(maxsize=8)
