@@ -254,24 +254,24 @@ class Found(NamedTuple):
 
 def _overlap(found: Found, site: SiteMeasures) -> Overlap:
     is_areal = found.dimension == 2
+    overlap_m2, feature_m2 = found.overlap_m2, found.feature_m2
+    # By place, not by name: a large footprint has hundreds of them.
     return Overlap(
-        version_id=found.version_id,
-        feature_id=found.feature_id,
-        source_id=found.source_id,
-        attributes=found.attributes or {},
-        relation=_relation(found, site),
-        is_areal=is_areal,
-        overlap_m2=found.overlap_m2,
-        overlap_share=min(1.0, found.overlap_m2 / site.area_m2),
-        feature_share=min(1.0, found.overlap_m2 / found.feature_m2)
-        if is_areal and found.feature_m2
-        else None,
-        length_m=found.length_m or 0.0,
-        point_count=int(found.point_count or 0),
-        distance_m=found.distance_m,
-        is_sliver=found.is_sliver,
-        mean_width_m=2 * found.plane_m2 / found.perimeter_m if found.perimeter_m else 0.0,
-        shape=shapely.from_wkb(found.shape) if found.shape else None,
+        found.version_id,
+        found.feature_id,
+        found.source_id,
+        found.attributes or {},
+        _relation(found, site),
+        is_areal,
+        overlap_m2,
+        min(1.0, overlap_m2 / site.area_m2),
+        min(1.0, overlap_m2 / feature_m2) if is_areal and feature_m2 else None,
+        found.length_m or 0.0,
+        int(found.point_count or 0),
+        found.distance_m,
+        found.is_sliver,
+        2 * found.plane_m2 / found.perimeter_m if found.perimeter_m else 0.0,
+        shapely.from_wkb(found.shape) if found.shape else None,
     )
 
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import shapely
@@ -16,6 +15,7 @@ from pyproj import Transformer
 from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City
+from blueprint.connections import Beside
 from blueprint.database import execute_prepared, load_statements, prepared
 from blueprint.equal_area import EQUAL_AREA_SRID
 from blueprint.layers.models import ConflictWhen
@@ -34,6 +34,9 @@ _SQL = {
     name: prepared(name, statement.text)
     for name, statement in load_statements(Path(__file__).with_suffix(".sql")).items()
 }
+
+FEATURES_MET = _SQL["features_met"]
+"""May be asked ahead."""
 
 
 class Ground:
@@ -111,27 +114,33 @@ def overlay_together(
     ground: Ground,
     *,
     largest_m2: float = LARGEST_M2,
+    beside: Beside | None = None,
 ) -> list[KnownSite | None]:
     """What the layers of a ground say of each site (working CRS, valid); None for one that is to be asked by itself.
 
-    Sites whose boxes are larger than `largest_m2` are.
+    Sites whose boxes are larger than `largest_m2` are. `beside` reads what is told of the features while shapes are cut.
     """
     boxes = shapely.bounds(sites)
     small = np.flatnonzero((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) <= largest_m2)
     found: list[KnownSite | None] = [None] * len(sites)
     if ground.can_measure and len(small):
         shapes = np.asarray(sites)[small]
-        for place, known in zip(small, _overlay(session, shapes, ground), strict=True):
+        for place, known in zip(small, _overlay(session, shapes, ground, beside), strict=True):
             found[place] = known
     return found
 
 
-def _overlay(session: Session, sites: np.ndarray, ground: Ground) -> list[KnownSite]:
+def _overlay(session: Session, sites: np.ndarray, ground: Ground, beside: Beside | None) -> list[KnownSite]:
     plane_m2, ellipsoid_m2 = shapely.area(sites), measured_by(ground.to_equal_area, sites)
     shapely.prepare(sites)
-    pieces = _shared(session, sites, plane_m2, ellipsoid_m2, ground)
-    judged = _judged(pieces, sites, ground)
-    told = _features(session, judged)
+    near = _near(session, sites, ground)
+    features = _features_of(near)
+    asked = beside.start(FEATURES_MET.name, features) if beside is not None else None
+    judged = _judged(_shared(sites, near, plane_m2, ellipsoid_m2, ground), sites, ground)
+    rows = asked.rows_or_none() if asked is not None else None
+    if rows is None:
+        rows = execute_prepared(session, FEATURES_MET, features)
+    told = {row[:2]: row[2:] for row in rows}
     far = _distances(session, sites, judged, ground)
     not_covering = [
         (version_id, shapely.covers(coverage, sites)) for version_id, coverage in ground.coverages.items()
@@ -153,10 +162,8 @@ def _overlay(session: Session, sites: np.ndarray, ground: Ground) -> list[KnownS
     ]
 
 
-def _shared(
-    session: Session, sites: np.ndarray, plane_m2: np.ndarray, measured_m2: np.ndarray, ground: Ground
-) -> _Pieces:
-    """The pieces, in the order of sites, versions, features; what lies wholly inside or around is not cut."""
+def _near(session: Session, sites: np.ndarray, ground: Ground) -> _Pieces:
+    """The parts that sites meet, still whole, in the order of sites, versions, features."""
     values = {
         "sites": list(shapely.to_wkb(sites)),
         "working_srid": ground.city.working_srid,
@@ -177,7 +184,19 @@ def _shared(
         np.zeros(len(rows), dtype=bool),
     )
     near = near.taken(np.lexsort((near.zones, near.features, near.versions, near.sites)))
-    near = near.taken(np.flatnonzero(shapely.intersects(sites[near.sites], near.shapes)))
+    return near.taken(np.flatnonzero(shapely.intersects(sites[near.sites], near.shapes)))
+
+
+def _features_of(pieces: _Pieces) -> dict[str, list[int]]:
+    """The features whose parts these are, as the statement `features_met` takes them."""
+    keys = list(dict.fromkeys(zip(pieces.versions.tolist(), pieces.features.tolist(), strict=True)))
+    return {"version_ids": [version for version, _ in keys], "feature_ids": [feature for _, feature in keys]}
+
+
+def _shared(
+    sites: np.ndarray, near: _Pieces, plane_m2: np.ndarray, measured_m2: np.ndarray, ground: Ground
+) -> _Pieces:
+    """The pieces that sites and parts share, in their order; what lies wholly inside or around is not cut."""
     mine, shapes = sites[near.sites], near.shapes.copy()
     near.dimensions[:] = shapely.get_dimensions(shapes)
     is_covered = shapely.covers(mine, shapes)
@@ -302,15 +321,6 @@ def _is_thin(met: Judged, width_m: float) -> bool:
         return False
     shrunk = shapely.buffer(shapely.union_all(met.cut()), -width_m / 2, quad_segs=_ROUND_QUARTER)
     return bool(shapely.is_empty(shrunk))
-
-
-def _features(session: Session, judged: list[list[Judged]]) -> dict[tuple[int, int], tuple[Any, ...]]:
-    """What is told of the features met, by version and feature."""
-    keys = list({(each.version_id, each.feature_id) for met in judged for each in met if each.feature_id})
-    if not keys:
-        return {}
-    values = {"version_ids": [key[0] for key in keys], "feature_ids": [key[1] for key in keys]}
-    return {row[:2]: row[2:] for row in execute_prepared(session, _SQL["features_met"], values)}
 
 
 def _distances(

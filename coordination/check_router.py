@@ -116,7 +116,7 @@ def check_footprint(
         with_shapes=output.needs_shapes,
         snapshot=in_force,
         beside=beside,
-        known=live.known_of(session, footprint, in_force, city=edge.city, actor=actor, on=day)
+        known=live.known_of(session, footprint, in_force, city=edge.city, actor=actor, on=day, beside=beside)
         if is_live
         else None,
     )

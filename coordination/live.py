@@ -12,6 +12,7 @@ import shapely
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
+from blueprint.connections import Beside
 from blueprint.footprint import Footprint
 from blueprint.outline_walk import walk
 from blueprint.overlay import Known
@@ -46,11 +47,19 @@ def load_beside() -> None:
 
 
 def known_of(
-    session: Session, footprint: Footprint, snapshot: Snapshot, *, city: City, actor: Actor, on: date
+    session: Session,
+    footprint: Footprint,
+    snapshot: Snapshot,
+    *,
+    city: City,
+    actor: Actor,
+    on: date,
+    beside: Beside | None = None,
 ) -> Known | None:
     """What the layers that the actor may read say of a large outline, for `run_check`; None where the statement is to be asked."""
     if footprint.geometry.area < LARGE_M2 or not _ready.is_set():
         return None
     asked = asked_of(snapshot.layers, actor=actor, on=on)
     ground = Ground(session, asked, city=city)
-    return overlay_together(session, [footprint.geometry], ground, largest_m2=LARGEST_M2)[0]
+    sites = [footprint.geometry]
+    return overlay_together(session, sites, ground, largest_m2=LARGEST_M2, beside=beside)[0]
