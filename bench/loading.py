@@ -18,12 +18,13 @@ from sqlalchemy.orm import Session
 
 from bench.made_city import Ground, MadeLayer, polygons
 from blueprint.city import City
+from blueprint.equal_area import equal_area_proj4
 from blueprint.layers.catalogue import LayerDefinition, define_layer
 from blueprint.layers.cutting import cut_features
+from blueprint.layers.measuring import equal_area, measured
 from blueprint.layers.models import LayerVersion
 from blueprint.layers.overlapping import may_overlap_each_other
-from blueprint.layers.publication import bring_into_force, copy_features, store_features
-from blueprint.layers.reading_child import SCHEMA
+from blueprint.layers.publication import bring_into_force, copy_features
 from blueprint.permissions import at_console
 from blueprint.quality.check import NOTHING_FOUND
 from blueprint.quality.topology import InMemory, faces_of
@@ -102,10 +103,9 @@ def _load(session: Session, city: City, made: MadeLayer, ground: Ground) -> None
     session.add(version)
     session.flush()
     shapes = list(polygons(made, ground))
-    copy_features(session, version, _batches(made, shapes, city.working_srid))
+    copy_features(session, version, _batches(made, shapes, city))
     whole = InMemory(np.concatenate(shapes))
     version.has_overlaps = may_overlap_each_other(whole, faces_of(whole))
-    store_features(session, version)
     cut_features(session, version, city=city, scratch=Path(tempfile.gettempdir()))
     bring_into_force(session, version, starts_on=IN_FORCE_FROM, actor=at_console("bench"), now=NOW)
     _make_plain_table(session, made, version, city)
@@ -132,8 +132,9 @@ def plain_table(made: MadeLayer) -> sql.Identifier:
     return sql.Identifier("bench", made.code.lower())
 
 
-def _batches(made: MadeLayer, blocks: list[np.ndarray], srid: int) -> Iterator[pa.RecordBatch]:
+def _batches(made: MadeLayer, blocks: list[np.ndarray], city: City) -> Iterator[pa.RecordBatch]:
     first = 1
+    to_equal_area = equal_area(city.working_crs, equal_area_proj4(city))
     for shapes in blocks:
         numbers = range(first, first + len(shapes))
         first += len(shapes)
@@ -141,15 +142,11 @@ def _batches(made: MadeLayer, blocks: list[np.ndarray], srid: int) -> Iterator[p
             json.dumps({"BSM": f"{made.code}{n}", "MC": f"{made.code} {n}", "YSDM": "2003010100"})
             for n in numbers
         ]
-        yield pa.record_batch(
-            [
-                pa.array(np.array(numbers), pa.int64()),
-                pa.array([f"{made.code}{n}" for n in numbers], pa.string()),
-                pa.array(named, pa.string()),
-                pa.array(
-                    list(shapely.to_wkb(shapely.set_srid(shapes, srid), include_srid=True)), pa.binary()
-                ),
-                pa.array([None] * len(shapes), pa.binary()),
-            ],
-            schema=SCHEMA,
+        yield measured(
+            numbers,
+            [f"{made.code}{n}" for n in numbers],
+            named,
+            shapely.set_srid(shapes, city.working_srid),
+            None,
+            to_equal_area=to_equal_area,
         )

@@ -31,7 +31,7 @@ PEERS = ROOT / ".blueprint" / "bench-venv" / "bin"
 _SHAPERS = (
     "bench/made_city.py",
     "bench/loading.py",
-    "blueprint/layers/publication.sql",
+    "blueprint/layers/measuring.py",
     "blueprint/layers/generalise.py",
     "blueprint/layers/cutting_child.py",
     "blueprint/layers/outlines.py",

@@ -4,33 +4,28 @@ Between two projections of a city's ground the way is so smooth that powers abov
 left is PROJ's own last digit. Where no polynomial comes near enough (a layer across a continent), PROJ is asked itself.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import shapely
 from pyproj import Transformer
 
 _DEGREES = (6, 8, 10, 12)
+_FOLLOWED_M = 50.0
+_MOST_FITS = 30
+"""After so many the ground is too wide, or its points come in no order at all."""
+
 _POINTS_AT_ONCE = 4096
 """So few that what is computed between stays in the processor's cache."""
 
 
 class Fitted:
-    """A transformation in metres, within `bounds` (west, south, east, north of its source) to `tolerance_m` of PROJ."""
+    """A transformation in metres to `tolerance_m` of PROJ, over the ground of the points that it was asked for."""
 
-    def __init__(self, transformer: Transformer, bounds: Sequence[float], *, tolerance_m: float) -> None:
-        west, south, east, north = bounds
+    def __init__(self, transformer: Transformer, *, tolerance_m: float) -> None:
         self._transformer = transformer
-        self._middle = np.array([(west + east) / 2, (south + north) / 2])
-        self._half = np.maximum([(east - west) / 2, (north - south) / 2], 1.0) * 1.01
-        self._terms = next(
-            (
-                terms
-                for terms in map(self._fit, _DEGREES)
-                if terms is not None and self._is_within(terms, tolerance_m)
-            ),
-            None,
-        )
+        self._tolerance_m = tolerance_m
+        self._middle = self._half = np.zeros(2)
+        self._terms: np.ndarray | None = None
+        self._fits = 0
 
     @property
     def is_polynomial(self) -> bool:
@@ -38,7 +33,9 @@ class Fitted:
         return self._terms is not None
 
     def apply(self, points: np.ndarray) -> np.ndarray:
-        """Points, a row each, moved; outside the bounds by PROJ itself."""
+        """Points, a row each, moved."""
+        if len(points) and not self._holds(points):
+            self._grow(points)
         if self._terms is None or not self._holds(points):
             return np.column_stack(self._transformer.transform(points[:, 0], points[:, 1]))
         moved = np.empty_like(points)
@@ -49,13 +46,39 @@ class Fitted:
 
     def areas(self, shapes: np.ndarray) -> np.ndarray:
         """The areas of shapes after the transformation, where the straight edges before it are followed every 50 m."""
-        return np.asarray(shapely.area(shapely.transform(shapely.segmentize(shapes, 50.0), self.apply)))
+        points, of_shape = shapely.get_coordinates(shapes, return_index=True)
+        edges = np.diff(points, axis=0)
+        # An edge from one ring to the next, or from shape to shape, is none; to follow it too does no harm.
+        is_long = (edges * edges).sum(axis=1) > _FOLLOWED_M**2
+        followed = np.array(shapes, dtype=object)
+        rows = np.unique(of_shape[1:][is_long & (of_shape[1:] == of_shape[:-1])])
+        followed[rows] = shapely.segmentize(followed[rows], _FOLLOWED_M)
+        return np.asarray(shapely.area(shapely.transform(followed, self.apply)))
 
     def _holds(self, points: np.ndarray) -> bool:
-        return len(points) == 0 or bool(
-            (np.abs(points.min(axis=0) - self._middle) <= self._half).all()
-            and (np.abs(points.max(axis=0) - self._middle) <= self._half).all()
+        return self._terms is not None and bool(
+            (np.abs(points.min(axis=0, initial=np.inf) - self._middle) <= self._half).all()
+            and (np.abs(points.max(axis=0, initial=-np.inf) - self._middle) <= self._half).all()
         )
+
+    def _grow(self, points: np.ndarray) -> None:
+        """Fit anew over what was known and these points, and a quarter around; where that cannot be, all stays as it is."""
+        if self._fits >= _MOST_FITS:
+            return
+        self._fits += 1
+        known = (self._middle, self._half, self._terms)
+        low, high = points.min(axis=0), points.max(axis=0)
+        if self._terms is not None:
+            low, high = (
+                np.minimum(low, self._middle - self._half),
+                np.maximum(high, self._middle + self._half),
+            )
+        self._middle, self._half = (low + high) / 2, np.maximum((high - low) / 2 * 1.25, 100.0)
+        for degree in _DEGREES:
+            self._terms = self._fit(degree)
+            if self._terms is not None and self._is_within(self._terms, self._tolerance_m):
+                return
+        self._middle, self._half, self._terms = known
 
     def _fit(self, degree: int) -> np.ndarray | None:
         """Two rows of coefficients, of x and of y, by the powers of both; None where PROJ knows no answer.

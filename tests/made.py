@@ -16,13 +16,15 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
+from blueprint.equal_area import equal_area_proj4
 from blueprint.layers.buffers import read_buffer_rule
 from blueprint.layers.catalogue import LayerDefinition, define_layer
 from blueprint.layers.cutting import cut_features
+from blueprint.layers.measuring import equal_area, measured
 from blueprint.layers.models import LayerVersion
 from blueprint.layers.overlapping import may_overlap_each_other
-from blueprint.layers.publication import bring_into_force, copy_features, store_features
-from blueprint.layers.reading_child import BUFFER_QUADRANT_SEGMENTS, SCHEMA
+from blueprint.layers.publication import bring_into_force, copy_features
+from blueprint.layers.reading_child import BUFFER_QUADRANT_SEGMENTS
 from blueprint.permissions import at_console
 from blueprint.quality.check import NOTHING_FOUND
 from blueprint.quality.topology import InMemory, faces_of
@@ -101,9 +103,8 @@ def publish(
     keys = [row.get(layer.source_id_field or "") or f"S{number}" for number, row in enumerate(rows, start=1)]
     rule = read_buffer_rule(layer.buffer_by, layer.buffer_m, code)
     reaches = [rule.zone(layer.buffer_m, row).reach_m if layer.buffer_m else 0.0 for row in rows]
-    batch = _batch(placed, keys, rows, reaches, city.working_srid)
+    batch = _batch(placed, keys, rows, reaches, city)
     copy_features(session, version, iter([batch]))
-    store_features(session, version)
     cut_features(session, version, city=city, scratch=SCRATCH)
     if starts_on is not None:
         bring_into_force(
@@ -121,22 +122,19 @@ def _batch(
     keys: Sequence[str],
     attributes: Sequence[Mapping[str, Any]],
     reaches: Sequence[float],
-    srid: int,
+    city: City,
 ) -> pa.RecordBatch:
-    numbers = list(range(1, len(shapes) + 1))
-    zones: list[bytes | None] = [None] * len(shapes)
+    zones = None
     if any(reaches):
-        grown = shapely.set_srid(shapely.buffer(shapes, reaches, quad_segs=BUFFER_QUADRANT_SEGMENTS), srid)
-        zones = list(shapely.to_wkb(grown, include_srid=True))
-    return pa.record_batch(
-        [
-            pa.array(numbers, pa.int64()),
-            pa.array(keys, pa.string()),
-            pa.array([json.dumps(row, ensure_ascii=False) for row in attributes], pa.string()),
-            pa.array(list(shapely.to_wkb(shapes, include_srid=True)), pa.binary()),
-            pa.array(zones, pa.binary()),
-        ],
-        schema=SCHEMA,
+        grown = shapely.buffer(shapes, reaches, quad_segs=BUFFER_QUADRANT_SEGMENTS)
+        zones = shapely.set_srid(grown, city.working_srid)
+    return measured(
+        range(1, len(shapes) + 1),
+        keys,
+        [json.dumps(row, ensure_ascii=False) for row in attributes],
+        np.array(shapes, dtype=object),
+        zones,
+        to_equal_area=equal_area(city.working_crs, equal_area_proj4(city)),
     )
 
 

@@ -22,6 +22,7 @@ from blueprint.layers.confinement import drop_rights
 from blueprint.layers.cut_streams import PARTS
 from blueprint.layers.generalise import FULL_LEVEL, GENERALISED_LEVELS, chances
 from blueprint.layers.mapped_features import FEATURES, MappedFeatures
+from blueprint.layers.measuring import equal_area
 from blueprint.layers.pieces import cut_area, cut_line
 from blueprint.layers.sheets import Names, sheets_of, text_element
 from blueprint.layers.tile_shapes import Areas, Shapes, areas_of, choose_points, draw_lines, draw_points
@@ -32,7 +33,6 @@ _LEVELS = (*GENERALISED_LEVELS, FULL_LEVEL)
 _FEATURES_AT_ONCE = 4_000
 _BYTES_AT_ONCE = 8 << 20
 _TILE_TOLERANCE_M = 1e-6
-_AREA_TOLERANCE_M = 3e-8
 
 
 Drawer = Callable[[pa.LargeBinaryArray, Fitted, np.ndarray], Areas]
@@ -47,9 +47,10 @@ def main(request: dict[str, Any]) -> None:
 def cut(request: dict[str, Any], drawer: Drawer) -> None:
     """The same, with areas drawn by `drawer`."""
     to_tiles = Transformer.from_crs(request["working_crs"], "EPSG:3857", always_xy=True)
-    to_equal_area = Transformer.from_crs(request["working_crs"], request["equal_area"], always_xy=True)
-    for transformer in (to_tiles, to_equal_area):
-        transformer.transform(*request["middle"])  # opens what PROJ needs while it may still be read
+    to_equal_area = equal_area(request["working_crs"], request["equal_area"])
+    # Opens what PROJ needs while it may still be read.
+    to_tiles.transform(*request["middle"])
+    to_equal_area.apply(np.array([request["middle"]]))
     drop_rights(request["uid"], request["gid"])
     features = MappedFeatures(Path(request["folder"]) / FEATURES)
     if not len(features):
@@ -59,8 +60,8 @@ def cut(request: dict[str, Any], drawer: Drawer) -> None:
     cutter = _Cutter(
         request,
         drawer,
-        Fitted(to_tiles, bounds, tolerance_m=_TILE_TOLERANCE_M),
-        Fitted(to_equal_area, bounds, tolerance_m=_AREA_TOLERANCE_M),
+        Fitted(to_tiles, tolerance_m=_TILE_TOLERANCE_M),
+        to_equal_area,
     )
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     if request["geometry"] == "point":

@@ -193,7 +193,8 @@ def _read(
             publication.request_of(session, layer, upload, city=city), sublayer=sublayer or None
         )
         with reading(file, request) as opened:
-            publication.copy_features(session, version, opened.batches, progress)
+            session.execute(_SQL["make_incoming"])
+            publication.copy_features(session, version, opened.batches, progress, table="incoming")
         found = opened.report
         if found["feature_count"] or found["error_count"]:
             publication.judge_reading(found, kind=f"layer {found['sublayer']}", city=city)
@@ -263,9 +264,7 @@ def _build(
     scratch: Path,
 ) -> None:
     """Cut what changed as any upload is cut; copy the rest as it lies in the base."""
-    publication.make_incoming(session)
-    session.execute(_SQL["stage_changed"], values)
-    publication.store_features(session, version, progress)
+    session.execute(_SQL["store_changed"], values)
 
     def copy(step: str) -> None:
         progress(step, base.feature_count)

@@ -4,19 +4,33 @@
 DROP TABLE IF EXISTS pg_temp.delta_change, pg_temp.delta_row;
 
 -- name: make_rows
--- Rows of the delta's layers: `before` (WHQ), `change` (WHC), `after` (WHH).
+-- Rows of the delta's layers, measured as features are: `before` (WHQ), `change` (WHC), `after` (WHH).
 CREATE TEMPORARY TABLE delta_row (
     step text,
     number bigint,
     source_id text,
     attributes jsonb,
+    plane_m2 double precision,
+    ellipsoid_m2 double precision,
+    length_m double precision,
+    point_count integer,
+    zone_plane_m2 double precision,
+    zone_ellipsoid_m2 double precision,
     geom geometry,
     zone geometry
 ) ON COMMIT DROP;
 
+-- name: make_incoming
+-- Where the stream of one of its layers lands.
+CREATE TEMPORARY TABLE incoming (LIKE blueprint.feature) ON COMMIT DROP;
+
 -- name: take_incoming
-INSERT INTO delta_row (step, number, source_id, attributes, geom, zone)
-SELECT :step, feature_id, source_id, attributes, geom, zone
+INSERT INTO delta_row (
+    step, number, source_id, attributes, plane_m2, ellipsoid_m2, length_m, point_count, zone_plane_m2,
+    zone_ellipsoid_m2, geom, zone
+)
+SELECT :step, feature_id, source_id, attributes, plane_m2, ellipsoid_m2, length_m, point_count, zone_plane_m2,
+    zone_ellipsoid_m2, geom, zone
 FROM incoming;
 
 -- name: drop_incoming
@@ -103,16 +117,20 @@ SELECT number, source_id, base_feature_id IS NOT NULL AS is_known, before_number
 FROM delta_change
 ORDER BY number;
 
--- name: stage_changed
+-- name: store_changed
 -- The features as they are to be; a changed one keeps its number in the layer, an added one gets the next.
-INSERT INTO incoming (version_id, feature_id, source_id, attributes, geom, zone)
+INSERT INTO blueprint.feature (
+    version_id, feature_id, source_id, attributes, plane_m2, ellipsoid_m2, length_m, point_count, zone_plane_m2,
+    zone_ellipsoid_m2, geom, zone
+)
 SELECT :version_id,
     coalesce(
         change.base_feature_id,
         (SELECT max(feature_id) FROM blueprint.feature WHERE version_id = :base)
         + row_number() OVER (PARTITION BY change.base_feature_id IS NULL ORDER BY change.number)
     ),
-    change.source_id, after.attributes - CAST(:without AS text[]), after.geom, after.zone
+    change.source_id, after.attributes - CAST(:without AS text[]), after.plane_m2, after.ellipsoid_m2,
+    after.length_m, after.point_count, after.zone_plane_m2, after.zone_ellipsoid_m2, after.geom, after.zone
 FROM delta_change AS change
 JOIN delta_row AS after ON after.step = 'after' AND after.source_id = change.source_id;
 

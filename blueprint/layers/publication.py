@@ -1,7 +1,5 @@
 """Publication: a file becomes a version, a version comes into force, is superseded or withdrawn."""
 
-import io
-import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -11,18 +9,20 @@ from typing import IO, Any
 import pyarrow as pa
 import shapely
 from geoalchemy2.shape import from_shape
-from psycopg2.errors import DiskFull, QueryCanceled
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from blueprint.ahead import ahead
 from blueprint.audit.log import record
 from blueprint.city import City
+from blueprint.copying import copy_in
 from blueprint.crs_registry import registered_transformations
-from blueprint.database import load_statements
-from blueprint.errors import BlueprintError, ConflictError, InvalidInputError, NotFoundError, StorageFullError
+from blueprint.equal_area import equal_area_proj4
+from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.cutting import cut_features
 from blueprint.layers.location import decision_of, find_shift, refuse_misplaced
+from blueprint.layers.measuring import BOUNDS
 from blueprint.layers.models import GeometryKind, InForcePeriod, Layer, LayerVersion, VersionState
 from blueprint.layers.originals import keep_original
 from blueprint.layers.reading import ReadingRequest, StagedFile, reading
@@ -33,8 +33,6 @@ from blueprint.quality.receipts import keep_receipts, refused
 from blueprint.rasters.storing import store_raster
 from blueprint.standards.loading import find_standard
 from blueprint.standards.mapping import keep_mapping, kept_mapping, resolved
-
-_SQL = load_statements(Path(__file__).with_suffix(".sql"))
 
 Progress = Callable[[str, int], None]
 """Told a step's name and how many features it has done so far."""
@@ -96,7 +94,6 @@ def store_version(
     settle_place(session, version, opened.report, upload, city=city)
     name_fields(session, layer, version, upload, now=now)
     keep_receipts(session, version, opened.report["mendings"], srid=city.working_srid)
-    store_features(session, version, progress)
     cut_features(session, version, city=city, scratch=file.folder.parent, progress=progress)
     _finish_upload(session, version, file, upload)
     return version
@@ -153,6 +150,7 @@ def request_of(session: Session, layer: Layer, upload: Upload, *, city: City) ->
         buffer_by=layer.buffer_by,
         tolerance_m2=layer.tolerance_m2,
         split=upload.split,
+        equal_area=equal_area_proj4(city),
         registered=registered_transformations(session),
     )
 
@@ -254,85 +252,25 @@ def _opened(bounds: list[float]) -> tuple[float, float, float, float]:
     return (west, south, max(east, west + 0.001), max(north, south + 0.001))
 
 
-def store_features(session: Session, version: LayerVersion, progress: Progress = silent) -> None:
-    """Measure and store the copied features; `cut_features` makes of them what overlays and tiles read."""
-    session.flush()
-    progress("store_features", version.feature_count)
-    session.execute(_SQL["store_features"], {"version_id": version.id})
-    session.execute(_SQL["drop_incoming"])
-
-
-def make_incoming(session: Session) -> None:
-    """Make the table of this transaction in which features land before `store_features` stores them."""
-    session.execute(_SQL["make_incoming"])
-
-
 def copy_features(
-    session: Session, version: LayerVersion, batches: Iterator[pa.RecordBatch], progress: Progress = silent
+    session: Session,
+    version: LayerVersion,
+    batches: Iterator[pa.RecordBatch],
+    progress: Progress = silent,
+    *,
+    table: str = "blueprint.feature",
 ) -> None:
-    """Stream the batches by binary COPY into a table of this transaction alone."""
-    make_incoming(session)
-    connection: Any = session.connection().connection.dbapi_connection
-    stream = _CopyStream(version.id, batches, progress)
-    with connection.cursor() as cursor:
-        try:
-            cursor.copy_expert(
-                "COPY incoming (version_id, feature_id, source_id, attributes, geom, zone)"
-                " FROM STDIN WITH (FORMAT binary)",
-                stream,
-                size=1 << 18,
-            )
-        except QueryCanceled:
-            # psycopg2 tells only that reading the stream failed; what was wrong with the file is in the stream.
-            if stream.failure is not None:
-                raise stream.failure from None
-            raise
-        except DiskFull as error:
-            raise StorageFullError(
-                "the database's disk is full; nothing was stored, free some space and try again"
-            ) from error
+    """Copy the batches of a reading in as they come, measured: into the features, or into a table like theirs."""
+    session.flush()
 
-
-class _CopyStream(io.RawIOBase):
-    """A readable stream of PostgreSQL's binary COPY format, made batch by batch as it is read."""
-
-    def __init__(self, version_id: int, batches: Iterator[pa.RecordBatch], progress: Progress) -> None:
-        self._blocks = self._encode(version_id, batches, progress)
-        self._rest = memoryview(b"")
-        self.failure: BlueprintError | None = None
-
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes, at most `size`; empty at the end."""
-        if not self._rest:
-            try:
-                self._rest = memoryview(next(self._blocks, b""))
-            except BlueprintError as error:
-                self.failure = error
-                raise
-        taken, self._rest = bytes(self._rest[:size]), self._rest[size:]
-        return taken
-
-    @staticmethod
-    def _encode(version_id: int, batches: Iterator[pa.RecordBatch], progress: Progress) -> Iterator[bytes]:
-        yield b"PGCOPY\n\xff\r\n\x00" + struct.pack(">ii", 0, 0)
-        head = struct.Struct(">hiiiq")
+    def told() -> Iterator[pa.RecordBatch]:
         done = 0
-        for batch in batches:
-            columns = [column.to_pylist() for column in batch.columns]
-            block = bytearray()
-            for feature_id, source_id, attributes, geom, zone in zip(*columns, strict=True):
-                block += head.pack(6, 4, version_id, 8, feature_id)
-                block += _field(source_id.encode() if source_id is not None else None)
-                block += _field(b"\x01" + attributes.encode())  # jsonb's binary form, version 1
-                block += _field(geom) + _field(zone)
+        for batch in ahead(batches):
             done += batch.num_rows
             progress("copy", done)
-            yield bytes(block)
-        yield struct.pack(">h", -1)
+            yield batch.drop_columns(list(BOUNDS))
 
-
-def _field(value: bytes | None) -> bytes:
-    return struct.pack(">i", -1) if value is None else struct.pack(">i", len(value)) + value
+    copy_in(session, table, told(), version_id=version.id, jsonb={"attributes"})
 
 
 def version_of(session: Session, layer: Layer, number: int) -> LayerVersion:

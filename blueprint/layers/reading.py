@@ -48,6 +48,7 @@ _WARM_UP_DRIVERS = ("GeoJSON", "MEM")
 class ReadingRequest:
     """What is asked of the child: lengths in metres, areas in m², `surroundings` as west, south, east, north.
 
+    `equal_area` is the projection in which areas on the ellipsoid are measured; without it they are not.
     `split` takes the features of the layer's kind and leaves the others out, where they would be refused otherwise.
     """
 
@@ -64,6 +65,7 @@ class ReadingRequest:
     buffer_by: dict[str, Any] | None = None
     tolerance_m2: float = 1.0
     split: bool = False
+    equal_area: str | None = None
     registered: tuple[RegisteredTransformation, ...] = ()
 
 

@@ -23,11 +23,13 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
 from blueprint.crs import NoPathError, Operation, best_operation, label, parse_crs
 from blueprint.errors import InvalidInputError
+from blueprint.fitted import Fitted
 from blueprint.layers.buffers import read_buffer_rule
 from blueprint.layers.confinement import REPORT_FD, drop_rights
 from blueprint.layers.curves import STEP_DEGREES
 from blueprint.layers.kinds import KIND_NAMES, TYPES, closed_lines_as_areas, gathered, shapes_of
 from blueprint.layers.marks import refuse_marked_rows
+from blueprint.layers.measuring import SCHEMA, equal_area, measured
 from blueprint.layers.mending import mend
 from blueprint.layers.reading_report import Report
 from blueprint.layers.sources import Source, open_source
@@ -41,16 +43,6 @@ MAX_LAYER_VERTICES = 100_000_000
 BUFFER_QUADRANT_SEGMENTS = 16
 _THREADS = 2
 """A buffer's quarter circle in 16 chords: at 50 m the zone is at most 6 cm short of the true circle."""
-
-SCHEMA = pa.schema(
-    [
-        ("feature_id", pa.int64()),
-        ("source_id", pa.string()),
-        ("attributes", pa.string()),
-        ("geom", pa.binary()),
-        ("zone", pa.binary()),
-    ]
-)
 
 _WARM_UP = (
     '{"type":"FeatureCollection","features":[{"type":"Feature","properties":{},'
@@ -122,6 +114,8 @@ def _features(
     source: Source, operation: Operation | None, request: dict[str, Any], report: Report
 ) -> Iterator[pa.RecordBatch]:
     """Batch by batch, the features that are kept; without an operation only a sample is taken."""
+    projection = request["equal_area"]
+    to_equal_area = equal_area(request["working_crs"], projection) if projection else None
     for batch in source.batches:
         numbers = np.arange(report.row_count + 1, report.row_count + 1 + batch.num_rows)
         report.row_count += batch.num_rows
@@ -142,7 +136,7 @@ def _features(
         keep, shapes = _settle(shapes, present, numbers, operation, request, report)
         if report.error_count or not keep.any():
             continue  # go on counting errors, write nothing more
-        yield _batch(clean, numbers, keep, shapes, request)
+        yield _batch(clean, numbers, keep, shapes, request, to_equal_area)
 
 
 def _settle(
@@ -281,25 +275,24 @@ def _batch(
     keep: np.ndarray,
     shapes: np.ndarray,
     request: dict[str, Any],
+    to_equal_area: Fitted | None,
 ) -> pa.RecordBatch:
     rows = pc.filter(batch, pa.array(keep)).to_pylist()
     kept = shapely.set_srid(shapes[keep], request["working_srid"])
-    zones: list[bytes | None] = [None] * len(rows)
+    zones = None
     if request["buffer_m"] > 0:
         rule = read_buffer_rule(request["buffer_by"], request["buffer_m"], "")
         reaches = [rule.zone(request["buffer_m"], row).reach_m for row in rows]
         grown = shapely.buffer(kept, reaches, quad_segs=BUFFER_QUADRANT_SEGMENTS)
-        zones = list(shapely.to_wkb(shapely.set_srid(grown, request["working_srid"]), include_srid=True))
+        zones = shapely.set_srid(grown, request["working_srid"])
     id_field = request["source_id_field"]
-    return pa.record_batch(
-        [
-            pa.array(numbers[keep], pa.int64()),
-            pa.array([_source_id(row.get(id_field)) for row in rows], pa.string()),
-            pa.array([_json(row) for row in rows], pa.string()),
-            pa.array(list(shapely.to_wkb(kept, include_srid=True)), pa.binary()),
-            pa.array(zones, pa.binary()),
-        ],
-        schema=SCHEMA,
+    return measured(
+        numbers[keep],
+        [_source_id(row.get(id_field)) for row in rows],
+        [_json(row) for row in rows],
+        kept,
+        zones,
+        to_equal_area=to_equal_area,
     )
 
 

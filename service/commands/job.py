@@ -22,8 +22,7 @@ FOLLOW_SECONDS = 0.5
 
 PHASES = {
     "stage": "接收文件 taking the file",
-    "copy": "读取 reading",
-    "store_features": "入库 storing",
+    "copy": "读取入库 reading and storing",
     "cut": "分块与瓦片 cutting parts and tile shapes",
     "check": "质检 quality check",
     "features": "质检图斑 checking features",

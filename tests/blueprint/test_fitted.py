@@ -23,31 +23,30 @@ def test_a_fitted_projection_is_that_of_proj_over_the_whole_city(city: City, tar
     transformer = Transformer.from_crs(city.working_crs, projection, always_xy=True)
     points = places(bounds)
 
-    fitted = Fitted(transformer, bounds, tolerance_m=tolerance_m)
+    fitted = Fitted(transformer, tolerance_m=tolerance_m)
+    for ten in np.array_split(points, 500):
+        fitted.apply(ten)
 
     known = np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
     assert fitted.is_polynomial
     assert np.abs(fitted.apply(points) - known).max() <= tolerance_m
 
 
-def test_beyond_its_bounds_and_where_no_polynomial_comes_near_proj_itself_is_asked():
+def test_where_no_polynomial_comes_near_proj_itself_is_asked():
     transformer = Transformer.from_crs("EPSG:4550", "EPSG:3857", always_xy=True)
-    near = Fitted(transformer, (500_000, 4_550_000, 501_000, 4_551_000), tolerance_m=1e-6)
-    never = Fitted(transformer, (400_000, 2_000_000, 600_000, 5_900_000), tolerance_m=1e-9)
+    fitted = Fitted(transformer, tolerance_m=1e-9)
     points = places((400_000, 2_000_000, 600_000, 5_900_000))
 
-    known = np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
+    moved = fitted.apply(points)
 
-    assert near.is_polynomial
-    assert not never.is_polynomial
-    assert (near.apply(points) == known).all()
-    assert (never.apply(points) == known).all()
+    assert not fitted.is_polynomial
+    assert (moved == np.column_stack(transformer.transform(points[:, 0], points[:, 1]))).all()
 
 
 def test_areas_follow_straight_edges_of_the_working_crs(city: City):
     transformer = Transformer.from_crs(city.working_crs, equal_area_proj4(city), always_xy=True)
     shape = shapely.box(500_000, 4_550_000, 520_000, 4_570_000)
-    fitted = Fitted(transformer, shape.bounds, tolerance_m=3e-8)
+    fitted = Fitted(transformer, tolerance_m=3e-8)
 
     halves = shapely.intersection(
         shape, [shapely.box(0, 0, 507_123.4, 9e6), shapely.box(507_123.4, 0, 9e6, 9e6)]
