@@ -32,6 +32,7 @@ from blueprint.city import load_city
 from blueprint.database import make_engine
 from blueprint.layers.catalogue import LayerDefinition, define_layer
 from blueprint.layers.children import end_parents
+from blueprint.layers.features_file import features_folder
 from blueprint.layers.publication import Upload, bring_into_force, store_version
 from blueprint.layers.reading import staged
 from blueprint.permissions import at_console
@@ -174,12 +175,26 @@ def _store(home: Path, path: Path, code: str) -> _Stored:
             label_field="MC",
         )
         layer, _ = define_layer(session, definition, city=city, actor=_ME)
-        with path.open("rb") as stream, staged(stream, path.name, scratch=scratch) as file:
+        with (
+            path.open("rb") as stream,
+            staged(stream, path.name, scratch=scratch) as file,
+            features_folder(scratch) as folder,
+        ):
             tell("read")
             version = store_version(
-                session, layer, file, Upload(actor=_ME), city=city, now=now, progress=tell
+                session, layer, file, Upload(actor=_ME), city=city, now=now, folder=folder, progress=tell
             )
-        check_version(session, layer, version, city=city, scratch=scratch, actor=_ME, now=now, progress=tell)
+            check_version(
+                session,
+                layer,
+                version,
+                city=city,
+                scratch=scratch,
+                actor=_ME,
+                now=now,
+                folder=folder,
+                progress=tell,
+            )
         tell("in_force")
         bring_into_force(session, version, starts_on=date(2024, 1, 1), actor=_ME, now=now)
     tell("end")

@@ -21,6 +21,7 @@ from blueprint.city import City
 from blueprint.equal_area import equal_area_proj4
 from blueprint.layers.catalogue import LayerDefinition, define_layer
 from blueprint.layers.cutting import cut_features
+from blueprint.layers.features_file import features_folder, kept
 from blueprint.layers.measuring import equal_area, measured
 from blueprint.layers.models import LayerVersion
 from blueprint.layers.overlapping import may_overlap_each_other
@@ -103,10 +104,11 @@ def _load(session: Session, city: City, made: MadeLayer, ground: Ground) -> None
     session.add(version)
     session.flush()
     shapes = list(polygons(made, ground))
-    copy_features(session, version, _batches(made, shapes, city))
+    with features_folder(Path(tempfile.gettempdir())) as folder:
+        copy_features(session, version, kept(_batches(made, shapes, city), folder))
+        cut_features(session, version, folder, city=city)
     whole = InMemory(np.concatenate(shapes))
     version.has_overlaps = may_overlap_each_other(whole, faces_of(whole))
-    cut_features(session, version, city=city, scratch=Path(tempfile.gettempdir()))
     bring_into_force(session, version, starts_on=IN_FORCE_FROM, actor=at_console("bench"), now=NOW)
     _make_plain_table(session, made, version, city)
 

@@ -20,6 +20,7 @@ from blueprint.equal_area import equal_area_proj4
 from blueprint.layers.buffers import read_buffer_rule
 from blueprint.layers.catalogue import LayerDefinition, define_layer
 from blueprint.layers.cutting import cut_features
+from blueprint.layers.features_file import features_folder, kept
 from blueprint.layers.measuring import equal_area, measured
 from blueprint.layers.models import LayerVersion
 from blueprint.layers.overlapping import may_overlap_each_other
@@ -104,8 +105,9 @@ def publish(
     rule = read_buffer_rule(layer.buffer_by, layer.buffer_m, code)
     reaches = [rule.zone(layer.buffer_m, row).reach_m if layer.buffer_m else 0.0 for row in rows]
     batch = _batch(placed, keys, rows, reaches, city)
-    copy_features(session, version, iter([batch]))
-    cut_features(session, version, city=city, scratch=SCRATCH)
+    with features_folder(SCRATCH) as folder:
+        copy_features(session, version, kept(iter([batch]), folder))
+        cut_features(session, version, folder, city=city)
     if starts_on is not None:
         bring_into_force(
             session,

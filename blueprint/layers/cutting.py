@@ -4,7 +4,6 @@ Shapes come from files that somebody else wrote, and what GEOS does with them is
 columns; rows are put together here, so that it cannot write of any version but this one.
 """
 
-import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from blueprint.layers.cell import cell
 from blueprint.layers.children import Child, Kind
 from blueprint.layers.confinement import Bounds
 from blueprint.layers.cut_streams import PARTS, SHEETS
-from blueprint.layers.features_file import features_folder
 from blueprint.layers.mapped_features import FEATURES
 from blueprint.layers.models import LayerVersion
 
@@ -41,38 +39,40 @@ _MANY = 1_000
 def cut_features(
     session: Session,
     version: LayerVersion,
+    folder: Path,
     *,
     city: City,
-    scratch: Path,
     progress: Progress = lambda _step, _done: None,
 ) -> None:
-    """Cut the stored features of a version into parts, and make the shapes of its tiles."""
+    """Cut the features of a version, which lie in the folder, into parts, and make the shapes of its tiles."""
     progress("cut", 0)
-    with features_folder(session, version, scratch) as folder:
-        message = {
-            "folder": str(folder),
-            "geometry": version.layer.geometry,
-            "working_crs": city.working_crs,
-            "working_srid": city.working_srid,
-            "equal_area": equal_area_proj4(city),
-            "middle": jurisdiction(city).middle,
-            "label_field": version.layer.label_field,
-            "class_field": version.layer.class_field,
-            "geometry_oid": session.scalar(text("SELECT CAST(CAST('geometry' AS regtype) AS oid)")),
-        }
-        is_large = (folder / FEATURES).stat().st_size > _LARGE_BYTES
-        with cell(
-            "blueprint.layers.large_cutting_child" if is_large else "blueprint.layers.cutting_child",
-            message,
-            folder=folder,
-            skipped_drivers="",
-            bounds=BOUNDS,
-            kind=Kind.SHAPES if is_large else Kind.VECTOR,
-        ) as child:
-            with contextlib.suppress(pa.ArrowInvalid):  # the stream broke off: the child's end says why
-                _store(session, version.id, child, progress)
-            complaint, status = child.last_words(), child.wait()
-    if status == 0:
+    message = {
+        "folder": str(folder),
+        "geometry": version.layer.geometry,
+        "working_crs": city.working_crs,
+        "working_srid": city.working_srid,
+        "equal_area": equal_area_proj4(city),
+        "middle": jurisdiction(city).middle,
+        "label_field": version.layer.label_field,
+        "class_field": version.layer.class_field,
+        "geometry_oid": session.scalar(text("SELECT CAST(CAST('geometry' AS regtype) AS oid)")),
+    }
+    is_large = (folder / FEATURES).stat().st_size > _LARGE_BYTES
+    with cell(
+        "blueprint.layers.large_cutting_child" if is_large else "blueprint.layers.cutting_child",
+        message,
+        folder=folder,
+        skipped_drivers="",
+        bounds=BOUNDS,
+        kind=Kind.SHAPES if is_large else Kind.VECTOR,
+    ) as child:
+        broken = None
+        try:
+            _store(session, version.id, child, progress)
+        except pa.ArrowInvalid as error:  # the stream broke off: the child's end says why
+            broken = error
+        complaint, status = child.last_words(), child.wait()
+    if status == 0 and broken is None:
         if version.feature_count >= _MANY:
             # Fresh statistics, so that the planner keeps to the spatial index; by a function of the owner's.
             progress("analyze", version.feature_count)
@@ -80,7 +80,7 @@ def cut_features(
         return
     if status in (-24, -9, -6, -11) or "MemoryError" in complaint:
         raise InvalidInputError("cutting the features came to its bounds of time and memory; split the layer")
-    raise UnavailableError(f"cutting the features ended with {status}: {complaint or 'no word'}")
+    raise UnavailableError(f"cutting the features ended with {status}: {complaint or 'no word'}") from broken
 
 
 def _store(session: Session, version_id: int, child: Child, progress: Progress) -> None:

@@ -19,6 +19,7 @@ from blueprint.database import load_statements
 from blueprint.errors import ConflictError, InvalidInputError
 from blueprint.layers import publication
 from blueprint.layers.cutting import cut_features
+from blueprint.layers.features_file import features_folder, write_features
 from blueprint.layers.models import GeometryKind, Layer, LayerVersion
 from blueprint.layers.publication import Progress, Upload, silent
 from blueprint.layers.reading import StagedFile, reading
@@ -270,12 +271,17 @@ def _build(
         progress(step, base.feature_count)
         session.execute(_SQL[step], values)
 
+    def cut() -> None:
+        with features_folder(scratch) as folder:
+            write_features(session, version, folder)
+            cut_features(session, version, folder, city=city, progress=progress)
+
     if version.layer.geometry == GeometryKind.POINT:
         # Which of the points in a cell is drawn depends on all of them.
         copy("copy_unchanged_features")
-        cut_features(session, version, city=city, scratch=scratch, progress=progress)
+        cut()
         return
-    cut_features(session, version, city=city, scratch=scratch, progress=progress)
+    cut()
     for step in ("copy_unchanged_features", "copy_unchanged_parts", "copy_unchanged_tile_sheets"):
         copy(step)
 

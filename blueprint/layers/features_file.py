@@ -1,7 +1,7 @@
-"""Writing the features of a stored version into the Arrow file that the children which cut and check them read."""
+"""Writing the features of a version into the Arrow file that the children which cut and check them read."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,22 +25,28 @@ _COPY = """COPY (
 
 
 @contextmanager
-def features_folder(session: Session, version: LayerVersion, scratch: Path) -> Iterator[Path]:
-    """A folder for a child, with the features of a version in it; gone afterwards."""
+def features_folder(scratch: Path) -> Iterator[Path]:
+    """A folder for children, still empty; gone afterwards."""
     scratch.mkdir(parents=True, exist_ok=True, mode=0o711)
     with tempfile.TemporaryDirectory(prefix="features-", dir=scratch) as name:
-        folder = Path(name)
-        refuse_unreachable(folder)
-        session.flush()
-        _write(session, version, folder / FEATURES)
-        yield folder
+        refuse_unreachable(Path(name))
+        yield Path(name)
 
 
-def _write(session: Session, version: LayerVersion, path: Path) -> None:
-    """Stream the version by binary COPY: a cursor's rows come as text and take five times as long."""
+def kept(batches: Iterable[pa.RecordBatch], folder: Path) -> Iterator[pa.RecordBatch]:
+    """The batches of a reading, written into the folder's file as they pass."""
+    with pa.OSFile(str(folder / FEATURES), "wb") as opened, pa.ipc.new_file(opened, SCHEMA) as sink:
+        for batch in batches:
+            sink.write_batch(batch.select(SCHEMA.names))
+            yield batch
+
+
+def write_features(session: Session, version: LayerVersion, folder: Path) -> None:
+    """Write the stored features of a version by binary COPY: a cursor's rows come as text and take five times as long."""
+    session.flush()
     connection: Any = session.connection().connection.dbapi_connection
     with (
-        pa.OSFile(str(path), "wb") as opened,
+        pa.OSFile(str(folder / FEATURES), "wb") as opened,
         pa.ipc.new_file(opened, SCHEMA) as sink,
         connection.cursor() as cursor,
     ):

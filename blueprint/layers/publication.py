@@ -21,6 +21,7 @@ from blueprint.equal_area import equal_area_proj4
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.cutting import cut_features
+from blueprint.layers.features_file import kept
 from blueprint.layers.location import decision_of, find_shift, refuse_misplaced
 from blueprint.layers.measuring import BOUNDS
 from blueprint.layers.models import GeometryKind, InForcePeriod, Layer, LayerVersion, VersionState
@@ -71,10 +72,12 @@ def store_version(
     *,
     city: City,
     now: datetime,
+    folder: Path,
     progress: Progress = silent,
 ) -> LayerVersion:
     """Read a file into a new draft version: all of it in the caller's transaction, or nothing.
 
+    In `folder` (`features_folder`) the features are left for the check that follows.
     Raises InvalidInputError with the first faults' feature numbers and places when any feature cannot be taken.
     """
     session.execute(select(Layer.id).where(Layer.id == layer.id).with_for_update())
@@ -85,7 +88,7 @@ def store_version(
         return version
     request = request_of(session, layer, upload, city=city)
     with reading(file, request) as opened:
-        copy_features(session, version, opened.batches, progress)
+        copy_features(session, version, kept(opened.batches, folder), progress)
     try:
         judge_reading(opened.report, kind="layer", city=city)
     except InvalidInputError as error:
@@ -94,7 +97,7 @@ def store_version(
     settle_place(session, version, opened.report, upload, city=city)
     name_fields(session, layer, version, upload, now=now)
     keep_receipts(session, version, opened.report["mendings"], srid=city.working_srid)
-    cut_features(session, version, city=city, scratch=file.folder.parent, progress=progress)
+    cut_features(session, version, folder, city=city, progress=progress)
     _finish_upload(session, version, file, upload)
     return version
 

@@ -22,6 +22,7 @@ from blueprint.jobs.models import Job
 from blueprint.jobs.schemas import JobOut, job_out
 from blueprint.layers import catalogue, publication
 from blueprint.layers.coverage import read_coverage
+from blueprint.layers.features_file import features_folder
 from blueprint.layers.formats import TAKEN
 from blueprint.layers.models import InForcePeriod, Layer, LayerVersion
 from blueprint.layers.reading import staged
@@ -206,9 +207,16 @@ def upload_version(
             now=now,
         )
         return accepted(job)
-    with staged(file.file, name_of(file), scratch=edge.scratch, sublayer=sublayer) as staged_file:
-        version = publication.store_version(session, layer, staged_file, upload, city=edge.city, now=now)
-    check_version(session, layer, version, city=edge.city, scratch=edge.scratch, actor=actor, now=now)
+    with (
+        staged(file.file, name_of(file), scratch=edge.scratch, sublayer=sublayer) as staged_file,
+        features_folder(edge.scratch) as folder,
+    ):
+        version = publication.store_version(
+            session, layer, staged_file, upload, city=edge.city, now=now, folder=folder
+        )
+        check_version(
+            session, layer, version, city=edge.city, scratch=edge.scratch, actor=actor, now=now, folder=folder
+        )
     if in_force_from is not None:
         require(actor, Act.BRING_INTO_FORCE, layer.thing)
         try:

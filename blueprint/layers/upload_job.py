@@ -18,6 +18,7 @@ from blueprint.jobs.models import Job
 from blueprint.jobs.queue import put_in
 from blueprint.layers import catalogue, publication
 from blueprint.layers.delta import apply_delta
+from blueprint.layers.features_file import features_folder
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.layers.publication import Upload
 from blueprint.layers.reading import StagedFile, staged
@@ -109,18 +110,22 @@ def _run(run: JobRun) -> dict[str, Any]:
         path.open("rb") as stream,
         io.BufferedReader(_Counted(stream, run.tell), 1 << 20) as counted,
         staged(counted, run.arguments["name"], scratch=edge.scratch, sublayer=upload.sublayer) as file,
+        features_folder(edge.scratch) as folder,
     ):
-        version = _store(run, layer, file, upload, now=now)
-    check_version(
-        session,
-        layer,
-        version,
-        city=edge.city,
-        scratch=edge.scratch,
-        actor=run.actor,
-        now=now,
-        progress=run.tell,
-    )
+        version = _store(run, layer, file, upload, now=now, folder=folder)
+        check_version(
+            session,
+            layer,
+            version,
+            city=edge.city,
+            scratch=edge.scratch,
+            actor=run.actor,
+            now=now,
+            folder=folder
+            if run.arguments["base"] is None
+            else None,  # a delta's file is not all of the version
+            progress=run.tell,
+        )
     result = {"layer": layer.code, "version": version.number, "features": version.feature_count}
     if run.arguments["in_force_from"] is not None:
         require(run.actor, Act.BRING_INTO_FORCE, layer.thing)
@@ -139,11 +144,13 @@ def _run(run: JobRun) -> dict[str, Any]:
     return result
 
 
-def _store(run: JobRun, layer: Layer, file: StagedFile, upload: Upload, *, now: datetime) -> LayerVersion:
+def _store(
+    run: JobRun, layer: Layer, file: StagedFile, upload: Upload, *, now: datetime, folder: Path
+) -> LayerVersion:
     city, base = run.edge.city, run.arguments["base"]
     if base is None:
         return publication.store_version(
-            run.session, layer, file, upload, city=city, now=now, progress=run.tell
+            run.session, layer, file, upload, city=city, now=now, folder=folder, progress=run.tell
         )
     return apply_delta(
         run.session,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from blueprint.errors import ConflictError, InvalidInputError, UnavailableError
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.cell import cell
 from blueprint.layers.confinement import Bounds
-from blueprint.layers.features_file import features_folder
+from blueprint.layers.features_file import features_folder, write_features
 from blueprint.layers.models import GeometryKind, Layer, LayerVersion
 from blueprint.permissions import Act, Actor
 from blueprint.quality.check_child import COVERAGE, OUTLINE
@@ -44,10 +45,12 @@ def check_version(
     scratch: Path,
     actor: Actor,
     now: datetime,
+    folder: Path | None = None,
     progress: Progress = lambda _step, _done: None,
 ) -> None:
     """Check a version by the standard it was stored with, and keep the issues and their counts with it.
 
+    `folder` holds its features, where they were just read; else they are taken from the database.
     What reading the file found is taken over. The caller asked the right; raises ConflictError where the version
     was in force already: what was decided on an older check is not changed.
     """
@@ -59,7 +62,10 @@ def check_version(
         layer.geometry != GeometryKind.RASTER
     ):  # a raster has no features; what its reading noted is all there is
         progress("check", 0)
-        with features_folder(session, version, scratch) as folder:
+        with ExitStack() as stack:
+            if folder is None:
+                folder = stack.enter_context(features_folder(scratch))
+                write_features(session, version, folder)
             _write_places(version, city, folder)
             for level, count in _run(session, layer, version, city, folder, progress).items():
                 levels[level] += count
@@ -155,9 +161,14 @@ def _point(place: str | None, version: LayerVersion) -> str | None:
 def _write_places(version: LayerVersion, city: City, folder: Path) -> None:
     outline = jurisdiction(city).outline
     if outline is not None:
-        (folder / OUTLINE).write_bytes(shapely.to_wkb(outline))
+        _write(folder / OUTLINE, outline)
     if version.coverage is not None:
-        (folder / COVERAGE).write_bytes(shapely.to_wkb(to_shape(version.coverage)))
+        _write(folder / COVERAGE, to_shape(version.coverage))
+
+
+def _write(path: Path, shape: shapely.Geometry) -> None:
+    with path.open("xb") as opened:  # a child was in this folder: what it may have laid there is not followed
+        opened.write(shapely.to_wkb(shape))
 
 
 def _run(

@@ -14,6 +14,7 @@ from blueprint.errors import InvalidInputError
 from blueprint.footprint import read_footprint_file
 from blueprint.layers import catalogue, publication
 from blueprint.layers.coverage import coverage_of_districts
+from blueprint.layers.features_file import features_folder
 from blueprint.layers.formats import TAKEN
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.layers.reading import staged
@@ -229,9 +230,10 @@ def store_file(session: Session, edge: Edge, layer: Layer, entry: catalogue.Vers
         with (
             publication.upload_stream(entry.path) as stream,
             staged(stream, entry.path.name, scratch=edge.scratch, sublayer=entry.sublayer) as file,
+            features_folder(edge.scratch) as folder,
         ):
             version = publication.store_version(
-                session, layer, file, request, city=edge.city, now=edge.now(), progress=tell
+                session, layer, file, request, city=edge.city, now=edge.now(), folder=folder, progress=tell
             )
             check_version(
                 session,
@@ -241,6 +243,7 @@ def store_file(session: Session, edge: Edge, layer: Layer, entry: catalogue.Vers
                 scratch=edge.scratch,
                 actor=request.actor,
                 now=edge.now(),
+                folder=folder,
                 progress=tell,
             )
             return version

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from blueprint.city import City, Department, DepartmentRole
 from blueprint.footprint import Footprint, footprint_from_geojson
 from blueprint.layers.catalogue import LayerDefinition, define_layer
+from blueprint.layers.features_file import features_folder
 from blueprint.layers.models import LayerVersion
 from blueprint.layers.publication import Upload, bring_into_force, store_version
 from blueprint.layers.reading import staged
@@ -81,8 +82,11 @@ def store_draft(session: Session, city: City, code: str, strip: tuple[float, flo
     """Store a new version of a layer of this world."""
     layer, _ = define_layer(session, LAYERS[code][0], city=city, actor=at_console("test"))
     upload = Upload(actor=at_console("test"), crs="EPSG:4550")
-    with staged(io.BytesIO(feature_collection(*strip)), f"{code}.geojson", scratch=SCRATCH) as file:
-        version = store_version(session, layer, file, upload, city=city, now=NOW)
+    with (
+        staged(io.BytesIO(feature_collection(*strip)), f"{code}.geojson", scratch=SCRATCH) as file,
+        features_folder(SCRATCH) as folder,
+    ):
+        version = store_version(session, layer, file, upload, city=city, now=NOW, folder=folder)
     version.checked_at, version.issue_counts = NOW, NOTHING_FOUND
     return version
 

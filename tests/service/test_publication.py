@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool
 from blueprint.city import City
 from blueprint.database import make_engine
 from blueprint.layers.catalogue import LayerDefinition, define_layer
+from blueprint.layers.features_file import features_folder
 from blueprint.layers.publication import Upload, bring_into_force, store_version
 from blueprint.layers.reading import staged
 from blueprint.permissions import at_console
@@ -42,9 +43,20 @@ def _store(session: Session, city: City, path: Path, *, die: threading.Event | N
             die.set()
             raise KeyboardInterrupt
 
-    with path.open("rb") as stream, staged(stream, path.name, scratch=Settings().scratch) as file:
+    with (
+        path.open("rb") as stream,
+        staged(stream, path.name, scratch=Settings().scratch) as file,
+        features_folder(Settings().scratch) as folder,
+    ):
         version = store_version(
-            session, layer, file, Upload(actor=at_console("t")), city=city, now=NOW, progress=progress
+            session,
+            layer,
+            file,
+            Upload(actor=at_console("t")),
+            city=city,
+            now=NOW,
+            folder=folder,
+            progress=progress,
         )
     version.checked_at, version.issue_counts = NOW, NOTHING_FOUND
     bring_into_force(session, version, starts_on=TODAY, actor=at_console("t"), now=NOW)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.layers.catalogue import LayerDefinition, define_layer
+from blueprint.layers.features_file import features_folder
 from blueprint.layers.models import LayerVersion
 from blueprint.layers.publication import Upload, bring_into_force, store_version
 from blueprint.layers.reading import staged
@@ -37,9 +38,13 @@ def publish_raster(session: Session, city: City) -> Publish:
         layer, _ = define_layer(
             session, LayerDefinition(code=code, **(values | definition)), city=city, actor=at_console("test")
         )
-        with path.open("rb") as stream, staged(stream, path.name, scratch=Settings().scratch) as file:
+        with (
+            path.open("rb") as stream,
+            staged(stream, path.name, scratch=Settings().scratch) as file,
+            features_folder(Settings().scratch) as folder,
+        ):
             upload = Upload(actor=at_console("test"), crs=crs, sublayer=band)
-            version = store_version(session, layer, file, upload, city=city, now=NOW)
+            version = store_version(session, layer, file, upload, city=city, now=NOW, folder=folder)
         version.checked_at, version.issue_counts = NOW, NOTHING_FOUND
         bring_into_force(session, version, starts_on=date(2020, 1, 1), actor=at_console("test"), now=NOW)
         session.refresh(version)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City
 from blueprint.layers.difference import Difference, compare, read_patches
+from blueprint.layers.features_file import features_folder
 from blueprint.layers.models import Layer
 from blueprint.layers.patch_file import PatchWriter
 from blueprint.layers.publication import Upload, store_version
@@ -39,8 +40,14 @@ def plane_city(city: City) -> City:
 def draft(session: Session, city: City, path: Path, code: str = "SLOPE"):
     """A file as the next draft of a raster layer that is there."""
     layer = session.scalars(select(Layer).where(Layer.code == code)).one()
-    with path.open("rb") as stream, staged(stream, path.name, scratch=Settings().scratch) as file:
-        return store_version(session, layer, file, Upload(actor=at_console("test")), city=city, now=NOW)
+    with (
+        path.open("rb") as stream,
+        staged(stream, path.name, scratch=Settings().scratch) as file,
+        features_folder(Settings().scratch) as folder,
+    ):
+        return store_version(
+            session, layer, file, Upload(actor=at_console("test")), city=city, now=NOW, folder=folder
+        )
 
 
 def test_what_changed_is_counted_measured_and_cut_into_patches(
