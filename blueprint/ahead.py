@@ -3,7 +3,7 @@
 import contextlib
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TypeVar
 
 _T = TypeVar("_T")
@@ -11,8 +11,8 @@ _AHEAD = 3
 """Items that may wait."""
 
 
-def ahead(items: Iterator[_T]) -> Iterator[_T]:
-    """The same items, made by another thread while this one works on those before."""
+def ahead(items: Iterator[_T]) -> Generator[_T, None, None]:
+    """The same items, made by another thread while this one works on those before; close it to let the thread go."""
     waiting: queue.Queue[tuple[_T] | Exception | None] = queue.Queue(_AHEAD)
     is_over = threading.Event()
 

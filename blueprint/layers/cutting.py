@@ -5,6 +5,7 @@ columns; rows are put together here, so that it cannot write of any version but 
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
@@ -85,13 +86,14 @@ def cut_features(
 
 def _store(session: Session, version_id: int, child: Child, progress: Progress) -> None:
     done = 0
-    for batch in ahead(_batches(child)):
-        is_part = batch.schema.equals(PARTS)
-        if is_part:
-            done += len(batch.column("feature_id").unique())
-            progress("cut", done)
-        table = "blueprint.part" if is_part else "blueprint.tile_sheet"
-        copy_in(session, table, [batch], version_id=version_id)
+    with closing(ahead(_batches(child))) as batches:
+        for batch in batches:
+            is_part = batch.schema.equals(PARTS)
+            if is_part:
+                done += len(batch.column("feature_id").unique())
+                progress("cut", done)
+            table = "blueprint.part" if is_part else "blueprint.tile_sheet"
+            copy_in(session, table, [batch], version_id=version_id)
 
 
 def _batches(child: Child) -> Iterator[pa.RecordBatch]:

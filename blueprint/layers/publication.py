@@ -1,6 +1,7 @@
 """Publication: a file becomes a version, a version comes into force, is superseded or withdrawn."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -266,14 +267,15 @@ def copy_features(
     """Copy the batches of a reading in as they come, measured: into the features, or into a table like theirs."""
     session.flush()
 
-    def told() -> Iterator[pa.RecordBatch]:
+    def told(waiting: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         done = 0
-        for batch in ahead(batches):
+        for batch in waiting:
             done += batch.num_rows
             progress("copy", done)
             yield batch.drop_columns(list(BOUNDS))
 
-    copy_in(session, table, told(), version_id=version.id, jsonb={"attributes"})
+    with closing(ahead(batches)) as waiting:
+        copy_in(session, table, told(waiting), version_id=version.id, jsonb={"attributes"})
 
 
 def version_of(session: Session, layer: Layer, number: int) -> LayerVersion:
