@@ -110,7 +110,12 @@ class Fitted:
     def _evaluate(self, terms: np.ndarray, points: np.ndarray) -> np.ndarray:
         degree = next(degree for degree in _DEGREES if (degree + 1) * (degree + 2) // 2 == terms.shape[1])
         across, along = np.ascontiguousarray(((points - self._middle) / self._half).T)
-        return np.asarray((terms @ _powers(across, along, degree)).T)
+        # Term by term and not as one product of matrices, whose last digit depends on a point's place among the others:
+        # the first and the last point of a ring must stay one.
+        moved = np.zeros((2, len(points)))
+        for pair, power in zip(terms.T, _powers(across, along, degree), strict=True):
+            moved += pair[:, np.newaxis] * power
+        return np.ascontiguousarray(moved.T)
 
 
 def _powers(across: np.ndarray, along: np.ndarray, degree: int) -> np.ndarray:

@@ -89,9 +89,11 @@ def ask_ahead(beside: Beside, day: date) -> Asked | None:
 
 
 def take_snapshot(session: Session, day: date, *, asked: Asked | None = None) -> Snapshot:
-    """The layers as they are in force on `day`; `asked` is what `ask_ahead` gave for the same day."""
+    """The layers as they are in force on `day`; `asked` is what `ask_ahead` gave for the same day. Refuses an empty catalogue."""
     rows = asked.rows_or_none() if asked is not None else None
     layers = tuple(map(LayerOnDay._make, rows)) if rows is not None else layers_on(session, day)
+    if not layers:
+        raise _nothing_in_force()
     return Snapshot(day=day, layers=layers)
 
 
@@ -138,7 +140,11 @@ def refuse_before_the_first(session: Session, known: Sequence[LayerOnDay], day: 
     periods = select(func.min(InForcePeriod.starts_on)).join(Layer, Layer.id == InForcePeriod.layer_id)
     first = session.scalar(periods.where(Layer.code.in_(codes)))
     if first is None:
-        raise InvalidInputError(
-            "no layer is in force yet; upload one with `blueprint layer upload … --in-force`"
-        )
+        raise _nothing_in_force()
     raise InvalidInputError(f"no layer was in force on {day}; the blueprint begins on {first}")
+
+
+def _nothing_in_force() -> InvalidInputError:
+    return InvalidInputError(
+        "no layer is in force yet; upload one with `blueprint layer upload … --in-force`"
+    )

@@ -32,6 +32,20 @@ def test_a_fitted_projection_is_that_of_proj_over_the_whole_city(city: City, tar
     assert np.abs(fitted.apply(points) - known).max() <= tolerance_m
 
 
+@pytest.mark.parametrize("count", [*range(1, 40), 4_095, 4_097, 9_001])
+def test_a_point_is_moved_to_one_place_wherever_it_stands_among_others(city: City, count: int):
+    """Else rings would not close."""
+    transformer = Transformer.from_crs(city.working_crs, equal_area_proj4(city), always_xy=True)
+    fitted = Fitted(transformer, tolerance_m=3e-8)
+    fitted.apply(places(jurisdiction(city).bounds))
+    points = places(jurisdiction(city).bounds, count)
+
+    alone = np.vstack([fitted.apply(points[row : row + 1]) for row in range(min(count, 40))])
+
+    assert (fitted.apply(points)[:40] == alone).all()
+    assert (fitted.apply(points[::-1])[::-1][:40] == alone).all()
+
+
 def test_where_no_polynomial_comes_near_proj_itself_is_asked():
     transformer = Transformer.from_crs("EPSG:4550", "EPSG:3857", always_xy=True)
     fitted = Fitted(transformer, tolerance_m=1e-9)
