@@ -183,10 +183,12 @@ def write_errors(
     *,
     city: City,
     originals: Iterable[tuple[int, BaseGeometry]] = (),
+    about: str = "",
 ) -> int:
     """Write issues to a GeoPackage in the working CRS, one layer a kind of geometry, and say how many.
 
     Issues without a place are in the layer of points, without one; `mended_originals` has shapes as they were before.
+    `about` stands in the description of each layer.
     """
     if path.suffix.lower() != ".gpkg":
         raise InvalidInputError(
@@ -219,6 +221,7 @@ def write_errors(
                 engine="pyogrio",
                 geometry_type=kind,
                 promote_to_multi=kind != "Unknown",
+                DESCRIPTION=about,
             )
         partial.replace(path)
     except OSError as error:

@@ -19,7 +19,7 @@ from blueprint.quality.check import check_version
 from blueprint.quality.kinds import Level
 from blueprint.quality.report import drawn_issues, mendings_of, original_shapes, quality_of, write_errors
 from blueprint.quality.schemas import MendingPage, QualityOut
-from blueprint.sharing.purposes import record_reading
+from blueprint.sharing.purposes import record_reading, taken_by
 
 router = APIRouter(
     prefix="/api/layers/{code}/versions/{number}/quality", tags=["layers"], route_class=IdempotentRoute
@@ -66,7 +66,7 @@ def check_anew(
     responses={200: {"content": {GEOPACKAGE: {"schema": {"type": "string", "format": "binary"}}}}},
 )
 def download_errors(
-    code: Code, number: Number, session: SessionDep, actor: ActorDep, edge: EdgeDep
+    code: Code, number: Number, session: SessionDep, actor: ActorDep, edge: EdgeDep, now: NowDep
 ) -> Response:
     """The issues with their shapes as a GeoPackage in the working CRS, which QGIS opens on top of the data."""
     layer, version = _to_read(session, code, number, actor)
@@ -78,6 +78,7 @@ def download_errors(
             drawn_issues(session, version, city=edge.city),
             city=edge.city,
             originals=original_shapes(session, version),
+            about=f"{layer.code} v{version.number} · {taken_by(actor, [layer.thing], now)}",
         )
         content = path.read_bytes()
     name = f'attachment; filename="{layer.code}_v{version.number}_errors.gpkg"'

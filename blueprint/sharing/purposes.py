@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -69,3 +70,12 @@ def record_reading(
         after={"layers": list(closed), "grants": list(grants), **(after or {})},
         purpose="; ".join(purposes) or None,
     )
+
+
+def taken_by(actor: Actor, things: Iterable[Thing], now: datetime) -> str:
+    """What stands in a file that is taken away: who took it when, and by which grants (Art. 17, 18)."""
+    grounds = [ground_of(actor, thing) for thing in things if thing.sensitivity is not Sensitivity.PUBLIC]
+    grants = sorted({ground.grant.number for ground in grounds if ground.grant is not None})
+    by_grants = f" · 共享授权 grants {', '.join(map(str, grants))}" if grants else ""
+    who = f"取用 taken by {actor.name} {actor.department or ''}"
+    return f"{who} {now.isoformat(timespec='seconds')}{by_grants}"

@@ -16,8 +16,8 @@ from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import NotFoundError
 from blueprint.layers.models import Layer
-from blueprint.permissions import Act, Actor, Sensitivity, Thing, may, require
-from blueprint.sharing.purposes import ground_of, record_reading
+from blueprint.permissions import Act, Actor, Thing, may, require
+from blueprint.sharing.purposes import record_reading, taken_by
 from blueprint.snapshot import take_snapshot
 from coordination.batch.files import BatchForm, summary_of, write_batch
 from coordination.batch.models import BatchCheck
@@ -117,11 +117,7 @@ def batch_file(
 
 def about(on: date, rule_set: str, actor: Actor, things: Iterable[Thing], *, now: datetime) -> str:
     """What stands in every file of a batch: of which day and rules it is, who took it away when, and by which grants."""
-    grounds = [ground_of(actor, thing) for thing in things if thing.sensitivity is not Sensitivity.PUBLIC]
-    grants = sorted({ground.grant.number for ground in grounds if ground.grant is not None})
-    by_grants = f" · 共享授权 grants {', '.join(map(str, grants))}" if grants else ""
     return (
-        f"批量检查 batch check · {on} · {rule_set} · 取用 taken by {actor.name} {actor.department or ''}"
-        f" {now.isoformat(timespec='seconds')}{by_grants} ·"
+        f"批量检查 batch check · {on} · {rule_set} · {taken_by(actor, things, now)} ·"
         " 机器初判，以部门意见为准 a machine's first judgement; the departments decide"
     )

@@ -245,6 +245,8 @@ def test_what_was_mended_leaves_a_receipt_and_can_be_taken_back(running: Server)
     assert drawn.headers["content-type"] == "application/geopackage+sqlite3"
     layers = {str(name) for name, _ in pyogrio.list_layers(drawn.content)}
     assert layers == {"issues_point", "mended_originals"}
+    told = pyogrio.read_info(drawn.content, layer="mended_originals")["layer_metadata"]["DESCRIPTION"]
+    assert "PLAN v1" in told and "ZRZY" in told
 
 
 def test_a_drafts_issues_are_its_departments_and_come_page_by_page(running: Server):
