@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -154,24 +154,55 @@ def ticking(edge: Edge, settings: Settings) -> Iterator[None]:
 
 
 def tick_once(edge: Edge, settings: Settings) -> None:
-    """One round; a failing round is logged and tried again at the next."""
-    try:
-        with Session(edge.engine, expire_on_commit=False) as session, session.begin():
-            recount_open(session, calendar=edge.calendar, now=edge.now())
-            close_overdue(session, edge.now().date(), now=edge.now(), calendar=edge.calendar)
-            remind(session, calendar=edge.calendar, now=edge.now())
-            remind_inside(
-                session, city=edge.city, calendar=edge.calendar, actor=at_console(SYSTEM), now=edge.now()
-            )
-            tell_late(session, city=edge.city, now=edge.now())
-            forget_old_answers(session, now=edge.now())
-            put_in_recheck(session, actor=at_console(SYSTEM), now=edge.now())
-        push_due(
-            edge.engine, now=edge.now(), approval_url=settings.approval_url, secret=settings.handover_secret
-        )
-        send_due(edge.engine, city=edge.city, settings=settings, now=edge.now())
-    except (BlueprintError, SQLAlchemyError) as error:
-        _log.warning("a round of due work failed and is tried again: %s", error)
+    """One round of due work: each part by itself, what it stores in a transaction of its own."""
+    now, calendar, city = edge.now(), edge.calendar, edge.city
+
+    def stored(part: Callable[[Session], object]) -> Callable[[], None]:
+        def run() -> None:
+            with Session(edge.engine, expire_on_commit=False) as session, session.begin():
+                part(session)
+
+        return run
+
+    run_parts(
+        {
+            "due days": stored(lambda session: recount_open(session, calendar=calendar, now=now)),
+            "silence past the limit": stored(
+                lambda session: close_overdue(session, now.date(), now=now, calendar=calendar)
+            ),
+            "reminders": stored(lambda session: remind(session, calendar=calendar, now=now)),
+            "reminders inside departments": stored(
+                lambda session: remind_inside(
+                    session, city=city, calendar=calendar, actor=at_console(SYSTEM), now=now
+                )
+            ),
+            "what is late in approval": stored(lambda session: tell_late(session, city=city, now=now)),
+            "answers kept for repeated writes": stored(lambda session: forget_old_answers(session, now=now)),
+            "recheck after updates": stored(
+                lambda session: put_in_recheck(session, actor=at_console(SYSTEM), now=now)
+            ),
+            "handovers": lambda: push_due(
+                edge.engine,
+                now=edge.now(),
+                approval_url=settings.approval_url,
+                secret=settings.handover_secret,
+            ),
+            "notices": lambda: send_due(edge.engine, city=city, settings=settings, now=edge.now()),
+        }
+    )
+
+
+def run_parts(parts: Mapping[str, Callable[[], object]]) -> None:
+    """Run every part, whatever becomes of the others: one that fails is logged by name, and tried again in the next round."""
+    for name, part in parts.items():
+        try:
+            part()
+        except (BlueprintError, SQLAlchemyError) as error:
+            _log.warning("due work failed and is tried again: %s: %s", name, error)
+        except (
+            Exception
+        ):  # a fault of ours in one part must not end the others until the service is started again
+            _log.exception("due work failed and is tried again: %s", name)
 
 
 def _host_in_url(host: str) -> str:

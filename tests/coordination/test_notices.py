@@ -1,6 +1,7 @@
 """Notices: told with the act, reminded once, read once, sent outside until the receiver has them."""
 
 import json
+import logging
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,14 +18,16 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.database import make_engine
+from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError, NotFoundError
 from blueprint.permissions import Actor, Role
-from blueprint.wall import enter, viewer_of
+from blueprint.wall import KEEPER, enter, seeing, viewer_of
 from coordination import clock, notices, opinions
 from coordination.handover import SIGNATURE_HEADER, verify
 from coordination.models import OpinionKind
 from coordination.notice_models import Notice, NoticeDelivery, NoticeKind, Office
 from coordination.opinions import OpinionGiven
+from service.commands.serve import run_parts, tick_once
 from service.notices import send_due
 from service.settings import Settings
 from tests.coordination.test_rounds import consult, register, revise
@@ -237,3 +241,25 @@ def test_the_database_shows_a_department_its_own_notices_alone(asked: Engine) ->
     with Session(asked) as session:
         enter(session, viewer_of(WATER))
         assert {n.department for n in session.scalars(select(Notice))} == {"slj"}
+
+
+def test_one_part_of_the_due_work_that_fails_ends_none_of_the_others(
+    asked: Engine, world: City, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    edge = Edge(asked, world, lambda: LATE, "http://127.0.0.1", tmp_path)
+    with webhook() as url, seeing(KEEPER), caplog.at_level(logging.WARNING, logger="blueprint"):
+        no_handover_secret = Settings(
+            approval_url="http://127.0.0.1:9", notice_webhook=url, notice_secret=SECRET
+        )
+
+        tick_once(edge, no_handover_secret)
+
+        run_parts({"第一": lambda: {}["nothing"], "第二": lambda: _Webhook.seen.append((None, b"second"))})
+
+    with Session(asked) as session:
+        assert told(session, NoticeKind.DEEMED)
+    assert len(_Webhook.seen) > 3
+    assert _Webhook.seen[-1] == (None, b"second")
+    logged = [record.getMessage() for record in caplog.records]
+    assert any("handovers" in line and "BLUEPRINT_HANDOVER_SECRET" in line for line in logged)
+    assert any("第一" in line for line in logged)
