@@ -1,6 +1,6 @@
 """What is handed over of a cleared project (策划生成信息): the message to approval, put together."""
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,6 +16,7 @@ from blueprint.permissions import Sensitivity
 from coordination.contests import set_aside
 from coordination.handover import (
     CorrectionMessage,
+    HandedAnswer,
     HandedCheck,
     HandedCondition,
     HandedConflict,
@@ -37,10 +38,12 @@ from coordination.models import (
     OpinionRequest,
     Project,
 )
+from coordination.opinions import FindingKind
 from coordination.responsibility import concerns_by_department
 from coordination.rounds import judged
 from coordination.rules import Severity, verdict_of
 
+MAX_ABOUT = 400
 _RESTRICTED = "受限图层 restricted layer"
 
 
@@ -72,7 +75,7 @@ def compose_message(
             coordinates=shapely.geometry.mapping(to_shape(revision.footprint))["coordinates"],
         ),
         check=_handed_check(check, requests, restricted, city),
-        opinions=tuple(_handed_opinion(request, restricted, city) for request in requests),
+        opinions=tuple(handed_opinion(request, restricted, city) for request in requests),
         cleared_on=clearance.cleared_on,
         cleared_by=clearance.cleared_by,
         follows=UUID(follows.message_id) if follows is not None else None,
@@ -187,7 +190,8 @@ def _restricted_conflict(department: str) -> HandedConflict:
     )
 
 
-def _handed_opinion(request: OpinionRequest, restricted: Set[str], city: City) -> HandedOpinion:
+def handed_opinion(request: OpinionRequest, restricted: Set[str], city: City) -> HandedOpinion:
+    """What a department said, as every reader of the case may know it; `restricted` are the codes of such layers."""
     opinion = request.opinion
     if opinion is None:
         raise ConflictError(f"the opinion of {request.department} is awaited")
@@ -201,7 +205,10 @@ def _handed_opinion(request: OpinionRequest, restricted: Set[str], city: City) -
                 :MAX_TEXT
             ],
             given_on=opinion.given_on,
-            condition_list=(HandedCondition(number=1, text=opinion.settled_words),),
+            condition_list=_numbered(
+                [HandedCondition(number=1, text=opinion.settled_words)], _of_findings(request, restricted)
+            ),
+            answers=_answers(request, restricted),
         )
     return HandedOpinion(
         department=request.department,
@@ -210,16 +217,65 @@ def _handed_opinion(request: OpinionRequest, restricted: Set[str], city: City) -
         conditions=opinion.conditions,
         remark=opinion.remark,
         given_on=opinion.given_on,
-        condition_list=tuple(
-            HandedCondition(
-                number=condition.number,
-                text=condition.text,
-                about=_about(request, condition.finding, restricted),
-                place=shown(condition.place, city),
-            )
-            for condition in opinion.condition_list
+        condition_list=_numbered(
+            [
+                HandedCondition(
+                    number=condition.number,
+                    text=condition.text,
+                    about=_about(request, condition.finding, restricted),
+                    place=shown(condition.place, city),
+                )
+                for condition in opinion.condition_list
+            ],
+            _of_findings(request, restricted),
         ),
+        answers=_answers(request, restricted),
     )
+
+
+def _numbered(
+    conditions: Sequence[HandedCondition], of_findings: Mapping[str, str]
+) -> tuple[HandedCondition, ...]:
+    """The conditions of the whole, then those of single findings that do not stand among them already."""
+    said = {condition.text for condition in conditions}
+    whole = [
+        each.model_copy(update={"about": each.about or of_findings.get(each.text)}) for each in conditions
+    ]
+    more = [(text, about) for text, about in of_findings.items() if text not in said]
+    first = len(conditions) + 1
+    return (
+        *whole,
+        *(HandedCondition(number=n, text=text, about=about) for n, (text, about) in enumerate(more, first)),
+    )
+
+
+def _of_findings(request: OpinionRequest, restricted: Set[str]) -> dict[str, str]:
+    """The conditions said of single findings, each once, with the findings that they are about."""
+    found: dict[str, list[str]] = {}
+    for number, kind, text in _said(request):
+        if kind == FindingKind.AGREE_WITH_CONDITIONS:
+            about = _about(request, number, restricted) or ""
+            found[text] = [*found.get(text, ()), about]
+    return {text: "；".join(dict.fromkeys(about))[:MAX_ABOUT] for text, about in found.items()}
+
+
+def _answers(request: OpinionRequest, restricted: Set[str]) -> tuple[HandedAnswer, ...]:
+    """What else is said of single findings, in words, the same words of more findings once."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for number, kind, text in _said(request):
+        if kind != FindingKind.AGREE_WITH_CONDITIONS:
+            about = _about(request, number, restricted) or ""
+            found[kind, text] = [*found.get((kind, text), ()), about]
+    return tuple(
+        HandedAnswer(about="；".join(dict.fromkeys(about))[:MAX_ABOUT], kind=kind, text=text)
+        for (kind, text), about in found.items()
+    )
+
+
+def _said(request: OpinionRequest) -> list[tuple[int, str, str]]:
+    """The answers to single findings that have words: number of the finding, kind, text."""
+    answers = request.opinion.answers if request.opinion is not None else []
+    return [(a["finding"], a["kind"], a["text"]) for a in answers if a.get("text")]
 
 
 def _about(request: OpinionRequest, number: int | None, restricted: Set[str]) -> str | None:
@@ -229,4 +285,4 @@ def _about(request: OpinionRequest, number: int | None, restricted: Set[str]) ->
     finding = request.findings[number - 1]
     if finding["layer"] in restricted:
         return _RESTRICTED
-    return f"{finding['title']} {finding['feature']}".strip()[:400]
+    return f"{finding['title']} {finding['feature']}".strip()[:MAX_ABOUT]

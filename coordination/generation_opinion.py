@@ -19,6 +19,7 @@ from coordination.figures import hectares, mu, rounded, square_metres
 from coordination.handover import HandedOpinion, HandoverMessage
 from coordination.handover_models import Clearance
 from coordination.models import FootprintRevision, OpinionKind, Project
+from coordination.opinions import FindingKind
 from coordination.particulars import ApprovalLevel
 from coordination.projects import footprint_of, standing_clearance
 from coordination.report_maps import report_maps
@@ -30,6 +31,13 @@ KIND_WORDS = {
     OpinionKind.DISAGREE: "不同意 disagrees",
     OpinionKind.NO_OBJECTION: "无意见 has no objection",
     OpinionKind.DEEMED_NO_OBJECTION: "逾期视为无意见 silence, deemed no objection (Art. 11)",
+}
+FINDING_WORDS = {
+    FindingKind.AGREE: "同意 agreed",
+    FindingKind.AGREE_WITH_CONDITIONS: "有条件同意 agreed with conditions",
+    FindingKind.DISAGREE: "不同意 not agreed",
+    FindingKind.NO_OBJECTION: "无意见 no objection",
+    FindingKind.NOT_NEEDED: "无须征询 no consultation needed",
 }
 LEVEL_WORDS = {
     ApprovalLevel.DISTRICT: "区县 district",
@@ -197,11 +205,16 @@ def _opinions(opinions: Sequence[HandedOpinion]) -> Iterable[Block]:
                 o.department_name,
                 KIND_WORDS[OpinionKind(o.kind)],
                 str(o.given_on),
-                "\n".join(text for text in (o.conditions, o.remark) if text),
+                "\n".join(text for text in (o.conditions, o.remark, *_of_findings(o)) if text),
             )
             for o in opinions
         ),
     )
+
+
+def _of_findings(opinion: HandedOpinion) -> list[str]:
+    """What is said of single findings besides conditions, which have a table of their own."""
+    return [f"{each.about}：{FINDING_WORDS[FindingKind(each.kind)]}：{each.text}" for each in opinion.answers]
 
 
 def _conditions(opinions: Sequence[HandedOpinion]) -> Iterable[Block]:

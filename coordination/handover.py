@@ -139,6 +139,14 @@ class HandedCondition(_Part):
     place: dict[str, Any] | None = None
 
 
+class HandedAnswer(_Part):
+    """What an opinion says of one finding, with its reason, other than a condition: that no consultation is needed, say."""
+
+    about: str = Field(max_length=400)
+    kind: str = Field(pattern="^(agree|disagree|no_objection|not_needed)$")
+    text: str = Field(min_length=1, max_length=4000)
+
+
 class HandedOpinion(_Part):
     """One department's opinion, or its silence past the limit (Art. 11)."""
 
@@ -149,8 +157,9 @@ class HandedOpinion(_Part):
     remark: str | None = Field(default=None, max_length=4000)
     given_on: date
     condition_list: tuple[HandedCondition, ...] = Field(default=(), max_length=200)
+    answers: tuple[HandedAnswer, ...] = Field(default=(), max_length=1000)
 
-    later: ClassVar = frozenset({"condition_list"})
+    later: ClassVar = frozenset({"condition_list", "answers"})
 
 
 class HandoverMessage(_Part):

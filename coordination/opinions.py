@@ -1,12 +1,15 @@
 """Opinions (部门意见): what a department answers, as a whole and to single findings, in time and amended in time (Art. 11)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from psycopg2.errors import CheckViolation
 from shapely.geometry.base import BaseGeometry
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from blueprint.audit.log import record
@@ -44,6 +47,8 @@ class FindingKind(StrEnum):
 _NEEDS_TEXT = {FindingKind.AGREE_WITH_CONDITIONS, FindingKind.DISAGREE, FindingKind.NOT_NEEDED}
 _STRICTNESS: dict[str, int] = {OpinionKind.DISAGREE: 2, OpinionKind.AGREE_WITH_CONDITIONS: 1}
 MAX_CONDITIONS = 200
+MAX_ANSWERS = 10 * MAX_TEXT
+"""Conditions, and characters said of single findings: what the handover carries of an opinion."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,7 @@ class OpinionGiven:
                 place="evidence",
             )
         answers = tuple(replace(a, text=_trimmed(a.text, "answers")) for a in self.answers)
-        self._refuse_milder(answers)
+        self._refuse_misfits(answers, listed)
         return replace(
             self,
             conditions="\n".join(condition.text for condition in listed) or None,
@@ -149,14 +154,26 @@ class OpinionGiven:
             )
         return listed
 
-    def _refuse_milder(self, answers: Sequence[Answer]) -> None:
-        """The whole is at least as strict as its strictest part."""
+    def _refuse_misfits(self, answers: Sequence[Answer], listed: Sequence[Condition]) -> None:
+        """Each has the words it needs, they can be handed over, and the whole is at least as strict as its strictest part."""
         for answer in answers:
             if answer.kind in _NEEDS_TEXT and answer.text is None:
                 raise InvalidInputError(
                     f"第 {answer.finding} 处须写明条件或理由 the answer to finding {answer.finding} ({answer.kind}) needs its words",
                     place="answers",
                 )
+        texts = {(answer.kind, answer.text) for answer in answers if answer.text}
+        conditions = [kind for kind, _ in texts if kind is FindingKind.AGREE_WITH_CONDITIONS]
+        if len(conditions) + max(len(listed), 1) > MAX_CONDITIONS:
+            raise InvalidInputError(
+                f"an opinion has at most {MAX_CONDITIONS} conditions, those of its findings among them",
+                place="answers",
+            )
+        if sum(len(text or "") for _, text in texts) > MAX_ANSWERS:
+            raise InvalidInputError(
+                f"what is said of findings has more than {MAX_ANSWERS} characters together; shorten it",
+                place="answers",
+            )
         strictest = max((_STRICTNESS.get(str(answer.kind), 0) for answer in answers), default=0)
         if strictest > _STRICTNESS.get(self.kind, 0):
             raise InvalidInputError(
@@ -224,7 +241,8 @@ def give_opinion(
         session.flush()
         opinion = before
     _write(opinion, answer, actor=actor, now=now)
-    session.flush()
+    with refused_by_the_database():
+        session.flush()
     record(
         session,
         actor,
@@ -249,6 +267,20 @@ def give_opinion(
         now=now,
     )
     return request
+
+
+@contextmanager
+def refused_by_the_database() -> Iterator[None]:
+    """Say in a sentence what the database refuses by its own rule (Art. 11: late, or taken back)."""
+    try:
+        yield
+    except IntegrityError as error:
+        told = error.orig
+        if not isinstance(told, CheckViolation) or told.diag.constraint_name is not None:
+            raise
+        raise ConflictError(
+            f"已过期限或已收回，意见未保存 the opinion was not stored, the database refuses it (Art. 11): {told.diag.message_primary}"
+        ) from error
 
 
 def _require_to_answer(actor: Actor, request: OpinionRequest, source: Source) -> None:

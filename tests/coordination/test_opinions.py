@@ -9,11 +9,15 @@ import pytest
 import shapely
 from sqlalchemy.orm import Session
 
+from approval.intake import receive
+from approval.obligations import from_handover
 from blueprint.city import City
+from blueprint.documents.blocks import Table
 from blueprint.errors import ConflictError, InvalidInputError, NotPermittedError
-from coordination import attachments, consultation, contests, opinion_requests, opinions
+from coordination import attachments, composition, consultation, contests, opinion_requests, opinions
 from coordination.clearance import clear_project
 from coordination.contradictions import ContradictionKind, find_contradictions
+from coordination.generation_opinion import generation_opinion
 from coordination.handover import read_message, sha256_of
 from coordination.limits import OpinionStatus
 from coordination.marks import read_mark, shown
@@ -349,3 +353,48 @@ def test_a_file_comes_with_an_opinion_until_the_limit_and_not_after(
             calendar=CALENDAR,
             now=late,
         )
+
+
+def test_what_is_said_of_single_findings_goes_into_the_handover_the_document_and_the_obligations(
+    world_session: Session, world: City, opened: Consultation
+) -> None:
+    """Art. 3, 8, 11."""
+    of_finding = (Answer(1, FindingKind.AGREE_WITH_CONDITIONS, "施工期避开汛期"),)
+    whole = OpinionGiven(OpinionKind.AGREE_WITH_CONDITIONS, conditions="办理涉河许可", answers=of_finding)
+    not_needed = (Answer(1, FindingKind.NOT_NEEDED, "已批复的保护规划内"),)
+    give(world_session, opened, "slj", whole)
+    give(world_session, opened, "wlj", OpinionGiven(OpinionKind.NO_OBJECTION, answers=not_needed))
+    give(world_session, opened, "fgw", AGREE)
+
+    cleared = clear_project(
+        world_session, opened.project_id, city=world, calendar=CALENDAR, actor=COORDINATOR, now=NOW
+    )
+
+    message = read_message(cleared.handover.body.encode())
+    said = {o.department: o for o in message.opinions}
+    assert [(c.number, c.text, c.about) for c in said["slj"].condition_list] == [
+        (1, "办理涉河许可", None),
+        (2, "施工期避开汛期", "河道管理范围 1"),
+    ]
+    (answer,) = said["wlj"].answers
+    assert (answer.kind, answer.text, answer.about) == ("not_needed", "已批复的保护规划内", "建设控制地带 1")
+    document = generation_opinion(message, sha256=cleared.handover.sha256, city=world, has_map=False)
+    words = [
+        cell for block in document.blocks if isinstance(block, Table) for row in block.rows for cell in row
+    ]
+    assert "施工期避开汛期" in words
+    assert "建设控制地带 1：无须征询 no consultation needed：已批复的保护规划内" in words
+    case = receive(world_session, message, now=NOW)
+    owed = from_handover(world_session, case)
+    assert [(o.department, o.content) for o in owed] == [("slj", "办理涉河许可"), ("slj", "施工期避开汛期")]
+
+
+def test_of_a_restricted_layer_a_condition_of_a_finding_says_only_that(
+    world_session: Session, world: City, opened: Consultation
+) -> None:
+    same = (Answer(1, FindingKind.AGREE_WITH_CONDITIONS, "办理许可"),)
+    whole = OpinionGiven(OpinionKind.AGREE_WITH_CONDITIONS, conditions="办理许可", answers=same)
+
+    handed = composition.handed_opinion(give(world_session, opened, "slj", whole), {"river"}, world)
+
+    assert [(c.text, c.about) for c in handed.condition_list] == [("办理许可", "受限图层 restricted layer")]
