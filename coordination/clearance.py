@@ -32,6 +32,7 @@ from coordination.notices import tell
 from coordination.opinion_requests import lock_requests, request_status
 from coordination.project_states import ProjectStatus, Step, status_after
 from coordination.projects import (
+    amended_at,
     current_revision,
     latest_check,
     lock_project,
@@ -47,7 +48,14 @@ from coordination.responsibility import (
     must_be_asked,
     responsible_departments,
 )
-from coordination.rounds import is_opposed, is_still_opposed, is_told_the_same, judged, standing_requests
+from coordination.rounds import (
+    binds,
+    is_opposed,
+    is_still_opposed,
+    is_told_the_same,
+    judged,
+    standing_requests,
+)
 from coordination.rules import Severity
 
 _OPEN = (OpinionStatus.AWAITED, OpinionStatus.STOPPED)
@@ -58,6 +66,7 @@ class Standing:
     """How a project stands before its clearance, in plain values; departments by name."""
 
     in_scope: bool
+    is_scope_decided: bool = True
     is_prohibited: bool = False
     layers_not_seen: tuple[str, ...] = ()
     awaited: tuple[str, ...] = ()
@@ -71,7 +80,11 @@ class Standing:
 def obstacles(standing: Standing) -> tuple[str, ...]:
     """Say everything that stands in the way of a clearance, each in one clause; empty when nothing does."""
     found = []
-    if not standing.in_scope:
+    if not standing.is_scope_decided:
+        found.append(
+            "请先决定是否适用本办法 it is not decided whether it is in the regulation's scope (Art. 5)"
+        )
+    elif not standing.in_scope:
         found.append("不适用本办法 it is outside the regulation's scope (Art. 5)")
     if standing.is_prohibited:
         found.append(
@@ -99,8 +112,8 @@ def obstacles(standing: Standing) -> tuple[str, ...]:
         )
     if standing.asked_of_other_findings:
         found.append(
-            f"征求后涉及内容有变化，请再开一轮 the findings of {'、'.join(standing.asked_of_other_findings)} changed since they were asked;"
-            " open another round"
+            f"征求后涉及内容有变化，请再开一轮 the findings of {'、'.join(standing.asked_of_other_findings)} changed since they were asked,"
+            " or what is registered of the project did; open another round"
         )
     return tuple(found)
 
@@ -123,7 +136,8 @@ def clear_project(
     asked = standing_requests(lock_requests(session, project.id))
     required = _required(project, check, here, asked, city)
     tasks = open_tasks(session, project)
-    found = obstacles(_standing(project, check, required, asked, tasks, now=now, city=city))
+    amended = amended_at(session, project)
+    found = obstacles(_standing(project, check, required, asked, tasks, amended, now=now, city=city))
     if found:
         raise ConflictError(f"尚不能通过 {project.planning_number} cannot be cleared: {'; '.join(found)}")
     refuse_outdated(session, check, revision, city=city, actor=actor, today=now.date())
@@ -202,19 +216,28 @@ def _required(
     asked: Mapping[str, OpinionRequest],
     city: City,
 ) -> frozenset[str]:
-    """Whose opinion the clearance needs: the responsible, less those left out of a round about this footprint, and the added."""
+    """Whose opinion the clearance needs: the responsible, less those left out of a round about this footprint, and the added.
+
+    Left out stays nobody whose layers bind, who was asked since, or whose last request binds.
+    """
     concerns = concerns_by_department(check.report)
+
+    def stays_out(department: str, consultation: Consultation) -> bool:
+        request = asked.get(department)
+        is_asked_since = request is not None and request.consultation.round >= consultation.round
+        return not (must_be_asked(concerns.get(department, ())) or is_asked_since or binds(request))
+
     dropped = {
         choice["department"]
         for consultation in here
         for choice in consultation.dropped
-        if not must_be_asked(concerns.get(choice["department"], ()))
+        if stays_out(choice["department"], consultation)
     }
     rounds = {consultation.id for consultation in here}
     added = {
         department
         for department, request in asked.items()
-        if request.why == Why.ADDED and (request.consultation_id in rounds or is_still_opposed(request))
+        if (request.why == Why.ADDED and request.consultation_id in rounds) or is_still_opposed(request)
     }
     return frozenset((responsible_departments(concerns, city, project.project_type).keys() - dropped) | added)
 
@@ -225,16 +248,20 @@ def _standing(
     required: Collection[str],
     asked: Mapping[str, OpinionRequest],
     tasks: Sequence[str],
+    amended: datetime | None,
     *,
     city: City,
     now: datetime,
 ) -> Standing:
     concerns = concerns_by_department(check.report)
     requests = [asked[department] for department in sorted(required) if department in asked]
-    open_ = [r.department for r in requests if request_status(r, now.date()) in _OPEN]
-    changed = [r.department for r in requests if not is_told_the_same(r, concerns.get(r.department, ()))]
+    open_ = sorted(d for d, request in asked.items() if request_status(request, now.date()) in _OPEN)
+    changed = [
+        r.department for r in requests if not is_told_the_same(r, concerns.get(r.department, ()), amended)
+    ]
     return Standing(
         in_scope=project.in_scope,
+        is_scope_decided=project.scope_decided_by is not None,
         is_prohibited=_is_prohibited(concerns, asked),
         undecided=department_names(undecided(requests), city),
         layers_not_seen=layers_not_seen(check.report),

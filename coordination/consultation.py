@@ -22,6 +22,7 @@ from coordination.opinion_requests import withdraw_requests
 from coordination.project_states import ProjectStatus, Step, status_after
 from coordination.projects import (
     add_revision,
+    amended_at,
     current_revision,
     latest_check,
     lock_project,
@@ -63,6 +64,7 @@ def proposal_by(
         requests_of(session, project),
         city=city,
         project_type=project.project_type,
+        amended_at=amended_at(session, project),
     )
     return Proposal(_next_round(session, project), revision, check, departments)
 
@@ -80,7 +82,8 @@ def open_consultation(
 ) -> Consultation:
     """Ask every department whom the current footprint concerns and whose earlier opinion does not stand; each once.
 
-    The coordinator may `add` departments and `drop` those that nothing prohibits or restricts for, with the reason.
+    The coordinator may `add` departments and `drop` those that nothing prohibits or restricts for, with the reason;
+    nobody who disagrees, set conditions, has still to answer, or has a contest to decide.
     """
     project = lock_project(session, project_id)
     refuse_not_in_work(session, project)

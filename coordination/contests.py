@@ -9,27 +9,34 @@ from sqlalchemy.orm import Session
 from blueprint.audit.log import record
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.permissions import Act, Actor, require
+from coordination.consultation import requests_of
 from coordination.models import Contest, OpinionRequest
 from coordination.notice_models import NoticeKind, Office
 from coordination.notices import tell
 from coordination.opinion_requests import locked, seen
-from coordination.projects import trimmed_reason
+from coordination.projects import refuse_cleared, trimmed_reason
+from coordination.rounds import standing_requests
 
 
 def contest_finding(
     session: Session, request_id: int, *, finding: int, reason: str, actor: Actor, now: datetime
 ) -> OpinionRequest:
-    """Contest the finding of that number: the applicant says that the layer, or what was made of it, is wrong there."""
+    """Contest the finding of that number: the applicant says that the layer, or what was made of it, is wrong there.
+
+    It is one of a request that counts: open, or with an opinion that stands, of whatever round; until the clearance.
+    """
     request = seen(locked(session, OpinionRequest.id == request_id).get(request_id), request_id, actor)
     require(actor, Act.CONTEST_FINDING, request.thing)
+    project = request.consultation.project
+    refuse_cleared(session, project)
     text = trimmed_reason(reason, "the contest")
     if not 1 <= finding <= len(request.findings):
         raise InvalidInputError(
             f"the request has {len(request.findings)} findings; name one by its number", place="finding"
         )
-    if request.consultation.superseded_on is not None or request.withdrawn_why is not None:
+    if standing_requests(requests_of(session, project)).get(request.department) is not request:
         raise ConflictError(
-            "该征询已收回 this request was taken back; contest the finding in the present round"
+            "该征询已收回或已另行征求 this request was taken back, or its department was asked again; contest the finding in the present round"
         )
     if any(contest.finding == finding for contest in request.contests):
         raise ConflictError(
@@ -44,7 +51,7 @@ def contest_finding(
         NoticeKind.CONTESTED,
         f"第 {finding} 项冲突有异议，请处理 finding {finding} is contested, please decide",
         to=request.department,
-        project=request.consultation.project,
+        project=project,
         request=request,
         now=now,
     )
@@ -64,6 +71,7 @@ def decide_contest(
     """Decide a contest as the layer's owner: upheld, the finding is set aside and no longer blocks; decided once."""
     request = seen(locked(session, OpinionRequest.id == request_id).get(request_id), request_id, actor)
     require(actor, Act.DECIDE_CONTEST, request.thing)
+    refuse_cleared(session, request.consultation.project)
     text = trimmed_reason(reason, "the decision")
     contest = next((each for each in request.contests if each.finding == finding), None)
     if contest is None:

@@ -24,20 +24,11 @@ from coordination.history import note
 from coordination.models import Project
 from coordination.notice_models import NoticeKind
 from coordination.notices import tell
-from coordination.particulars import PARTICULARS, ProjectDetails, checked, scope_doubts
+from coordination.particulars import GROUNDS, PARTICULARS, ProjectDetails, checked, scope_doubts
 from coordination.project_states import Step
 from coordination.projects import lock_project, move, plain, standing_clearance, trimmed_reason
 
-CORRECTABLE = (
-    "name",
-    "applicant",
-    "applicant_code",
-    "industry",
-    "investment_10k_cny",
-    "district",
-    "funds_source",
-    "planned_start_on",
-)
+CORRECTABLE = tuple(name for name in PARTICULARS if name not in GROUNDS)
 """What departments were not asked to judge. Purpose, type, planned use, level and footprint are the ground of their opinions:
 to change these the clearance is withdrawn and departments are consulted again."""
 

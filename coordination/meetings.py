@@ -24,7 +24,7 @@ from coordination.models import OpinionRequest, Project
 from coordination.notice_models import NoticeKind, Office
 from coordination.notices import tell
 from coordination.opinion_requests import locked
-from coordination.projects import lock_project, refuse_not_in_work, trimmed_reason
+from coordination.projects import lock_project, refuse_cleared, refuse_not_in_work, trimmed_reason
 from coordination.rounds import is_opposed, standing_requests
 
 
@@ -97,6 +97,7 @@ def call_meeting(
     """Call a meeting for a time and place, or move it; what stands against what goes on its agenda, and its departments take part."""
     require(actor, Act.CONSULT_DEPARTMENTS)
     meeting = _held(session, meeting_id, MeetingState.ASKED, MeetingState.CALLED)
+    refuse_cleared(session, meeting.project)
     if meets_at <= now:
         raise InvalidInputError("a meeting is called for a time that is still to come", place="meets_at")
     where = place.strip()
@@ -169,6 +170,7 @@ def record_minutes(
     """Keep what a meeting came to: its minutes (纪要) and its decisions, each for one of its departments; never changed."""
     require(actor, Act.CONSULT_DEPARTMENTS)
     meeting = _held(session, meeting_id, MeetingState.CALLED)
+    refuse_cleared(session, meeting.project)
     meeting.minutes = trimmed_reason(minutes, "the minutes")
     meeting.state = MeetingState.HELD
     meeting.closed_by, meeting.closed_on = actor.name, now.date()
@@ -224,6 +226,7 @@ def close_decision(
     require(actor, Act.DECIDE_CONTEST if settles else Act.GIVE_OPINION, Thing(department=decision.department))
     if decision.closed_at is not None:
         raise ConflictError(f"decision {number} was closed by {decision.closed_by} already")
+    refuse_cleared(session, meeting.project)
     decision.how = trimmed_reason(how, "closing a decision: how it was met")
     decision.closed_by, decision.closed_at = actor.name, now
     if decision.request_id is not None:

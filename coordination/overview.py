@@ -203,7 +203,7 @@ def proposal_out(proposal: Proposal, *, edge: Edge) -> ProposalOut:
                 due_on=due.on,
                 provisional=due.provisional,
                 stands=each.standing is not None,
-                may_be_dropped=not each.must_be_asked,
+                may_be_dropped=each.may_be_dropped,
             )
         )
     return ProposalOut(

@@ -65,6 +65,9 @@ _NEEDED = ("name", "applicant", "purpose")
 PARTICULARS = tuple(f.name for f in fields(ProjectDetails) if f.name not in ("in_scope", "scope_reason"))
 """What may be corrected while the project is in work; the scope is decided by an act of its own."""
 
+GROUNDS = ("purpose", "project_type", "planned_use", "approval_level", "top_m")
+"""Those of them that opinions rest on: they stay while departments are being asked, and changed, departments are asked again."""
+
 _DOUBTS = {
     "重大交通 major transport": ("铁路", "高速公路", "机场", "轨道交通", "高铁", "港口", "国道"),
     "水利 water": ("水库", "水利枢纽", "引水工程", "调水工程", "堤防"),

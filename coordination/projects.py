@@ -1,11 +1,12 @@
 """Projects in preparation: registration with a planning number, footprint revisions, checks of them."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import array, insert
 from sqlalchemy.orm import Session, selectinload
 
 from blueprint.city import City
@@ -23,10 +24,13 @@ from coordination.models import (
     FootprintRevision,
     PlanningNumberSeries,
     Project,
+    ProjectEvent,
 )
-from coordination.particulars import PARTICULARS, ProjectDetails, checked, scope_doubts
+from coordination.particulars import GROUNDS, PARTICULARS, ProjectDetails, checked, scope_doubts
 from coordination.project_states import IN_WORK, STATUS_WORDS, ProjectStatus, Step, status_after
 from coordination.use_matrix import use_code
+
+_AMEND = "amend_project"
 
 
 def register_project(
@@ -80,15 +84,19 @@ def register_project(
 def amend_project(
     session: Session, project_id: int, details: ProjectDetails, *, city: City, actor: Actor, now: datetime
 ) -> Project:
-    """Correct what was registered of a project that is in work; doubts about its scope are looked for again."""
+    """Correct what was registered of a project that is in work; doubts about its scope are looked for again.
+
+    What opinions rest on (`GROUNDS`) stays while departments are being asked.
+    """
     project = lock_project(session, project_id)
     refuse_not_in_work(session, project)
     given = checked(details, city)
     before = {name: plain(getattr(project, name)) for name in PARTICULARS}
+    after = {name: plain(getattr(given, name)) for name in PARTICULARS}
+    changed = [name for name in PARTICULARS if before[name] != after[name]]
+    _refuse_other_grounds(project, changed)
     for name in PARTICULARS:
         setattr(project, name, getattr(given, name))
-    after = {name: plain(getattr(project, name)) for name in PARTICULARS}
-    changed = [name for name in PARTICULARS if before[name] != after[name]]
     doubts = list(scope_doubts(given))
     if set(doubts) - set(project.scope_doubts):
         project.scope_decided_by = None
@@ -99,13 +107,32 @@ def amend_project(
     note(
         session,
         project,
-        "amend_project",
+        _AMEND,
         actor=actor,
         now=now,
         before={name: before[name] for name in changed},
         details={name: after[name] for name in changed},
     )
     return project
+
+
+def _refuse_other_grounds(project: Project, changed: Sequence[str]) -> None:
+    grounds = [name for name in GROUNDS if name in changed]
+    if grounds and project.status == ProjectStatus.CONSULTING:
+        raise ConflictError(
+            f"正在征求意见，请先结束本轮（调整方案） departments are being asked about {project.planning_number} and judge it by its"
+            f" {', '.join(grounds)}: end the round first (step adjust), amend it then, and ask them again"
+        )
+
+
+def amended_at(session: Session, project: Project) -> datetime | None:
+    """When what opinions rest on was amended last; whoever was asked before that was asked of something else."""
+    statement = select(func.max(ProjectEvent.at)).where(
+        ProjectEvent.project_id == project.id,
+        ProjectEvent.act == _AMEND,
+        ProjectEvent.details.has_any(array(GROUNDS)),
+    )
+    return session.scalar(statement)
 
 
 def plain(value: Any) -> Any:
@@ -247,14 +274,19 @@ def standing_clearance(session: Session, project: Project) -> Clearance | None:
     return session.scalars(statement.options(selectinload(Clearance.messages))).one_or_none()
 
 
-def refuse_not_in_work(session: Session, project: Project) -> None:
-    """Refuse an act on a project that has passed (what was handed over no longer changes here) or was laid aside."""
+def refuse_cleared(session: Session, project: Project) -> None:
+    """Refuse an act on a project that has passed: what was handed over no longer changes here."""
     clearance = standing_clearance(session, project)
     if clearance is not None:
         raise ConflictError(
             f"已通过并推送 {project.planning_number} was cleared on {clearance.cleared_on} and handed over; it is with approval now:"
             " correct what was handed over, or withdraw the clearance first"
         )
+
+
+def refuse_not_in_work(session: Session, project: Project) -> None:
+    """Refuse an act on a project that has passed, or was laid aside."""
+    refuse_cleared(session, project)
     if project.status not in IN_WORK:
         raise ConflictError(
             f"{project.planning_number} is {STATUS_WORDS[ProjectStatus(project.status)]}; resume it first, if it can be"

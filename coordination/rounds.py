@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from blueprint.city import City
 from blueprint.errors import InvalidInputError
 from coordination.models import MAX_TEXT, OpinionKind, OpinionRequest
 from coordination.responsibility import Concern, Why, must_be_asked, responsible_departments
+
+_BINDING = (OpinionKind.DISAGREE, OpinionKind.AGREE_WITH_CONDITIONS)
 
 
 @dataclass(frozen=True)
@@ -20,14 +23,23 @@ class Choice:
 
 @dataclass(frozen=True)
 class Proposed:
-    """A department that a check makes responsible: why, with what, and whether its earlier opinion stands."""
+    """A department that a check makes responsible: why, with what, and whether its earlier opinion stands.
+
+    `last` is the request to it that counts, whether or not it was told what is found now.
+    """
 
     department: str
     why: Why
     concerns: tuple[Concern, ...]
     working_days: int
     standing: OpinionRequest | None = None
+    last: OpinionRequest | None = None
     must_be_asked: bool = False
+
+    @property
+    def may_be_dropped(self) -> bool:
+        """Say whether the coordinator may leave the department out."""
+        return not self.must_be_asked and self.standing is None and not binds(self.last)
 
 
 def told(concerns: Sequence[Concern]) -> list[dict[str, Any]]:
@@ -35,11 +47,16 @@ def told(concerns: Sequence[Concern]) -> list[dict[str, Any]]:
     return [concern.to_json() for concern in concerns]
 
 
-def is_told_the_same(request: OpinionRequest, concerns: Sequence[Concern]) -> bool:
+def is_told_the_same(
+    request: OpinionRequest, concerns: Sequence[Concern], amended_at: datetime | None = None
+) -> bool:
     """Say whether a request tells its department what a check finds: the same features, as much of them, as strictly.
 
     How the footprint lies to a feature besides (`relation`) changes with its other end, and is nothing new to judge.
+    Who was asked before what is judged of the project itself was amended (`amended_at`) was told something else.
     """
+    if amended_at is not None and request.consultation.opened_at < amended_at:
+        return False
     return [judged(finding) for finding in request.findings] == [judged(f) for f in told(concerns)]
 
 
@@ -64,8 +81,22 @@ def is_opposed(request: OpinionRequest) -> bool:
 
 
 def is_still_opposed(request: OpinionRequest) -> bool:
-    """Say whether a department that the coordinator had added disagrees: no check releases it, so it is asked again."""
-    return request.why == Why.ADDED and is_opposed(request)
+    """Say whether a department disagrees that was not asked for its findings: no check releases it, so it is asked again."""
+    return is_opposed(request) and (request.why == Why.ADDED or not request.findings)
+
+
+def is_running(request: OpinionRequest) -> bool:
+    """Say whether a request was neither answered nor taken back."""
+    return request.opinion is None and request.withdrawn_on is None
+
+
+def binds(request: OpinionRequest | None) -> bool:
+    """Say whether a request may not be left behind: it runs, its department disagrees, sets conditions or has a contest to decide."""
+    return request is not None and (
+        is_running(request)
+        or (request.opinion is not None and request.opinion.kind in _BINDING)
+        or any(contest.decided_at is None for contest in request.contests)
+    )
 
 
 def propose(
@@ -74,10 +105,12 @@ def propose(
     *,
     city: City,
     project_type: str | None,
+    amended_at: datetime | None = None,
 ) -> tuple[Proposed, ...]:
     """Whom a round would ask by a check, and who was asked of the very same before and stands.
 
-    Asked anew is who never answered, who is told other findings than then, and who disagreed.
+    Asked anew is who never answered, who is told other findings than then, and who disagreed; and everybody who was
+    asked before `amended_at`, when what is judged of the project itself was amended last.
     """
     standing = standing_requests(earlier)
     asked = responsible_departments(concerns, city, project_type)
@@ -87,18 +120,19 @@ def propose(
     proposed = []
     for department, why in sorted(asked.items()):
         own = concerns.get(department, ())
-        last = standing.get(department)
-        if last is not None and not is_told_the_same(last, own):
-            last, why = None, Why.CHANGED
-        elif last is not None and is_opposed(last):
-            last, why = None, Why.ADDED if why is Why.ADDED else Why.DISAGREED
+        last = stands = standing.get(department)
+        if stands is not None and not is_told_the_same(stands, own, amended_at):
+            stands, why = None, Why.ADDED if why is Why.ADDED else Why.CHANGED
+        elif stands is not None and is_opposed(stands):
+            stands, why = None, Why.ADDED if why is Why.ADDED else Why.DISAGREED
         proposed.append(
             Proposed(
                 department=department,
                 why=why,
                 concerns=own,
                 working_days=city.opinion_working_days(department, project_type),
-                standing=last,
+                standing=stands,
+                last=last,
                 must_be_asked=must_be_asked(own),
             )
         )
@@ -120,11 +154,7 @@ def decide(
     for choice in drop:
         if choice.department not in known:
             raise InvalidInputError(f"{choice.department} is not asked anyway; leave it out", place="drop")
-        if known[choice.department].must_be_asked:
-            raise InvalidInputError(
-                f"{choice.department} cannot be left out: layers of its own prohibit or restrict here",
-                place="drop",
-            )
+        _refuse_drop(known[choice.department])
     dropped = {choice.department for choice in drop}
     asked = {d: each for d, each in known.items() if each.standing is None and d not in dropped}
     for choice in add:
@@ -138,6 +168,23 @@ def decide(
             working_days=city.opinion_working_days(choice.department, project_type),
         )
     return tuple(asked[department] for department in sorted(asked))
+
+
+def _refuse_drop(each: Proposed) -> None:
+    """Nobody is left out whose layers bind, whose opinion stands, or with whom something is not settled."""
+    if each.must_be_asked:
+        why = "其图层禁止或限制 layers of its own prohibit or restrict here"
+    elif each.last is not None and is_running(each.last):
+        why = "征询尚未结束 it was asked and its limit still runs"
+    elif each.last is not None and is_opposed(each.last):
+        why = "该部门不同意 it disagrees; it is asked again, or a meeting settles it"
+    elif each.standing is not None and not any(c.decided_at is None for c in each.standing.contests):
+        why = "意见有效 its opinion stands, and it is not asked again"
+    elif binds(each.last):
+        why = "有附带条件或异议待处理 it set conditions, or has a contested finding to decide"
+    else:
+        return
+    raise InvalidInputError(f"不能不征求 {each.department} cannot be left out: {why}", place="drop")
 
 
 def _refuse_double(add: Sequence[Choice], drop: Sequence[Choice]) -> None:

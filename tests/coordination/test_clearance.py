@@ -63,7 +63,8 @@ def test_nothing_stands_in_the_way_of_a_project_with_nothing_open_and_nothing_bl
 @pytest.mark.parametrize(
     ("standing", "word"),
     [
-        (Standing(in_scope=False), "Art. 5"),
+        (Standing(in_scope=False), "outside the regulation's scope (Art. 5)"),
+        (Standing(in_scope=False, is_scope_decided=False), "not decided"),
         (Standing(in_scope=True, is_prohibited=True), "prohibition"),
         (Standing(in_scope=True, layers_not_seen=("甲",)), "did not see 甲"),
         (Standing(in_scope=True, awaited=("水利局",)), "awaited of 水利局"),

@@ -153,3 +153,30 @@ def test_a_decision_is_for_a_participant_and_settles_only_a_disagreement_that_st
     assert declined.state == MeetingState.DECLINED
     with pytest.raises(ConflictError, match="declined already"):
         hold(world_session, meeting)
+
+
+def test_nothing_is_called_decided_or_closed_after_the_clearance(
+    world_session: Session, world: City, project: Project
+) -> None:
+    settled = called(world_session, world, project)
+    against = next(s["request_id"] for s in settled.agenda[0]["sides"] if s["department"] == "wlj")
+    open_one, asked_for = called(world_session, world, project), ask(world_session, world, project)
+    hold(world_session, settled, Decided("wlj", "檐口高度不超过 12 米", against))
+    close(world_session, settled, 1, HERITAGE)
+    clear(world_session, world, project)
+
+    with pytest.raises(ConflictError, match="with approval now"):
+        hold(world_session, open_one, Decided("slj", "复核洪水位"))
+    with pytest.raises(ConflictError, match="with approval now"):
+        meetings.call_meeting(
+            world_session,
+            asked_for.id,
+            meets_at=NOW + timedelta(days=2),
+            place="一号会议室",
+            actor=COORDINATOR,
+            now=NOW,
+        )
+    declined = meetings.decline_meeting(
+        world_session, asked_for.id, reason="已通过", actor=COORDINATOR, now=NOW
+    )
+    assert declined.state == MeetingState.DECLINED

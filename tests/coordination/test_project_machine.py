@@ -19,10 +19,12 @@ from coordination.handover import read_message
 from coordination.handover_changes import withdraw_clearance
 from coordination.handover_models import Clearance, Handover
 from coordination.limits import OpinionStatus
-from coordination.models import Consultation, Opinion, OpinionKind, OpinionRequest, Project
+from coordination.models import Check, Consultation, Opinion, OpinionKind, OpinionRequest, Project
 from coordination.opinion_requests import request_status
 from coordination.opinions import OpinionGiven
 from coordination.project_states import BY_HAND, TRANSITIONS, ProjectStatus, Step
+from coordination.responsibility import Why, concerns_by_department, responsible_departments
+from coordination.rounds import Choice, is_opposed, standing_requests
 from tests.coordination.test_rounds import WHO
 from tests.coordination.world import CALENDAR, COORDINATOR, DETAILS, NOW, footprint
 
@@ -106,6 +108,37 @@ class ProjectMachine(RuleBasedStateMachine):
             actor=COORDINATOR,
             now=self.now,
         )
+
+    @rule(department=st.sampled_from(("wlj", "fgw", "slj")), is_against=st.booleans())
+    def leave_out_who_is_in_the_way(self, department: str, is_against: bool) -> None:
+        """What a coordinator in need would do: everybody agrees but one, who is against it or silent, and is left out."""
+        self.check_and_consult()
+        self._everybody_but(department, is_against=is_against)
+        self._try(
+            consultation.open_consultation,
+            self.project_id,
+            city=self.city,
+            calendar=CALENDAR,
+            actor=COORDINATOR,
+            now=self.now,
+            add=[Choice("tjj", "理由")],
+            drop=[Choice(department, "理由")],
+        )
+        self._everybody_but(department, is_against=is_against)
+        self.clear()
+
+    def _everybody_but(self, department: str, *, is_against: bool) -> None:
+        for request in self._requests():
+            against = request.department == department
+            if not against or is_against:
+                self._try(
+                    opinions.give_opinion,
+                    request.id,
+                    GIVEN[OpinionKind.DISAGREE if against else OpinionKind.AGREE],
+                    actor=_MAY_ANSWER[request.department],
+                    calendar=CALENDAR,
+                    now=self.now,
+                )
 
     @rule(site=st.sampled_from(SITES))
     def revise(self, site: tuple[float, float]) -> None:
@@ -238,7 +271,7 @@ class ProjectMachine(RuleBasedStateMachine):
 
         type(self).clearances += done is not None
 
-    @rule(pick=st.integers(0, 3))
+    @rule(pick=st.integers(0, 1))
     def withdraw_the_clearance(self, pick: int) -> None:
         """Now and then; what was cleared before it stays known, and is not handed over any more."""
         was_cleared = self.project.status == ProjectStatus.CLEARED
@@ -287,11 +320,18 @@ class ProjectMachine(RuleBasedStateMachine):
             "no_objection",
             "deemed_no_objection",
         }
+        requests = self._requests()
         assert all(
             request_status(r, self.now.date()) not in (OpinionStatus.AWAITED, OpinionStatus.STOPPED)
-            for r in self._requests()
-            if r.consultation_id == clearances[0].consultation_id
+            for r in requests
         )
+        check = self.session.get_one(Check, clearances[0].check_id)
+        responsible = responsible_departments(concerns_by_department(check.report), self.city)
+        for department, request in standing_requests(requests).items():
+            if department in responsible or request.why == Why.ADDED or not request.findings:
+                assert not is_opposed(request)
+            if department in responsible:
+                assert all(contest.decided_at is not None for contest in request.contests)
 
     @invariant()
     def what_was_said_and_handed_over_never_changes_afterwards(self) -> None:

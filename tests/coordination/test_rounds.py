@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from blueprint.city import City, ProjectType
 from blueprint.errors import ConflictError, InvalidInputError
 from blueprint.permissions import Actor
-from coordination import consultation, opinion_requests, opinions, projects, steps
+from coordination import consultation, contests, opinion_requests, opinions, projects, steps
 from coordination.clearance import clear_project
 from coordination.handover import read_message
 from coordination.handover_models import Clearance
@@ -68,8 +68,12 @@ def revise(session: Session, world: City, project: Project, west: float, east: f
     )
 
 
+def request_to(opened: Consultation, department: str) -> OpinionRequest:
+    return next(r for r in opened.requests if r.department == department)
+
+
 def answer(session: Session, opened: Consultation, department: str, given: OpinionGiven = AGREE) -> None:
-    request = next(r for r in opened.requests if r.department == department)
+    request = request_to(opened, department)
     opinions.give_opinion(session, request.id, given, actor=WHO[department], calendar=CALENDAR, now=NOW)
 
 
@@ -321,3 +325,147 @@ def test_what_was_registered_is_corrected_with_what_it_was_before(
     assert (project.name, project.funds_source) == ("示例中学", "财政")
     last = history_of(world_session, project)[-1]
     assert last.details == {"name": "示例中学", "funds_source": "财政"}
+
+
+AGAINST = OpinionGiven(OpinionKind.DISAGREE, reason="遮挡视廊", basis="《文物保护法》第十八条")
+
+
+def test_nobody_is_left_out_who_disagrees_or_has_still_to_answer(world_session: Session, world: City) -> None:
+    project = register(world_session, world, 310, 340)
+    first = consult(world_session, world, project)
+    answer(world_session, first, "fgw", AGAINST)
+
+    def leave_out(department: str) -> None:
+        chosen = {"add": [Choice("tjj", "人口数据")], "drop": [Choice(department, "不必")]}
+        with world_session.begin_nested():
+            consult(world_session, world, project, **chosen)
+
+    with pytest.raises(InvalidInputError, match=r"wlj cannot be left out: .*limit still runs"):
+        leave_out("wlj")
+    with pytest.raises(InvalidInputError, match=r"fgw cannot be left out: .*it disagrees"):
+        leave_out("fgw")
+    answer(world_session, first, "wlj")
+    with pytest.raises(InvalidInputError, match=r"wlj cannot be left out: .*its opinion stands"):
+        leave_out("wlj")
+    contests.contest_finding(
+        world_session, request_to(first, "wlj").id, finding=1, reason="异议", actor=COORDINATOR, now=NOW
+    )
+    with pytest.raises(InvalidInputError, match=r"wlj cannot be left out: .*contested finding"):
+        leave_out("wlj")
+
+
+def test_who_disagreed_is_not_left_out_when_the_footprint_changes(
+    world_session: Session, world: City
+) -> None:
+    project = register(world_session, world, 310, 340)
+    first = consult(world_session, world, project)
+    answer(world_session, first, "wlj", AGAINST)
+
+    revise(world_session, world, project, 310, 330)
+
+    with pytest.raises(InvalidInputError, match="it disagrees"):
+        consult(world_session, world, project, drop=[Choice("wlj", "不必")])
+
+
+def test_who_was_left_out_and_is_asked_after_all_counts_with_what_it_says(
+    world_session: Session, world: City
+) -> None:
+    project = register(world_session, world)
+    first = consult(world_session, world, project, drop=[Choice("wlj", "已有复函")])
+    answer(world_session, first, "fgw")
+    install_layer(world_session, world, "river", (200, 310), starts_on=TODAY)
+    second = consult(world_session, world, project)
+    assert asked(second) == {"slj": Why.CHANGED, "wlj": Why.TOUCHED}
+    answer(world_session, second, "slj")
+    with pytest.raises(ConflictError, match="awaited of 文旅局"):
+        clear(world_session, world, project)
+    answer(world_session, second, "wlj", AGAINST)
+
+    with pytest.raises(ConflictError, match="文旅局 disagree"):
+        clear(world_session, world, project)
+
+    agrees = OpinionGiven(OpinionKind.AGREE_WITH_CONDITIONS, conditions="檐口不超过 12 米", amends=1)
+    answer(world_session, second, "wlj", agrees)
+    message = read_message(clear(world_session, world, project).handover.body.encode())
+    assert {o.department: o.conditions for o in message.opinions}["wlj"] == "檐口不超过 12 米"
+
+
+def test_what_opinions_rest_on_stays_during_a_round_and_once_changed_all_are_asked_again(
+    world_session: Session, world: City
+) -> None:
+    project = register(world_session, world)
+    first = consult(world_session, world, project)
+    for department in ("fgw", "slj", "wlj"):
+        answer(world_session, first, department)
+    by = {"actor": COORDINATOR, "now": NOW + timedelta(hours=1)}
+
+    def amend(**changes: Any) -> None:
+        details = replace(DETAILS, **changes)
+        projects.amend_project(world_session, project.id, details, city=world, **by)
+
+    amend(funds_source="财政")
+    with pytest.raises(ConflictError, match="judge it by its purpose: end the round first"):
+        amend(purpose="新建化工仓库")
+    steps.take_step(world_session, project.id, Step.ADJUST, reason="用途变更", calendar=CALENDAR, **by)
+    amend(purpose="新建化工仓库")
+
+    later = {"city": world, "actor": COORDINATOR, "now": NOW + timedelta(hours=2)}
+    second = consultation.open_consultation(world_session, project.id, calendar=CALENDAR, **later)
+    assert asked(second) == dict.fromkeys(("fgw", "slj", "wlj"), Why.CHANGED)
+    for department in ("fgw", "slj", "wlj"):
+        answer(world_session, second, department)
+    assert clear(world_session, world, project).consultation_id == second.id
+
+
+def test_a_project_is_not_cleared_while_its_scope_is_doubted_anew(
+    world_session: Session, world: City
+) -> None:
+    """Art. 5."""
+    project = register(world_session, world)
+    opened = consult(world_session, world, project)
+    for department in ("fgw", "slj", "wlj"):
+        answer(world_session, opened, department)
+    projects.amend_project(
+        world_session,
+        project.id,
+        replace(DETAILS, name="鞍山高速公路连接线"),
+        city=world,
+        actor=COORDINATOR,
+        now=NOW,
+    )
+
+    with pytest.raises(ConflictError, match="not decided whether it is in the regulation's scope"):
+        clear(world_session, world, project)
+
+    projects.decide_scope(
+        world_session, project.id, in_scope=True, reason="城市道路", actor=COORDINATOR, now=NOW
+    )
+    assert clear(world_session, world, project)
+
+
+def test_a_finding_is_contested_while_its_opinion_stands_and_no_more_after_the_clearance(
+    world_session: Session, world: City
+) -> None:
+    project = register(world_session, world)
+    first = consult(world_session, world, project)
+    for department in ("fgw", "slj", "wlj"):
+        answer(world_session, first, department)
+    revise(world_session, world, project, 220, 300)
+    second = consult(world_session, world, project)
+    answer(world_session, second, "wlj")
+    river, old_heritage = request_to(first, "slj").id, request_to(first, "wlj").id
+    contest: dict[str, Any] = {"finding": 1, "reason": "范围线有误", "actor": COORDINATOR, "now": NOW}
+    decide = contest | {"is_upheld": True, "reason": "属实", "actor": WATER}
+
+    with pytest.raises(ConflictError, match="asked again"):
+        contests.contest_finding(world_session, old_heritage, **contest)
+    contests.contest_finding(world_session, river, **contest)
+    with pytest.raises(ConflictError, match="to be decided by 水利局"):
+        clear(world_session, world, project)
+    contests.decide_contest(world_session, river, **decide)
+
+    clear(world_session, world, project)
+    with pytest.raises(ConflictError, match="with approval now"):
+        contests.contest_finding(world_session, request_to(second, "wlj").id, **contest)
+    with pytest.raises(ConflictError, match="with approval now"):
+        contests.decide_contest(world_session, river, **decide)
