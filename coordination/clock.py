@@ -25,6 +25,7 @@ from coordination.notice_models import NoticeKind, Office
 from coordination.notices import tell
 from coordination.opinion_requests import locked, request_status, seen
 from coordination.projects import trimmed_reason
+from coordination.rounds import is_running
 
 SYSTEM = "系统 (system)"
 """Who records a department's silence, and counts a due day again."""
@@ -38,12 +39,21 @@ def stops_of(request: OpinionRequest) -> tuple[Stop, ...]:
 
 
 def explain_clock(request: OpinionRequest, *, calendar: WorkingCalendar, today: date) -> tuple[ClockDay, ...]:
-    """Every day of the limit by today's calendar; a clock that stands still as if it were started again today."""
+    """Every day of the limit by today's calendar; a clock that stands still as if it were started again today.
+
+    That of a request that was answered or taken back ends on the due day that was kept, and so does one that the
+    calendar would end sooner.
+    """
+    stops = as_of(stops_of(request), today)
+    days = explain(request.sent_on, working_days=request.working_days, stops=stops, calendar=calendar)
+    if is_running(request) and days[-1].calendar.day >= request.due_on:
+        return days
     return explain(
         request.sent_on,
         working_days=request.working_days,
-        stops=as_of(stops_of(request), today),
+        stops=stops,
         calendar=calendar,
+        ends_on=request.due_on,
     )
 
 
@@ -89,7 +99,7 @@ def stop_clock(
     calendar: WorkingCalendar,
     now: datetime,
 ) -> OpinionRequest:
-    """Let a request's clock stand still: material has to be supplemented (补充材料). The day itself still counts."""
+    """Let a request's clock stand still: material has to be supplemented (补充材料). The day itself counts unless it is the last."""
     request = _own(session, request_id, actor)
     text = trimmed_reason(reason, "the stop: which material is missing")
     settle(request, calendar=calendar, now=now)
@@ -112,7 +122,7 @@ def restart_clock(
     calendar: WorkingCalendar,
     now: datetime,
 ) -> OpinionRequest:
-    """Start a clock again; the working days of the stop are added, and the due day moves with its trace."""
+    """Start a clock again; the working days of the stop are added, at least one is left, and the due day moves with its trace."""
     request = _own(session, request_id, actor)
     text = trimmed_reason(reason, "the restart: what was supplemented")
     if request.stopped_on is None or request_status(request, now.date()) is not OpinionStatus.STOPPED:

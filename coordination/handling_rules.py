@@ -122,4 +122,5 @@ def internal_due_on(
     if state is HandlingState.ISSUED:
         return None
     days = max(1, sum(getattr(limits, name) for name in _DAYS[state]))
-    return min(due_on, due_date(sent_on, working_days=days, stops=stops, calendar=calendar).on)
+    counted = due_date(sent_on, working_days=days, stops=stops, calendar=calendar, is_internal=True)
+    return min(due_on, counted.on)

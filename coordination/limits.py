@@ -20,7 +20,10 @@ class OpinionStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Stop:
-    """A stop of the clock: of the days after it was stopped, up to and with the day of the restart, none counts."""
+    """A stop of the clock: of the days after it was stopped, up to and with the day of the restart, none counts.
+
+    The day on which it was stopped counts as any other, but never as the last: see `keeps_open`.
+    """
 
     stopped_on: date
     restarted_on: date | None = None
@@ -28,6 +31,16 @@ class Stop:
     def covers(self, day: date) -> bool:
         """Say whether `day` does not count; the day on which the clock was stopped itself does."""
         return self.stopped_on < day and (self.restarted_on is None or day <= self.restarted_on)
+
+    def keeps_open(self, day: date) -> bool:
+        """Say whether a limit that would end with `day` goes on: a day counts to its end, and the clock was stopped before.
+
+        So a whole working day is left after every restart. A clock started again on the day itself took nothing of it;
+        one stopped on a later day proves that the limit still ran then.
+        """
+        return day < self.stopped_on or (
+            day == self.stopped_on and (self.restarted_on is None or self.restarted_on > day)
+        )
 
 
 @dataclass(frozen=True)
@@ -49,19 +62,38 @@ _MOST_DAYS = 10_000
 
 
 def explain(
-    sent_on: date, *, working_days: int, stops: Sequence[Stop], calendar: WorkingCalendar
+    sent_on: date,
+    *,
+    working_days: int,
+    stops: Sequence[Stop],
+    calendar: WorkingCalendar,
+    ends_on: date | None = None,
+    is_internal: bool = False,
 ) -> tuple[ClockDay, ...]:
     """Every day after `sent_on` up to the due day, which is the last of them; the day of issue does not count.
 
-    A clock that stands still has no end: give its stop the day on which it is looked at (`as_of`).
+    A day counts to its end, so the last is never one on which the clock was stopped: a whole working day is left after
+    the restart. A clock that stands still has no end: give its stop the day on which it is looked at (`as_of`).
+    Where a due day is kept (`ends_on`), it is the last whatever the calendar would make of it by now; a working day
+    before it without a number was given to the department. An internal limit (`is_internal`) may end before a stop.
     """
     days: list[ClockDay] = []
     number = 0
     for step in range(1, _MOST_DAYS):
         day = calendar.describe(sent_on + timedelta(days=step))
-        is_stopped = any(stop.covers(day.day) for stop in stops)
-        counts = day.is_working and not is_stopped
-        number += counts
+        keeping = (
+            [stop for stop in stops if stop.keeps_open(day.day)]
+            if number + 1 == working_days and day.is_working and not is_internal
+            else []
+        )
+        is_stopped = any(
+            stop.covers(day.day) or (stop in keeping and stop.stopped_on == day.day) for stop in stops
+        )
+        if ends_on is not None:
+            counts = day.day == ends_on or (day.is_working and not is_stopped and number + 1 < working_days)
+        else:
+            counts = day.is_working and not is_stopped and not keeping
+        number = working_days if day.day == ends_on else number + counts
         days.append(ClockDay(day, is_stopped, number if counts else None))
         if number == working_days:
             break
@@ -76,10 +108,17 @@ def as_of(stops: Sequence[Stop], today: date) -> tuple[Stop, ...]:
 
 
 def due_date(
-    sent_on: date, *, working_days: int, stops: Sequence[Stop], calendar: WorkingCalendar
+    sent_on: date,
+    *,
+    working_days: int,
+    stops: Sequence[Stop],
+    calendar: WorkingCalendar,
+    is_internal: bool = False,
 ) -> DueDate:
     """The last day of the limit; provisional while the State Council's notice for a year it touches is missing."""
-    days = explain(sent_on, working_days=working_days, stops=stops, calendar=calendar)
+    days = explain(
+        sent_on, working_days=working_days, stops=stops, calendar=calendar, is_internal=is_internal
+    )
     return DueDate(days[-1].calendar.day, any(not day.calendar.published for day in days))
 
 

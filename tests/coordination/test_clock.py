@@ -12,7 +12,7 @@ from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.working_days import DayRule, WorkingCalendar
 from coordination import clock, opinion_requests, opinions
 from coordination.limits import OpinionStatus
-from coordination.models import OpinionKind, OpinionRequest
+from coordination.models import Opinion, OpinionKind, OpinionRequest
 from coordination.opinions import OpinionGiven
 from tests.coordination.test_rounds import consult, register
 from tests.coordination.world import CALENDAR, COORDINATOR, DUE_ON, HERITAGE, NOW, TODAY, WATER
@@ -148,3 +148,79 @@ def test_that_a_department_looked_at_its_request_is_kept_once(
     opinion_requests.note_seen(request_to_water, actor=WATER, now=LATE)
 
     assert (request_to_water.first_seen_at, request_to_water.first_seen_by) == (NOW, "水利局")
+
+
+def stop_on_the_last_day(session: Session, known: OpinionRequest) -> None:
+    assert WEEK_LATER.date() == known.due_on
+    clock.stop_clock(session, known.id, reason="缺材料", actor=WATER, calendar=CALENDAR, now=WEEK_LATER)
+
+
+def test_a_clock_stopped_on_the_last_day_gives_a_whole_day_after_its_restart(
+    world_session: Session, request_to_water: OpinionRequest
+) -> None:
+    stop_on_the_last_day(world_session, request_to_water)
+    thursday = NOW + timedelta(days=10)
+    clock.restart_clock(
+        world_session,
+        request_to_water.id,
+        reason="已补充",
+        actor=COORDINATOR,
+        calendar=CALENDAR,
+        now=thursday,
+    )
+
+    friday = thursday + timedelta(days=1)
+    clock.close_overdue(world_session, friday.date(), now=friday, calendar=CALENDAR)
+
+    assert request_to_water.due_on == friday.date()
+    answered = opinions.give_opinion(
+        world_session, request_to_water.id, AGREE, actor=WATER, calendar=CALENDAR, now=friday
+    )
+    assert opinion_requests.request_status(answered, friday.date()) is OpinionStatus.GIVEN
+
+
+def test_an_answer_while_a_clock_stands_still_since_the_last_day_is_in_time(
+    world_session: Session, request_to_water: OpinionRequest
+) -> None:
+    stop_on_the_last_day(world_session, request_to_water)
+
+    answered = opinions.give_opinion(
+        world_session, request_to_water.id, AGREE, actor=WATER, calendar=CALENDAR, now=LATE
+    )
+
+    assert opinion_requests.request_status(answered, LATE.date()) is OpinionStatus.GIVEN
+    assert request_to_water.due_on == LATE.date() + timedelta(days=1)
+
+
+def test_what_the_database_refuses_is_said_in_a_sentence(
+    world_session: Session, request_to_water: OpinionRequest
+) -> None:
+    late = Opinion(
+        request_id=request_to_water.id,
+        kind=OpinionKind.AGREE,
+        given_by="x",
+        given_on=LATE.date(),
+        given_at=LATE,
+        answers=[],
+    )
+
+    with (
+        pytest.raises(
+            ConflictError, match=r"已过期限或已收回.*the limit of opinion request .* ended on 2026-11-30"
+        ),
+        world_session.begin_nested(),
+        opinions.refused_by_the_database(),
+    ):
+        world_session.add(late)
+        world_session.flush()
+
+
+def test_the_clock_of_an_answered_request_ends_on_its_due_day_whatever_the_calendar_became(
+    world_session: Session, request_to_water: OpinionRequest
+) -> None:
+    opinions.give_opinion(world_session, request_to_water.id, AGREE, actor=WATER, calendar=CALENDAR, now=NOW)
+    storm = WorkingCalendar("CN", rules={date(2026, 11, 26): DayRule(is_working=False, name="暴雪停工")})
+
+    days = clock.explain_clock(request_to_water, calendar=storm, today=LATE.date())
+
+    assert (days[-1].calendar.day, days[-1].number) == (request_to_water.due_on, 5)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blueprint.errors import InvalidInputError
-from blueprint.working_days import DayKind, DueDate, WorkingCalendar, read_day_rules
+from blueprint.working_days import DayKind, DayRule, DueDate, WorkingCalendar, read_day_rules
 from coordination.limits import (
     OpinionStatus,
     Stop,
@@ -118,6 +118,30 @@ def test_the_day_of_a_stop_counts_and_the_days_up_to_the_restart_do_not() -> Non
     assert days[-1].calendar.day == date(2026, 12, 2)
 
 
+def test_a_clock_stopped_on_the_last_day_leaves_a_whole_working_day_after_the_restart() -> None:
+    monday = date(2026, 11, 23)
+    stops = [Stop(DUE_ON, date(2026, 12, 3)), Stop(date(2026, 12, 4), date(2026, 12, 5))]
+
+    once = explain(monday, working_days=5, stops=stops[:1], calendar=CALENDAR)
+    twice = due_date(monday, working_days=5, stops=stops, calendar=CALENDAR)
+
+    assert [str(d.calendar.day)[-2:] for d in once if d.is_stopped] == ["30", "01", "02", "03"]
+    assert (str(once[-1].calendar.day), once[-1].number) == ("2026-12-04", 5)
+    assert twice.on == date(2026, 12, 7)
+
+
+def test_a_due_day_that_is_kept_ends_the_clock_whatever_the_calendar_says_by_now() -> None:
+    monday = date(2026, 11, 23)
+    rules = {date(2026, 11, 26): DayRule(is_working=False, name="暴雪停工")}
+    storm = WorkingCalendar("CN", rules=rules)
+
+    sooner = explain(monday, working_days=5, stops=(), calendar=storm, ends_on=DUE_ON)
+    later = explain(monday, working_days=5, stops=(), calendar=CALENDAR, ends_on=date(2026, 12, 1))
+
+    numbers = [[(d.calendar.day.day, d.number) for d in days if d.counts] for days in (sooner, later)]
+    assert numbers == [[(24, 1), (25, 2), (27, 3), (30, 5)], [(24, 1), (25, 2), (26, 3), (27, 4), (1, 5)]]
+
+
 def test_stopping_and_starting_on_one_day_changes_nothing() -> None:
     monday = date(2026, 11, 23)
     stop = Stop(monday, monday)
@@ -143,8 +167,12 @@ def test_a_stop_gives_back_exactly_the_working_days_that_it_took(
     moved = due_date(start, working_days=working_days, stops=[stop], calendar=CALENDAR).on
 
     days = [start + timedelta(days=n) for n in range(1, (moved - start).days + 1)]
-    counted = [day for day in days if CALENDAR.is_working_day(day) and not stop.covers(day)]
+    was_last = {stopped_on} if stopped_on == without and length else set()
+    counted = [
+        day for day in days if CALENDAR.is_working_day(day) and not stop.covers(day) and day not in was_last
+    ]
     assert len(counted) == working_days and counted[-1] == moved >= without
+    assert not length or moved > stopped_on + timedelta(days=length)
 
 
 def test_the_citys_own_days_go_before_the_library_and_make_a_year_known(tmp_path: Path) -> None:
