@@ -90,16 +90,18 @@ def ask_ahead(beside: Beside, day: date) -> Asked | None:
 
 def take_snapshot(session: Session, day: date, *, asked: Asked | None = None) -> Snapshot:
     """The layers as they are in force on `day`; `asked` is what `ask_ahead` gave for the same day. Refuses an empty catalogue."""
-    rows = asked.rows_or_none() if asked is not None else None
-    layers = tuple(map(LayerOnDay._make, rows)) if rows is not None else layers_on(session, day)
+    layers = layers_on(session, day, asked=asked)
     if not layers:
         raise _nothing_in_force()
     return Snapshot(day=day, layers=layers)
 
 
-def layers_on(session: Session, day: date) -> tuple[LayerOnDay, ...]:
+def layers_on(session: Session, day: date, *, asked: Asked | None = None) -> tuple[LayerOnDay, ...]:
     """Every layer of the catalogue as it is on `day`, also where nothing is in force."""
-    return tuple(map(LayerOnDay._make, execute_prepared(session, SNAPSHOT, {"day": day})))
+    rows = asked.rows_or_none() if asked is not None else None
+    if rows is None:
+        rows = execute_prepared(session, SNAPSHOT, {"day": day})
+    return tuple(map(LayerOnDay._make, rows))
 
 
 def with_version(

@@ -60,7 +60,7 @@ def run_check(
     ]
     closed = [layer for layer in hidden if actor.signed_in and _is_in_force(layer, on)]
     shown = [layer for layer in snapshot.layers if layer not in hidden] if hidden else snapshot.layers
-    if snapshot.layers:
+    if snapshot.layers:  # an opinion request without findings is drawn on none
         refuse_before_the_first(session, shown, on)
     asked = [layer for layer in shown if layer.code in readable and _is_in_force(layer, on)]
     rule_set = rule_set or rule_set_of(city)
