@@ -8,11 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, Form, Header, Query, Response, UploadFile
 from fastapi import Path as PathParameter
 from fastapi.responses import JSONResponse
-from geoalchemy2.shape import to_shape
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
-from blueprint.city_router import to_lonlat_bounds
 from blueprint.edge import ActorDep, CityDep, EdgeDep, NowDep, SessionDep, TodayDep
 from blueprint.errors import ConflictError, NotFoundError
 from blueprint.etags import IfMatch, changed_meanwhile, hold_to, tagged
@@ -24,20 +22,18 @@ from blueprint.layers import catalogue, publication
 from blueprint.layers.coverage import read_coverage
 from blueprint.layers.features_file import features_folder
 from blueprint.layers.formats import TAKEN
-from blueprint.layers.models import InForcePeriod, Layer, LayerVersion
 from blueprint.layers.reading import staged
 from blueprint.layers.schemas import (
     InForceIn,
     LayerIn,
     LayerOut,
     LayerPage,
-    PeriodOut,
-    RasterOut,
     VersionOut,
     VersionPage,
 )
+from blueprint.layers.shown import layer_out, version_out, version_told
 from blueprint.layers.upload_job import LARGE_BYTES, put_in_upload
-from blueprint.permissions import Act, Actor, Thing, may, require
+from blueprint.permissions import Act, Thing, may, require
 from blueprint.quality.check import check_version
 from blueprint.quality.report import quality_of
 from blueprint.sharing.purposes import record_reading
@@ -107,7 +103,7 @@ def list_versions(code: Code, session: SessionDep, actor: ActorDep, today: Today
     record_reading(session, actor, [layer.thing], kind="versions", id=layer.code)
     return VersionPage(
         items=[
-            _told(layer, version, actor, today)
+            version_told(layer, version, actor, today)
             for version in layer.versions
             if actor.signed_in or version.periods
         ]
@@ -122,7 +118,7 @@ def show_version(
     layer = catalogue.find_readable(session, code, actor)
     version = publication.version_of(session, layer, number)
     record_reading(session, actor, [layer.thing], kind="version", id=f"{layer.code} v{number}")
-    return tagged(_told(layer, version, actor, today), response)
+    return tagged(version_told(layer, version, actor, today), response)
 
 
 Prefer = Annotated[
@@ -308,78 +304,3 @@ def _hold_definition(session: Session, code: str, if_match: str, *, city: City, 
     except NotFoundError:
         raise changed_meanwhile() from None
     hold_to(session, if_match, layer, lambda: layer_out(layer, city, today))
-
-
-def in_force_on(layer: Layer, day: date) -> tuple[LayerVersion, InForcePeriod] | None:
-    """The version in force on a day and its period."""
-    for version in layer.versions:
-        for period in version.periods:
-            if period.starts_on <= day and (period.ends_on is None or day < period.ends_on):
-                return version, period
-    return None
-
-
-def layer_out(layer: Layer, city: City, today: date) -> LayerOut:
-    """A layer as the outside sees it."""
-    found = in_force_on(layer, today)
-    version, period = found if found is not None else (None, None)
-    names = {department.code: department.name for department in city.departments}
-    groups: dict[str | None, str | None] = {group.code: group.name for group in city.layer_groups}
-    return LayerOut(
-        **{name: getattr(layer, name) for name in LayerIn.model_fields if name in LayerOut.model_fields},
-        department_name=names.get(layer.department, layer.department),
-        group_name=groups.get(layer.group, layer.group),
-        version=version.number if version is not None else None,
-        in_force_from=period.starts_on if period is not None else None,
-        feature_count=version.feature_count if version is not None else None,
-        extent=list(to_lonlat_bounds(to_shape(version.extent).bounds, city)) if version is not None else None,
-    )
-
-
-def _told(layer: Layer, version: LayerVersion, actor: Actor, today: date) -> VersionOut:
-    """A version as the actor sees it: who did what is named to those who are signed in, to others the department."""
-    out = version_out(layer, version, today)
-    if actor.signed_in:
-        return out
-    own = layer.department
-    periods = [period.model_copy(update={"decided_by": own}) for period in out.periods]
-    confirmed_by = own if out.warnings_confirmed_by is not None else None
-    return out.model_copy(
-        update={"uploaded_by": own, "warnings_confirmed_by": confirmed_by, "periods": periods}
-    )
-
-
-def version_out(layer: Layer, version: LayerVersion, today: date) -> VersionOut:
-    """A version as the outside sees it."""
-    return VersionOut(
-        layer=layer.code,
-        number=version.number,
-        state=str(publication.state_on(version, today)),
-        source_name=version.source_name,
-        source_sha256=version.source_sha256,
-        source_crs=version.source_crs,
-        operation=version.operation,
-        operation_accuracy_m=version.operation_accuracy_m,
-        buffer_m=version.buffer_m,
-        feature_count=version.feature_count,
-        vertex_count=version.vertex_count,
-        mended_count=version.quality["mended_count"],
-        standard=version.standard,
-        checked_at=version.checked_at,
-        error_count=(version.issue_counts or {}).get("error", 0),
-        warning_count=(version.issue_counts or {}).get("warning", len(version.quality["issues"])),
-        warnings_confirmed_by=version.warnings_confirmed_by,
-        warnings_reason=version.warnings_reason,
-        valid_until=version.valid_until,
-        review_by=version.review_by,
-        base=version.base.number if version.base is not None else None,
-        has_coverage=version.coverage is not None,
-        uploaded_by=version.uploaded_by,
-        uploaded_at=version.uploaded_at,
-        withdrawn_on=version.withdrawn_on,
-        periods=[
-            PeriodOut(starts_on=p.starts_on, ends_on=p.ends_on, decided_by=p.decided_by)
-            for p in version.periods
-        ],
-        raster=RasterOut(**version.raster.statistics()) if version.raster is not None else None,
-    )

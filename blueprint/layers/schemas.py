@@ -76,7 +76,18 @@ class LayerOut(Tagged):
     """A layer with the version in force today; `extent` west, south, east, north in degrees."""
 
     changes_by_itself: ClassVar = dict.fromkeys(
-        ("department_name", "group_name", "version", "in_force_from", "feature_count", "extent"), True
+        (
+            "department_name",
+            "group_name",
+            "version",
+            "in_force_from",
+            "valid_until",
+            "next_version",
+            "next_from",
+            "feature_count",
+            "extent",
+        ),
+        True,
     )
 
     code: str
@@ -118,6 +129,13 @@ class LayerOut(Tagged):
     lineage: str | None
     version: int | None
     in_force_from: date | None
+    valid_until: date | None = Field(
+        description="the last day on which that version is stood by: its own end, or the day of its review"
+    )
+    next_version: int | None = Field(
+        description="the version that is scheduled to follow, from `next_from` on"
+    )
+    next_from: date | None
     feature_count: int | None
     extent: Annotated[list[float], Field(min_length=4, max_length=4)] | None
 

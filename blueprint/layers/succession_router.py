@@ -23,9 +23,9 @@ from blueprint.layers.router import (
     accepted,
     is_long,
     name_of,
-    version_out,
 )
 from blueprint.layers.schemas import DifferenceOut, RollBackIn, VersionOut
+from blueprint.layers.shown import version_out
 from blueprint.layers.upload_job import put_in_upload
 from blueprint.permissions import Act, require
 from blueprint.quality.check import check_version

@@ -18,7 +18,7 @@ from blueprint.layers.features_file import features_folder
 from blueprint.layers.formats import TAKEN
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.layers.reading import staged
-from blueprint.layers.router import layer_out, version_out
+from blueprint.layers.shown import layer_out, version_out
 from blueprint.layers.upload_job import put_in_upload
 from blueprint.permissions import Act, require
 from blueprint.quality.check import check_version

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.errors import InvalidInputError
 from blueprint.layers import catalogue
-from blueprint.layers.router import layer_out
+from blueprint.layers.shown import layer_out
 from service.commands.context import local_operator, open_edge, say
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json
 

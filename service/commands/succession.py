@@ -13,7 +13,7 @@ from blueprint.layers.delta_file import DeltaWriter
 from blueprint.layers.difference import Difference, compare
 from blueprint.layers.patch_file import PatchWriter
 from blueprint.layers.reading import staged
-from blueprint.layers.router import version_out
+from blueprint.layers.shown import version_out
 from blueprint.permissions import Act, require
 from blueprint.quality.check import check_version
 from blueprint.rasters.difference import RasterChange

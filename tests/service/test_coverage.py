@@ -62,8 +62,10 @@ def test_after_the_day_of_review_a_layer_is_expired(running: Server):
     with running.client("ZRZY") as client:
         version = _upload(client, review_by="2026-06-30", valid_until="2035-12-31").json()
         outcomes = [_outcome(client, LON + 0.01, on) for on in ("2026-06-30", "2026-07-01")]
+        stood_by_until = client.get("/api/layers/PLAN").json()["valid_until"]
 
     assert (version["review_by"], version["valid_until"]) == ("2026-06-30", "2035-12-31")
+    assert stood_by_until == "2026-06-30"
     assert outcomes == ["clear", "expired"]
 
 

@@ -113,10 +113,13 @@ def test_withdrawing_a_version_before_its_first_day_gives_the_days_back(keeper: 
     upload(keeper, geojson(polygon(lonlat_square(LON + 0.01))), in_force_from="2999-01-01")
     first = keeper.get("/api/layers/PLAN/versions/1").json()
     assert first["periods"][0]["ends_on"] == "2999-01-01"
+    shown = keeper.get("/api/layers/PLAN").json()
+    assert (shown["version"], shown["next_version"], shown["next_from"]) == (1, 2, "2999-01-01")
 
     assert keeper.post("/api/layers/PLAN/versions/2/withdrawal").status_code == 200
 
     assert keeper.get("/api/layers/PLAN/versions/1").json()["periods"][0]["ends_on"] is None
+    assert keeper.get("/api/layers/PLAN").json()["next_from"] is None
     third = upload(keeper, geojson(polygon(lonlat_square(LON + 0.02))), in_force_from="2998-01-01")
     assert third.json()["state"] == "scheduled", third.text
 
