@@ -1,11 +1,12 @@
 """The clock of an item: the day by which its holder must act, and when the yellow card comes. Pure rules of plain values.
 
 The day on which something happens does not count (民法典 201); the last day of a limit is still in time. Special procedures
-are not counted (行政许可法 45): the days that are left when they begin are left when they end.
+are not counted (行政许可法 45) for the days that were announced: those that are left when they begin are left when they end.
 """
 
 import calendar as months
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -32,6 +33,14 @@ class Term:
     provisional: bool = False
 
 
+@dataclass(frozen=True)
+class Run:
+    """Days on which a limit runs: those after `after` up to and with `up_to`, or until it is used up."""
+
+    after: date
+    up_to: date | None = None
+
+
 def days_between(after: date, up_to: date, *, unit: DayUnit, calendar: WorkingCalendar) -> int:
     """The days after `after` up to and with `up_to`, as the unit counts them."""
     if unit is DayUnit.CALENDAR:
@@ -40,21 +49,30 @@ def days_between(after: date, up_to: date, *, unit: DayUnit, calendar: WorkingCa
 
 
 def term(
-    start: date, days_left: int, *, limit: int, unit: DayUnit, yellow_share: float, calendar: WorkingCalendar
+    runs: Sequence[Run], *, limit: int, unit: DayUnit, yellow_share: float, calendar: WorkingCalendar
 ) -> Term:
-    """The term of whoever has `days_left` of a limit from `start` on; what is late already was due the day before."""
-    if days_left <= 0:
-        day = start if days_left == 0 else start - timedelta(days=1)
-        return Term(day, day)
-    due = _day_after(start, days_left, unit, calendar)
+    """The term of a limit that runs on these days alone, of which only the last still go on.
+
+    What ran out keeps its day, whatever comes after. A limit whose last day passed before it stopped ends, after the
+    restart, with the day of the restart itself.
+    """
+    due = _day_of(runs, limit, unit, calendar)
     warned = max(1, math.ceil(limit * yellow_share))
-    before = max(0, days_left - warned)
-    yellow = _day_after(start, before, unit, calendar).on if before else start
-    return Term(due.on, yellow, due.provisional)
+    return Term(due.on, _day_of(runs, max(0, limit - warned), unit, calendar).on, due.provisional)
+
+
+def _day_of(runs: Sequence[Run], days: int, unit: DayUnit, calendar: WorkingCalendar) -> DueDate:
+    """The day on which so many days of the limit have passed."""
+    for run in runs[:-1]:
+        passed = days_between(run.after, run.up_to or run.after, unit=unit, calendar=calendar)
+        if passed > days:
+            return _day_after(run.after, days, unit, calendar)
+        days -= passed
+    return _day_after(runs[-1].after, days, unit, calendar)
 
 
 def _day_after(start: date, days: int, unit: DayUnit, calendar: WorkingCalendar) -> DueDate:
-    if unit is DayUnit.CALENDAR:
+    if unit is DayUnit.CALENDAR or days == 0:
         return DueDate(start + timedelta(days=days), provisional=False)
     return calendar.due_date(start, working_days=days)
 

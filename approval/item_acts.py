@@ -117,7 +117,21 @@ def _stop(work: Work) -> Detail:
             f"{stop.title} takes 1 to {stop.most_days} working days, and the applicant is told how many",
             "working_days",
         )
+    _refuse_late(work, "no clock is stopped after it")
+    used = sum(span.working_days or 0 for span in work.item.spans if span.stop_kind == stop.code)
+    if used + days > stop.most_days:
+        raise ConflictError(
+            f"{stop.title} took {used} working days of this item already, and takes {stop.most_days} at most in all:"
+            f" {max(0, stop.most_days - used)} are left"
+        )
     return {"stop_kind": stop.code, "title": stop.title, "working_days": days}
+
+
+def _refuse_late(work: Work, what: str) -> None:
+    """A limit that ran out stays so; none runs out on a provisional date."""
+    due_on = work.item.due_on
+    if due_on is not None and not work.item.provisional and work.today > due_on:
+        raise ConflictError(f"the limit of {work.item.title} ran out on {due_on}: {what} (行政许可法 42, 45)")
 
 
 def _extend(work: Work) -> Detail:
@@ -131,6 +145,7 @@ def _extend(work: Work) -> Detail:
         raise ConflictError(f"{work.item.title} has no limit that could be extended")
     if days is None or not 1 <= days <= most:
         raise work.wrong(f"extends by 1 to {most} working days", "working_days")
+    _refuse_late(work, "only a limit that still runs is extended")
     work.item.extended_days = days
     return {"working_days": days}
 
@@ -175,8 +190,8 @@ def _approve(work: Work) -> Detail:
             f"the number {given.number.strip()[:40]!r} was given to another result already; a number is given once"
         ) from error
     if work.item.on_commitment:
-        days = work.table.clock.commitment_check_days
-        work.item.verify_due_on = work.calendar.due_date(work.today, working_days=days).on
+        due = work.calendar.due_date(work.today, working_days=work.table.clock.commitment_check_days)
+        work.item.verify_due_on, work.item.verify_provisional = due.on, due.provisional
     return {"number": given.number.strip(), "signed_by": given.signed_by.strip()}
 
 

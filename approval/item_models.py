@@ -51,6 +51,8 @@ class Item(Base):
         Index("ix_item_late", "due_on", postgresql_where=text("due_on IS NOT NULL")),
         CheckConstraint("(concluded_on IS NULL) = (department_days IS NULL)", name="summed"),
         CheckConstraint("(concluded_on IS NULL) = (was_parallel IS NULL)", name="beside"),
+        Index("ix_item_provisional", "due_on", postgresql_where=text("provisional")),
+        Index("ix_item_verify_provisional", "verify_due_on", postgresql_where=text("verify_provisional")),
         Index("ix_item_to_do", "department", "state", "id"),
         Index("ix_item_concluded_on", "concluded_on", "id"),
         Index(
@@ -89,6 +91,7 @@ class Item(Base):
     was_parallel: Mapped[bool | None]
     """Whether another item of the case was under way on one of its days (并联); it is settled with the conclusion."""
     verify_due_on: Mapped[date | None]
+    verify_provisional: Mapped[bool] = mapped_column(default=False)
     verified_on: Mapped[date | None]
 
     case: Mapped[Case] = relationship()

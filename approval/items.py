@@ -10,7 +10,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from approval.case_items import item_name
-from approval.clock import Term, term
+from approval.due_days import item_term, set_term
 from approval.intake import refuse_withdrawn
 from approval.item_acts import ACTS
 from approval.item_models import Item, ItemResult, ItemStep
@@ -28,9 +28,8 @@ from approval.item_steps import StepGiven, Work
 from approval.materials import open_promises
 from approval.models import Case
 from approval.preparation import table_of
-from approval.process_table import DayUnit
 from approval.requirements import Dossier
-from approval.spans import begin_span, counted_days, end_span, holder_days
+from approval.spans import begin_span, end_span, holder_days
 from approval.summaries import count_item
 from blueprint.audit.log import record
 from blueprint.errors import NotFoundError
@@ -152,8 +151,12 @@ def _turn(work: Work, before: ItemState, state: ItemState) -> None:
     """Hand the item's time over to its next holder, and set the day by which that one must act."""
     item, holder = work.item, HOLDERS.get(state)
     changes_hands = HOLDERS.get(before) is not holder
+    turned_on = work.today
+    if work.given.step is Step.RESUME and item.due_on is not None and not item.provisional:
+        # Days past those that were announced are not the stop's: they lie with the department.
+        turned_on = min(work.today, item.due_on)
     if changes_hands:
-        end_span(item, on=work.today, calendar=work.calendar)
+        end_span(item, on=turned_on, calendar=work.calendar)
     ends = holder is None and before in HOLDERS
     if ends:
         sums, beside = holder_days(item), _ran_beside_another(work)
@@ -161,16 +164,12 @@ def _turn(work: Work, before: ItemState, state: ItemState) -> None:
         item.applicant_days, item.window_days = sums[Holder.APPLICANT], sums[Holder.WINDOW]
         item.department_days, item.stop_days = sums[Holder.DEPARTMENT], sums[Holder.STOP]
         item.was_late = item.due_on is not None and not item.provisional and work.today > item.due_on
-    if ends or work.given.step not in _KEEP_THE_CLOCK:
-        due = _term(work, state)
-        item.due_on = due.due_on if due else None
-        item.yellow_on = due.yellow_on if due else None
-        item.provisional = due.provisional if due else False
     work.session.flush()  # the span that ended comes before the next: of an item one is open
     if changes_hands and holder is not None:
         stop = work.given.stop_kind if state is ItemState.STOPPED else None
-        begin_span(item, holder, on=work.today, stop_kind=stop)
-        work.session.flush()
+        begin_span(item, holder, on=turned_on, stop_kind=stop)
+    set_term(item, item_term(item, work.table.clock, work.calendar))
+    work.session.flush()
 
 
 def _ran_beside_another(work: Work) -> bool:
@@ -192,36 +191,3 @@ def _ran_beside_another(work: Work) -> bool:
         .exists()
     )
     return bool(work.session.scalar(select(other)))
-
-
-_KEEP_THE_CLOCK = frozenset({Step.BEGIN, Step.VERIFY, Step.REVOKE, Step.DROP, Step.NEED})
-
-
-def _term(work: Work, state: ItemState) -> Term | None:
-    """By when whoever holds the item in `state` must act."""
-    clock, item = work.table.clock, work.item
-
-    def of(left: int, limit: int, unit: DayUnit = DayUnit.WORKING) -> Term:
-        return term(
-            work.today,
-            left,
-            limit=limit,
-            unit=unit,
-            yellow_share=clock.yellow_share,
-            calendar=work.calendar,
-        )
-
-    match state:
-        case ItemState.SUBMITTED:
-            return of(clock.acceptance_days, clock.acceptance_days)
-        case ItemState.CORRECTION_ASKED:
-            return of(clock.correction_days, clock.correction_days, DayUnit.CALENDAR)
-        case ItemState.STOPPED:
-            days = work.given.working_days or 1
-            return of(days, days)
-        case ItemState.ACCEPTED | ItemState.IN_REVIEW if item.limit_days is not None:
-            unit, limit = DayUnit(item.day_unit), item.limit_days + item.extended_days
-            passed = counted_days(item, unit=unit, on=work.today, calendar=work.calendar)
-            return of(limit - passed, limit, unit)
-        case _:
-            return None

@@ -58,7 +58,11 @@ class JointConsultation(Base):
     """A question of an approving department to several others at once (Art. 13)."""
 
     __tablename__ = "joint_consultation"
-    __table_args__ = (Index("ix_joint_consultation_item_id", "item_id"), {"schema": "approval"})
+    __table_args__ = (
+        Index("ix_joint_consultation_item_id", "item_id"),
+        Index("ix_joint_consultation_provisional", "due_on", postgresql_where=text("provisional")),
+        {"schema": "approval"},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     item_id: Mapped[int] = mapped_column(ForeignKey("approval.item.id"))

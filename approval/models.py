@@ -110,6 +110,7 @@ class CaseStage(Base):
             "due_on",
             postgresql_where=text("due_on IS NOT NULL AND concluded_on IS NULL"),
         ),
+        Index("ix_case_stage_provisional", "due_on", postgresql_where=text("provisional")),
         {"schema": "approval"},
     )
 

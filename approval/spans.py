@@ -36,24 +36,27 @@ def holder_days(item: Item) -> dict[Holder, int]:
 
 
 def stage_spans(session: Session, case_id: int, stage: str | None = None) -> list[Span]:
-    """The closed and open spans of a case's items, or of one stage's, as the ledger takes them; open ones end never."""
+    """The closed and open spans of a case's items, or of one stage's, as the ledger takes them; open ones end never.
+
+    A stop that goes on past the days that were announced is the department's from then on.
+    """
     statement = (
-        select(Item.code, Item.round, TimeSpan.holder, TimeSpan.starts_on, TimeSpan.ends_on)
+        select(
+            Item.code, Item.round, TimeSpan.holder, TimeSpan.starts_on, TimeSpan.ends_on,
+            Item.due_on, Item.provisional,
+        )
         .join(TimeSpan, TimeSpan.item_id == Item.id)
         .where(Item.case_id == case_id)
-    )
+    )  # fmt: skip
     if stage is not None:
         statement = statement.where(Item.stage == stage)
-    return [
-        Span(f"{code}/{number}", Holder(holder), starts_on, ends_on or date.max)
-        for code, number, holder, starts_on, ends_on in session.execute(statement)
-    ]
-
-
-def counted_days(item: Item, *, unit: DayUnit, on: date, calendar: WorkingCalendar) -> int:
-    """The days of the limit that have passed by `on`: those of the approving department, stops left out."""
-    return sum(
-        days_between(span.starts_on, span.ends_on or on, unit=unit, calendar=calendar)
-        for span in item.spans
-        if span.holder == Holder.DEPARTMENT
-    )
+    spans = []
+    for code, number, holder, starts_on, ends_on, announced_until, is_provisional in session.execute(
+        statement
+    ):
+        name, kind = f"{code}/{number}", Holder(holder)
+        if kind is Holder.STOP and ends_on is None and announced_until is not None and not is_provisional:
+            spans.append(Span(name, kind, starts_on, announced_until))
+            starts_on, kind = announced_until, Holder.DEPARTMENT
+        spans.append(Span(name, kind, starts_on, ends_on or date.max))
+    return spans

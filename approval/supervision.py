@@ -170,6 +170,7 @@ def _commitments(session: Session, desk: Desk, department: str | None) -> Iterat
         select(Item)
         .where(
             Item.verify_due_on < desk.today,
+            ~Item.verify_provisional,
             Item.verified_on.is_(None),
             Item.state.in_(list(PASSED)),
             true() if department is None else Item.department == department,
@@ -194,9 +195,9 @@ def _uploads(session: Session, desk: Desk, _: str | None) -> Iterator[Late]:
     )
     for row in rows:
         days = table_of(session, row.item.case).clock.delivery_days
-        due = desk.calendar.due_date(row.signed_on, working_days=days).on
-        if due < desk.today:
-            yield _of(row.item, LateKind.UPLOAD, Holder.DEPARTMENT, row.item.department, due)
+        due = desk.calendar.due_date(row.signed_on, working_days=days)
+        if due.on < desk.today and not due.provisional:
+            yield _of(row.item, LateKind.UPLOAD, Holder.DEPARTMENT, row.item.department, due.on)
 
 
 def _consultations(session: Session, desk: Desk, department: str | None) -> Iterator[Late]:

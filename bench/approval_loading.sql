@@ -45,7 +45,7 @@ CROSS JOIN LATERAL (
 INSERT INTO approval.item (
     case_id, code, round, stage, title, department, limit_days, day_unit, state, on_commitment, submitted_on,
     correction_asked_on, accepted_on, extended_days, concluded_on, was_late, was_parallel, due_on, yellow_on, provisional,
-    applicant_days, window_days, department_days, stop_days
+    verify_provisional, applicant_days, window_days, department_days, stop_days
 )
 SELECT
     made.case_id, rule.code, 1, rule.stage, rule.title, rule.department, 20, 'working',
@@ -60,6 +60,7 @@ SELECT
     CASE WHEN made.is_over THEN made.dice % 5 > 0 END,
     CASE WHEN NOT made.is_over AND made.submitted_on <= CAST(:today AS date) THEN made.submitted_on + 28 END,
     CASE WHEN NOT made.is_over AND made.submitted_on <= CAST(:today AS date) THEN made.submitted_on + 22 END, FALSE,
+    FALSE,
     CASE WHEN made.is_over THEN made.a END, CASE WHEN made.is_over THEN made.w END,
     CASE WHEN made.is_over THEN made.d END, CASE WHEN made.is_over THEN made.s END
 FROM (

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from approval.due_days import recount_provisional
 from blueprint.accounts.persons import sample_logins
 from blueprint.audit.log import DUE, coming_from
 from blueprint.edge import Edge
@@ -167,6 +168,9 @@ def tick_once(edge: Edge, settings: Settings) -> None:
     run_parts(
         {
             "due days": stored(lambda session: recount_open(session, calendar=calendar, now=now)),
+            "due days in approval": stored(
+                lambda session: recount_provisional(session, calendar=calendar, actor=at_console(SYSTEM))
+            ),
             "silence past the limit": stored(
                 lambda session: close_overdue(session, now.date(), now=now, calendar=calendar)
             ),

@@ -55,6 +55,8 @@ class Acting:
     def __init__(self, client: Client, people: People, city: City) -> None:
         self.client, self.people, self.city = client, people, city
         self.decided = 0
+        self.today = date.min
+        """The day that is lived; whoever lives it sets it."""
         self.window = next(d.code for d in city.departments if d.role is DepartmentRole.APPROVALS)
         table = client.ask(people.of(self.window), "GET", "/api/approval/process-table")
         self._types = [kind["code"] for kind in table["project_types"]]
@@ -160,7 +162,9 @@ class Acting:
                 self._step(project, code, "begin", who)
             case ItemState.STOPPED if day - project.stopped_on[code] >= 7:
                 self._step(project, code, "resume", who)
-            case ItemState.IN_REVIEW if chance < 0.04 and code not in project.stopped_on:
+            case ItemState.IN_REVIEW if (
+                chance < 0.04 and code not in project.stopped_on and not self._is_late(item)
+            ):
                 project.stopped_on[code] = day
                 self._step(project, code, "stop", who, stop_kind="publicity", working_days=5, reason="公示")
             case ItemState.IN_REVIEW if chance > 0.99:
@@ -168,6 +172,10 @@ class Acting:
                 self.decided += 1
             case ItemState.IN_REVIEW if chance < pace + 0.04:
                 self._approve(project, code, who)
+
+    def _is_late(self, item: dict[str, Any]) -> bool:
+        """Say whether an item's limit ran out: nothing stops it then."""
+        return item["due_on"] is not None and item["due_on"] < self.today.isoformat()
 
     def _approve(self, project: Project, code: str, who: str) -> None:
         for owed in project.owed.pop(code, ()):
@@ -206,7 +214,7 @@ class Acting:
 
     @staticmethod
     def _know(project: Project, rows: Iterable[dict[str, Any]]) -> None:
-        kept = ("state", "stage", "department", "round")
+        kept = ("state", "stage", "department", "round", "due_on")
         project.items |= {row["code"]: {name: row[name] for name in kept} for row in rows}
 
     def _hand_in(self, project: Project, codes: Iterable[str], *, replaces: str | None = None) -> None:

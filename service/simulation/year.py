@@ -89,10 +89,11 @@ def live_a_year(
             clock.now = first + timedelta(days=day)
             if not edge.city.calendar.is_working_day(clock.now.date()):
                 continue
+            acting.today = clock.now.date()
             acting.people.begin_day(day)
             while waiting and waiting[0].starts_on <= day:
                 under_way.append(waiting.pop(0))
-                acting.begin(under_way[-1], clock.now.date())
+                acting.begin(under_way[-1], acting.today)
             for project in under_way:
                 acting.act(project, day)
             under_way = [project for project in under_way if project.stage < len(Stage)]
