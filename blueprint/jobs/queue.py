@@ -6,6 +6,7 @@ database, the one clock that all workers share.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,6 +32,15 @@ MAX_FAILURES = 3
 RETRY_SECONDS = 10.0
 _GRACE = timedelta(seconds=LEASE_SECONDS)
 _PAUSE = timedelta(seconds=RETRY_SECONDS)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an attempt is: what it is doing, bytes read, features done."""
+
+    phase: str | None = None
+    bytes_done: int = 0
+    features_done: int = 0
 
 
 def put_in(
@@ -125,16 +135,12 @@ def _mine(job_id: int, attempt: int) -> Any:
     return (Job.id == job_id) & (Job.attempts == attempt) & (Job.state == JobState.RUNNING)
 
 
-def keep_hold(
-    session: Session, job_id: int, attempt: int, *, phase: str | None, bytes_done: int, features_done: int
-) -> bool | None:
+def keep_hold(session: Session, job_id: int, attempt: int, progress: Progress) -> bool | None:
     """Renew the lease and say how far it is. True: somebody asked to cancel it; None: it is another's now."""
     statement = (
         update(Job)
         .where(_mine(job_id, attempt))
-        .values(
-            lease_until=func.now() + _GRACE, phase=phase, bytes_done=bytes_done, features_done=features_done
-        )
+        .values(lease_until=func.now() + _GRACE, **asdict(progress))
         .returning(Job.cancel_asked_by)
         .execution_options(synchronize_session=False)
     )
@@ -151,9 +157,10 @@ def end(
     result: Mapping[str, Any] | None = None,
     told_layers: Collection[str] | None = None,
     error: str | None = None,
+    progress: Progress | None = None,
     now: datetime,
 ) -> bool:
-    """Write how a job ended; False when it is not this attempt's any more, and then nothing of the attempt may stay."""
+    """Write how a job ended, and how far it had come; False when it is not this attempt's any more, and then nothing of the attempt may stay."""
     statement = (
         update(Job)
         .where(_mine(job_id, attempt))
@@ -164,6 +171,7 @@ def end(
             error=error,
             finished_at=now,
             lease_until=None,
+            **({} if progress is None else asdict(progress)),
         )
         .returning(Job.id)
         .execution_options(synchronize_session=False)

@@ -109,6 +109,7 @@ class Worker:
                     JobState.DONE,
                     result=result,
                     told_layers=run.told_layers,
+                    progress=beat.progress,
                     now=self._edge.now(),
                 ):
                     raise StoppedError
@@ -166,20 +167,15 @@ class _Beat:
         self._over = threading.Event()
         self._lock = threading.Lock()
         self._connection: Any = None
-        self._phase: str | None = None
-        self._bytes = 0
-        self._features = 0
+        self.progress = queue.Progress()
         self.is_cancelled = False
         self.is_lost = False
 
     def tell(self, phase: str, done: int) -> None:
         """Note how far it is, in memory: a phase that reads bytes is called `stage`, all others count features."""
         self.refuse_to_go_on()
-        self._phase = phase
-        if phase == "stage":
-            self._bytes = done
-        else:
-            self._features = done
+        counted = "bytes_done" if phase == "stage" else "features_done"
+        self.progress = replace(self.progress, phase=phase, **{counted: done})
 
     def refuse_to_go_on(self) -> None:
         """Raise when the job is to end here."""
@@ -214,14 +210,7 @@ class _Beat:
     def _beat_once(self) -> None:
         with Session(self._edge.engine) as session, session.begin():
             enter(session, KEEPER)
-            asked = queue.keep_hold(
-                session,
-                self._job.id,
-                self._job.attempts,
-                phase=self._phase,
-                bytes_done=self._bytes,
-                features_done=self._features,
-            )
+            asked = queue.keep_hold(session, self._job.id, self._job.attempts, self.progress)
         if not self._over.is_set():
             self.is_cancelled = asked is True
             self.is_lost = asked is None

@@ -37,6 +37,9 @@ from coordination.rules import Outcome
 CHUNK = 50
 """So many sites are one task of a process, and one transaction."""
 
+FEW_CHUNKS = 8
+"""So many are checked sooner in this process than others are started: a new Python imports for seconds."""
+
 _CURVE_BITS = 12
 _MANY_NEW = 200_000
 
@@ -114,10 +117,14 @@ def check_sites(
     ordered = _near_together(file.sites)
     chunks = [ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK)]
     answers: list[SiteAnswer] = []
-    for found in _answers(chunks, setting, workers or os.cpu_count() or 1):
+    for found in _answers(chunks, setting, workers or _workers_for(len(chunks))):
         answers += found
         tell("check", len(answers))
     return tuple(sorted(answers, key=lambda answer: answer.number))
+
+
+def _workers_for(chunks: int) -> int:
+    return 1 if chunks <= FEW_CHUNKS else os.cpu_count() or 1
 
 
 def _answers(
