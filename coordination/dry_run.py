@@ -55,6 +55,7 @@ def dry_run(
         removed=difference.removed,
         changed_shape=difference.changed_shape,
         changed_attributes=difference.changed_attributes,
+        changed_zone=difference.changed_zone,
         unchanged=difference.unchanged,
         net_m2=difference.net_m2,
         layers=[MeetingOut(**vars(meeting)) for meeting in found.meetings],

@@ -1,7 +1,7 @@
--- Which sites a difference touches; of the patches that were cut last in this transaction.
+-- Which sites a difference touches; of the one that was computed last in this transaction.
 
 -- name: touched_projects
--- Open projects (not cleared) whose present footprint meets a patch.
+-- Open projects (not cleared) whose present footprint lies in its reach.
 SELECT project.id, project.planning_number, project.name, revision.id AS revision_id
 FROM coordination.project AS project
 CROSS JOIN LATERAL (
@@ -17,17 +17,17 @@ WHERE
         WHERE clearance.project_id = project.id AND clearance.withdrawn_at IS NULL
     )
     AND EXISTS (
-        SELECT FROM difference_patch AS patch
-        WHERE patch.reach && revision.footprint AND ST_Intersects(revision.footprint, patch.reach)
+        SELECT FROM difference_reach
+        WHERE difference_reach.reach && revision.footprint AND ST_Intersects(revision.footprint, difference_reach.reach)
     )
 ORDER BY project.id;
 
 -- name: touched_checks
--- Kept checks whose footprint meets a patch.
+-- Kept checks whose footprint lies in its reach.
 SELECT kept.id
 FROM coordination."check" AS kept
 WHERE EXISTS (
-    SELECT FROM difference_patch AS patch
-    WHERE patch.reach && kept.footprint AND ST_Intersects(kept.footprint, patch.reach)
+    SELECT FROM difference_reach
+    WHERE difference_reach.reach && kept.footprint AND ST_Intersects(kept.footprint, difference_reach.reach)
 )
 ORDER BY kept.id;

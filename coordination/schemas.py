@@ -349,6 +349,7 @@ class DryRunOut(BaseModel):
     removed: int
     changed_shape: int
     changed_attributes: int
+    changed_zone: int
     unchanged: int
     net_m2: float
     layers: list[MeetingOut]

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from geoalchemy2.shape import to_shape
 from sqlalchemy import Engine, Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, joinedload
@@ -117,16 +118,26 @@ def _look_at(session: Session, event_id: int, *, city: City, now: datetime) -> N
 
 
 def _touched(session: Session, event: PublicationEvent, city: City) -> list[int]:
-    """The open projects whose footprint meets what changed; of a raster, which has no features to compare, all of them."""
+    """The open projects whose footprint meets what changed; all of them where two rasters have not the same pixels to compare."""
     old, new = (
         session.get(LayerVersion, number) if number is not None else None
         for number in (event.old_version_id, event.new_version_id)
     )
-    if any(version is not None and version.raster is not None for version in (old, new)):
+    rasters = [version.raster for version in (old, new) if version is not None and version.raster is not None]
+    if rasters and not _have_same_pixels(old, new):
         in_work = select(Project.id).where(Project.status.in_(IN_WORK)).order_by(Project.id)
         return list(session.scalars(in_work))
     compare(session, old, new, city=city)
     return [row.id for row in session.execute(_SQL["touched_projects"])]
+
+
+def _have_same_pixels(old: LayerVersion | None, new: LayerVersion | None) -> bool:
+    grids = {
+        (raster.width, raster.height, raster.pixel_width_m, raster.pixel_height_m, to_shape(version.extent).wkb)
+        for version in (old, new)
+        if version is not None and (raster := version.raster) is not None
+    }
+    return old is not None and new is not None and len(grids) == 1
 
 
 def recheck_project(

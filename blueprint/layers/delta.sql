@@ -202,4 +202,5 @@ FROM difference_row AS row
 JOIN blueprint.feature AS feature
     ON feature.version_id = :version_id
         AND feature.feature_id = CASE WHEN :is_old THEN row.old_feature_id ELSE row.new_feature_id END
+WHERE row.change <> 'zone'
 ORDER BY feature.feature_id;

@@ -22,7 +22,7 @@ from blueprint.layers.stamps import Stamp
 _SQL = load_statements(Path(__file__).with_name("delta.sql"))
 
 _KINDS = {
-    "added": (ADDED,), "removed": (REMOVED,), "attributes": (CHANGED,), "gained": (CHANGED,), "lost": (CHANGED,)
+    "added": (ADDED,), "removed": (REMOVED,), "attributes": (CHANGED,), "gained": (CHANGED,), "lost": (CHANGED,), "zone": ()
 }  # fmt: skip
 
 
@@ -78,7 +78,7 @@ class DeltaWriter:
     ) -> list[_Row]:
         """Features drawn otherwise without a patch (other vertices on the same line) are changes all the same."""
         field = layer.source_id_field or ""
-        told = {patch.source_id for patch in patches}
+        told = {patch.source_id for patch in patches if _KINDS[patch.change]}
         rows = session.execute(_SQL["states"], {"version_id": version.id, "is_old": False})
         left = [(row.attributes, shapely.from_wkb(bytes(row.geom))) for row in rows]
         left = [(values, shape) for values, shape in left if str(values.get(field)) not in told]

@@ -28,7 +28,7 @@ _NONE = 0
 
 @dataclass(frozen=True)
 class Difference:
-    """Counts of features and sums of areas (the city's measure) and lengths; by `source_id` where it is unique in both.
+    """Counts of features (`changed_zone`: of which only the buffer changed) and sums of areas (the city's measure) and lengths; by `source_id` where it is unique in both.
 
     Areas: of features added and removed, and what changed shapes gained and lost; `net_m2` is what all of it comes to.
     Of a raster they are pixels (`compared_by` is `pixel`): newly known, no longer known, of another value; gained and lost is
@@ -40,6 +40,7 @@ class Difference:
     removed: int
     changed_shape: int
     changed_attributes: int
+    changed_zone: int
     unchanged: int
     added_m2: float
     removed_m2: float
@@ -54,12 +55,12 @@ class Difference:
     @property
     def changed(self) -> int:
         """How many features differ in any way."""
-        return self.added + self.removed + self.changed_shape + self.changed_attributes
+        return self.added + self.removed + self.changed_shape + self.changed_attributes + self.changed_zone
 
 
 @dataclass(frozen=True)
 class DifferencePatch:
-    """A place where two versions differ: added, removed, gained, lost, or of a feature whose attributes alone changed.
+    """A place where two versions differ: added, removed, gained, lost, or of a feature of which only attributes or the zone changed.
 
     The shape is in the working CRS; `fields` gives of each field that differs the value before and after.
     """
@@ -77,7 +78,7 @@ class DifferencePatch:
 def compare(
     session: Session, old: LayerVersion | None, new: LayerVersion | None, *, city: City
 ) -> Difference:
-    """Say what `old` and `new` differ in; their patches lie in a table of this transaction afterwards.
+    """Say what `old` and `new` differ in; their patches, and where a footprint notices them, lie in tables of this transaction afterwards.
 
     None is no version at all: a layer before its first, or after it was withdrawn.
     """
@@ -88,7 +89,8 @@ def compare(
     has_keys = session.execute(_SQL["has_keys"], values).scalar_one()
     session.execute(_SQL["pair_by_source_id" if has_keys else "pair_by_shape"], values)
     session.execute(_SQL["cut_patches"], values)
-    session.execute(_SQL["index_patches"])
+    session.execute(_SQL["cut_reach"], values)
+    session.execute(_SQL["index_reach"])
     counts = session.execute(_SQL["count_rows"], values).one()
     areas = session.execute(_SQL["measure_patches"]).one()
     return Difference(
@@ -113,7 +115,8 @@ def _compare_rasters(
             values = {"changes": list(changes), "wkbs": list(shapes)} | measured_by
             session.execute(_SQL["add_raster_patches"], values)
         blocks.append(replace(block, patches=()))
-    session.execute(_SQL["index_patches"])
+    session.execute(_SQL["reach_of_pixels"])
+    session.execute(_SQL["index_reach"])
     sides = zip(*(block.bounds for block in blocks), strict=True)
     boxes = {name: list(side) for name, side in zip(_SIDES, sides, strict=True)}
     areas = session.scalars(_SQL["measure_blocks"], boxes | measured_by).all()
@@ -129,6 +132,7 @@ def _compare_rasters(
         removed=counts["removed"],
         changed_shape=0,
         changed_attributes=counts["changed"],
+        changed_zone=0,
         unchanged=counts["unchanged"],
         added_m2=area("added"),
         removed_m2=area("removed"),

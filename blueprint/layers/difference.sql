@@ -1,7 +1,8 @@
--- How two versions differ: features paired into pg_temp.difference_row, patches cut into pg_temp.difference_patch.
+-- How two versions differ: features paired into pg_temp.difference_row, patches cut into pg_temp.difference_patch,
+-- and into pg_temp.difference_reach where a footprint may notice the difference.
 
 -- name: forget
-DROP TABLE IF EXISTS pg_temp.difference_patch, pg_temp.difference_row;
+DROP TABLE IF EXISTS pg_temp.difference_reach, pg_temp.difference_patch, pg_temp.difference_row;
 
 -- name: has_keys
 -- Whether every feature of both versions has a source id that is unique in its version.
@@ -15,6 +16,7 @@ FROM (
 
 -- name: pair_by_source_id
 -- A feature is the same when its source id is; its shape is compared vertex by vertex. What did not change is left out.
+-- `zone`: its buffer alone is another, as where the layer's widths were changed since.
 CREATE TEMPORARY TABLE difference_row ON COMMIT DROP AS
 SELECT paired.change, paired.source_id, paired.old_feature_id, paired.new_feature_id, paired.fields
 FROM (
@@ -27,6 +29,7 @@ FROM (
             WHEN new.feature_id IS NULL THEN 'removed'
             WHEN NOT ST_OrderingEquals(old.geom, new.geom) THEN 'shape'
             WHEN old.attributes <> new.attributes THEN 'attributes'
+            WHEN old.zone IS DISTINCT FROM new.zone THEN 'zone'
         END AS change,
         CASE WHEN old.attributes <> new.attributes THEN ARRAY(
             SELECT name
@@ -35,10 +38,10 @@ FROM (
             ORDER BY name
         ) END AS fields
     FROM (
-        SELECT source_id, feature_id, geom, attributes FROM blueprint.feature WHERE version_id = :old
+        SELECT source_id, feature_id, geom, zone, attributes FROM blueprint.feature WHERE version_id = :old
     ) AS old
     FULL JOIN (
-        SELECT source_id, feature_id, geom, attributes FROM blueprint.feature WHERE version_id = :new
+        SELECT source_id, feature_id, geom, zone, attributes FROM blueprint.feature WHERE version_id = :new
     ) AS new
         ON new.source_id = old.source_id
 ) AS paired
@@ -57,6 +60,7 @@ FROM (
             WHEN old.feature_id IS NULL THEN 'added'
             WHEN new.feature_id IS NULL THEN 'removed'
             WHEN old.attributes <> new.attributes THEN 'attributes'
+            WHEN old.zone IS DISTINCT FROM new.zone THEN 'zone'
         END AS change,
         CASE WHEN old.attributes <> new.attributes THEN ARRAY(
             SELECT name
@@ -65,13 +69,13 @@ FROM (
             ORDER BY name
         ) END AS fields
     FROM (
-        SELECT source_id, feature_id, attributes, md5(ST_AsBinary(geom)) AS shape,
+        SELECT source_id, feature_id, zone, attributes, md5(ST_AsBinary(geom)) AS shape,
             row_number() OVER (PARTITION BY md5(ST_AsBinary(geom)) ORDER BY attributes) AS nth
         FROM blueprint.feature
         WHERE version_id = :old
     ) AS old
     FULL JOIN (
-        SELECT source_id, feature_id, attributes, md5(ST_AsBinary(geom)) AS shape,
+        SELECT source_id, feature_id, zone, attributes, md5(ST_AsBinary(geom)) AS shape,
             row_number() OVER (PARTITION BY md5(ST_AsBinary(geom)) ORDER BY attributes) AS nth
         FROM blueprint.feature
         WHERE version_id = :new
@@ -82,12 +86,12 @@ WHERE paired.change IS NOT NULL;
 
 -- name: cut_patches
 -- Where the difference lies: what was added and removed whole, what a changed shape gained and lost, and features of
--- which only attributes changed. `reach` is where a footprint notices it: the same of the zones in a buffered layer.
+-- which only attributes or the buffer changed.
 CREATE TEMPORARY TABLE difference_patch ON COMMIT DROP AS
 WITH changed AS MATERIALIZED (
     SELECT
         row.change, row.source_id, row.old_feature_id, row.new_feature_id, row.fields,
-        old.geom AS old_geom, new.geom AS new_geom, old.zone AS old_zone, new.zone AS new_zone
+        old.geom AS old_geom, new.geom AS new_geom
     FROM difference_row AS row
     LEFT JOIN blueprint.feature AS old ON old.version_id = :old AND old.feature_id = row.old_feature_id
     LEFT JOIN blueprint.feature AS new ON new.version_id = :new AND new.feature_id = row.new_feature_id
@@ -95,38 +99,55 @@ WITH changed AS MATERIALIZED (
 patch AS (
     SELECT
         change, source_id, old_feature_id, new_feature_id, fields,
-        coalesce(new_geom, old_geom) AS geom,
-        coalesce(new_zone, old_zone, new_geom, old_geom) AS reach
+        coalesce(new_geom, old_geom) AS geom
     FROM changed
     WHERE change <> 'shape'
     UNION ALL
     SELECT
         'gained', source_id, old_feature_id, new_feature_id, fields,
-        ST_CollectionExtract(ST_Difference(new_geom, old_geom), ST_Dimension(new_geom) + 1),
-        CASE WHEN new_zone IS NOT NULL AND old_zone IS NOT NULL
-            THEN ST_CollectionExtract(ST_Difference(new_zone, old_zone), 3)
-        END
+        ST_CollectionExtract(ST_Difference(new_geom, old_geom), ST_Dimension(new_geom) + 1)
     FROM changed
     WHERE change = 'shape'
     UNION ALL
     SELECT
         'lost', source_id, old_feature_id, new_feature_id, fields,
-        ST_CollectionExtract(ST_Difference(old_geom, new_geom), ST_Dimension(old_geom) + 1),
-        CASE WHEN new_zone IS NOT NULL AND old_zone IS NOT NULL
-            THEN ST_CollectionExtract(ST_Difference(old_zone, new_zone), 3)
-        END
+        ST_CollectionExtract(ST_Difference(old_geom, new_geom), ST_Dimension(old_geom) + 1)
     FROM changed
     WHERE change = 'shape'
 )
 SELECT
     patch.change, patch.source_id, patch.old_feature_id, patch.new_feature_id, patch.fields, patch.geom,
-    coalesce(patch.reach, patch.geom) AS reach,
     CASE
         WHEN ST_Dimension(patch.geom) = 2 THEN blueprint.measure_m2(patch.geom, :on_ellipsoid) ELSE 0
     END AS area_m2,
     CASE WHEN ST_Dimension(patch.geom) = 1 THEN ST_Length(patch.geom) ELSE 0 END AS length_m
 FROM patch
 WHERE NOT ST_IsEmpty(patch.geom);
+
+-- name: cut_reach
+-- What a footprint meets of a feature is its zone, or its shape where it has none. A footprint notices the difference where
+-- only one of the versions has something to meet; and anywhere in a feature whose attributes changed, as rules go by them.
+CREATE TEMPORARY TABLE difference_reach ON COMMIT DROP AS
+WITH changed AS MATERIALIZED (
+    SELECT
+        row.fields IS NULL AND ST_Dimension(coalesce(old.zone, old.geom)) = ST_Dimension(coalesce(new.zone, new.geom))
+            AS is_moved,
+        coalesce(old.zone, old.geom) AS old_reach,
+        coalesce(new.zone, new.geom) AS new_reach
+    FROM difference_row AS row
+    LEFT JOIN blueprint.feature AS old ON old.version_id = :old AND old.feature_id = row.old_feature_id
+    LEFT JOIN blueprint.feature AS new ON new.version_id = :new AND new.feature_id = row.new_feature_id
+),
+reaches AS (
+    SELECT CASE WHEN is_moved THEN ST_Difference(old_reach, new_reach) ELSE old_reach END AS reach
+    FROM changed
+    UNION ALL
+    SELECT CASE WHEN is_moved THEN ST_Difference(new_reach, old_reach) ELSE new_reach END
+    FROM changed
+)
+SELECT reach
+FROM reaches
+WHERE NOT ST_IsEmpty(reach);
 
 -- name: make_raster_patches
 -- The same tables for versions of a raster, which have no features: patches are where pixels changed.
@@ -135,12 +156,12 @@ CREATE TEMPORARY TABLE difference_row (
 ) ON COMMIT DROP;
 CREATE TEMPORARY TABLE difference_patch (
     change text, source_id text, old_feature_id bigint, new_feature_id bigint, fields text[],
-    geom geometry, reach geometry, area_m2 double precision, length_m double precision
+    geom geometry, area_m2 double precision, length_m double precision
 ) ON COMMIT DROP;
 
 -- name: add_raster_patches
-INSERT INTO difference_patch (change, geom, reach, area_m2, length_m)
-SELECT patch.change, patch.geom, patch.geom, blueprint.measure_m2(patch.geom, :on_ellipsoid), 0
+INSERT INTO difference_patch (change, geom, area_m2, length_m)
+SELECT patch.change, patch.geom, blueprint.measure_m2(patch.geom, :on_ellipsoid), 0
 FROM (
     SELECT given.change, ST_GeomFromWKB(given.wkb, :srid) AS geom
     FROM unnest(CAST(:changes AS text[]), CAST(:wkbs AS bytea[])) AS given (change, wkb)
@@ -158,8 +179,12 @@ FROM unnest(
 ) WITH ORDINALITY AS box (west, south, east, north, place)
 ORDER BY box.place;
 
--- name: index_patches
-CREATE INDEX ON pg_temp.difference_patch USING gist (reach);
+-- name: reach_of_pixels
+CREATE TEMPORARY TABLE difference_reach ON COMMIT DROP AS
+SELECT geom AS reach FROM difference_patch;
+
+-- name: index_reach
+CREATE INDEX ON pg_temp.difference_reach USING gist (reach);
 
 -- name: count_rows
 SELECT
@@ -167,6 +192,7 @@ SELECT
     count(*) FILTER (WHERE change = 'removed') AS removed,
     count(*) FILTER (WHERE change = 'shape') AS changed_shape,
     count(*) FILTER (WHERE change = 'attributes') AS changed_attributes,
+    count(*) FILTER (WHERE change = 'zone') AS changed_zone,
     (SELECT count(*) FROM blueprint.feature WHERE version_id = :new) - count(new_feature_id) AS unchanged
 FROM difference_row;
 

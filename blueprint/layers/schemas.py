@@ -260,8 +260,8 @@ class DifferenceOut(BaseModel):
     """How two versions differ, in features: compared by source id where both have unique ones, else by shape.
 
     Areas in m² of features added and removed, of what changed shapes gained and lost, and what all of it comes to;
-    lengths of lines in metres; in how many features each field differs. Of a raster, in pixels (`pixel`): newly known, no
-    longer known, of another value (`changed_attributes`); gained and lost is what the layer's threshold newly and no longer meets.
+    lengths of lines in metres; in how many features each field differs; `changed_zone` are features of which only the
+    buffer changed. Of a raster, in pixels (`pixel`): newly known, no longer known, of another value (`changed_attributes`); gained and lost is what the layer's threshold newly and no longer meets.
     """
 
     layer: str
@@ -272,6 +272,7 @@ class DifferenceOut(BaseModel):
     removed: int
     changed_shape: int
     changed_attributes: int
+    changed_zone: int
     unchanged: int
     added_m2: float
     removed_m2: float

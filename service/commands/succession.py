@@ -197,6 +197,7 @@ def rows_of(counted: Difference) -> list[tuple[str, object]]:
             f"{counted.changed_shape:,}  +{counted.gained_m2:,.2f} −{counted.lost_m2:,.2f} m²",
         ),
         ("属性变化 changed attributes", f"{counted.changed_attributes:,}"),
+        ("仅缓冲带变化 changed buffer alone", f"{counted.changed_zone:,}"),
         ("未变 unchanged", f"{counted.unchanged:,}"),
         ("面积净变化 net", f"{counted.net_m2:+,.2f} m²"),
     ]

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 import shapely
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
@@ -15,7 +15,7 @@ from blueprint.layers.publication import bring_into_force, roll_back, state_on, 
 from blueprint.layers.succession import version_on
 from blueprint.permissions import at_console
 from blueprint.snapshot import take_snapshot
-from tests.made import LONG_AGO, at_origin, geodesic_m2, publish, square
+from tests.made import LONG_AGO, ORIGIN, at_origin, geodesic_m2, publish, square
 
 ME = at_console("test")
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -89,6 +89,64 @@ def test_the_patches_are_where_the_difference_lies(session: Session, city: City)
     }  # fmt: skip
     assert patches["attributes", "renamed"].fields == {"MC": ["乙", "乙二"]}
     assert patches["gained", "moved"].shape.area == pytest.approx(5000)
+
+
+def _reach(session: Session) -> shapely.Geometry:
+    """Where a footprint notices the difference that was computed last, in local metres."""
+    shapes = session.scalars(text("SELECT ST_AsBinary(reach) FROM pg_temp.difference_reach"))
+    found = shapely.union_all([shapely.from_wkb(bytes(shape)) for shape in shapes])
+    return shapely.transform(found, lambda xy: xy - ORIGIN)
+
+
+def _line(x: float) -> shapely.LineString:
+    return shapely.LineString([(x, 0), (x, 100)])
+
+
+def test_a_wider_buffer_alone_is_a_difference_and_is_noticed_where_it_is_wider(session: Session, city: City):
+    old = publish(session, city, "PIPE", [_line(0)], starts_on=None, buffer_m=10)
+    new = publish(session, city, "PIPE", [_line(0)], starts_on=None, buffer_m=20)
+
+    found = compare(session, old, new, city=city)
+
+    assert (found.changed_zone, found.changed, found.unchanged) == (1, 1, 0)
+    reach = _reach(session)
+    assert reach.intersects(square(12, 40, 6)) and not reach.intersects(square(0, 40, 8))
+
+
+def test_a_corrected_attribute_is_noticed_in_the_zone_before_as_well(session: Session, city: City):
+    rule = {"field": "DYDJ", "widths": {"66": 10, "500": 20}}
+    old, new = (
+        publish(
+            session, city, "GDX", [_line(0)], starts_on=None, attributes=[{"DYDJ": value}],
+            buffer_m=20, buffer_by=rule,
+        )
+        for value in ("500", "66")
+    )  # fmt: skip
+
+    compare(session, old, new, city=city)
+
+    assert _reach(session).intersects(square(14, 40, 4))
+
+
+def test_a_class_that_changed_with_a_corner_is_noticed_in_the_whole_feature(session: Session, city: City):
+    old = _version(session, city, {"one": (square(0, 0, 100), "林地")})
+    new = _version(session, city, {"one": (shapely.box(0, 0, 101, 100), "耕地")})
+
+    found = compare(session, old, new, city=city)
+
+    assert found.changed_shape == 1
+    assert _reach(session).intersects(square(40, 40, 10))
+
+
+def test_a_line_turned_round_is_noticed_where_its_attributes_changed(session: Session, city: City):
+    old = publish(session, city, "ROAD", [_line(0)], starts_on=None, attributes=[{"BSM": "1", "DJ": "a"}],
+                  source_id_field="BSM")  # fmt: skip
+    new = publish(session, city, "ROAD", [shapely.reverse(_line(0))], starts_on=None,
+                  attributes=[{"BSM": "1", "DJ": "b"}], source_id_field="BSM")  # fmt: skip
+
+    compare(session, old, new, city=city)
+
+    assert _reach(session).length == pytest.approx(100)
 
 
 def test_against_nothing_all_is_added(session: Session, city: City):
