@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import shapely
@@ -22,9 +23,12 @@ def digest_of(
     city: City,
     conflicts: Sequence[RestrictedConflict] = (),
     *,
+    on: date,
     rule_set: RuleSet | None = None,
 ) -> str:
-    """SHA-256 over the footprint, the versions asked, their rules and the engine: all that decides the figures.
+    """SHA-256 over the footprint, the versions asked, their rules and the engine: all that decides figures and verdict.
+
+    The day counts by what it changes, the rules in force: the same check of another day has the same digest.
 
     Of restricted layers only what the reader is told: a new version of one must not show in the digest.
     """
@@ -54,6 +58,10 @@ def digest_of(
     rule_set = rule_set or rule_set_of(city)
     if rule_set is not None:
         content["rule_set"] = [rule_set.name, rule_set.sha256]
+        codes = {layer.code for layer in asked}
+        at_rest = [rule.id for rule in rule_set.rules if rule.layer in codes and not rule.holds_on(on)]
+        if at_rest:
+            content["rules_at_rest"] = sorted(at_rest)
         if footprint.planned_use is not None:
             content["planned_use"] = footprint.planned_use
         if footprint.top_m is not None:

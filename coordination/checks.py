@@ -112,7 +112,7 @@ def run_check(
     # What a restricted layer demands is its department's to say; that it has to be asked is not kept back.
     severities = [finding.severity for finding in findings] + [Severity.ADVISE] * bool(conflicts)
     return CheckReport(
-        digest=digest_of(footprint, asked, city, conflicts, rule_set=rule_set),
+        digest=digest_of(footprint, asked, city, conflicts, on=on, rule_set=rule_set),
         working_crs=city.working_crs,
         area_measure=str(city.area_measure),
         on=on,
@@ -210,7 +210,7 @@ def _finding(overlap: Overlap, layer: LayerOnDay, strip: Strip | None, ruling: R
         basis=layer.basis,
         shape=overlap.shape,
         crossing_m=crossing_m(strip, overlap.shape) if strip is not None and overlap.is_areal else None,
-        control_reason=ruling.reason if ruling is not None else assumed,
+        control_reason="；".join(filter(None, (ruling.reason if ruling is not None else None, assumed))) or None,
     )
 
 

@@ -9,16 +9,17 @@ from typing import Any
 import orjson
 import shapely
 from shapely.errors import ShapelyError
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from blueprint.city import City, polygonal
 from blueprint.errors import InvalidInputError, NotFoundError
 from blueprint.footprint import Footprint
-from blueprint.layers.models import Layer, LayerVersion
+from blueprint.layers.catalogue import find_readable
+from blueprint.layers.drafts import readable_version
+from blueprint.layers.models import LayerVersion
 from blueprint.overlay import ENGINE
 from blueprint.permissions import Act, Actor, require
-from blueprint.snapshot import LayerOnDay, Snapshot, layers_on, with_version
+from blueprint.snapshot import Snapshot, layers_on, with_version
 from blueprint.strip import Strip
 from coordination.check_digest import digest_of
 from coordination.check_report import CheckReport
@@ -29,9 +30,12 @@ from coordination.kept_rules import kept_rule_set
 from coordination.masking import RestrictedConflict, SizeClass
 from coordination.rule_sets import RuleSet
 from coordination.rules import Severity
+from coordination.what_if import Assumed, as_supposed
 
 _ASKED = ("conflict", "clear", "outside_coverage")
-_COMPARED = ("working_crs", "area_measure", "rule_set", "ledger", "layers", "findings", "rules")
+_COMPARED = (
+    "working_crs", "area_measure", "rule_set", "ledger", "layers", "findings", "rules", "unsigned_rules", "assumed",
+)  # fmt: skip
 _NOT_COMPARED = ("title", "title_en")
 """What a layer is called may change without changing what a report says."""
 
@@ -94,13 +98,14 @@ def verify_report(
         planned_use=use if isinstance(use, str) else None,
         top_m=float(top_m) if isinstance(top_m, int | float) else None,
     )
-    snapshot = _snapshot(session, document, told)
+    snapshot, supposed = _snapshot(session, document, told, actor)
     city, rule_set = _rules_of(session, document, city)
     now = run_check(
         session, site, city=city, actor=actor, on=snapshot.day, snapshot=snapshot, rule_set=rule_set
     )
+    now = as_supposed(now, supposed)
     conflicts = _conflicts(document)
-    digest = digest_of(site, snapshot.layers, city, conflicts, rule_set=rule_set)
+    digest = digest_of(site, snapshot.layers, city, conflicts, on=snapshot.day, rule_set=rule_set)
     found = []
     if document.get("engine") != ENGINE:
         found.append(f"engine: the report was made by {document.get('engine')!r}, this is {ENGINE!r}")
@@ -167,9 +172,9 @@ def _strip(site: Mapping[str, Any]) -> Strip | None:
 
 
 def _snapshot(
-    session: Session, document: Mapping[str, Any], told: Mapping[str, Mapping[str, Any]]
-) -> Snapshot:
-    """The blueprint as the report says it was asked: these layers, each in the version that it names."""
+    session: Session, document: Mapping[str, Any], told: Mapping[str, Mapping[str, Any]], actor: Actor
+) -> tuple[Snapshot, tuple[Assumed, ...]]:
+    """The blueprint as the report says it was asked, each layer in the version that it names; and those not in force that day."""
     try:
         day = date.fromisoformat(document["on"])
     except (KeyError, TypeError, ValueError) as error:
@@ -180,24 +185,29 @@ def _snapshot(
         raise NotFoundError(
             f"the layers {', '.join(sorted(missing))} of the report are not in this catalogue"
         )
+    supposed = []
     for layer in layers:
         number = told[layer.code].get("version")
         if layer.version != number:
-            layers = _in_version(session, layers, layer, number, day)
-    return Snapshot(day=day, layers=layers)
+            version = readable_version(
+                session,
+                find_readable(session, layer.code, actor),
+                number if isinstance(number, int) else 0,
+                actor,
+            )
+            layers = with_version(layers, version, starts_on=day)
+            if not _was_in_force(version, day):
+                supposed.append(Assumed(layer.code, version.number))
+    given = document.get("assumed")
+    order = {name: place for place, name in enumerate(given)} if isinstance(given, list) else {}
+    return Snapshot(day=day, layers=layers), tuple(
+        sorted(supposed, key=lambda each: order.get(str(each), len(order)))
+    )
 
 
-def _in_version(
-    session: Session, layers: tuple[LayerOnDay, ...], layer: LayerOnDay, number: Any, day: date
-) -> tuple[LayerOnDay, ...]:
-    version = session.scalars(
-        select(LayerVersion)
-        .join(Layer)
-        .where(Layer.code == layer.code, LayerVersion.number == (number if isinstance(number, int) else 0))
-    ).one_or_none()
-    if version is None:
-        raise NotFoundError(f"version {number} of layer {layer.code} is not here")
-    return with_version(layers, version, starts_on=day)
+def _was_in_force(version: LayerVersion, day: date) -> bool:
+    """Whether it was in force at some hour of the day: one that another replaced that very day ends with it."""
+    return any(p.starts_on <= day and (p.ends_on is None or day <= p.ends_on) for p in version.periods)
 
 
 def _conflicts(document: Mapping[str, Any]) -> tuple[RestrictedConflict, ...]:

@@ -16,6 +16,7 @@ from blueprint.city import AreaMeasure, City
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint
 from blueprint.permissions import at_console
+from blueprint.snapshot import take_snapshot
 from coordination.check_report import CheckReport
 from coordination.checks import run_check
 from coordination.figures import hectares, mu, percent, square_metres
@@ -24,6 +25,7 @@ from coordination.report_forms import ReportForm, write_report
 from coordination.report_maps import report_maps
 from coordination.report_verification import verify_report, with_site
 from coordination.rules import Severity
+from coordination.what_if import as_supposed, read_assumed, suppose
 from tests.coordination.world import TODAY
 from tests.made import at_origin, publish, square
 
@@ -176,6 +178,8 @@ def test_a_report_holds_on_its_own_versions_when_newer_ones_are_in_force(session
         (lambda d: d["layers"].pop(0), "digest"),
         (lambda d: d.update(digest="sha256:" + "0" * 64), "digest"),
         (lambda d: d["footprint"].update(area_m2=9_999.0), "footprint.area_m2"),
+        (lambda d: d.update(on="2019-06-01"), "assumed"),
+        (lambda d: d.update(unsigned_rules=["R-1"]), "unsigned_rules"),
     ],
 )
 def test_whatever_is_changed_in_a_report_is_found_and_said_where(
@@ -189,6 +193,24 @@ def test_whatever_is_changed_in_a_report_is_found_and_said_where(
 
     found = verify_report(session, document, city=plane, actor=OPERATOR)
     assert any(difference.startswith(told) for difference in found.differences), found.differences
+
+
+def test_a_report_of_what_if_holds_as_such_and_not_as_one_of_the_blueprint_in_force(
+    session: Session, plane: City
+):
+    _publish(session, plane)
+    draft = publish(session, plane, "FARM", [square(500, 0, 10)], control="prohibit", starts_on=None)
+    snapshot = suppose(
+        session, take_snapshot(session, TODAY), assumed := read_assumed([f"FARM:{draft.number}"]), actor=OPERATOR
+    )
+    report, footprint = _checked(session, plane, snapshot=snapshot)
+    document = orjson.loads(orjson.dumps(with_site(as_supposed(report, assumed), footprint)))
+    assert verify_report(session, document, city=plane, actor=OPERATOR).holds
+
+    document["assumed"], document["notes"] = [], []
+
+    found = verify_report(session, document, city=plane, actor=OPERATOR)
+    assert any(difference.startswith("assumed") for difference in found.differences), found.differences
 
 
 def test_a_rule_that_changed_since_is_a_difference(session: Session, plane: City):

@@ -120,9 +120,13 @@ def test_a_rule_holds_from_a_day_to_a_day_both_included(session: Session, city_:
     city = _with_rules(city_, tmp_path, text)
 
     days = (date(2026, 2, 28), date(2026, 3, 1), date(2026, 3, 31), date(2026, 4, 1))
-    verdicts = [_check(session, city, on=day).verdict for day in days]
+    reports = [_check(session, city, on=day) for day in days]
 
-    assert verdicts == [Severity.ADVISE, Severity.PROHIBIT, Severity.PROHIBIT, Severity.ADVISE]
+    assert [report.verdict for report in reports] == [
+        Severity.ADVISE, Severity.PROHIBIT, Severity.PROHIBIT, Severity.ADVISE,
+    ]  # fmt: skip
+    before, first, last, after = [report.digest for report in reports]
+    assert before == after != first == last, "a check with other rules is another check"
 
 
 @pytest.mark.parametrize(
