@@ -11,7 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import false, select
 from sqlalchemy.orm import Session, joinedload
 
 from blueprint.audit.log import record
@@ -96,6 +96,10 @@ def open_audit(
     """The audit of two layers on a day: the last one of the same versions, also one that was stopped, else a new one."""
     layers, versions = compared_layers(session, first, second, actor=actor, on=on)
     require(actor, Act.AUDIT_PLANS)
+    if on > now.date():
+        raise InvalidInputError(
+            f"{on} is yet to come; the ledger of differences is of what is in force: audit today, or dry-run the version"
+        )
     same = (
         select(PlanAudit)
         .where(
@@ -109,6 +113,7 @@ def open_audit(
     # What came after it has settled or opened differences since: then the same versions are compared anew.
     if audit is not None and not _is_outdated(session, audit):
         return audit
+    _refuse_earlier(session, layers, on)
     audit = PlanAudit(
         first_layer_id=layers[0].id,
         second_layer_id=layers[1].id,
@@ -176,6 +181,22 @@ def _is_outdated(session: Session, audit: PlanAudit) -> bool:
         PlanAudit.id > audit.id,
     )
     return session.scalars(later.limit(1)).first() is not None
+
+
+def _refuse_earlier(session: Session, layers: Sequence[Layer], on: date, *, after: int = 0) -> None:
+    """The ledger goes on from day to day: an audit of the past would open again what was settled since."""
+    done = select(PlanAudit.on_day).where(
+        PlanAudit.first_layer_id == layers[0].id,
+        PlanAudit.second_layer_id == layers[1].id,
+        PlanAudit.finished_at.is_not(None),
+        (PlanAudit.on_day > on) | (PlanAudit.id > after if after else false()),
+    )
+    day = session.scalars(done.order_by(PlanAudit.on_day.desc()).limit(1)).first()
+    if day is not None:
+        raise ConflictError(
+            f"the ledger of {layers[0].code} and {layers[1].code} stands at an audit of {day};"
+            f" one of {on} would undo it: audit a day from then on"
+        )
 
 
 def _rule(audit: PlanAudit) -> tuple[float, float]:
@@ -260,9 +281,13 @@ def _keep(session: Session, audit_id: int, path: str, found: FoundOverlaps, city
 
 def _close(session: Session, audit_id: int, *, city: City, actor: Actor, now: datetime) -> None:
     """Bring the ledger up to date with a finished audit, in one transaction."""
+    layer_id = session.get_one(PlanAudit, audit_id).first_layer_id
+    # One closes after the other, so that the later of two audits has the last word.
+    session.execute(select(Layer.id).where(Layer.id == layer_id).with_for_update(key_share=True))
     audit = session.get_one(PlanAudit, audit_id, options=_WITH_LAYERS, with_for_update={"of": PlanAudit})
     if audit.finished_at is not None:
         return
+    _refuse_earlier(session, (audit.first_layer, audit.second_layer), audit.on_day, after=audit.id)
     values = {
         "audit_id": audit_id,
         "first_layer_id": audit.first_layer_id,

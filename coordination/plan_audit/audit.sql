@@ -79,7 +79,12 @@ ON CONFLICT (first_layer_id, second_layer_id, first_key, second_key) DO UPDATE S
     state = CASE
         WHEN known.state = 'accepted' AND excluded.overlap_m2 <= known.accepted_m2 + :tolerance_m2 THEN 'accepted'
         ELSE 'open'
-    END;
+    END,
+    -- What was said of one that was settled since is said of another time.
+    reason = CASE WHEN known.state <> 'settled' THEN known.reason END,
+    decided_by = CASE WHEN known.state <> 'settled' THEN known.decided_by END,
+    decided_at = CASE WHEN known.state <> 'settled' THEN known.decided_at END,
+    accepted_m2 = CASE WHEN known.state <> 'settled' THEN known.accepted_m2 END;
 
 -- name: settle_differences
 -- What an earlier audit of the two layers found and this one does not: one side has yielded.

@@ -20,7 +20,7 @@ from blueprint.city_router import to_lonlat
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError, NotPermittedError
 from blueprint.permissions import Actor, Role, at_console
 from coordination.plan_audit import audit as acts
-from coordination.plan_audit.audit import audit_layers, find_audit
+from coordination.plan_audit.audit import audit_layers, find_audit, open_audit
 from coordination.plan_audit.ledger import (
     decide,
     list_differences,
@@ -239,6 +239,22 @@ def test_a_difference_is_settled_when_one_side_yields_and_open_again_when_it_com
         states.append((row.state, row.settled_audit_id == audit.id, row.first_audit_id == audit.id))
 
     assert states == [("open", False, True), ("settled", True, False), ("open", False, False)]
+
+
+def test_an_audit_of_another_day_does_not_undo_the_ledger(session: Session, plane: City):
+    _publish(session, plane, "A_PLAN", {"a": square(0, 0, 100)})
+    for day, west in ((date(2026, 1, 1), 50), (date(2026, 1, 2), 500)):
+        _publish(session, plane, "B_PLAN", {"b": square(west, 0, 100)}, starts_on=day)
+    first = open_audit(session, "A_PLAN", "B_PLAN", actor=OPERATOR, on=date(2026, 1, 1), now=NOW)
+    audit = _audit(session, plane)
+
+    with pytest.raises(ConflictError, match="stands at an audit of 2026-11-23"):
+        _audit(session, plane, on=date(2026, 1, 1))
+    with pytest.raises(InvalidInputError, match="yet to come"):
+        _audit(session, plane, on=date(2026, 12, 1))
+
+    assert first.finished_at is None
+    assert _differences(session, audit) == {}
 
 
 def test_an_accepted_difference_stays_so_until_it_grows(session: Session, plane: City):
