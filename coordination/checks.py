@@ -210,7 +210,8 @@ def _finding(overlap: Overlap, layer: LayerOnDay, strip: Strip | None, ruling: R
         basis=layer.basis,
         shape=overlap.shape,
         crossing_m=crossing_m(strip, overlap.shape) if strip is not None and overlap.is_areal else None,
-        control_reason="；".join(filter(None, (ruling.reason if ruling is not None else None, assumed))) or None,
+        control_reason="；".join(filter(None, (ruling.reason if ruling is not None else None, assumed)))
+        or None,
     )
 
 

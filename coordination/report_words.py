@@ -70,3 +70,8 @@ CAUSE_WORDS = {
     "engine": ("计算引擎", "engine"),
     "rights": ("查看权限", "rights"),
 }
+
+WITHHELD_WORDS = (
+    "今日关于受限图层的答复次数已用完，是否涉及未作答",
+    "today's answers on restricted layers are used up: whether one is met is not said",
+)

@@ -6,7 +6,7 @@ applicant can do in words, its legal basis, when its text was last checked and w
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -108,6 +108,13 @@ class RuleSet:
     def on(self, day: date) -> Mapping[str, Rule]:
         """The rules in force on a day, by layer."""
         return {rule.layer: rule for rule in self.rules if rule.holds_on(day)}
+
+
+def without_thresholds(rule_set: RuleSet) -> RuleSet:
+    """The same rules as they are where a layer is met by as much as you like."""
+    return replace(
+        rule_set, rules=tuple(replace(rule, threshold=None, below=None) for rule in rule_set.rules)
+    )
 
 
 def load_rule_set(path: Path) -> RuleSet:

@@ -119,10 +119,11 @@ def district_area(code: str, city: City) -> Footprint:
 
 
 def _standing(found: FoundSite) -> tuple[float, ...]:
-    """What places are ranked by: restricted layers met, soft controls, compactness."""
+    """What places are ranked by: restricted layers met or not told, soft controls, compactness."""
     ledger = found.report.ledger
     soft = (ledger.prohibited_m2 + ledger.restricted_m2 + ledger.advised_m2) / found.report.footprint.area_m2
-    return (float(bool(found.report.restricted_conflicts)), round(soft, 4), -round(found.compactness, 4))
+    is_told_clear = found.report.has_answers_left and not found.report.restricted_conflicts
+    return (float(not is_told_clear), round(soft, 4), -round(found.compactness, 4))
 
 
 def _tiles(ground: shapely.MultiPolygon) -> Iterator[shapely.Polygon]:

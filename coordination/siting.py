@@ -19,6 +19,8 @@ from blueprint.permissions import Act, Actor, may, require
 from blueprint.snapshot import Snapshot, take_snapshot
 from coordination.check_report import CheckReport
 from coordination.checks import run_check
+from coordination.judging import rule_set_of
+from coordination.rule_sets import without_thresholds
 from coordination.rules import Severity
 from coordination.trim import TrimLevel, is_hard
 
@@ -49,6 +51,7 @@ class Shift:
     tried: int
     step_m: float
     has_restricted_conflicts: bool
+    restricted_withheld: bool
 
 
 def find_shift(
@@ -75,7 +78,8 @@ def find_shift(
     ground = shapely.box(west - within_m, south - within_m, east + within_m, north + within_m)
     taken = hard_ground(session, ground, footprint, snapshot, city=city, actor=actor, level=level)
     places = _places(within_m)
-    best = _nearest_free(footprint.geometry, taken, places, city)
+    stays = not any(is_hard(finding, level) for finding in before.findings)
+    best = places[0] if stays else _nearest_free(footprint.geometry, taken, places, city)
     is_free = best is not None
     if best is None:
         best = _least_met(footprint.geometry, taken, places, city)
@@ -97,6 +101,7 @@ def find_shift(
         tried=len(places),
         step_m=within_m / RINGS,
         has_restricted_conflicts=bool(after.restricted_conflicts),
+        restricted_withheld=not after.has_answers_left,
     )
 
 
@@ -112,10 +117,14 @@ def hard_ground(
 ) -> shapely.Geometry:
     """Of a piece of ground what the layers of a level take, of all the layers that the actor may read.
 
-    A threshold that is judged by the site's own size is judged by the ground's here, and a surface that rises counts where it
-    is lowest on the ground: what is found is checked once more, what is kept off may be more than need be.
+    Thresholds are left out, as they go by what a site is taken of and not by what the ground is, and a surface that rises counts
+    where it is lowest on the ground: what is found is checked once more, what is kept off may be more than need be.
     """
-    readable = tuple(layer for layer in snapshot.layers if may(actor, Act.READ_LAYER, layer.thing))
+    readable = tuple(
+        layer._replace(threshold_share=0.0)
+        for layer in snapshot.layers
+        if may(actor, Act.READ_LAYER, layer.thing)
+    )
     whole = replace(site, geometry=shapely.MultiPolygon([ground]), notes=(), strip=None)
     report = run_check(
         session,
@@ -125,13 +134,15 @@ def hard_ground(
         on=snapshot.day,
         with_shapes=True,
         snapshot=Snapshot(snapshot.day, readable),
+        rule_set=without_thresholds(rule_set) if (rule_set := rule_set_of(city)) is not None else None,
     )
-    taken = [
-        # A line or a point takes no area; a hair around it is what no site may lie on.
-        shapely.buffer(f.shape, _HAIR_M) if f.overlap_m2 == 0 else f.shape
-        for f in report.findings
-        if f.shape is not None and is_hard(f, level)
-    ]
+    hard = [finding for finding in report.findings if is_hard(finding, level)]
+    if any(
+        finding.shape is None for finding in hard
+    ):  # pixels too ragged to be drawn: nowhere is known to be free
+        return ground
+    # A line or a point takes no area; a hair around it is what no site may lie on.
+    taken = [shapely.buffer(f.shape, _HAIR_M) if f.overlap_m2 == 0 else f.shape for f in hard]
     return shapely.union_all(taken) if taken else shapely.Polygon()
 
 

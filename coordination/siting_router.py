@@ -53,6 +53,7 @@ class ShiftOut(BaseModel):
     hard_before_m2: float
     hard_after_m2: float
     has_restricted_conflicts: bool
+    restricted_withheld: bool
     tried: int
     step_m: float
     moved: dict[str, Any]
@@ -71,6 +72,7 @@ class FoundSiteOut(BaseModel):
     restricted_m2: float
     layers: list[str]
     has_restricted_conflicts: bool
+    restricted_withheld: bool
     digest: str
     site: dict[str, Any]
 
@@ -185,6 +187,7 @@ def search_out(found: Search, city: City) -> SearchOut:
                 restricted_m2=place.report.ledger.restricted_m2,
                 layers=sorted({finding.layer for finding in place.report.findings}),
                 has_restricted_conflicts=bool(place.report.restricted_conflicts),
+                restricted_withheld=not place.report.has_answers_left,
                 digest=place.report.digest,
                 site=_geojson(place.site, city),
             )

@@ -61,6 +61,8 @@ class Trim:
     setbacks: tuple[Setback, ...]
     not_cleared: tuple[str, ...]
     has_restricted_conflicts: bool
+    restricted_withheld: bool
+    """Whether restricted layers were not asked, as the reader's answers of the day are used up."""
 
 
 def find_trim(
@@ -95,6 +97,7 @@ def find_trim(
         setbacks=_setbacks(report, layers),
         not_cleared=_left(after, level),
         has_restricted_conflicts=bool(report.restricted_conflicts),
+        restricted_withheld=not report.has_answers_left,
     )
 
 

@@ -47,6 +47,7 @@ class TrimOut(BaseModel):
     setbacks: list[SetbackOut]
     not_cleared: list[str]
     has_restricted_conflicts: bool
+    restricted_withheld: bool
     method: str
 
 
@@ -113,5 +114,6 @@ def trim_out(found: Trim, city: City) -> TrimOut:
         setbacks=[SetbackOut(**vars(setback)) for setback in found.setbacks],
         not_cleared=list(found.not_cleared),
         has_restricted_conflicts=found.has_restricted_conflicts,
+        restricted_withheld=found.restricted_withheld,
         method=METHOD,
     )

@@ -133,7 +133,13 @@ def _touched(session: Session, event: PublicationEvent, city: City) -> list[int]
 
 def _have_same_pixels(old: LayerVersion | None, new: LayerVersion | None) -> bool:
     grids = {
-        (raster.width, raster.height, raster.pixel_width_m, raster.pixel_height_m, to_shape(version.extent).wkb)
+        (
+            raster.width,
+            raster.height,
+            raster.pixel_width_m,
+            raster.pixel_height_m,
+            to_shape(version.extent).wkb,
+        )
         for version in (old, new)
         if version is not None and (raster := version.raster) is not None
     }

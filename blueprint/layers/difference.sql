@@ -29,7 +29,7 @@ FROM (
             WHEN new.feature_id IS NULL THEN 'removed'
             WHEN NOT ST_OrderingEquals(old.geom, new.geom) THEN 'shape'
             WHEN old.attributes <> new.attributes THEN 'attributes'
-            WHEN old.zone IS DISTINCT FROM new.zone THEN 'zone'
+            WHEN NOT coalesce(old.zone = new.zone, old.zone IS NULL AND new.zone IS NULL) THEN 'zone'
         END AS change,
         CASE WHEN old.attributes <> new.attributes THEN ARRAY(
             SELECT name
@@ -60,7 +60,7 @@ FROM (
             WHEN old.feature_id IS NULL THEN 'added'
             WHEN new.feature_id IS NULL THEN 'removed'
             WHEN old.attributes <> new.attributes THEN 'attributes'
-            WHEN old.zone IS DISTINCT FROM new.zone THEN 'zone'
+            WHEN NOT coalesce(old.zone = new.zone, old.zone IS NULL AND new.zone IS NULL) THEN 'zone'
         END AS change,
         CASE WHEN old.attributes <> new.attributes THEN ARRAY(
             SELECT name
@@ -125,8 +125,9 @@ FROM patch
 WHERE NOT ST_IsEmpty(patch.geom);
 
 -- name: cut_reach
--- What a footprint meets of a feature is its zone, or its shape where it has none. A footprint notices the difference where
--- only one of the versions has something to meet; and anywhere in a feature whose attributes changed, as rules go by them.
+-- What a footprint meets of a feature is its zone, or its shape where it has none. A footprint notices the difference
+-- where only one of the versions has something to meet; and anywhere in a feature whose attributes changed, as rules
+-- go by them.
 CREATE TEMPORARY TABLE difference_reach ON COMMIT DROP AS
 WITH changed AS MATERIALIZED (
     SELECT

@@ -52,6 +52,7 @@ _COLUMNS = (
     "无冲突 conflict-free m²",
     "冲突图层 layers met",
     "受限图层所属部门 restricted layers of",
+    "受限图层未答复 restricted layers not answered",
     "超出覆盖 outside coverage of",
     "摘要 digest",
 )
@@ -78,7 +79,8 @@ def summary_of(answers: Sequence[SiteAnswer]) -> dict[str, Any]:
         for met in answer.layers:
             layers[met.code] = layers.get(met.code, 0) + 1
     ranked = dict(sorted(layers.items(), key=lambda pair: (-pair[1], pair[0])))
-    return {"sites": len(answers), "verdicts": verdicts, "layers": ranked}
+    withheld = sum(answer.restricted_withheld for answer in answers)
+    return {"sites": len(answers), "verdicts": verdicts, "layers": ranked, "restricted_withheld": withheld}
 
 
 def write_batch(
@@ -118,6 +120,7 @@ def _row(answer: SiteAnswer) -> tuple[Cell, ...]:
         answer.conflict_free_m2,
         "；".join(f"{met.code} {SEVERITY_WORDS[met.control][0]}" for met in answer.layers),
         "、".join(answer.restricted),
+        "是 yes" if answer.restricted_withheld else "",
         "、".join(answer.outside_coverage),
         answer.digest,
     )

@@ -78,6 +78,8 @@ class SiteAnswer:
     outside_coverage: tuple[str, ...]
     digest: str
     top_m: float | None = None
+    restricted_withheld: bool = False
+    """Whether restricted layers were not asked, as the reader's answers of the day are used up."""
 
 
 @dataclass(frozen=True)
@@ -247,6 +249,7 @@ def _in_short(site: BatchSite, report: CheckReport) -> SiteAnswer:
         ),
         digest=report.digest,
         top_m=site.top_m,
+        restricted_withheld=not report.has_answers_left,
     )
 
 

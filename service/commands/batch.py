@@ -13,7 +13,7 @@ from coordination.batch.keeping import about
 from coordination.batch.run import check_sites
 from coordination.batch.sites import BatchRequest, read_sites
 from coordination.judging import rule_set_of
-from coordination.report_words import SEVERITY_WORDS
+from coordination.report_words import SEVERITY_WORDS, WITHHELD_WORDS
 from service.commands.check import write
 from service.commands.context import console, local_operator, open_edge, say
 from service.commands.options import (
@@ -96,6 +96,8 @@ def check_batch(
         ([code, f"{count:,}"] for code, count in summary["layers"].items()),
         empty="未发现冲突 no conflict found",
     )
+    if summary["restricted_withheld"]:
+        typer.echo(f"{summary['restricted_withheld']:,}: {' '.join(WITHHELD_WORDS)}")
 
 
 def _form(path: Path) -> BatchForm:

@@ -21,7 +21,13 @@ from coordination.figures import hectares
 from coordination.heights import checked_top_m
 from coordination.report_forms import ReportForm, write_report
 from coordination.report_verification import with_site
-from coordination.report_words import OUTCOME_WORDS, RELATION_WORDS, SEVERITY_WORDS, SIZE_WORDS
+from coordination.report_words import (
+    OUTCOME_WORDS,
+    RELATION_WORDS,
+    SEVERITY_WORDS,
+    SIZE_WORDS,
+    WITHHELD_WORDS,
+)
 from coordination.use_matrix import use_code
 from coordination.what_if import as_supposed, read_assumed, suppose
 from service.commands.context import local_operator, open_edge, output, say
@@ -163,9 +169,7 @@ def print_report(report: CheckReport, name: str) -> None:
             f" · a conflict with a restricted layer, {words[1]}; ask {conflict.department}"
         )
     if not report.has_answers_left:
-        output.print(
-            "今日关于受限图层的答复次数已用完 today's answers on restricted layers are used up: whether one is met is not said"
-        )
+        output.print(" ".join(WITHHELD_WORDS))
     ledger = report.ledger
     output.print(
         f"面积台账 ledger (m²): 禁止 {ledger.prohibited_m2:,.2f} · 限制 {ledger.restricted_m2:,.2f}"

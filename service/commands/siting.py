@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from blueprint.errors import InvalidInputError
 from coordination.figures import hectares, rounded, square_metres
 from coordination.heights import checked_top_m
-from coordination.report_words import SEVERITY_WORDS
+from coordination.report_words import SEVERITY_WORDS, WITHHELD_WORDS
 from coordination.site_finder import METHOD, district_area, find_sites
 from coordination.siting import find_shift
 from coordination.siting_router import SHIFT_METHOD, search_out, shift_out
@@ -87,6 +87,8 @@ def shift(
         f"结论 verdict: {' '.join(SEVERITY_WORDS[found.verdict_before])} → {' '.join(SEVERITY_WORDS[found.verdict_after])}；"
         f"硬冲突 hard {square_metres(found.hard_before_m2)} → {square_metres(found.hard_after_m2)} m²"
     )
+    if found.restricted_withheld:
+        typer.echo(" ".join(WITHHELD_WORDS))
     if found.has_restricted_conflicts:
         typer.echo("另涉及受限图层 a restricted layer is met there, too")
     typer.echo(SHIFT_METHOD)

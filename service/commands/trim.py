@@ -15,7 +15,7 @@ from blueprint.city_router import to_lonlat
 from blueprint.errors import InvalidInputError
 from coordination.figures import hectares, rounded, square_metres
 from coordination.heights import checked_top_m
-from coordination.report_words import SEVERITY_WORDS
+from coordination.report_words import SEVERITY_WORDS, WITHHELD_WORDS
 from coordination.trim import Trim, TrimLevel, find_trim
 from coordination.trim_router import METHOD, trim_out
 from coordination.use_matrix import use_code
@@ -114,6 +114,8 @@ def _print(found: Trim) -> None:
         typer.echo(f"{words}: {square_metres(area)} m² = {hectares(area)} 公顷 ha")
     if found.not_cleared:
         typer.echo(f"裁剪不能消除 no trim clears: {', '.join(found.not_cleared)}")
+    if found.restricted_withheld:
+        typer.echo(" ".join(WITHHELD_WORDS))
     if found.has_restricted_conflicts:
         typer.echo("另涉及受限图层，未计入 a restricted layer is met, too; it is not counted")
     if found.setbacks:

@@ -118,7 +118,7 @@ async function find() {
   table(place("places"), [["名次", "rank"], ["结论", "verdict"], ["面积", "area"], ["所在空地", "free ground around"], ["建议", "advised"], ["紧凑度", "compactness"], ["涉及图层", "layers"]],
     found.sites.map((site) => chosen(cells([
       String(site.rank), verdict(site.verdict), hectares(site.area_m2), squareMetres(site.free_m2), squareMetres(site.advised_m2), site.compactness.toFixed(2),
-      `${site.layers.join("、") || "—"}${site.has_restricted_conflicts ? "；另有受限图层 and restricted ones" : ""}`,
+      `${site.layers.join("、") || "—"}${site.has_restricted_conflicts ? "；另有受限图层 and restricted ones" : ""}${site.restricted_withheld ? "；受限图层未答复 restricted ones not answered" : ""}`,
     ]), site.rank, site.site)), ["此范围内没有这样大小的用地", "No place of this size here"]);
   if (found.sites.length) await draw(found.sites.map(({ site }) => ({ geometry: site })));
   say("done", ...bilingual(`找到 ${found.sites.length} 处。`, `${found.sites.length} found.`));
@@ -140,13 +140,14 @@ async function checkAll() {
   }
   place("progress").textContent = "";
   if (job.state !== "done") throw new Error(job.error ?? "批量检查没有完成。 The batch was not finished.");
-  const { sites, verdicts, layers, file: address } = job.result;
+  const { sites, verdicts, layers, restricted_withheld: withheld, file: address } = job.result;
   place("batch-files").replaceChildren(...FILES.flatMap((form) => [element("a", { class: "button", href: `${address}?f=${form}`, download: "" }, form.toUpperCase()), " "]));
   table(place("summary"), [["最重管控", "worst control"], ["宗数", "footprints"]],
     Object.keys(SEVERITY).map((severity) => cells([verdict(severity), (verdicts[severity] ?? 0).toLocaleString("zh-CN")])), ["没有用地", "None"]);
   table(place("met"), [["冲突图层", "layer met"], ["宗数", "footprints"]],
     Object.entries(layers).map(([code, count]) => cells([code, count.toLocaleString("zh-CN")])), ["没有冲突图层", "No layer is met"]);
-  say("done", ...bilingual(`已检查 ${sites.toLocaleString("zh-CN")} 宗用地。`, `${sites} footprints checked.`));
+  const unanswered = withheld ? [`其中 ${withheld} 宗：今日关于受限图层的答复次数已用完，是否涉及未作答。`, ` Of ${withheld} it is not said whether restricted layers are met: today's answers are used up.`] : ["", ""];
+  say("done", ...bilingual(`已检查 ${sites.toLocaleString("zh-CN")} 宗用地。${unanswered[0]}`, `${sites} footprints checked.${unanswered[1]}`));
 }
 
 async function start() {

@@ -201,7 +201,10 @@ def test_a_report_of_what_if_holds_as_such_and_not_as_one_of_the_blueprint_in_fo
     _publish(session, plane)
     draft = publish(session, plane, "FARM", [square(500, 0, 10)], control="prohibit", starts_on=None)
     snapshot = suppose(
-        session, take_snapshot(session, TODAY), assumed := read_assumed([f"FARM:{draft.number}"]), actor=OPERATOR
+        session,
+        take_snapshot(session, TODAY),
+        assumed := read_assumed([f"FARM:{draft.number}"]),
+        actor=OPERATOR,
     )
     report, footprint = _checked(session, plane, snapshot=snapshot)
     document = orjson.loads(orjson.dumps(with_site(as_supposed(report, assumed), footprint)))

@@ -1,6 +1,8 @@
 """The nearest place that fits and the site finder, on whole metres: where, how far, and that nothing hard is met there."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,6 +50,25 @@ def test_a_site_moves_just_off_what_it_meets_and_no_further(session: Session, pl
     assert (found.east_m, found.north_m) == (pytest.approx(-30, abs=0.2), pytest.approx(0, abs=0.2))
     assert (found.hard_before_m2, found.hard_after_m2) == (pytest.approx(3000), 0)
     assert found.area_m2 == pytest.approx(10_000)
+
+
+def test_a_threshold_by_share_is_the_sites_and_not_that_of_the_ground_searched(
+    session: Session, plane: City, tmp_path: Path
+):
+    """A wood of a hectare is a fiftieth of the ground that is searched, and all of the site."""
+    publish(session, plane, "WOOD", [square(0, 0, 100)], control="prohibit")
+    rule = {
+        "id": "R-WOOD", "layer": "WOOD", "title": "林地", "title_en": "wood", "finding": "占用", "finding_en": "taken",
+        "remedy": "避让", "remedy_en": "keep off", "basis": ["《森林法》"], "last_checked_on": "2026-11-01",
+        "threshold": {"share": 0.1}, "below": "advise",
+    }  # fmt: skip
+    path = tmp_path / "rules.yaml"
+    path.write_text(json.dumps({"code": "test", "version": 1, "rules": [rule]}), encoding="utf-8")
+
+    found = _shift(session, replace(plane, rules_path=path), 300)
+
+    assert (found.is_free, found.hard_after_m2) == (True, 0)
+    assert found.distance_m == pytest.approx(100, abs=0.2)
 
 
 def test_a_site_that_meets_nothing_stays(session: Session, plane: City):

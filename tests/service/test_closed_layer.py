@@ -312,8 +312,11 @@ def test_many_small_checks_are_answered_so_often_a_day_and_the_owner_sees_it(
         assert len(withheld) == 3
         assert all(answer["restricted"]["conflicts"] == [] for answer in withheld)
         assert len({answer["verdict"] for answer in withheld}) == 1
+        for answer in ("/api/trims", "/api/shifts"):
+            found = running.client(READER).post(answer, params={"crs": "EPSG:4550"}, json=_site(0, 10)).json()
+            assert found["restricted_withheld"], "what was not asked is no conflict that was not found"
         seen = running.client(OWNER).get("/api/restricted-answers").json()["items"]
-        assert [(row["reader"], row["owner"], row["asked"]) for row in seen] == [(READER, OWNER, 8)]
+        assert [(row["reader"], row["owner"], row["asked"]) for row in seen] == [(READER, OWNER, 12)]
         assert running.client(OPEN_OWNER).get("/api/restricted-answers").json()["items"] == []
         with Session(running.edge.engine) as session:
             told = session.scalars(
