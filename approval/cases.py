@@ -138,20 +138,19 @@ def _taken(code: str) -> ConflictError:
 def accept_stage(
     session: Session, number: str, stage: Stage, *, actor: Actor, calendar: WorkingCalendar, today: date
 ) -> Case:
-    """Accept (受理) a stage: never without the project code, never before the stage before it was concluded.
+    """Accept (受理) a stage: never without the project code, before the case is prepared, or before the stage before it ended.
 
-    A prepared case has the working days of its project type for it from then on.
+    The case has the working days of its project type for it from then on.
     """
     case = locked_case(session, number)
     refuse_withdrawn(case)
     refuse_acceptance(days_of(case), stage, project_code=case.project_code)
+    kind = table_of(session, case).project_type(str(case.project_type))
     row = _row(case, stage)
     row.accepted_on, row.accepted_by = today, actor.name
-    if case.project_type is not None:
-        kind = table_of(session, case).project_type(case.project_type)
-        row.limit_days = kind.stage_days[row.position - 1]
-        due = calendar.due_date(today, working_days=row.limit_days)
-        row.due_on, row.provisional = due.on, due.provisional
+    row.limit_days = kind.stage_days[row.position - 1]
+    due = calendar.due_date(today, working_days=row.limit_days)
+    row.due_on, row.provisional = due.on, due.provisional
     session.flush()
     record(
         session,
@@ -167,11 +166,16 @@ def accept_stage(
 def conclude_stage(
     session: Session, number: str, stage: Stage, *, actor: Actor, calendar: WorkingCalendar, today: date
 ) -> Case:
-    """Conclude (办结) a stage that was accepted, once everything that the project needs of it is approved."""
+    """Conclude (办结) a stage that was accepted, once everything that the project needs of it is approved.
+
+    The last one ends the case: what runs beside the stages, what was revoked since and every condition holds it up too.
+    """
     case = locked_case(session, number)
     refuse_withdrawn(case)
-    unfinished = unfinished_items(session, case, stage)
-    if stage is list(Stage)[-1]:
+    table_of(session, case)  # what was never prepared has no items, and nothing of it is finished
+    is_last = stage is list(Stage)[-1]
+    unfinished = unfinished_items(session, case, None if is_last else stage)
+    if is_last:
         unfinished += open_obligations(session, case.id)
     refuse_conclusion(days_of(case), stage, unfinished=unfinished)
     row = _row(case, stage)
@@ -198,9 +202,9 @@ def conclude_stage(
     return case
 
 
-def unfinished_items(session: Session, case: Case, stage: Stage) -> list[str]:
-    """Items of a stage whose newest round is not approved, as people name them."""
-    newest = {item.code: item for item in items_of(session, case) if item.stage == stage}
+def unfinished_items(session: Session, case: Case, stage: Stage | None) -> list[str]:
+    """Items of a stage, or of the whole case, whose newest round is not approved, as people name them."""
+    newest = {item.code: item for item in items_of(session, case) if stage is None or item.stage == stage}
     return [
         f"{item.title} ({item.code}: {STATE_WORDS[ItemState(item.state)]})"
         for item in newest.values()

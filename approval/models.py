@@ -123,7 +123,7 @@ class CaseStage(Base):
     concluded_on: Mapped[date | None]
     concluded_by: Mapped[str | None] = mapped_column(String(200))
     limit_days: Mapped[int | None]
-    """Working days that the project type has for the stage; None where the case was not prepared."""
+    """Working days that the project type has for the stage; None while it is not accepted."""
     due_on: Mapped[date | None]
     provisional: Mapped[bool] = mapped_column(default=False)
 

@@ -5,18 +5,19 @@ The case keeps the process table that is in force on that day for good; the hall
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.orm import Session
 
 from approval.case_items import item_name, items_of
-from approval.item_models import Item, Material, ProcessTableVersion
+from approval.item_models import Item, ItemStep, Material, ProcessTableVersion
 from approval.item_states import ENDED_WITHOUT, ItemState
+from approval.matter_models import Matter
 from approval.models import Case
 from approval.obligations import forget_of_handover, from_handover
 from approval.process_table import (
@@ -127,8 +128,11 @@ def prepare(
     actor: Actor,
     now: datetime,
 ) -> Case:
-    """Say what kind of project a case is and which optional items it needs; again until its first stage is accepted."""
-    if any(row.accepted_on is not None for row in case.stages):
+    """Say what kind of project a case is and which optional items it needs; again until its first stage is accepted.
+
+    Prepared again, what hangs on an item that is still needed stays with it: materials, matters.
+    """
+    if case.project_type is not None and any(row.accepted_on is not None for row in case.stages):
         raise ConflictError(
             f"{case.planning_number} is under way under {case.process_version}; add single items instead (POST …/items)"
         )
@@ -147,15 +151,18 @@ def prepare(
         if old.origin == Obtained.HANDOVER:
             session.delete(old)
     forget_of_handover(session, case)
-    for item in items_of(session, case):
-        session.delete(item)
-    session.flush()
+    needed = [rule for rule in rules.values() if rule.always or rule.code in chosen]
+    _let_go(session, case, {rule.code for rule in needed})
     before = {"project_type": case.project_type, "process_version": case.process_version}
     case.process_version, case.project_type, case.district = table.version, project_type, district
     case.hall = case.hall or actor.department or approvals_bureau(city)
     case.prepared_by, case.prepared_at = actor.name, now
-    needed = [rule for rule in rules.values() if rule.always or rule.code in chosen]
-    session.add_all(_item(case, rule, 1, city) for rule in needed)
+    kept = {item.code: item.id for item in items_of(session, case)}
+    for rule in needed:
+        item = _item(case, rule, 1, city)
+        if rule.code in kept:
+            item.id = kept[rule.code]
+        session.merge(item)
     session.add_all(_handed_over(case, table))
     session.flush()
     from_handover(session, case)
@@ -170,6 +177,26 @@ def prepare(
         after=after | {"items": [rule.code for rule in needed]},
     )
     return case
+
+
+def _let_go(session: Session, case: Case, needed: Collection[str]) -> None:
+    """Forget the items that are not needed any more, and that others were dropped: all of them begin anew."""
+    items = items_of(session, case)
+    gone = [item for item in items if item.code not in needed]
+    brought_up = select(Matter.item_id).where(Matter.item_id.in_([item.id for item in gone]))
+    held = set(session.scalars(brought_up))
+    if held:
+        names = "、".join(f"{item.title} ({item.code})" for item in gone if item.id in held)
+        raise ConflictError(f"a meeting, guidance or dispute was brought up over {names}: choose it too")
+    session.execute(delete(ItemStep).where(ItemStep.item_id.in_([item.id for item in items])))
+    session.execute(
+        update(Material).where(Material.item_id.in_([item.id for item in gone])).values(item_id=None)
+    )
+    for item in items:
+        session.expire(item)
+    for item in gone:
+        session.delete(item)
+    session.flush()
 
 
 def _item(case: Case, rule: ItemRule, number: int, city: City) -> Item:

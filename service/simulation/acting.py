@@ -188,7 +188,8 @@ class Acting:
 
     def _conclude(self, project: Project) -> None:
         stage = _STAGES[project.stage]
-        if all(item["state"] in _DONE for item in project.items.values() if item["stage"] == stage):
+        ends = stage is _STAGES[-1]
+        if all(i["state"] in _DONE for i in project.items.values() if ends or i["stage"] == stage):
             window = self.people.of(self.window)
             self.client.ask(window, "POST", f"{project.path}/stages/{stage}/conclude")
             project.stage += 1

@@ -168,9 +168,14 @@ async function openCase(number) {
     ["项目代码 project code", theCase.project_code ?? "尚未绑定 not bound yet"],
     ["项目类型 type", kind?.title ?? theCase.project_type ?? "尚未确定 not prepared yet"],
   ].flatMap(([term, value]) => [element("dt", {}, term), element("dd", {}, value)]));
-  place("code-form").hidden = Boolean(theCase.project_code) || !may("bind_project_code");
+  // Type, items and code may be mended until the first stage is accepted.
   const isOpen = theCase.stages.every((row) => row.status === "not_accepted");
-  place("process-form").hidden = !(may("prepare_case") && isOpen && !theCase.project_type);
+  place("code-form").hidden = !isOpen || !may("bind_project_code");
+  place("process-form").hidden = !may("prepare_case") || !(isOpen || !theCase.project_type);
+  place("project-code").value = theCase.project_code ?? "";
+  if (theCase.project_type) place("project-type").value = theCase.project_type;
+  place("district").value = theCase.district ?? "";
+  offerOptional(items.map(({ code }) => code));
   place("stages").replaceChildren(...theCase.stages.map((row) => stageItem(row, theCase)));
   fill("items", ["牌 card", "事项 item", "轮次", "部门 department", "状态 state", "在谁处 with", "期限 due"], items.map((item) => {
     const open = element("button", { type: "button", class: "link" }, `${item.title}（${item.code}）`);
@@ -183,13 +188,13 @@ async function openCase(number) {
   place("case-card").hidden = false;
 }
 
-function offerOptional() {
+function offerOptional(needed = []) {
   const chosen = place("project-type").value;
   const rules = newest.items.filter((rule) => rule.project_types.includes(chosen));
   const always = rules.filter((rule) => rule.always).map(({ title }) => title);
   place("always").replaceChildren(...bilingual(`必办事项：${always.join("、")}。`, "are always needed."));
   place("optional").replaceChildren(...rules.filter((rule) => !rule.always).map((rule) =>
-    element("label", {}, element("input", { type: "checkbox", value: rule.code }), ` ${rule.title}`)));
+    element("label", {}, element("input", { type: "checkbox", value: rule.code, ...(needed.includes(rule.code) ? { checked: "" } : {}) }), ` ${rule.title}`)));
 }
 
 function listen() {
@@ -220,7 +225,7 @@ function listen() {
       say("done", ...bilingual("事项已确定。", "Its items are settled."));
     });
   });
-  place("project-type").addEventListener("change", offerOptional);
+  place("project-type").addEventListener("change", () => offerOptional());
 }
 
 async function start() {

@@ -170,6 +170,13 @@ class Office:
         self.step(case, code, Step.BEGIN)
         return self.approve(case, code)
 
+    def finish(self, case: Case, stage: Stage) -> None:
+        """Everything of a stage goes through within a day, in the order of what comes first, and the stage is concluded."""
+        for code in ("A104", "A102", "A105", "B202", "C303", "D408"):
+            if find_item(self.session, case, code).stage == stage:
+                self.approved(case, code)
+        self.conclude(case, stage)
+
 
 def lacking(material: str, **more: Any) -> Lacking:
     """A material that the window misses."""

@@ -13,7 +13,9 @@ from sqlalchemy.orm import Session
 from approval import cases
 from approval.intake import receive
 from approval.models import Case, CaseStage
+from approval.preparation import prepare
 from approval.stages import Stage
+from blueprint.city import City
 from blueprint.errors import ConflictError, NotFoundError
 from blueprint.permissions import Actor
 from blueprint.wall import KEEPER, seeing
@@ -50,6 +52,19 @@ def message(number: int, *, message_id: UUID | None = None, **changes: Any) -> H
         "cleared_by": "自然资源局",
     }
     return HandoverMessage(**(values | changes))
+
+
+def prepared(session: Session, city: City, case: Case) -> Case:
+    """A case of an industrial project with the items that every such project needs."""
+    return prepare(session, case, "SOC_IND", [], district=None, city=city, actor=OFFICER, now=NOW)
+
+
+def in_first_stage(session: Session, case: Case) -> Case:
+    """A case whose first stage was accepted today."""
+    return cases.accept_stage(
+        session, case.planning_number, Stage.LAND_USE_PLANNING,
+        actor=OFFICER, calendar=CALENDAR, today=NOW.date(),
+    )  # fmt: skip
 
 
 def test_a_message_makes_a_case_with_four_stages_that_carries_the_planning_number(session: Session) -> None:
@@ -139,35 +154,34 @@ def test_two_cases_that_bind_one_code_at_once_get_one_winner(fresh_database: str
     engine.dispose()
 
 
-def test_a_case_walks_its_stages_in_order_under_its_code(session: Session) -> None:
-    number, today = receive(session, message(1), now=NOW).planning_number, NOW.date()
-    with pytest.raises(ConflictError, match="project code"):
-        cases.accept_stage(
-            session, number, Stage.LAND_USE_PLANNING, actor=OFFICER, calendar=CALENDAR, today=today
+def test_a_case_that_nobody_prepared_is_not_accepted_and_is_prepared_still(
+    session: Session, city: City
+) -> None:
+    """Art. 3: a stage without items would be concluded with nothing done."""
+    case = receive(session, message(1), now=NOW)
+    cases.bind_project_code(session, case.planning_number, CODE, actor=OFFICER, now=NOW)
+
+    with pytest.raises(ConflictError, match="not prepared yet: say its project type first"):
+        in_first_stage(session, case)
+
+    case.stages[0].accepted_on = NOW.date()  # as a case of before may stand
+    with pytest.raises(ConflictError, match="not prepared yet"):
+        cases.conclude_stage(
+            session, CODE, Stage.LAND_USE_PLANNING, actor=OFFICER, calendar=CALENDAR, today=NOW.date()
         )
-    cases.bind_project_code(session, number, CODE, actor=OFFICER, now=NOW)
-
-    for day, stage in enumerate(Stage):
-        cases.accept_stage(
-            session, CODE, stage, actor=OFFICER, calendar=CALENDAR, today=today + timedelta(days=day)
-        )
-        case = cases.conclude_stage(
-            session, CODE, stage, actor=OFFICER, calendar=CALENDAR, today=today + timedelta(days=day)
+    assert prepared(session, city, case).project_type == "SOC_IND"
+    with pytest.raises(ConflictError, match="not finished: 企业投资项目备案"):
+        cases.conclude_stage(
+            session, CODE, Stage.LAND_USE_PLANNING, actor=OFFICER, calendar=CALENDAR, today=NOW.date()
         )
 
-    session.refresh(case)
-    assert [row.concluded_on for row in case.stages] == [today + timedelta(days=day) for day in range(4)]
-    with pytest.raises(ConflictError, match="already"):
-        cases.accept_stage(session, CODE, Stage.PROJECT_PERMIT, actor=OFFICER, calendar=CALENDAR, today=today)
 
-
-def test_a_code_is_not_changed_after_acceptance(session: Session) -> None:
-    number = receive(session, message(1), now=NOW).planning_number
+def test_a_code_is_not_changed_after_acceptance(session: Session, city: City) -> None:
+    case = prepared(session, city, receive(session, message(1), now=NOW))
+    number = case.planning_number
     cases.bind_project_code(session, number, CODE, actor=OFFICER, now=NOW)
     cases.bind_project_code(session, number, "2608-210311-04-01-402751", actor=OFFICER, now=NOW)
-    cases.accept_stage(
-        session, number, Stage.LAND_USE_PLANNING, actor=OFFICER, calendar=CALENDAR, today=NOW.date()
-    )
+    in_first_stage(session, case)
 
     with pytest.raises(ConflictError, match="after acceptance"):
         cases.bind_project_code(session, number, CODE, actor=OFFICER, now=NOW)

@@ -10,9 +10,10 @@ from approval import cases
 from approval.intake import messages_of, receive, receive_message
 from approval.models import Case
 from approval.stages import Stage
+from blueprint.city import City
 from blueprint.errors import ConflictError
 from coordination.handover import CorrectionMessage, HandoverMessage, WithdrawalMessage
-from tests.approval.test_intake import CALENDAR, CODE, NOW, OFFICER, message
+from tests.approval.test_intake import CALENDAR, CODE, NOW, OFFICER, in_first_stage, message, prepared
 
 
 def correction(
@@ -40,19 +41,18 @@ def withdrawal(of: HandoverMessage) -> WithdrawalMessage:
     )
 
 
-def in_first_stage(session: Session, sent: HandoverMessage) -> Case:
-    case = receive(session, sent, now=NOW)
+def running(session: Session, city: City, sent: HandoverMessage) -> Case:
+    """A case that was prepared, has its code, and is in its first stage."""
+    case = prepared(session, city, receive(session, sent, now=NOW))
     cases.bind_project_code(session, case.planning_number, CODE, actor=OFFICER, now=NOW)
-    return cases.accept_stage(
-        session, CODE, Stage.LAND_USE_PLANNING, actor=OFFICER, calendar=CALENDAR, today=NOW.date()
-    )
+    return in_first_stage(session, case)
 
 
 def test_a_correction_changes_what_a_running_case_says_of_its_project_and_nothing_else(
-    session: Session,
+    session: Session, city: City
 ) -> None:
     sent = message(1)
-    case = in_first_stage(session, sent)
+    case = running(session, city, sent)
 
     kept = receive_message(session, correction(sent, "示例第二小学"), now=NOW)
 
@@ -83,9 +83,9 @@ def test_corrections_are_taken_in_their_order_and_each_once(session: Session) ->
         )
 
 
-def test_a_withdrawn_case_grants_nothing_until_it_is_handed_over_again(session: Session) -> None:
+def test_a_withdrawn_case_grants_nothing_until_it_is_handed_over_again(session: Session, city: City) -> None:
     sent = message(1)
-    case = in_first_stage(session, sent)
+    case = running(session, city, sent)
     back = withdrawal(sent)
 
     receive_message(session, back, now=NOW)
@@ -104,9 +104,10 @@ def test_a_withdrawn_case_grants_nothing_until_it_is_handed_over_again(session: 
 
     assert again.id == case.id
     assert (again.withdrawn_on, again.message["city_name"], again.project_code) == (None, "鞍山", CODE)
-    cases.conclude_stage(
-        session, CODE, Stage.LAND_USE_PLANNING, actor=OFFICER, calendar=CALENDAR, today=NOW.date()
-    )
+    with pytest.raises(ConflictError, match="not finished"):
+        cases.conclude_stage(
+            session, CODE, Stage.LAND_USE_PLANNING, actor=OFFICER, calendar=CALENDAR, today=NOW.date()
+        )
 
 
 def test_a_withdrawal_that_comes_before_its_handover_keeps_it_out(session: Session) -> None:

@@ -11,13 +11,15 @@ from approval.item_models import Item
 from approval.item_states import EXCHANGE_CODE, TRANSITIONS, Holder, ItemState, Step
 from approval.items import find_item
 from approval.materials import library
+from approval.matter_models import MatterKind
 from approval.models import Case
 from approval.process_table import load_document, read_document
 from approval.requirements import acceptance_obstacles, dossier_of, needs
 from approval.stages import Stage
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
-from tests.approval.office import CALENDAR, CODE, TABLE, Office, lacking, promised
+from tests.approval.office import CALENDAR, CODE, TABLE, WINDOW, Office, lacking, promised
+from tests.approval.test_between_departments import bring_up
 
 
 @pytest.fixture
@@ -317,6 +319,53 @@ def test_an_item_that_is_not_on_commitment_is_refused_so(office: Office) -> None
     case = office.case()
     with pytest.raises(InvalidInputError, match="告知承诺"):
         office.step(case, "A104", Step.SUBMIT, on_commitment=True)
+
+
+def test_a_case_is_prepared_again_with_what_hangs_on_its_items(office: Office) -> None:
+    """A drop, a material handed in and a meeting: kept with what is still needed, named where it is not."""
+    case = office.case("GOV_BLD", "A112", "B201", code=None)
+    office.hand_in(case, "M15", item=find_item(office.session, case, "A112"))
+    office.step(case, "B201", Step.DROP, reason="无需审查")
+    meeting = bring_up(office, case, "A112", MatterKind.MEETING, "SLJ", by="LCJ")
+
+    def prepare(kind: str, *chosen: str) -> None:
+        with office.session.begin_nested():
+            preparation.prepare(
+                office.session, case, kind, chosen, district=None, city=office.city, actor=WINDOW, now=office.now
+            )  # fmt: skip
+
+    with pytest.raises(ConflictError, match=r"brought up over 使用林地审核审批 \(A112\): choose it too"):
+        prepare("SOC_IND")
+    assert case.project_type == "GOV_BLD" and "A102" in codes_of(office, case)
+    prepare("SOC_IND", "A112", "B201")
+
+    items = codes_of(office, case)
+    assert sorted(items) == ["A103", "A104", "A105", "A112", "B201", "B202", "C303", "D408"]
+    assert (items["B201"].state, items["B201"].steps) == (ItemState.NOT_SUBMITTED, [])
+    assert library(office.session, case.id)["M15"].item_id == meeting.item_id == items["A112"].id
+
+
+def test_the_end_of_a_case_waits_for_what_runs_beside_its_stages_and_for_what_was_revoked(
+    office: Office,
+) -> None:
+    """Art. 3: with the last stage all of the project's items are approved, whenever one of them fell."""
+    case = office.case("GOV_BLD", "E501")
+    (owed,) = obligations.obligations_of(office.session, case.id)
+    obligations.assign(office.session, case, owed, "A104", actor=WINDOW)
+    obligations.close(office.session, case, owed, "已落实", actor=WINDOW, today=office.now.date())
+    office.hand_in(case, "M21")
+    for stage in list(Stage)[:-1]:
+        office.finish(case, stage)
+        office.open(case, list(Stage)[list(Stage).index(stage) + 1])
+    office.step(case, "A105", Step.REVOKE, reason="以欺骗手段取得")
+
+    with pytest.raises(ConflictError, match=r"A105: 撤销.*E501: 待申报"):
+        office.finish(case, Stage.COMPLETION_ACCEPTANCE)
+    office.approved(case, "E501")
+    preparation.add_item(office.session, case, "A105", city=office.city, actor=WINDOW)
+    office.approved(case, "A105")
+    office.conclude(case, Stage.COMPLETION_ACCEPTANCE)
+    assert case.stages_concluded == 4
 
 
 def test_a_stage_is_concluded_when_everything_the_project_needs_of_it_is_approved(office: Office) -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from blueprint.city import City
 from blueprint.database import make_engine
 from blueprint.errors import BlueprintError, ConflictError, InvalidInputError, NotFoundError
-from service.commands import case, project
+from service.commands import case_group, project
 from tests.coordination.world import install_layer, write_footprint
 
 CODE = "2511-210300-04-01-669304"
@@ -30,6 +30,10 @@ name = "水利局"
 code = "fgw"
 name = "发展和改革委员会"
 always_asked = true
+[[department]]
+code = "spj"
+name = "行政审批局"
+role = "approvals"
 """
 
 
@@ -90,13 +94,20 @@ def test_a_project_goes_the_whole_way_by_commands(commands: Commands, tmp_path: 
         assert words in commands.run(project.app, "show", number)
 
     with pytest.raises(ConflictError, match="project code"):
-        commands.run(case.app, "accept", number, "land_use_planning")
-    assert commands.read(case.app, "bind-code", number, CODE)["project_code_warning"]
-    for stage in ("land_use_planning", "project_permit", "construction_permit", "completion_acceptance"):
-        commands.run(case.app, "accept", CODE, stage)
-        commands.run(case.app, "conclude", CODE, stage)
-    assert [c["current_stage"] for c in commands.read(case.app, "list")] == [None]
-    assert "已办结" in commands.run(case.app, "show", CODE)
+        commands.run(case_group.app, "accept", number, "land_use_planning")
+    assert commands.read(case_group.app, "bind-code", number, CODE)["project_code_warning"]
+    commands.run(case_group.app, "prepare", CODE, "SOC_SMALL")
+    commands.run(case_group.app, "accept", CODE, "land_use_planning")
+    commands.run(case_group.app, "steps", CODE, "submit")
+    for item, lacking in (("A103", ("M01", "M02")), ("A105", ("M01", "M02", "M21"))):
+        tolerated = [word for code in lacking for word in ("--promised", f"{code}=2099-01-01")]
+        commands.run(case_group.app, "step", CODE, item, "accept", *tolerated)
+        commands.run(case_group.app, "step", CODE, item, "begin")
+        signed = ("--result-number", f"{item}号", "--result-title", "批复", "--signed-by", "局长")
+        commands.run(case_group.app, "step", CODE, item, "approve", *signed)
+    commands.run(case_group.app, "conclude", CODE, "land_use_planning")
+    assert [c["current_stage"] for c in commands.read(case_group.app, "list")] == ["project_permit"]
+    assert "已办结" in commands.run(case_group.app, "show", CODE)
 
 
 def test_a_new_footprint_by_command_is_the_next_revision(commands: Commands, tmp_path: Path) -> None:
@@ -120,7 +131,7 @@ def test_an_unknown_number_is_said_by_commands(commands: Commands, arguments: tu
         commands.run(project.app, *arguments)
 
 
-@pytest.mark.parametrize("app", [project.app, case.app])
+@pytest.mark.parametrize("app", [project.app, case_group.app])
 def test_every_command_has_help_in_chinese_and_english(app: Typer) -> None:
     for command in app.registered_commands:
         assert command.callback is not None

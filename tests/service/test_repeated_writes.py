@@ -343,9 +343,14 @@ def test_a_case_is_held_to_what_was_read(place: Server):
     code = {"project_code": "2606-210302-04-01-123456"}
     bound = approvals.put(f"{address}/project-code", json=code, headers=old)
     assert bound.status_code == 200, bound.text
+    prepared = approvals.put(f"{address}/process", json={"project_type": "SOC_SMALL"}, headers=old)
+    assert prepared.status_code == 412
+    tag = {"If-Match": bound.headers["etag"]}
+    prepared = approvals.put(f"{address}/process", json={"project_type": "SOC_SMALL"}, headers=tag)
+    assert prepared.status_code == 200, prepared.text
     accept = f"{address}/stages/land_use_planning/accept"
     assert approvals.post(accept, headers=old).status_code == 412
-    assert approvals.post(accept, headers={"If-Match": bound.headers["etag"]}).status_code == 200
+    assert approvals.post(accept, headers={"If-Match": prepared.headers["etag"]}).status_code == 200
     assert approvals.post(accept.replace("accept", "conclude"), headers=old).status_code == 412
 
 
