@@ -1,6 +1,6 @@
 """The difference of two checks (两次检查对比): which findings are new, gone, grown or weigh otherwise, and why; pure on two reports."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -11,6 +11,8 @@ NOISE = 0.01
 """Areas (m²) and lengths (m) that differ by less are the same."""
 
 _RULE = ("control", "basis")
+_RULE_SET = ("rule_set", "rule_set_sha256")
+_PARTICULARS = ("planned_use", "top_m")
 _ORDER = list(Severity)
 
 
@@ -25,9 +27,12 @@ class Change(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why two checks differ: another footprint, another version of a layer, another rule, another engine, other rights."""
+    """Why two checks differ: another footprint, other particulars (planned use, height), another version of a layer, another rule,
+    another engine, other rights.
+    """
 
     FOOTPRINT = "footprint"
+    PARTICULARS = "particulars"
     LAYER_VERSION = "layer_version"
     RULE = "rule"
     ENGINE = "engine"
@@ -95,16 +100,22 @@ def compare_checks(
         everywhere.append(Cause.FOOTPRINT)
     if before.get("engine") != after.get("engine"):
         everywhere.append(Cause.ENGINE)
-    if before["rule_set"] != after["rule_set"]:
+    if any(before.get(name) != after.get(name) for name in _PARTICULARS):
+        everywhere.append(Cause.PARTICULARS)
+    if any(before.get(name) != after.get(name) for name in _RULE_SET):
         everywhere.append(Cause.RULE)
+    # What a class, a height or a threshold made of a layer goes by the site; that it weighs otherwise is no other rule.
+    by_site = set[str]()
+    if {Cause.FOOTPRINT, Cause.PARTICULARS} & set(everywhere):
+        by_site = {rule["layer"] for report in (before, after) for rule in report.get("rules") or ()}
     ours, theirs = _measures(before), _measures(after)
     findings = []
     for key in sorted(set(ours) | set(theirs)):
         change = _change(ours.get(key), theirs.get(key))
         if change is not None:
-            causes = (*everywhere, *_causes_of(changed.get(key[0])))
+            causes = (*everywhere, *_causes_of(changed.get(key[0]), by_site))
             findings.append(FindingChange(*key, change, ours.get(key), theirs.get(key), _each_once(causes)))
-    causes = (*everywhere, *(cause for change in changed.values() for cause in _causes_of(change)))
+    causes = (*everywhere, *(cause for change in changed.values() for cause in _causes_of(change, by_site)))
     return CheckDifference(
         verdict_before=Severity(before["verdict"]),
         verdict_after=Severity(after["verdict"]),
@@ -155,7 +166,7 @@ def _layer_change(code: str, before: Mapping[str, Any], after: Mapping[str, Any]
     return change
 
 
-def _causes_of(change: LayerChange | None) -> Iterable[Cause]:
+def _causes_of(change: LayerChange | None, by_site: Collection[str]) -> Iterable[Cause]:
     if change is None:
         return
     if change.version_before != change.version_after:
@@ -167,6 +178,7 @@ def _causes_of(change: LayerChange | None) -> Iterable[Cause]:
         change.control_before is not None
         and change.control_after is not None
         and change.control_before != change.control_after
+        and change.layer not in by_site
     ):
         yield Cause.RULE
 

@@ -23,7 +23,10 @@ from coordination.checks import run_check
 from coordination.difference_schemas import CheckDifferenceOut
 from coordination.kept_checks import find_check, keep_check
 from coordination.kept_footprints import kept_footprint
+from coordination.kept_rules import kept_rule_set
+from coordination.models import Project
 from coordination.report_forms import MEDIA_TYPES, ReportForm, WrittenReport, write_report
+from coordination.report_verification import snapshot_told
 from coordination.what_if import MAX_ASSUMED, as_supposed, read_assumed, suppose
 
 router = APIRouter(prefix="/api/checks", tags=["checks"], route_class=IdempotentRoute)
@@ -140,7 +143,7 @@ def show_check(
     now: NowDep,
     output: Format = ReportForm.JSON,
 ) -> Response:
-    """A kept report; in other forms than JSON it is made again from the versions of its day, and held to its digest."""
+    """A kept report; in other forms than JSON it is made again from its versions and rules, and held to its digest."""
     require(actor, Act.READ_CHECK)
     check = find_check(session, check_id, actor=actor)
     if output is ReportForm.JSON:
@@ -155,13 +158,25 @@ def show_check(
         planned_use=check.report.get("planned_use"),
         top_m=check.report.get("top_m"),
     )
-    report = run_check(session, footprint, city=edge.city, actor=actor, on=check.on_day, with_shapes=True)
+    sha256 = check.report.get("rule_set_sha256")
+    report = run_check(
+        session,
+        footprint,
+        city=edge.city,
+        actor=actor,
+        on=check.on_day,
+        with_shapes=True,
+        snapshot=snapshot_told(session, check.report, actor=actor),
+        rule_set=kept_rule_set(session, sha256) if sha256 is not None else None,
+    )
     if report.digest != check.digest:
         raise ConflictError(
             "the layers or rules of that day, or your rights, are not what they were; ask for ?f=json"
         )
     report = given_to(replace(report, check_id=str(check.id)), actor, now)
-    written = write_report(session, report, footprint, output, city=edge.city, actor=actor)
+    project = session.get(Project, check.project_id) if check.project_id is not None else None
+    name = project.name if project is not None else ""
+    written = write_report(session, report, footprint, output, city=edge.city, actor=actor, name=name)
     return _answer(written, output, report.digest)
 
 

@@ -18,8 +18,8 @@ from blueprint.layers.catalogue import find_readable
 from blueprint.layers.drafts import readable_version
 from blueprint.layers.models import LayerVersion
 from blueprint.overlay import ENGINE
-from blueprint.permissions import Act, Actor, require
-from blueprint.snapshot import Snapshot, layers_on, with_version
+from blueprint.permissions import Act, Actor, may, require
+from blueprint.snapshot import LayerOnDay, Snapshot, layers_on, with_version
 from blueprint.strip import Strip
 from coordination.check_digest import digest_of
 from coordination.check_report import CheckReport
@@ -185,24 +185,51 @@ def _snapshot(
         raise NotFoundError(
             f"the layers {', '.join(sorted(missing))} of the report are not in this catalogue"
         )
-    supposed = []
-    for layer in layers:
-        number = told[layer.code].get("version")
-        if layer.version != number:
-            version = readable_version(
-                session,
-                find_readable(session, layer.code, actor),
-                number if isinstance(number, int) else 0,
-                actor,
-            )
-            layers = with_version(layers, version, starts_on=day)
-            if not _was_in_force(version, day):
-                supposed.append(Assumed(layer.code, version.number))
+    layers, never = in_versions(
+        session, layers, {code: layer.get("version") for code, layer in told.items()}, day, actor
+    )
+    supposed = [Assumed(version.layer.code, version.number) for version in never]
     given = document.get("assumed")
     order = {name: place for place, name in enumerate(given)} if isinstance(given, list) else {}
     return Snapshot(day=day, layers=layers), tuple(
         sorted(supposed, key=lambda each: order.get(str(each), len(order)))
     )
+
+
+def in_versions(
+    session: Session,
+    layers: tuple[LayerOnDay, ...],
+    numbers: Mapping[str, Any],
+    day: date,
+    actor: Actor,
+) -> tuple[tuple[LayerOnDay, ...], list[LayerVersion]]:
+    """The layers in the versions of these numbers, by code, and those of the versions that were not in force on the day."""
+    never = []
+    for layer in layers:
+        number = numbers.get(layer.code, layer.version)
+        if layer.version != number:
+            found = find_readable(session, layer.code, actor)
+            version = readable_version(session, found, number if isinstance(number, int) else 0, actor)
+            layers = with_version(layers, version, starts_on=day)
+            if not _was_in_force(version, day):
+                never.append(version)
+    return layers, never
+
+
+def snapshot_told(session: Session, document: Mapping[str, Any], *, actor: Actor) -> Snapshot:
+    """The blueprint of a report's day as the report found it, layers without a version among them; what came that day later is left out."""
+    day = date.fromisoformat(document["on"])
+    told = {layer["code"]: layer for layer in document["layers"]}
+    asked = {code: layer["version"] for code, layer in told.items() if layer["outcome"] in _ASKED}
+    layers = tuple(
+        layer._replace(version_id=None, version=None)
+        if layer.code in told and told[layer.code]["outcome"] == "no_data"
+        else layer
+        for layer in layers_on(session, day)
+        if layer.code in told
+        or not may(actor, Act.READ_LAYER, layer.thing)  # of these conflicts alone are told
+    )
+    return Snapshot(day, in_versions(session, layers, asked, day, actor)[0])
 
 
 def _was_in_force(version: LayerVersion, day: date) -> bool:

@@ -65,6 +65,7 @@ CHANGE_WORDS = {
 }
 CAUSE_WORDS = {
     "footprint": ("用地红线", "footprint"),
+    "particulars": ("规划用途或高度", "planned use or height"),
     "layer_version": ("图层版本", "layer version"),
     "rule": ("规则", "rule"),
     "engine": ("计算引擎", "engine"),

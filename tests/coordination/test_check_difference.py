@@ -55,6 +55,17 @@ def test_a_check_does_not_differ_from_itself(session: Session, plane: City):
     assert not found.footprint_changed
 
 
+def test_another_planned_use_is_no_other_rule_and_a_changed_rule_file_is(session: Session, plane: City):
+    _publish(session, plane, "FARM", {"a": square(50, 0, 100)})
+    report = _report(session, plane) | {"rule_set_sha256": "1"}
+
+    assert compare_checks(report, report | {"planned_use": "0701"}).causes == (Cause.PARTICULARS,)
+    assert compare_checks(report, report | {"rule_set_sha256": "2"}).causes == (Cause.RULE,)
+    softer = [layer | {"control": "advise"} for layer in report["layers"]]
+    shrunk = report | {"layers": softer, "rules": [{"layer": "FARM"}]}
+    assert compare_checks(report, shrunk, same_footprint=False).causes == (Cause.FOOTPRINT,)
+
+
 def test_a_new_version_makes_findings_new_gone_and_grown(session: Session, plane: City):
     old = {"grows": square(90, 0, 50), "goes": square(0, 0, 10), "stays": square(0, 50, 10)}
     new = {"grows": square(80, 0, 50), "comes": square(30, 30, 10), "stays": square(0, 50, 10)}

@@ -2,15 +2,20 @@
 
 import io
 import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pypdf import PdfReader
 
+from blueprint.city import City
 from blueprint.documents.rendering import DOCX, PDF, XLSX
+from service.settings import Settings
 from tests import badfiles
 from tests.badfiles import LON, lonlat_square, polygon
-from tests.service.conftest import Command, Server, publish_plan
+from tests.service.conftest import Command, Server, publish_plan, serving
 
 
 @pytest.fixture
@@ -73,7 +78,21 @@ def test_files_that_are_no_reports_are_refused_in_a_sentence(command: Command, t
         assert result.err.count("\n") == 1, result.err
 
 
-def test_a_report_over_http_is_a_file_of_the_form_asked_for(running: Server):
+@pytest.fixture
+def rules(city: City, tmp_path: Path) -> Path:
+    """The city's rules in a file of the test's own."""
+    assert city.rules_path is not None
+    return Path(shutil.copy(city.rules_path, tmp_path / "rules.yaml"))
+
+
+@pytest.fixture
+def running(fresh_database: str, city: City, rules: Path) -> Iterator[Server]:
+    with serving(fresh_database, replace(city, rules_path=rules), Settings()) as server:
+        yield server
+
+
+def test_a_report_over_http_is_a_file_of_the_form_asked_for(running: Server, rules: Path):
+    """A kept one also when its layer has another version since, and the rules were written anew."""
     site = polygon(lonlat_square(LON + 0.0005))
     with running.client("ZRZY") as keeper:
         definition = {
@@ -88,6 +107,9 @@ def test_a_report_over_http_is_a_file_of_the_form_asked_for(running: Server):
         stored = keeper.post("/api/layers/PLAN/versions", files=files, data={"in_force_from": "2024-01-01"})
         assert stored.status_code in (200, 201), stored.text
         kept = keeper.post("/api/checks?keep=true", json=site).json()
+        rules.write_text(rules.read_text(encoding="utf-8") + "# signed off\n", encoding="utf-8")
+        later = keeper.post("/api/layers/PLAN/versions", files=files, data={"in_force_from": kept["on"]})
+        assert later.status_code in (200, 201), later.text
 
         for form, media_type, head in (("pdf", PDF, b"%PDF"), ("docx", DOCX, b"PK"), ("xlsx", XLSX, b"PK")):
             response = keeper.get(f"/api/checks/{kept['check_id']}?f={form}")
