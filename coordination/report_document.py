@@ -17,7 +17,7 @@ from blueprint.documents.blocks import (
 from blueprint.footprint import Footprint
 from coordination.check_report import CheckReport, Finding
 from coordination.figures import hectares, mu, percent, rounded, square_metres
-from coordination.report_land import LandTaken
+from coordination.report_land import LandTaken, land_classes
 from coordination.report_maps import caption_of, conflicts_with_maps
 from coordination.report_verification import with_site
 from coordination.report_words import (
@@ -248,7 +248,7 @@ def _land(land: Sequence[LandTaken]) -> Iterable[Block]:
                 mu(row.overlap_m2),
                 percent(row.overlap_share),
             )
-            for row in land
+            for row in (*land, *land_classes(land))
         ),
     )
 

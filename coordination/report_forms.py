@@ -31,7 +31,7 @@ class ReportForm(StrEnum):
     @property
     def needs_shapes(self) -> bool:
         """Whether the report is drawn, so that its check must give shapes."""
-        return self not in (ReportForm.JSON, ReportForm.XLSX)
+        return self is not ReportForm.JSON
 
 
 MEDIA_TYPES = {
@@ -62,7 +62,7 @@ def write_report(
     actor: Actor,
     name: str = "",
 ) -> WrittenReport:
-    """The report in a form; all but JSON and XLSX need the findings' shapes. Reading for the maps is recorded."""
+    """The report in a form; all but JSON need the findings' shapes. Reading for the maps is recorded."""
     match form:
         case ReportForm.JSON:
             content = orjson.dumps(report.to_json())

@@ -6,7 +6,7 @@ from blueprint.city import City
 from blueprint.documents.workbook import Cell, Sheet, to_xlsx
 from coordination.check_report import CheckReport, Finding
 from coordination.figures import MU_M2
-from coordination.report_land import LandTaken
+from coordination.report_land import LandTaken, land_classes
 from coordination.report_words import CONCLUSION_WORDS, OUTCOME_WORDS, RELATION_WORDS, SEVERITY_WORDS
 from coordination.reports import reader_line
 
@@ -50,7 +50,7 @@ def report_workbook(report: CheckReport, land: Sequence[LandTaken], *, city: Cit
                         *_areas(r.overlap_m2),
                         r.overlap_share,
                     )
-                    for r in land
+                    for r in (*land, *land_classes(land))
                 ],
                 _FORMAT,
             ),

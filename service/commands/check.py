@@ -94,7 +94,7 @@ def check(
             actor=local_operator(),
             on=on_day,
             snapshot=suppose(session, snapshot, assumed, actor=local_operator()),
-            with_shapes=report_format not in (ReportFormat.TABLE, ReportFormat.JSON, ReportFormat.XLSX),
+            with_shapes=report_format not in (ReportFormat.TABLE, ReportFormat.JSON),
         )
         report = given_to(as_supposed(report, assumed), local_operator(), edge.now())
         if report_format is ReportFormat.TABLE and output_path is None:

@@ -22,6 +22,7 @@ from coordination.checks import run_check
 from coordination.figures import hectares, mu, percent, square_metres
 from coordination.report_document import REPORT_FILE
 from coordination.report_forms import ReportForm, write_report
+from coordination.report_land import land_classes, land_taken
 from coordination.report_maps import report_maps
 from coordination.report_verification import verify_report, with_site
 from coordination.rules import Severity
@@ -119,6 +120,27 @@ def test_a_report_has_an_overview_and_a_map_for_each_conflict_with_the_layers_ar
     assert "规划用地 0701 城镇住宅用地" in legend
     assert "用地红线 site boundary" in legend
     assert shapely.contains(maps["conflict-1"].frame.box, at_origin(shapely.box(50, 0, 100, 100)))
+
+
+def test_land_is_taken_once_however_many_features_cover_it_and_gaps_are_no_land(
+    session: Session, plane: City
+):
+    """Two cadastral features of farmland share 20 m of the site; its last 10 m lie outside of what must cover it."""
+    publish(
+        session, plane, "USE", [shapely.box(0, 0, 60, 100), shapely.box(40, 0, 90, 100)],
+        control="inform", symbology="land_use_2023", class_field="DM", attributes=[{"DM": "0101"}] * 2,
+    )  # fmt: skip
+    publish(
+        session, plane, "OUT", [shapely.box(0, 0, 90, 100)],
+        control="restrict", conflict_when="outside", symbology="land_use_2023", class_field="DM",
+    )  # fmt: skip
+    report, _ = _checked(session, plane)
+
+    land = land_taken(session, report)
+
+    assert [(row.layer, row.code, row.overlap_m2) for row in land] == [("USE", "0101", pytest.approx(9000))]
+    [total] = land_classes(land)
+    assert (total.land_class, total.overlap_m2) == ("农用地", pytest.approx(9000))
 
 
 def test_a_workbook_holds_every_finding_and_the_ledger_in_numbers(session: Session, plane: City):
