@@ -58,11 +58,15 @@ def count_answers(session: Session, owners: Collection[str], *, actor: Actor, ci
     return max(asked, default=0) <= city.limits.restricted_answers_per_day
 
 
-def list_answers(session: Session, *, actor: Actor, limit: int = 1000) -> list[RestrictedAnswer]:
+def list_answers(
+    session: Session, *, actor: Actor, before: int | None = None, limit: int = 200
+) -> list[RestrictedAnswer]:
     """Who asked restricted layers how often on which day, newest first: an owner its own layers', an overseer all."""
     require(actor, Act.READ_GRANTS)
     row = RestrictedAnswer
-    statement = select(row).order_by(row.day.desc(), row.reader, row.owner).limit(limit)
+    statement = select(row).order_by(row.id.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(row.id < before)
     if not actor.roles & {Role.AUDITOR, Role.CONSOLE}:
         statement = statement.where(row.owner == (actor.department or ""))
     return list(session.scalars(statement))

@@ -7,9 +7,11 @@ from typing import Any
 
 from geoalchemy2 import Geometry
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Float,
     ForeignKey,
+    Identity,
     Index,
     Numeric,
     String,
@@ -161,12 +163,13 @@ class RestrictedAnswer(Base):
     """How often a department's checks asked the restricted layers of another on a day, which it may not read."""
 
     __tablename__ = "restricted_answer"
-    __table_args__ = ({"schema": "coordination"},)
+    __table_args__ = (UniqueConstraint("id"), {"schema": "coordination"})
 
     day: Mapped[date] = mapped_column(primary_key=True)
     reader: Mapped[str] = mapped_column(String(200), primary_key=True)
     owner: Mapped[str] = mapped_column(String(40), primary_key=True)
     asked: Mapped[int]
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True))
 
 
 class Consultation(Base):

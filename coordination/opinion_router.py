@@ -212,11 +212,17 @@ def decide_contest(
 
 
 @router.get("/api/restricted-answers")
-def list_restricted_answers(session: SessionDep, actor: ActorDep) -> RestrictedAnswerPage:
+def list_restricted_answers(
+    session: SessionDep,
+    actor: ActorDep,
+    cursor: Annotated[int | None, Query(ge=1, le=2**62)] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> RestrictedAnswerPage:
     """Who asked the restricted layers of the caller's department by checks, how often on which day; the auditor sees all."""
-    found = list_answers(session, actor=actor)
+    found = list_answers(session, actor=actor, before=cursor, limit=limit)
     return RestrictedAnswerPage(
-        items=[RestrictedAnswerOut.model_validate(row, from_attributes=True) for row in found]
+        items=[RestrictedAnswerOut.model_validate(row, from_attributes=True) for row in found],
+        next=found[-1].id if len(found) == limit else None,
     )
 
 

@@ -128,10 +128,10 @@ class RestrictedAnswerOut(BaseModel):
 
 
 class RestrictedAnswerPage(BaseModel):
-    """The newest days; there is no further page."""
+    """A page, newest first; `next` is the cursor of the following one."""
 
     items: list[RestrictedAnswerOut]
-    next: None = None
+    next: int | None
 
 
 class CheckOut(BaseModel):

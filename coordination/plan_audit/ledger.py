@@ -78,14 +78,18 @@ def statistics_by_district(
     )
 
 
-def list_audits(session: Session, *, actor: Actor, limit: int = 100) -> list[PlanAudit]:
-    """The newest audits of layers that the actor may read; that they were read is recorded."""
+def list_audits(
+    session: Session, *, actor: Actor, before: int | None = None, limit: int = 100
+) -> list[PlanAudit]:
+    """Audits of layers that the actor may read, newest first, those before the number `before`; the reading is recorded."""
     require(actor, Act.AUDIT_PLANS)
     layers = {layer.id: layer for layer in session.scalars(select(Layer))}
     readable = [layer.id for layer in layers.values() if may(actor, Act.READ_LAYER, layer.thing)]
     statement = select(PlanAudit).where(
         PlanAudit.first_layer_id.in_(readable), PlanAudit.second_layer_id.in_(readable)
     )
+    if before is not None:
+        statement = statement.where(PlanAudit.id < before)
     found = list(session.scalars(statement.order_by(PlanAudit.id.desc()).limit(limit)))
     shown = dict.fromkeys(code for audit in found for code in (audit.first_layer_id, audit.second_layer_id))
     things = [layers[layer_id].thing for layer_id in shown]

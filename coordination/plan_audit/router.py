@@ -35,6 +35,7 @@ from coordination.plan_audit.schemas import (
     PairStandingOut,
     PlanAuditIn,
     PlanAuditOut,
+    PlanAuditPage,
     audit_out,
     difference_out,
     differences_out,
@@ -76,10 +77,16 @@ def ask_for_audit(
 
 @router.get("/api/plan-audits")
 def list_all(
-    session: SessionDep, actor: ActorDep, limit: Annotated[int, Query(ge=1, le=1000)] = 100
-) -> list[PlanAuditOut]:
-    """The newest audits of layers that the caller may read."""
-    return [audit_out(audit) for audit in list_audits(session, actor=actor, limit=limit)]
+    session: SessionDep,
+    actor: ActorDep,
+    cursor: Annotated[int | None, Query(ge=1, le=2_000_000_000)] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> PlanAuditPage:
+    """Audits of layers that the caller may read, newest first."""
+    found = list_audits(session, actor=actor, before=cursor, limit=limit)
+    return PlanAuditPage(
+        items=[audit_out(audit) for audit in found], next=found[-1].id if len(found) == limit else None
+    )
 
 
 @router.get("/api/plan-audit-matrix")

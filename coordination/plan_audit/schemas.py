@@ -108,6 +108,13 @@ class PlanAuditOut(BaseModel):
     statistics: list[ClassPairOut] | None = None
 
 
+class PlanAuditPage(BaseModel):
+    """A page of audits, newest first; `next` is the cursor of the following one."""
+
+    items: list[PlanAuditOut]
+    next: int | None
+
+
 class DifferenceOut(Tagged):
     """A difference (差异图斑): features by their source ids, areas in m² by the city's measure, shares of the features.
 

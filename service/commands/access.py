@@ -168,10 +168,13 @@ def withdraw(number: Number, reason: Reason) -> None:
 
 
 @app.command("asked")
-def asked(output: FormatOption = OutputFormat.TABLE) -> None:
+def asked(
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="条数 at most so many")] = 1000,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
     """谁的检查涉及受限图层、每日几次 · whose checks asked restricted layers that they may not read, how often a day."""
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
-        found = list_answers(session, actor=local_operator())
+        found = list_answers(session, actor=local_operator(), limit=limit)
     items = [{"day": a.day, "reader": a.reader, "owner": a.owner, "asked": a.asked} for a in found]
     if output is OutputFormat.JSON:
         print_json(items)

@@ -296,6 +296,10 @@ def test_many_small_checks_are_answered_so_often_a_day_and_the_owner_sees_it(
         with Session(running.edge.engine) as session, session.begin():
             publish(session, world, "OPEN", [square(900, 0, 50)], department=OPEN_OWNER)
             publish(session, world, "SECRET", [square(0, 0, 50)], department=OWNER, sensitivity="restricted")
+            session.execute(
+                text("INSERT INTO coordination.restricted_answer VALUES ('2026-01-01', 'x', :owner, 2)"),
+                {"owner": OWNER},
+            )
 
         def asked(west: int) -> dict[str, Any]:
             answer = running.client(READER).post(
@@ -315,8 +319,10 @@ def test_many_small_checks_are_answered_so_often_a_day_and_the_owner_sees_it(
         for answer in ("/api/trims", "/api/shifts"):
             found = running.client(READER).post(answer, params={"crs": "EPSG:4550"}, json=_site(0, 10)).json()
             assert found["restricted_withheld"], "what was not asked is no conflict that was not found"
-        seen = running.client(OWNER).get("/api/restricted-answers").json()["items"]
-        assert [(row["reader"], row["owner"], row["asked"]) for row in seen] == [(READER, OWNER, 12)]
+        newest = running.client(OWNER).get("/api/restricted-answers?limit=1").json()
+        older = running.client(OWNER).get(f"/api/restricted-answers?cursor={newest['next']}").json()
+        seen = [(row["reader"], row["owner"], row["asked"]) for row in newest["items"] + older["items"]]
+        assert (seen, older["next"]) == ([(READER, OWNER, 12), ("x", OWNER, 2)], None)
         assert running.client(OPEN_OWNER).get("/api/restricted-answers").json()["items"] == []
         with Session(running.edge.engine) as session:
             told = session.scalars(

@@ -81,7 +81,9 @@ def test_an_audit_over_http_is_a_job_whose_ledger_is_read_and_decided(running: S
         page = keeper.get(f"/api/plan-audits/{number}/differences?state=open").json()
         row = page["items"][0]
 
-        assert [item["id"] for item in keeper.get("/api/plan-audits").json()] == [number]
+        newest = keeper.get("/api/plan-audits?limit=1").json()
+        assert ([item["id"] for item in newest["items"]], newest["next"]) == ([number], number)
+        assert keeper.get(f"/api/plan-audits?cursor={number}").json() == {"items": [], "next": None}
         assert shown["statistics"][0]["differences"] == 1
         assert page["next"] is None
         assert sum(d["differences"] for d in keeper.get(f"/api/plan-audits/{number}/districts").json()) == 1
