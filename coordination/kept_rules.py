@@ -1,4 +1,6 @@
-"""Rule sets that checks were made with, kept word for word, so that an old report can be verified after its rules changed."""
+"""Rule sets that checks were made with, kept word for word, so that an old report can be verified after its rules changed;
+and which rules a reader is shown.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -8,11 +10,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from blueprint.database import Base
-from coordination.rule_sets import RuleSet, parse_rule_set
+from blueprint.layers.models import Layer
+from blueprint.permissions import Act, Actor, may
+from coordination.rule_sets import Rule, RuleSet, parse_rule_set
 
 
 class KeptRuleSet(Base):
-    """A rule set by the SHA-256 of its file; the rules are public, and so is this."""
+    """A rule set by the SHA-256 of its file, as whoever holds a report of a check may have it verified."""
 
     __tablename__ = "rule_set"
     __table_args__ = ({"schema": "coordination"},)
@@ -41,3 +45,18 @@ def kept_rule_set(session: Session, sha256: str) -> RuleSet | None:
     """The rule set of that SHA-256, if a check was made with it here."""
     kept = session.scalars(select(KeptRuleSet).where(KeptRuleSet.sha256 == sha256)).one_or_none()
     return parse_rule_set(kept.content, kept.name) if kept is not None else None
+
+
+def rules_for(session: Session, rule_set: RuleSet, *, actor: Actor) -> tuple[Rule, ...]:
+    """The rules of layers that the actor may read: a rule names its layer and says what it protects (Art. 17, 18).
+
+    A rule of a layer that the catalogue does not have is shown like one of a restricted layer, to who defines layers and
+    reads them all: else it would show by its going that the layer has come.
+    """
+    known = {layer.code: layer.thing for layer in session.scalars(select(Layer))}
+    may_know_all = may(actor, Act.DEFINE_LAYER)
+    return tuple(
+        rule
+        for rule in rule_set.rules
+        if (may(actor, Act.READ_LAYER, known[rule.layer]) if rule.layer in known else may_know_all)
+    )

@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+from sqlalchemy.orm import Session
+
+from blueprint.city import City
 from service.samples import sample_folder
+from tests.made import publish, square
 from tests.service.conftest import Command, Server
 
 RULES = sample_folder("anshan") / "rules.yaml"
@@ -30,9 +34,20 @@ def test_a_wrong_rule_set_is_refused_with_its_line(command: Command, tmp_path: P
     assert command("rules", "validate", tmp_path / "none.yaml").status == 2
 
 
-def test_anybody_reads_the_rule_set_over_http(running: Server):
-    with running.client() as anyone:
-        answer = anyone.get("/api/rules").json()
+def test_anybody_reads_the_rules_of_the_layers_that_he_may_read(running: Server, city: City):
+    classes = {"YJJBNT": "public", "CZKFBJ": "internal", "GDX_66": "restricted"}
+    with Session(running.edge.engine) as session, session.begin():
+        for code, sensitivity in classes.items():
+            publish(session, city, code, [square(0, 0, 50)], department="SLJ", sensitivity=sensitivity)
 
-    assert (answer["code"], answer["version"]) == ("anshan-2019", 1)
-    assert len(answer["unsigned"]) == len(answer["rules"]) == 21
+    def shown(department: str | None = None) -> set[str]:
+        with running.client(department) as client:
+            answer = client.get("/api/rules").json()
+        assert (answer["code"], answer["version"]) == ("anshan-2019", 1)
+        assert set(answer["unsigned"]) == {rule["id"] for rule in answer["rules"]}
+        return {rule["layer"] for rule in answer["rules"]}
+
+    assert shown() == {"YJJBNT"}
+    assert shown("WLJ") == {"YJJBNT", "CZKFBJ"}
+    assert shown("SLJ") == set(classes)
+    assert len(shown("ZRZY")) == 21
