@@ -44,6 +44,7 @@ class Act(StrEnum):
     READ_STANDARDS = "read_standards"
     LIST_LAYERS = "list_layers"
     READ_LAYER = "read_layer"
+    COMPARE_VERSIONS = "compare_versions"
     DEFINE_LAYER = "define_layer"
     UPLOAD_VERSION = "upload_version"
     BRING_INTO_FORCE = "bring_into_force"
@@ -222,6 +223,7 @@ RIGHTS: dict[Act, Rights] = {
     Act.READ_STANDARDS: _any(Role.ANYONE),
     Act.LIST_LAYERS: _any(Role.ANYONE),
     Act.READ_LAYER: _any(Role.ANYONE),
+    Act.COMPARE_VERSIONS: _any(*_MEMBERS),
     Act.DEFINE_LAYER: _territory(Role.COORDINATOR),
     Act.UPLOAD_VERSION: _own(Role.DEPARTMENT, Role.PLANNER) | _territory(Role.COORDINATOR),
     Act.BRING_INTO_FORCE: _own(Role.DEPARTMENT, Role.PLANNER, Role.SECTION_HEAD, Role.DIRECTOR)

@@ -70,7 +70,6 @@ ANYONE = frozenset(
         ("GET", "/api/layers/{code}/versions/{number}/quality"),
         ("GET", "/api/layers/{code}/versions/{number}/quality/errors.gpkg"),
         ("GET", "/api/layers/{code}/versions/{number}/quality/mendings"),
-        ("GET", "/api/layers/{code}/difference"),
         ("POST", "/api/checks"),
         ("POST", "/api/trims"),
         ("POST", "/api/alternatives"),

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City
 from blueprint.database import load_statements
+from blueprint.errors import ConflictError
 from blueprint.layers.models import LayerVersion
 from blueprint.objects import objects_of
 from blueprint.rasters.difference import BlockDifference, RasterChange, compare_blocks, raster_change
@@ -22,6 +23,8 @@ from blueprint.rasters.values import Threshold
 
 _SQL = load_statements(Path(__file__).with_suffix(".sql"))
 _SIDES = ("wests", "souths", "easts", "norths")
+MOST_FEATURES, MOST_VERTICES, MOST_PIXELS = 400_000, 20_000_000, 400_000_000
+"""What two versions may have together to be compared while somebody waits for the answer: a matter of some seconds."""
 _NONE = 0
 """The number of no version: what is compared with it was added, or removed, as a whole."""
 
@@ -73,6 +76,21 @@ class DifferencePatch:
     length_m: float
     fields: Mapping[str, Any] | None
     shape: BaseGeometry
+
+
+def refuse_long_comparison(old: LayerVersion, new: LayerVersion) -> None:
+    """Refuse to compare over HTTP what would take long and keep others waiting; the command line takes its time."""
+    pair = (old, new)
+    for words, count, most in (
+        ("features", sum(version.feature_count for version in pair), MOST_FEATURES),
+        ("vertices", sum(version.vertex_count for version in pair), MOST_VERTICES),
+        ("pixels", sum(v.raster.width * v.raster.height for v in pair if v.raster is not None), MOST_PIXELS),
+    ):
+        if count > most:
+            raise ConflictError(
+                f"versions {old.number} and {new.number} have {count:,} {words} together, and over HTTP at most {most:,} are"
+                f" compared; `blueprint layer difference {new.layer.code} {old.number} {new.number}` compares any number"
+            )
 
 
 def compare(

@@ -12,7 +12,7 @@ from blueprint.given import Text
 from blueprint.idempotency import IdempotentRoute
 from blueprint.layers import catalogue, publication
 from blueprint.layers.delta import apply_delta
-from blueprint.layers.difference import compare
+from blueprint.layers.difference import compare, refuse_long_comparison
 from blueprint.layers.drafts import readable_version
 from blueprint.layers.reading import staged
 from blueprint.layers.router import (
@@ -47,12 +47,15 @@ def show_difference(
 ) -> DifferenceOut:
     """What was added, removed and changed from one version to another; areas in m², as the city measures them.
 
+    Of versions too large to be compared while somebody waits: 409, and how it is done instead.
     The places of it: `GET /api/layers/{code}/versions/{to}/export?since={from}`; as tiles (zoom 12 to 22):
     `/tiles/{code}/differences/{from}/{to}/{z}/{x}/{y}.mvt`.
     """
+    require(actor, Act.COMPARE_VERSIONS)
     layer = catalogue.find_readable(session, code, actor)
     before = readable_version(session, layer, old, actor)
     after = readable_version(session, layer, new, actor)
+    refuse_long_comparison(before, after)
     counted = compare(session, before, after, city=city)
     record_reading(session, actor, [layer.thing], kind="difference", id=f"{layer.code} v{old} v{new}")
     return DifferenceOut(layer=layer.code, from_version=old, to_version=new, **asdict(counted))

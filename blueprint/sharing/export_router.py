@@ -13,6 +13,7 @@ from blueprint.errors import StorageFullError, UnavailableError, is_disk_full
 from blueprint.given import Text
 from blueprint.layers import catalogue
 from blueprint.layers.delta_file import DeltaWriter
+from blueprint.layers.difference import refuse_long_comparison
 from blueprint.layers.drafts import readable_version
 from blueprint.layers.export import FORMS, Write, write_version
 from blueprint.layers.patch_file import PatchWriter
@@ -72,6 +73,7 @@ def export_version(
     write: Write = write_version
     if since is not None:
         old = readable_version(session, layer, since, actor)
+        refuse_long_comparison(old, version)
         write = DeltaWriter(old) if as_delta else PatchWriter(old)
         written = FORMS["gpkg"] if as_delta else written
         name = f"{layer.code}-v{since}-v{version.number}{written.suffix}"

@@ -64,6 +64,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "read_standards": {"all": EVERYBODY},
     "list_layers": {"all": EVERYBODY},
     "read_layer": {"all": EVERYBODY},
+    "compare_versions": {"all": f"{MEMBERS} console"},
     "check_footprint": {"all": EVERYBODY},
     "define_layer": {"territory": "coordinator", "all": "console"},
     "upload_version": {"own": "department planner", "territory": "coordinator", "all": "console"},

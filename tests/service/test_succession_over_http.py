@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pyogrio
+import pytest
 
 from tests.badfiles import LON, geojson, lonlat_square, polygon
 from tests.service.conftest import Command, Server, define_plan
@@ -28,13 +29,23 @@ def _two_versions(running: Server) -> None:
             assert answer.status_code == 201, answer.text
 
 
-def test_a_difference_is_told_and_taken_away_as_a_registered_file(running: Server, tmp_path: Path):
+def test_a_difference_is_told_and_taken_away_as_a_registered_file_and_a_long_one_is_refused(
+    running: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     _two_versions(running)
     with running.client("ZRZY") as client:
         told = client.get("/api/layers/PLAN/difference", params={"from": 1, "to": 2}).json()
         file = client.get("/api/layers/PLAN/versions/2/export", params={"since": 1, "f": "geojson"})
         register = client.get("/api/exports").json()["items"]
+        assert running.client().get("/api/layers/PLAN/difference?from=1&to=2").status_code == 401
+        monkeypatch.setattr("blueprint.layers.difference.MOST_FEATURES", 3)
+        long = [
+            client.get("/api/layers/PLAN/difference?from=1&to=2"),
+            client.get("/api/layers/PLAN/versions/2/export?since=1"),
+        ]
 
+    assert [answer.status_code for answer in long] == [409, 409]
+    assert "have 4 features together" in long[0].json()["detail"] == long[1].json()["detail"]
     assert (told["changed_shape"], told["unchanged"]) == (1, 1)
     assert told["gained_m2"] > 1000 and abs(told["net_m2"]) < 1
     document = file.json()
