@@ -34,6 +34,7 @@ from blueprint.permissions import (
     rights_of,
 )
 from blueprint.sharing.grants import active_grants
+from blueprint.wall import DOOR, enter, viewer_of
 
 MOST_DAYS = 366
 """A token is good for a year at most; a machine gets a new one before."""
@@ -97,7 +98,12 @@ def make_token(
         raise InvalidInputError(
             f"a token ends later than now and within {MOST_DAYS} days, not on {expires_at}"
         )
-    _refuse_more_than_the_departments(session, scope, department, city, now)
+    enter(
+        session, DOOR
+    )  # who administers accounts does not see grants; what a token opens is asked as at the door
+    granted = active_grants(session, department, now.date()) if department is not None else ()
+    enter(session, viewer_of(actor))
+    _refuse_more_than_the_departments(session, scope, department, city, granted)
     text = f"ob_{secrets.token_urlsafe(32)}"
     row = Token(
         sha256=_sha256(text),
@@ -283,7 +289,7 @@ def _tell_use(session: Session, token_id: int, now: datetime) -> None:
 
 
 def _refuse_more_than_the_departments(
-    session: Session, scope: Scope, department: str | None, city: City, now: datetime
+    session: Session, scope: Scope, department: str | None, city: City, granted: tuple[Grant, ...]
 ) -> None:
     """Name what a scope has that its department has not; for the interface there is one act, and no scope."""
     if department is None:
@@ -296,7 +302,7 @@ def _refuse_more_than_the_departments(
         name=department,
         department=department,
         roles=frozenset({Role.ANYONE, *roles_of_department(city, department)}),
-        grants=active_grants(session, department, now.date()),
+        grants=granted,
         territory=city.territory(department),
     )
     _refuse_empty(scope)

@@ -1,4 +1,4 @@
-"""The pages that the service ships: the map, signing in, one's own account, coordination, options, audits, approval, the applicant's progress, Swagger UI, and their files under `/web`."""
+"""The pages that the service ships: the map, signing in, one's own account, coordination, options, audits, sharing, the audit log, accounts, approval, the applicant's progress, Swagger UI, and their files under `/web`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -40,8 +40,11 @@ FRAMED = {
     "project": "项目 Project",
     "inbox": "部门待办 Inbox",
     "opinion": "意见征询 Opinion",
+    "access": "数据共享 Sharing",
+    "audit-log": "审计日志 Audit log",
+    "accounts": "账户管理 Accounts",
 }
-"""The pages of coordination, whose files hold what stands inside `frame.html` alone, and their titles."""
+"""The pages of coordination, sharing, the audit log and accounts, whose files hold what stands inside `frame.html` alone, and their titles."""
 
 ADDRESSES = (*PAGES, *(f"/{name}" for name in FRAMED))
 """Where the pages are: only there may an answer load scripts and styles (`outer`)."""

@@ -1,4 +1,4 @@
-"""Routes of the audit log: search and export; looking at it is itself recorded."""
+"""Routes of the audit log: search, export and proof; looking at it is itself recorded."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from blueprint.audit.log import record
 from blueprint.audit.search import Question, entry_values, export_lines, search
-from blueprint.edge import ActorDep, EdgeDep, SessionDep
+from blueprint.audit.verification import Anchor, head_of, verify_alone
+from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.given import Day
 from blueprint.permissions import Act, require
 from blueprint.wall import enter, viewer_of
@@ -103,6 +104,51 @@ def export_entries(
     media_type = "text/csv; charset=utf-8" if form == "csv" else "application/x-ndjson"
     headers = {"Content-Disposition": f'attachment; filename="audit-log.{form}"'}
     return StreamingResponse(lines(), media_type=media_type, headers=headers)
+
+
+class VerificationOut(BaseModel):
+    """What was found: how many entries there are and the head, whose hash is to be kept elsewhere; or the first entry that is
+    wrong and why.
+    """
+
+    holds: bool
+    entries: int
+    head: int
+    head_hash: str
+    wrong_seq: int | None
+    reason: str | None
+
+
+@router.get("/verification")
+def verify_log(
+    session: SessionDep,
+    actor: ActorDep,
+    now: NowDep,
+    anchor: Annotated[
+        str | None,
+        Query(
+            pattern="^[1-9][0-9]{0,17} [0-9a-f]{64}$",
+            description="锚点 an entry's number and hash that were kept elsewhere, as `blueprint audit-log anchor` prints them",
+        ),
+    ] = None,
+) -> VerificationOut:
+    """Walk the whole chain, one walk at a time, and compare it with an anchor where one is given."""
+    require(actor, Act.READ_AUDIT_LOG)
+    anchors = []
+    if anchor is not None:
+        seq, _, kept = anchor.partition(" ")
+        anchors = [Anchor(int(seq), kept, "the day it was kept")]
+    found = verify_alone(session, anchors)
+    told = {"holds": found.holds, "head": found.head, "wrong_seq": found.wrong_seq}
+    record(session, actor, Act.READ_AUDIT_LOG, kind="audit_log", id="verification", after=told)
+    return VerificationOut(
+        holds=found.holds,
+        entries=found.entries,
+        head=found.head,
+        head_hash=head_of(session, now).hash,
+        wrong_seq=found.wrong_seq,
+        reason=found.reason,
+    )
 
 
 def _told(question: Question) -> dict[str, Any]:

@@ -5,11 +5,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from blueprint.audit.models import AuditCheckpoint, AuditEntry
-from blueprint.errors import InvalidInputError
+from blueprint.errors import ConflictError, InvalidInputError
+
+_WALKING = 0x61756469745F6C67
+"""The lock of who walks the chain for a request."""
 
 _FIRST_WRONG = """
 SELECT seq, CASE
@@ -71,6 +74,14 @@ def verify(session: Session, anchors: list[Anchor] | None = None) -> Verificatio
         if reason is not None:
             return Verification(entries, head, anchor.seq, reason)
     return Verification(entries, head)
+
+
+def verify_alone(session: Session, anchors: list[Anchor]) -> Verification:
+    """The same over HTTP: one walk at a time, since a walk of a long log takes a while and keeps a connection."""
+    is_free = session.scalar(select(func.pg_try_advisory_xact_lock(_WALKING)))
+    if not is_free:
+        raise ConflictError("the log is being verified already; wait until that is done")
+    return verify(session, anchors)
 
 
 def _broken_anchor(

@@ -1,7 +1,7 @@
 // The page of one's own account: who am I, password, second factor, sessions; what is owed comes first and alone.
 
 import { busy, clearErrors, explain, onSubmit, showError, TEXTS } from "./forms.js";
-import { ROLE_WORDS, ask, bilingual, element, keepCsrfToken, nameOf, send, showCity } from "./words.js";
+import { ROLE_WORDS, ask, bilingual, element, keepCsrfToken, nameOf, send, showCity, showLinks } from "./words.js";
 
 const OWED = {
   new_password: ["这是一次性密码，请先修改，之后岗位权限才生效。", "This password is good for one sign-in; change it first, then your roles count."],
@@ -68,6 +68,7 @@ async function show() {
   keepCsrfToken(me.csrf_token);
   const [sessions, factor] = await Promise.all([ask("/api/me/sessions"), ask("/api/me/second-factor")]);
   const isByPassword = sessions.items.find((item) => item.is_this)?.way === "password";
+  showLinks(me);
   showMe(me);
   showSessions(sessions.items);
   showFactor(factor, isByPassword);

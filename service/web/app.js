@@ -4,7 +4,7 @@ import * as maplibregl from "./vendor/maplibre-gl/maplibre-gl.mjs";
 import { boundsToShow } from "./bounds.js";
 import { prepareForm, prepareMap } from "./check.js";
 import { readLayers, showFeatures, showLayers } from "./layers.js";
-import { ask, bilingual, element, keepCsrfToken, nameOf, showCity } from "./words.js";
+import { ask, bilingual, element, keepCsrfToken, nameOf, showCity, showLinks } from "./words.js";
 
 const message = document.getElementById("message");
 
@@ -20,9 +20,7 @@ async function showAccount() {
   const link = document.getElementById("account");
   if (me === null) link.replaceChildren(...bilingual("登录", "Sign in"));
   else link.replaceChildren(...bilingual(nameOf(me), me.owes ? "sign-in to be completed" : "account"));
-  for (const [id, right] of [["to-board", "read_statistics"], ["to-inbox", "give_opinion"]]) {
-    document.getElementById(id).hidden = !me?.rights.includes(right);
-  }
+  showLinks(me);
   link.href = me === null || me.owes === "second_factor_code" ? "/sign-in" : "/account";
 }
 

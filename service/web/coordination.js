@@ -2,7 +2,7 @@
 
 import { boundsOf } from "./bounds.js";
 import * as maplibregl from "./vendor/maplibre-gl/maplibre-gl.mjs";
-import { ask, bilingual, element, keepCsrfToken, nameOf, showCity } from "./words.js";
+import { ask, bilingual, element, keepCsrfToken, nameOf, showCity, showLinks } from "./words.js";
 
 export const STATUS = {
   draft: ["草稿", "draft"], preparing: ["策划生成", "preparing"], consulting: ["征求意见", "consulting"], adjusting: ["调整方案", "adjusting"],
@@ -105,9 +105,7 @@ export async function begin(page) {
   }
   place("account").replaceChildren(...bilingual(nameOf(me), "account"));
   place("account").href = "/account";
-  for (const [id, right] of [["to-board", "read_statistics"], ["to-inbox", "give_opinion"]]) {
-    if (place(id)) place(id).hidden = !me.rights.includes(right);
-  }
+  showLinks(me);
   return { city, me };
 }
 

@@ -70,6 +70,17 @@ export async function ask(address, options = {}) {
   return document;
 }
 
+// Every page of a list that is short; long registers are read page by page.
+export async function askAll(address) {
+  const found = [];
+  for (let next = ""; next !== null;) {
+    const page = await ask(`${address}${address.includes("?") ? "&" : "?"}limit=1000${next === "" ? "" : `&cursor=${encodeURIComponent(next)}`}`);
+    found.push(...page.items);
+    next = page.next;
+  }
+  return found;
+}
+
 // `read`: the address of what the change is made to, as it was read there; 412 when somebody changed it since.
 export function send(method, address, body, { read = null } = {}) {
   const content = body === undefined ? { headers: {} } : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
@@ -83,10 +94,20 @@ export function nameOf(me) {
 }
 
 // The same of any name on record: "张 三 zhangsan" is 张 三.
-export const withoutLogin = (text) => text?.slice(0, text.lastIndexOf(" ")) || text;
+export const withoutLogin = (text) => text?.replace(/(?<=.) [^ ]*$/, "");
 
 export function showCity(city, page) {
   document.title = page ? `${page} · ${city.name}一张蓝图` : `${city.name}一张蓝图 One Blueprint`;
   document.getElementById("city").textContent = `${city.name}一张蓝图`;
   document.getElementById("city-en").textContent = `One Blueprint of ${city.name_en ?? city.name}`;
+}
+
+// The links in a page's header that are not for everybody, by the right that each needs.
+const LINKS = { "to-board": "read_statistics", "to-inbox": "give_opinion", "to-access": "read_grants", "to-audit-log": "read_audit_log", "to-accounts": "administer_accounts" };
+
+export function showLinks(me) {
+  for (const [id, right] of Object.entries(LINKS)) {
+    const link = document.getElementById(id);
+    if (link) link.hidden = !me?.rights.includes(right);
+  }
 }

@@ -150,7 +150,7 @@ def test_the_command_line_is_recorded_too(command: Command, tmp_path: Any):
 TELL_OF_NO_LAYER = {
     r"/api/(city|city/outline|standards|standards/.*|rules|approval/process-table)|/health/.*": "published by everybody's leave",
     r"/api/(me|session|accounts|tokens)(/.*)?|/api/departments(/[^/]+/(people|stand-ins|responsible-section))?": "people and credentials",
-    r"/api/audit-log(/export)?": "the log itself, which the auditor reads",
+    r"/api/audit-log(/export|/verification)?": "the log itself, which the auditor reads",
     r"/api/(access-grants|exports|restricted-answers)(/.*)?": "registers of who was granted, took or asked what",
     r"/api/departments/[^/]+/(open-work|inbox)|/api/(notices|board|rechecks|statistics/opinions|projects|project-list.xlsx)": "name "
     "what waits for whom and count it",
