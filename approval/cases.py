@@ -12,7 +12,7 @@ from approval.case_ledger import sums_of, turns_of
 from approval.intake import refuse_withdrawn
 from approval.item_states import PASSED, STATE_WORDS, Holder, ItemState
 from approval.models import Case, CaseStage
-from approval.obligations import open_obligations
+from approval.obligations import obligations_adrift, open_obligations
 from approval.preparation import table_of
 from approval.project_code import ProjectCode, read_project_code
 from approval.spans import stage_spans
@@ -74,6 +74,11 @@ def locked_case(session: Session, number: str) -> Case:
     )
     case = session.scalars(statement).one_or_none()
     return case if case is not None else find_case(session, number)
+
+
+def hold(session: Session, case_id: int) -> None:
+    """Hold a case until this transaction ends: no item of it is decided meanwhile."""
+    session.execute(select(Case.id).where(Case.id == case_id).with_for_update())
 
 
 def shared_case(session: Session, number: str) -> Case:
@@ -168,15 +173,15 @@ def conclude_stage(
 ) -> Case:
     """Conclude (办结) a stage that was accepted, once everything that the project needs of it is approved.
 
-    The last one ends the case: what runs beside the stages, what was revoked since and every condition holds it up too.
+    A condition that no item can close any more holds up each of them. The last one ends the case: what runs beside the
+    stages, what was revoked since and every condition that is open holds it up too.
     """
     case = locked_case(session, number)
     refuse_withdrawn(case)
     table_of(session, case)  # what was never prepared has no items, and nothing of it is finished
     is_last = stage is list(Stage)[-1]
     unfinished = unfinished_items(session, case, None if is_last else stage)
-    if is_last:
-        unfinished += open_obligations(session, case.id)
+    unfinished += open_obligations(session, case.id) if is_last else obligations_adrift(session, case)
     refuse_conclusion(days_of(case), stage, unfinished=unfinished)
     row = _row(case, stage)
     row.concluded_on, row.concluded_by = today, actor.name

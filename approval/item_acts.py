@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from approval.item_models import ItemResult, Material, Promise
 from approval.item_states import Step
 from approval.item_steps import Work
+from approval.joint_consultation import awaited, disagreeing
 from approval.materials import library, refuse_known
 from approval.models import CaseStage
 from approval.obligations import open_obligations
@@ -154,6 +155,14 @@ def _approve(work: Work) -> Detail:
     still_open = open_obligations(work.session, work.case.id, work.item.code)
     if still_open:
         raise ConflictError(f"close these obligations first (建设条件): {'；'.join(still_open)}")
+    still_asked = awaited(work.session, work.item, today=work.today)
+    if still_asked:
+        raise ConflictError(f"wait for the answers of {'、'.join(still_asked)} (统一征询, Art. 13)")
+    against = disagreeing(work.session, work.item)
+    if against and not (work.given.reason or "").strip():
+        raise work.wrong(
+            f"{'、'.join(against)} disagreed 不同意: say in writing how that was dealt with", "reason"
+        )
     given = work.given.result
     if given is None or not (given.number.strip() and given.title.strip() and given.signed_by.strip()):
         raise work.wrong("needs its result: number, title and who signed it", "result")

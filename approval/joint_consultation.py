@@ -1,6 +1,7 @@
 """Joint consultation (Art. 13): an approving department asks several at once; the answers serve its item and later ones.
 
-The applicant is not sent round. Silence is no answer here; it is late, and supervised.
+The applicant is not sent round. Silence is no answer here; it is late, and supervised. An item is not approved while
+answers about it may still come in time, nor over a disagreement without saying in writing how it was dealt with.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
+from approval import cases
 from approval.case_items import item_name
 from approval.item_models import Item
 from approval.item_states import HOLDERS, Holder, ItemState
@@ -20,8 +22,9 @@ from approval.matter_models import (
     ObligationSource,
 )
 from approval.models import Case
-from approval.obligations import oblige
+from approval.obligations import oblige, undecided
 from approval.preparation import table_of
+from approval.trades import trade_of
 from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
@@ -83,7 +86,15 @@ class AnswerGiven:
 
 
 def find_answer(session: Session, answer_id: int) -> ConsultationAnswer:
-    """What a department was asked, held until this transaction ends."""
+    """What a department was asked, held with its case until this transaction ends."""
+    case_id = session.scalar(
+        select(Item.case_id)
+        .join(JointConsultation, JointConsultation.item_id == Item.id)
+        .join(JointConsultation.answers)
+        .where(ConsultationAnswer.id == answer_id)
+    )
+    if case_id is not None:
+        cases.hold(session, case_id)
     session.execute(select(ConsultationAnswer.id).where(ConsultationAnswer.id == answer_id).with_for_update())
     found = session.get(
         ConsultationAnswer,
@@ -99,7 +110,10 @@ def find_answer(session: Session, answer_id: int) -> ConsultationAnswer:
 def answer(
     session: Session, asked: ConsultationAnswer, given: AnswerGiven, *, actor: Actor, now: datetime
 ) -> ConsultationAnswer:
-    """Answer once; conditions become obligations of the item that is asked about (Art. 13)."""
+    """Answer once; conditions become obligations of the item that is asked about (Art. 13).
+
+    Where that was decided already, of the first item that the answering department's trade has still to decide.
+    """
     if asked.kind is not None:
         raise ConflictError(f"the department answered on {asked.answered_on} already")
     conditions = (given.conditions or "").strip() or None
@@ -112,14 +126,15 @@ def answer(
     asked.kind, asked.conditions, asked.remark = given.kind, conditions, given.remark
     asked.answered_by, asked.answered_on = actor.name, now.date()
     session.flush()
-    if conditions is not None and HOLDERS.get(ItemState(item.state)) is not None:
+    if conditions is not None:
+        is_open = item.code in {each.code for each in undecided(session, item.case)}
         oblige(
             session,
             item.case,
             ObligationSource.CONSULTATION,
             asked.department,
             conditions,
-            item_code=item.code,
+            item_code=item.code if is_open else None,
         )
     record(
         session,
@@ -143,8 +158,35 @@ class Basis:
     given_on: date
 
 
+def awaited(session: Session, item: Item, *, today: date) -> list[str]:
+    """Departments whose answer about an item may still come in time; no limit runs out on a provisional date."""
+    asked = _asked_about(session, item)
+    return [
+        f"{row.department} ({row.consultation.due_on} 前)"
+        for row in asked
+        if row.kind is None and (row.consultation.provisional or today <= row.consultation.due_on)
+    ]
+
+
+def disagreeing(session: Session, item: Item) -> list[str]:
+    """Departments that disagreed when they were asked about an item."""
+    return [row.department for row in _asked_about(session, item) if row.kind == AnswerKind.DISAGREE]
+
+
+def _asked_about(session: Session, item: Item) -> Sequence[ConsultationAnswer]:
+    return session.scalars(
+        select(ConsultationAnswer)
+        .join(ConsultationAnswer.consultation)
+        .where(JointConsultation.item_id == item.id)
+        .options(contains_eager(ConsultationAnswer.consultation))
+        .order_by(ConsultationAnswer.id),
+        execution_options={"populate_existing": True},
+    ).all()
+
+
 def basis_of(session: Session, case: Case, item: Item) -> list[Basis]:
-    """The opinions for an item: its own department's of coordination, answers about it, and its department's answers before."""
+    """The opinions for an item: its own trade's of coordination, answers about it, and its trade's answers before."""
+    trade = trade_of(item.department)
     found = [
         Basis(
             ObligationSource.OPINION,
@@ -154,10 +196,10 @@ def basis_of(session: Session, case: Case, item: Item) -> list[Basis]:
             date.fromisoformat(opinion["given_on"]),
         )
         for opinion in case.message["opinions"]
-        if opinion["department"] == item.department
+        if trade_of(opinion["department"]) == trade
     ]
     for row in _answers(session, case):
-        if row.consultation.item_id == item.id or row.department == item.department:
+        if row.consultation.item_id == item.id or trade_of(row.department) == trade:
             found.append(
                 Basis(
                     ObligationSource.CONSULTATION,

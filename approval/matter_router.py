@@ -140,7 +140,7 @@ def consult(
 ) -> ConsultationAnswerPage:
     """Ask several departments at once about the own item (Art. 13)."""
     cases.refuse_unknown(actor, Act.DECIDE_ITEM)
-    case = cases.find_case(session, number)
+    case = cases.locked_case(session, number)
     item = find_item(session, case, code)
     require(actor, Act.DECIDE_ITEM, item.thing)
     made = joint_consultation.ask(
@@ -274,7 +274,7 @@ def meet_obligation(
 ) -> ObligationOut:
     """Name the item that must close an obligation (the window), or say how it was met (who decides that item)."""
     cases.refuse_unknown(actor, Act.ACCEPT_ITEM)
-    case = cases.find_case(session, number)
+    case = cases.locked_case(session, number)
     row = obligations.find_obligation(session, case, obligation_id)
     if (given.item_code is None) == (given.how is None):
         raise InvalidInputError("give either item_code or how", place="how")

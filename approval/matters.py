@@ -7,6 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from approval import cases
 from approval.case_items import item_name
 from approval.item_models import Item
 from approval.matter_models import Matter, MatterKind, MatterState, ObligationSource
@@ -93,7 +94,12 @@ def bring_up(
 
 
 def find_matter(session: Session, matter_id: int) -> Matter:
-    """A matter, held until this transaction ends."""
+    """A matter, held with its case until this transaction ends."""
+    case_id = session.scalar(
+        select(Item.case_id).join(Matter, Matter.item_id == Item.id).where(Matter.id == matter_id)
+    )
+    if case_id is not None:
+        cases.hold(session, case_id)
     session.execute(select(Matter.id).where(Matter.id == matter_id).with_for_update())
     options = [joinedload(Matter.item).joinedload(Item.case)]
     found = session.get(Matter, matter_id, populate_existing=True, options=options)

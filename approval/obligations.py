@@ -1,6 +1,7 @@
 """Obligations (建设条件落实): a condition of coordination, a consultation or a meeting that a named item must close.
 
-The item named is not approved while one of its obligations is open; the last stage is not concluded while any is.
+The item named is not approved while one of its obligations is open; no stage is concluded while one has no item that could
+still close it, the last not while any is open. Whoever makes or closes one holds the case, so that no item is decided meanwhile.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,7 @@ from approval.item_states import PASSED, ItemState
 from approval.matter_models import Obligation, ObligationSource
 from approval.models import Case
 from approval.stages import Stage
+from approval.trades import trade_of
 from blueprint.audit.log import record
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.permissions import Act, Actor
@@ -54,10 +56,11 @@ def oblige(
     *,
     item_code: str | None = None,
 ) -> Obligation:
-    """Add an obligation; unless an item is named, it is the first one that the department has still to decide."""
+    """Add an obligation; unless an item is named, it is the first one that a department of the trade has still to decide."""
     if item_code is None:
+        trade = trade_of(department)
         item_code = next(
-            (item.code for item in _undecided(session, case) if item.department == department), None
+            (item.code for item in undecided(session, case) if trade_of(item.department) == trade), None
         )
     else:
         _refuse_decided(session, case, item_code)
@@ -69,14 +72,15 @@ def oblige(
     return made
 
 
-def _undecided(session: Session, case: Case) -> list[Item]:
+def undecided(session: Session, case: Case) -> list[Item]:
+    """The case's items that are still to be decided, in the order of the stages."""
     newest = {item.code: item for item in items_of(session, case)}
     still = [item for item in newest.values() if ItemState(item.state) not in PASSED | {ItemState.NOT_NEEDED}]
     return sorted(still, key=lambda item: (_ORDER[Stage(item.stage)] if item.stage else 9, item.code))
 
 
 def _refuse_decided(session: Session, case: Case, item_code: str) -> None:
-    codes = [item.code for item in _undecided(session, case)]
+    codes = [item.code for item in undecided(session, case)]
     if item_code not in codes:
         raise InvalidInputError(
             f"{item_code!r} is no item of the case that is still to be decided; there are: {', '.join(codes) or 'none'}",
@@ -131,10 +135,25 @@ def _refuse_closed(obligation: Obligation) -> None:
 def open_obligations(session: Session, case_id: int, item_code: str | None = None) -> list[str]:
     """What is still open, as people read it; of one item if its code is given."""
     return [
-        f"{row.content} ({row.department}, 第 {row.id} 号{'' if row.item_code else ', no item named 未指定事项'})"
+        _words(row)
         for row in obligations_of(session, case_id)
         if row.closed_on is None and (item_code is None or row.item_code == item_code)
     ]
+
+
+def obligations_adrift(session: Session, case: Case) -> list[str]:
+    """What is open and has no item that could still close it, as people read it."""
+    codes = {item.code for item in undecided(session, case)}
+    return [
+        _words(row)
+        for row in obligations_of(session, case.id)
+        if row.closed_on is None and row.item_code not in codes
+    ]
+
+
+def _words(row: Obligation) -> str:
+    named = row.item_code or "no item named 未指定事项"
+    return f"{row.content} ({row.department}, 第 {row.id} 号, {named})"
 
 
 def renew_of_handover(session: Session, case: Case) -> None:

@@ -117,7 +117,7 @@ def consult(number: Number, code: Code, question: Text, department: Departments 
     """统一征询各部门（第十三条） · ask several departments at once about an item."""
     actor = local_operator()
     with opened() as (edge, session):
-        case = cases.find_case(session, number)
+        case = cases.locked_case(session, number)
         item = find_item(session, case, code)
         require(actor, Act.DECIDE_ITEM, item.thing)
         asked = joint_consultation.ask(
@@ -252,7 +252,7 @@ def meet_obligation(
     """指定事项或说明落实情况 · name the item that must close an obligation, or say how it was met."""
     actor = local_operator()
     with opened() as (edge, session):
-        case = cases.find_case(session, number)
+        case = cases.locked_case(session, number)
         row = obligations.find_obligation(session, case, obligation_id)
         if item is not None:
             require(actor, Act.ACCEPT_ITEM, case.thing)

@@ -67,7 +67,9 @@ function fieldsOf(step, item, at) {
       field("有效期至（可空）", "valid until, may be empty", input("result.valid_until", { type: "date" })),
     );
   }
-  if (REASONED.has(step)) fields.push(field("理由", "reason", element("textarea", { name: "reason", rows: "3", maxlength: "4000" })));
+  const against = step === "approve" ? item.basis.filter((row) => row.source === "consultation" && row.kind === "disagree" && row.department !== item.department) : [];
+  if (against.length) fields.push(element("p", { class: "hint" }, ...bilingual(`${against.map(({ department }) => at.names[department] ?? department).join("、")}不同意，须写明如何处理。`, "Say how the disagreement was dealt with.")));
+  if (REASONED.has(step) || against.length) fields.push(field("理由", "reason", element("textarea", { name: "reason", rows: "3", maxlength: "4000" })));
   return fields;
 }
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from approval import cases, materials, preparation
+from approval import cases, materials, obligations, preparation
 from approval.intake import receive
 from approval.item_models import Item, Material
 from approval.item_states import WINDOW_STEPS, Step
@@ -92,7 +92,11 @@ class Office:
     def case(self, project_type: str = "GOV_BLD", *items: str, code: str | None = CODE, **more: Any) -> Case:
         """A case that came in and was prepared; with its code bound and the first stage open, if there is a code."""
         self.sent += 1
-        taken_in = receive(self.session, message(self.sent), now=self.now)
+        taken_in = receive(
+            self.session,
+            message(self.sent, **{name: more[name] for name in ("opinions",) if name in more}),
+            now=self.now,
+        )
         case = preparation.prepare(
             self.session,
             taken_in,
@@ -169,6 +173,12 @@ class Office:
         self.accepted(case, code)
         self.step(case, code, Step.BEGIN)
         return self.approve(case, code)
+
+    def name_item(self, case: Case, code: str) -> None:
+        """The window names the item that must close the conditions that have none."""
+        for row in obligations.obligations_of(self.session, case.id):
+            if row.item_code is None:
+                obligations.assign(self.session, case, row, code, actor=WINDOW)
 
     def finish(self, case: Case, stage: Stage) -> None:
         """Everything of a stage goes through within a day, in the order of what comes first, and the stage is concluded."""

@@ -1,9 +1,10 @@
 """Supervision, joint consultation, meetings, guidance, disputes, obligations."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import Session
 
 from approval import joint_consultation, matters, obligations, supervision
@@ -22,6 +23,7 @@ from approval.stages import Stage
 from approval.supervision import LateKind
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError
+from blueprint.wall import KEEPER, seeing
 from coordination.notice_models import Notice
 from service.late_notices import tell_late
 from tests.approval.office import CALENDAR, CODE, WINDOW, Office, message, promised
@@ -169,6 +171,81 @@ def test_departments_are_asked_at_once_and_their_answers_serve_later_items(offic
     bureau = office.department("ZRZY")
     obligations.close(office.session, case, owed, "已写入选址意见书", actor=bureau, today=office.now.date())
     office.approve(case, "A104")
+
+
+def test_an_item_waits_for_the_answers_that_it_asked_for_and_a_disagreement_is_dealt_with_in_writing(
+    office: Office,
+) -> None:
+    """Art. 13: only the days announced for the answers; what comes later still binds an item that is to be decided."""
+    case = office.case("GOV_BLD", "B208")
+    office.accepted(case, "A104")
+    asked = ask(office, case, "A104", "LCJ", "SLJ")
+    office.step(case, "A104", Step.BEGIN)
+    answer(office, asked.answers[0], AnswerKind.DISAGREE)
+    with pytest.raises(ConflictError, match=r"wait for the answers of SLJ \(2026-03-09 前\)"):
+        office.approve(case, "A104")
+    office.days_pass(8)
+
+    with pytest.raises(InvalidInputError, match="LCJ disagreed"):
+        office.approve(case, "A104")
+    office.approve(case, "A104", reason="红线已退让林地")
+    answer(office, asked.answers[1], AnswerKind.AGREE_WITH_CONDITIONS, "退让河岸三十米")
+
+    owed = {row.content: row.item_code for row in obligations.obligations_of(office.session, case.id)}
+    assert owed["退让河岸三十米"] == "B208"
+
+
+def test_a_condition_that_comes_while_its_item_is_approved_finds_the_item_decided(
+    fresh_database: str, city: City
+) -> None:
+    engine = create_engine(fresh_database)
+    with Session(engine) as session, session.begin():
+        office = Office(session, city)
+        case = office.case()
+        office.accepted(case, "A104")
+        asked = ask(office, case, "A104", "SLJ").answers[0].id
+        office.step(case, "A104", Step.BEGIN)
+    later = office.now + timedelta(days=10)
+
+    def agree() -> str | None:
+        with seeing(KEEPER), Session(engine) as session, session.begin():
+            found = joint_consultation.find_answer(session, asked)
+            given = AnswerGiven(AnswerKind.AGREE_WITH_CONDITIONS, "退让河岸三十米")
+            joint_consultation.answer(session, found, given, actor=office.department("SLJ"), now=later)
+            found_case = found.consultation.item.case
+            return obligations.obligations_of(session, found_case.id)[-1].item_code
+
+    with Session(engine) as session, session.begin(), ThreadPoolExecutor(1) as pool:
+        here = Office(session, city, now=later)
+        here.approve(session.scalars(select(Case)).one(), "A104")
+        answering = pool.submit(agree)
+        waiting = text("SELECT count(*) FROM pg_locks, pg_sleep(0.02) WHERE NOT granted")
+        while not answering.done() and session.scalar(waiting) == 0:
+            pass
+        session.commit()
+        assert answering.result(timeout=20) is None
+    engine.dispose()
+
+
+def test_a_districts_item_rests_on_the_opinion_of_its_trade_and_no_stage_ends_with_a_condition_adrift(
+    office: Office,
+) -> None:
+    """Art. 2, 3: coordination asks the city's department, the district's approves, and the other way round."""
+    opinion = {
+        "department": "ZRZY",
+        "department_name": "鞍山市自然资源局",
+        "kind": "agree_with_conditions",
+        "conditions": "退让道路红线",
+        "given_on": "2026-02-25",
+    }
+    case = office.case("GOV_BLD", district="210381", opinions=[opinion, opinion | {"department": "WLJ"}])
+
+    owed = [(row.department, row.item_code) for row in obligations.obligations_of(office.session, case.id)]
+    item = find_item(office.session, case, "A104")
+    assert (item.department, owed) == ("ZRZY210381", [("ZRZY", "A104"), ("WLJ", None)])
+    assert [row.text for row in basis_of(office.session, case, item)] == ["退让道路红线"]
+    with pytest.raises(ConflictError, match=r"退让道路红线 \(WLJ, 第 \d+ 号, no item named"):
+        office.conclude(case, Stage.LAND_USE_PLANNING)
 
 
 def test_conditions_of_coordination_are_closed_by_a_named_item_before_the_end(office: Office) -> None:

@@ -370,6 +370,7 @@ def test_the_end_of_a_case_waits_for_what_runs_beside_its_stages_and_for_what_wa
 
 def test_a_stage_is_concluded_when_everything_the_project_needs_of_it_is_approved(office: Office) -> None:
     case = office.case("GOV_BLD", "A112")
+    office.name_item(case, "D408")
     for code in ("A104", "A102"):
         office.approved(case, code)
     office.hand_in(case, "M21")

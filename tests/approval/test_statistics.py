@@ -211,6 +211,7 @@ GROUPS = {
 def test_a_stage_as_a_whole_and_where_cases_stand(session: Session, city: City) -> None:
     office = Office(session, city)
     case = office.case("GOV_MUNI")
+    office.name_item(case, "D408")
     for code in ("A104", "A102"):
         office.accepted(case, code)
         office.step(case, code, Step.BEGIN)
@@ -304,6 +305,7 @@ def test_the_summaries_are_what_counting_everything_anew_gives(world: Office) ->
     session = world.session
     for case in session.scalars(select(Case)):
         if not unfinished_items(session, case, Stage.LAND_USE_PLANNING):
+            world.name_item(case, "D408")
             world.conclude(case, Stage.LAND_USE_PLANNING)
     receive(session, message(77), now=world.now)
     gone, came_again = message(78), message(79)

@@ -55,6 +55,7 @@ def test_whatever_is_done_with_a_case_its_ledger_steps_and_stages_agree(engine: 
         @initialize(chosen=st.sets(st.sampled_from(OPTIONAL)), kind=st.sampled_from(["GOV_BLD", "GOV_MUNI"]))
         def start(self, chosen: set[str], kind: str) -> None:
             self.case = self.office.case(kind, *sorted(chosen))
+            self.office.name_item(self.case, "D408")
 
         def items(self) -> list[Item]:
             return list(items_of(self.session, self.case))

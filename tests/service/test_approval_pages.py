@@ -161,7 +161,16 @@ def test_clerk_and_department_take_an_item_through_on_the_page_of_work(office: O
         page.fill("#obligations li:last-child input", "已写入意见书")
         page.click("#obligations li:last-child button")
         until(page, f"document.querySelector('#obligations button') === null && {AT_REST}")
+        (asked,) = office.call("GET", "/api/approval/consultation-answers", expect=200)["items"]
+        disagrees = {"kind": "disagree", "remark": "占用林地"}
+        office.call(
+            "PUT", f"/api/approval/consultation-answers/{asked['id']}", "LCJ", expect=200, json=disagrees
+        )
+        page.goto(f"{office.place.url}/work?number={CODE}&item=A104")
+        until(page, f"document.querySelector('[data-step=approve]') !== null && {AT_REST}")
         page.click("[data-step=approve]")
+        assert "不同意，须写明如何处理" in page.inner_text("#act-form")
+        page.fill("#act-form [name=reason]", "红线已退让林地")
         page.fill("[name='result.number']", "鞍自然资选〔2026〕1号")
         page.fill("[name='result.signed_by']", "局长")
         page.click("#act-form button[type=submit]")
