@@ -98,12 +98,23 @@ def write_geotiff(path: Path, pixels: np.ndarray) -> None:
 
 
 def toml_table(head: str, values: dict[str, Any]) -> str:
-    """A TOML table of plain values; a key that ends in _from or _until holds a date."""
+    """A TOML table; a key that ends in _from or _until holds a date."""
     lines = [head]
     for key, value in values.items():
         is_date = key.endswith(("_from", "_until"))
-        lines.append(f"{key} = {value if is_date else json.dumps(value, ensure_ascii=False)}")
+        lines.append(f"{key} = {value if is_date else _toml(value)}")
     return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML writes it: JSON but for tables, which stand in one line."""
+    if isinstance(value, dict):
+        return (
+            "{ "
+            + ", ".join(f"{json.dumps(k, ensure_ascii=False)} = {_toml(v)}" for k, v in value.items())
+            + " }"
+        )
+    return json.dumps(value, ensure_ascii=False)
 
 
 def make_layers(folder: Path, districts: dict[str, shapely.Polygon]) -> None:
