@@ -62,7 +62,7 @@ def compose_message(
 
     It `follows` the withdrawal of the project's clearance before, if there was one.
     """
-    restricted = _restricted(session)
+    restricted = restricted_layers(session)
     return HandoverMessage(
         message_id=uuid4(),
         city_code=city.administrative_code,
@@ -121,7 +121,7 @@ def department_names(departments: Iterable[str], city: City) -> tuple[str, ...]:
     return tuple(names.get(code, code) for code in departments)
 
 
-def _restricted(session: Session) -> Set[str]:
+def restricted_layers(session: Session) -> Set[str]:
     """The codes of the layers of which only the owner may be told."""
     return set(session.scalars(select(Layer.code).where(Layer.sensitivity == Sensitivity.RESTRICTED)))
 
@@ -222,7 +222,7 @@ def handed_opinion(request: OpinionRequest, restricted: Set[str], city: City) ->
                 HandedCondition(
                     number=condition.number,
                     text=condition.text,
-                    about=_about(request, condition.finding, restricted),
+                    about=about_finding(request, condition.finding, restricted),
                     place=shown(condition.place, city),
                 )
                 for condition in opinion.condition_list
@@ -254,7 +254,7 @@ def _of_findings(request: OpinionRequest, restricted: Set[str]) -> dict[str, str
     found: dict[str, list[str]] = {}
     for number, kind, text in _said(request):
         if kind == FindingKind.AGREE_WITH_CONDITIONS:
-            about = _about(request, number, restricted) or ""
+            about = about_finding(request, number, restricted) or ""
             found[text] = [*found.get(text, ()), about]
     return {text: "；".join(dict.fromkeys(about))[:MAX_ABOUT] for text, about in found.items()}
 
@@ -264,7 +264,7 @@ def _answers(request: OpinionRequest, restricted: Set[str]) -> tuple[HandedAnswe
     found: dict[tuple[str, str], list[str]] = {}
     for number, kind, text in _said(request):
         if kind != FindingKind.AGREE_WITH_CONDITIONS:
-            about = _about(request, number, restricted) or ""
+            about = about_finding(request, number, restricted) or ""
             found[kind, text] = [*found.get((kind, text), ()), about]
     return tuple(
         HandedAnswer(about="；".join(dict.fromkeys(about))[:MAX_ABOUT], kind=kind, text=text)
@@ -278,8 +278,8 @@ def _said(request: OpinionRequest) -> list[tuple[int, str, str]]:
     return [(a["finding"], a["kind"], a["text"]) for a in answers if a.get("text")]
 
 
-def _about(request: OpinionRequest, number: int | None, restricted: Set[str]) -> str | None:
-    """The finding that a condition is of, in words for every reader of the case."""
+def about_finding(request: OpinionRequest, number: int | None, restricted: Set[str]) -> str | None:
+    """The finding that a condition is of, in words for every reader; of a restricted layer only that it is one."""
     if number is None:
         return None
     finding = request.findings[number - 1]

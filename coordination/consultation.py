@@ -14,6 +14,7 @@ from blueprint.footprint import Footprint
 from blueprint.permissions import Act, Actor
 from blueprint.working_days import WorkingCalendar
 from coordination.clock import close_overdue
+from coordination.finding_places import draw_findings, places_of
 from coordination.history import note
 from coordination.models import Check, Consultation, FootprintRevision, OpinionRequest, Project
 from coordination.notice_models import NoticeKind
@@ -143,7 +144,12 @@ def open_round(
     session.add(consultation)
     session.flush()
     rules = proposal.check.report.get("rules", [])
-    session.add_all(_request(consultation, project, each, rules=rules, calendar=calendar) for each in asked)
+    layers = {concern.layer for each in asked for concern in each.concerns}
+    drawn = draw_findings(session, proposal.check, proposal.revision, layers, city=city, actor=actor)
+    for each in asked:
+        request = _request(consultation, project, each, rules=rules, calendar=calendar)
+        request.finding_places = places_of(request.findings, drawn, city=city)
+        session.add(request)
     move(project, Step.CONSULT)
     session.flush()
     session.expire(consultation, ["requests"])

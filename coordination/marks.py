@@ -62,4 +62,10 @@ def kept(shape: BaseGeometry | None) -> Any:
 
 def shown(column: Any, city: City) -> dict[str, Any] | None:
     """A kept mark as GeoJSON in longitude and latitude."""
-    return None if column is None else shapely.geometry.mapping(to_lonlat(to_shape(column), city))
+    return None if column is None else as_geojson(to_shape(column), city)
+
+
+def as_geojson(shape: BaseGeometry, city: City) -> dict[str, Any]:
+    """A shape in the working CRS as GeoJSON in longitude and latitude."""
+    document: dict[str, Any] = shapely.geometry.mapping(to_lonlat(shape, city))
+    return document

@@ -77,11 +77,12 @@ class DecisionOut(BaseModel):
 
 
 class AgendaSide(BaseModel):
-    """A department and what it says."""
+    """A department and what it says; `about` a finding, where it is of one."""
 
     department: str
     request_id: int
     words: str
+    about: str | None = None
 
 
 class AgendaItem(BaseModel):

@@ -16,6 +16,7 @@ from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError, NotPermittedError
 from blueprint.permissions import Act, Actor, Thing, may, require
+from coordination.composition import about_finding, restricted_layers
 from coordination.consultation import requests_of
 from coordination.contradictions import find_contradictions
 from coordination.history import note
@@ -125,11 +126,17 @@ def call_meeting(
 def agenda_of(session: Session, project: Project) -> list[dict[str, Any]]:
     """What stands against what in the opinions that count, and every disagreement that nobody stands against."""
     standing = list(standing_requests(requests_of(session, project)).values())
+    of_id, restricted = {request.id: request for request in standing}, restricted_layers(session)
     agenda: list[dict[str, Any]] = [
         {
             "kind": str(found.kind),
             "sides": [
-                {"department": side.department, "request_id": side.request_id, "words": side.words}
+                {
+                    "department": side.department,
+                    "request_id": side.request_id,
+                    "words": side.words,
+                    "about": about_finding(of_id[side.request_id], side.finding, restricted),
+                }
                 for side in (found.one, found.other)
             ],
         }

@@ -241,6 +241,10 @@ class OpinionRequest(Base):
     stopped_on: Mapped[date | None]
     first_seen_at: Mapped[datetime | None]
     first_seen_by: Mapped[str | None] = mapped_column(String(200))
+    finding_places: Mapped[Any | None] = mapped_column(
+        Geometry("GEOMETRYCOLLECTION", srid=-1, spatial_index=False), deferred=True
+    )
+    """What the footprint has in common with each of `findings`, in their order; `finding_places.place_of` reads it."""
 
     consultation: Mapped[Consultation] = relationship(back_populates="requests")
     opinion: Mapped["Opinion | None"] = relationship(back_populates="request")

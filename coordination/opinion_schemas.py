@@ -208,19 +208,23 @@ class ClockOut(BaseModel):
 
 
 class SideOut(BaseModel):
-    """A department and what it says."""
+    """A department and what it says; `about` a finding, where it is of one."""
 
     department: str
+    department_name: str
     request_id: int
     words: str
+    finding: int | None
+    about: str | None
 
 
 class ContradictionOut(BaseModel):
-    """Two departments whose opinions have to be compared."""
+    """Two departments whose opinions have to be compared; `place` is what their conditions share, as GeoJSON."""
 
     kind: Literal["agree_against_disagree", "conditions_on_one_place"]
     one: SideOut
     other: SideOut
+    place: dict[str, Any] | None
 
 
 class ContradictionList(BaseModel):

@@ -13,10 +13,9 @@ from blueprint.idempotency import IdempotentRoute
 from blueprint.permissions import Act, require
 from coordination import consultation, projects, steps
 from coordination.addresses import Cursor, Id, Limit
-from coordination.contradictions import find_contradictions
 from coordination.history import history_of
 from coordination.holding import hold_project
-from coordination.opinion_schemas import ContradictionList, ContradictionOut
+from coordination.opinion_schemas import ContradictionList
 from coordination.overview import (
     check_out,
     consultation_out,
@@ -29,7 +28,7 @@ from coordination.overview import (
 )
 from coordination.particulars import ApprovalLevel, ProjectDetails
 from coordination.project_states import ProjectStatus, Step
-from coordination.rounds import Choice, standing_requests
+from coordination.rounds import Choice
 from coordination.schemas import (
     CheckOut,
     ConsultationIn,
@@ -47,6 +46,7 @@ from coordination.schemas import (
     ScopeIn,
     StepIn,
 )
+from coordination.side_by_side import contradictions_of
 from coordination.views import search_projects
 
 router = APIRouter(tags=["coordination"], route_class=IdempotentRoute)
@@ -301,15 +301,13 @@ def list_consultations(
 
 
 @router.get("/api/projects/{project_id}/contradictions")
-def list_contradictions(project_id: Id, session: SessionDep, actor: ActorDep) -> ContradictionList:
+def list_contradictions(
+    project_id: Id, session: SessionDep, actor: ActorDep, edge: EdgeDep
+) -> ContradictionList:
     """Departments side by side whose opinions cannot be followed together, or have to be compared (意见冲突)."""
     require(actor, Act.CONSULT_DEPARTMENTS)
     project = projects.find_project(session, project_id)
-    standing = standing_requests(consultation.requests_of(session, project))
-    found = find_contradictions(list(standing.values()))
-    return ContradictionList(
-        items=[ContradictionOut.model_validate(each, from_attributes=True) for each in found]
-    )
+    return contradictions_of(session, project, city=edge.city, actor=actor)
 
 
 def _details(given: ParticularsIn) -> ProjectDetails:

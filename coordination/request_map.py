@@ -13,6 +13,7 @@ from coordination.checks import run_check
 from coordination.models import OpinionRequest
 from coordination.projects import footprint_of
 from coordination.reports import to_geojson
+from coordination.responsibility import feature_name
 
 
 def request_map(session: Session, request: OpinionRequest, *, city: City, actor: Actor) -> dict[str, Any]:
@@ -56,6 +57,4 @@ def request_map(session: Session, request: OpinionRequest, *, city: City, actor:
 
 
 def _name(finding: Mapping[str, Any]) -> str:
-    """A feature as a request names it."""
-    source_id, feature_id = finding["source_id"], finding["feature_id"]
-    return str(source_id if source_id is not None else feature_id if feature_id is not None else "")
+    return feature_name(finding["source_id"], finding["feature_id"])

@@ -49,11 +49,10 @@ def concerns_by_department(report: Mapping[str, Any]) -> dict[str, tuple[Concern
 
 
 def _concern(finding: Mapping[str, Any], layer: Mapping[str, Any]) -> Concern:
-    source_id, feature_id = finding.get("source_id"), finding.get("feature_id")
     return Concern(
         layer=finding["layer"],
         title=layer["title"],
-        feature=str(source_id if source_id is not None else feature_id if feature_id is not None else ""),
+        feature=feature_name(finding.get("source_id"), finding.get("feature_id")),
         severity=finding["severity"],
         relation=finding["relation"],
         overlap_m2=round(finding["overlap_m2"], 2),
@@ -61,6 +60,11 @@ def _concern(finding: Mapping[str, Any], layer: Mapping[str, Any]) -> Concern:
         point_count=finding["point_count"],
         basis=finding.get("basis"),
     )
+
+
+def feature_name(source_id: str | None, feature_id: int | None) -> str:
+    """A feature as a request names it: by its own number where it has one."""
+    return str(source_id if source_id is not None else feature_id if feature_id is not None else "")
 
 
 def _order(concern: Concern) -> tuple[int, str, str, float]:

@@ -1,7 +1,6 @@
 """`blueprint project propose | consult | opinions | answer | clock | stop-clock | contest …`: rounds and opinions."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -13,10 +12,10 @@ from blueprint.errors import InvalidInputError
 from blueprint.permissions import Act, Thing, require
 from blueprint.working_days import DayKind
 from coordination import clock, consultation, contests, handling, opinion_requests, projects
-from coordination.contradictions import find_contradictions
 from coordination.limits import OpinionStatus
 from coordination.marks import read_mark
 from coordination.models import OpinionKind, Source
+from coordination.opinion_schemas import SideOut
 from coordination.opinions import OpinionGiven
 from coordination.overview import (
     clock_out,
@@ -26,7 +25,8 @@ from coordination.overview import (
     request_out,
 )
 from coordination.responsibility import Why
-from coordination.rounds import Choice, standing_requests
+from coordination.rounds import Choice
+from coordination.side_by_side import contradictions_of
 from service.commands.context import local_operator, say
 from service.commands.options import FormatOption, OutputFormat, print_json, print_table
 from service.commands.project_app import (
@@ -49,6 +49,10 @@ DAY_WORDS = {
     DayKind.WEEKEND: "周末 weekend",
     DayKind.HOLIDAY: "法定节假日 holiday",
     DayKind.CITY_RULE: "本市规定 the city's rule",
+}
+CONTRADICTION_WORDS = {
+    "agree_against_disagree": "同意与不同意 agrees, disagrees",
+    "conditions_on_one_place": "同一位置的条件 conditions on one place",
 }
 
 
@@ -335,27 +339,30 @@ def list_contradictions(number: Number, output: FormatOption = OutputFormat.TABL
     """意见冲突 · departments side by side whose opinions have to be compared."""
     actor = local_operator()
     require(actor, Act.CONSULT_DEPARTMENTS)
-    with opened() as (_, session):
+    with opened() as (edge, session):
         project = projects.find_project_by_number(session, number)
-        found = find_contradictions(
-            list(standing_requests(consultation.requests_of(session, project)).values())
-        )
+        found = contradictions_of(session, project, city=edge.city, actor=actor).items
     if output is OutputFormat.JSON:
-        print_json([asdict(each) for each in found])
+        print_json([each.model_dump(mode="json") for each in found])
         return
     print_table(
         "意见冲突 contradictions",
         ["类别 kind", "一方 one", "另一方 other"],
         (
             [
-                each.kind,
-                f"{each.one.department}: {each.one.words}",
-                f"{each.other.department}: {each.other.words}",
+                CONTRADICTION_WORDS[each.kind],
+                _side(each.one),
+                _side(each.other),
             ]
             for each in found
         ),
         empty="没有冲突 nothing contradicts",
     )
+
+
+def _side(side: SideOut) -> str:
+    about = f"（{side.about}）" if side.about else ""
+    return f"{side.department} {side.department_name}{about}: {side.words}"
 
 
 @app.command("close-overdue")

@@ -66,7 +66,7 @@ function decision(meeting, each, { me, nameOfDepartment, may, done }) {
 
 function shown(meeting, page) {
   const { nameOfDepartment } = page;
-  const agenda = meeting.agenda.map(({ kind, sides }) => element("li", {}, `${AGENDA[kind]}：${sides.map(({ department, words }) => `${nameOfDepartment(department)}（${saidBy(words)}）`).join(" ↔ ")}`));
+  const agenda = meeting.agenda.map(({ kind, sides }) => element("li", {}, `${AGENDA[kind]}：${sides.map(({ department, words, about }) => `${nameOfDepartment(department)}（${about ? `${about}：` : ""}${saidBy(words)}）`).join(" ↔ ")}`));
   return element(
     "section", {}, element("h3", {}, mark(meeting.state === "held" ? "given" : "open", STATE[meeting.state]), ` ${meeting.question}`),
     element("p", { class: "hint" }, meeting.departments.map(nameOfDepartment).join("、"), meeting.meets_at ? ` · ${time(meeting.meets_at)} · ${meeting.place}` : ""),

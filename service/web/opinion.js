@@ -6,6 +6,7 @@ import {
 import { showAttachments } from "./attachments.js";
 import { boundsOf } from "./bounds.js";
 import { showClock } from "./clock.js";
+import { conditionPlaces, conditionWords } from "./conditions.js";
 import { showHandling } from "./handling.js";
 import { drawingOn } from "./drawing.js";
 import { ask, bilingual, element, send } from "./words.js";
@@ -22,6 +23,7 @@ let department = null;
 let nameOfDepartment;
 let map;
 let markup = null;
+let places;
 let shapes;
 let isPrepared = false;
 let isTouched = false;
@@ -39,7 +41,7 @@ function choices(kinds, first) {
 }
 
 function showOnMap(number) {
-  if (markup?.isDrawing) return;
+  if (markup?.isDrawing || places?.isDrawing) return;
   const shape = shapes?.features.find((feature) => feature.properties.number === number);
   for (const row of document.querySelectorAll(".finding-row")) row.classList.toggle("chosen", row.dataset.number === String(number));
   if (!map) return;
@@ -107,7 +109,7 @@ function showGiven() {
   if (!opinion) return;
   facts("given", [
     [["意见", "opinion"], mark(opinion.kind, KIND[opinion.kind])],
-    [["条件", "conditions"], opinion.condition_list.map((each) => element("div", {}, `${each.number}. ${each.text}`))],
+    [["条件", "conditions"], opinion.condition_list.map((each) => element("div", {}, ...conditionWords(each, request.findings)))],
     [["理由", "reason"], opinion.reason], [["依据", "basis"], opinion.basis], [["修改后可同意", "would agree if"], opinion.would_agree_if],
     [["说明", "remark"], opinion.remark], [["反馈人", "by"], opinion.given_by], [["时间", "at"], time(opinion.given_at)],
     [["来源", "came by"], SOURCE[opinion.source]], [["凭据", "evidence"], opinion.evidence],
@@ -131,6 +133,7 @@ function showForm(canAnswer) {
     kind.value = opinion.kind;
     for (const name of ["conditions", "reason", "basis", "would_agree_if", "remark"]) place(name).value = opinion[name] ?? "";
   }
+  places.fill(kind.value === "agree_with_conditions" ? opinion?.condition_list ?? [] : []);
   fit();
   const all = (chosen) => button([`全部${KIND[chosen][0]}`, `all: ${KIND[chosen][1]}`], () => {
     for (const select of document.querySelectorAll(".finding-row select")) {
@@ -163,12 +166,17 @@ function showMarkup() {
   place("markup-acts").replaceChildren(...acts.flatMap((each) => [each, " "]));
 }
 
-// A condition whose words were left as they are keeps its finding and its place.
-function conditions(text) {
-  const known = new Map((written()?.condition_list ?? []).map((each) => [each.text, each]));
-  const lines = (text ?? "").split("\n").map((line) => line.trim()).filter(Boolean);
-  if (!lines.some((line) => known.has(line))) return { conditions: text };
-  return { condition_list: lines.map((line) => ({ text: line, finding: known.get(line)?.finding ?? null, place: known.get(line)?.place ?? null })) };
+// The places that were drawn for conditions: of the form, or of the opinion as it stands.
+function showPlaces() {
+  const conditions = place("answer-card").hidden ? request.opinion?.condition_list ?? [] : places.list;
+  const features = conditions.filter((each) => each.place).map((each) => ({ type: "Feature", properties: {}, geometry: each.place }));
+  map?.getSource("places").setData({ type: "FeatureCollection", features });
+}
+
+function lookAt(condition) {
+  showPlaces();
+  if (condition.place) map?.fitBounds(boundsOf(condition.place), { padding: 120, maxZoom: 17, duration: 300 });
+  else if (condition.finding) showOnMap(condition.finding);
 }
 
 function body() {
@@ -176,7 +184,8 @@ function body() {
   const text = (name) => place(name).value.trim() || null;
   const given = { kind, remark: text("remark") };
   if (markup?.isDrawing) throw new Error("图示还没有画完，请先完成或取消。 The mark-up is not finished; finish or cancel it.");
-  if (kind === "agree_with_conditions") Object.assign(given, conditions(text("conditions")));
+  if (places.isDrawing) throw new Error("条件的范围还没有画完，请先完成或取消。 The place of a condition is not finished; finish or cancel it.");
+  if (kind === "agree_with_conditions") given.condition_list = places.list;
   if (kind === "disagree") Object.assign(given, { reason: text("reason"), basis: text("basis"), would_agree_if: text("would_agree_if"), markup: markup?.shape ?? written()?.markup ?? null });
   given.answers = [...document.querySelectorAll(".finding-row")].map((row) => ({
     finding: Number(row.dataset.number), kind: row.querySelector("select").value, text: row.querySelector("input").value.trim() || null,
@@ -248,6 +257,7 @@ async function show() {
     });
   }
   markup?.show(written()?.markup);
+  showPlaces();
   await showAttachments({
     projectId: request.project_id, requestId: request.id, nameOfDepartment, done: async () => { await show(); say("done", ...bilingual("附件已添加。", "The file is added.")); },
     target: (isOpen || canAmend) && rights.includes(isOwn ? "give_opinion" : "enter_opinion") ? `${address}/attachments` : null,
@@ -260,6 +270,9 @@ async function start() {
   if (me === null) return;
   nameOfDepartment = departmentNames(city);
   ({ rights, department } = me);
+  places = conditionPlaces({
+    text: place("conditions"), target: place("condition-places"), findings: () => request.findings, written: () => { isTouched = true; }, look: lookAt,
+  });
   await show();
   say("");
   listen();
@@ -268,6 +281,10 @@ async function start() {
   markup = drawingOn(map, "markup");
   markup.onChange(showMarkup);
   markup.show(written()?.markup);
+  map.addSource("places", { type: "geojson", data: { type: "FeatureCollection", features: [] } });
+  map.addLayer({ id: "places", type: "line", source: "places", paint: { "line-color": "#00695c", "line-width": 3 } });
+  places.drawOn(drawingOn(map, "condition", "#00695c"));
+  showPlaces();
   map.on("click", "site-finding", ({ features }) => showOnMap(features[0].properties.number));
 }
 

@@ -5,6 +5,7 @@ import {
 } from "./coordination.js";
 import { showProposal } from "./asking.js";
 import { showAttachments } from "./attachments.js";
+import { boundsOf } from "./bounds.js";
 import { showGuidance } from "./guidance.js";
 import { showMeetings } from "./meetings.js";
 import { CORRECTABLE, particularFields, particularsOf } from "./particulars.js";
@@ -147,6 +148,16 @@ function showClearance() {
     element("a", { class: "button", href: `${address}/generation-opinion?f=${form}` }, `策划生成意见书 ${form.toUpperCase()}`), " "]));
 }
 
+// What a department says, and about which finding.
+const side = ({ words, about }) => [saidBy(words), ...(about ? [element("span", { class: "about" }, about)] : [])];
+
+// The place that two conditions share, on the map.
+function lookAt(shape) {
+  map?.getSource("shared").setData({ type: "Feature", properties: {}, geometry: shape });
+  map?.fitBounds(boundsOf(shape), { padding: 120, maxZoom: 17, duration: 300 });
+  place("map").scrollIntoView({ block: "nearest" });
+}
+
 async function showRest() {
   const { items } = await ask(`${address}/history?limit=200`);
   place("history").replaceChildren(...items.reverse().map((event) => element(
@@ -162,8 +173,8 @@ async function showRest() {
   if (!may("consult_departments")) return;
   const contradictions = (await ask(`${address}/contradictions`)).items;
   place("contradictions-card").hidden = contradictions.length === 0;
-  table(place("contradictions"), [["部门", "department"], ["意见", "says"], ["部门", "department"], ["意见", "says"]], contradictions.map(({ one, other }) =>
-    cells([nameOfDepartment(one.department), saidBy(one.words), nameOfDepartment(other.department), saidBy(other.words)])), ["没有。", "None."]);
+  table(place("contradictions"), [["部门", "department"], ["意见", "says"], ["部门", "department"], ["意见", "says"]], contradictions.map(({ one, other, place: shared }) =>
+    cells([one.department_name, side(one), other.department_name, [side(other), ...(shared ? [" ", button(["地图上看", "Look"], () => lookAt(shared), { class: "small" })] : [])].flat()])), ["没有。", "None."]);
   const rechecks = (await ask(`/api/rechecks?project_id=${encodeURIComponent(id)}&limit=200`)).items;
   place("rechecks-card").hidden = rechecks.length === 0;
   table(place("rechecks"), [["自", "from"], ["图层", "layer"], ["结论", "verdict"], ["变化", "changes"], ["征求 / 不再涉及", "asked / released"]], rechecks.reverse().map((each) => cells([
@@ -214,6 +225,8 @@ async function start() {
   await show();
   say("");
   map = await siteMap(await shapesOf());
+  map.addSource("shared", { type: "geojson", data: { type: "FeatureCollection", features: [] } });
+  map.addLayer({ id: "shared", type: "line", source: "shared", paint: { "line-color": "#00695c", "line-width": 5 } });
   site = siteOn(map, place("site"));
 }
 

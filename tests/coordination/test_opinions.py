@@ -24,6 +24,7 @@ from coordination.marks import read_mark, shown
 from coordination.models import Consultation, OpinionKind, OpinionRequest, Source
 from coordination.opinions import Answer, Condition, FindingKind, OpinionGiven
 from coordination.rounds import standing_requests
+from coordination.side_by_side import contradictions_of
 from tests.coordination.test_rounds import PLANNERS, consult, register
 from tests.coordination.world import (
     CALENDAR,
@@ -299,6 +300,33 @@ def test_who_agrees_against_who_disagrees_and_conditions_on_one_place_are_found(
     assert (found[-1].one.words, found[-1].other.words) == ("地坪抬高 1 米", "地坪不得抬高")
     standing = standing_requests(opened.requests)
     assert opinion_requests.request_status(standing["slj"], NOW.date()) is OpinionStatus.GIVEN
+
+
+def test_conditions_on_findings_meet_where_the_findings_do_and_are_shown_side_by_side(
+    world_session: Session, world: City, opened: Consultation
+) -> None:
+    of_finding = Answer(1, FindingKind.AGREE_WITH_CONDITIONS, "河道内地坪抬高 1 米")
+    conditional = OpinionGiven(OpinionKind.AGREE_WITH_CONDITIONS, conditions="汛期停工", answers=(of_finding,))
+    give(world_session, opened, "slj", conditional)
+    kept_flat = (Condition("控制地带内地坪不得抬高", finding=1), Condition("施工前考古勘探"))
+    give(
+        world_session,
+        opened,
+        "wlj",
+        OpinionGiven(OpinionKind.AGREE_WITH_CONDITIONS, condition_list=kept_flat),
+    )
+    world_session.expire_all()
+
+    (shown_,) = contradictions_of(world_session, opened.project, city=world, actor=COORDINATOR).items
+    (found,) = find_contradictions(list(opened.requests))
+
+    assert (shown_.one.words, shown_.other.words) == ("河道内地坪抬高 1 米", "控制地带内地坪不得抬高")
+    assert (shown_.one.about, shown_.other.about) == ("河道管理范围 1", "建设控制地带 1")
+    assert (shown_.one.department_name, shown_.other.finding) == ("水利局", 1)
+    assert shown_.place is not None and shown_.place["type"] == "Polygon"
+    # The site lies from 220 to 320 m, the river from 200 to 300, the zone of protection from 250 to 350.
+    assert found.place is not None
+    assert found.place.equals(shapely.box(EAST + 250, NORTH + 20, EAST + 300, NORTH + 80))
 
 
 def test_a_mark_comes_back_where_it_was_drawn(world: City) -> None:

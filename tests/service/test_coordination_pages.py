@@ -172,15 +172,21 @@ def test_a_project_goes_from_registration_to_clearance_on_the_pages_alone(
     page.fill(".finding-row input", "办理涉河建设方案许可")
     page.select_option("#kind", "agree_with_conditions")
     page.fill("#conditions", "办理涉河建设方案许可\n施工避开汛期")
+    page.select_option("#condition-places li:nth-child(1) select", "1")
+    page.select_option("#condition-places li:nth-child(2) select", "drawn")
+    draw(page, (0.4, 0.4), (0.6, 0.4), (0.5, 0.6))
+    until(page, "document.getElementById('condition-places').textContent.includes('已有 3 个')")
+    page.click("#condition-places button:has-text('完成')")
     picture(page, "opinion")
     press(page, "提交意见")
-    assert "施工避开汛期" in page.inner_text("#given")
+    assert "施工避开汛期" in page.inner_text("#given") and "地图上画的范围" in page.inner_text("#given")
     picture(page, "opinion-given")
 
-    for login in ("wen", "pi"):
+    on_finding = {"kind": "agree_with_conditions", "condition_list": [{"text": "先行勘探", "finding": 1}]}
+    for login, opinion in (("wen", on_finding), ("pi", {"kind": "agree"})):
         client = office.sign_in(login)
         (request,) = client.get("/api/opinion-requests").json()["items"]
-        client.put(f"/api/opinion-requests/{request['id']}/opinion", json={"kind": "agree"})
+        client.put(f"/api/opinion-requests/{request['id']}/opinion", json=opinion)
 
     sign_in(page, server, "lin")
     go(page, server, "/board")
@@ -189,6 +195,10 @@ def test_a_project_goes_from_registration_to_clearance_on_the_pages_alone(
     page.click("#work a")
     page.wait_for_url(f"{server.url}/project?id=*")
     until(page, "document.getElementById('message').hidden && window.blueprintMap?.loaded()")
+    opposite = page.inner_text("#contradictions")
+    assert {"先行勘探", "办理涉河建设方案许可", "河道管理范围 1", "建设控制地带 1"} <= set(opposite.replace("\t", "\n").split("\n"))
+    page.click("#contradictions button:has-text('地图上看')")
+    picture(page, "project-contradictions")
     press(page, "通过并推送")
     press(page, "撤回通过", reason="用地方案变更")
     assert "调整方案" in page.inner_text("#standing")
@@ -198,9 +208,11 @@ def test_a_project_goes_from_registration_to_clearance_on_the_pages_alone(
         assert session.scalars(select(Project)).one().status == "adjusting"
         assert session.scalars(select(Clearance)).one().withdrawn_why == "用地方案变更"
         kinds = {r.department: r.opinion.kind for r in session.scalars(select(OpinionRequest)) if r.opinion}
-        assert kinds == {"slj": "agree_with_conditions", "wlj": "agree", "spj": "agree"}
-        water = session.scalars(select(Opinion).where(Opinion.kind == "agree_with_conditions")).one()
-        assert [c.text for c in water.condition_list] == ["办理涉河建设方案许可", "施工避开汛期"]
+        assert kinds == {"slj": "agree_with_conditions", "wlj": "agree_with_conditions", "spj": "agree"}
+        to_water = OpinionRequest.department == "slj"
+        water = session.scalars(select(Opinion).join(Opinion.request).where(to_water)).one()
+        said = [(c.text, c.finding, c.place is not None) for c in water.condition_list]
+        assert said == [("办理涉河建设方案许可", 1, False), ("施工避开汛期", None, True)]
         assert water.answers[0]["kind"] == "agree_with_conditions"
     assert [fault for fault in page.faults if "401" not in fault] == []
 
