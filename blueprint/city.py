@@ -98,13 +98,15 @@ class Limits:
     """Time limits in working days (Art. 11 leaves the number to the city), and what an account may take away a day (Art. 18).
 
     `exports_per_day` and `exported_features_per_day` count files of layers that are not public. `restricted_answers_per_day`
-    are the checks of a department that are answered on restricted layers which it may not read.
+    are the checks of a department that are answered on restricted layers which it may not read. A clock that has stood
+    still (停表) for `longest_stop_working_days` is told of, and again after as many.
     """
 
     opinion_working_days: int = 5
     exports_per_day: int = 20
     exported_features_per_day: int = 2_000_000
     restricted_answers_per_day: int = 200
+    longest_stop_working_days: int = 10
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,8 @@ class City:
     internal_limits: InternalLimits = field(default_factory=InternalLimits)
     process_tables: Path | None = None
     """The folder of the city's own process tables (`[approval] tables`); None: the general ones of `approval`."""
+    supervisor_email: str | None = None
+    """Where notices to who supervises (督办) are sent (`[supervision] email`)."""
 
     @property
     def calendar(self) -> WorkingCalendar:
@@ -286,6 +290,7 @@ def _city(document: dict[str, Any], path: Path) -> City:
         process_tables=path.parent / tables
         if (tables := document.get("approval", {}).get("tables"))
         else None,
+        supervisor_email=document.get("supervision", {}).get("email"),
     )
 
 

@@ -162,6 +162,15 @@ def decline_meeting(
     meeting.closed_by, meeting.closed_on = actor.name, now.date()
     session.flush()
     _note(session, meeting, "decline_meeting", actor=actor, now=now)
+    for department in meeting.departments:
+        tell(
+            session,
+            NoticeKind.MEETING,
+            f"协调会不召开 no meeting is held: {meeting.minutes}",
+            to=department,
+            project=meeting.project,
+            now=now,
+        )
     return meeting
 
 

@@ -1,20 +1,20 @@
 """Notices on their way outside (webhook, e-mail): which are due, and what became of each try."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
-from coordination.deliveries import wait_after
+from coordination.deliveries import DEAD_AFTER, wait_after
 from coordination.notice_models import Channel, Notice, NoticeDelivery
 from coordination.notices import said
 
-TRIED_FOR = timedelta(days=14)
-"""So long a notice is tried; an older one is of no use outside, and stays in the inbox."""
+BEGUN_WITHIN = timedelta(days=14)
+"""A notice that is older when its way outside is opened is not sent there; one that was tried once is tried until it is taken."""
 
 _MAX_ERROR = 1000
 
@@ -23,15 +23,14 @@ def next_notice(
     session: Session, channel: Channel, addresses: Mapping[str, str], *, now: datetime
 ) -> tuple[Notice, NoticeDelivery] | None:
     """The oldest notice to send now over a channel to one of `addresses` (by department or office), its delivery locked."""
-    done = (
-        select(NoticeDelivery.notice_id)
-        .where(NoticeDelivery.channel == channel, NoticeDelivery.notice_id == Notice.id)
-        .where(or_(NoticeDelivery.delivered_at.is_not(None), NoticeDelivery.next_try_at > now))
+    begun = select(NoticeDelivery.notice_id).where(
+        NoticeDelivery.channel == channel, NoticeDelivery.notice_id == Notice.id
     )
+    done = begun.where(or_(NoticeDelivery.delivered_at.is_not(None), NoticeDelivery.next_try_at > now))
     candidates = (
         select(Notice)
         .where(
-            Notice.made_at > now - TRIED_FOR,
+            or_(Notice.made_at > now - BEGUN_WITHIN, begun.exists()),
             or_(Notice.department.in_(addresses), Notice.office.in_(addresses)),
             ~done.exists(),
         )
@@ -72,6 +71,22 @@ def _claim(
     if delivery is not None:
         delivery.address = values["address"]  # as it is now: a wrong one may have been mended since
     return delivery
+
+
+def not_delivered(session: Session, *, limit: int) -> tuple[int, Sequence[tuple[Notice, NoticeDelivery]]]:
+    """Notices that failed often on their way outside and that nobody has read here either: how many, and the latest."""
+    statement = (
+        select(Notice, NoticeDelivery)
+        .join(NoticeDelivery, NoticeDelivery.notice_id == Notice.id)
+        .where(
+            NoticeDelivery.delivered_at.is_(None),
+            NoticeDelivery.attempts >= DEAD_AFTER,
+            Notice.read_at.is_(None),
+        )
+    )
+    count = session.scalar(select(func.count()).select_from(statement.subquery())) or 0
+    latest = statement.order_by(Notice.made_at.desc(), NoticeDelivery.id).limit(limit)
+    return count, [(notice, delivery) for notice, delivery in session.execute(latest)]
 
 
 def record_sent(delivery: NoticeDelivery, *, now: datetime) -> None:

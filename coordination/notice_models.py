@@ -12,7 +12,7 @@ from blueprint.database import Base, check_in
 
 
 class NoticeKind(StrEnum):
-    """What is told: 征求意见, 收回, 时限提醒, 逾期, 已反馈, 停表, 恢复计时, 异议, 异议处理, 会议, 通过, 撤回通过, 复检, 不再涉及, 审批督办, 科室流转, 内部时限, 业务指导."""
+    """What is told: 征求意见, 收回, 时限提醒, 逾期, 已反馈, 停表, 恢复计时, 异议, 异议处理, 会议, 通过, 撤回通过, 复检, 不再涉及, 审批督办, 科室流转, 内部时限, 业务指导, 停表过久."""
 
     ASKED = "asked"
     TAKEN_BACK = "taken_back"
@@ -34,6 +34,7 @@ class NoticeKind(StrEnum):
     INTERNAL_DUE = "internal_due"
     """The department's own limit for a step has passed; the limit of Art. 11 has not."""
     GUIDANCE = "guidance"
+    LONG_STOP = "long_stop"
 
 
 class Office(StrEnum):

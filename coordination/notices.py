@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, false, or_, select
+from sqlalchemy import ColumnElement, false, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from blueprint.audit.log import record
@@ -58,8 +58,16 @@ def said(notice: Notice, city: City) -> str:
     return notice.text.replace("{department}", city.name_of(notice.subject))
 
 
+def reminder_at(left: int) -> int | None:
+    """Which reminder is due with so many working days left: that of day 3, 1 or 0; None while it is early, or over."""
+    return min((day for day in REMIND_AT if 0 <= left <= day), default=None)
+
+
 def remind(session: Session, *, calendar: WorkingCalendar, now: datetime) -> int:
-    """Remind the departments whose limits end in 3, 1 or 0 working days, once each; says how many were reminded."""
+    """Remind the departments whose limits end in 3, 1 or 0 working days, once each; says how many were reminded.
+
+    A reminder whose day passed while nothing ran is made up for on the next working day, until the next one is due.
+    """
     today, reminded = now.date(), 0
     statement = (
         select(OpinionRequest)
@@ -76,10 +84,13 @@ def remind(session: Session, *, calendar: WorkingCalendar, now: datetime) -> int
     )
     for request in session.scalars(statement).all():
         left = calendar.working_days_left(today, request.due_on)
+        reminder = reminder_at(left)
+        if reminder is None or not calendar.is_working_day(today):
+            continue
+        told_on = _reminded_on(session, request)
         if (
-            left not in REMIND_AT
-            or not calendar.is_working_day(today)
-            or _told_today(session, request, today)
+            told_on is not None
+            and reminder_at(calendar.working_days_left(told_on, request.due_on)) == reminder
         ):
             continue
         tell(
@@ -98,11 +109,11 @@ def remind(session: Session, *, calendar: WorkingCalendar, now: datetime) -> int
     return reminded
 
 
-def _told_today(session: Session, request: OpinionRequest, today: date) -> bool:
-    told = select(Notice.id).where(
-        Notice.request_id == request.id, Notice.kind == NoticeKind.DUE, Notice.about_on == today
+def _reminded_on(session: Session, request: OpinionRequest) -> date | None:
+    told = select(func.max(Notice.about_on)).where(
+        Notice.request_id == request.id, Notice.kind == NoticeKind.DUE
     )
-    return session.scalar(told.limit(1)) is not None
+    return session.scalar(told)
 
 
 def addressed_to(actor: Actor) -> ColumnElement[bool]:

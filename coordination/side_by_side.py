@@ -25,7 +25,10 @@ def contradictions_of(session: Session, project: Project, *, city: City, actor: 
 
     def side(each: Side) -> SideOut:
         return SideOut(
-            **{name: getattr(each, name) for name in SideOut.model_fields.keys() - {"department_name", "about"}},
+            **{
+                name: getattr(each, name)
+                for name in SideOut.model_fields.keys() - {"department_name", "about"}
+            },
             department_name=department_names([each.department], city)[0],
             about=about_finding(requests[each.request_id], each.finding, restricted),
         )

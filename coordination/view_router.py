@@ -20,20 +20,23 @@ from coordination import deliveries, notices, views
 from coordination.handling_views import Lying, lying_of
 from coordination.handover_models import Handover
 from coordination.limits import OpinionStatus
-from coordination.notice_models import Notice
+from coordination.notice_delivery import not_delivered
+from coordination.notice_models import Notice, NoticeDelivery
 from coordination.opinion_requests import request_status
 from coordination.overview import project_briefs
-from coordination.project_states import STATUS_WORDS
+from coordination.project_states import IN_WORK, STATUS_WORDS
 from coordination.view_schemas import (
     Board,
     BoardItem,
     Inbox,
     InboxItem,
     Inside,
+    LapsedItem,
     NoticeList,
     NoticeOut,
     OpinionFiguresOut,
     OpinionStatistics,
+    UndeliveredNotice,
     UndeliveredOut,
 )
 
@@ -111,7 +114,18 @@ def show_inbox(code: Code, session: SessionDep, actor: ActorDep, edge: EdgeDep, 
             )
         )
     mine = [notice for notice in unread if notice.department == code]
-    return Inbox(department=code, unread_notices=len(mine), items=items)
+    lapsed = [
+        LapsedItem(
+            request_id=request.id,
+            project_id=request.consultation.project_id,
+            planning_number=request.consultation.project.planning_number,
+            project_name=request.consultation.project.name,
+            round=request.consultation.round,
+            due_on=request.due_on,
+        )
+        for request in views.lapsed(session, code, today)
+    ]
+    return Inbox(department=code, unread_notices=len(mine), items=items, lapsed=lapsed)
 
 
 def _inside(lying: Lying, today: date) -> Inside:
@@ -127,10 +141,11 @@ def _inside(lying: Lying, today: date) -> Inside:
 
 
 @router.get("/api/board")
-def show_board(session: SessionDep, actor: ActorDep, now: NowDep) -> Board:
+def show_board(session: SessionDep, actor: ActorDep, edge: EdgeDep, now: NowDep) -> Board:
     """The coordinator's board: projects in work, how their requests stand, what waits, handovers under way."""
     require(actor, Act.CONSULT_DEPARTMENTS)
-    found = views.board(session, now.date())
+    found = views.board(session, now.date(), calendar=edge.calendar)
+    longest, counts = edge.city.limits.longest_stop_working_days, views.counts_by_status(session)
     briefs = {brief.id: brief for brief in project_briefs(session, [each.project for each in found])}
     items = [
         BoardItem(
@@ -144,13 +159,31 @@ def show_board(session: SessionDep, actor: ActorDep, now: NowDep) -> Board:
             disagreeing=each.disagreeing,
             next_due_on=each.next_due_on,
             undecided_contests=each.undecided_contests,
+            longest_stop=each.longest_stop,
+            stopped_too_long=each.longest_stop >= longest,
         )
         for each in found
     ]
+    notice_count, failed = not_delivered(session, limit=50)
     return Board(
-        counts=views.counts_by_status(session),
+        counts=counts,
+        in_work=sum(counts[status] for status in IN_WORK),
         items=items,
         undelivered=[_undelivered(handover) for handover in views.undelivered(session)],
+        undelivered_notice_count=notice_count,
+        undelivered_notices=[_undelivered_notice(*each, edge.city) for each in failed],
+    )
+
+
+def _undelivered_notice(notice: Notice, delivery: NoticeDelivery, city: City) -> UndeliveredNotice:
+    return UndeliveredNotice(
+        channel=delivery.channel,
+        to=city.name_of(notice.department) if notice.department is not None else notice.office or "",
+        address=delivery.address,
+        made_at=notice.made_at,
+        attempts=delivery.attempts,
+        next_try_at=delivery.next_try_at,
+        last_error=delivery.last_error,
     )
 
 

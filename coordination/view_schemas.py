@@ -63,16 +63,32 @@ class InboxItem(BaseModel):
     inside: Inside | None
 
 
+class LapsedItem(BaseModel):
+    """A request that the department let pass in silence: no objection, and withdrawn (Art. 11)."""
+
+    request_id: int
+    project_id: int
+    planning_number: str
+    project_name: str
+    round: int
+    due_on: date
+
+
 class Inbox(BaseModel):
-    """What a department has to answer, the earliest due first."""
+    """What a department has to answer, the earliest due first; `lapsed` is what it let pass in the last thirty days."""
 
     department: str
     unread_notices: int
     items: list[InboxItem]
+    lapsed: list[LapsedItem]
 
 
 class BoardItem(BaseModel):
-    """A project in work: how its requests stand, and what waits for a decision."""
+    """A project in work: how its requests stand, and what waits for a decision.
+
+    `longest_stop` is how many working days a clock has stood still by now, `stopped_too_long` that the city's limit for
+    that is reached.
+    """
 
     project: ProjectBrief
     scope_open: bool
@@ -84,6 +100,20 @@ class BoardItem(BaseModel):
     disagreeing: int
     next_due_on: date | None
     undecided_contests: int
+    longest_stop: int
+    stopped_too_long: bool
+
+
+class UndeliveredNotice(BaseModel):
+    """A notice that failed often on its way outside and that nobody has read here; it is tried on."""
+
+    channel: str
+    to: str
+    address: str
+    made_at: datetime
+    attempts: int
+    next_try_at: datetime
+    last_error: str | None
 
 
 class UndeliveredOut(BaseModel):
@@ -99,11 +129,17 @@ class UndeliveredOut(BaseModel):
 
 
 class Board(BaseModel):
-    """The coordinator's board: projects in work, the next due first; how many stand where; handovers under way."""
+    """The coordinator's board: projects in work, the next due first; how many stand where; handovers under way.
+
+    Of `in_work` projects the board has the 500 that are due first, of `undelivered_notice_count` notices the latest fifty.
+    """
 
     counts: dict[str, int]
+    in_work: int
     items: list[BoardItem]
     undelivered: list[UndeliveredOut]
+    undelivered_notice_count: int
+    undelivered_notices: list[UndeliveredNotice]
 
 
 class OpinionFiguresOut(BaseModel):

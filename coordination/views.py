@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from statistics import median
 
@@ -13,9 +13,11 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from blueprint.working_days import WorkingCalendar
 from coordination.handover_models import Clearance, Handover, MessageKind
 from coordination.limits import OpinionStatus
+from coordination.long_stops import stopped_working_days
 from coordination.models import (
     Consultation,
     Contest,
+    Opinion,
     OpinionKind,
     OpinionRequest,
     Project,
@@ -55,6 +57,31 @@ def inbox(session: Session, department: str, today: date) -> list[OpinionRequest
     return [row for row in rows if request_status(row, today) is not OpinionStatus.DEEMED_NO_OBJECTION]
 
 
+LAPSED_SHOWN_FOR = timedelta(days=30)
+"""So long a department is shown in its inbox what it let pass in silence."""
+
+
+def lapsed(session: Session, department: str, today: date) -> list[OpinionRequest]:
+    """What a department let pass in silence lately, the latest first, whether or not its end was recorded yet (Art. 11)."""
+    statement = (
+        select(OpinionRequest)
+        .outerjoin(OpinionRequest.opinion)
+        .where(
+            OpinionRequest.department == department,
+            OpinionRequest.due_on >= today - LAPSED_SHOWN_FOR,
+            OpinionRequest.due_on < today,
+            or_(Opinion.id.is_(None), Opinion.kind == OpinionKind.DEEMED_NO_OBJECTION),
+        )
+        .options(
+            joinedload(OpinionRequest.opinion),
+            joinedload(OpinionRequest.consultation).joinedload(Consultation.project),
+        )
+        .order_by(OpinionRequest.due_on.desc(), OpinionRequest.id)
+    )
+    rows = session.scalars(statement).all()
+    return [row for row in rows if request_status(row, today) is OpinionStatus.DEEMED_NO_OBJECTION]
+
+
 @dataclass(frozen=True)
 class OnBoard:
     """A project on the coordinator's board: how its requests stand, and what waits for a decision."""
@@ -65,12 +92,35 @@ class OnBoard:
     disagreeing: int
     next_due_on: date | None
     undecided_contests: int
+    longest_stop: int
+    """Working days that the clock of one of its departments has stood still by now."""
 
 
-def board(session: Session, today: date, *, limit: int = 500) -> list[OnBoard]:
+ON_BOARD = 500
+"""So many projects are on the board; how many are in work is told by `counts_by_status`."""
+
+
+def board(
+    session: Session, today: date, *, calendar: WorkingCalendar, limit: int = ON_BOARD
+) -> list[OnBoard]:
     """The projects in work, with where each stands; those whose limits end first come first."""
+    next_due = (
+        select(func.min(OpinionRequest.due_on))
+        .join(OpinionRequest.consultation)
+        .outerjoin(OpinionRequest.opinion)
+        .where(
+            Consultation.project_id == Project.id,
+            Consultation.superseded_on.is_(None),
+            OpinionRequest.withdrawn_on.is_(None),
+            Opinion.id.is_(None),
+        )
+        .scalar_subquery()
+    )
     projects = session.scalars(
-        select(Project).where(Project.status.in_(IN_WORK)).order_by(Project.id.desc()).limit(limit)
+        select(Project)
+        .where(Project.status.in_(IN_WORK))
+        .order_by(next_due.asc().nulls_last(), Project.id.desc())
+        .limit(limit)
     ).all()
     statement = (
         select(OpinionRequest)
@@ -93,12 +143,19 @@ def board(session: Session, today: date, *, limit: int = 500) -> list[OnBoard]:
             .group_by(Consultation.project_id)
         ).all()
     )
-    found = [_on_board(p, of_project[p.id], contested.get(p.id, 0), today) for p in projects]
+    found = [_on_board(p, of_project[p.id], contested.get(p.id, 0), today, calendar) for p in projects]
     return sorted(found, key=lambda each: (each.next_due_on or date.max, -each.project.id))
 
 
-def _on_board(project: Project, requests: Sequence[OpinionRequest], contests: int, today: date) -> OnBoard:
+def _on_board(
+    project: Project,
+    requests: Sequence[OpinionRequest],
+    contests: int,
+    today: date,
+    calendar: WorkingCalendar,
+) -> OnBoard:
     states = Counter(request_status(request, today) for request in requests)
+    stopped = [r for r in requests if request_status(r, today) is OpinionStatus.STOPPED]
     open_ones = [r.due_on for r in requests if request_status(r, today) is OpinionStatus.AWAITED]
     return OnBoard(
         project=project,
@@ -107,6 +164,7 @@ def _on_board(project: Project, requests: Sequence[OpinionRequest], contests: in
         disagreeing=sum(is_opposed(request) for request in requests),
         next_due_on=min(open_ones, default=None),
         undecided_contests=contests,
+        longest_stop=max((stopped_working_days(r, today, calendar) for r in stopped), default=0),
     )
 
 

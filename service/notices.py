@@ -24,6 +24,8 @@ from service.settings import Settings
 _TIMEOUT_S = 10.0
 _AT_ONCE = 200
 """So many notices are sent in one round over one channel."""
+_FAILURES_IN_A_ROW = 5
+"""After so many a round over a channel ends: who does not answer must not keep the rest of the due work waiting."""
 
 Send = Callable[[Notice, str], None]
 
@@ -55,16 +57,19 @@ def send_due(engine: Engine, *, city: City, settings: Settings, now: datetime) -
 
 def mail_addresses(city: City) -> dict[str, str]:
     """Where departments and offices are written to, as far as the profile has their `email`."""
-    known = {d.code: d.email for d in city.departments if d.email}
     coordinator = next((d.email for d in city.departments if d.role is DepartmentRole.COORDINATOR), None)
-    return known | ({str(Office.COORDINATOR): coordinator} if coordinator else {})
+    known = {d.code: d.email for d in city.departments}
+    known |= {Office.COORDINATOR: coordinator, Office.SUPERVISOR: city.supervisor_email}
+    return {str(to): email for to, email in known.items() if email}
 
 
 def _send_all(
     engine: Engine, channel: Channel, addresses: Mapping[str, str], send: Send, *, now: datetime
 ) -> int:
-    sent = 0
+    sent = failed = 0
     for _ in range(_AT_ONCE):
+        if failed == _FAILURES_IN_A_ROW:
+            break
         with Session(engine) as session, session.begin():
             found = next_notice(session, channel, addresses, now=now)
             if found is None:
@@ -74,9 +79,10 @@ def _send_all(
                 send(notice, delivery.address)
             except (httpx.HTTPError, OSError, smtplib.SMTPException) as error:
                 record_not_sent(delivery, error=str(error) or type(error).__name__, now=now)
+                failed += 1
             else:
                 record_sent(delivery, now=now)
-                sent += 1
+                sent, failed = sent + 1, 0
     return sent
 
 

@@ -14,6 +14,7 @@ from coordination.check_difference import Change
 from coordination.generation_opinion import DocumentForm, write_generation_opinion
 from coordination.handover import FORMATS
 from coordination.limits import OpinionStatus
+from coordination.notice_delivery import not_delivered
 from coordination.opinion_requests import request_status
 from coordination.project_states import STATUS_WORDS, ProjectStatus
 from coordination.projects import find_project_by_number
@@ -72,24 +73,28 @@ def show_board(output: FormatOption = OutputFormat.TABLE) -> None:
     """协同看板 · projects in work and how their requests stand, the next due first."""
     require(local_operator(), Act.CONSULT_DEPARTMENTS)
     with opened() as (edge, session):
-        found = views.board(session, edge.now().date())
+        found = views.board(session, edge.now().date(), calendar=edge.calendar)
         counts, waiting = views.counts_by_status(session), views.undelivered(session)
+        failed, _ = not_delivered(session, limit=1)
         rows = [
             {
                 "planning_number": each.project.planning_number,
                 "name": each.project.name,
                 "status": each.project.status,
                 "awaited": each.states.get(OpinionStatus.AWAITED, 0),
+                "stopped": each.states.get(OpinionStatus.STOPPED, 0),
                 "given": each.states.get(OpinionStatus.GIVEN, 0),
                 "deemed": each.states.get(OpinionStatus.DEEMED_NO_OBJECTION, 0),
                 "disagreeing": each.disagreeing,
                 "next_due_on": each.next_due_on,
+                "longest_stop": each.longest_stop,
             }
             for each in found
         ]
         undelivered = [[h.message_id, h.attempts, h.last_error or ""] for h in waiting]
     if output is OutputFormat.JSON:
-        print_json({"counts": counts, "items": rows, "undelivered": undelivered})
+        told = {"counts": counts, "items": rows, "undelivered": undelivered}
+        print_json(told | {"undelivered_notices": failed})
         return
     print_table(
         "协同看板 board",
@@ -98,10 +103,12 @@ def show_board(output: FormatOption = OutputFormat.TABLE) -> None:
             "项目 project",
             "状态 status",
             "待反馈 awaited",
+            "停表 stopped",
             "已反馈 given",
             "视为无意见 deemed",
             "不同意 disagree",
             "最近期限 next due",
+            "停表最久（工作日） longest stop",
         ],
         (
             [
@@ -116,6 +123,12 @@ def show_board(output: FormatOption = OutputFormat.TABLE) -> None:
     if undelivered:
         columns = ["编号 id", "次数 tries", "最近错误 last error"]
         print_table("待推送 handovers under way", columns, undelivered, empty="")
+    if failed:
+        typer.echo(f"多次外发失败且无人读过的通知 notices not delivered outside, and not read: {failed}")
+    if len(rows) == views.ON_BOARD:
+        typer.echo(
+            f"看板只列最先到期的 {views.ON_BOARD} 个项目，其余请用 list 检索 only those due first are shown"
+        )
 
 
 @app.command("statistics")

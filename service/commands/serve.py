@@ -27,6 +27,7 @@ from blueprint.permissions import at_console
 from blueprint.wall import KEEPER, seeing
 from coordination.clock import SYSTEM, close_overdue, recount_open
 from coordination.handling_views import remind_inside
+from coordination.long_stops import tell_of_long_stops
 from coordination.notices import remind
 from coordination.recheck_job import put_in_recheck
 from service.app import create_app
@@ -175,6 +176,14 @@ def tick_once(edge: Edge, settings: Settings) -> None:
                 lambda session: close_overdue(session, now.date(), now=now, calendar=calendar)
             ),
             "reminders": stored(lambda session: remind(session, calendar=calendar, now=now)),
+            "clocks that stand still": stored(
+                lambda session: tell_of_long_stops(
+                    session,
+                    longest_working_days=city.limits.longest_stop_working_days,
+                    calendar=calendar,
+                    now=now,
+                )
+            ),
             "reminders inside departments": stored(
                 lambda session: remind_inside(
                     session, city=city, calendar=calendar, actor=at_console(SYSTEM), now=now

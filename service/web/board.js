@@ -5,12 +5,16 @@ import { showNotices } from "./inbox.js";
 import { ask, bilingual, element, send } from "./words.js";
 
 const link = (project) => [element("a", { href: `/project?id=${project.id}` }, project.name), element("span", { class: "about" }, `${project.planning_number} · ${project.applicant}`)];
+const CHANNEL = { email: "邮件 e-mail", webhook: "接口 webhook" };
+const OFFICE = { coordinator: "协同主管", supervisor: "督办" };
 const KINDS = { handover: ["推送", "handover"], correction: ["更正", "correction"], withdrawal: ["撤回", "withdrawal"] };
 
 function waits(item) {
   const found = [];
   if (item.scope_open) found.push(mark("open", ["适用范围待定", "scope to be decided"]));
   if (item.disagreeing) found.push(mark("disagree", [`${item.disagreeing} 个部门不同意`, "disagree"]));
+  if (item.stopped_too_long) found.push(mark("disagree", [`停表已 ${item.longest_stop} 个工作日`, "stopped for long"]));
+  else if (item.stopped) found.push(mark("stopped", [`停表 ${item.longest_stop} 个工作日`, "stopped"]));
   if (item.undecided_contests) found.push(mark("open", [`${item.undecided_contests} 件异议待处理`, "contests"]));
   if (item.project.status === "consulting" && item.awaited + item.stopped === 0 && !found.length) found.push(mark("given", ["意见已齐，可办理通过", "all answered"]));
   return found.flatMap((each) => [each, " "]);
@@ -24,6 +28,12 @@ function showBoard(board) {
       link(item.project), mark(item.project.status, STATUS[item.project.status]), String(item.awaited + item.stopped), String(item.given),
       String(item.deemed), item.next_due_on ?? "—", waits(item),
     ])), ["没有在办项目，请登记第一个。", "No project is in work; register the first one."]);
+  place("cut").replaceChildren(...(board.in_work > board.items.length ? bilingual(`只列最先到期的 ${board.items.length} 个，在办共 ${board.in_work} 个；其余请检索。`, "Only those due first are listed; search for the others.") : []));
+  place("notices-failed").replaceChildren(...(board.undelivered_notice_count ? bilingual(`${board.undelivered_notice_count} 条通知多次外发失败，系统内也无人读过；每小时仍在重试，请核对地址与服务器。`, "notices failed often on their way outside, and nobody has read them here; they are tried on.") : []));
+  table(place("notices-failed-table"), [["收件", "to"], ["渠道", "by"], ["地址", "address"], ["已尝试", "tries"], ["最近错误", "last error"]], board.undelivered_notices.map((notice) => cells([
+    OFFICE[notice.to] ?? notice.to, CHANNEL[notice.channel], notice.address, String(notice.attempts), notice.last_error ?? "—",
+  ])), ["没有。", "None."]);
+  place("notices-failed-table").hidden = board.undelivered_notice_count === 0;
   table(place("undelivered"), [["项目", "project"], ["消息", "message"], ["已尝试", "tries"], ["最近错误", "last error"], ["", ""]], board.undelivered.map((message) => cells([
     message.planning_number, message.dead ? mark("dead", ["多次失败", "failed often"]) : KINDS[message.kind].join(" "), String(message.attempts),
     message.last_error ?? "—", button(["立即重推", "Send now"], async () => {

@@ -7,7 +7,7 @@ const DAYS = { weekend: "周末", holiday: "节假日", working_day: "工作日"
 const TOLD = {
   asked: ["通知征求意见", "told of the request"], due: ["提醒期限", "reminded of the limit"], deemed: ["通知视为无意见", "told of the silence"], taken_back: ["通知收回", "told that it is taken back"],
   clock_stopped: ["通知停表", "told of the stop"], clock_restarted: ["通知恢复计时", "told of the restart"], contested: ["通知异议", "told of a contest"], released: ["通知不再涉及", "told of its release"],
-  meeting: ["通知协调会", "told of a meeting"],
+  meeting: ["通知协调会", "told of a meeting"], long_stop: ["通知停表过久", "told of a long stop"],
 };
 
 export async function showClock(address) {

@@ -33,6 +33,14 @@ function showOpen(items) {
   ])), ["没有待反馈的意见征询。", "Nothing waits for your answer."]);
 }
 
+// What passed in silence lately: no objection, and nothing can be said any more.
+function showLapsed(items) {
+  place("lapsed").hidden = items.length === 0;
+  table(place("lapsed"), [["期限", "due"], ["近三十日逾期", "passed in the last thirty days"], ["项目", "project"], ["轮次", "round"]], items.map((item) => cells([
+    item.due_on, mark("overdue", ["逾期视为无意见，已收回", "silence: no objection"]), [link(item.request_id, item.project_name), element("span", { class: "about" }, item.planning_number)], `第 ${item.round} 轮`,
+  ])), ["没有。", "None."]);
+}
+
 function showDone(items) {
   table(place("done"), [["项目", "project"], ["状态", "state"], ["意见", "opinion"], ["期限", "due"]], items.map((item) => cells([
     [link(item.id, item.project_name), element("span", { class: "about" }, item.planning_number)],
@@ -60,6 +68,7 @@ async function start() {
   const notices = async () => showNotices((await ask("/api/notices?limit=50")).items.filter((notice) => notice.department === me.department), notices);
   const inbox = await ask(`/api/departments/${encodeURIComponent(me.department)}/inbox`);
   showOpen(inbox.items);
+  showLapsed(inbox.lapsed);
   await showPeople(me);
   const open = new Set(inbox.items.map((item) => item.request_id));
   const all = await ask(`/api/opinion-requests?department=${encodeURIComponent(me.department)}&limit=200`);

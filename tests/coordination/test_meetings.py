@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
@@ -14,6 +15,7 @@ from coordination.handover import read_message
 from coordination.meeting_models import Meeting, MeetingState
 from coordination.meetings import Decided
 from coordination.models import OpinionKind, Project
+from coordination.notice_models import Notice
 from coordination.opinions import OpinionGiven
 from coordination.rounds import propose
 from tests.coordination.test_rounds import STATISTICS, answer, consult, register
@@ -151,6 +153,8 @@ def test_a_decision_is_for_a_participant_and_settles_only_a_disagreement_that_st
         world_session, meeting.id, reason="已当面说明", actor=COORDINATOR, now=NOW
     )
     assert declined.state == MeetingState.DECLINED
+    told = world_session.scalars(select(Notice).where(Notice.text.contains("已当面说明"))).all()
+    assert {notice.department for notice in told} == set(declined.departments)
     with pytest.raises(ConflictError, match="declined already"):
         hold(world_session, meeting)
 

@@ -22,16 +22,18 @@ from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError, NotFoundError
 from blueprint.permissions import Actor, Role
 from blueprint.wall import KEEPER, enter, seeing, viewer_of
-from coordination import clock, notices, opinions
+from coordination import clock, long_stops, notices, opinions, views
+from coordination.deliveries import DEAD_AFTER
 from coordination.handover import SIGNATURE_HEADER, verify
-from coordination.models import OpinionKind
+from coordination.models import OpinionKind, Project
+from coordination.notice_delivery import not_delivered
 from coordination.notice_models import Notice, NoticeDelivery, NoticeKind, Office
 from coordination.opinions import OpinionGiven
 from service.commands.serve import run_parts, tick_once
 from service.notices import send_due
 from service.settings import Settings
 from tests.coordination.test_rounds import consult, register, revise
-from tests.coordination.world import CALENDAR, COORDINATOR, DUE_ON, NOW, WATER, install_layer
+from tests.coordination.world import CALENDAR, COORDINATOR, DUE_ON, NOW, TODAY, WATER, install_layer
 
 SUPERVISOR = Actor("督办", None, frozenset({Role.ANYONE, Role.SUPERVISOR}))
 SECRET = "shared"
@@ -66,6 +68,41 @@ def test_a_limit_is_reminded_of_three_one_and_no_working_days_before_it_ends_onc
 
     # Due on Monday 30: Wednesday 25 is three working days before, Friday 27 one; the weekend is silent.
     assert {day: count for day, count in reminded.items() if count} == {25: 3, 27: 3, 30: 3}
+
+
+def test_a_reminder_whose_day_passed_while_nothing_ran_is_made_up_for_once(
+    world_session: Session, world: City
+) -> None:
+    consult(world_session, world, register(world_session, world))
+
+    # Nothing ran on Wednesday 25, the day of the first reminder, nor on Friday 27, that of the second.
+    reminded = {
+        day: notices.remind(world_session, calendar=CALENDAR, now=NOW.replace(day=day))
+        for day in (26, 28, 30)
+    }
+
+    assert reminded == {26: 3, 28: 0, 30: 3}
+    assert [notices.reminder_at(left) for left in (-1, 0, 1, 2, 3, 4)] == [None, 0, 1, 3, 3, None]
+
+
+def test_a_clock_that_stands_still_for_long_is_told_of_and_again_after_as_long(
+    world_session: Session, world: City
+) -> None:
+    opened = consult(world_session, world, register(world_session, world))
+    water = next(r for r in opened.requests if r.department == "slj")
+    clock.stop_clock(world_session, water.id, reason="缺材料", actor=WATER, calendar=CALENDAR, now=NOW)
+
+    def told_on(day: int) -> int:
+        now = NOW + timedelta(days=day)
+        return long_stops.tell_of_long_stops(
+            world_session, longest_working_days=10, calendar=CALENDAR, now=now
+        )
+
+    # Stopped on a Monday: the tenth working day of the stop is the Monday two weeks later.
+    assert [told_on(day) for day in (11, 14, 14, 27, 28)] == [0, 1, 0, 0, 1]
+    assert told(world_session, NoticeKind.LONG_STOP) == sorted(["coordinator", "slj", "supervisor"] * 2)
+    (on_board,) = views.board(world_session, TODAY + timedelta(days=14), calendar=CALENDAR)
+    assert on_board.longest_stop == 10
 
 
 def test_who_has_answered_or_whose_clock_stands_still_is_not_reminded(
@@ -216,7 +253,7 @@ def test_notices_go_by_mail_to_the_departments_that_have_an_address(asked: Engin
     _Mailbox.messages = []
     addresses: dict[str, Any] = {"slj": "water@example.org", "wlj": "away@example.org"}
     departments = tuple(replace(d, email=addresses.get(d.code)) for d in world.departments)
-    city = replace(world, departments=departments)
+    city = replace(world, departments=departments, supervisor_email="oversees@example.org")
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Mailbox) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         settings = Settings(
@@ -225,16 +262,54 @@ def test_notices_go_by_mail_to_the_departments_that_have_an_address(asked: Engin
 
         first = send_due(asked, city=city, settings=settings, now=NOW)
         again = send_due(asked, city=city, settings=settings, now=NOW + timedelta(hours=1))
+        with Session(asked) as session, session.begin():
+            clock.close_overdue(session, LATE.date(), now=LATE, calendar=CALENDAR)
+        after_the_limit = send_due(asked, city=city, settings=settings, now=LATE)
         server.shutdown()
 
-    assert (first, again) == (1, 0)
-    ((recipient, message),) = _Mailbox.messages
+    # Silence is told to the department itself and, three times, to who supervises (Art. 11).
+    assert (first, again, after_the_limit) == (1, 0, 4)
+    assert [to for to, _ in _Mailbox.messages].count("oversees@example.org") == 3
+    recipient, message = _Mailbox.messages[0]
     assert recipient == "water@example.org"
     assert "Message-ID: <" in message and "@one-blueprint>" in message
     with Session(asked) as session:
-        failed = session.scalars(select(NoticeDelivery).where(NoticeDelivery.delivered_at.is_(None))).one()
-        assert (failed.address, failed.attempts) == ("away@example.org", 2)
+        delivery = select(NoticeDelivery).where(NoticeDelivery.delivered_at.is_(None))
+        failed = session.scalars(delivery.order_by(NoticeDelivery.id)).first()
+        assert failed is not None
+        assert (failed.address, failed.attempts) == ("away@example.org", 3)
         assert "try later" in (failed.last_error or "")
+
+
+def test_a_notice_that_was_tried_is_tried_on_for_ever_shown_meanwhile_and_keeps_no_other_work_waiting(
+    asked: Engine, world: City
+) -> None:
+    nowhere = Settings(notice_webhook="http://127.0.0.1:9/", notice_secret=SECRET)
+    with Session(asked) as session, session.begin():
+        for n in range(6):
+            notices.tell(
+                session,
+                NoticeKind.MEETING,
+                str(n),
+                to="slj",
+                project=session.scalars(select(Project)).one(),
+                now=NOW,
+            )
+
+    for hours in range(DEAD_AFTER):
+        send_due(asked, city=world, settings=nowhere, now=NOW + timedelta(hours=hours))
+
+    with Session(asked) as session:
+        attempts = sorted(d.attempts for d in session.scalars(select(NoticeDelivery)))
+        assert sum(attempts) == DEAD_AFTER * 5, "a round ends after five failures in a row"
+        count, shown = not_delivered(session, limit=2)
+        assert (count, len(shown)) == (sum(each >= DEAD_AFTER for each in attempts), min(2, count))
+        begun = len(attempts)
+    with webhook() as url:
+        settings = Settings(notice_webhook=url, notice_secret=SECRET)
+        assert send_due(asked, city=world, settings=settings, now=NOW + timedelta(days=60)) == begun
+    with Session(asked) as session:
+        assert not_delivered(session, limit=2) == (0, [])
 
 
 def test_the_database_shows_a_department_its_own_notices_alone(asked: Engine) -> None:

@@ -306,7 +306,9 @@ def test_conditions_on_findings_meet_where_the_findings_do_and_are_shown_side_by
     world_session: Session, world: City, opened: Consultation
 ) -> None:
     of_finding = Answer(1, FindingKind.AGREE_WITH_CONDITIONS, "河道内地坪抬高 1 米")
-    conditional = OpinionGiven(OpinionKind.AGREE_WITH_CONDITIONS, conditions="汛期停工", answers=(of_finding,))
+    conditional = OpinionGiven(
+        OpinionKind.AGREE_WITH_CONDITIONS, conditions="汛期停工", answers=(of_finding,)
+    )
     give(world_session, opened, "slj", conditional)
     kept_flat = (Condition("控制地带内地坪不得抬高", finding=1), Condition("施工前考古勘探"))
     give(

@@ -55,6 +55,10 @@ def test_the_inbox_has_what_is_to_be_answered_the_earliest_due_first(
     assert len(rows) == 2
     assert len(views.inbox(world_session, "slj", LATE.date())) == 1
     assert views.inbox(world_session, "tjj", TODAY) == []
+    assert views.lapsed(world_session, "slj", TODAY) == []
+    assert [row.consultation_id for row in views.lapsed(world_session, "slj", LATE.date())] == [sooner.id]
+    long_after = views.lapsed(world_session, "slj", LATE.date() + views.LAPSED_SHOWN_FOR)
+    assert sooner.id not in [row.consultation_id for row in long_after]
 
 
 def test_the_board_says_how_the_requests_of_each_project_stand(world_session: Session, world: City) -> None:
@@ -64,7 +68,7 @@ def test_the_board_says_how_the_requests_of_each_project_stand(world_session: Se
     answer(world_session, opened, "slj", OpinionGiven(OpinionKind.DISAGREE, reason="妨碍行洪"))
     answer(world_session, opened, "fgw")
 
-    first, second = views.board(world_session, TODAY)
+    first, second = views.board(world_session, TODAY, calendar=CALENDAR)
 
     assert (first.project.id, first.round, first.next_due_on, first.disagreeing) == (busy.id, 1, DUE_ON, 1)
     assert first.states == {OpinionStatus.GIVEN: 2, OpinionStatus.AWAITED: 1}

@@ -196,7 +196,9 @@ def test_a_project_goes_from_registration_to_clearance_on_the_pages_alone(
     page.wait_for_url(f"{server.url}/project?id=*")
     until(page, "document.getElementById('message').hidden && window.blueprintMap?.loaded()")
     opposite = page.inner_text("#contradictions")
-    assert {"先行勘探", "办理涉河建设方案许可", "河道管理范围 1", "建设控制地带 1"} <= set(opposite.replace("\t", "\n").split("\n"))
+    assert {"先行勘探", "办理涉河建设方案许可", "河道管理范围 1", "建设控制地带 1"} <= set(
+        opposite.replace("\t", "\n").split("\n")
+    )
     page.click("#contradictions button:has-text('地图上看')")
     picture(page, "project-contradictions")
     press(page, "通过并推送")
