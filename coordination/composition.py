@@ -15,11 +15,13 @@ from blueprint.layers.models import Control, Layer
 from blueprint.permissions import Sensitivity
 from coordination.contests import set_aside
 from coordination.handover import (
+    MAX_FINDINGS,
     CorrectionMessage,
     HandedAnswer,
     HandedCheck,
     HandedCondition,
     HandedConflict,
+    HandedFinding,
     HandedFootprint,
     HandedOpinion,
     HandedProject,
@@ -39,7 +41,7 @@ from coordination.models import (
     Project,
 )
 from coordination.opinions import FindingKind
-from coordination.responsibility import concerns_by_department
+from coordination.responsibility import concern_of, concerns_by_department
 from coordination.rounds import judged
 from coordination.rules import Severity, verdict_of
 
@@ -139,6 +141,7 @@ def _handed_check(
     ]
     owners = sorted({layer["department"] for layer in met if layer["code"] in restricted})
     aside = {request.department: set_aside(request) for request in requests}
+    findings = _findings(check, requests, restricted, city)
     return HandedCheck(
         digest=check.digest,
         on=check.on_day,
@@ -159,7 +162,47 @@ def _handed_check(
             for department, found in sorted(aside.items())
             for finding, contest in found
         ),
+        findings=findings[:MAX_FINDINGS],
+        findings_left_out=len(findings) - MAX_FINDINGS if len(findings) > MAX_FINDINGS else None,
     )
+
+
+def _findings(
+    check: Check, requests: Sequence[OpinionRequest], restricted: Set[str], city: City
+) -> tuple[HandedFinding, ...]:
+    """The conflicts one by one, as the report has them, each with what its department said of it alone."""
+    layers = {layer["code"]: layer for layer in check.report["layers"]}
+    told = {request.department: [judged(finding) for finding in request.findings] for request in requests}
+    said = {
+        request.department: {answer["finding"]: answer["kind"] for answer in request.opinion.answers}
+        for request in requests
+        if request.opinion is not None
+    }
+    found = []
+    for number, finding in enumerate(check.report["findings"], start=1):
+        if finding["sliver"] or finding["layer"] in restricted:
+            continue
+        layer = layers[finding["layer"]]
+        department, concern = layer["department"], concern_of(finding, layer)
+        known, as_told = told.get(department, []), judged(concern.to_json())
+        place = known.index(as_told) + 1 if as_told in known else None
+        found.append(
+            HandedFinding(
+                number=number,
+                department=department,
+                department_name=department_names([department], city)[0],
+                layer=concern.layer,
+                title=concern.title,
+                feature=concern.feature[:200],
+                severity=concern.severity,
+                overlap_m2=concern.overlap_m2,
+                length_m=concern.length_m,
+                point_count=concern.point_count,
+                basis=concern.basis[:MAX_TEXT] if concern.basis is not None else None,
+                said=said.get(department, {}).get(place),
+            )
+        )
+    return tuple(found)
 
 
 def _severities(

@@ -1,7 +1,7 @@
 """The generation opinion (策划生成意见书) of a cleared project: what is handed over, as a document for people."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sqlalchemy.orm import Session
@@ -16,14 +16,15 @@ from blueprint.permissions import Actor
 from coordination.checks import run_check
 from coordination.composition import handed_over
 from coordination.figures import hectares, mu, rounded, square_metres
-from coordination.handover import HandedOpinion, HandoverMessage
+from coordination.handover import HandedCheck, HandedFinding, HandedOpinion, HandoverMessage
 from coordination.handover_models import Clearance
 from coordination.models import FootprintRevision, OpinionKind, Project
 from coordination.opinions import FindingKind
 from coordination.particulars import ApprovalLevel
 from coordination.projects import footprint_of, standing_clearance
-from coordination.report_maps import report_maps
+from coordination.report_maps import conflicts_with_maps, report_maps
 from coordination.report_words import CONCLUSION_WORDS, SEVERITY_WORDS
+from coordination.responsibility import feature_name
 
 KIND_WORDS = {
     OpinionKind.AGREE: "同意 agrees",
@@ -78,7 +79,7 @@ def write_generation_opinion(
         )
     message = handed_over(clearance)
     maps = _maps(session, clearance, message, city=city, actor=actor)
-    document = generation_opinion(message, sha256=clearance.handover.sha256, city=city, has_map=bool(maps))
+    document = generation_opinion(message, sha256=clearance.handover.sha256, city=city, maps=maps)
     after = {"handover": message.message_id, "form": str(form)}
     record(session, actor, "read_generation_opinion", kind="project", id=project.planning_number, after=after)
     content = to_pdf(document, maps) if form is DocumentForm.PDF else to_docx(document, maps)
@@ -88,26 +89,37 @@ def write_generation_opinion(
 def _maps(
     session: Session, clearance: Clearance, message: HandoverMessage, *, city: City, actor: Actor
 ) -> dict[str, MapPicture]:
-    """The map of the site among the layers of the check's day."""
+    """The maps of the check's day as its reader may see them: the site among the layers, and conflicts one by one."""
     revision = session.get_one(FootprintRevision, clearance.footprint_revision_id)
     footprint = footprint_of(revision)
     report = run_check(session, footprint, city=city, actor=actor, on=message.check.on, with_shapes=True)
     maps = report_maps(session, report, footprint.geometry, city=city, actor=actor)
-    return {"overview": maps["overview"]}
+    numbers = {(f.layer, f.feature, f.overlap_m2): f.number for f in message.check.findings}
+    drawn = {"overview": maps["overview"]}
+    for number, finding in conflicts_with_maps(report):
+        # A reader who is told of fewer layers has other numbers in the report.
+        feature = feature_name(finding.source_id, finding.feature_id)
+        own = numbers.get((finding.layer, feature[:200], round(finding.overlap_m2, 2)))
+        if own is not None:
+            drawn[f"conflict-{own}"] = replace(maps[f"conflict-{number}"], title=f"第 {own} 处 no. {own}")
+    return drawn
 
 
-def generation_opinion(message: HandoverMessage, *, sha256: str, city: City, has_map: bool) -> Document:
-    """The document as blocks, from the message alone."""
+def generation_opinion(
+    message: HandoverMessage, *, sha256: str, city: City, maps: Mapping[str, MapPicture]
+) -> Document:
+    """The document as blocks, from the message and the names of its maps."""
     project = message.project
     blocks: list[Block] = [
         *_project(message, city),
         Heading("二、用地位置 Site"),
-        *([Picture("overview", "用地位置与涉及图层 the site among the layers")] if has_map else []),
+        *([Picture("overview", "用地位置与涉及图层 the site among the layers")] if maps else []),
         *_site(message),
         *_conflicts(message),
         *_opinions(message.opinions),
         *_conditions(message.opinions),
         *_conclusion(message),
+        *_annex(message, sha256, maps),
     ]
     return Document(
         title="建设项目策划生成意见书",
@@ -180,12 +192,63 @@ def _conflicts(message: HandoverMessage) -> Iterable[Block]:
         )
     else:
         yield Paragraph("未涉及任何管控图层。 No layer is met.")
+    yield from _findings(message.check)
     for aside in message.check.set_aside:
         yield Paragraph(
             f"异议成立、不计入：{aside.department_name} {aside.title} {aside.feature}。理由：{aside.reason}；处理：{aside.decision}"
             f"（{aside.decided_by}）。 set aside by its owner.",
             is_note=True,
         )
+
+
+def _findings(check: HandedCheck) -> Iterable[Block]:
+    """The conflicts one by one, with their legal basis and what was said of each alone."""
+    if not check.findings:
+        return
+    yield Paragraph("逐处列明如下，编号与检测报告一致。 One by one, numbered as in the report of the check:")
+    yield Table(
+        (
+            Column("编号 no.", width=0.4),
+            Column("图层与图斑 feature", width=1.3),
+            Column("管控 control", width=0.7),
+            Column("涉及 measure", width=0.9),
+            Column("依据 legal basis", width=1.3),
+            Column("部门与单项意见 department, of this alone", width=1.2),
+        ),
+        tuple(
+            (
+                str(each.number),
+                f"{each.title}\n{each.feature}".strip(),
+                " ".join(SEVERITY_WORDS[each.severity]),
+                "\n".join(_measures(each)) or "—",
+                each.basis or "—",
+                "\n".join(_said_of(each, check)),
+            )
+            for each in check.findings
+        ),
+    )
+    if check.findings_left_out:
+        yield Paragraph(
+            f"另有 {check.findings_left_out} 处，见检测报告。 {check.findings_left_out} more are in the report.",
+            is_note=True,
+        )
+
+
+def _said_of(finding: HandedFinding, check: HandedCheck) -> Iterable[str]:
+    yield finding.department_name
+    if finding.said:
+        yield FINDING_WORDS[FindingKind(finding.said)]
+    if any((aside.layer, aside.feature) == (finding.layer, finding.feature) for aside in check.set_aside):
+        yield "异议成立，不计入 set aside"
+
+
+def _measures(finding: HandedFinding) -> Iterable[str]:
+    if finding.overlap_m2:
+        yield f"{square_metres(finding.overlap_m2)} m²"
+    if finding.length_m:
+        yield f"{rounded(finding.length_m, 2)} m"
+    if finding.point_count:
+        yield f"{finding.point_count} 处 points"
 
 
 def _opinions(opinions: Sequence[HandedOpinion]) -> Iterable[Block]:
@@ -248,3 +311,20 @@ def _conclusion(message: HandoverMessage) -> Iterable[Block]:
         is_strong=True,
     )
     yield Paragraph(f"经办 cleared by：{message.cleared_by}")
+
+
+def _annex(message: HandoverMessage, sha256: str, maps: Mapping[str, MapPicture]) -> Iterable[Block]:
+    """The maps of conflicts, and the digests that prove what the document rests on."""
+    yield Heading("附：详图与摘要 Annex: maps and digests")
+    for finding in message.check.findings:
+        name = f"conflict-{finding.number}"
+        if name in maps:
+            yield Picture(name, f"第 {finding.number} 处：{finding.title} {finding.feature}".strip())
+    yield Table(
+        (Column("摘要 digest", width=1), Column("SHA-256", width=3)),
+        (
+            ("合规性检测 check", message.check.digest),
+            ("推送信息 handover", f"sha256:{sha256}"),
+            ("推送编号 message", str(message.message_id)),
+        ),
+    )

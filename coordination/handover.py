@@ -104,6 +104,31 @@ class HandedConflict(_Part):
     point_count: int = Field(ge=0)
 
 
+MAX_FINDINGS = 1000
+
+
+class HandedFinding(_Part):
+    """One conflict (图斑): a feature of a layer and what the footprint shares with it; `number` is its place in the check's report.
+
+    `said` is what its department said of it alone, where it did.
+    """
+
+    number: int = Field(ge=1)
+    department: str = Field(max_length=40)
+    department_name: str = Field(max_length=200)
+    layer: str = Field(max_length=60)
+    title: str = Field(max_length=200)
+    feature: str = Field(max_length=200)
+    severity: str = Field(pattern="^(prohibit|restrict|advise|inform)$")
+    overlap_m2: float = Field(ge=0)
+    length_m: float = Field(ge=0)
+    point_count: int = Field(ge=0)
+    basis: str | None = Field(default=None, max_length=4000)
+    said: str | None = Field(
+        default=None, pattern="^(agree|agree_with_conditions|disagree|no_objection|not_needed)$"
+    )
+
+
 class HandedSetAside(_Part):
     """A finding that was contested and that the layer's owner set aside (冲突异议成立), with both reasons."""
 
@@ -119,15 +144,21 @@ class HandedSetAside(_Part):
 
 
 class HandedCheck(_Part):
-    """The check that the clearance rests on; the digest proves it against the blueprint of that day."""
+    """The check that the clearance rests on; the digest proves it against the blueprint of that day.
+
+    `findings` are the conflicts one by one, the worst first, those of restricted layers and slivers not among them;
+    `findings_left_out` is how many there were besides.
+    """
 
     digest: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
     on: date
     verdict: str = Field(pattern="^(clear|inform|advise|restrict)$")
     conflicts: tuple[HandedConflict, ...] = Field(max_length=1000)
     set_aside: tuple[HandedSetAside, ...] = Field(default=(), max_length=1000)
+    findings: tuple[HandedFinding, ...] = Field(default=(), max_length=MAX_FINDINGS)
+    findings_left_out: int | None = Field(default=None, ge=1)
 
-    later: ClassVar = frozenset({"set_aside"})
+    later: ClassVar = frozenset({"set_aside", "findings", "findings_left_out"})
 
 
 class HandedCondition(_Part):

@@ -44,11 +44,12 @@ def concerns_by_department(report: Mapping[str, Any]) -> dict[str, tuple[Concern
         if finding["sliver"] or finding["severity"] not in _ASKING:
             continue
         layer = layers[finding["layer"]]
-        concerns.setdefault(layer["department"], []).append(_concern(finding, layer))
+        concerns.setdefault(layer["department"], []).append(concern_of(finding, layer))
     return {department: tuple(sorted(found, key=_order)) for department, found in concerns.items()}
 
 
-def _concern(finding: Mapping[str, Any], layer: Mapping[str, Any]) -> Concern:
+def concern_of(finding: Mapping[str, Any], layer: Mapping[str, Any]) -> Concern:
+    """A finding of a kept report, of that layer, as its department is told of it."""
     return Concern(
         layer=finding["layer"],
         title=layer["title"],

@@ -10,7 +10,6 @@ from pydantic import BeforeValidator
 
 from blueprint.city import City
 from blueprint.documents.rendering import XLSX
-from blueprint.documents.workbook import Cell, Sheet, to_xlsx
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, TodayDep
 from blueprint.errors import InvalidInputError
 from blueprint.given import Day
@@ -24,7 +23,8 @@ from coordination.notice_delivery import not_delivered
 from coordination.notice_models import Notice, NoticeDelivery
 from coordination.opinion_requests import request_status
 from coordination.overview import project_briefs
-from coordination.project_states import IN_WORK, STATUS_WORDS
+from coordination.project_list import MAX_ROWS, project_list
+from coordination.project_states import IN_WORK, ProjectStatus
 from coordination.view_schemas import (
     Board,
     BoardItem,
@@ -53,7 +53,6 @@ def _written_out(text: object) -> object:
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 Code = Annotated[str, Path(max_length=40, pattern=r"^[^\x00]*$", description="部门代码 department code")]
 Uuid = Annotated[UUID, BeforeValidator(_written_out), Path()]
-_MOST_ROWS = 100_000
 
 
 def notice_out(notice: Notice, city: City) -> NoticeOut:
@@ -231,29 +230,23 @@ def show_statistics(
 
 
 @router.get("/api/project-list.xlsx", response_class=Response, responses={200: {"content": {XLSX: {}}}})
-def export_projects(session: SessionDep, actor: ActorDep, edge: EdgeDep) -> Response:
-    """The list of all projects with what was registered, as a workbook."""
+def export_projects(
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    q: Annotated[
+        str | None,
+        Query(max_length=200, pattern=r"^[^\x00]*$", description="words in number, name, applicant, purpose"),
+    ] = None,
+    status: ProjectStatus | None = None,
+    project_type: Annotated[str | None, Query(max_length=40, pattern=r"^[^\x00]*$")] = None,
+    district: Annotated[str | None, Query(max_length=20, pattern=r"^[^\x00]*$")] = None,
+) -> Response:
+    """The list of projects, all or those that are searched for, with what was registered, as a workbook."""
     require(actor, Act.READ_PROJECT)
-    columns = (
-        "策划编号", "项目名称", "建设单位", "统一社会信用代码", "状态", "项目类型", "行业", "总投资（万元）", "规划用途",
-        "区县", "资金来源", "计划开工", "登记时间",
-    )  # fmt: skip
-    types = {kind.code: kind.name for kind in edge.city.project_types}
-    districts = {district.code: district.name for district in edge.city.districts}
-    projects = views.search_projects(session, limit=_MOST_ROWS)
-    status_of = {brief.id: brief.status for brief in project_briefs(session, projects)}
-    rows: list[list[Cell]] = [
-        [
-            p.planning_number, p.name, p.applicant, p.applicant_code, STATUS_WORDS[status_of[p.id]],
-            types.get(p.project_type or "", p.project_type), p.industry,
-            None if p.investment_10k_cny is None else float(p.investment_10k_cny), p.planned_use,
-            districts.get(p.district or "", p.district), p.funds_source, p.planned_start_on,
-            p.registered_at.astimezone(edge.now().tzinfo).strftime("%Y-%m-%d %H:%M"),
-        ]
-        for p in projects
-    ]  # fmt: skip
-    book = to_xlsx(
-        [Sheet("项目 Projects", columns, rows)], title=f"{edge.city.name}项目清单", author=actor.name
+    found = views.search_projects(
+        session, words=q, status=status, project_type=project_type, district=district, limit=MAX_ROWS
     )
+    book = project_list(session, found, city=edge.city, zone=edge.now().tzinfo, actor=actor)
     headers = {"Content-Disposition": 'attachment; filename="projects.xlsx"'}
     return Response(book, media_type=XLSX, headers=headers)

@@ -1,5 +1,6 @@
 """Sends due handovers to approval: in this process, or over HTTP with a signature; delivery is at least once."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import httpx
@@ -19,32 +20,49 @@ from coordination.handover_models import Handover
 _TIMEOUT_S = 10.0
 
 
-def push_due(engine: Engine, *, now: datetime, approval_url: str | None, secret: str | None) -> int:
+def push_due(
+    engine: Engine,
+    *,
+    now: datetime,
+    approval_url: str | None,
+    secret: str | None,
+    timeout_s: float = _TIMEOUT_S,
+) -> int:
     """Try every handover that is due at `now`, each in its own transaction; says how many were delivered."""
     if approval_url is not None and not secret:
         raise InvalidInputError("set BLUEPRINT_HANDOVER_SECRET: a handover over HTTP is signed with it")
     delivered = 0
-    while (outcome := _push_one(engine, now=now, approval_url=approval_url, secret=secret or "")) is not None:
+    way = _Way(approval_url, secret or "", timeout_s)
+    while (outcome := _push_one(engine, way, now=now)) is not None:
         delivered += outcome
     return delivered
 
 
-def _push_one(engine: Engine, *, now: datetime, approval_url: str | None, secret: str) -> bool | None:
+@dataclass(frozen=True)
+class _Way:
+    """How to reach approval: over HTTP, or in this process where it has no address."""
+
+    approval_url: str | None
+    secret: str
+    timeout_s: float
+
+
+def _push_one(engine: Engine, way: _Way, *, now: datetime) -> bool | None:
     """Whether the next handover was delivered; None when there is none. Its row stays locked meanwhile."""
     with Session(engine) as session, session.begin():
         handover = next_due(session, now)
         if handover is None:
             return None
         try:
-            if approval_url is None:
+            if way.approval_url is None:
                 _deliver_here(engine, handover, now=now)
             else:
-                _deliver_by_http(approval_url, handover, secret=secret, now=now)
+                _deliver_by_http(way.approval_url, way, handover, now=now)
         except (BlueprintError, httpx.HTTPError, SQLAlchemyError) as error:
             record_failure(handover, error=str(error) or type(error).__name__, now=now)
             return False
         record_delivery(handover, now=now)
-        after = {"sha256": handover.sha256, "to": approval_url}
+        after = {"sha256": handover.sha256, "to": way.approval_url}
         record(
             session, Actor("system"), Act.PUSH_HANDOVER, kind="handover", id=handover.message_id, after=after
         )
@@ -62,13 +80,13 @@ def _deliver_here(engine: Engine, handover: Handover, *, now: datetime) -> None:
         receive_message(session, read_any_message(body), now=now)
 
 
-def _deliver_by_http(approval_url: str, handover: Handover, *, secret: str, now: datetime) -> None:
+def _deliver_by_http(approval_url: str, way: _Way, handover: Handover, *, now: datetime) -> None:
     body = handover.body.encode()
     answer = httpx.post(
         f"{approval_url.rstrip('/')}/api/approval/intake",
         content=body,
-        headers={"Content-Type": "application/json", SIGNATURE_HEADER: sign(body, secret=secret, at=now)},
-        timeout=_TIMEOUT_S,
+        headers={"Content-Type": "application/json", SIGNATURE_HEADER: sign(body, secret=way.secret, at=now)},
+        timeout=way.timeout_s,
     )
     if not answer.is_success:
         raise ConflictError(f"approval answered {answer.status_code}: {answer.text[:500]}")

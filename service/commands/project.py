@@ -1,6 +1,7 @@
 """`blueprint project …`: the way of a project from its registration to its handover."""
 
 from service.commands import (
+    project_answers,
     project_attachments,
     project_clearance,
     project_guidance,
@@ -8,12 +9,14 @@ from service.commands import (
     project_meetings,
     project_opinions,
     project_registration,
+    project_search,
     project_views,
 )
 from service.commands.project_app import app
 
 __all__ = [
     "app",
+    "project_answers",
     "project_attachments",
     "project_clearance",
     "project_guidance",
@@ -21,5 +24,6 @@ __all__ = [
     "project_meetings",
     "project_opinions",
     "project_registration",
+    "project_search",
     "project_views",
 ]

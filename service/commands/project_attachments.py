@@ -1,5 +1,6 @@
-"""`blueprint project attach | attachments`: files of a project, or of a department's answer."""
+"""`blueprint project attach | attachments | attachment`: files of a project, or of a department's answer."""
 
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -64,3 +65,17 @@ def list_attachments(number: Number, output: FormatOption = OutputFormat.TABLE) 
     )
     columns = ["#", "文件 file", "类型 kind", "字节 bytes", "意见征询 request", "说明 about", "SHA-256"]
     print_table("附件 attachments", columns, rows, empty="没有附件 no attachment")
+
+
+@app.command("attachment")
+def save_attachment(
+    attachment_id: Annotated[int, typer.Argument(min=1, help="附件序号 id of the attachment")],
+    file: Annotated[Path, typer.Argument(help="写入的文件 the file to write")],
+) -> None:
+    """取出附件 · save an attachment as it came."""
+    actor = local_operator()
+    require(actor, Act.READ_PROJECT)
+    with opened() as (_, session):
+        _, kept = attachments.read_attachment(session, attachment_id, actor=actor)
+        shutil.copyfile(kept, file)
+    typer.echo(str(file))

@@ -14,13 +14,13 @@ from service.commands.options import FormatOption, OutputFormat, parse_day, prin
 from service.commands.project_app import Number, app, opened
 from service.commands.project_registration import (
     CodeOption,
-    DistrictOption,
     FundsOption,
     IndustryOption,
     InvestmentOption,
     StartOption,
     read_money,
 )
+from service.commands.project_search import DistrictOption
 from service.push import push_due
 from service.settings import read_settings
 

@@ -1,22 +1,19 @@
 """`blueprint project handling | handle`: a request's way inside its department (科室流转)."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
-from blueprint.errors import InvalidInputError
 from blueprint.permissions import Act, require
 from coordination.handling import take_step
 from coordination.handling_models import HandlingState, HandlingStep
 from coordination.handling_router import handling_out
 from coordination.opinion_requests import find_request
 from coordination.opinion_router import opinion_given
-from coordination.opinion_schemas import OpinionIn
 from service.commands.context import local_operator
 from service.commands.options import FormatOption, OutputFormat, print_json, print_table
+from service.commands.project_answers import checked_opinion, read_object
 from service.commands.project_app import RequestId, app, opened
 
 HANDLING_WORDS = {
@@ -98,15 +95,8 @@ def handle(
             now=edge.now(),
             section_id=section,
             officer=officer,
-            draft=opinion_given(_opinion(draft), edge.city) if draft is not None else None,
+            draft=opinion_given(checked_opinion(read_object(draft)), edge.city) if draft else None,
             reason=reason,
         )
         state = HandlingState(done.state)
     typer.echo(f"{STEP_WORDS[step]} → {HANDLING_WORDS[state]}")
-
-
-def _opinion(path: Path) -> OpinionIn:
-    try:
-        return OpinionIn.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, ValidationError) as error:
-        raise InvalidInputError(f"{path} is no opinion as JSON: {error}") from error

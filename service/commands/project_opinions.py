@@ -1,22 +1,15 @@
-"""`blueprint project propose | consult | opinions | answer | clock | stop-clock | contest …`: rounds and opinions."""
+"""`blueprint project propose | consult | opinions | clock | stop-clock | contest …`: rounds and opinions."""
 
-import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from shapely.geometry.base import BaseGeometry
 
-from blueprint.city import City
 from blueprint.errors import InvalidInputError
-from blueprint.permissions import Act, Thing, require
+from blueprint.permissions import Act, require
 from blueprint.working_days import DayKind
-from coordination import clock, consultation, contests, handling, opinion_requests, projects
+from coordination import clock, consultation, contests, opinion_requests, projects
 from coordination.limits import OpinionStatus
-from coordination.marks import read_mark
-from coordination.models import OpinionKind, Source
 from coordination.opinion_schemas import SideOut
-from coordination.opinions import OpinionGiven
 from coordination.overview import (
     clock_out,
     consultation_out,
@@ -27,10 +20,9 @@ from coordination.overview import (
 from coordination.responsibility import Why
 from coordination.rounds import Choice
 from coordination.side_by_side import contradictions_of
-from service.commands.context import local_operator, say
+from service.commands.context import local_operator
 from service.commands.options import FormatOption, OutputFormat, print_json, print_table
 from service.commands.project_app import (
-    KIND_WORDS,
     STATE_WORDS,
     WHY_WORDS,
     Cursor,
@@ -164,75 +156,6 @@ def list_opinions(
         print_json([result.model_dump(mode="json") for result in results])
     else:
         print_requests(results)
-
-
-@app.command("answer")
-def answer(
-    request_id: RequestId,
-    kind: Annotated[
-        OpinionKind,
-        typer.Argument(
-            help="agree 同意 | agree_with_conditions 有条件同意 | disagree 不同意 | no_objection 无意见"
-        ),
-    ],
-    conditions: Annotated[
-        str | None, typer.Option(help="条件，一行一条 conditions, one a line, with agree_with_conditions")
-    ] = None,
-    reason: Annotated[str | None, typer.Option(help="理由 reason, with disagree")] = None,
-    basis: Annotated[str | None, typer.Option(help="法律依据 legal basis, with disagree")] = None,
-    would_agree_if: Annotated[
-        str | None, typer.Option(help="修改后可同意的情形 what would make it agreeable, with disagree")
-    ] = None,
-    markup: Annotated[
-        Path | None, typer.Option(help="图示 GeoJSON geometry of what is objected to, with disagree")
-    ] = None,
-    remark: Annotated[str | None, typer.Option(help="备注 remark")] = None,
-    source: Annotated[Source, typer.Option(help="system | letter 来函 | telephone 电话")] = Source.SYSTEM,
-    evidence: Annotated[
-        str | None, typer.Option(help="文号、通话记录 evidence of an answer by letter or telephone")
-    ] = None,
-    amends: Annotated[
-        int | None, typer.Option(min=1, help="修改第几次意见 number of the opinion that this one amends")
-    ] = None,
-) -> None:
-    """代部门录入意见 · record or amend a department's answer while its limit runs."""
-    actor = local_operator()
-    with opened() as (edge, session):
-        request = opinion_requests.find_request(session, request_id, actor=actor)
-        require(actor, Act.GIVE_OPINION, Thing(department=request.department))
-        given = OpinionGiven(
-            kind,
-            conditions,
-            reason,
-            remark,
-            basis=basis,
-            would_agree_if=would_agree_if,
-            markup=_mark(markup, edge.city) if markup is not None else None,
-            source=source,
-            evidence=evidence,
-            amends=amends,
-        )
-        handling.answer(
-            session,
-            request_id,
-            given,
-            city=edge.city,
-            actor=actor,
-            calendar=edge.calendar,
-            now=edge.now(),
-        )
-    say(f"{request.department}: {KIND_WORDS[kind]}")
-
-
-def _mark(path: Path, city: City) -> BaseGeometry:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidInputError(f"{path} is no GeoJSON: {error}") from error
-    geometry = document.get("geometry", document) if isinstance(document, dict) else None
-    if not isinstance(geometry, dict):
-        raise InvalidInputError(f"{path} holds no GeoJSON geometry")
-    return read_mark(geometry, city, place="markup")
 
 
 @app.command("clock")

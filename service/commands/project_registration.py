@@ -1,4 +1,4 @@
-"""`blueprint project register | amend | scope | step | history | list | show | footprint | check`."""
+"""`blueprint project register | amend | scope | step | history | show | footprint | check`."""
 
 import json
 from decimal import Decimal, InvalidOperation
@@ -15,7 +15,6 @@ from coordination.history import history_of
 from coordination.models import Check, Project
 from coordination.overview import (
     check_out,
-    project_briefs,
     project_out,
     record_findings,
 )
@@ -23,7 +22,6 @@ from coordination.particulars import PARTICULARS, ApprovalLevel, ProjectDetails
 from coordination.project_states import STATUS_WORDS, ProjectStatus, Step
 from coordination.report_words import SEVERITY_WORDS
 from coordination.schemas import EventOut, ProjectOut
-from coordination.views import search_projects
 from service.commands.context import local_operator, say
 from service.commands.options import (
     FormatOption,
@@ -34,21 +32,18 @@ from service.commands.options import (
     print_json,
     print_table,
 )
-from service.commands.project_app import Cursor, Limit, Number, YesNo, app, opened, print_requests
+from service.commands.project_app import Number, YesNo, app, opened, print_requests
+from service.commands.project_search import DistrictOption, TypeOption
 from service.commands.site import read_site
 
 CodeOption = Annotated[
     str | None, typer.Option("--code", help="统一社会信用代码 unified social credit code of the applicant")
-]
-TypeOption = Annotated[
-    str | None, typer.Option("--type", help="项目类型代码 project type, of the city profile")
 ]
 IndustryOption = Annotated[str | None, typer.Option(help="行业 industry (GB/T 4754)")]
 InvestmentOption = Annotated[
     str | None, typer.Option(metavar="万元", help="总投资，万元 investment in units of 10,000 yuan")
 ]
 UseOption = Annotated[str | None, typer.Option(help="规划用途 planned use of the land")]
-DistrictOption = Annotated[str | None, typer.Option(help="区县代码 district, of the city profile")]
 FundsOption = Annotated[str | None, typer.Option(help="资金来源 sources of funds")]
 StartOption = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="计划开工 planned start")]
 LevelOption = Annotated[ApprovalLevel | None, typer.Option(help="审批层级 who approves the investment")]
@@ -254,39 +249,6 @@ def show_history(number: Number, output: FormatOption = OutputFormat.TABLE) -> N
         ),
         empty="没有记录 nothing happened yet",
     )
-
-
-@app.command("list")
-def list_all(
-    search: Annotated[
-        str | None, typer.Option(help="编号、名称、单位、用途中的词 words to search for")
-    ] = None,
-    status: Annotated[ProjectStatus | None, typer.Option(help="状态 where they stand")] = None,
-    project_type: TypeOption = None,
-    district: DistrictOption = None,
-    cursor: Cursor = 0,
-    limit: Limit = 100,
-    output: FormatOption = OutputFormat.TABLE,
-) -> None:
-    """列出、检索项目 · list or search projects, in the order of registration."""
-    require(local_operator(), Act.READ_PROJECT)
-    with opened() as (_, session):
-        found = search_projects(
-            session,
-            words=search,
-            status=status,
-            project_type=project_type,
-            district=district,
-            after=cursor,
-            limit=limit,
-        )
-        briefs = project_briefs(session, found)
-    if output is OutputFormat.JSON:
-        print_json([brief.model_dump(mode="json") for brief in briefs])
-        return
-    rows = ([b.id, b.planning_number, b.name, b.applicant, STATUS_WORDS[b.status]] for b in briefs)
-    columns = ["#", "策划编号 number", "项目 project", "建设单位 applicant", "状态 status"]
-    print_table("项目 projects", columns, rows, empty="没有项目 no project is found")
 
 
 @app.command("show")

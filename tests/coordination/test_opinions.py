@@ -408,7 +408,7 @@ def test_what_is_said_of_single_findings_goes_into_the_handover_the_document_and
     ]
     (answer,) = said["wlj"].answers
     assert (answer.kind, answer.text, answer.about) == ("not_needed", "已批复的保护规划内", "建设控制地带 1")
-    document = generation_opinion(message, sha256=cleared.handover.sha256, city=world, has_map=False)
+    document = generation_opinion(message, sha256=cleared.handover.sha256, city=world, maps={})
     words = [
         cell for block in document.blocks if isinstance(block, Table) for row in block.rows for cell in row
     ]

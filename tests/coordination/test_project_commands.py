@@ -1,6 +1,7 @@
 """`blueprint project …` and `blueprint case …`: the whole way on the command line, against a real database."""
 
 import json
+import zipfile
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -81,12 +82,25 @@ def test_a_project_goes_the_whole_way_by_commands(commands: Commands, tmp_path: 
     assert "待反馈" in commands.run(project.app, "opinions", number)
     with pytest.raises(InvalidInputError, match="conditions"):
         commands.run(project.app, "answer", requests["slj"], "agree_with_conditions")
-    commands.run(project.app, "answer", requests["slj"], "agree_with_conditions", "--conditions", "办理许可")
+    with pytest.raises(InvalidInputError, match="--finding"):
+        commands.run(project.app, "answer", requests["slj"], "agree", "--finding", "1=maybe")
+    given = (
+        "agree_with_conditions",
+        "--conditions",
+        "办理许可",
+        "--finding",
+        "1=agree_with_conditions:避开汛期",
+    )
+    commands.run(project.app, "answer", requests["slj"], *given)
     with pytest.raises(ConflictError, match="awaited of 发展和改革委员会"):
         commands.run(project.app, "clear", number)
     commands.run(project.app, "answer", requests["fgw"], "no_objection")
     assert "0" in commands.run(project.app, "close-overdue")
     commands.run(project.app, "clear", number)
+    document = tmp_path / "意见书.docx"
+    commands.run(project.app, "generation-opinion", number, str(document))
+    with zipfile.ZipFile(document) as word:
+        assert "避开汛期" in word.read("word/document.xml").decode()
     assert "1" in commands.run(project.app, "push")
     assert "0" in commands.run(project.app, "push")
     assert [p["status"] for p in commands.read(project.app, "list")] == ["handed_over"]
@@ -110,6 +124,71 @@ def test_a_project_goes_the_whole_way_by_commands(commands: Commands, tmp_path: 
     commands.run(case_group.app, "conclude", CODE, "land_use_planning")
     assert [c["current_stage"] for c in commands.read(case_group.app, "list")] == ["project_permit"]
     assert "已办结" in commands.run(case_group.app, "show", CODE)
+
+
+def test_a_disagreement_is_answered_shown_discussed_and_settled_by_commands(
+    commands: Commands, tmp_path: Path
+) -> None:
+    site = str(write_footprint(tmp_path / "site.geojson", 220, 320))
+    particulars = ("--name", "示例小学", "--applicant", "教育局", "--purpose", "小学", "--crs", "EPSG:4550")
+    number = commands.run(project.app, "register", site, *particulars).strip()
+    commands.run(project.app, "check", number)
+    opened = commands.read(project.app, "consult", number)
+    water, plan = (str(r["id"]) for d in ("slj", "fgw") for r in opened["requests"] if r["department"] == d)
+    assert commands.read(project.app, "propose", number)["departments"][0]["stands"]
+    letter, back, drawn, opinion, minutes, book = (
+        tmp_path / name
+        for name in ("函.pdf", "back.pdf", "map.geojson", "opinion.json", "minutes.json", "all.xlsx")
+    )
+
+    commands.run(project.app, "stop-clock", water, "--reason", "缺防洪评价")
+    commands.run(project.app, "restart-clock", water, "--reason", "已补充")
+    assert "缺防洪评价" in commands.run(project.app, "clock", water) + commands.run(project.app, "notices")
+    letter.write_bytes(b"%PDF-1.7\n1 0 obj\n")
+    commands.run(project.app, "attach", number, str(letter), "--request", plan)
+    (kept,) = commands.read(project.app, "attachments", number)
+    commands.run(project.app, "attachment", str(kept["id"]), str(back))
+    assert back.read_bytes() == letter.read_bytes()
+    commands.run(project.app, "request-map", water, str(drawn))
+    kinds = [f["properties"].get("number") for f in json.loads(drawn.read_text())["features"]]
+    assert kinds == [None, 1]
+    condition = {"text": "避开汛期", "finding": 1}
+    opinion.write_text(json.dumps({"kind": "agree_with_conditions", "condition_list": [condition]}))
+    commands.run(project.app, "answer", water, "--file", str(opinion))
+    by_letter = ("--source", "letter", "--evidence", "发改函〔2026〕1号")
+    commands.run(
+        project.app,
+        "answer",
+        plan,
+        "disagree",
+        "--reason",
+        "未列入计划",
+        "--basis",
+        "《条例》第九条",
+        *by_letter,
+    )
+    (against,) = commands.read(project.app, "contradictions", number)
+    assert (against["one"]["words"], against["other"]["words"]) == ("避开汛期", "未列入计划")
+
+    about = ("--question", "列入计划", "--department", "fgw", "--department", "slj")
+    commands.run(project.app, "ask-meeting", number, *about)
+    (meeting,) = (str(m["id"]) for m in commands.read(project.app, "meetings", number))
+    commands.run(project.app, "call-meeting", meeting, "--at", "2099-12-01T09:30", "--place", "一号会议室")
+    decision = {"department": "fgw", "text": "列入下年计划后开工", "request_id": int(plan)}
+    minutes.write_text(json.dumps({"minutes": "议定。", "decisions": [decision]}))
+    commands.run(project.app, "minutes", meeting, str(minutes))
+    with pytest.raises(ConflictError, match="不同意"):
+        commands.run(project.app, "clear", number)
+    commands.run(project.app, "close-decision", meeting, "1", "--how", "同意")
+    commands.run(project.app, "clear", number)
+    commands.run(project.app, "export", str(book), "--search", "小学")
+    with zipfile.ZipFile(book) as workbook:
+        assert number in workbook.read("xl/sharedStrings.xml").decode()
+    commands.run(project.app, "withdraw", number, "--reason", "用地变更")
+    (shown,) = commands.read(project.app, "list", "--status", "adjusting")
+    assert shown["planning_number"] == number
+    acts = [event["act"] for event in commands.read(project.app, "history", number)]
+    assert {"call_meeting", "clear_project", "withdraw_clearance"} <= set(acts)
 
 
 def test_a_new_footprint_by_command_is_the_next_revision(commands: Commands, tmp_path: Path) -> None:

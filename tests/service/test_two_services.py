@@ -2,8 +2,10 @@
 
 import json
 import secrets
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,67 @@ def test_a_wrong_secret_and_a_replay_are_refused_and_nothing_is_lost(
     twice = httpx.post(f"{url}/api/approval/intake", content=body, headers=fresh)
     assert twice.status_code == 200
     assert len(cases(approval_bureau.edge.engine)) == 1
+
+
+class _Fault(BaseHTTPRequestHandler):
+    """Stands between the bureaus: answers 500, loses the answer to what it passed on, or passes on and answers twice."""
+
+    approval: str
+    faults: list[str]
+    over: threading.Event
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        fault = self.faults.pop(0)
+        if fault == "500":
+            self.send_error(500)
+            return
+        signed = {SIGNATURE_HEADER: self.headers[SIGNATURE_HEADER]}
+        times = 2 if fault == "twice" else 1
+        answers = [
+            httpx.post(f"{self.approval}{self.path}", content=body, headers=signed) for _ in range(times)
+        ]
+        if fault == "lost":
+            self.over.wait(30)
+            return
+        for receipt in answers:
+            self.send_response(receipt.status_code)
+            self.send_header("Content-Length", str(len(receipt.content)))
+            self.end_headers()
+            self.wfile.write(receipt.content)
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+def test_a_receiver_that_fails_is_silent_or_answers_twice_gets_the_project_once(
+    resources_bureau: Engine, approval_bureau: Server
+) -> None:
+    """Art. 3."""
+    _Fault.approval, _Fault.faults, _Fault.over = (
+        approval_bureau.url,
+        ["500", "lost", "twice"],
+        threading.Event(),
+    )
+    tries: list[tuple[int, str]] = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Fault) as between:
+        threading.Thread(target=between.serve_forever, daemon=True).start()
+        url, now = f"http://127.0.0.1:{between.server_port}", datetime.now(UTC)
+        while _Fault.faults:
+            pushed = push_due(resources_bureau, now=now, approval_url=url, secret=SECRET, timeout_s=2.0)
+            with Session(resources_bureau) as session:
+                handover = session.scalars(select(Handover)).one()
+                tries.append((pushed, handover.last_error or ""))
+                now = handover.next_try_at
+        after = push_due(resources_bureau, now=now, approval_url=url, secret=SECRET)
+        _Fault.over.set()
+        between.shutdown()
+
+    (failed, error), (silent, nothing), taken = tries
+    assert (failed, silent, taken, after) == (0, 0, (1, ""), 0)
+    assert "approval answered 500" in error and "timed out" in nothing
+    assert handover.attempts == 3 and handover.delivered_at is not None
+    assert [case.message_id for case in cases(approval_bureau.edge.engine)] == [handover.message_id]
 
 
 def test_what_approval_refuses_is_answered_with_a_problem_and_kept_as_it_came(
