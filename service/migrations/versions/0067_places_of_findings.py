@@ -1,13 +1,13 @@
 """A request keeps where its findings lie; notices tell of clocks that stand still for long.
 
 Revision ID: 0067
-Revises: 0073
+Revises: 0070
 """
 
 from alembic import context, op
 
 revision = "0067"
-down_revision = "0073"
+down_revision = "0070"
 branch_labels = None
 depends_on = None
 
