@@ -1,4 +1,4 @@
-"""The pages that the service ships: the map, signing in, one's own account, coordination, options, audits, sharing, the audit log, accounts, approval, the applicant's progress, Swagger UI, and their files under `/web`."""
+"""The pages that the service ships: the map, signing in, one's own account, layers, coordination, options, audits, sharing, the audit log, accounts, approval, the applicant's progress, Swagger UI, and their files under `/web`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +35,8 @@ PAGES = {
 }
 
 FRAMED = {
+    "catalogue": "图层 Layers",
+    "layer": "图层 Layer",
     "board": "协同看板 Board",
     "register": "登记项目 Register",
     "project": "项目 Project",
@@ -44,7 +46,7 @@ FRAMED = {
     "audit-log": "审计日志 Audit log",
     "accounts": "账户管理 Accounts",
 }
-"""The pages of coordination, sharing, the audit log and accounts, whose files hold what stands inside `frame.html` alone, and their titles."""
+"""The pages of layers, coordination, sharing, the audit log and accounts, whose files hold what stands inside `frame.html` alone, and their titles."""
 
 ADDRESSES = (*PAGES, *(f"/{name}" for name in FRAMED))
 """Where the pages are: only there may an answer load scripts and styles (`outer`)."""

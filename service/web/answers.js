@@ -2,6 +2,7 @@
 
 import { boundsOf } from "./bounds.js";
 import { SEVERITY, act, begin, cells, departmentNames, fail, mark, place, say, siteMap, squareMetres, table } from "./coordination.js";
+import { finished } from "./files.js";
 import { ask, bilingual, element, send } from "./words.js";
 
 const FILES = ["xlsx", "csv", "gpkg", "json"];
@@ -132,15 +133,12 @@ async function checkAll() {
   for (const [name, id] of [["name_field", "name_field"], ["use_field", "use_field"], ["crs", "batch_crs"]]) {
     if (place(id).value.trim()) body.append(name, place(id).value.trim());
   }
-  let job = await ask("/api/check-batches", { method: "POST", body });
-  while (["waiting", "running"].includes(job.state)) {
-    place("progress").textContent = job.state === "waiting" ? "排队中…… waiting" : `已检查 ${job.features_done.toLocaleString("zh-CN")} 宗…… checked`;
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    job = await ask(`/api/jobs/${job.id}`);
-  }
-  place("progress").textContent = "";
-  if (job.state !== "done") throw new Error(job.error ?? "批量检查没有完成。 The batch was not finished.");
-  const { sites, verdicts, layers, restricted_withheld: withheld, file: address } = job.result;
+  const job = await ask("/api/check-batches", { method: "POST", body });
+  const told = ({ state, features_done: done }) => {
+    place("progress").textContent = state === "waiting" ? "排队中…… waiting" : `已检查 ${done.toLocaleString("zh-CN")} 宗…… checked`;
+  };
+  const result = await finished(job, told, "批量检查没有完成。 The batch was not finished.").finally(() => { place("progress").textContent = ""; });
+  const { sites, verdicts, layers, restricted_withheld: withheld, file: address } = result;
   place("batch-files").replaceChildren(...FILES.flatMap((form) => [element("a", { class: "button", href: `${address}?f=${form}`, download: "" }, form.toUpperCase()), " "]));
   table(place("summary"), [["最重管控", "worst control"], ["宗数", "footprints"]],
     Object.keys(SEVERITY).map((severity) => cells([verdict(severity), (verdicts[severity] ?? 0).toLocaleString("zh-CN")])), ["没有用地", "None"]);

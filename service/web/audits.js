@@ -1,6 +1,7 @@
 // Plans against each other: how every pair stands that may not overlap, its differences on the map, accepted for a reason.
 
 import { act, baseMap, begin, button, cells, confirmed, fail, mark, place, say, squareMetres, table } from "./coordination.js";
+import { finished } from "./files.js";
 import { ask, bilingual, element, send } from "./words.js";
 
 const STATES = { open: ["未解决", "open"], accepted: ["已认可", "accepted"], settled: ["已解决", "settled"] };
@@ -34,15 +35,12 @@ async function showMatrix() {
 }
 
 async function compare(first, second) {
-  let job = await send("POST", "/api/plan-audits", { first, second });
-  while (["waiting", "running"].includes(job.state)) {
-    place("progress").textContent = job.state === "waiting" ? "排队中…… waiting" : `已比对 ${job.features_done.toLocaleString("zh-CN")} 处…… compared`;
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    job = await ask(`/api/jobs/${job.id}`);
-  }
-  place("progress").textContent = "";
-  if (job.state !== "done") throw new Error(job.error ?? "核查没有完成。 The audit was not finished.");
-  await Promise.all([showMatrix(), open(job.result.id)]);
+  const job = await send("POST", "/api/plan-audits", { first, second });
+  const told = ({ state, features_done: done }) => {
+    place("progress").textContent = state === "waiting" ? "排队中…… waiting" : `已比对 ${done.toLocaleString("zh-CN")} 处…… compared`;
+  };
+  const { id } = await finished(job, told, "核查没有完成。 The audit was not finished.").finally(() => { place("progress").textContent = ""; });
+  await Promise.all([showMatrix(), open(id)]);
   say("done", ...bilingual("核查完成。", "Audited."));
 }
 

@@ -93,14 +93,14 @@ export function act(button, doing) {
 
 export const button = (words, doing, attributes = {}) => act(element("button", { type: "button", ...attributes }, ...bilingual(...words)), doing);
 
-// Who is signed in, and the city; null when nobody is, and the page has said so.
-export async function begin(page) {
+// Who is signed in, and the city; null when nobody is, and a page that shows nothing to `anyone` has said so.
+export async function begin(page, { anyone = false } = {}) {
   const [city, { me }] = await Promise.all([ask("/api/city"), ask("/api/session")]);
   showCity(city, page);
   timeZone = city.time_zone;
   keepCsrfToken(me?.csrf_token ?? null);
   if (me === null) {
-    fail({ status: 401 });
+    if (!anyone) fail({ status: 401 });
     return { city, me };
   }
   place("account").replaceChildren(...bilingual(nameOf(me), "account"));

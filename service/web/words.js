@@ -36,12 +36,13 @@ export function bilingual(chinese, english) {
 
 // What the service answers instead of what was asked for (RFC 9457).
 export class Problem extends Error {
-  constructor(status, detail, retryAfter) {
+  constructor(status, detail, retryAfter, members = {}) {
     super(detail);
-    Object.assign(this, { status, detail, retryAfter });
+    Object.assign(this, { status, detail, retryAfter, members });
   }
 }
 
+export const AWAY = "服务没有应答，请确认它仍在运行。 The service does not answer; is it still running?";
 let csrfToken = null;
 // What each address answered last time, by its tag (RFC 9110): a change that says what it read undoes nobody else's.
 const tags = new Map();
@@ -51,23 +52,25 @@ export function keepCsrfToken(token) {
   csrfToken = token;
 }
 
+export const changing = () => (csrfToken ? { "X-CSRF-Token": csrfToken } : {});
+
 export async function ask(address, options = {}) {
-  const headers = { ...options.headers };
-  if (csrfToken && (options.method ?? "GET") !== "GET") headers["X-CSRF-Token"] = csrfToken;
+  const headers = { ...options.headers, ...((options.method ?? "GET") === "GET" ? {} : changing()) };
   let response;
   try {
     response = await fetch(address, { ...options, headers });
   } catch {
-    throw new Error("服务没有应答，请确认它仍在运行。 The service does not answer; is it still running?");
+    throw new Error(AWAY);
   }
   if (response.headers.has("ETag")) tags.set(address, response.headers.get("ETag"));
   if (response.status === 204) return null;
   const document = await response.json().catch(() => null);
-  if (!response.ok || document === null) {
-    const detail = document?.detail ?? `服务答复 ${response.status}。 The service answered ${response.status}.`;
-    throw new Problem(response.status, detail, response.headers.get("Retry-After"));
-  }
+  if (!response.ok || document === null) throw problemOf(response.status, document, response.headers.get("Retry-After"));
   return document;
+}
+
+export function problemOf(status, document, retryAfter) {
+  return new Problem(status, document?.detail ?? `服务答复 ${status}。 The service answered ${status}.`, retryAfter, document ?? {});
 }
 
 // Every page of a list that is short; long registers are read page by page.

@@ -1,0 +1,52 @@
+// What takes its time: files sent and saved, and long work that is waited for.
+
+import { AWAY, ask, changing, element, problemOf } from "./words.js";
+
+// A form with a file, which may be large: `told` hears how much of it is sent, from 0 to 1, which fetch does not tell.
+export function sendForm(address, form, told) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", address);
+    request.responseType = "json";
+    for (const [name, value] of Object.entries(changing())) request.setRequestHeader(name, value);
+    request.upload.addEventListener("progress", ({ loaded, total }) => told(total ? loaded / total : 0));
+    request.addEventListener("error", () => reject(new Error(AWAY)));
+    request.addEventListener("load", () => {
+      if (request.status < 300 && request.response !== null) resolve(request.response);
+      else reject(problemOf(request.status, request.response, request.getResponseHeader("Retry-After")));
+    });
+    request.send(form);
+  });
+}
+
+// A file that the service writes on demand, saved under the name it gives; what it refuses is a sentence here, no page of JSON.
+export async function saveFile(address) {
+  let response;
+  try {
+    response = await fetch(address);
+  } catch {
+    throw new Error(AWAY);
+  }
+  if (!response.ok) throw problemOf(response.status, await response.json().catch(() => null), response.headers.get("Retry-After"));
+  const name = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "")?.[1] ?? "file";
+  saveAs(name, await response.blob());
+  return name;
+}
+
+export function saveAs(name, blob) {
+  const link = element("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+// Waits for a job; `told` hears of it each time it was asked. Resolves to its result.
+export async function finished(job, told, failed) {
+  let now = job;
+  while (["waiting", "running"].includes(now.state)) {
+    told(now);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    now = await ask(`/api/jobs/${now.id}`);
+  }
+  if (now.state !== "done") throw new Error(now.error ?? failed);
+  return now.result;
+}

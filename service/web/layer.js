@@ -1,0 +1,111 @@
+// The page of a layer's life: what it is, its versions, and of the chosen one what was found, what it would change, and its files.
+
+import { begin, departmentNames, fail, mark, place, say, time, today } from "./coordination.js";
+import { prepareCompare, prepareExport } from "./layer_files.js";
+import { showForce } from "./layer_force.js";
+import { layerMap } from "./layer_map.js";
+import { showMapping } from "./layer_mapping.js";
+import { showQuality } from "./layer_quality.js";
+import { prepareUpload } from "./layer_upload.js";
+import { GEOMETRY, SENSITIVITY, count, facts, mayOn, standing, stateMarks, versionWords } from "./layer_words.js";
+import { CONTROL_WORDS, ask, bilingual, element, withoutLogin } from "./words.js";
+
+const code = new URLSearchParams(location.search).get("code") ?? "";
+const address = `/api/layers/${encodeURIComponent(code)}`;
+const page = { address, city: null, me: null, layer: null, versions: [], chosen: null, map: null, may: () => false, settle, choose };
+
+function showLayer({ layer }, nameOf) {
+  place("layer-heading").replaceChildren(layer.title, " ", element("small", { lang: "en" }, layer.title_en ?? layer.code));
+  place("standing").replaceChildren(...stateMarks(layer, today()));
+  facts("particulars", [
+    [["代码", "code"], layer.code], [["图层组", "group"], layer.group_name], [["主管部门", "department"], nameOf(layer.department)],
+    [["类型", "kind"], bilingual(...GEOMETRY[layer.geometry])], [["管控", "control"], bilingual(...CONTROL_WORDS[layer.control])], [["依据", "basis"], layer.basis],
+    [["分级", "class"], bilingual(...SENSITIVITY[layer.sensitivity])], [["属性标准", "standard"], layer.standard],
+    [["摘要", "abstract"], layer.abstract], [["权属单位", "owner"], layer.owner], [["比例尺", "scale"], layer.scale && `1:${count(layer.scale)}`],
+    [["数据时点", "data of"], layer.data_on], [["数据来源与沿革", "lineage"], layer.lineage], [["共享用途", "may be used for"], layer.purpose], [["共享条件", "conditions"], layer.conditions],
+    [["底图", "base map"], layer.is_base_map ? "是 yes" : null],
+  ]);
+}
+
+const days = ({ starts_on: first, ends_on: end }) => (end === null ? `${first} 起 since` : first === end ? `${first} 当日被替代或取消 ended the same day` : `${first} 至 ${end} 前 until before`);
+
+function versionItem(version) {
+  const about = [
+    `${version.source_name} · ${count(version.feature_count)} 个图斑 features`,
+    version.base === null ? null : `增量更新，基于第 ${version.base} 版 on v${version.base}`,
+    version.warnings_reason && `警告确认：${version.warnings_reason}`,
+    version.withdrawn_on && `${version.withdrawn_on} 收回 withdrawn`,
+  ].filter(Boolean);
+  const item = element(
+    "li", { class: "version", tabindex: "0", "data-version": String(version.number) },
+    element("time", {}, time(version.uploaded_at), ` · ${withoutLogin(version.uploaded_by)}`), element("strong", {}, ...bilingual(...versionWords(version.number))), " ", standing(version),
+    ...(version.error_count ? [" ", mark("error", [`${count(version.error_count)} 个错误`, "errors"])] : []),
+    ...(version.warning_count ? [" ", mark("warning", [`${count(version.warning_count)} 个警告`, "warnings"])] : []),
+    ...version.periods.map((period) => element("span", { class: "about" }, days(period))), ...about.map((words) => element("span", { class: "about" }, words)),
+  );
+  item.addEventListener("click", () => choose(version.number).catch(fail));
+  item.addEventListener("keydown", ({ key }) => { if (key === "Enter") choose(version.number).catch(fail); });
+  return item;
+}
+
+function showVersions() {
+  const items = [...page.versions].reverse().map(versionItem);
+  const nothing = element("li", { class: "empty" }, ...bilingual("还没有版本，请上传第一个文件。", "There is no version yet; upload the first file."));
+  place("versions").replaceChildren(...(items.length ? items : [nothing]));
+}
+
+// What may be seen of a version's inside: a draft's by those alone who could bring it into force.
+const isOpen = (version) => version.periods.length > 0 || page.may("bring_into_force");
+
+async function choose(number) {
+  const version = await ask(`${address}/versions/${number}`);
+  page.chosen = version;
+  for (const item of document.querySelectorAll("#versions .version")) item.classList.toggle("chosen", item.dataset.version === String(number));
+  place("version-card").hidden = false;
+  place("version-heading").replaceChildren(`第 ${number} 版 `, element("small", { lang: "en" }, `Version ${number}`));
+  place("version-standing").replaceChildren(standing(version));
+  facts("version-particulars", [
+    [["文件", "file"], version.source_name], [["坐标系", "CRS"], version.source_crs],
+    [["坐标转换", "operation"], version.operation_accuracy_m === null ? version.operation : `${version.operation}（±${version.operation_accuracy_m} m）`],
+    [["图斑、节点", "features, vertices"], `${count(version.feature_count)}、${count(version.vertex_count)}`], [["自动修复", "mended"], version.mended_count ? count(version.mended_count) : null],
+    [["有效期至", "valid until"], version.valid_until], [["复核期限", "review by"], version.review_by],
+    [["覆盖范围", "coverage"], version.has_coverage ? "本市部分区域 a part of the city" : null],
+    [["警告确认", "warnings confirmed"], version.warnings_reason && `${version.warnings_reason}（${withoutLogin(version.warnings_confirmed_by)}）`], [["SHA-256", ""], version.source_sha256],
+  ]);
+  const open = isOpen(version);
+  page.map.showVersion(open ? number : null);
+  page.map.showIssue(null);
+  showForce(page);
+  prepareExport(page, open);
+  await showQuality(page, open);
+}
+
+// A change is made: everything is read again, and what was done is said where it is seen.
+async function settle(number, ...words) {
+  await reload(number);
+  say("done", ...bilingual(...words));
+  place("message").scrollIntoView({ block: "nearest" });
+}
+
+// After a change everything is read again; `number` is the version to look at then.
+async function reload(number = null) {
+  const [layer, { items }] = await Promise.all([ask(address), ask(`${address}/versions`)]);
+  Object.assign(page, { layer, versions: items, may: (right) => mayOn(page.me, layer, right) });
+  showLayer(page, departmentNames(page.city));
+  showVersions();
+  page.map ??= await layerMap(page.city, layer);
+  prepareCompare(page, items.filter(isOpen));
+  await showMapping(page);
+  const wanted = number ?? page.chosen?.number ?? layer.version ?? items.at(-1)?.number ?? null;
+  if (wanted !== null) await choose(wanted);
+}
+
+async function start() {
+  if (!code) throw new Error("请从图层目录中选择图层。 Choose a layer in the catalogue.");
+  Object.assign(page, await begin("图层 Layer", { anyone: true }));
+  await reload();
+  prepareUpload(page);
+  say("");
+}
+
+start().catch(fail);

@@ -1,0 +1,174 @@
+// Uploading a version: the file is looked at first and nothing is stored; then a person says how to take it; large files by a job.
+
+import { boundsOf } from "./bounds.js";
+import { act, button, confirmed, place } from "./coordination.js";
+import { finished, sendForm } from "./files.js";
+import { showDiagnosis } from "./layer_doctor.js";
+import { mappingChoices } from "./layer_mapping.js";
+import { issuesTable } from "./layer_quality.js";
+import { bar, clearError, count, fieldError } from "./layer_words.js";
+import { ask, bilingual, element } from "./words.js";
+
+const SHAPES = ["polygon", "line", "point", "collection"];
+let page = null;
+let file = null;
+let looked = null;
+let progress = null;
+
+export function prepareUpload(given) {
+  page = given;
+  place("upload-card").hidden = !page.may("upload_version");
+  if (place("upload-card").hidden) return;
+  progress = bar(place("upload-progress"));
+  const drop = place("drop");
+  for (const kind of ["dragenter", "dragover"]) drop.addEventListener(kind, (event) => { event.preventDefault(); drop.classList.add("over"); });
+  for (const kind of ["dragleave", "drop"]) drop.addEventListener(kind, (event) => { event.preventDefault(); drop.classList.remove("over"); });
+  drop.addEventListener("drop", ({ dataTransfer }) => { if (dataTransfer.files.length) place("file").files = dataTransfer.files; take(dataTransfer.files); });
+  place("file").addEventListener("change", () => take(place("file").files));
+}
+
+function take(files) {
+  clearError(place("drop"));
+  clear();
+  if (files.length === 0) return;
+  if (files.length > 1) {
+    fieldError(place("drop"), new Error("一次上传一个文件；Shapefile 请把各部分打成一个 zip。 One file at a time; zip the parts of a Shapefile."));
+    return;
+  }
+  [file] = files;
+  if (page.layer.geometry === "raster") showForm(null);
+  else look({});
+}
+
+function clear() {
+  looked = null;
+  place("diagnosis").replaceChildren();
+  place("upload").replaceChildren();
+  place("upload").hidden = true;
+  page.map.showDiagnosis(null);
+}
+
+// What was said of the file already goes along: its layer, its CRS, its encoding.
+async function look(said) {
+  clearError(place("drop"));
+  const form = new FormData();
+  form.append("file", file, file.name);
+  for (const [name, value] of Object.entries(said)) if (value) form.append(name, value);
+  const sent = (share) => progress.tell(share < 1 ? share : null, share < 1 ? `正在发送 ${file.name}……` : "正在查看文件……", share < 1 ? "sending" : "looking at the file");
+  try {
+    const found = await sendForm(`${page.address}/diagnosis`, form, sent);
+    looked = found;
+    showDiagnosis(place("diagnosis"), found);
+    page.map.showDiagnosis(found);
+    showForm(found, said);
+  } catch (problem) {
+    place("diagnosis").replaceChildren();
+    showForm(null, said);
+    fieldError(place("drop"), problem);
+  } finally {
+    progress.end();
+  }
+}
+
+function field(id, words, input, about) {
+  input.id = id;
+  return element("div", { class: "field" }, element("label", { for: id }, ...bilingual(...words)), input, ...(about ? [element("p", { class: "hint" }, ...bilingual(...about))] : []));
+}
+
+// `found` is null where nothing is known of the file: then it can be looked at again with what it does not say.
+function showForm(found, said = {}) {
+  const isRaster = page.layer.geometry === "raster";
+  const text = (value = "") => element("input", { maxlength: "200", value });
+  const crs = text(said.crs);
+  const encoding = text(said.encoding);
+  const sublayer = element("select", {}, ...(found?.sublayers ?? []).map((name) => element("option", { value: name }, name)));
+  if (found) sublayer.value = found.sublayer;
+  const several = (found?.sublayers.length ?? 0) > 1;
+  const again = () => look({ ...(several && { sublayer: sublayer.value }), crs: crs.value.trim(), encoding: encoding.value.trim() });
+  sublayer.addEventListener("change", again);
+  const others = found !== null && SHAPES.some((kind) => kind !== page.layer.geometry && found.kinds[kind]);
+  const split = element("input", { type: "checkbox", id: "split" });
+  const [validUntil, reviewBy] = [element("input", { type: "date" }), element("input", { type: "date" })];
+  const districts = page.city.districts.map(({ code, name }) => element("label", {}, element("input", { type: "checkbox", value: code, name: "district" }), ` ${name}`));
+  const newest = page.versions.at(-1)?.number ?? null;
+  const isDelta = element("input", { type: "checkbox", id: "is-delta" });
+  const changeField = text();
+  const mapping = mappingChoices(page, found?.fields ?? []);
+  const whole = element("div", {},
+    ...(others ? [element("label", {}, split, " ", ...bilingual("舍去其他几何类型", "leave features of other kinds out"))] : []), ...mapping.shown,
+    element("div", { class: "fields" }, field("valid-until", ["有效期至", "valid until"], validUntil), field("review-by", ["复核期限", "review by"], reviewBy)),
+    ...(districts.length ? [element("p", { class: "hint" }, ...bilingual("覆盖范围：数据只涉及部分区县时勾选。", "Coverage: tick districts where the data speak of a part of the city.")), element("div", { class: "row" }, ...districts)] : []),
+  );
+  const change = element("div", { hidden: "" }, field("change-field", ["变更类型字段", "field that says what a row is"], changeField, ["文件有 WHQ、WHC、WHH 三层时不必填写。", "Not needed for files with the layers WHQ, WHC, WHH."]));
+  isDelta.addEventListener("change", () => { whole.hidden = isDelta.checked; change.hidden = !isDelta.checked; });
+  const go = element("button", { type: "button", class: "first", id: "store" }, ...bilingual("上传为草稿", "Upload as a draft"));
+  act(go, () => store(isDelta.checked
+    ? { address: `${page.address}/versions/${newest}/delta`, values: { crs: crs.value, encoding: encoding.value, change_field: changeField.value } }
+    : {
+      address: `${page.address}/versions`,
+      values: {
+        sublayer: several ? sublayer.value : "", crs: crs.value, encoding: encoding.value, valid_until: validUntil.value, review_by: reviewBy.value, mapping: mapping.value(),
+        accept_crs: document.querySelector("#diagnosis [name=accept]:checked")?.value ?? "", split: others && split.checked ? "true" : "",
+        districts: districts.map((each) => each.firstElementChild).filter((box) => box.checked).map((box) => box.value).join(","),
+      },
+    }));
+  place("upload").replaceChildren(
+    ...(several ? [field("sublayer", ["子图层", "layer of the file"], sublayer, ["文件有多个图层，请选择一个。", "The file has several; choose one."])] : []),
+    ...(isRaster ? [] : [element("div", { class: "fields" }, field("crs", ["坐标系", "CRS"], crs, ["文件未注明时填写，如 EPSG:4550。", "where the file does not say it"]), field("encoding", ["文字编码", "encoding"], encoding, ["一般不填；如 GB18030。", "as a rule not needed"]))]),
+    ...(newest === null || isRaster ? [] : [element("label", {}, isDelta, " ", ...bilingual(`增量更新（动态维护）：只含变更，基于第 ${newest} 版`, `a delta on v${newest}`))]), change, whole,
+    element("p", { class: "buttons" }, go, " ", ...(isRaster ? [] : [button(["重新查看", "Look again"], again)])),
+  );
+  place("upload").hidden = false;
+  place("upload").onsubmit = (event) => event.preventDefault();
+}
+
+// Where the diagnosis drew the data that are stored now: as the file says, or by the system that was accepted.
+function boundsOfTaken(crs) {
+  const role = crs ? `guess ${crs}` : "as_said";
+  const drawn = looked?.preview.features.find((feature) => feature.properties.role === role);
+  return drawn ? boundsOf(drawn.geometry) : null;
+}
+
+async function store({ address, values }) {
+  clearError(place("drop"));
+  const form = new FormData();
+  form.append("file", file, file.name);
+  for (const [name, value] of Object.entries(values)) if (value.trim()) form.append(name, value.trim());
+  const sent = (share) => progress.tell(share < 1 ? share : null, share < 1 ? `正在发送 ${file.name}……` : "正在入库、质检……", share < 1 ? "sending" : "storing and checking");
+  try {
+    const answer = await sendForm(address, form, sent);
+    const number = "kind" in answer ? (await waited(answer)).version : answer.number;
+    const bounds = boundsOfTaken(values.accept_crs);
+    clear();
+    place("file").value = "";
+    await page.settle(number, `已存为第 ${number} 版草稿并质检；试发布后可生效。`, `Stored as version ${number}, a draft, and checked.`);
+    if (bounds) page.map.fit(bounds);
+    place("version-card").scrollIntoView({ block: "start" });
+  } catch (problem) {
+    refuse(problem);
+  } finally {
+    progress.end();
+  }
+}
+
+// A large file is stored by a job, which can be called off.
+function waited(job) {
+  const cancel = button(["取消上传", "Cancel"], async () => {
+    if (await confirmed(["取消上传", "Cancel the upload"], ["已入库的部分会全部撤销。", "Nothing of it is kept."], { strong: true })) await ask(`/api/jobs/${job.id}/cancel`, { method: "POST" });
+  }, { class: "small" });
+  return finished(job, (now) => {
+    const share = now.phase === "stage" && now.bytes_total ? now.bytes_done / now.bytes_total : null;
+    progress.tell(share, now.state === "waiting" ? "排队中……" : `正在入库：${count(now.features_done)} 个图斑……`, now.phase ?? now.state);
+    place("upload-progress").append(" ", cancel);
+  }, "上传没有完成。 The upload was not finished.");
+}
+
+function refuse(problem) {
+  fieldError(place("drop"), problem);
+  const { issues, rows } = problem.members ?? {};
+  if (issues?.length) {
+    const table = element("table", { id: "refused" });
+    issuesTable(table, issues, (issue) => page.map.showIssue(issue));
+    place("diagnosis").replaceChildren(element("div", { class: "wide" }, table));
+  } else if (rows?.length) place("diagnosis").replaceChildren(...rows.map(({ number, source_id: id, what }) => element("p", { class: "hint" }, `第 ${number} 行 row ${number}（${id ?? "—"}）：${what}`)));
+}

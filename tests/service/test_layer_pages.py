@@ -1,0 +1,206 @@
+"""The pages of a layer's life in a real browser: from a file with a wrong system and one with a warning to in force and back again."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from blueprint.city import City
+from blueprint.permissions import Role
+from tests import badfiles, formatfiles
+from tests.badfiles import LAT, LON, geojson, lonlat_square, polygon
+from tests.service.browser import fresh_page, until
+from tests.service.conftest import Server
+from tests.service.office import PASSWORD, Office
+
+pytestmark = pytest.mark.browser
+
+PICTURES = os.environ.get("PAGE_PICTURES")
+"""A folder for pictures of the pages, for whoever changes them."""
+
+SPIKED = [(0, 0), (0.001, 0), (0.001, 0.001), (0.0005, 0.001), (0.0005, 0.002), (0.0005, 0.001), (0, 0.001), (0, 0)]  # fmt: skip
+"""A square of side 0.001° with a spike of no width, which is mended: a warning."""
+BOW_TIE = [(0, 0), (0.001, 0.001), (0.001, 0), (0, 0.001), (0, 0)]
+
+
+def ring(corners: list[tuple[float, float]]) -> list[list[float]]:
+    return [[LON + east, LAT + north] for east, north in corners]
+
+
+def picture(page: Page, name: str) -> None:
+    if PICTURES:
+        page.wait_for_timeout(1500)
+        page.screenshot(path=f"{PICTURES}/{name}.png", full_page=True)
+
+
+def said(page: Page, words: str) -> None:
+    until(page, f"document.getElementById('message').textContent.includes('{words}')")
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    with fresh_page() as page:
+        yield page
+
+
+@pytest.fixture
+def site(running: Server, city: City) -> Server:
+    """The service with a planner of the department that keeps PLAN, and a layer beside it."""
+    Office(running, city).hire("gui", Role.PLANNER, department="ZRZY")
+    with running.client("ZRZY") as keeper:
+        for code, title, abstract in (("PLAN", "控制线", "试点区域"), ("ROAD", "道路红线", None)):
+            layer = {"code": code, "title": title, "department": "ZRZY", "geometry": "polygon", "control": "restrict", "abstract": abstract}  # fmt: skip
+            assert keeper.post("/api/layers", json=layer).status_code == 201
+        stored = keeper.post(
+            "/api/layers/ROAD/versions",
+            files={"file": ("road.geojson", geojson(polygon(lonlat_square(LON + 0.0005))))},
+            data={"in_force_from": "2024-01-01", "review_by": "2024-12-31"},
+        )
+        assert stored.status_code == 201, stored.text
+    return running
+
+
+def sign_in(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/sign-in")
+    page.fill("#login", "gui")
+    page.fill("#password", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{server.url}/")
+
+
+def open_layer(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/layer?code=PLAN")
+    until(page, "document.getElementById('message').hidden")
+
+
+def look_at(page: Page, file: Path) -> None:
+    """Choose a file and wait until it was looked at."""
+    page.evaluate("document.getElementById('upload').hidden = true")
+    page.set_input_files("#file", file)
+    until(
+        page,
+        "!document.getElementById('upload').hidden && document.getElementById('upload-progress').textContent === ''",
+    )
+
+
+def put_in_force(page: Page, number: int) -> None:
+    page.click("#foresee")
+    until(page, "document.getElementById('publish') !== null")
+    page.click("#publish")
+    page.click("dialog button[type=submit]")
+    said(page, f"第 {number} 版自")
+
+
+def test_a_planner_takes_a_layer_from_a_file_to_in_force_and_back_on_the_pages_alone(
+    site: Server, page: Page, tmp_path: Path
+) -> None:
+    page.goto(f"{site.url}/catalogue")
+    until(page, "document.querySelectorAll('#catalogue tr[data-layer]').length === 2")
+    assert "已过期待复核" in page.inner_text("tr[data-layer=ROAD]")
+    assert "无现行版本" in page.inner_text("tr[data-layer=PLAN]")
+    picture(page, "catalogue")
+    page.fill("#words", "试点")
+    page.press("#words", "Enter")
+    until(page, "document.querySelectorAll('#catalogue tr[data-layer]').length === 1")
+    page.fill("#words", "没有这样的词")
+    page.press("#words", "Enter")
+    until(page, "document.getElementById('catalogue').textContent.includes('没有符合条件的图层')")
+    open_layer(page, site)
+    assert not page.is_visible("#upload-card"), "somebody unknown is offered an upload"
+
+    sign_in(page, site)
+    open_layer(page, site)
+    assert "还没有版本" in page.inner_text("#versions")
+    picture(page, "layer-empty")
+
+    # Data in metres without a word on their system: one is suggested, and taken only when a person says so.
+    squares = formatfiles.in_metres(formatfiles.SQUARES)
+    look_at(page, badfiles.write_dataset(tmp_path / "first.gpkg", squares, crs=None))
+    assert (
+        "未注明" in page.inner_text("#diagnosis")
+        and page.locator("#diagnosis [name=accept]:checked").count() == 0
+    )
+    picture(page, "layer-diagnosis")
+    page.click("#store")
+    until(page, "document.querySelector('#drop .field-error') !== null")
+    assert "EPSG:4550" in page.inner_text("#drop .field-error")
+    page.check("#diagnosis [name=accept][value='EPSG:4550']")
+    page.click("#store")
+    said(page, "已存为第 1 版草稿")
+    assert "已质检" in page.inner_text("#version-standing")
+    picture(page, "layer-draft")
+    put_in_force(page, 1)
+
+    spiked = tmp_path / "second.geojson"
+    spiked.write_bytes(geojson(polygon(ring(SPIKED))))
+    look_at(page, spiked)
+    page.click("#store")
+    said(page, "已存为第 2 版草稿")
+    issue = page.locator("#issues tr[data-code=geometry-mended]")
+    issue.click()
+    assert "警告" in issue.inner_text()
+    picture(page, "layer-quality")
+    with page.expect_download() as saved:
+        page.click("#quality-files button:has-text('错误图层')")
+    assert saved.value.suggested_filename == "PLAN_v2_errors.gpkg"
+    page.click("#foresee")
+    until(page, "document.getElementById('publish') !== null")
+    assert "道路红线" in page.inner_text("#forecast-layers") and "将替代第 1 版" in page.inner_text(
+        "#dry-run"
+    )
+    picture(page, "layer-dry-run")
+    page.click("#publish")
+    until(page, "document.querySelector('#force .field-error') !== null")
+    assert "请写明警告可以保留的理由" in page.inner_text("#force .field-error")
+    page.fill("#warnings-reason", "已核对修复前后图形")
+    page.click("#publish")
+    page.click("dialog button[type=submit]")
+    said(page, "第 2 版自")
+    assert "已核对修复前后图形" in page.inner_text("#version-particulars")
+
+    page.click("#compare button[type=submit]")
+    until(page, "document.getElementById('difference-counts') !== null")
+    assert "删除" in page.inner_text("#difference-counts")
+    picture(page, "layer-compare")
+    with page.expect_download() as saved:
+        page.click("#export button")
+    assert saved.value.suggested_filename == "PLAN-v2.gpkg"
+
+    page.click("#versions [data-version='1']")
+    until(page, "document.getElementById('version-heading').textContent.includes('第 1 版')")
+    page.click("button:has-text('回滚到此版')")
+    page.click("dialog button[type=submit]")
+    said(page, "已回滚到第 1 版")
+    picture(page, "layer-rolled-back")
+    with site.client() as anyone:
+        assert anyone.get("/api/layers/PLAN").json()["version"] == 1
+    assert [fault for fault in page.faults if "422" not in fault] == []
+
+
+def test_a_file_that_is_refused_is_told_in_a_sentence_beside_it_and_drawn(
+    site: Server, page: Page, tmp_path: Path
+) -> None:
+    sign_in(page, site)
+    open_layer(page, site)
+
+    disguised = tmp_path / "plan.zip"
+    disguised.write_bytes(badfiles.zipped({"../../etc/plan.shp": b"x" * 100}))
+    look_at(page, disguised)
+    assert len(page.inner_text("#drop .field-error")) > 20
+    picture(page, "layer-hostile")
+
+    torn = tmp_path / "torn.geojson"
+    torn.write_bytes(json.dumps(json.loads(geojson(polygon(ring(BOW_TIE))))).encode())
+    look_at(page, torn)
+    assert page.locator("#drop .field-error").count() == 0
+    page.click("#store")
+    until(page, "document.querySelector('#refused tr[data-code]') !== null")
+    assert "服务未接受" in page.inner_text("#drop .field-error")
+    assert "可有多种理解" in page.inner_text("#refused")
+    page.click("#refused tr[data-code=geometry-ambiguous]")
+    picture(page, "layer-refused")
+    with site.client("ZRZY") as keeper:
+        assert keeper.get("/api/layers/PLAN/versions").json()["items"] == []
