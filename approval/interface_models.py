@@ -1,10 +1,10 @@
 """Tables of the interfaces: handovers that were refused, rows of the ministry's exchange and what became of them."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Computed, Index, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -56,12 +56,15 @@ class ExchangeRow(Base):
         CheckConstraint("(state = 'refused') <= (reason IS NOT NULL)", name="reason"),
         Index("ix_exchange_row_waiting", "id", postgresql_where=text("state = 'waiting'")),
         Index("ix_exchange_row_batch", "batch"),
+        Index("ix_exchange_row_whose", "whose"),
         {"schema": "approval"},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     table_name: Mapped[str] = mapped_column(String(40))
     key: Mapped[str] = mapped_column(String(100))
+    whose: Mapped[str] = mapped_column(Text, Computed("split_part(key, '-', 2)", persisted=True))
+    """The second part of the key: a case (`C7`), an item (`I9`), a process (`P`), the control lines (`L`)."""
     content: Mapped[dict[str, Any]] = mapped_column(JSONB)
     content_sha256: Mapped[str] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(8))
@@ -71,3 +74,19 @@ class ExchangeRow(Base):
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     reason: Mapped[str | None] = mapped_column(Text)
     """Why the receiving side refused it (SBYY)."""
+
+
+class ExchangeFilling(Base):
+    """A filling of the queue: from which day on cases were looked through, on which day, and what came of it."""
+
+    __tablename__ = "exchange_filling"
+    __table_args__ = ({"schema": "approval"},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    filled_on: Mapped[date]
+    since: Mapped[date | None]
+    is_gapless: Mapped[bool]
+    """Whether it began no later than the one before ended, so that no change between the two was left out."""
+    queued: Mapped[int]
+    errors: Mapped[int]
+    filled_by: Mapped[str] = mapped_column(String(200))

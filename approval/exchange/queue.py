@@ -1,7 +1,8 @@
 """The queue of the exchange: rows that changed wait, go out in batches, and come back taken or refused (SBYY).
 
 A row is known by its table and key (`DFSJZJ`). One that was sent waits again only when what it says has changed, when the
-receiving side refused it and it is sent again, or when its batch was lost on the way.
+receiving side refused it and it is sent again, or when its batch was lost on the way. What a case, or the control lines, do not
+have any more goes out once more, said to be void (`SJYXBS` 0).
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from sqlalchemy.orm import Session
 from approval.exchange.fields import Kind, Row, Value, tables
 from approval.exchange.package import RowError, check
 from approval.exchange.rows import Changed, Rows, build
-from approval.interface_models import ExchangeRow, RowState
+from approval.interface_models import ExchangeFilling, ExchangeRow, RowState
 from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import InvalidInputError, NotFoundError
@@ -26,6 +27,8 @@ from blueprint.permissions import Act, Actor
 
 _OF_THE_SENDING = frozenset({"LSH", "GXSJ", "SJSCZT", "SBYY"})
 """Fields that say nothing of the case: a row that differs in them alone is not sent again."""
+
+_IS_VALID = "SJYXBS"
 
 _AT_ONCE = 500
 
@@ -41,19 +44,60 @@ class Filled:
 
 def fill(session: Session, city: City, *, since: date | None, actor: Actor, now: datetime) -> Filled:
     """Queue the rows of every case that changed since a day, or since the last filling; what did not change is left."""
-    if since is None:
-        last = session.scalar(select(func.max(ExchangeRow.queued_at)))
-        since = last.date() if last is not None else None
-    package = check(build(session, city, Changed(since), today=now.date()))
-    queued = 0
-    for table, rows in package.rows.items():
-        for start in range(0, len(rows), _AT_ONCE):
-            queued += _queue(session, table, rows[start : start + _AT_ONCE], now)
+    before, today = looked_through_on(session), now.date()
+    is_gapless = since is None or before is None or since <= before
+    since = since or before
+    rows = build(session, city, Changed(since), today=today)
+    package = check(rows)
+    queued = _void(session, rows, now)
+    for table, good in package.rows.items():
+        for start in range(0, len(good), _AT_ONCE):
+            queued += _queue(session, table, good[start : start + _AT_ONCE], now)
+    kept = ExchangeFilling(
+        filled_on=today,
+        since=since,
+        is_gapless=is_gapless,
+        queued=queued,
+        errors=len(package.errors),
+        filled_by=actor.name,
+    )
+    session.add(kept)
+    session.flush()
     note = {"queued": queued, "errors": len(package.errors)}
     record(
         session, actor, Act.EXCHANGE_DATA, kind="exchange", id=f"queue since {since or 'ever'}", after=note
     )
     return Filled(since, queued, package.errors)
+
+
+def looked_through_on(session: Session) -> date | None:
+    """Up to which day every change was looked at; fillings that left days out before them do not count."""
+    last = select(func.max(ExchangeFilling.filled_on)).where(ExchangeFilling.is_gapless)
+    return session.scalar(last)
+
+
+def _void(session: Session, built: Rows, now: datetime) -> int:
+    """Say of rows that the cases built, or the control lines, have no more that they are void; forget those that never went out."""
+    keys = {(table, str(row["DFSJZJ"])) for table, rows in built.items() for row in rows}
+    whose = ["L", *(str(row["DFSJZJ"]).split("-")[1] for row in built["SPGL_XMJBXXB"])]
+    count = 0
+    for start in range(0, len(whose), _AT_ONCE):
+        statement = select(ExchangeRow).where(
+            ExchangeRow.whose.in_(whose[start : start + _AT_ONCE]),
+            ExchangeRow.content[_IS_VALID].astext == "1",
+        )
+        for row in session.scalars(statement.with_for_update()):
+            if (row.table_name, row.key) in keys:
+                continue
+            if row.sent_at is None:
+                session.delete(row)
+                continue
+            row.content = row.content | {_IS_VALID: "0", "GXSJ": _written(now)}
+            row.content_sha256 = _sha256(row.content)
+            row.state, row.queued_at, row.reason = RowState.WAITING, now, None
+            count += 1
+    session.flush()
+    return count
 
 
 def _queue(session: Session, table: str, rows: Sequence[Row], now: datetime) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from approval.exchange.control_lines import control_lines
@@ -29,7 +29,7 @@ BESIDE = 5
 
 @dataclass(frozen=True)
 class Changed:
-    """Since when rows are wanted: cases with a step, a binding or a stage on that day or later; None: all."""
+    """Since when rows are wanted: cases of which anything that a row says came about on that day or later; None: all."""
 
     since: date | None = None
 
@@ -97,7 +97,36 @@ def _cases(session: Session, changed: Changed) -> Iterator[Case]:
             .where(CaseMessage.case_id == Case.id, CaseMessage.received_at >= since)
             .exists()
         )
-        statement = statement.where(stepped | concluded | corrected | (Case.project_code_bound_at >= since))
+        uploaded = (
+            select(ItemResult.item_id)
+            .join(ItemResult.item)
+            .where(Item.case_id == Case.id, ItemResult.uploaded_at >= since)
+            .exists()
+        )
+        consulted = (
+            select(JointConsultation.id)
+            .join(JointConsultation.item)
+            .join(JointConsultation.answers)
+            .where(
+                Item.case_id == Case.id,
+                or_(
+                    JointConsultation.asked_on >= changed.since,
+                    ConsultationAnswer.answered_on >= changed.since,
+                ),
+            )
+            .exists()
+        )
+        statement = statement.where(
+            or_(
+                stepped,
+                concluded,
+                corrected,
+                uploaded,
+                consulted,
+                Case.project_code_bound_at >= since,
+                Case.prepared_at >= since,
+            )
+        )
     yield from session.scalars(statement)
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import zipfile
 from datetime import date
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select
@@ -15,13 +16,21 @@ from approval.exchange.control_lines import control_lines
 from approval.exchange.fields import tables
 from approval.exchange.package import check, counts, to_zip
 from approval.exchange.rows import Changed, build
+from approval.intake import receive_message
 from approval.item_states import Step
+from approval.items import find_item
+from approval.joint_consultation import AnswerGiven
+from approval.materials import FileGiven
+from approval.matter_models import AnswerKind, ConsultationAnswer
 from approval.models import Case
+from approval.results import keep_result_file
 from blueprint.city import City
 from blueprint.errors import InvalidInputError, NotFoundError
 from blueprint.layers.models import Layer
+from blueprint.objects import Stored
 from blueprint.permissions import Sensitivity
-from tests.approval.office import CALENDAR, CODE, WINDOW, Office, lacking
+from coordination.handover import WithdrawalMessage
+from tests.approval.office import CALENDAR, CODE, WINDOW, Office, lacking, message
 from tests.coordination.conftest import world, world_engine, world_session  # noqa: F401
 
 
@@ -46,7 +55,7 @@ def walked(office: Office) -> Case:
     )  # fmt: skip
     office.step(case, "A104", Step.EXTEND, reason="案情复杂", working_days=5)
     office.step(case, "A104", Step.STOP, reason="公示", stop_kind="publicity", working_days=5)
-    office.days_pass(7)
+    office.days_pass(8)
     office.step(case, "A104", Step.RESUME)
     office.approve(case, "A104")
     return case
@@ -98,13 +107,13 @@ def test_a_case_without_a_code_does_not_go_out_and_one_that_did_not_change_is_le
     walked(office)
 
     assert (
-        counts(build(office.session, office.city, Changed(date(2026, 3, 9)), today=office.now.date()))[
+        counts(build(office.session, office.city, Changed(date(2026, 3, 10)), today=office.now.date()))[
             "SPGL_XMJBXXB"
         ]
         == 1
     )
     assert (
-        counts(build(office.session, office.city, Changed(date(2026, 3, 10)), today=office.now.date()))[
+        counts(build(office.session, office.city, Changed(date(2026, 3, 11)), today=office.now.date()))[
             "SPGL_XMJBXXB"
         ]
         == 0
@@ -186,6 +195,50 @@ def test_rows_wait_go_out_in_batches_and_come_back_taken_or_refused(office: Offi
     assert [row["BLZT"] for row in fourth.rows["SPGL_XMSPSXBLXXXXB"]] == ["15"]
     with pytest.raises(NotFoundError):
         queue.batch_again(session, 99)
+
+
+def test_nothing_that_a_row_says_is_missed_and_what_is_no_more_goes_out_as_void(office: Office) -> None:
+    """An upload and an answer make no step; a row sent again is no filling; a new handover has another site, fewer opinions."""
+    case, session = walked(office), office.session
+
+    def news(since: date | None = None) -> list[tuple[str, str, str]]:
+        queue.fill(session, office.city, since=since, actor=WINDOW, now=office.now)
+        batch = queue.next_batch(session, limit=1000, actor=WINDOW, now=office.now)
+        rows = batch.rows.items() if batch is not None else ()
+        return [(table, str(row["DFSJZJ"]), str(row["SJYXBS"])) for table, some in rows for row in some]
+
+    assert {valid for _, _, valid in news()} == {"1"}
+    office.days_pass(1)
+    file = FileGiven("证.pdf", Stored("cd" * 32, 9))
+    item = find_item(session, case, "A104")
+    keep_result_file(session, case, item, file, actor=WINDOW, now=office.now)
+    office.days_pass(5)
+    assert queue.send_again(session, 1, actor=WINDOW, now=office.now) > 0
+    queue.next_batch(session, limit=1000, actor=WINDOW, now=office.now)
+    assert news(office.now.date()) == []  # from a day on, the upload before it left out
+    assert news() == [("SPGL_XMSPSXPFWJXXB", f"210300-I{item.id}-R", "1")]
+
+    office.days_pass(3)
+    (asked,) = session.scalars(select(ConsultationAnswer))
+    given = AnswerGiven(AnswerKind.AGREE, remark="不占用")
+    joint_consultation.answer(session, asked, given, actor=office.department("LCJ"), now=office.now)
+    assert news() == [("SPGL_XMSPSXZQYJXXB", f"210300-I{item.id}-Q{asked.id}", "1")]
+
+    back = WithdrawalMessage(
+        message_id=uuid4(), handover_id=UUID(case.message_id), planning_number=case.planning_number,
+        reason="方案变更", made_on=office.now.date(), made_by="自然资源局",
+    )  # fmt: skip
+    receive_message(session, back, now=office.now)
+    again = message(1, follows=back.message_id)
+    site, opinions = again.footprint.model_copy(update={"revision": 2}), again.opinions[:1]
+    again = again.model_copy(update={"footprint": site, "opinions": opinions})
+    receive_message(session, again, now=office.now)
+    assert sorted(news()) == [
+        ("SPGL_XMQQYJXXB", f"210300-C{case.id}-O2", "0"),
+        ("SPGL_XMYDHXJZXXB", f"210300-C{case.id}-S1", "0"),
+        ("SPGL_XMYDHXJZXXB", f"210300-C{case.id}-S2", "1"),
+    ]
+    assert news() == []
 
 
 def test_control_lines_in_force_go_out_but_for_restricted_ones(world_session: Session) -> None:  # noqa: F811

@@ -110,8 +110,9 @@ INSERT INTO approval.case_message (case_id, planning_number, message_id, sha256,
 VALUES (1, 'CH-1', 'm', 's', 'handover', '{}', now());
 INSERT INTO approval.case_stage (case_id, stage, position) VALUES (1, 'land_use_planning', 1);
 INSERT INTO approval.process_table VALUES ('v', 's', 'c', now());
-INSERT INTO approval.item (id, case_id, code, round, title, department, day_unit, state, on_commitment, extended_days, provisional)
-VALUES (1, 1, 'A', 1, 't', 'SLJ', 'working', 'in_review', FALSE, 0, FALSE);
+INSERT INTO approval.item (id, case_id, code, round, title, department, day_unit, state, on_commitment, extended_days, provisional,
+    verify_provisional)
+VALUES (1, 1, 'A', 1, 't', 'SLJ', 'working', 'in_review', FALSE, 0, FALSE, FALSE);
 INSERT INTO approval.item_step (item_id, number, step, state, taken_on, taken_at, taken_by, detail)
 VALUES (1, 1, 'begin', 'in_review', now(), now(), 'x', '{}');
 INSERT INTO approval.time_span (item_id, holder, starts_on) VALUES (1, 'department', now());
@@ -131,6 +132,7 @@ INSERT INTO approval.refused_handover (body_sha256, body, size_bytes, family, de
 VALUES ('s', '', 0, 'conflict', 'd', 'x', now(), now(), 1);
 INSERT INTO approval.month_figures VALUES ('all', 'all', '2026-03-01', 1, 1, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, '{0,1}', '{0,1}', '{0,1}');
 INSERT INTO approval.exchange_row (table_name, key, content, content_sha256, state, queued_at) VALUES ('t', 'k', '{}', 's', 'waiting', now());
+INSERT INTO approval.exchange_filling (filled_on, is_gapless, queued, errors, filled_by) VALUES (now(), TRUE, 0, 0, 'x');
 INSERT INTO approval.month_cases VALUES ('all', 'all', '2026-03-01', '0001-01-01', 1);
 INSERT INTO blueprint.access_grant (owner, department, purpose, state, may_export, most_exports, most_features)
 VALUES ('WLJ', 'SLJ', 'p', 'requested', FALSE, 1, 1), ('WLJ', 'TJJ', 'p', 'requested', FALSE, 1, 1);
@@ -193,7 +195,8 @@ MEMBER_SEES = dict.fromkeys(PLAN_AUDITS, 1) | {
         ("approval.case", "approval.case_message", "approval.case_stage", "approval.process_table", "approval.item", "approval.item_step",
          "approval.time_span", "approval.material", "approval.item_result", "approval.promise", "approval.letter",
          "approval.joint_consultation", "approval.consultation_answer", "approval.obligation", "approval.matter",
-         "approval.refused_handover", "approval.month_figures", "approval.month_cases", "approval.case_standing", "approval.exchange_row"), 1)),
+         "approval.refused_handover", "approval.month_figures", "approval.month_cases", "approval.case_standing", "approval.exchange_row",
+         "approval.exchange_filling"), 1)),
 }  # fmt: skip
 ALL_CHECKS = dict.fromkeys((*PLAN_AUDITS, "coordination.check"), 2) | {"blueprint.job": 3}
 NO_CHECKS = dict.fromkeys(ALL_CHECKS, 0)
