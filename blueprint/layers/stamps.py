@@ -24,7 +24,10 @@ TERMS = (
 
 @dataclass(frozen=True)
 class Stamp:
-    """What an exported file says of itself; `grants` are the numbers of the grants that allowed it."""
+    """What an exported file says of itself; `grants` are the numbers of the grants that allowed it.
+
+    A file that tells of two layers has an entry of the register for each: `other_numbers` are those of the others.
+    """
 
     number: str
     account: str
@@ -39,16 +42,17 @@ class Stamp:
     purpose: str | None = None
     conditions: str | None = None
     grants: tuple[int, ...] = ()
+    other_numbers: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The stamp as plain JSON values."""
         values = vars(self) | {"exported_at": self.exported_at.isoformat(timespec="seconds"), "terms": TERMS}
-        return values | {"grants": list(self.grants)}
+        return values | {"grants": list(self.grants), "other_numbers": list(self.other_numbers)}
 
     def text(self) -> str:
         """The stamp as one sentence for people, in the description that map programs show."""
         parts = [
-            f"导出编号 export {self.number}",
+            f"导出编号 export {', '.join((self.number, *self.other_numbers))}",
             f"{self.account} · {self.department or '—'} · {self.exported_at.isoformat(timespec='seconds')}",
             f"{self.city} {self.title} {self.layer} v{self.version} ({self.sensitivity})，提供部门 owner {self.owner}",
         ]

@@ -89,12 +89,13 @@ def export_layer(
         grants=(grant.number,) if grant is not None else (),
     )
     features = write(session, layer, version, path, city=city, stamp=stamp)
-    return _register(session, version, path, stamp, features=features, actor=actor)
+    return register(session, version, path, stamp, features=features, actor=actor)
 
 
-def _register(
+def register(
     session: Session, version: LayerVersion, path: Path, stamp: Stamp, *, features: int, actor: Actor
 ) -> Export:
+    """Put a file that was written with this stamp in the register and on record."""
     try:
         trace = trace_of(path)
     except OSError as error:

@@ -1,19 +1,15 @@
-"""The ledger of differences: what two layers still have against each other, accepted for a reason, settled; and as a file."""
+"""The ledger of differences: what two layers still have against each other, accepted for a reason, settled."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
-import geopandas
 import shapely
-from geoalchemy2.shape import to_shape
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from blueprint.audit.log import record
 from blueprint.city import City
-from blueprint.city_router import to_lonlat
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.jurisdiction import district_outlines
 from blueprint.layers.models import Layer
@@ -22,7 +18,6 @@ from blueprint.sharing.purposes import record_reading
 from coordination.plan_audit.audit import SQL
 from coordination.plan_audit.models import DifferenceState, PlanAudit, PlanDifference
 
-_DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf", ".parquet": "Parquet"}
 _MAX_REASON = 2000
 
 
@@ -105,7 +100,7 @@ def list_differences(
     state: DifferenceState | None = None,
     slivers: bool = True,
     after: int = 0,
-    limit: int = 100,
+    limit: int | None = 100,
 ) -> Sequence[PlanDifference]:
     """The differences of an audit's two layers by id, those after the id `after`; that they were read is recorded."""
     _record(session, audit, actor)
@@ -185,66 +180,6 @@ def decide(
         after={"state": difference.state, "reason": reason},
     )
     return difference
-
-
-def write_differences(
-    session: Session,
-    audit: PlanAudit,
-    path: Path,
-    *,
-    city: City,
-    actor: Actor,
-    state: DifferenceState | None = None,
-) -> int:
-    """The differences as a GeoPackage, GeoParquet, FlatGeobuf or GeoJSON; says how many. Asks the right to export both layers."""
-    driver = _DRIVERS.get(path.suffix.lower())
-    if driver is None:
-        raise InvalidInputError(
-            f"differences are written to {', '.join(_DRIVERS)}, not to {path.suffix or path}"
-        )
-    for layer in (audit.first_layer, audit.second_layer):
-        require(actor, Act.EXPORT_LAYER, layer.thing)
-    _record(session, audit, actor)
-    rows = _differences(session, audit, state=state, slivers=True)
-    shapes = [to_shape(row.geom) for row in rows]
-    frame = geopandas.GeoDataFrame(
-        {name: [getattr(row, name) for row in rows] for name in COLUMNS},
-        geometry=shapely.set_srid(shapes, 0) if shapes else [],
-        crs=city.working_crs,
-    )
-    if driver == "GeoJSON":
-        frame = frame.set_geometry(
-            to_lonlat(frame.geometry.to_numpy(), city), crs=f"EPSG:{city.geographic_srid}"
-        )
-    name = f"{audit.first_layer.code}_{audit.second_layer.code}"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if driver == "Parquet":
-            frame.to_parquet(path)
-        else:
-            frame.to_file(path, layer=name, driver=driver, engine="pyogrio")
-    except OSError as error:
-        raise InvalidInputError(f"cannot write {path}: {error.strerror}") from error
-    return len(frame)
-
-
-COLUMNS = (
-    "id",
-    "first_key",
-    "second_key",
-    "first_class",
-    "second_class",
-    "overlap_m2",
-    "first_share",
-    "second_share",
-    "is_sliver",
-    "state",
-    "reason",
-    "first_audit_id",
-    "last_audit_id",
-    "settled_audit_id",
-)
-"""What a file says of a difference."""
 
 
 def _record(session: Session, audit: PlanAudit, actor: Actor) -> None:

@@ -15,7 +15,8 @@ from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from coordination.plan_audit.areas import overlap_areas
 from coordination.plan_audit.audit import audit_layers, find_audit
-from coordination.plan_audit.ledger import DistrictPair, statistics, statistics_by_district, write_differences
+from coordination.plan_audit.differences_file import write_differences
+from coordination.plan_audit.ledger import DistrictPair, statistics, statistics_by_district
 from coordination.plan_audit.matrix import PairStanding, matrix
 from coordination.plan_audit.schemas import PlanAuditOut, audit_out
 from service.commands.context import console, local_operator, open_edge, say
@@ -112,7 +113,12 @@ def audit(
                     )
                 if output_path is not None:
                     count = write_differences(
-                        session, done, output_path, city=edge.city, actor=local_operator()
+                        session,
+                        done,
+                        output_path,
+                        city=edge.city,
+                        actor=local_operator(),
+                        now=edge.now(),
                     )
                     say(f"wrote {output_path}: {count:,} differences")
     if output is OutputFormat.JSON:

@@ -2,13 +2,13 @@
 
 import getpass
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 from sqlalchemy import Engine, create_engine, make_url, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
@@ -26,6 +26,8 @@ from service.setup import hold_to_city, initialise
 
 console = Console(stderr=True, highlight=False)
 """Progress and messages go to standard error; standard output is for results alone."""
+
+_DRIVER = "postgresql+psycopg2"
 
 output = Console(highlight=False, soft_wrap=False)
 """Results."""
@@ -73,7 +75,11 @@ def owner_url(settings: Settings) -> str:
     url = database_url(settings)
     if settings.database_url is None:
         return cluster.owner_url(settings.home)
-    return _with_driver(settings.database_owner_url) if settings.database_owner_url is not None else url
+    return (
+        _with_driver(settings.database_owner_url, "DATABASE_OWNER_URL")
+        if settings.database_owner_url is not None
+        else url
+    )
 
 
 def anchors_file(settings: Settings, url: str) -> Path:
@@ -93,11 +99,16 @@ def owner_session(settings: Settings | None = None) -> Iterator[Session]:
         yield session
 
 
-def _with_driver(given: str) -> str:
-    url = make_url(given)
-    if url.drivername in ("postgres", "postgresql"):
-        url = url.set(drivername="postgresql+psycopg2")
-    return url.render_as_string(hide_password=False)
+def _with_driver(given: str, setting: str = "DATABASE_URL") -> str:
+    """The address with the driver that is used; what is refused is not repeated, for it may hold a password."""
+    url = None
+    with suppress(ArgumentError, ValueError):  # the latter for a port that is no number
+        url = make_url(given)
+    if url is None or url.drivername not in ("postgres", "postgresql", _DRIVER):
+        raise InvalidInputError(
+            f"{setting} is no address of a PostgreSQL server; one reads postgresql://USER:PASSWORD@HOST:5432/NAME"
+        )
+    return url.set(drivername=_DRIVER).render_as_string(hide_password=False)
 
 
 @contextmanager

@@ -66,8 +66,16 @@ CONTENTS = {
         "it is a point, the layer takes a polygon",
     ),
     "no features": (geojson(), "x.geojson", "0 features"),
-    "not a number": (badfiles.good().replace(str(LON).encode(), b"NaN", 1), "x.geojson", ""),
-    "infinite": (badfiles.good().replace(str(LON).encode(), b"1e999", 1), "x.geojson", ""),
+    "not a number": (
+        badfiles.good().replace(str(LON).encode(), b"NaN", 1),
+        "x.geojson",
+        "feature 1: its geometry cannot be read",
+    ),
+    "infinite": (
+        badfiles.good().replace(str(LON).encode(), b"1e999", 1),
+        "x.geojson",
+        "Unrecognized number: 1e999",
+    ),
     "swapped axes": (geojson(polygon(lonlat_square(LAT, LON))), "x.geojson", "swapped"),
     "elsewhere": (geojson(polygon(lonlat_square(116.4, 39.9))), "x.geojson", "outside the city"),
     "bow tie": (_bow_tie(), "x.geojson", "feature 1 at"),
@@ -136,7 +144,8 @@ def test_damaged_shapefiles_are_refused(defined: Command, tmp_path: Path):
     for name, files in spoilt.items():
         path = tmp_path / name
         path.write_bytes(badfiles.zipped(files))
-        refused(defined("layer", "upload", "PLAN", path))
+        words = "lacks its .dbf file" if name == "nodbf.zip" else "the .shp file is cut short or padded"
+        refused(defined("layer", "upload", "PLAN", path), words)
     whole = tmp_path / "whole.zip"
     whole.write_bytes(badfiles.zipped(parts))
     assert defined("layer", "upload", "PLAN", whole).status == 0
@@ -172,7 +181,7 @@ def test_a_check_of_an_empty_blueprint_says_what_to_do(defined: Command, tmp_pat
         ({"type": "LineString", "coordinates": [[LON, LAT], [LON + 0.01, LAT]]}, "is a LineString"),
         (polygon(lonlat_square(LAT, LON)), "swapped"),
         (polygon(lonlat_square(116.4, 39.9)), "outside the city"),
-        (polygon([[LON, LAT], [LON, LAT], [LON, LAT], [LON, LAT]]), ""),
+        (polygon([[LON, LAT], [LON, LAT], [LON, LAT], [LON, LAT]]), "Too few points"),
     ],
 )
 def test_bad_footprints(defined: Command, tmp_path: Path, geometry: dict[str, object], words: str):
@@ -201,6 +210,18 @@ def test_a_bad_definition_names_its_key(command: Command):
     refused(command(*base[:-1], "forbid"), "control 'forbid'", "prohibit")
     refused(command(*base[:5], "--department", "NOBODY", *base[7:]), "no department 'NOBODY'")
     refused(command(*base, "--buffer-m", "-5"), "buffer_m")
+
+
+@pytest.mark.parametrize("address", ["nonsense", "mysql://root:geheim@localhost/x", "postgresql://h:x/n"])
+def test_an_address_that_is_none_of_a_database_is_bad_input_and_not_repeated(
+    address: str, command: Command, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("DATABASE_URL", address)
+
+    result = command("layer", "list")
+
+    refused(result, "DATABASE_URL is no address of a PostgreSQL server", "postgresql://USER")
+    assert "geheim" not in result.err
 
 
 def test_an_unreachable_database_is_one_sentence(command: Command, monkeypatch: pytest.MonkeyPatch):

@@ -19,15 +19,11 @@ from blueprint.city import AreaMeasure, City
 from blueprint.city_router import to_lonlat
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError, NotPermittedError
 from blueprint.permissions import Actor, Role, at_console
+from blueprint.sharing.exports import trace_file
 from coordination.plan_audit import audit as acts
 from coordination.plan_audit.audit import audit_layers, find_audit, open_audit
-from coordination.plan_audit.ledger import (
-    decide,
-    list_differences,
-    statistics,
-    statistics_by_district,
-    write_differences,
-)
+from coordination.plan_audit.differences_file import write_differences
+from coordination.plan_audit.ledger import decide, list_differences, statistics, statistics_by_district
 from coordination.plan_audit.models import DifferenceState, PlanAudit, PlanDifference
 from tests.made import ORIGIN, at_origin, geodesic_m2, publish, square
 
@@ -336,16 +332,25 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(session: Session, plan
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".parquet", ".geojson", ".fgb"])
-def test_differences_are_written_to_a_file(session: Session, plane: City, tmp_path, suffix: str):
+def test_differences_are_written_to_a_file_that_is_stamped_and_traced_to_both_layers(
+    session: Session, plane: City, tmp_path, suffix: str
+):
     _publish(session, plane, "A_PLAN", {"a": square(0, 0, 100)})
     _publish(session, plane, "B_PLAN", {"b": square(50, 0, 100)})
     audit = _audit(session, plane)
     path = tmp_path / f"differences{suffix}"
 
-    assert write_differences(session, audit, path, city=plane, actor=OPERATOR) == 1
+    assert write_differences(session, audit, path, city=plane, actor=OPERATOR, now=NOW) == 1
 
     frame = geopandas.read_parquet(path) if suffix == ".parquet" else geopandas.read_file(path)
     assert frame.loc[0, "overlap_m2"] == pytest.approx(5000)
     assert frame.loc[0, "state"] == DifferenceState.OPEN
     in_metres = frame.to_crs(plane.working_crs) if suffix == ".geojson" else frame
     assert in_metres.total_bounds[0] == pytest.approx(ORIGIN[0] + 50, abs=1e-3)
+    found = trace_file(session, path, actor=OPERATOR)
+    assert {(each.export.version.layer.code, each.export.account) for each in found} == {
+        ("A_PLAN", OPERATOR.name),
+        ("B_PLAN", OPERATOR.name),
+    }
+    path.write_bytes(path.read_bytes() + b" ")
+    assert [each.is_unchanged for each in trace_file(session, path, actor=OPERATOR)] == [False, False]
