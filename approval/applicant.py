@@ -89,10 +89,11 @@ class ItemProgress:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a case is."""
+    """Where a case is; nothing goes on in it since `withdrawn_on`, until it is handed over again."""
 
     project_code: str
     project_name: str
+    withdrawn_on: date | None
     stages: list[StageProgress]
     items: list[ItemProgress]
 
@@ -121,6 +122,7 @@ def progress_of(session: Session, case: Case, names: dict[str, str]) -> Progress
     return Progress(
         project_code=case.project_code or case.planning_number,
         project_name=case.project_name,
+        withdrawn_on=case.withdrawn_on,
         stages=[
             StageProgress(
                 Stage(row.stage),

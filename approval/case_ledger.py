@@ -41,7 +41,7 @@ def turns_of(spans: Iterable[Span], *, after: date, up_to: date, is_working_day:
     days: list[tuple[date, Holder, frozenset[str]]] = []
     for number in range(1, (up_to - after).days + 1):
         day = after + timedelta(days=number)
-        days.append((day, *_owner(known, day)))
+        days.append((day, *owner_of(known, day)))
     turns: list[Turn] = []
     for day, holder, items in days:
         worked = int(is_working_day(day))
@@ -53,7 +53,8 @@ def turns_of(spans: Iterable[Span], *, after: date, up_to: date, is_working_day:
     return turns
 
 
-def _owner(spans: Sequence[Span], day: date) -> tuple[Holder, frozenset[str]]:
+def owner_of(spans: Sequence[Span], day: date) -> tuple[Holder, frozenset[str]]:
+    """For whom a day is counted, and the items that it is counted for."""
     having: dict[Holder, set[str]] = {}
     for span in spans:
         if span.after < day <= span.up_to:

@@ -1,9 +1,13 @@
 """Cases as the outside sees them."""
 
+from sqlalchemy.orm import Session
+
 from approval import cases
+from approval.leads import lead_of
 from approval.models import Case
 from approval.schemas import CaseBrief, CaseOut, StageOut
 from approval.stages import STAGE_TITLES, Stage, StageDays, current_stage
+from blueprint.city import City
 
 
 def case_brief(case: Case) -> CaseBrief:
@@ -25,8 +29,8 @@ def case_brief(case: Case) -> CaseBrief:
     )
 
 
-def case_out(case: Case) -> CaseOut:
-    """A case with its stages."""
+def case_out(session: Session, case: Case, city: City) -> CaseOut:
+    """A case with its stages and who leads each."""
     return CaseOut(
         **case_brief(case).model_dump(),
         purpose=case.purpose,
@@ -46,6 +50,9 @@ def case_out(case: Case) -> CaseOut:
                 limit_days=row.limit_days,
                 due_on=row.due_on,
                 provisional=row.provisional,
+                yellow_on=row.yellow_on,
+                case_due_on=row.case_due_on,
+                lead=lead_of(session, case, row.stage, city),
             )
             for row in case.stages
         ],

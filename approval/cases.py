@@ -9,8 +9,10 @@ from sqlalchemy.orm import Session, selectinload
 
 from approval.case_items import items_of
 from approval.case_ledger import sums_of, turns_of
+from approval.due_days import set_stage_terms
 from approval.intake import refuse_withdrawn
 from approval.item_states import PASSED, STATE_WORDS, Holder, ItemState
+from approval.leads import led_by
 from approval.models import Case, CaseStage
 from approval.obligations import obligations_adrift, open_obligations
 from approval.preparation import table_of
@@ -20,6 +22,7 @@ from approval.stages import Stage, StageDays, refuse_acceptance, refuse_conclusi
 from approval.standing import Standing, stands
 from approval.summaries import count_stage
 from blueprint.audit.log import record
+from blueprint.city import City
 from blueprint.errors import ConflictError, NotFoundError
 from blueprint.permissions import Act, Actor, require
 from blueprint.working_days import WorkingCalendar
@@ -33,8 +36,12 @@ def list_cases(
     hall: str | None = None,
     district: str | None = None,
     standing: Standing | None = None,
+    led: ColumnElement[bool] | None = None,
 ) -> Sequence[Case]:
-    """Cases in the order they came in, those after the id `after`; of one hall or district (Art. 2, 12), or that stand alike."""
+    """Cases in the order they came in, those after the id `after`; of one hall or district (Art. 2, 12), or that stand alike.
+
+    `led` are those whose stage a department leads (`in_a_stage_of`).
+    """
     statement = select(Case).where(Case.id > after).order_by(Case.id).limit(limit)
     if hall is not None:
         statement = statement.where(Case.hall == hall)
@@ -42,7 +49,14 @@ def list_cases(
         statement = statement.where(Case.district == district)
     if standing is not None:
         statement = statement.where(stands(standing))
+    if led is not None:
+        statement = statement.where(led)
     return session.scalars(statement.options(selectinload(Case.stages))).all()
+
+
+def in_a_stage_of(session: Session, department: str, city: City) -> ColumnElement[bool]:
+    """Cases that stand in a stage which a department leads (Art. 9)."""
+    return led_by(session, department, city, {stage: stands(Standing(stage)) for stage in Stage})
 
 
 def find_case(session: Session, number: str) -> Case:
@@ -154,8 +168,7 @@ def accept_stage(
     row = _row(case, stage)
     row.accepted_on, row.accepted_by = today, actor.name
     row.limit_days = kind.stage_days[row.position - 1]
-    due = calendar.due_date(today, working_days=row.limit_days)
-    row.due_on, row.provisional = due.on, due.provisional
+    set_stage_terms(session, row, calendar)
     session.flush()
     record(
         session,
@@ -184,6 +197,7 @@ def conclude_stage(
     unfinished += open_obligations(session, case.id) if is_last else obligations_adrift(session, case)
     refuse_conclusion(days_of(case), stage, unfinished=unfinished)
     row = _row(case, stage)
+    set_stage_terms(session, row, calendar)
     row.concluded_on, row.concluded_by = today, actor.name
     assert row.accepted_on is not None
     turns = turns_of(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from approval.case_items import case_name, item_name
@@ -16,9 +16,11 @@ from approval.clock import Run, Term, term
 from approval.item_models import Item, TimeSpan
 from approval.item_states import Holder, Step
 from approval.matter_models import JointConsultation
-from approval.models import CaseStage
+from approval.models import Case, CaseStage
 from approval.preparation import table_of
 from approval.process_table import Clock, DayUnit
+from approval.spans import stage_spans
+from approval.stage_clock import stage_term
 from blueprint.audit.log import record
 from blueprint.permissions import Actor
 from blueprint.working_days import WorkingCalendar
@@ -91,12 +93,12 @@ def recount_provisional(session: Session, *, calendar: WorkingCalendar, actor: A
         item.verify_due_on, item.verify_provisional = due.on, due.provisional
         _note(session, actor, "item", item_name(item.case, item), before, due.on)
         looked_at += 1
-    under_way = (CaseStage.provisional, CaseStage.concluded_on.is_(None))
-    for stage in _waiting(session, CaseStage, CaseStage.due_on, and_(*under_way), calendar):
-        assert stage.accepted_on is not None and stage.limit_days is not None
-        before, due = stage.due_on, calendar.due_date(stage.accepted_on, working_days=stage.limit_days)
-        stage.due_on, stage.provisional = due.on, due.provisional
-        _note(session, actor, "case", f"{case_name(stage.case)}/{stage.stage}", before, due.on)
+    estimated = or_(CaseStage.provisional, CaseStage.case_provisional)
+    under_way = and_(estimated, CaseStage.concluded_on.is_(None))
+    for stage in _waiting(session, CaseStage, CaseStage.due_on, under_way, calendar):
+        before = stage.due_on
+        set_stage_terms(session, stage, calendar)
+        _note(session, actor, "case", f"{case_name(stage.case)}/{stage.stage}", before, stage.due_on)
         looked_at += 1
     unanswered = (JointConsultation.provisional, JointConsultation.answers.any(kind=None))
     for asked in _waiting(session, JointConsultation, JointConsultation.due_on, and_(*unanswered), calendar):
@@ -107,6 +109,49 @@ def recount_provisional(session: Session, *, calendar: WorkingCalendar, actor: A
         looked_at += 1
     session.flush()
     return looked_at
+
+
+def set_stage_terms(session: Session, stage: CaseStage, calendar: WorkingCalendar) -> None:
+    """Set when a stage's days, and those of the whole case, are used up, by the spans of the stage's items.
+
+    Those of the case are the days of all stages of its type, less what concluded stages took; none pass between stages.
+    """
+    case = stage.case
+    if stage.accepted_on is None or stage.limit_days is None or case.project_type is None:
+        return
+    table = table_of(session, case)
+    total = sum(table.project_type(case.project_type).stage_days)
+    used = sum(
+        (row.working_days or 0) - (row.stop_days or 0) for row in case.stages if row.position < stage.position
+    )
+    spans = stage_spans(session, case.id, stage.stage)
+    own, whole = (
+        stage_term(
+            stage.accepted_on,
+            left,
+            limit=limit,
+            yellow_share=table.clock.yellow_share,
+            spans=spans,
+            calendar=calendar,
+        )
+        for left, limit in ((stage.limit_days, stage.limit_days), (total - used, total))
+    )
+    stage.due_on, stage.yellow_on, stage.provisional = own.due_on, own.yellow_on, own.provisional
+    stage.case_due_on, stage.case_yellow_on = whole.due_on, whole.yellow_on
+    stage.case_provisional = whole.provisional
+
+
+def follow_stops(session: Session, case: Case, stage: str | None, calendar: WorkingCalendar) -> None:
+    """Count a stage's days anew after an item of it changed hands, where special procedures stop the clock in it."""
+    if stage is None or all(span.holder is not Holder.STOP for span in stage_spans(session, case.id, stage)):
+        return
+    held = session.scalars(
+        select(CaseStage)
+        .where(CaseStage.case_id == case.id, CaseStage.stage == stage)
+        .with_for_update(of=CaseStage),
+        execution_options={"populate_existing": True},
+    ).one()
+    set_stage_terms(session, held, calendar)
 
 
 def _waiting(

@@ -67,6 +67,10 @@ class Desk:
         return {}
 
     @cached_property
+    def _ahead(self) -> dict[int, date]:
+        return {}
+
+    @cached_property
     def _cards(self) -> dict[tuple[date, date, int], Card]:
         return {}
 
@@ -90,6 +94,12 @@ class Desk:
                 calendar=self.calendar,
             )
         return self._cards[asked]
+
+    def working_day_ahead(self, days: int) -> date:
+        """The so-many-th working day after today."""
+        if days not in self._ahead:
+            self._ahead[days] = self.calendar.due_date(self.today, working_days=days).on
+        return self._ahead[days]
 
     def working_days_late(self, due_on: date) -> int:
         """How many working days have passed since a day; many things of a list are due on the same one."""
@@ -117,15 +127,24 @@ def list_items(
     *,
     department: str | None = None,
     state: ItemState | None = None,
+    hall: str | None = None,
+    is_extended: bool = False,
     after: int = 0,
     limit: int = 50,
 ) -> list[ItemBrief]:
-    """A department's items, in the order they were made: its to-do list when a state is asked for."""
+    """A department's items, in the order they were made: its to-do list when a state is asked for; or those of a hall's cases.
+
+    `is_extended`: those alone whose limit was extended and that are under way.
+    """
     conditions = [Item.id > after]
     if department is not None:
         conditions.append(Item.department == department)
     if state is not None:
         conditions.append(Item.state == state)
+    if hall is not None:
+        conditions.append(Case.hall == hall)
+    if is_extended:
+        conditions += [Item.extended_days > 0, Item.concluded_on.is_(None)]
     return briefs(session, desk, and_(*conditions), order=(Item.id,), limit=limit)
 
 

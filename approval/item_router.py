@@ -104,7 +104,7 @@ def prepare(
     # A case that no hall has taken on is taken on by the hall of who prepares it.
     require(actor, Act.PREPARE_CASE, Thing(department=case.hall or actor.department))
     if if_match is not None:
-        hold_to(session, if_match, case, lambda: case_out(case))
+        hold_to(session, if_match, case, lambda: case_out(session, case, edge.city))
     preparation.prepare(
         session,
         case,
@@ -115,7 +115,7 @@ def prepare(
         actor=actor,
         now=now,
     )
-    return tagged(case_out(case), response)
+    return tagged(case_out(session, case, edge.city), response)
 
 
 @router.get("/cases/{number}/items")
@@ -269,12 +269,23 @@ def list_all_items(
     desk: DeskDep,
     department: Annotated[str | None, Query(max_length=40, description="部门代码")] = None,
     state: Annotated[ItemState | None, Query(description="办理状态")] = None,
+    hall: Annotated[str | None, Query(max_length=40, description="受理大厅 of the cases of a hall")] = None,
+    extended: Annotated[bool, Query(description="已延期 under way with an extended limit")] = False,
     cursor: Annotated[int, Query(ge=0, le=2_000_000_000)] = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> ItemPage:
-    """Items of all cases: a department's to-do list with its `state`."""
+    """Items of all cases, or of a hall's: a to-do list with its `state`; those whose clock is stopped or whose limit was extended."""
     require(actor, Act.READ_CASE)
-    rows = list_items(session, desk, department=department, state=state, after=cursor, limit=limit)
+    rows = list_items(
+        session,
+        desk,
+        department=department,
+        state=state,
+        hall=hall,
+        is_extended=extended,
+        after=cursor,
+        limit=limit,
+    )
     return ItemPage(items=rows, next=str(rows[-1].id) if len(rows) == limit else None)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from approval.case_items import item_name
-from approval.due_days import item_term, set_term
+from approval.due_days import follow_stops, item_term, set_term
 from approval.intake import refuse_withdrawn
 from approval.item_acts import ACTS
 from approval.item_models import Item, ItemResult, ItemStep
@@ -170,6 +170,8 @@ def _turn(work: Work, before: ItemState, state: ItemState) -> None:
         begin_span(item, holder, on=turned_on, stop_kind=stop)
     set_term(item, item_term(item, work.table.clock, work.calendar))
     work.session.flush()
+    if changes_hands:
+        follow_stops(work.session, work.case, item.stage, work.calendar)
 
 
 def _ran_beside_another(work: Work) -> bool:

@@ -1,23 +1,53 @@
 """The lead department of a stage (牵头部门, Art. 9): it accepts and concludes its stage and writes to who is late in it, as the hall does."""
 
+from collections.abc import Mapping
+
+from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
 
+from approval.item_models import ProcessTableVersion
 from approval.models import Case
-from approval.preparation import table_of
+from approval.preparation import department_for, table_kept, table_of
+from approval.process_table import ProcessTable
 from approval.stages import Stage
+from blueprint.city import City
 from blueprint.permissions import Act, Actor, Thing, may, require
 
 
-def lead_of(session: Session, case: Case, stage: str | None) -> str | None:
+def lead_department(table: ProcessTable, stage: Stage, city: City, district: str | None) -> str:
+    """The lead department of a stage (Art. 9), of the case's level: the district's own where it has one."""
+    return department_for(table.leads[stage], city, district)
+
+
+def lead_of(session: Session, case: Case, stage: str | None, city: City) -> str | None:
     """The department that leads a stage of a case; None before the case is prepared, and beside the stages."""
     if stage is None or case.process_version is None:
         return None
-    return table_of(session, case).leads[Stage(stage)]
+    return lead_department(table_of(session, case), Stage(stage), city, case.district)
 
 
-def require_over_stage(session: Session, actor: Actor, act: Act, case: Case, stage: str | None) -> None:
+def led_by(
+    session: Session, department: str, city: City, stages: Mapping[Stage, ColumnElement[bool]]
+) -> ColumnElement[bool]:
+    """Which cases stand in a stage that a department leads: that depends on their table and district.
+
+    `stages` says for each stage which rows are in it.
+    """
+    led = [
+        and_(Case.process_version == version, Case.district.is_not_distinct_from(district), in_stage)
+        for version in session.scalars(select(ProcessTableVersion.version))
+        for stage, in_stage in stages.items()
+        for district in (None, *(each.code for each in city.districts))
+        if lead_department(table_kept(session, version), stage, city, district) == department
+    ]
+    return or_(false(), *led)
+
+
+def require_over_stage(
+    session: Session, actor: Actor, act: Act, case: Case, stage: str | None, *, city: City
+) -> None:
     """Refuse who neither leads the stage nor has the right over the whole case."""
-    lead = lead_of(session, case, stage)
+    lead = lead_of(session, case, stage, city)
     if lead is not None and may(actor, Act.LEAD_STAGE, Thing(department=lead)):
         return
     require(actor, act, case.thing)

@@ -8,25 +8,43 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from approval.clock import Card
 from approval.item_models import Item
-from approval.models import Case
+from approval.models import Case, CaseStage
 from blueprint.database import Base, check_in
 from blueprint.permissions import Thing
 
 
+class LateKind(StrEnum):
+    """What is late: an item with whoever holds it, a stage, a whole case, a promise, a check of a commitment, an upload, an answer."""
+
+    ITEM = "item"
+    STAGE = "stage"
+    CASE = "case"
+    PROMISE = "promise"
+    COMMITMENT = "commitment"
+    UPLOAD = "upload"
+    CONSULTATION = "consultation"
+
+
 class Letter(Base):
-    """A letter of supervision (督办单) to whoever is late with an item, and the answer to it."""
+    """A letter of supervision (督办单) to the department that is late with something of an item or stage, and its answer."""
 
     __tablename__ = "letter"
     __table_args__ = (
         CheckConstraint(check_in("card", Card), name="card"),
+        CheckConstraint(check_in("kind", LateKind), name="kind"),
+        CheckConstraint("(item_id IS NULL) = (kind IN ('stage', 'case'))", name="about"),
+        CheckConstraint("(item_id IS NULL) <> (stage_id IS NULL)", name="one"),
         CheckConstraint("(answered_on IS NULL) = (answer IS NULL)", name="answer"),
         Index("ix_letter_item_id", "item_id"),
+        Index("ix_letter_stage_id", "stage_id", postgresql_where=text("stage_id IS NOT NULL")),
         Index("ix_letter_open", "department", "id", postgresql_where=text("answered_on IS NULL")),
         {"schema": "approval"},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    item_id: Mapped[int] = mapped_column(ForeignKey("approval.item.id"))
+    kind: Mapped[str] = mapped_column(String(16))
+    item_id: Mapped[int | None] = mapped_column(ForeignKey("approval.item.id"))
+    stage_id: Mapped[int | None] = mapped_column(ForeignKey("approval.case_stage.id"))
     department: Mapped[str] = mapped_column(String(40))
     card: Mapped[str] = mapped_column(String(12))
     due_on: Mapped[date]
@@ -37,7 +55,15 @@ class Letter(Base):
     answered_by: Mapped[str | None] = mapped_column(String(200))
     answered_on: Mapped[date | None]
 
-    item: Mapped[Item] = relationship()
+    item: Mapped[Item | None] = relationship()
+    stage: Mapped[CaseStage | None] = relationship()
+
+    @property
+    def case(self) -> Case:
+        """The case that it is about."""
+        about = self.item or self.stage
+        assert about is not None  # the database holds it
+        return about.case
 
     @property
     def thing(self) -> Thing:

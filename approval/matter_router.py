@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from sqlalchemy.orm import Session
 
 from approval import cases, joint_consultation, matters, obligations, supervision
+from approval.case_items import case_name
 from approval.clock import Card
 from approval.item_models import Item
 from approval.item_overview import Desk, obligation_out
@@ -15,8 +16,17 @@ from approval.item_router import DeskDep, ItemCode
 from approval.item_schemas import ObligationOut
 from approval.items import find_item
 from approval.joint_consultation import AnswerGiven
+from approval.lateness import Late, Wanted, who_is_late
 from approval.leads import require_over_stage
-from approval.matter_models import AnswerKind, ConsultationAnswer, Letter, Matter, MatterKind, MatterState
+from approval.matter_models import (
+    AnswerKind,
+    ConsultationAnswer,
+    LateKind,
+    Letter,
+    Matter,
+    MatterKind,
+    MatterState,
+)
 from approval.matter_schemas import (
     AnswerIn,
     ConsultationAnswerIn,
@@ -33,11 +43,13 @@ from approval.matter_schemas import (
     MatterPage,
     ObligationIn,
     ObligationList,
+    StageLetterIn,
     TurnIn,
 )
 from approval.matters import Duty, Turn
-from approval.router import Number
-from approval.supervision import Late, LateKind
+from approval.router import Number, StageName
+from approval.stages import STAGE_TITLES, Stage
+from approval.supervision import About
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, TodayDep
 from blueprint.errors import InvalidInputError
 from blueprint.idempotency import IdempotentRoute
@@ -62,23 +74,43 @@ def list_late(
     department: Department = None,
     kind: Annotated[LateKind | None, Query()] = None,
     yellow: Annotated[bool, Query(description="预警 also what is about to be late")] = True,
+    hall: Annotated[str | None, Query(max_length=40, description="受理大厅 of the cases of a hall")] = None,
 ) -> LateList:
-    """Who is late now (督办): items, stages, promises, checks of commitments, uploads, answers; the longest first."""
+    """Who is late now (督办): items, stages, whole cases, promises, checks of commitments, uploads, answers; the longest first."""
     require(actor, Act.READ_CASE)
-    found = supervision.who_is_late(session, desk, department=department, kind=kind, with_yellow=yellow)
-    return LateList(on=desk.today, items=[late_out(late, desk) for late in found])
+    wanted = Wanted(department=department, hall=hall, kind=kind, with_yellow=yellow)
+    found = who_is_late(session, desk, wanted)
+    return LateList(on=desk.today, items=[late_out(late, desk) for late in found.items], more=found.more)
 
 
 @router.post("/cases/{number}/items/{code}/letters", status_code=201)
 def send_letter(
     number: Number, code: ItemCode, letter: LetterIn, session: SessionDep, actor: ActorDep, desk: DeskDep
 ) -> LetterOut:
-    """Send a letter of supervision to whoever has a late item."""
+    """Send a letter of supervision to whoever is late with an item, its check, its upload, or an answer about it."""
     cases.refuse_unknown(actor, Act.SUPERVISE)
     case = cases.find_case(session, number)
     item = find_item(session, case, code)
-    require_over_stage(session, actor, Act.SUPERVISE, case, item.stage)
-    return letter_out(supervision.send_letter(session, case, item, letter.content, desk=desk, actor=actor))
+    require_over_stage(session, actor, Act.SUPERVISE, case, item.stage, city=desk.city)
+    about = About(LateKind(letter.kind), item=item.code, department=letter.department)
+    return letter_out(supervision.send_letter(session, case, about, letter.content, desk=desk, actor=actor))
+
+
+@router.post("/cases/{number}/stages/{stage}/letters", status_code=201)
+def send_letter_on_stage(
+    number: Number,
+    stage: StageName,
+    letter: StageLetterIn,
+    session: SessionDep,
+    actor: ActorDep,
+    desk: DeskDep,
+) -> LetterOut:
+    """Send a letter of supervision to the lead of a late stage, or to the hall over the whole case."""
+    cases.refuse_unknown(actor, Act.SUPERVISE)
+    case = cases.find_case(session, number)
+    require(actor, Act.SUPERVISE, case.thing)
+    about = About(LateKind(letter.kind), stage=stage)
+    return letter_out(supervision.send_letter(session, case, about, letter.content, desk=desk, actor=actor))
 
 
 @dataclass(frozen=True)
@@ -301,12 +333,15 @@ def late_out(late: Late, desk: Desk) -> LateOut:
 
 def letter_out(letter: Letter) -> LetterOut:
     """A letter as the outside sees it."""
-    names = set(LetterOut.model_fields) - {"case", "item", "title", "card"}
-    case = letter.item.case
+    names = set(LetterOut.model_fields) - {"case", "kind", "stage", "item", "title", "card"}
+    item, about = letter.item, letter.item or letter.stage
+    stage = Stage(about.stage) if about is not None and about.stage is not None else None
     return LetterOut(
-        case=case.project_code or case.planning_number,
-        item=letter.item.code,
-        title=letter.item.title,
+        case=case_name(letter.case),
+        kind=LateKind(letter.kind),
+        stage=stage,
+        item=item.code if item is not None else None,
+        title=item.title if item is not None else STAGE_TITLES[Stage(str(stage))],
         card=Card(letter.card),
         **{name: getattr(letter, name) for name in names},
     )

@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 from approval.clock import Card
 from approval.item_schemas import Code, ObligationOut, Reason
 from approval.item_states import Holder
-from approval.matter_models import AnswerKind, MatterKind, MatterState
-from approval.supervision import LateKind
+from approval.matter_models import AnswerKind, LateKind, MatterKind, MatterState
+from approval.stages import Stage
 from blueprint.given import Given, Instant
 
 DepartmentCode = Annotated[str, Field(min_length=1, max_length=40)]
@@ -20,6 +20,7 @@ class LateOut(BaseModel):
 
     kind: LateKind
     case: str
+    stage: Stage | None
     item: str | None
     title: str
     holder: Holder
@@ -31,16 +32,26 @@ class LateOut(BaseModel):
 
 
 class LateList(BaseModel):
-    """Who is late on a day, the longest first."""
+    """Who is late on a day, the longest first; `more`: of a kind only the first are listed."""
 
     on: date
     items: list[LateOut]
+    more: bool
 
 
 class LetterIn(Given):
-    """A letter of supervision to whoever has a late item."""
+    """A letter of supervision to whoever is late with an item (`kind`: with what of it), of several to which department."""
 
     content: Reason
+    kind: Literal["item", "promise", "commitment", "upload", "consultation"] = "item"
+    department: DepartmentCode | None = None
+
+
+class StageLetterIn(Given):
+    """A letter of supervision to the lead of a late stage, or to the hall over the whole case."""
+
+    content: Reason
+    kind: Literal["stage", "case"] = "stage"
 
 
 class AnswerIn(Given):
@@ -54,7 +65,9 @@ class LetterOut(BaseModel):
 
     id: int
     case: str
-    item: str
+    kind: LateKind
+    stage: Stage | None
+    item: str | None
     title: str
     department: str
     card: Card

@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session, joinedload
 from approval import cases
 from approval.case_items import item_name
 from approval.item_models import Item
+from approval.leads import lead_department
 from approval.matter_models import Matter, MatterKind, MatterState, ObligationSource
 from approval.models import Case
 from approval.obligations import oblige
 from approval.preparation import approvals_bureau, department_for, table_of
 from approval.process_table import ItemRule, ProcessTable
-from approval.stages import Stage
 from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
@@ -27,11 +27,6 @@ _NEXT = {
     MatterState.DECIDED: set[MatterState](),
     MatterState.DECLINED: set[MatterState](),
 }
-
-
-def lead_department(table: ProcessTable, stage: Stage, city: City, district: str | None) -> str:
-    """The lead department of a stage (Art. 9), of the case's level."""
-    return department_for(table.leads[stage], city, district)
 
 
 def addressee(

@@ -110,7 +110,16 @@ class CaseStage(Base):
             "due_on",
             postgresql_where=text("due_on IS NOT NULL AND concluded_on IS NULL"),
         ),
-        Index("ix_case_stage_provisional", "due_on", postgresql_where=text("provisional")),
+        Index(
+            "ix_case_stage_case_due_on",
+            "case_due_on",
+            postgresql_where=text("case_due_on IS NOT NULL AND concluded_on IS NULL"),
+        ),
+        Index(
+            "ix_case_stage_provisional",
+            "due_on",
+            postgresql_where=text("(provisional OR case_provisional) AND concluded_on IS NULL"),
+        ),
         {"schema": "approval"},
     )
 
@@ -125,7 +134,12 @@ class CaseStage(Base):
     limit_days: Mapped[int | None]
     """Working days that the project type has for the stage; None while it is not accepted."""
     due_on: Mapped[date | None]
+    yellow_on: Mapped[date | None]
     provisional: Mapped[bool] = mapped_column(default=False)
+    case_due_on: Mapped[date | None]
+    """The day on which the days of all stages together are used up, if this stage goes on; they pass in stages alone."""
+    case_yellow_on: Mapped[date | None]
+    case_provisional: Mapped[bool] = mapped_column(default=False)
 
     working_days: Mapped[int | None]
     stop_days: Mapped[int | None]

@@ -22,6 +22,7 @@ from approval.schemas import (
 )
 from approval.stages import Stage
 from approval.standing import Standing
+from blueprint.city import City
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, TodayDep
 from blueprint.errors import NotSignedInError, TooLargeError
 from blueprint.etags import IfMatch, hold_to, tagged
@@ -97,16 +98,26 @@ def intake(
 def list_cases(
     session: SessionDep,
     actor: ActorDep,
+    edge: EdgeDep,
     cursor: Annotated[int, Query(ge=0, le=2_000_000_000)] = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     hall: Annotated[str | None, Query(max_length=40, description="受理大厅 the hall that follows it")] = None,
     district: Annotated[str | None, Query(max_length=20, description="区县代码 code of a district")] = None,
     standing: Annotated[Standing | None, Query(description="办理进度 where they stand now")] = None,
+    lead: Annotated[
+        str | None, Query(max_length=40, description="牵头部门 the lead department of the stage they are in")
+    ] = None,
 ) -> CasePage:
-    """Cases in the order they came in; those of a hall or a district (Art. 2, 12), or that stand alike now."""
+    """Cases in the order they came in; those of a hall or a district (Art. 2, 12), that stand alike now, or in a stage that a department leads."""
     require(actor, Act.READ_CASE)
     rows = cases.list_cases(
-        session, after=cursor, limit=limit, hall=hall, district=district, standing=standing
+        session,
+        after=cursor,
+        limit=limit,
+        hall=hall,
+        district=district,
+        standing=standing,
+        led=cases.in_a_stage_of(session, lead, edge.city) if lead is not None else None,
     )
     return CasePage(
         items=[case_brief(row) for row in rows], next=str(rows[-1].id) if len(rows) == limit else None
@@ -114,10 +125,12 @@ def list_cases(
 
 
 @router.get("/cases/{number}")
-def show_case(number: Number, session: SessionDep, actor: ActorDep, response: Response) -> CaseOut:
+def show_case(
+    number: Number, session: SessionDep, actor: ActorDep, edge: EdgeDep, response: Response
+) -> CaseOut:
     """A case by its project code or planning number."""
     require(actor, Act.READ_CASE)
-    return tagged(case_out(cases.find_case(session, number)), response)
+    return tagged(case_out(session, cases.find_case(session, number), edge.city), response)
 
 
 @router.get("/cases/{number}/messages")
@@ -135,16 +148,19 @@ def bind_project_code(
     code: ProjectCodeIn,
     session: SessionDep,
     actor: ActorDep,
+    edge: EdgeDep,
     now: NowDep,
     response: Response,
     if_match: IfMatch = None,
 ) -> CaseOut:
     """Bind the investment project code (项目代码); a wrong check digit only warns."""
     cases.refuse_unknown(actor, Act.BIND_PROJECT_CODE)
-    case = _held(session, number, if_match)
+    case = _held(session, number, if_match, edge.city)
     require(actor, Act.BIND_PROJECT_CODE, case.thing)
     case, read = cases.bind_project_code(session, number, code.project_code, actor=actor, now=now)
-    return tagged(case_out(case).model_copy(update={"project_code_warning": read.warning}), response)
+    return tagged(
+        case_out(session, case, edge.city).model_copy(update={"project_code_warning": read.warning}), response
+    )
 
 
 @router.post("/cases/{number}/stages/{stage}/accept")
@@ -160,10 +176,10 @@ def accept_stage(
 ) -> CaseOut:
     """Accept (受理) a stage on today's date."""
     cases.refuse_unknown(actor, Act.ADVANCE_CASE)
-    case = _held(session, number, if_match)
-    require_over_stage(session, actor, Act.ADVANCE_CASE, case, stage)
+    case = _held(session, number, if_match, edge.city)
+    require_over_stage(session, actor, Act.ADVANCE_CASE, case, stage, city=edge.city)
     case = cases.accept_stage(session, number, stage, actor=actor, calendar=edge.calendar, today=today)
-    return tagged(case_out(case), response)
+    return tagged(case_out(session, case, edge.city), response)
 
 
 @router.post("/cases/{number}/stages/{stage}/conclude")
@@ -179,15 +195,15 @@ def conclude_stage(
 ) -> CaseOut:
     """Conclude (办结) a stage on today's date."""
     cases.refuse_unknown(actor, Act.ADVANCE_CASE)
-    case = _held(session, number, if_match)
-    require_over_stage(session, actor, Act.ADVANCE_CASE, case, stage)
+    case = _held(session, number, if_match, edge.city)
+    require_over_stage(session, actor, Act.ADVANCE_CASE, case, stage, city=edge.city)
     case = cases.conclude_stage(session, number, stage, actor=actor, calendar=edge.calendar, today=today)
-    return tagged(case_out(case), response)
+    return tagged(case_out(session, case, edge.city), response)
 
 
-def _held(session: Session, number: str, if_match: str | None) -> Case:
+def _held(session: Session, number: str, if_match: str | None, city: City) -> Case:
     """A case, held to what its changer read of it."""
     case = cases.find_case(session, number)
     if if_match is not None:
-        hold_to(session, if_match, case, partial(case_out, case))
+        hold_to(session, if_match, case, partial(case_out, session, case, city))
     return case

@@ -26,7 +26,7 @@ class ReceiptOut(BaseModel):
 
 
 class StageOut(BaseModel):
-    """One stage of a case."""
+    """One stage of a case; `lead` is its lead department (Art. 9), `case_due_on` when the days of all stages together are used up."""
 
     stage: Stage
     title: str
@@ -38,6 +38,9 @@ class StageOut(BaseModel):
     limit_days: int | None
     due_on: date | None
     provisional: bool
+    yellow_on: date | None
+    case_due_on: date | None
+    lead: str | None
 
 
 class CaseBrief(Tagged):

@@ -20,10 +20,12 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from approval import cases, supervision
+from approval import cases
 from approval.case_overview import case_out
 from approval.item_overview import Desk, case_items, list_items
 from approval.item_states import ItemState
+from approval.lateness import Wanted, who_is_late
+from approval.matter_models import LateKind
 from approval.preparation import keep_table, table_in_force
 from approval.stages import Stage
 from approval.standing import under_way
@@ -85,7 +87,7 @@ def measure_approval(*, small: bool) -> dict[str, Any]:
         with Session(setting.engine) as session:
 
             def ours_case(number: str) -> Any:
-                return case_out(cases.find_case(session, number))
+                return case_out(session, cases.find_case(session, number), desk.city)
 
             def ours_items(number: str) -> Any:
                 return case_items(session, cases.find_case_id(session, number), desk)
@@ -94,7 +96,7 @@ def measure_approval(*, small: bool) -> dict[str, Any]:
                 return list_items(session, desk, department=DEPARTMENT, state=ItemState.IN_REVIEW)
 
             def ours_late(_: str) -> Any:
-                return supervision.who_is_late(session, desk, kind=supervision.LateKind.ITEM)
+                return who_is_late(session, desk, Wanted(kind=LateKind.ITEM))
 
             for name, ours, sql in (
                 ("case", ours_case, _CASE),

@@ -21,12 +21,12 @@ CROSS JOIN LATERAL (
 -- The four stages of every case, ninety days each.
 INSERT INTO approval.case_stage (
     case_id, stage, position, accepted_on, accepted_by, concluded_on, concluded_by, limit_days, due_on, provisional,
-    working_days, stop_days
+    case_provisional, working_days, stop_days
 )
 SELECT
     whole.id, named.stage, named.place, begun.accepted_on, CASE WHEN begun.accepted_on IS NOT NULL THEN '窗口' END,
     begun.concluded_on, CASE WHEN begun.concluded_on IS NOT NULL THEN '窗口' END,
-    CASE WHEN begun.accepted_on IS NOT NULL THEN 60 END, begun.accepted_on + 84, FALSE,
+    CASE WHEN begun.accepted_on IS NOT NULL THEN 60 END, begun.accepted_on + 84, FALSE, FALSE,
     CASE WHEN begun.concluded_on IS NOT NULL THEN 40 + abs(hashint4(CAST(whole.id * 4 + named.place AS integer))) % 40 END,
     CASE WHEN begun.concluded_on IS NOT NULL THEN abs(hashint4(CAST(whole.id + named.place AS integer))) % 9 END
 FROM approval.case AS whole

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from approval.clock import Card
 from approval.item_overview import Desk
-from approval.supervision import Late, who_is_late
+from approval.lateness import Late, Wanted, who_is_late
 from blueprint.city import City
 from coordination.notice_models import Notice, NoticeKind, Office
 
@@ -33,18 +33,17 @@ def tell_late(session: Session, *, city: City, now: datetime) -> int:
     told = select(Notice.id).where(Notice.kind == NoticeKind.LATE_ITEMS, Notice.about_on == desk.today)
     if session.scalar(told.limit(1)) is not None:
         return 0
-    late = who_is_late(session, desk)
-    by_department: dict[str, list[Late]] = {}
-    for each in late:
-        if each.department is not None:
-            by_department.setdefault(each.department, []).append(each)
-    notices = [
-        Notice(kind=NoticeKind.LATE_ITEMS, department=department, text=_text(rows))
-        for department, rows in sorted(by_department.items())
-    ]
-    escalated = [each for each in late if each.card is Card.ESCALATED]
+    notices = []
+    for department in sorted(each.code for each in city.departments):
+        own = who_is_late(session, desk, Wanted(department=department))
+        if own.items:
+            text = _text(own.items, more=own.more)
+            notices.append(Notice(kind=NoticeKind.LATE_ITEMS, department=department, text=text))
+    late = who_is_late(session, desk)  # the longest late come first, so what is escalated is among them
+    escalated = [each for each in late.items if each.card is Card.ESCALATED]
     if escalated:
-        notices.append(Notice(kind=NoticeKind.LATE_ITEMS, office=Office.SUPERVISOR, text=_text(escalated)))
+        text = _text(escalated, more=late.more)
+        notices.append(Notice(kind=NoticeKind.LATE_ITEMS, office=Office.SUPERVISOR, text=text))
     for notice in notices:
         notice.about_on, notice.made_at = desk.today, now
     session.add_all(notices)
@@ -52,11 +51,11 @@ def tell_late(session: Session, *, city: City, now: datetime) -> int:
     return len(notices)
 
 
-def _text(late: list[Late]) -> str:
+def _text(late: list[Late], *, more: bool) -> str:
     yellow = sum(each.card is Card.YELLOW for each in late)
     named = "；".join(f"{each.case} {each.title}（{each.due_on} 到期）" for each in late[:_NAMED])
-    more = f" 等 {len(late)} 件" if len(late) > _NAMED else ""
+    rest = f" 等 {len(late)} 件{'以上 or more' if more else ''}" if len(late) > _NAMED else ""
     return (
         f"审批督办：逾期 {len(late) - yellow} 件、预警 {yellow} 件 late {len(late) - yellow}, about to be {yellow}"
-        f"：{named}{more}"
+        f"：{named}{rest}"
     )

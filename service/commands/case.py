@@ -77,8 +77,8 @@ def list_all(
 def show(number: Number, output: FormatOption = OutputFormat.TABLE) -> None:
     """查看案件 · show a case and its stages."""
     require(local_operator(), Act.READ_CASE)
-    with opened() as (_, session):
-        result = case_out(cases.find_case(session, number))
+    with opened() as (edge, session):
+        result = case_out(session, cases.find_case(session, number), edge.city)
     _print(result, output)
 
 
@@ -93,7 +93,7 @@ def bind_code(
     require(actor, Act.BIND_PROJECT_CODE)
     with opened() as (edge, session):
         case, read = cases.bind_project_code(session, number, code, actor=actor, now=edge.now())
-        result = case_out(case).model_copy(update={"project_code_warning": read.warning})
+        result = case_out(session, case, edge.city).model_copy(update={"project_code_warning": read.warning})
     if read.warning is not None:
         say(read.warning)
     _print(result, output)
@@ -105,11 +105,9 @@ def accept(number: Number, stage: StageName, output: FormatOption = OutputFormat
     actor = local_operator()
     require(actor, Act.ADVANCE_CASE)
     with opened() as (edge, session):
-        result = case_out(
-            cases.accept_stage(
-                session, number, stage, actor=actor, calendar=edge.calendar, today=edge.now().date()
-            )
-        )
+        today = edge.now().date()
+        case = cases.accept_stage(session, number, stage, actor=actor, calendar=edge.calendar, today=today)
+        result = case_out(session, case, edge.city)
     _print(result, output)
 
 
@@ -119,11 +117,9 @@ def conclude(number: Number, stage: StageName, output: FormatOption = OutputForm
     actor = local_operator()
     require(actor, Act.ADVANCE_CASE)
     with opened() as (edge, session):
-        result = case_out(
-            cases.conclude_stage(
-                session, number, stage, actor=actor, calendar=edge.calendar, today=edge.now().date()
-            )
-        )
+        today = edge.now().date()
+        case = cases.conclude_stage(session, number, stage, actor=actor, calendar=edge.calendar, today=today)
+        result = case_out(session, case, edge.city)
     _print(result, output)
 
 

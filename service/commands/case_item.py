@@ -97,7 +97,7 @@ def prepare(
             actor=actor,
             now=edge.now(),
         )
-        prepared = case_out(case)
+        prepared = case_out(session, case, edge.city)
     if output is OutputFormat.JSON:
         print_json(prepared.model_dump(mode="json"))
     else:

@@ -10,15 +10,17 @@ from approval import cases, joint_consultation, matters, obligations, supervisio
 from approval.item_overview import obligation_out
 from approval.items import find_item
 from approval.joint_consultation import AnswerGiven
-from approval.matter_models import AnswerKind, MatterKind, MatterState
+from approval.lateness import MOST, Wanted, who_is_late
+from approval.matter_models import AnswerKind, LateKind, MatterKind, MatterState
 from approval.matter_router import consultation_answer_out, late_out, letter_out, matter_out
 from approval.matters import Duty, Turn
-from approval.supervision import LateKind
+from approval.stages import Stage
+from approval.supervision import About
 from blueprint.errors import InvalidInputError
 from blueprint.permissions import Act, Thing, require
 from service.commands.case import Number, opened
 from service.commands.case_item import HOLDER_WORDS, Code, desk_of
-from service.commands.context import local_operator
+from service.commands.context import local_operator, say
 from service.commands.options import FormatOption, OutputFormat, print_json, print_table
 
 Text = Annotated[str, typer.Argument(help="内容 text")]
@@ -34,6 +36,7 @@ CARD_WORDS = {
 KIND_WORDS = {
     LateKind.ITEM: "事项 item",
     LateKind.STAGE: "阶段 stage",
+    LateKind.CASE: "全流程 whole case",
     LateKind.PROMISE: "容缺承诺 promise",
     LateKind.COMMITMENT: "承诺核查 commitment",
     LateKind.UPLOAD: "结果上传 upload",
@@ -45,14 +48,18 @@ def late(
     department: Annotated[str | None, typer.Option(help="部门代码 of a department")] = None,
     kind: Annotated[LateKind | None, typer.Option(help="类别 of a kind")] = None,
     yellow: Annotated[bool, typer.Option(help="含预警 also what is about to be late")] = True,
+    hall: Annotated[str | None, typer.Option(help="受理大厅 of the cases of a hall")] = None,
     output: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """督办：谁逾期了 · who is late now, the longest first."""
     require(local_operator(), Act.READ_CASE)
     with opened() as (edge, session):
         desk = desk_of(edge)
-        found = supervision.who_is_late(session, desk, department=department, kind=kind, with_yellow=yellow)
-        rows = [late_out(each, desk) for each in found]
+        wanted = Wanted(department=department, hall=hall, kind=kind, with_yellow=yellow)
+        found = who_is_late(session, desk, wanted)
+        rows = [late_out(each, desk) for each in found.items]
+    if found.more:
+        say(f"每类只列出前 {MOST} 件 of each kind the first {MOST} are listed")
     if output is OutputFormat.JSON:
         print_json([row.model_dump(mode="json") for row in rows])
         return
@@ -72,14 +79,24 @@ def late(
     print_table("逾期与预警 late and about to be", columns, table, empty="没有逾期 nobody is late")
 
 
-def letter(number: Number, code: Code, text: Text) -> None:
-    """发督办单 · send a letter of supervision to whoever has a late item."""
+def letter(
+    number: Number,
+    about: Annotated[str, typer.Argument(help="事项代码或阶段 code of an item, or a stage")],
+    text: Text,
+    kind: Annotated[LateKind | None, typer.Option(help="何事逾期 with what they are late")] = None,
+    department: Annotated[str | None, typer.Option(help="部门代码 of several departments, to which")] = None,
+) -> None:
+    """发督办单 · send a letter of supervision to whoever is late with an item, a stage or the whole case."""
     actor = local_operator()
     with opened() as (edge, session):
         case = cases.find_case(session, number)
         require(actor, Act.SUPERVISE, case.thing)
-        item = find_item(session, case, code)
-        sent = supervision.send_letter(session, case, item, text, desk=desk_of(edge), actor=actor)
+        if about in list(Stage):
+            asked = About(kind or LateKind.STAGE, stage=Stage(about))
+        else:
+            item = find_item(session, case, about)
+            asked = About(kind or LateKind.ITEM, item=item.code, department=department)
+        sent = supervision.send_letter(session, case, asked, text, desk=desk_of(edge), actor=actor)
         typer.echo(f"督办单 letter {sent.id} → {sent.department}")
 
 
@@ -97,7 +114,15 @@ def letters(
         print_json([row.model_dump(mode="json") for row in rows])
         return
     table = (
-        [row.id, row.case, f"{row.item} {row.title}", row.department, row.sent_on, row.content, row.answer]
+        [
+            row.id,
+            row.case,
+            f"{row.item or ''} {row.title}",
+            row.department,
+            row.sent_on,
+            row.content,
+            row.answer,
+        ]
         for row in rows
     )
     columns = ["#", "案件 case", "事项 item", "部门 department", "发出 sent", "内容 content", "答复 answer"]

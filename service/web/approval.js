@@ -11,7 +11,7 @@ const STAGES = {
   parallel_items: "并行推进",
 };
 const CARDS = { yellow: ["黄牌", "yellow"], red: ["红牌", "red"], escalated: ["督办升级", "escalated"], green: ["正常", "green"] };
-const KINDS = { item: "事项", stage: "阶段", promise: "容缺承诺", commitment: "承诺核查", upload: "结果上传", consultation: "征询答复" };
+const KINDS = { item: "事项", stage: "阶段", case: "全流程", promise: "容缺承诺", commitment: "承诺核查", upload: "结果上传", consultation: "征询答复" };
 // Which figure is of which items.
 const ONLY = {
   items: "all", on_time_share: "on_time", correction_share: "corrected", stop_share: "stopped", parallel_share: "parallel",
@@ -150,13 +150,31 @@ function reveal(found) {
   place("behind-heading").scrollIntoView({ block: "start" });
 }
 
+const ofHall = () => (place("hall").value ? { hall: place("hall").value } : {});
+
+// Clock stops and extensions are nobody's lateness, and supervised all the same.
+const HELD = {
+  stopped: [{ state: "stopped" }, ["特别程序中，停表", "special procedure, clock stopped"]],
+  extended: [{ extended: "true" }, ["在办且已延期", "under way with an extended limit"]],
+};
+
+async function showHeld(name) {
+  const [which, words] = HELD[name];
+  const found = await ask(`/api/approval/items?${new URLSearchParams({ ...which, ...ofHall(), limit: String(MOST) })}`);
+  place("behind-heading").replaceChildren(...bilingual(...words));
+  table("behind", ["案件 case", "事项 item", "部门 department", "受理 accepted", "期限 due", "延期工作日 extended by"], found.items.map((item) =>
+    cells([workLink(item.case, item.code), item.title, item.department_name, item.accepted_on, item.due_on, item.extended_days || ""])));
+  reveal(found);
+}
+
 async function showLate() {
-  const late = await ask("/api/approval/late");
+  const late = await ask(`/api/approval/late?${new URLSearchParams(ofHall())}`);
   const sums = ["escalated", "red", "yellow"].map((card) => [card, late.items.filter((row) => row.card === card).length]);
   place("late-sums").replaceChildren(...sums.flatMap(([card, count]) => [element("span", { class: `card-mark ${card}` }, ...bilingual(...CARDS[card]), ` ${count}`), " "]));
   table("late", ["牌 card", "期限 due", "逾期工作日 days", "类别 kind", "案件 case", "事项 item", "在谁处 with"], late.items.map((row) =>
     cells([element("span", { class: `card-mark ${row.card}` }, ...bilingual(...CARDS[row.card])), row.due_on, row.working_days_late || "",
       KINDS[row.kind], workLink(row.case, row.item), row.title, row.department_name ?? "申请人"])));
+  if (late.more) place("late").append(element("caption", {}, ...bilingual("每类只列出最久的 500 件。", "Of each kind the 500 that are longest late are shown.")));
   if (late.items.length === 0) place("late").replaceChildren(element("caption", {}, ...bilingual("没有逾期。", "Nobody is late.")));
 }
 
@@ -173,6 +191,9 @@ async function start() {
   names = Object.fromEntries([...city.departments, ...(city.districts ?? [])].map(({ code, name }) => [code, name]));
   place("by").replaceChildren(...Object.entries(BY).map(([value, words]) => element("option", { value }, words.join(" "))));
   for (const id of ["by", "from", "to"]) place(id).addEventListener("change", () => showFigures().catch(say));
+  place("hall").append(...city.departments.map(({ code, name }) => element("option", { value: code }, name)));
+  place("hall").addEventListener("change", () => showLate().catch(say));
+  for (const button of document.querySelectorAll("[data-held]")) button.addEventListener("click", () => showHeld(button.dataset.held).catch(say));
   place("asked").addEventListener("submit", (event) => event.preventDefault());
   await Promise.all([showFigures(), showLate()]);
   place("message").hidden = true;

@@ -22,8 +22,11 @@ function row(item) {
   return element("tr", {}, ...cells.map((text) => element("td", text === due ? { class: "day" } : {}, text)));
 }
 
+const withdrawn = (day) => bilingual(`前期策划已于 ${day} 撤回，重新推送前不再办理。`, `Coordination withdrew the project on ${day}; nothing goes on until it is handed over again.`);
+
 function show(progress) {
   place("name").replaceChildren(`${progress.project_name} `, element("small", {}, progress.project_code));
+  place("withdrawn").replaceChildren(...(progress.withdrawn_on ? withdrawn(progress.withdrawn_on) : []));
   place("stages").replaceChildren(...progress.stages.map(stage));
   const owed = progress.items.flatMap((item) => item.to_hand_in.map((text) => `${item.title}：${text}${item.due_on ? `（${item.due_on} 前）` : ""}`));
   place("to-do").replaceChildren(

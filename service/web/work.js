@@ -21,8 +21,7 @@ const LISTS = [
   { name: "letters", words: ["督办函待复", "letters to answer"], right: "decide_item", head: ASKED_HEAD,
     read: () => waiting("letters", { unanswered: "true" }, (row) => [row.due_on, row.content]) },
   { name: "stages", words: ["牵头阶段", "stages we lead"], right: "lead_stage", head: CASE_HEAD,
-    read: async () => (await Promise.all(Object.entries(newest.leads).filter(([, lead]) => lead === me.department)
-      .map(([stage]) => casesAt(stage, STAGE_WORDS[stage])))).flat() },
+    read: async () => (me.department ? casesWhere({ lead: me.department }, (row) => STAGE_WORDS[row.current_stage]) : []) },
   { name: "matters", words: ["会议与争议", "meetings and disputes"], right: "settle_matter", head: ASKED_HEAD,
     read: async () => [
       ...await waiting("matters", { state: "asked" }, (row) => [row.asked_on, row.question]),
@@ -65,9 +64,11 @@ async function itemsIn(state, right) {
 }
 
 // Cases that stand alike, and what is next with them.
-async function casesAt(standing, next) {
-  const { items } = await ask(`/api/approval/cases?${new URLSearchParams({ standing, limit: String(MOST) })}`);
-  return items.map((row) => cells([row.received_at.slice(0, 10), opens(row.number, null, row.number), row.project_name, row.applicant, next]));
+const casesAt = (standing, next) => casesWhere({ standing }, () => next);
+
+async function casesWhere(which, next) {
+  const { items } = await ask(`/api/approval/cases?${new URLSearchParams({ ...which, limit: String(MOST) })}`);
+  return items.map((row) => cells([row.received_at.slice(0, 10), opens(row.number, null, row.number), row.project_name, row.applicant, next(row)]));
 }
 
 // What the own department was asked, told or brought.
@@ -77,7 +78,7 @@ async function waiting(kind, which, words) {
   const { items } = await ask(`/api/approval/${kind}?${asked}`);
   return items.map((row) => {
     const [due, what] = words(row);
-    return cells([due, row.case, opens(row.case, row.item, row.item), what]);
+    return cells([due, row.case, opens(row.case, row.item, row.item ?? row.title), what]);
   });
 }
 
@@ -104,7 +105,7 @@ function stageItem(row, theCase) {
   const day = row.concluded_on ?? (row.accepted_on ? `${row.accepted_on} 起${row.due_on ? `，${row.due_on} 前` : ""}` : "");
   const made = element("li", { class: row.status }, element("strong", {}, row.title), element("br"), ...bilingual(...STATUS_WORDS[row.status]), element("br"), day);
   const act = { not_accepted: ["accept", "受理阶段", "Accept"], accepted: ["conclude", "办结阶段", "Conclude"] }[row.status];
-  const isLead = may("advance_case") || (may("lead_stage") && shown.table.leads[row.stage] === me.department);
+  const isLead = may("advance_case") || (may("lead_stage") && row.lead === me.department);
   if (act && isLead && theCase.current_stage === row.stage && (!theCase.project_code || !theCase.project_type)) {
     made.append(element("br"), ...bilingual("受理前须确定事项并绑定项目代码。", "Its items and its code come first."));
   } else if (act && isLead && theCase.current_stage === row.stage) {
@@ -157,7 +158,7 @@ async function openCase(number) {
   const address = `/api/approval/cases/${encodeURIComponent(number)}`;
   const theCase = await ask(address);
   const items = theCase.project_type ? (await ask(`${address}/items`)).items : [];
-  shown = { table: await tableOf(theCase), items };
+  shown = { table: await tableOf(theCase), items, stages: theCase.stages };
   me.number = theCase.number;
   history.replaceState(null, "", `?number=${encodeURIComponent(theCase.number)}`);
   place("number").value = theCase.number;
@@ -176,6 +177,8 @@ async function openCase(number) {
   if (theCase.project_type) place("project-type").value = theCase.project_type;
   place("district").value = theCase.district ?? "";
   offerOptional(items.map(({ code }) => code));
+  place("withdrawn").hidden = !theCase.withdrawn_on;
+  place("withdrawn").replaceChildren(...bilingual(`已于 ${theCase.withdrawn_on} 撤回：${theCase.withdrawn_why ?? ""}。重新推送前不受理、不准予、不办结。`, "Withdrawn by coordination: nothing is accepted, granted or concluded until it is handed over again."));
   place("stages").replaceChildren(...theCase.stages.map((row) => stageItem(row, theCase)));
   fill("items", ["牌 card", "事项 item", "轮次", "部门 department", "状态 state", "在谁处 with", "期限 due"], items.map((item) => {
     const open = element("button", { type: "button", class: "link" }, `${item.title}（${item.code}）`);

@@ -123,7 +123,7 @@ function acts(item, at, done) {
       () => [["事由", "what", element("select", { name: "kind" }, ...options(MATTERS))], ["问题", "question", text("question")]], () => departmentsOf(at, at.me.department),
       (form) => change("POST", `${address}/matters`, { kind: form.elements.kind.value, question: form.elements.question.value, departments: chosen(form) })]);
   }
-  const leads = may(at, "supervise") || (may(at, "lead_stage") && at.table.leads[item.stage] === at.me.department);
+  const leads = may(at, "supervise") || (may(at, "lead_stage") && at.stages.some((row) => row.stage === item.stage && row.lead === at.me.department));
   if (leads && ["yellow", "red", "escalated"].includes(item.card) && item.holder !== "applicant") {
     found.push([["发督办函", "Send a letter of supervision"], () => [["内容", "content", text("content")]], null, (form) =>
       change("POST", `${address}/letters`, { content: form.elements.content.value })]);

@@ -25,6 +25,7 @@ from blueprint.city import City
 from blueprint.objects import Stored
 from blueprint.permissions import Actor, Role
 from blueprint.working_days import WorkingCalendar
+from coordination import models  # noqa: F401  (notices refer to its tables)
 from coordination.handover import HandoverMessage
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=ZoneInfo("Asia/Shanghai"))

@@ -15,12 +15,20 @@ from approval.item_overview import Desk
 from approval.item_states import Holder, ItemState, Step
 from approval.items import find_item
 from approval.joint_consultation import AnswerGiven, basis_of
-from approval.matter_models import AnswerKind, ConsultationAnswer, JointConsultation, MatterKind, MatterState
+from approval.lateness import Wanted, who_is_late
+from approval.matter_models import (
+    AnswerKind,
+    ConsultationAnswer,
+    JointConsultation,
+    LateKind,
+    MatterKind,
+    MatterState,
+)
 from approval.matters import Duty, Turn
 from approval.models import Case
 from approval.process_table import DayUnit
 from approval.stages import Stage
-from approval.supervision import LateKind
+from approval.supervision import About
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError
 from blueprint.wall import KEEPER, seeing
@@ -39,7 +47,7 @@ def desk(office: Office) -> Desk:
 
 
 def late(office: Office, **asked: object) -> list[tuple[str, str | None, str]]:
-    found = supervision.who_is_late(office.session, desk(office), **asked)  # type: ignore[arg-type]
+    found = who_is_late(office.session, desk(office), Wanted(**asked)).items  # type: ignore[arg-type]
     return [(str(each.kind), each.item, str(each.card)) for each in found]
 
 
@@ -89,10 +97,10 @@ def test_silence_approves_nothing_and_whoever_has_the_item_is_late(office: Offic
     office.days_pass(365)
 
     assert ("item", "A104", "escalated") in late(office)
-    assert ("stage", None, "red") in late(office)
-    window = supervision.who_is_late(office.session, desk(office), department="SPJ", kind=LateKind.ITEM)
+    assert ("stage", None, "escalated") in late(office)
+    window = who_is_late(office.session, desk(office), Wanted(department="SPJ", kind=LateKind.ITEM)).items
     assert [(each.holder, each.department) for each in window] == [(Holder.WINDOW, "SPJ")]
-    assert supervision.who_is_late(office.session, desk(office), department="SLJ") == []
+    assert late(office, department="SLJ") == []
     assert find_item(office.session, case, "A104").state == ItemState.SUBMITTED
 
 
@@ -125,13 +133,14 @@ def test_promises_commitments_and_uploads_are_watched(office: Office) -> None:
 
 def test_a_letter_goes_to_who_is_late_and_is_answered_once(office: Office) -> None:
     case = office.case()
-    item = office.accepted(case, "A104")
+    office.accepted(case, "A104")
+    about = About(LateKind.ITEM, item="A104")
     with pytest.raises(ConflictError, match="nobody is late"):
-        supervision.send_letter(office.session, case, item, "请尽快办理", desk=desk(office), actor=WINDOW)
+        supervision.send_letter(office.session, case, about, "请尽快办理", desk=desk(office), actor=WINDOW)
     office.days_pass(20)
 
     letter = supervision.send_letter(
-        office.session, case, item, "请尽快办理", desk=desk(office), actor=WINDOW
+        office.session, case, about, "请尽快办理", desk=desk(office), actor=WINDOW
     )
 
     assert (letter.department, letter.card, letter.due_on) == ("ZRZY", "escalated", date(2026, 3, 16))

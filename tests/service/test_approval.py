@@ -284,6 +284,40 @@ def test_the_lead_of_a_stage_writes_to_who_is_late_in_it_and_no_other_department
     conclude = f"{office.case}/stages/land_use_planning/conclude"
     office.call("POST", conclude, "LCJ", expect=403)
     assert "is not finished" in office.call("POST", conclude, "ZRZY", expect=409)["detail"]
+    on_stage = f"{office.case}/stages/land_use_planning/letters"
+    office.call("POST", on_stage, expect=409, json=content)
+    office.clock.days_pass(50)
+    office.call("POST", on_stage, "ZRZY", expect=403, json=content)
+    sent = office.call("POST", on_stage, expect=201, json=content)
+    assert (sent["department"], sent["kind"], sent["item"], sent["stage"]) == (
+        "ZRZY",
+        "stage",
+        None,
+        "land_use_planning",
+    )
+    waiting = office.call("GET", "/api/approval/letters?department=ZRZY&unanswered=true", expect=200)
+    assert [row["title"] for row in waiting["items"]] == ["立项用地规划许可"]
+    for lead, numbers in (("ZRZY", [CODE]), ("ZJJ", [])):
+        led = office.call("GET", f"/api/approval/cases?lead={lead}", expect=200)["items"]
+        assert [row["number"] for row in led] == numbers
+    assert office.call("GET", office.case, expect=200)["stages"][0]["lead"] == "ZRZY"
+    assert office.call("GET", "/api/approval/late?hall=ZRZY210381", expect=200)["items"] == []
+
+
+def test_clock_stops_and_extensions_are_listed_for_who_supervises(office: Office) -> None:
+    """Art. 2, 7: neither is anybody's lateness."""
+    office.step("A104", "submit")
+    for code in ("M01", "M02", "M10"):
+        office.hand_in(code)
+    office.step("A104", "accept")
+    office.step("A104", "begin", "ZRZY")
+    office.step("A104", "extend", "ZRZY", reason="案情复杂", working_days=5)
+    office.step("A104", "stop", "ZRZY", reason="公示", stop_kind="publicity", working_days=5)
+
+    for which in ("extended=true", "state=stopped", "state=stopped&hall=SPJ"):
+        (row,) = office.call("GET", f"/api/approval/items?{which}", expect=200)["items"]
+        assert (row["code"], row["extended_days"]) == ("A104", 5)
+    assert office.call("GET", "/api/approval/items?state=stopped&hall=ZJJ", expect=200)["items"] == []
 
 
 def test_the_exchange_tables_are_the_approvals_bureaus_to_send(office: Office) -> None:

@@ -73,6 +73,12 @@ def test_a_director_sees_who_is_late_and_follows_a_figure_to_its_items(office: O
         page.goto(f"{office.place.url}/approval")
         until(page, "document.getElementById('message').hidden")
 
+        page.click("[data-held=stopped]")
+        until(page, "!document.getElementById('behind-card').hidden")
+        page.select_option("#hall", "ZJJ")
+        until(page, "document.getElementById('late').textContent.includes('没有逾期')")
+        page.select_option("#hall", "")
+        until(page, "document.getElementById('late').textContent.includes('督办升级')")
         assert "督办升级" in page.inner_text("#late") and "鞍山市行政审批局" in page.inner_text("#late")
         page.select_option("#by", "department")
         until(page, "document.querySelector('#figures tbody th')?.textContent === '鞍山市林业和草原局'")

@@ -41,6 +41,7 @@ NOT_HELD = {
     "/api/approval/cases/{number}/steps": "each item is taken in, and accepted, once",
     "/api/approval/cases/{number}/items/{code}/result-file": "a result is uploaded once",
     "/api/approval/cases/{number}/items/{code}/letters": "a new letter",
+    "/api/approval/cases/{number}/stages/{stage}/letters": "a new letter",
     "/api/approval/cases/{number}/items/{code}/consultations": "a new question",
     "/api/approval/cases/{number}/items/{code}/matters": "a new matter",
     "/api/approval/letters/{letter_id}/answer": "a letter is answered once",
