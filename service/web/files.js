@@ -47,6 +47,7 @@ export async function finished(job, told, failed) {
     await new Promise((resolve) => setTimeout(resolve, 1000));
     now = await ask(`/api/jobs/${now.id}`);
   }
+  if (now.state === "cancelled") throw new Error("已取消，没有留下任何内容。 It was cancelled; nothing of it is kept.");
   if (now.state !== "done") throw new Error(now.error ?? failed);
   return now.result;
 }

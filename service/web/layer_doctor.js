@@ -15,7 +15,7 @@ export function showDiagnosis(target, found) {
   const names = found.fields.slice(0, 12);
   table(sample, names.map((name) => [name, ""]), found.rows.slice(0, FIRST_ROWS).map((row) => cells(names.map((name) => String(row[name] ?? "")))), ["没有属性字段。", "No fields."]);
   target.replaceChildren(
-    list, verdict(found), ...found.guesses.map(guess),
+    list, verdict(found), ...(isPlaced(found) ? [] : found.guesses.map(guess)),
     element("details", {}, element("summary", {}, ...bilingual(`前 ${Math.min(FIRST_ROWS, found.rows.length)} 行`, "first rows")), element("div", { class: "wide" }, sample)),
     element("details", {}, element("summary", {}, ...bilingual("诊断原文", "in the words of the service")), ...found.advice.map((words) => element("p", { class: "hint", lang: "en" }, words))),
   );
@@ -26,13 +26,16 @@ export function showDiagnosis(target, found) {
   ]);
 }
 
+// In the city, and where it should be there: no other system is in question.
+export const isPlaced = (found) => Boolean(found.share_inside) && found.shift === null;
+
 function verdict(found) {
   const say = (kind, ...words) => element("p", { class: kind, id: "falls" }, ...bilingual(...words));
   if (found.shift !== null) {
     const { system, reference, share_as_is: asIs, share_shifted_back: back } = found.shift;
-    return say("error", `像是 ${system} 偏移坐标：与${reference}比对，原样吻合 ${percent(asIs)}，去除偏移后吻合 ${percent(back)}。不会自动纠偏，请取得未偏移的数据。`, `It looks like ${system}; nothing is shifted back.`);
+    return say("error", `像是 ${system} 偏移坐标：与${reference}比对，原样吻合 ${percent(asIs)}，去除偏移后吻合 ${percent(back)}。不会自动纠偏，请取得未偏移的数据；确认数据没有偏移的，才可接受其坐标系。`, `It looks like ${system}; nothing is shifted back. Accept a system only where you know that the data are right.`);
   }
-  if (found.share_inside) return say("done", `抽样节点 ${percent(found.share_inside)} 落在本市范围内（地图红点）。`, `${percent(found.share_inside)} of the sample lie within the city.`);
+  if (isPlaced(found)) return say("done", `抽样节点 ${percent(found.share_inside)} 落在本市范围内（地图红点）。`, `${percent(found.share_inside)} of the sample lie within the city.`);
   const told = found.declared_crs === null ? "文件未注明坐标系" : "按声明的坐标系，数据落在本市范围以外";
   if (!found.guesses.length) return say("error", `${told}，也不合任何 CGCS2000 或 WGS 84 坐标系，请向数据提供单位核实。`, "The data fit no system of CGCS2000 or WGS 84; ask their source.");
   return say("owed", `${told}；下列坐标系可使数据落入本市（地图上同色的点），核对后才可接受。`, "These systems would put the data into the city; nothing is applied unless you accept it.");

@@ -33,6 +33,14 @@ export async function showMapping(page) {
   }));
 }
 
+// Why a field of a file may be meant; null where only a person can know.
+function likeness({ name, title, aliases }, source) {
+  const plain = source.trim().toUpperCase();
+  if (plain === name) return "case";
+  if (aliases.some((alias) => alias.toUpperCase() === plain)) return "alias";
+  return source.trim() === title ? "title" : null;
+}
+
 // Of a file that is looked at: the standard's fields that it lacks by name, each with what of the rest it may be.
 export function mappingChoices(page, fields) {
   if (!page.standard) return { shown: [], value: () => "" };
@@ -40,8 +48,11 @@ export function mappingChoices(page, fields) {
   const lacking = page.standard.fields.filter(({ name }) => !fields.includes(name));
   const wanted = lacking.filter(({ name, required }) => required === "M" || name in page.mapping);
   if (!free.length || !wanted.length) return { shown: [], value: () => "" };
-  const rows = wanted.map(({ name, title }) => {
-    const select = element("select", { "data-field": name, "aria-label": title }, element("option", { value: "" }, "—"), ...free.map((each) => element("option", { value: each }, each)));
+  const rows = wanted.map((field) => {
+    const { name, title } = field;
+    const options = free.map((each) => [each, likeness(field, each)]).sort(([, one], [, other]) => (other !== null) - (one !== null));
+    const select = element("select", { "data-field": name, "aria-label": title }, element("option", { value: "" }, "—"),
+      ...options.map(([each, why]) => element("option", { value: each }, why === null ? each : `${each}（${WHY[why][0]}）`)));
     if (free.includes(page.mapping[name])) select.value = page.mapping[name];
     return [name, title, select];
   });

@@ -99,11 +99,11 @@ function showForm(found, said = {}) {
     element("div", { class: "fields" }, field("valid-until", ["有效期至", "valid until"], validUntil), field("review-by", ["复核期限", "review by"], reviewBy)),
     ...(districts.length ? [element("p", { class: "hint" }, ...bilingual("覆盖范围：数据只涉及部分区县时勾选。", "Coverage: tick districts where the data speak of a part of the city.")), element("div", { class: "row" }, ...districts)] : []),
   );
-  const change = element("div", { hidden: "" }, field("change-field", ["变更类型字段", "field that says what a row is"], changeField, ["文件有 WHQ、WHC、WHH 三层时不必填写。", "Not needed for files with the layers WHQ, WHC, WHH."]));
+  const change = element("div", { hidden: "" }, field("change-field", ["变更类型字段", "field that says what a row is"], changeField, ["其值为调入、属性变更、调出（或 add、change、remove）；文件有 WHQ、WHC、WHH 三层时不必填写。", "Not needed for files with the layers WHQ, WHC, WHH."]));
   isDelta.addEventListener("change", () => { whole.hidden = isDelta.checked; change.hidden = !isDelta.checked; });
   const go = element("button", { type: "button", class: "first", id: "store" }, ...bilingual("上传为草稿", "Upload as a draft"));
   act(go, () => store(isDelta.checked
-    ? { address: `${page.address}/versions/${newest}/delta`, values: { crs: crs.value, encoding: encoding.value, change_field: changeField.value } }
+    ? { address: `${page.address}/versions/${newest}/delta`, values: { sublayer: several && changeField.value.trim() ? sublayer.value : "", crs: crs.value, encoding: encoding.value, change_field: changeField.value } }
     : {
       address: `${page.address}/versions`,
       values: {

@@ -63,9 +63,9 @@ def site(running: Server, city: City) -> Server:
     return running
 
 
-def sign_in(page: Page, server: Server) -> None:
+def sign_in(page: Page, server: Server, login: str = "gui") -> None:
     page.goto(f"{server.url}/sign-in")
-    page.fill("#login", "gui")
+    page.fill("#login", login)
     page.fill("#password", PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_url(f"{server.url}/")
@@ -204,3 +204,68 @@ def test_a_file_that_is_refused_is_told_in_a_sentence_beside_it_and_drawn(
     picture(page, "layer-refused")
     with site.client("ZRZY") as keeper:
         assert keeper.get("/api/layers/PLAN/versions").json()["items"] == []
+
+
+def test_a_layer_of_a_file_is_chosen_its_fields_mapped_a_delta_put_on_scheduled_and_withdrawn(
+    site: Server, city: City, page: Page, tmp_path: Path
+) -> None:
+    plan = {
+        "code": "PLAN",
+        "title": "控制线",
+        "department": "ZRZY",
+        "geometry": "polygon",
+        "control": "inform",
+    }
+    with site.client("ZRZY") as keeper:
+        values = plan | {"standard": "CZKFBJ", "source_id_field": "BSM", "sensitivity": "internal"}
+        assert keeper.post("/api/layers", json=values).status_code == 201
+    several = badfiles.write_dataset(tmp_path / "several.gpkg", formatfiles.SQUARES, layer="first")
+    badfiles.write_dataset(several, formatfiles.SQUARES[:1], layer="second", append=True)
+    sign_in(page, site)
+    open_layer(page, site)
+
+    look_at(page, several)
+    page.select_option("#sublayer", "second")
+    until(page, "document.getElementById('found').textContent.includes('（面 1）')")
+    page.select_option("#upload-mapping [data-field=CZMC]", "MC")
+    picture(page, "layer-sublayer")
+    page.click("#store")
+    said(page, "已存为第 1 版草稿")
+    assert "不能生效" in page.inner_text("#force") and page.locator("#foresee").count() == 0
+    assert page.input_value("#mapping [data-field=CZMC]") == "MC"
+    assert "设立时间" in page.inner_text("#issues")
+    picture(page, "layer-errors")
+
+    with site.client("ZRZY") as keeper:
+        assert keeper.post("/api/layers", json=values | {"standard": None}).status_code == 201
+    open_layer(page, site)
+    assert not page.is_visible("#mapping-card")
+    delta = tmp_path / "delta.geojson"
+    added = {"BSM": "B9", "MC": "新", "BGLX": "调入"}
+    delta.write_bytes(geojson(polygon(lonlat_square(LON + 0.01)), properties=[added]))
+    look_at(page, delta)
+    page.check("#is-delta")
+    page.fill("#change-field", "BGLX")
+    page.click("#store")
+    said(page, "已存为第 2 版草稿")
+    page.fill("#starts-on", "2999-01-01")
+    put_in_force(page, 2)
+    assert "已排期" in page.inner_text("#version-standing")
+    page.click("button:has-text('收回此版')")
+    page.click("dialog button[type=submit]")
+    said(page, "第 2 版已收回")
+    assert page.faults == []
+
+    Office(site, city).hire("wei", Role.PLANNER, department="FGW")
+    page.context.clear_cookies()
+    sign_in(page, site, "wei")
+    open_layer(page, site)
+    for control in ("#upload-card", "#force", "#mapping-card", "#version-acts button"):
+        assert not page.is_visible(control), control
+    page.click("#versions [data-version='2']")
+    until(page, "document.getElementById('version-heading').textContent.includes('第 2 版')")
+    page.click("#export button")
+    page.fill("#dialog-purpose", "核对边界")
+    with page.expect_download() as saved:
+        page.click("dialog button[type=submit]")
+    assert saved.value.suggested_filename == "PLAN-v2.gpkg"
