@@ -29,9 +29,11 @@ function showLayer({ layer }, nameOf) {
 
 const days = ({ starts_on: first, ends_on: end }) => (end === null ? `${first} 起 since` : first === end ? `${first} 当日被替代或取消 ended the same day` : `${first} 至 ${end} 前 until before`);
 
+const size = ({ raster, feature_count: features }) => (raster === null ? `${count(features)} 个图斑 features` : `${count(raster.width)} × ${count(raster.height)} 像元 pixels`);
+
 function versionItem(version) {
   const about = [
-    `${version.source_name} · ${count(version.feature_count)} 个图斑 features`,
+    `${version.source_name} · ${size(version)}`,
     version.base === null ? null : `增量更新，基于第 ${version.base} 版 on v${version.base}`,
     version.warnings_reason && `警告确认：${version.warnings_reason}`,
     version.withdrawn_on && `${version.withdrawn_on} 收回 withdrawn`,
@@ -67,7 +69,9 @@ async function choose(number) {
   facts("version-particulars", [
     [["文件", "file"], version.source_name], [["坐标系", "CRS"], version.source_crs],
     [["坐标转换", "operation"], version.operation_accuracy_m === null ? version.operation : `${version.operation}（±${version.operation_accuracy_m} m）`],
-    [["图斑、节点", "features, vertices"], `${count(version.feature_count)}、${count(version.vertex_count)}`], [["自动修复", "mended"], version.mended_count ? count(version.mended_count) : null],
+    ...(version.raster === null ? [[["图斑、节点", "features, vertices"], `${count(version.feature_count)}、${count(version.vertex_count)}`]]
+      : [[["像元", "pixels"], `${size(version)}，${version.raster.pixel_width_m} m`], [["最小、平均、最大", "least, mean, most"], [version.raster.minimum, version.raster.mean, version.raster.maximum].map((value) => value.toLocaleString("zh-CN")).join("、")]]),
+    [["自动修复", "mended"], version.mended_count ? count(version.mended_count) : null],
     [["有效期至", "valid until"], version.valid_until], [["复核期限", "review by"], version.review_by],
     [["覆盖范围", "coverage"], version.has_coverage ? "本市部分区域 a part of the city" : null],
     [["警告确认", "warnings confirmed"], version.warnings_reason && `${version.warnings_reason}（${withoutLogin(version.warnings_confirmed_by)}）`], [["SHA-256", ""], version.source_sha256],

@@ -90,7 +90,7 @@ function showForecast(found, reason) {
     ])), ["不涉及在办项目和留存检查。", "No open project and no kept check is touched."]);
   const old = found.superseded === null ? ["此前没有现行版本。", "Nothing is in force until then."] : [`将替代第 ${found.superseded} 版。`, `It supersedes v${found.superseded}.`];
   place("dry-run").replaceChildren(
-    element("p", { class: "draft" }, ...bilingual(chinese, english)), element("p", { class: "hint" }, ...bilingual(...old)), changes, ...[met, sites].map((each) => element("div", { class: "wide" }, each)),
+    element("p", { class: "draft" }, ...bilingual(chinese, english)), element("p", { class: "hint" }, ...bilingual(...old)), changes, ...(page.layer.geometry === "raster" ? [sites] : [met, sites]).map((each) => element("div", { class: "wide" }, each)),
     element("p", { class: "buttons" }, button([`${found.starts_on} 起生效`, "Bring into force"], () => tried(() => publish(found, reason)), { class: "first", id: "publish" })),
   );
 }
