@@ -38,7 +38,8 @@ function row(map, layer) {
   const control = layer.group === null ? "" : `${CONTROL_WORDS[layer.control][0]} · `;
   const about = element("span", { class: "about" }, `${control}${layer.department_name ?? layer.department} · ${version}`);
   const label = element("label", { for: box.id }, ...bilingual(layer.title, layer.title_en), about);
-  return element("li", { "data-layer": layer.code }, box, swatch, label);
+  const life = element("a", { class: "about", href: `/layer?code=${encodeURIComponent(layer.code)}`, "aria-label": `${layer.title} 详情 details` }, "详情");
+  return element("li", { "data-layer": layer.code }, box, swatch, label, life);
 }
 
 // Layers stand under the city's groups, in the order of both; those of no group after them, by control.
