@@ -46,6 +46,7 @@ from coordination.responsibility import (
     concerns_by_department,
     layers_not_seen,
     must_be_asked,
+    prohibitions_expired,
     responsible_departments,
 )
 from coordination.rounds import (
@@ -69,6 +70,7 @@ class Standing:
     is_scope_decided: bool = True
     is_prohibited: bool = False
     layers_not_seen: tuple[str, ...] = ()
+    prohibitions_expired: tuple[str, ...] = ()
     awaited: tuple[str, ...] = ()
     undecided: tuple[str, ...] = ()
     disagreeing: tuple[str, ...] = ()
@@ -93,6 +95,11 @@ def obstacles(standing: Standing) -> tuple[str, ...]:
     if standing.layers_not_seen:
         found.append(
             f"检查未见图层，请协同主管检查 the check did not see {'、'.join(standing.layers_not_seen)}; let the coordinator check"
+        )
+    if standing.prohibitions_expired:
+        found.append(
+            f"禁止类图层已过有效期，须由其部门更新后重新检查 what prohibits has expired: {'、'.join(standing.prohibitions_expired)};"
+            " let its department bring a version into force, and check again"
         )
     if standing.awaited:
         found.append(f"尚待反馈意见 opinions are awaited of {'、'.join(standing.awaited)}")
@@ -265,6 +272,7 @@ def _standing(
         is_prohibited=_is_prohibited(concerns, asked),
         undecided=department_names(undecided(requests), city),
         layers_not_seen=layers_not_seen(check.report),
+        prohibitions_expired=prohibitions_expired(check.report),
         awaited=department_names(open_, city),
         disagreeing=department_names((r.department for r in requests if is_opposed(r)), city),
         with_tasks=department_names(tasks, city),

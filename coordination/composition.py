@@ -23,6 +23,7 @@ from coordination.handover import (
     HandedConflict,
     HandedFinding,
     HandedFootprint,
+    HandedNotChecked,
     HandedOpinion,
     HandedProject,
     HandedSetAside,
@@ -43,10 +44,11 @@ from coordination.models import (
 from coordination.opinions import FindingKind
 from coordination.responsibility import concern_of, concerns_by_department
 from coordination.rounds import judged
-from coordination.rules import Severity, verdict_of
+from coordination.rules import Outcome, Severity, verdict_of
 
 MAX_ABOUT = 400
 _RESTRICTED = "受限图层 restricted layer"
+_NOT_CHECKED = (Outcome.NO_DATA, Outcome.EXPIRED, Outcome.OUTSIDE_COVERAGE)
 
 
 def compose_message(
@@ -164,6 +166,17 @@ def _handed_check(
         ),
         findings=findings[:MAX_FINDINGS],
         findings_left_out=len(findings) - MAX_FINDINGS if len(findings) > MAX_FINDINGS else None,
+        not_checked=tuple(
+            HandedNotChecked(
+                layer=layer["code"],
+                title=layer["title"],
+                department=layer["department"],
+                control=layer["control"],
+                outcome=layer["outcome"],
+            )
+            for layer in check.report["layers"]
+            if layer["outcome"] in _NOT_CHECKED and layer["code"] not in restricted
+        ),
     )
 
 
@@ -237,7 +250,7 @@ def handed_opinion(request: OpinionRequest, restricted: Set[str], city: City) ->
     """What a department said, as every reader of the case may know it; `restricted` are the codes of such layers."""
     opinion = request.opinion
     if opinion is None:
-        raise ConflictError(f"the opinion of {request.department} is awaited")
+        raise ConflictError(f"意见尚未反馈 the opinion of {request.department} is awaited")
     if opinion.settled_words is not None:
         return HandedOpinion(
             department=request.department,

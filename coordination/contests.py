@@ -32,7 +32,8 @@ def contest_finding(
     text = trimmed_reason(reason, "the contest")
     if not 1 <= finding <= len(request.findings):
         raise InvalidInputError(
-            f"the request has {len(request.findings)} findings; name one by its number", place="finding"
+            f"没有该处，请按序号指明 the request has {len(request.findings)} findings; name one by its number",
+            place="finding",
         )
     if standing_requests(requests_of(session, project)).get(request.department) is not request:
         raise ConflictError(
@@ -75,7 +76,7 @@ def decide_contest(
     text = trimmed_reason(reason, "the decision")
     contest = next((each for each in request.contests if each.finding == finding), None)
     if contest is None:
-        raise NotFoundError(f"finding {finding} of request {request_id} is not contested")
+        raise NotFoundError(f"该处未提出异议 finding {finding} of request {request_id} is not contested")
     if contest.decided_at is not None:
         raise ConflictError(f"异议已处理 finding {finding} was decided by {contest.decided_by} already")
     contest.is_upheld, contest.decision = is_upheld, text

@@ -23,7 +23,7 @@ from coordination.opinions import FindingKind
 from coordination.particulars import ApprovalLevel
 from coordination.projects import footprint_of, standing_clearance
 from coordination.report_maps import conflicts_with_maps, report_maps
-from coordination.report_words import CONCLUSION_WORDS, SEVERITY_WORDS
+from coordination.report_words import CONCLUSION_WORDS, OUTCOME_WORDS, SEVERITY_WORDS
 from coordination.responsibility import feature_name
 
 KIND_WORDS = {
@@ -193,6 +193,11 @@ def _conflicts(message: HandoverMessage) -> Iterable[Block]:
     else:
         yield Paragraph("未涉及任何管控图层。 No layer is met.")
     yield from _findings(message.check)
+    if message.check.not_checked:
+        told = "；".join(
+            f"{each.title}（{OUTCOME_WORDS[each.outcome][0]}）" for each in message.check.not_checked
+        )
+        yield Paragraph(f"未能核对的图层 Layers that say nothing of the site：{told}。", is_note=True)
     for aside in message.check.set_aside:
         yield Paragraph(
             f"异议成立、不计入：{aside.department_name} {aside.title} {aside.feature}。理由：{aside.reason}；处理：{aside.decision}"

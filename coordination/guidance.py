@@ -64,7 +64,7 @@ def ask_for_guidance(
     asker, keeper = city.department(department), city.department(asked_of)
     if asker.level is not Level.DISTRICT or keeper.level is not Level.CITY:
         raise InvalidInputError(
-            "a district's department asks one of the city for guidance (Art. 16); name one of each",
+            "由区县部门向市级部门请求指导 a district's department asks one of the city for guidance (Art. 16); name one of each",
             place="asked_of",
         )
     words = trimmed_reason(question, "the guidance: what is asked")
@@ -72,7 +72,7 @@ def ask_for_guidance(
     refuse_not_in_work(session, project)
     if project.district != asker.district and not _was_asked(session, project, department):
         raise ConflictError(
-            f"{asker.name} has no part in {project.planning_number}: it lies elsewhere, and nobody asked it"
+            f"该部门与本项目无关 {asker.name} has no part in {project.planning_number}: it lies elsewhere, and nobody asked it"
         )
     made = GuidanceRequest(
         project_id=project.id,
@@ -113,10 +113,10 @@ def give_guidance(
     statement = select(GuidanceRequest).where(GuidanceRequest.id == guidance_id).with_for_update()
     found = session.scalars(statement).one_or_none()
     if found is None or not _sees(actor, found):
-        raise NotFoundError(f"no request for guidance {guidance_id}")
+        raise NotFoundError(f"没有该业务指导请求 no request for guidance {guidance_id}")
     require(actor, Act.GIVE_GUIDANCE, Thing(department=found.asked_of))
     if found.answered_at is not None:
-        raise ConflictError(f"{found.asked_of} answered on {found.answered_at:%Y-%m-%d} already")
+        raise ConflictError(f"已答复 {found.asked_of} answered on {found.answered_at:%Y-%m-%d} already")
     found.answer = trimmed_reason(answer, "the guidance: what is answered")
     found.answered_by, found.answered_at = actor.name, now
     session.flush()

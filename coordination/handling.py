@@ -119,7 +119,7 @@ def take_step(
     named = responsible_for(session, [request.department]).get(request.department)
     if not works_in_steps(city.department(request.department), has_responsible_section=named is not None):
         raise ConflictError(
-            f"{request.department} answers at once: it has named no responsible section, or the profile says so"
+            f"该部门直接反馈，不分科室办理 {request.department} answers at once: it has named no responsible section, or the profile says so"
         )
     refuse_past(request, calendar=calendar, now=now)
     handling = session.get(Handling, request_id)
@@ -134,7 +134,7 @@ def take_step(
     _carry_out(session, request, handling, step, actor, section_id=section_id, officer=officer, now=now)
     if draft is not None:
         if step not in (HandlingStep.SAVE, HandlingStep.SUBMIT, HandlingStep.APPROVE, HandlingStep.ISSUE):
-            raise InvalidInputError(f"no draft goes with the step {step}", place="draft")
+            raise InvalidInputError(f"该步骤不带草稿 no draft goes with the step {step}", place="draft")
         handling.draft = draft_of(draft.checked().fits(request))
     if step in (HandlingStep.SAVE, HandlingStep.SUBMIT) and handling.draft is None:
         raise InvalidInputError(
@@ -172,7 +172,9 @@ def _carry_out(
             handling.section_id, handling.officer = section_id, None
         case HandlingStep.ASSIGN:
             if officer is None:
-                raise InvalidInputError("name whom it is assigned to, by login", place="officer")
+                raise InvalidInputError(
+                    "请指明承办人账号 name whom it is assigned to, by login", place="officer"
+                )
             handling.officer = _member(session, department, handling.section_id, officer, now)
         case HandlingStep.REOPEN:
             assert request.opinion is not None
@@ -191,7 +193,7 @@ def _post(actor: Actor, step: HandlingStep, place: Place) -> Post:
     post = post_to(actor, step, place)
     if post is None:
         raise RefusedError(
-            f"{actor.name} may not {step.replace('_', ' ')} this request where it lies; it is with"
+            f"目前不由您办理 {actor.name} may not {step.replace('_', ' ')} this request where it lies; it is with"
             f" {place.officer or 'its section'}, or for whoever reviews or signs there",
             actor=actor,
             act=Act.HANDLE_REQUEST,
@@ -265,7 +267,7 @@ def _open_section(session: Session, department: str, section_id: int, now: datet
         or (section.ends_at is not None and section.ends_at <= now)
     ):
         raise NotFoundError(
-            f"{department} has no open section {section_id}; `blueprint department tree` shows them"
+            f"没有该科室 {department} has no open section {section_id}; `blueprint department tree` shows them"
         )
     return section
 
@@ -283,7 +285,8 @@ def _member(session: Session, department: str, section_id: int | None, login: st
         if section_id is None or row.section_id in (None, section_id):
             return f"{row.name} {login}"
     raise InvalidInputError(
-        f"{login[:60]} is no reviewer, section head or director there; name one who is", place="officer"
+        f"该人员不是本部门审查员、科长或分管领导 {login[:60]} is no reviewer, section head or director there; name one who is",
+        place="officer",
     )
 
 

@@ -129,6 +129,16 @@ class HandedFinding(_Part):
     )
 
 
+class HandedNotChecked(_Part):
+    """A layer that says nothing of the footprint: without data, expired, or not covering all of it."""
+
+    layer: str = Field(max_length=60)
+    title: str = Field(max_length=200)
+    department: str = Field(max_length=40)
+    control: str = Field(max_length=10)
+    outcome: str = Field(pattern="^(no_data|expired|outside_coverage)$")
+
+
 class HandedSetAside(_Part):
     """A finding that was contested and that the layer's owner set aside (冲突异议成立), with both reasons."""
 
@@ -157,8 +167,9 @@ class HandedCheck(_Part):
     set_aside: tuple[HandedSetAside, ...] = Field(default=(), max_length=1000)
     findings: tuple[HandedFinding, ...] = Field(default=(), max_length=MAX_FINDINGS)
     findings_left_out: int | None = Field(default=None, ge=1)
+    not_checked: tuple[HandedNotChecked, ...] = Field(default=(), max_length=1000)
 
-    later: ClassVar = frozenset({"set_aside", "findings", "findings_left_out"})
+    later: ClassVar = frozenset({"set_aside", "findings", "findings_left_out", "not_checked"})
 
 
 class HandedCondition(_Part):

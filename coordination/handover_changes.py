@@ -54,11 +54,13 @@ def correct_handover(
     after = {name: plain(getattr(new, name)) for name in CORRECTABLE}
     changed = [name for name in CORRECTABLE if before[name] != after[name]]
     if not changed:
-        raise ConflictError(f"{project.planning_number} reads like that already; there is nothing to correct")
+        raise ConflictError(
+            f"内容没有变化，无需更正 {project.planning_number} reads like that already; there is nothing to correct"
+        )
     doubts = set(scope_doubts(new)) - set(project.scope_doubts)
     if doubts:
         raise ConflictError(
-            f"with this {project.planning_number} may be outside the regulation's scope (Art. 5):"
+            f"更正后可能不适用本办法，请撤回通过后再决定 with this {project.planning_number} may be outside the regulation's scope (Art. 5):"
             f" {'；'.join(sorted(doubts))}; withdraw the clearance and decide on the scope"
         )
     for name in changed:
@@ -163,7 +165,9 @@ def last_withdrawal(session: Session, project: Project) -> Handover | None:
 def _standing(session: Session, project: Project, what: str) -> Clearance:
     clearance = standing_clearance(session, project)
     if clearance is None:
-        raise ConflictError(f"{project.planning_number} is not cleared; there is no handover to {what}")
+        raise ConflictError(
+            f"项目未通过，没有可更正或撤回的推送 {project.planning_number} is not cleared; there is no handover to {what}"
+        )
     return clearance
 
 
@@ -171,7 +175,7 @@ def _refuse_not_correctable(changes: Mapping[str, Any]) -> None:
     for name in changes:
         if name not in CORRECTABLE:
             raise InvalidInputError(
-                f"{name} is what departments were asked about; withdraw the clearance and consult again"
+                f"该项已征求部门意见，须撤回通过后重新征求 {name} is what departments were asked about; withdraw the clearance and consult again"
                 f" (corrected are {', '.join(CORRECTABLE)})",
                 place=name,
             )

@@ -22,7 +22,7 @@ def read_mark(document: Mapping[str, Any], city: City, *, place: str) -> BaseGeo
     """A GeoJSON geometry in longitude and latitude as a shape in the working CRS; InvalidInputError says what is wrong."""
     if str(document.get("type")) not in _KINDS:
         raise InvalidInputError(
-            f"a mark is a GeoJSON geometry: {', '.join(sorted(_KINDS))}; this is {str(document.get('type'))[:40]!r}",
+            f"图示须为 GeoJSON 图形 a mark is a GeoJSON geometry: {', '.join(sorted(_KINDS))}; this is {str(document.get('type'))[:40]!r}",
             place=place,
         )
     try:
@@ -37,19 +37,25 @@ def read_mark(document: Mapping[str, Any], city: City, *, place: str) -> BaseGeo
         RecursionError,
         shapely.errors.ShapelyError,
     ) as error:
-        raise InvalidInputError("the mark's coordinates cannot be read", place=place) from error
+        raise InvalidInputError(
+            "图示坐标无法读取 the mark's coordinates cannot be read", place=place
+        ) from error
     if not 1 <= len(coordinates) <= MAX_VERTICES or not np.isfinite(coordinates).all():
         raise InvalidInputError(
-            f"a mark has from 1 to {MAX_VERTICES:,} vertices, all of them numbers", place=place
+            f"图示顶点过多、缺失或不是数值 a mark has from 1 to {MAX_VERTICES:,} vertices, all of them numbers",
+            place=place,
         )
     shape = shapely.force_2d(shape)
     if not shape.is_valid:
-        raise InvalidInputError(f"the mark is not valid: {shapely.is_valid_reason(shape)}", place=place)
+        raise InvalidInputError(
+            f"图示图形有误 the mark is not valid: {shapely.is_valid_reason(shape)}", place=place
+        )
     moved = best_operation(CRS84, city.working_crs).apply(np.array([shape], dtype=object))[0]
     bounds = shapely.box(*jurisdiction(city).bounds)
     if not np.isfinite(shapely.get_coordinates(moved)).all() or not bounds.intersects(moved):
         raise InvalidInputError(
-            "the mark lies outside the city; give longitude before latitude, in degrees", place=place
+            "图示不在本市范围内，须先经度后纬度 the mark lies outside the city; give longitude before latitude, in degrees",
+            place=place,
         )
     marked: BaseGeometry = shapely.set_srid(moved, city.working_srid)
     return marked

@@ -54,7 +54,7 @@ def ask_for_meeting(
     asked = {request.department for request in requests_of(session, project)}
     if not may(actor, Act.CONSULT_DEPARTMENTS) and actor.department not in asked:
         raise NotPermittedError(
-            "a meeting is asked for by the coordinator, or by a department that was asked about the project"
+            "协调会由协同主管或被征求部门申请 a meeting is asked for by the coordinator, or by a department that was asked about the project"
         )
     meeting = Meeting(
         project=project,
@@ -86,7 +86,7 @@ def _participants(actor: Actor, departments: Sequence[str], city: City) -> list[
         city.department(code)
     if len(involved) < 2:
         raise InvalidInputError(
-            "a meeting is about a problem of two or more departments (Art. 15): name the others",
+            "协调会须涉及两个以上部门，请列明其他部门 a meeting is about a problem of two or more departments (Art. 15): name the others",
             place="departments",
         )
     return involved
@@ -100,10 +100,12 @@ def call_meeting(
     meeting = _held(session, meeting_id, MeetingState.ASKED, MeetingState.CALLED)
     refuse_cleared(session, meeting.project)
     if meets_at <= now:
-        raise InvalidInputError("a meeting is called for a time that is still to come", place="meets_at")
+        raise InvalidInputError(
+            "会议时间须晚于现在 a meeting is called for a time that is still to come", place="meets_at"
+        )
     where = place.strip()
     if not where:
-        raise InvalidInputError("say where the meeting is", place="place")
+        raise InvalidInputError("请写明会议地点 say where the meeting is", place="place")
     meeting.state, meeting.called_by = MeetingState.CALLED, actor.name
     meeting.meets_at, meeting.place = meets_at, where
     meeting.agenda = agenda_of(session, meeting.project)
@@ -198,12 +200,12 @@ def record_minutes(
     for number, decided in enumerate(decisions, start=1):
         if decided.department not in meeting.departments:
             raise InvalidInputError(
-                f"{decided.department} takes no part in the meeting; it decides for its participants",
+                f"该部门未参加会议，决定只针对参会部门 {decided.department} takes no part in the meeting; it decides for its participants",
                 place="decisions",
             )
         if decided.request_id is not None and opposed.get(decided.request_id) != decided.department:
             raise InvalidInputError(
-                f"request {decided.request_id} is no disagreement of {decided.department} that stands",
+                f"该意见征询不是该部门现有的反对意见 request {decided.request_id} is no disagreement of {decided.department} that stands",
                 place="decisions",
             )
         meeting.decisions.append(
@@ -237,11 +239,11 @@ def close_decision(
     session.refresh(meeting, ["decisions"])
     decision = next((each for each in meeting.decisions if each.number == number), None)
     if decision is None:
-        raise NotFoundError(f"meeting {meeting_id} has no decision {number}")
+        raise NotFoundError(f"没有该项决定 meeting {meeting_id} has no decision {number}")
     settles = decision.request_id is not None
     require(actor, Act.DECIDE_CONTEST if settles else Act.GIVE_OPINION, Thing(department=decision.department))
     if decision.closed_at is not None:
-        raise ConflictError(f"decision {number} was closed by {decision.closed_by} already")
+        raise ConflictError(f"该项决定已办结 decision {number} was closed by {decision.closed_by} already")
     refuse_cleared(session, meeting.project)
     decision.how = trimmed_reason(how, "closing a decision: how it was met")
     decision.closed_by, decision.closed_at = actor.name, now
@@ -257,7 +259,9 @@ def _settle(session: Session, decision: MeetingDecision, *, actor: Actor, now: d
     request = locked(session, OpinionRequest.id == decision.request_id)[decision.request_id or 0]
     opinion = request.opinion
     if opinion is None or not is_opposed(request):
-        raise ConflictError(f"{decision.department} disagrees no more; there is nothing to settle")
+        raise ConflictError(
+            f"该部门已不再反对，无需解决 {decision.department} disagrees no more; there is nothing to settle"
+        )
     opinion.settled_at, opinion.settled_by, opinion.settled_words = now, actor.name, decision.text
     after = {"meeting": decision.meeting_id, "decision": decision.number}
     record(session, actor, "settle_disagreement", kind="opinion_request", id=request.id, after=after)
@@ -283,7 +287,7 @@ def find_meeting(session: Session, meeting_id: int, *, actor: Actor) -> Meeting:
     """The meeting of that id, for the coordinator and those who take part; for others there is none."""
     meeting = session.get(Meeting, meeting_id)
     if meeting is None or not _may_see(actor, meeting):
-        raise NotFoundError(f"no meeting {meeting_id}")
+        raise NotFoundError(f"没有该协调会 no meeting {meeting_id}")
     return meeting
 
 
@@ -302,11 +306,11 @@ def _held(session: Session, meeting_id: int, *states: MeetingState) -> Meeting:
     """The meeting, its project held; ConflictError when it stands elsewhere than the act needs."""
     meeting = session.get(Meeting, meeting_id)
     if meeting is None:
-        raise NotFoundError(f"no meeting {meeting_id}")
+        raise NotFoundError(f"没有该协调会 no meeting {meeting_id}")
     lock_project(session, meeting.project_id)
     session.refresh(meeting)
     if meeting.state not in states:
-        raise ConflictError(f"the meeting is {meeting.state} already")
+        raise ConflictError(f"协调会目前的状态不能这样办理 the meeting is {meeting.state} already")
     return meeting
 
 

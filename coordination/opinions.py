@@ -135,7 +135,8 @@ class OpinionGiven:
     def _listed(self, text: str | None) -> tuple[Condition, ...]:
         if text is not None and self.condition_list:
             raise InvalidInputError(
-                "give the conditions as one text or as a list, not as both", place="conditions"
+                "条件以文本或列表提供，只选其一 give the conditions as one text or as a list, not as both",
+                place="conditions",
             )
         if text is not None:
             return tuple(Condition(line.strip()) for line in text.splitlines() if line.strip())
@@ -144,12 +145,12 @@ class OpinionGiven:
         )
         if len(listed) > MAX_CONDITIONS or any(not each.text for each in listed):
             raise InvalidInputError(
-                f"a condition says something, and an opinion has at most {MAX_CONDITIONS} of them",
+                f"条件不能为空，且不能过多 a condition says something, and an opinion has at most {MAX_CONDITIONS} of them",
                 place="condition_list",
             )
         if sum(len(each.text) + 1 for each in listed) > MAX_TEXT:
             raise InvalidInputError(
-                f"the conditions together have more than {MAX_TEXT} characters; shorten them",
+                f"条件合计过长，请缩短 the conditions together have more than {MAX_TEXT} characters; shorten them",
                 place="condition_list",
             )
         return listed
@@ -166,12 +167,12 @@ class OpinionGiven:
         conditions = [kind for kind, _ in texts if kind is FindingKind.AGREE_WITH_CONDITIONS]
         if len(conditions) + max(len(listed), 1) > MAX_CONDITIONS:
             raise InvalidInputError(
-                f"an opinion has at most {MAX_CONDITIONS} conditions, those of its findings among them",
+                f"条件过多 an opinion has at most {MAX_CONDITIONS} conditions, those of its findings among them",
                 place="answers",
             )
         if sum(len(text or "") for _, text in texts) > MAX_ANSWERS:
             raise InvalidInputError(
-                f"what is said of findings has more than {MAX_ANSWERS} characters together; shorten it",
+                f"对单项的意见合计过长，请缩短 what is said of findings has more than {MAX_ANSWERS} characters together; shorten it",
                 place="answers",
             )
         strictest = max((_STRICTNESS.get(str(answer.kind), 0) for answer in answers), default=0)
@@ -188,11 +189,13 @@ class OpinionGiven:
         named = [*numbers, *(c.finding for c in self.condition_list if c.finding is not None)]
         if any(not 1 <= number <= count for number in named):
             raise InvalidInputError(
-                f"the request has {count} findings, numbered from 1 to {count}; name one of them",
+                f"没有该处，请按序号指明 the request has {count} findings, numbered from 1 to {count}; name one of them",
                 place="answers",
             )
         if len(set(numbers)) < len(numbers):
-            raise InvalidInputError("a finding is answered twice; answer it once", place="answers")
+            raise InvalidInputError(
+                "同一处答复了两次，请只答复一次 a finding is answered twice; answer it once", place="answers"
+            )
         if self.kind is not OpinionKind.DISAGREE or self.basis is not None:
             return self
         bases = dict.fromkeys(finding["basis"] for finding in request.findings if finding.get("basis"))
@@ -208,7 +211,8 @@ def _trimmed(text: str | None, place: str) -> str | None:
     trimmed = (text or "").strip() or None
     if trimmed is not None and len(trimmed) > MAX_TEXT:
         raise InvalidInputError(
-            f"the opinion's {place} is longer than {MAX_TEXT} characters; shorten it", place=place
+            f"内容过长，请缩短 the opinion's {place} is longer than {MAX_TEXT} characters; shorten it",
+            place=place,
         )
     return trimmed
 

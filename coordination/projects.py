@@ -178,7 +178,9 @@ def trimmed_reason(reason: str, of_what: str) -> str:
     if not text:
         raise InvalidInputError(f"请说明理由 say the reason of {of_what}", place="reason")
     if len(text) > MAX_TEXT:
-        raise InvalidInputError(f"the reason has more than {MAX_TEXT} characters; shorten it", place="reason")
+        raise InvalidInputError(
+            f"理由过长，请缩短 the reason has more than {MAX_TEXT} characters; shorten it", place="reason"
+        )
     return text
 
 
@@ -207,7 +209,9 @@ def find_project(session: Session, project_id: int) -> Project:
     """The project of that id; NotFoundError when there is none."""
     project = session.get(Project, project_id)
     if project is None:
-        raise NotFoundError(f"no project {project_id}; `blueprint project list` shows what there is")
+        raise NotFoundError(
+            f"没有该项目 no project {project_id}; `blueprint project list` shows what there is"
+        )
     return project
 
 
@@ -218,7 +222,9 @@ def find_project_by_number(session: Session, number: str) -> Project:
         return find_project(session, int(text))
     project = session.scalars(select(Project).where(Project.planning_number == text.upper())).one_or_none()
     if project is None:
-        raise NotFoundError(f"no project {text!r}; a planning number reads like CH-210300-2026-000123")
+        raise NotFoundError(
+            f"没有该项目 no project {text!r}; a planning number reads like CH-210300-2026-000123"
+        )
     return project
 
 
@@ -289,7 +295,7 @@ def refuse_not_in_work(session: Session, project: Project) -> None:
     refuse_cleared(session, project)
     if project.status not in IN_WORK:
         raise ConflictError(
-            f"{project.planning_number} is {STATUS_WORDS[ProjectStatus(project.status)]}; resume it first, if it can be"
+            f"项目不在办理中，须先恢复 {project.planning_number} is {STATUS_WORDS[ProjectStatus(project.status)]}; resume it first, if it can be"
         )
 
 

@@ -105,6 +105,15 @@ def layers_not_seen(report: Mapping[str, Any]) -> tuple[str, ...]:
     return (*titles, *(["受限图层 restricted layers"] if report.get("restricted", {}).get("hidden") else []))
 
 
+def prohibitions_expired(report: Mapping[str, Any]) -> tuple[str, ...]:
+    """The titles of layers that prohibit and whose version was no longer stood by on the day of the check."""
+    return tuple(
+        layer["title"]
+        for layer in report["layers"]
+        if layer["outcome"] == "expired" and layer["control"] == "prohibit"
+    )
+
+
 def draft_opinion(
     project_name: str, concerns: Sequence[Concern], rules: Sequence[Mapping[str, Any]] = ()
 ) -> str:

@@ -153,14 +153,19 @@ def decide(
     known = {each.department: each for each in proposed}
     for choice in drop:
         if choice.department not in known:
-            raise InvalidInputError(f"{choice.department} is not asked anyway; leave it out", place="drop")
+            raise InvalidInputError(
+                f"该部门本不征求，无需去掉 {choice.department} is not asked anyway; leave it out",
+                place="drop",
+            )
         _refuse_drop(known[choice.department])
     dropped = {choice.department for choice in drop}
     asked = {d: each for d, each in known.items() if each.standing is None and d not in dropped}
     for choice in add:
         city.department(choice.department)
         if choice.department in asked:
-            raise InvalidInputError(f"{choice.department} is asked anyway; leave it out", place="add")
+            raise InvalidInputError(
+                f"该部门本已征求，无需增加 {choice.department} is asked anyway; leave it out", place="add"
+            )
         asked[choice.department] = Proposed(
             department=choice.department,
             why=Why.ADDED,
@@ -193,10 +198,15 @@ def _refuse_double(add: Sequence[Choice], drop: Sequence[Choice]) -> None:
         for choice in choices:
             if not choice.reason.strip():
                 raise InvalidInputError(
-                    f"say why {choice.department} is {'added' if place == 'add' else 'left out'}", place=place
+                    f"请说明增加或不征求的理由 say why {choice.department} is {'added' if place == 'add' else 'left out'}",
+                    place=place,
                 )
             if len(choice.reason) > MAX_TEXT:
-                raise InvalidInputError(f"the reason has more than {MAX_TEXT} characters", place=place)
+                raise InvalidInputError(
+                    f"理由过长，请缩短 the reason has more than {MAX_TEXT} characters", place=place
+                )
             if choice.department in seen:
-                raise InvalidInputError(f"{choice.department} is named twice; name it once", place=place)
+                raise InvalidInputError(
+                    f"同一部门列了两次 {choice.department} is named twice; name it once", place=place
+                )
             seen.add(choice.department)

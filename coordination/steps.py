@@ -27,7 +27,7 @@ def take_step(
     """Move a project by hand; when it leaves the consultation, what is still open of it is taken back."""
     if step not in BY_HAND:
         raise InvalidInputError(
-            f"{step} is no step by itself: it comes with the consultation, the clearance or the withdrawal of a handover",
+            f"该步骤不能单独办理 {step} is no step by itself: it comes with the consultation, the clearance or the withdrawal of a handover",
             place="step",
         )
     needs = step in NEEDS_REASON or bool((reason or "").strip())

@@ -55,10 +55,12 @@ async function count() {
 }
 
 async function search() {
-  const words = place("words").value.trim();
-  place("found-card").hidden = words === "";
-  if (words === "") return;
-  const { items } = await ask(`/api/projects?limit=100&q=${encodeURIComponent(words)}`);
+  const wanted = Object.entries({ q: place("words").value.trim(), status: place("status").value }).filter(([, value]) => value);
+  // The workbook has what is searched for, or all.
+  place("to-workbook").href = `/api/project-list.xlsx?${new URLSearchParams(wanted)}`;
+  place("found-card").hidden = wanted.length === 0;
+  if (wanted.length === 0) return;
+  const { items } = await ask(`/api/projects?limit=100&${new URLSearchParams(wanted)}`);
   table(place("found"), [["项目", "project"], ["状态", "state"], ["登记", "registered"]],
     items.map((project) => cells([link(project), mark(project.status, STATUS[project.status]), time(project.registered_at)])),
     ["没有找到。", "Nothing is found."]);
@@ -67,6 +69,7 @@ async function search() {
 async function start() {
   const { me } = await begin("协同看板 Board");
   if (me === null) return;
+  place("status").append(...Object.entries(STATUS).map(([status, words]) => element("option", { value: status }, words.join(" "))));
   for (const [id, doing] of [["search", search], ["period", count]]) {
     place(id).addEventListener("submit", (event) => event.preventDefault());
     act(place(id).querySelector("[type=submit]"), doing);

@@ -1,15 +1,18 @@
 """Clearance: what stands in its way, and what it writes."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
+from blueprint.documents.blocks import Paragraph
 from blueprint.errors import ConflictError
+from blueprint.layers.models import Layer, LayerVersion
 from coordination import consultation, opinions, projects
 from coordination.clearance import Standing, clear_project, obstacles
+from coordination.generation_opinion import generation_opinion
 from coordination.handover import read_message, sha256_of
 from coordination.handover_models import Clearance, Handover
 from coordination.models import OpinionKind, OpinionRequest, Project
@@ -67,6 +70,7 @@ def test_nothing_stands_in_the_way_of_a_project_with_nothing_open_and_nothing_bl
         (Standing(in_scope=False, is_scope_decided=False), "not decided"),
         (Standing(in_scope=True, is_prohibited=True), "prohibition"),
         (Standing(in_scope=True, layers_not_seen=("甲",)), "did not see 甲"),
+        (Standing(in_scope=True, prohibitions_expired=("甲",)), "expired: 甲"),
         (Standing(in_scope=True, awaited=("水利局",)), "awaited of 水利局"),
         (Standing(in_scope=True, undecided=("水利局",)), "decided by 水利局"),
         (Standing(in_scope=True, disagreeing=("水利局",)), "水利局 disagree"),
@@ -200,3 +204,31 @@ def test_a_cleared_project_changes_no_more(world_session: Session, world: City) 
             actor=COORDINATOR,
             now=NOW,
         )
+
+
+def test_what_prohibits_and_has_expired_stands_in_the_way_and_what_else_says_nothing_is_handed_over(
+    world_session: Session, world: City
+) -> None:
+    def lasts(code: str, until: date | None) -> None:
+        versions = select(LayerVersion).join(Layer).where(Layer.code == code)
+        world_session.scalars(versions).one().valid_until = until
+        world_session.flush()
+
+    def clear(project: Project) -> Clearance:
+        return clear_project(
+            world_session, project.id, city=world, calendar=CALENDAR, actor=COORDINATOR, now=TOO_LATE
+        )
+
+    lasts("farmland", TODAY - timedelta(days=1))
+    lasts("census", TODAY - timedelta(days=1))
+    project = consulted(world_session, world)
+    with pytest.raises(ConflictError, match="what prohibits has expired: 永久基本农田;"):
+        clear(project)
+
+    lasts("farmland", None)
+    projects.check_project(world_session, project.id, city=world, actor=COORDINATOR, now=TOO_LATE)
+    message = read_message(clear(project).handover.body.encode())
+
+    assert [(each.title, each.outcome) for each in message.check.not_checked] == [("普查区", "expired")]
+    document = generation_opinion(message, sha256=sha256_of(message), city=world, maps={})
+    assert any("普查区（已过规划期）" in b.text for b in document.blocks if isinstance(b, Paragraph))
