@@ -45,11 +45,11 @@ class Ground:
     def __init__(self, session: Session, layers: Sequence[LayerOnDay], *, city: City) -> None:
         self.city = city
         self.layers = {layer.version_id: layer for layer in layers if layer.version_id is not None}
-        rows = execute_prepared(session, _SQL["versions"], {"version_ids": list(self.layers)})
-        self.overlapping = {version_id for version_id, has_overlaps, _ in rows if has_overlaps}
-        self.coverages = {
-            version_id: shapely.from_wkb(bytes(shape)) for version_id, _, shape in rows if shape is not None
-        }
+        self.overlapping = {version_id for version_id, layer in self.layers.items() if layer.has_overlaps}
+        self.coverages: dict[int, shapely.Geometry] = {}
+        if limited := [version_id for version_id, layer in self.layers.items() if layer.has_coverage]:
+            rows = execute_prepared(session, _SQL["coverages"], {"version_ids": limited})
+            self.coverages = {version_id: shapely.from_wkb(bytes(shape)) for version_id, shape in rows}
         for coverage in self.coverages.values():
             shapely.prepare(coverage)
         self._proj4 = _proj4_of(session)

@@ -11,9 +11,9 @@ FROM (
 JOIN blueprint.part AS part ON part.geom && site.geom
 WHERE part.version_id = ANY(CAST(:version_ids AS integer[]));
 
--- name: versions
--- Whether their features overlap each other, and the ground that they cover where it is known.
-SELECT id, has_overlaps, ST_AsBinary(coverage) AS coverage
+-- name: coverages
+-- The ground that these versions cover.
+SELECT id, ST_AsBinary(coverage) AS coverage
 FROM blueprint.layer_version
 WHERE id = ANY(CAST(:version_ids AS integer[]));
 

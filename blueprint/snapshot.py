@@ -54,6 +54,8 @@ class LayerOnDay(NamedTuple):
     source_sha256: str | None
     in_force_from: date | None
     valid_until: date | None
+    has_overlaps: bool | None
+    has_coverage: bool
 
     @property
     def thing(self) -> Thing:
@@ -118,6 +120,8 @@ def with_version(
             buffer_by=version.buffer_by,
             in_force_from=starts_on,
             valid_until=min(days, default=None),
+            has_overlaps=version.has_overlaps,
+            has_coverage=version.coverage is not None,
         )
         if layer.code == version.layer.code
         else layer

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 import shapely
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from pyproj import Transformer
 from sqlalchemy.orm import Session
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from blueprint.city import AreaMeasure, City
 from blueprint.equal_area import equal_area_proj4
 from blueprint.outline_walk import walk
-from blueprint.overlay import Overlay, find_overlaps
+from blueprint.overlay import Overlay, Relation, find_overlaps
 from blueprint.overlay_known import measured_by
 from blueprint.overlay_together import LARGEST_M2, Ground, overlay_together
 from blueprint.snapshot import LayerOnDay, take_snapshot
@@ -63,9 +63,15 @@ def test_what_is_walked_has_the_area_and_the_perimeter_of_what_geos_cuts(city: C
 
 CORNER = st.tuples(st.integers(-6, 24), st.integers(-6, 24))
 SHAPES = st.lists(st.tuples(CORNER, CORNER, CORNER), min_size=4, max_size=10)
+SPIKED = [
+    ((19, -3), (13, 19), (-4, 19)), ((-5, 3), (24, 5), (23, 6)), ((21, -6), (1, 20), (-6, 22)),
+    ((-1, 15), (15, 4), (4, 14)), ((16, 11), (4, 23), (-3, 3)), ((12, 19), (8, -5), (8, 3)),
+]  # fmt: skip
+"""What is left of a site outside of these has a spike without width, seven metres long, or has not: as coordinates are rounded."""
 
 
 @SLOW
+@example(SPIKED, False)
 @given(SHAPES, st.booleans())
 def test_sites_together_say_what_each_says_alone(
     session: Session, city: City, corners: list[tuple[tuple[int, int], ...]], on_ellipsoid: bool
@@ -123,8 +129,16 @@ def _together(
 
 
 def _told(overlay: Overlay) -> dict[str, object]:
-    """All that an overlay says but the shapes; sets and the order among a version's features do not matter."""
+    """All that an overlay says but the shapes, and but the width of what lies outside, whose outline may have spikes.
+
+    Sets and the order among a version's features do not matter.
+    """
     told = asdict(replace(overlay, overlaps=()))
     told["not_covering"] = sorted(overlay.not_covering)
-    told["overlaps"] = [overlap._replace(shape=None)._asdict() for overlap in overlay.overlaps]
+    told["overlaps"] = [
+        overlap._replace(
+            shape=None, mean_width_m=0.0 if overlap.relation is Relation.OUTSIDE else overlap.mean_width_m
+        )._asdict()
+        for overlap in overlay.overlaps
+    ]
     return told
