@@ -1,68 +1,21 @@
 // Answers that help before a project is registered: alternatives side by side, where a site could lie, many footprints at once.
 
-import { boundsOf } from "./bounds.js";
-import { SEVERITY, act, begin, cells, departmentNames, fail, mark, place, say, siteMap, squareMetres, table } from "./coordination.js";
+import { adjusting } from "./adjust.js";
+import { SEVERITY, act, begin, cells, departmentNames, fail, mark, place, say, squareMetres, table } from "./coordination.js";
 import { finished } from "./files.js";
+import { chosen, draw, hectares, particulars, readJson, verdict } from "./sites.js";
 import { ask, bilingual, element, send } from "./words.js";
 
 const FILES = ["xlsx", "csv", "gpkg", "json"];
-const hectares = (value) => `${(value / 10000).toLocaleString("zh-CN", { minimumFractionDigits: 4, maximumFractionDigits: 4 })} 公顷`;
-const verdict = (value) => mark(value, SEVERITY[value]);
-let map = null;
-
-async function readJson(file) {
-  try {
-    return JSON.parse(await file.text());
-  } catch {
-    throw new Error(`${file.name} 不是 GeoJSON。 It is not GeoJSON.`);
-  }
-}
-
-// Every polygon of a GeoJSON document, whatever holds it.
-function geometries(document) {
-  if (document.type === "FeatureCollection") return document.features.flatMap(geometries);
-  if (document.type === "Feature") return document.geometry ? [document.geometry] : [];
-  if (document.type === "GeometryCollection") return document.geometries;
-  return [document];
-}
-
-// The sites on the map, the chosen one strongest; a row of the table chooses one.
-async function draw(sites) {
-  const features = sites.flatMap(({ geometry }, place) => geometries(geometry).map((shape) => ({ type: "Feature", geometry: shape, properties: { kind: "footprint", number: place + 1 } })));
-  const collection = { type: "FeatureCollection", features };
-  place("map-card").hidden = false;
-  if (map === null) map = await siteMap(collection);
-  else map.getSource("site").setData(collection);
-  fit(features);
-}
-
-function fit(features) {
-  const boxes = features.map((feature) => boundsOf(feature.geometry));
-  const [west, south, east, north] = [0, 1, 2, 3].map((side) => (side < 2 ? Math.min : Math.max)(...boxes.map((box) => box[side])));
-  map.fitBounds([west, south, east, north], { padding: 50, maxZoom: 17, duration: 0 });
-}
-
-function chosen(row, number, geometry) {
-  row.classList.add("finding-row");
-  row.tabIndex = 0;
-  const show = () => {
-    for (const other of document.querySelectorAll(".finding-row")) other.classList.toggle("chosen", other === row);
-    map?.setFilter("site-chosen", ["==", ["get", "number"], number]);
-    fit(geometries(geometry).map((shape) => ({ geometry: shape })));
-  };
-  row.addEventListener("click", show);
-  row.addEventListener("keydown", ({ key }) => { if (key === "Enter") show(); });
-  return row;
-}
-
 async function compare() {
   const files = [...place("sites").files];
   if (files.length < 2) throw new Error("请选择至少两个红线文件。 Choose two files at least.");
-  const width = place("width_m").value;
+  const [width, top] = [place("width_m").value, place("compared_top").value];
   const sites = await Promise.all(files.map(async (file) => ({
-    name: file.name.replace(/\.[^.]*$/u, "").slice(0, 60), footprint: await readJson(file), ...(width ? { width_m: Number(width) } : {}),
+    name: file.name.replace(/\.[^.]*$/u, "").slice(0, 60), footprint: await readJson(file), ...(width ? { width_m: Number(width) } : {}), ...(top ? { top_m: Number(top) } : {}),
   })));
-  const found = await send("POST", "/api/alternatives", { sites });
+  const asked = { sites, ...(place("compared_use").value.trim() ? { use: place("compared_use").value.trim() } : {}) };
+  const found = await send("POST", "/api/alternatives", asked);
   const shapes = Object.fromEntries(sites.map(({ name, footprint }) => [name, footprint]));
   const ranked = found.alternatives.toSorted((one, other) => one.rank - other.rank);
   place("ranking").textContent = found.ranking;
@@ -75,7 +28,7 @@ async function compare() {
   table(place("comparison-layers"), [["图层", "layer"], ["部门", "department"], ...ranked.map(({ name }) => [name, ""])],
     met.map(({ title, department, results }) => cells([title, nameOf(department), ...ranked.map(({ name }) => layerResult(results.find((each) => each.name === name)))])),
     ["各方案都没有冲突图层", "No site meets a layer"]);
-  place("comparison-files").replaceChildren(...["pdf", "docx", "xlsx"].flatMap((form) => [download(`方案比选.${form}`, form, () => fetched("/api/alternatives", form, { sites })), " "]));
+  place("comparison-files").replaceChildren(...["pdf", "docx", "xlsx"].flatMap((form) => [download(`方案比选.${form}`, form, () => fetched("/api/alternatives", form, asked)), " "]));
   await draw(ranked.map(({ name }) => ({ geometry: shapes[name] })));
   say("done", ...bilingual("比选完成。", "Compared."));
 }
@@ -109,10 +62,9 @@ let nameOf;
 const csrf = () => (csrfToken ? { "X-CSRF-Token": csrfToken } : {});
 
 async function find() {
-  const [size, use, file] = [Number(place("hectares").value), place("use").value.trim(), place("area").files[0]];
+  const [size, file] = [Number(place("hectares").value), place("area").files[0]];
   if (!(size > 0)) throw new Error("请填写面积。 Say how large the site is.");
-  const query = new URLSearchParams({ area_m2: String(size * 10000), level: place("level").value });
-  if (use) query.set("use", use);
+  const query = new URLSearchParams({ area_m2: String(size * 10000), level: place("level").value, ...particulars("use", "top") });
   if (!file) query.set("district", place("district").value);
   const found = await send("POST", `/api/site-searches?${query}`, file ? await readJson(file) : undefined);
   place("method").textContent = `查找范围 ${hectares(found.searched_m2)}，其中无刚性冲突 ${hectares(found.free_m2)}。${found.method}`;
@@ -130,7 +82,7 @@ async function checkAll() {
   if (!file) throw new Error("请选择数据文件。 Choose a file.");
   const body = new FormData();
   body.append("file", file, file.name);
-  for (const [name, id] of [["name_field", "name_field"], ["use_field", "use_field"], ["crs", "batch_crs"]]) {
+  for (const [name, id] of [["name_field", "name_field"], ["use_field", "use_field"], ["top_field", "top_field"], ["crs", "batch_crs"]]) {
     if (place(id).value.trim()) body.append(name, place(id).value.trim());
   }
   const job = await ask("/api/check-batches", { method: "POST", body });
@@ -158,6 +110,7 @@ async function start() {
     place(id).addEventListener("submit", (event) => event.preventDefault());
     act(place(id).querySelector("[type=submit]"), doing);
   }
+  adjusting();
   say("");
 }
 

@@ -74,6 +74,20 @@ def test_a_planner_compares_sites_finds_one_and_checks_many_on_one_page(
     page.click("#places tbody tr:first-child td:first-child")
     until(page, "window.blueprintMap.getFilter('site-chosen')[2] === 1")
 
+    page.set_input_files("#site", river)
+    page.select_option("#adjust_level", "restrict")
+    page.click("#trim")
+    _said(page, "已算出可保留的范围")
+    assert page.locator("#adjusted tr:has-text('减少')").inner_text().endswith("4,800.00 m²")
+    with page.expect_download() as kept:
+        page.click("#adjust_files a")
+    assert (
+        json.loads(Path(kept.value.path()).read_text(encoding="utf-8"))["geometry"]["type"] == "MultiPolygon"
+    )
+    page.click("#shift")
+    _said(page, "找到最近的可避让位置")
+    assert "共 80" in page.inner_text("#adjusted")
+
     page.set_input_files(
         "#dataset", _write(tmp_path / "many.geojson", city, (220, 20, 320, 80), (900, 900, 1000, 960))
     )

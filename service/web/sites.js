@@ -1,0 +1,59 @@
+// Sites from files and of answers on one map, and how their figures are said.
+
+import { boundsOf } from "./bounds.js";
+import { SEVERITY, mark, place, siteMap } from "./coordination.js";
+
+export const hectares = (value) => `${(value / 10000).toLocaleString("zh-CN", { minimumFractionDigits: 4, maximumFractionDigits: 4 })} 公顷`;
+export const verdict = (value) => mark(value, SEVERITY[value]);
+let map = null;
+
+// The planned use and the elevation of the highest point, as far as they are given in these fields.
+export function particulars(use, top) {
+  const given = { use: place(use).value.trim(), top_m: place(top).value };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value));
+}
+
+export async function readJson(file) {
+  try {
+    return JSON.parse(await file.text());
+  } catch {
+    throw new Error(`${file.name} 不是 GeoJSON。 It is not GeoJSON.`);
+  }
+}
+
+// Every polygon of a GeoJSON document, whatever holds it.
+export function geometries(document) {
+  if (document.type === "FeatureCollection") return document.features.flatMap(geometries);
+  if (document.type === "Feature") return document.geometry ? [document.geometry] : [];
+  if (document.type === "GeometryCollection") return document.geometries;
+  return [document];
+}
+
+// The sites on the map, the chosen one strongest; a row of the table chooses one.
+export async function draw(sites) {
+  const features = sites.flatMap(({ geometry }, place) => geometries(geometry).map((shape) => ({ type: "Feature", geometry: shape, properties: { kind: "footprint", number: place + 1 } })));
+  const collection = { type: "FeatureCollection", features };
+  place("map-card").hidden = false;
+  if (map === null) map = await siteMap(collection);
+  else map.getSource("site").setData(collection);
+  fit(features);
+}
+
+function fit(features) {
+  const boxes = features.map((feature) => boundsOf(feature.geometry));
+  const [west, south, east, north] = [0, 1, 2, 3].map((side) => (side < 2 ? Math.min : Math.max)(...boxes.map((box) => box[side])));
+  map.fitBounds([west, south, east, north], { padding: 50, maxZoom: 17, duration: 0 });
+}
+
+export function chosen(row, number, geometry) {
+  row.classList.add("finding-row");
+  row.tabIndex = 0;
+  const show = () => {
+    for (const other of document.querySelectorAll(".finding-row")) other.classList.toggle("chosen", other === row);
+    map?.setFilter("site-chosen", ["==", ["get", "number"], number]);
+    fit(geometries(geometry).map((shape) => ({ geometry: shape })));
+  };
+  row.addEventListener("click", show);
+  row.addEventListener("keydown", ({ key }) => { if (key === "Enter") show(); });
+  return row;
+}
