@@ -115,7 +115,10 @@ def days_of(case: Case) -> tuple[StageDays, ...]:
 def bind_project_code(
     session: Session, number: str, code: str, *, actor: Actor, now: datetime
 ) -> tuple[Case, ProjectCode]:
-    """Bind the investment project code: the case's one identity from here on; fixed once a stage was accepted."""
+    """Bind the investment project code: the case's one identity from here on; fixed once a stage was accepted.
+
+    Who binds it takes the case on for the own hall, where no hall has done so (Art. 12).
+    """
     read = read_project_code(code)
     case = locked_case(session, number)
     if case.project_code == read.text:
@@ -126,6 +129,7 @@ def bind_project_code(
         )
     _refuse_taken(session, read.text)
     before, case.project_code = case.project_code, read.text
+    case.hall = case.hall or actor.department
     case.project_code_bound_by = actor.name
     case.project_code_bound_at = now
     try:

@@ -108,10 +108,10 @@ def department_for(code: str, city: City, district: str | None) -> str:
 
 
 def approvals_bureau(city: City) -> str:
-    """The department that runs approval (Art. 7)."""
-    for department in city.departments:
-        if department.role is DepartmentRole.APPROVALS:
-            return department.code
+    """The department that runs approval (Art. 7): the city's, where districts have one of their own, too."""
+    bureaus = [each for each in city.departments if each.role is DepartmentRole.APPROVALS]
+    if bureaus:
+        return min(bureaus, key=lambda each: each.district is not None).code
     raise ConflictError(
         f'the city profile of {city.name} names no department with role = "approvals"; add it'
     )

@@ -27,7 +27,7 @@ from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, TodayDep
 from blueprint.errors import NotSignedInError, TooLargeError
 from blueprint.etags import IfMatch, hold_to, tagged
 from blueprint.idempotency import IdempotentRoute
-from blueprint.permissions import Act, Actor, Role, require
+from blueprint.permissions import Act, Actor, Role, Thing, require
 from blueprint.wall import enter, viewer_of
 from coordination.handover import MAX_MESSAGE_BYTES, SIGNATURE_HEADER, read_any_message, verify
 
@@ -156,7 +156,8 @@ def bind_project_code(
     """Bind the investment project code (项目代码); a wrong check digit only warns."""
     cases.refuse_unknown(actor, Act.BIND_PROJECT_CODE)
     case = _held(session, number, if_match, edge.city)
-    require(actor, Act.BIND_PROJECT_CODE, case.thing)
+    # A case that no hall has taken on is taken on by the hall of who binds its code, as by that of who prepares it.
+    require(actor, Act.BIND_PROJECT_CODE, Thing(department=case.hall or actor.department))
     case, read = cases.bind_project_code(session, number, code.project_code, actor=actor, now=now)
     return tagged(
         case_out(session, case, edge.city).model_copy(update={"project_code_warning": read.warning}), response

@@ -80,6 +80,8 @@ class Period:
     district: str | None = None
     """A district's code, or `city`: what no district approves."""
     item: str | None = None
+    hall: str | None = None
+    """The department whose hall follows the cases (Art. 12); months are not summed by it."""
 
     @property
     def asked(self) -> dict["By", str]:
@@ -124,6 +126,8 @@ _BY: dict[By, SQLColumnExpression[Any]] = {
 
 def _within(period: Period) -> ColumnElement[bool]:
     narrowed = [_BY[by] == value for by, value in period.asked.items()]
+    if period.hall is not None:
+        narrowed.append(Case.hall == period.hall)
     return and_(Item.concluded_on >= period.starts_on, Item.concluded_on <= period.ends_on, *narrowed)
 
 
@@ -169,7 +173,11 @@ def _from_summaries(session: Session, period: Period, by: By) -> list[Figures] |
     """The figures as months add up to them; None where they cannot say."""
     asked = period.asked
     narrowed = next(iter(asked), None)
-    if len(asked) > 1 or (narrowed is not None and by not in (By.ALL, By.MONTH, narrowed)):
+    if (
+        period.hall is not None
+        or len(asked) > 1
+        or (narrowed is not None and by not in (By.ALL, By.MONTH, narrowed))
+    ):
         return None
     if not is_whole_months(session, period.starts_on, period.ends_on):
         return None
@@ -292,8 +300,8 @@ class StageFigures:
 
 
 def stage_figures(session: Session, period: Period) -> list[StageFigures]:
-    """The four stages as wholes, concluded in the period; narrowed by project type and district alone."""
-    is_narrowed = period.project_type is not None or period.district is not None
+    """The four stages as wholes, concluded in the period; narrowed by project type, district and hall alone."""
+    is_narrowed = any(each is not None for each in (period.project_type, period.district, period.hall))
     if not is_narrowed and is_whole_months(session, period.starts_on, period.ends_on):
         return _stages_from_summaries(session, period)
     return _stages_from_rows(session, period)
@@ -328,6 +336,8 @@ def _stages_from_rows(session: Session, period: Period) -> list[StageFigures]:
         conditions.append(Case.project_type == period.project_type)
     if period.district is not None:
         conditions.append(_BY[By.DISTRICT] == period.district)
+    if period.hall is not None:
+        conditions.append(Case.hall == period.hall)
     statement = (
         select(
             CaseStage.stage,

@@ -67,9 +67,10 @@ def _period(
     department: Annotated[str | None, Query(max_length=40)] = None,
     district: Annotated[str | None, Query(max_length=20, description="a code, or city 市本级")] = None,
     item: Annotated[str | None, Query(max_length=20)] = None,
+    hall: Annotated[str | None, Query(max_length=40, description="受理大厅 of the cases of a hall")] = None,
 ) -> Period:
     """The period that is asked for, twelve months by default."""
-    return period_of(today, starts_on, ends_on, stage, project_type, department, district, item)
+    return period_of(today, starts_on, ends_on, stage, project_type, department, district, item, hall)
 
 
 def period_of(
@@ -81,13 +82,14 @@ def period_of(
     department: str | None = None,
     district: str | None = None,
     item: str | None = None,
+    hall: str | None = None,
 ) -> Period:
     """A period; where nothing is said the twelve months up to today, this one among them."""
     end = ends_on or today
     start = starts_on or _months_before(end, 11)
     if start > end:
         raise InvalidInputError(f"the period ends on {end}, before it begins on {start}", place="from")
-    return Period(start, end, stage, project_type, department, district, item)
+    return Period(start, end, stage, project_type, department, district, item, hall)
 
 
 def _months_before(day: date, count: int) -> date:

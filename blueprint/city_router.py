@@ -24,6 +24,7 @@ class DepartmentOut(BaseModel):
     name: str
     name_en: str | None
     level: str
+    role: str
 
 
 class LayerGroupOut(BaseModel):
@@ -79,7 +80,7 @@ def show_city(actor: ActorDep, city: CityDep) -> CityOut:
         time_zone=city.time_zone,
         bounds=to_lonlat_bounds(jurisdiction(city).bounds, city),
         departments=[
-            DepartmentOut(code=d.code, name=d.name, name_en=d.name_en, level=d.level)
+            DepartmentOut(code=d.code, name=d.name, name_en=d.name_en, level=d.level, role=d.role)
             for d in city.departments
         ],
         layer_groups=[

@@ -319,8 +319,14 @@ _OF_A_DEPARTMENT = LAYER_ACTS | {
     Act.LEAD_STAGE,
     Act.DECIDE_ITEM,
     Act.SETTLE_MATTER,
+    Act.BIND_PROJECT_CODE,
+    Act.PREPARE_CASE,
+    Act.ADVANCE_CASE,
+    Act.ACCEPT_ITEM,
+    Act.GIVE_MATERIAL,
+    Act.SUPERVISE,
 }
-"""Acts on a department's things; all others are on what is the city's."""
+"""Acts on a department's things, the cases of its hall among them; all others are on what is the city's."""
 
 
 def may(actor: Actor, act: Act, thing: Thing | None = None) -> bool:

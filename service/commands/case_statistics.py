@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from approval.stages import Stage
 from approval.standing import under_way
 from approval.statistics import By, figures, stage_figures
 from approval.statistics_router import period_of, statistics_out, workbook
@@ -23,13 +24,21 @@ def statistics(
         str | None, typer.Option("--from", help="起 from; twelve months with that of the end when not given")
     ] = None,
     end: Annotated[str | None, typer.Option("--to", help="止 to, today when not given")] = None,
+    stage: Annotated[Stage | None, typer.Option(help="阶段 of a stage")] = None,
+    project_type: Annotated[str | None, typer.Option(help="项目类型 of a type")] = None,
+    department: Annotated[str | None, typer.Option(help="部门代码 of a department")] = None,
+    district: Annotated[str | None, typer.Option(help="区县代码 of a district, or city 市本级")] = None,
+    item: Annotated[str | None, typer.Option(help="事项代码 of an item")] = None,
+    hall: Annotated[str | None, typer.Option(help="受理大厅 of the cases of a hall")] = None,
     xlsx: Annotated[Path | None, typer.Option("--output", help="另存为 XLSX write a workbook")] = None,
     output: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """统计分析 · durations, shares and bottlenecks of what was concluded in a period."""
     require(local_operator(), Act.READ_CASE)
     with opened() as (edge, session):
-        period = period_of(edge.now().date(), parse_day(start), parse_day(end))
+        day = edge.now().date()
+        days = parse_day(start), parse_day(end)
+        period = period_of(day, *days, stage, project_type, department, district, item, hall)
         result = statistics_out(
             period, by, figures(session, period, by), stage_figures(session, period), under_way(session)
         )

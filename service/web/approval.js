@@ -40,8 +40,8 @@ const figure = (name, value) => {
 
 // Two bars a group: how long half of the items took at most, and nine of ten.
 // A click on them leads to the items.
-function chart(rows, open) {
-  const shown = rows.slice(0, 20);
+function chart(rows, by, open) {
+  const shown = by === "month" ? rows.slice(-20) : rows.slice(0, 20);
   const most = Math.max(1, ...shown.map((row) => row.p90_days));
   const [left, width, step] = [190, 560, 34];
   const bars = shown.map((row, place) => {
@@ -76,8 +76,10 @@ function workLink(number, item) {
   return element("a", { href: `/work?${asked}` }, number);
 }
 
+const ofHall = () => (place("hall").value ? { hall: place("hall").value } : {});
+
 function period() {
-  const asked = new URLSearchParams();
+  const asked = new URLSearchParams(ofHall());
   for (const name of ["from", "to"]) if (place(name).value) asked.set(name, place(name).value);
   return asked;
 }
@@ -106,7 +108,7 @@ async function showFigures() {
   const found = await ask(`/api/approval/statistics?${asked}`);
   const words = (name) => found.measures[name].split(" ")[0];
   place("workbook").href = `/api/approval/statistics?${asked}&f=xlsx`;
-  place("chart").replaceChildren(found.rows.length ? chart(found.rows, (group) => showBehind(by, group, "items", words("items")).catch(say)) : "期内没有办结 nothing was concluded");
+  place("chart").replaceChildren(found.rows.length ? chart(found.rows, by, (group) => showBehind(by, group, "items", words("items")).catch(say)) : "期内没有办结 nothing was concluded");
   table("figures", [BY[by].join(" "), ...COLUMNS.map(words)], found.rows.map((row) =>
     element("tr", {}, element("th", { scope: "row" }, groupName(row.group)), ...COLUMNS.map((name) => {
       const text = figure(name, row[name]);
@@ -115,11 +117,19 @@ async function showFigures() {
       button.addEventListener("click", () => showBehind(by, row.group, name, words(name)).catch(say));
       return element("td", { class: "number" }, button);
     }))));
+  showStages(found.stages);
   place("measures").replaceChildren(...COLUMNS.flatMap((name) => {
     const [term, ...rest] = found.measures[name].split(" ");
     return [element("dt", {}, term), element("dd", {}, rest.join(" "))];
   }));
   showStandings(found);
+}
+
+// The four stages as wholes, from acceptance to conclusion.
+function showStages(stages) {
+  table("stages", ["阶段 stage", "办结数 concluded", "中位 median", "90 分位 p90", "扣停中位 without stops", "按时率 on time"], stages.map((row) =>
+    element("tr", {}, element("th", { scope: "row" }, groupName(row.stage)), ...["stages", "median_days", "p90_days", "median_days_without_stops", "on_time_share"]
+      .map((name) => element("td", { class: "number" }, figure(name, row[name]))))));
 }
 
 // Where all cases stand now; a count leads to its cases.
@@ -149,8 +159,6 @@ function reveal(found) {
   place("behind-card").hidden = false;
   place("behind-heading").scrollIntoView({ block: "start" });
 }
-
-const ofHall = () => (place("hall").value ? { hall: place("hall").value } : {});
 
 // Clock stops and extensions are nobody's lateness, and supervised all the same.
 const HELD = {
@@ -191,8 +199,8 @@ async function start() {
   names = Object.fromEntries([...city.departments, ...(city.districts ?? [])].map(({ code, name }) => [code, name]));
   place("by").replaceChildren(...Object.entries(BY).map(([value, words]) => element("option", { value }, words.join(" "))));
   for (const id of ["by", "from", "to"]) place(id).addEventListener("change", () => showFigures().catch(say));
-  place("hall").append(...city.departments.map(({ code, name }) => element("option", { value: code }, name)));
-  place("hall").addEventListener("change", () => showLate().catch(say));
+  place("hall").append(...city.departments.filter(({ role }) => role === "approvals").map(({ code, name }) => element("option", { value: code }, name)));
+  place("hall").addEventListener("change", () => Promise.all([showLate(), showFigures()]).catch(say));
   for (const button of document.querySelectorAll("[data-held]")) button.addEventListener("click", () => showHeld(button.dataset.held).catch(say));
   place("asked").addEventListener("submit", (event) => event.preventDefault());
   await Promise.all([showFigures(), showLate()]);

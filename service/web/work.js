@@ -11,7 +11,7 @@ const ASKED_HEAD = ["期限 due", "案件 case", "事项 item", "内容 what"];
 // What waits for whom: a list, its words, who has it, and where its rows come from.
 const LISTS = [
   { name: "fresh", words: ["新收案件", "new cases"], right: "prepare_case", head: CASE_HEAD,
-    read: async () => [...await casesAt("not_prepared", "确定项目类型和事项 settle its items"), ...await casesAt("without_code", "绑定项目代码 bind its code")] },
+    read: async () => [...await casesAt("not_prepared", "确定项目类型和事项 settle its items"), ...await casesWhere({ standing: "without_code", ...(me.department && { hall: me.department }) }, () => "绑定项目代码 bind its code")] },
   ...[["submitted", ["待受理", "to accept"], "accept_item"], ["correction_asked", ["补正中", "being corrected"], "accept_item"],
     ["accepted", ["待开始办理", "to begin"], "decide_item"], ["in_review", ["办理中", "in review"], "decide_item"],
     ["stopped", ["特别程序中", "stopped"], "decide_item"]]
@@ -57,7 +57,8 @@ function opens(number, code, words) {
 
 async function itemsIn(state, right) {
   const asked = new URLSearchParams({ state, limit: String(MOST) });
-  if (right === "decide_item" && me.department) asked.set("department", me.department);
+  // The window's own hall (Art. 12), the department's own items.
+  if (me.department) asked.set(right === "decide_item" ? "department" : "hall", me.department);
   const { items } = await ask(`/api/approval/items?${asked}`);
   return items.map((item) => cells([cardMark(item.card), item.due_on ?? "—", item.case, item.project_name,
     opens(item.case, item.code, item.title), item.department_name]));

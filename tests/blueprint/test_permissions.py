@@ -203,6 +203,14 @@ def test_menus_of_a_district_offer_nothing_that_is_the_citys():
     assert Act.REGISTER_PROJECT in rights_of(_actor(Role.COORDINATOR))
 
 
+def test_menus_of_a_districts_hall_offer_what_it_does_with_the_cases_it_follows():
+    """Art. 12: the service agency of a district works on its own cases as the city's does."""
+    hall = rights_of(_actor(Role.LEAD, "district"))
+
+    assert {Act.PREPARE_CASE, Act.BIND_PROJECT_CODE, Act.ADVANCE_CASE, Act.ACCEPT_ITEM} <= set(hall)
+    assert {Act.GIVE_MATERIAL, Act.SUPERVISE} <= set(hall) and Act.EXCHANGE_DATA not in hall
+
+
 def test_a_scoped_token_may_no_more_than_its_scope_and_its_department():
     scope = Scope(frozenset({Act.UPLOAD_VERSION, Act.READ_LAYER, Act.CLEAR_PROJECT}), frozenset({"L"}))
     machine = Actor(

@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
-from blueprint.city import City
+from blueprint.city import City, Department, DepartmentRole, Level
 from blueprint.permissions import Role
-from tests.approval.office import CODE
+from coordination.handover import canonical
+from tests.approval.office import CODE, message
 from tests.service.approving import Office, approving
 from tests.service.browser import fresh_page, until
 from tests.service.office import PASSWORD
@@ -20,6 +22,8 @@ SHOTS = os.environ.get("BLUEPRINT_TEST_SHOTS")
 
 AT_REST = "document.querySelector('main').ariaBusy !== 'true'"
 """No act is under way on the page of work: it takes one at a time."""
+
+OTHER = "2608-210381-04-01-402752"
 
 pytestmark = pytest.mark.browser
 
@@ -75,9 +79,8 @@ def test_a_director_sees_who_is_late_and_follows_a_figure_to_its_items(office: O
 
         page.click("[data-held=stopped]")
         until(page, "!document.getElementById('behind-card').hidden")
-        page.select_option("#hall", "ZJJ")
-        until(page, "document.getElementById('late').textContent.includes('没有逾期')")
-        page.select_option("#hall", "")
+        page.evaluate("document.getElementById('late').replaceChildren()")
+        page.select_option("#hall", "SPJ")
         until(page, "document.getElementById('late').textContent.includes('督办升级')")
         assert "督办升级" in page.inner_text("#late") and "鞍山市行政审批局" in page.inner_text("#late")
         page.select_option("#by", "department")
@@ -99,6 +102,46 @@ def test_a_director_sees_who_is_late_and_follows_a_figure_to_its_items(office: O
         address = page.get_attribute("#workbook", "href")
         workbook = httpx.get(f"{office.place.url}{address}", cookies=cookie)
         assert workbook.content.startswith(b"PK")
+
+
+def test_a_districts_hall_takes_a_case_on_and_sees_its_own_work_alone(
+    fresh_database: str, city: City
+) -> None:
+    """Art. 12: from the new case to its code; what waits at the city's window is not among its lists."""
+    hall = Department(
+        "SPJ210381",
+        "海城市行政审批局",
+        level=Level.DISTRICT,
+        district="210381",
+        role=DepartmentRole.APPROVALS,
+    )
+    with approving(fresh_database, replace(city, departments=(hall, *city.departments))) as office:
+        office.step("A104", "submit")
+        _take_on(office, hall.code)
+
+
+def _take_on(office: Office, hall: str) -> None:
+    sent = office.call("POST", "/api/approval/intake", "interface", expect=200, content=canonical(message(2)))
+    assert sent["planning_number"] == "CH-210300-2026-000002"
+    People(office.place, office.place.edge.city).hire("haicheng", Role.LEAD, department=hall)
+    with fresh_page() as page:
+        sign_in(page, office, "haicheng")
+        page.goto(f"{office.place.url}/work")
+        until(page, f"document.querySelector('#to-do tbody tr') !== null && {AT_REST}")
+        page.click("#to-do button >> text=CH-210300-2026-000002")
+        until(page, f"!document.getElementById('code-form').hidden && {AT_REST}")
+        page.fill("#project-code", OTHER)
+        page.click("#code-form button")
+        until(page, f"document.getElementById('case-facts').textContent.includes('{OTHER}') && {AT_REST}")
+        page.click("[data-state=submitted]")
+        until(page, f"document.getElementById('to-do').textContent.includes('没有待办') && {AT_REST}")
+        page.click("[data-state=fresh]")
+        until(page, f"document.getElementById('to-do').textContent.includes('{OTHER}') && {AT_REST}")
+        assert page.faults == []
+    taken = office.call("GET", f"/api/approval/cases/{OTHER}", expect=200)
+    assert (taken["hall"], taken["project_type"]) == (hall, None)
+    assert office.call("GET", f"/api/approval/statistics?hall={hall}", expect=200)["rows"] == []
+    assert office.call("GET", office.case, expect=200)["hall"] == "SPJ"
 
 
 def test_clerk_and_department_take_an_item_through_on_the_page_of_work(office: Office) -> None:
