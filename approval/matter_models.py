@@ -37,6 +37,7 @@ class Letter(Base):
         CheckConstraint("(answered_on IS NULL) = (answer IS NULL)", name="answer"),
         Index("ix_letter_item_id", "item_id"),
         Index("ix_letter_stage_id", "stage_id", postgresql_where=text("stage_id IS NOT NULL")),
+        Index("ix_letter_untold", "id", postgresql_where=text("told_at IS NULL")),
         Index("ix_letter_open", "department", "id", postgresql_where=text("answered_on IS NULL")),
         {"schema": "approval"},
     )
@@ -54,6 +55,8 @@ class Letter(Base):
     answer: Mapped[str | None] = mapped_column(Text)
     answered_by: Mapped[str | None] = mapped_column(String(200))
     answered_on: Mapped[date | None]
+    told_at: Mapped[datetime | None]
+    """When the department was told of it; None: not yet."""
 
     item: Mapped[Item | None] = relationship()
     stage: Mapped[CaseStage | None] = relationship()
@@ -113,6 +116,7 @@ class ConsultationAnswer(Base):
         CheckConstraint(check_in("kind", AnswerKind), name="kind"),
         CheckConstraint("(kind IS NULL) = (answered_on IS NULL)", name="answered"),
         CheckConstraint("(kind = 'agree_with_conditions') = (conditions IS NOT NULL)", name="conditions"),
+        Index("ix_consultation_answer_untold", "id", postgresql_where=text("told_at IS NULL")),
         Index("ix_consultation_answer_open", "department", "id", postgresql_where=text("kind IS NULL")),
         {"schema": "approval"},
     )
@@ -125,6 +129,7 @@ class ConsultationAnswer(Base):
     remark: Mapped[str | None] = mapped_column(Text)
     answered_by: Mapped[str | None] = mapped_column(String(200))
     answered_on: Mapped[date | None]
+    told_at: Mapped[datetime | None]
 
     consultation: Mapped[JointConsultation] = relationship(back_populates="answers")
 
@@ -192,6 +197,7 @@ class Matter(Base):
         CheckConstraint(check_in("kind", MatterKind), name="kind"),
         CheckConstraint(check_in("state", MatterState), name="state"),
         Index("ix_matter_item_id", "item_id"),
+        Index("ix_matter_untold", "id", postgresql_where=text("told_at IS NULL")),
         Index("ix_matter_open", "addressed_to", "state", "id"),
         {"schema": "approval"},
     )
@@ -211,6 +217,7 @@ class Matter(Base):
     decision: Mapped[str | None] = mapped_column(Text)
     decided_by: Mapped[str | None] = mapped_column(String(200))
     decided_on: Mapped[date | None]
+    told_at: Mapped[datetime | None]
 
     item: Mapped[Item] = relationship()
 

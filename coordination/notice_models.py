@@ -12,7 +12,7 @@ from blueprint.database import Base, check_in
 
 
 class NoticeKind(StrEnum):
-    """What is told: 征求意见, 收回, 时限提醒, 逾期, 已反馈, 停表, 恢复计时, 异议, 异议处理, 会议, 通过, 撤回通过, 复检, 不再涉及, 审批督办, 科室流转, 内部时限, 业务指导, 停表过久."""
+    """What is told: 征求意见, 收回, 时限提醒, 逾期, 已反馈, 停表, 恢复计时, 异议, 异议处理, 会议, 通过, 撤回通过, 复检, 不再涉及, 审批督办, 科室流转, 内部时限, 业务指导, 停表过久, 审批待答."""
 
     ASKED = "asked"
     TAKEN_BACK = "taken_back"
@@ -35,6 +35,8 @@ class NoticeKind(StrEnum):
     """The department's own limit for a step has passed; the limit of Art. 11 has not."""
     GUIDANCE = "guidance"
     LONG_STOP = "long_stop"
+    APPROVAL_ASKED = "approval_asked"
+    """A letter of supervision, a question or a matter of approval that waits for the department; no project of coordination's."""
 
 
 class Office(StrEnum):

@@ -31,6 +31,7 @@ from coordination.long_stops import tell_of_long_stops
 from coordination.notices import remind
 from coordination.recheck_job import put_in_recheck
 from service.app import create_app
+from service.approval_notices import tell_asked
 from service.commands.context import open_edge, say
 from service.commands.worker import working
 from service.late_notices import tell_late
@@ -189,6 +190,7 @@ def tick_once(edge: Edge, settings: Settings) -> None:
                     session, city=city, calendar=calendar, actor=at_console(SYSTEM), now=now
                 )
             ),
+            "what approval asks": stored(lambda session: tell_asked(session, now=now)),
             "what is late in approval": stored(lambda session: tell_late(session, city=city, now=now)),
             "answers kept for repeated writes": stored(lambda session: forget_old_answers(session, now=now)),
             "recheck after updates": stored(

@@ -33,6 +33,7 @@ from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError
 from blueprint.wall import KEEPER, seeing
 from coordination.notice_models import Notice
+from service.approval_notices import tell_asked
 from service.late_notices import tell_late
 from tests.approval.office import CALENDAR, CODE, WINDOW, Office, message, promised
 
@@ -378,3 +379,23 @@ def test_departments_are_told_once_a_working_day_what_is_late_with_them(office: 
     ]
     assert "逾期 0 件、预警 1 件" in rows[0].text and "逾期 1 件、预警 0 件" in rows[1].text
     assert CODE in rows[1].text and case.applicant not in rows[1].text
+
+
+def test_a_department_is_told_once_of_a_letter_a_question_and_a_matter_that_wait_for_it(
+    office: Office,
+) -> None:
+    """Art. 6, 13, 15: and of nothing of what is asked."""
+    case = office.case()
+    office.accepted(case, "A104")
+    asked = ask(office, case, "A104", "LCJ", "SLJ")
+    answer(office, asked.answers[1], AnswerKind.AGREE)
+    bring_up(office, case, "A104", MatterKind.MEETING, "LCJ")
+    office.days_pass(20)
+    about = About(LateKind.ITEM, item="A104")
+    supervision.send_letter(office.session, case, about, "请尽快办理", desk=desk(office), actor=WINDOW)
+
+    assert [tell_asked(office.session, now=office.now) for _ in range(2)] == [3, 0]
+
+    rows = office.session.scalars(select(Notice).order_by(Notice.department)).all()
+    assert [row.department for row in rows] == ["LCJ", "ZRZY", "ZRZY"]
+    assert all(CODE in row.text and "请尽快办理" not in row.text for row in rows)

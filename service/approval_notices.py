@@ -1,0 +1,82 @@
+"""Tells a department of what approval asks of it: a letter of supervision, a question, a matter; once each, by the ways of all notices.
+
+Approval knows whom it asks, coordination keeps the notices; they meet here alone. A notice names the case and the item, and
+nothing of what is asked.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from approval.case_items import case_name
+from approval.matter_models import ConsultationAnswer, Letter, Matter, MatterState
+from approval.stages import STAGE_TITLES, Stage
+from coordination.notice_models import Notice, NoticeKind
+
+_AT_ONCE = 500
+"""So many of each are told in a round."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    row: Letter | ConsultationAnswer | Matter
+    department: str
+    text: str
+    waits: bool
+
+
+def tell_asked(session: Session, *, now: datetime) -> int:
+    """Tell every department of the letters, questions and matters that came to it since; says how many notices were made."""
+    told = 0
+    for asked in (*_letters(session), *_questions(session), *_matters(session)):
+        asked.row.told_at = now
+        if asked.waits:
+            session.add(
+                Notice(
+                    kind=NoticeKind.APPROVAL_ASKED,
+                    department=asked.department,
+                    text=asked.text,
+                    about_on=now.date(),
+                    made_at=now,
+                )
+            )
+            told += 1
+    session.flush()
+    return told
+
+
+def _letters(session: Session) -> Iterator[_Asked]:
+    statement = select(Letter).where(Letter.told_at.is_(None)).order_by(Letter.id).limit(_AT_ONCE)
+    for row in session.scalars(statement.with_for_update(skip_locked=True)):
+        about = (
+            row.item.title
+            if row.item is not None
+            else STAGE_TITLES[Stage(str(row.stage and row.stage.stage))]
+        )
+        text = f"审批督办单：{case_name(row.case)} {about}（{row.due_on} 到期），请复函 a letter of supervision waits for your answer"
+        yield _Asked(row, row.department, text, waits=row.answered_on is None)
+
+
+def _questions(session: Session) -> Iterator[_Asked]:
+    statement = select(ConsultationAnswer).where(ConsultationAnswer.told_at.is_(None))
+    statement = statement.order_by(ConsultationAnswer.id).limit(_AT_ONCE)
+    for row in session.scalars(statement.with_for_update(skip_locked=True)):
+        item, due_on = row.consultation.item, row.consultation.due_on
+        text = f"审批征询：{case_name(item.case)} {item.title}，{due_on} 前答复 a question waits for your answer until then"
+        yield _Asked(row, row.department, text, waits=row.answered_on is None)
+
+
+def _matters(session: Session) -> Iterator[_Asked]:
+    statement = select(Matter).where(Matter.told_at.is_(None)).order_by(Matter.id).limit(_AT_ONCE)
+    words = {
+        "meeting": "协调会申请 a request for a meeting",
+        "guidance": "业务指导 guidance",
+        "dispute": "争议 a dispute",
+    }
+    for row in session.scalars(statement.with_for_update(skip_locked=True)):
+        item = row.item
+        text = f"审批协调：{case_name(item.case)} {item.title}：{words[row.kind]} came before you"
+        yield _Asked(row, row.addressed_to, text, waits=row.state == MatterState.ASKED)
