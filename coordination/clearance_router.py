@@ -96,12 +96,13 @@ def show_generation_opinion(
     session: SessionDep,
     actor: ActorDep,
     edge: EdgeDep,
+    now: NowDep,
     form: Annotated[DocumentForm, Query(alias="f", description="pdf or docx")] = DocumentForm.PDF,
 ) -> Response:
     """The generation opinion (策划生成意见书) of a cleared project, as PDF or Word file."""
     require(actor, Act.READ_PROJECT)
     project = projects.find_project(session, project_id)
-    written = write_generation_opinion(session, project, form, city=edge.city, actor=actor)
+    written = write_generation_opinion(session, project, form, city=edge.city, actor=actor, now=now)
     name = f"{written.planning_number}.{form}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(written.content, media_type=form.media_type, headers=headers)

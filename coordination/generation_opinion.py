@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy.orm import Session
@@ -13,17 +14,18 @@ from blueprint.documents.maps import MapPicture
 from blueprint.documents.rendering import DOCX, PDF, to_docx, to_pdf
 from blueprint.errors import ConflictError
 from blueprint.permissions import Actor
+from coordination.check_report import CheckReport, Reader, reader_of
 from coordination.checks import run_check
 from coordination.composition import handed_over
 from coordination.figures import hectares, mu, rounded, square_metres
 from coordination.handover import HandedCheck, HandedFinding, HandedOpinion, HandoverMessage
-from coordination.handover_models import Clearance
 from coordination.models import FootprintRevision, OpinionKind, Project
 from coordination.opinions import FindingKind
 from coordination.particulars import ApprovalLevel
 from coordination.projects import footprint_of, standing_clearance
 from coordination.report_maps import conflicts_with_maps, report_maps
 from coordination.report_words import CONCLUSION_WORDS, OUTCOME_WORDS, SEVERITY_WORDS
+from coordination.reports import reader_line
 from coordination.responsibility import feature_name
 
 KIND_WORDS = {
@@ -69,17 +71,26 @@ class WrittenOpinion:
 
 
 def write_generation_opinion(
-    session: Session, project: Project, form: DocumentForm, *, city: City, actor: Actor
+    session: Session, project: Project, form: DocumentForm, *, city: City, actor: Actor, now: datetime
 ) -> WrittenOpinion:
-    """The document about a project's clearance; its words are those of the handover, its map is as the reader may see it."""
+    """The document about a project's clearance; its words are those of the handover, its map is as the reader may see it.
+
+    It names whom it was given to, and on which grants its maps show layers of others (Art. 17, 18).
+    """
     clearance = standing_clearance(session, project)
     if clearance is None:
         raise ConflictError(
             f"{project.planning_number} is not cleared; the generation opinion (策划生成意见书) is written with the clearance"
         )
     message = handed_over(clearance)
-    maps = _maps(session, clearance, message, city=city, actor=actor)
-    document = generation_opinion(message, sha256=clearance.handover.sha256, city=city, maps=maps)
+    revision = session.get_one(FootprintRevision, clearance.footprint_revision_id)
+    footprint = footprint_of(revision)
+    report = run_check(session, footprint, city=city, actor=actor, on=message.check.on, with_shapes=True)
+    maps = _maps(report, report_maps(session, report, footprint.geometry, city=city, actor=actor), message)
+    reader = reader_of(actor, [layer.code for layer in report.layers], now)
+    document = generation_opinion(
+        message, sha256=clearance.handover.sha256, city=city, maps=maps, reader=reader
+    )
     after = {"handover": message.message_id, "form": str(form)}
     record(session, actor, "read_generation_opinion", kind="project", id=project.planning_number, after=after)
     content = to_pdf(document, maps) if form is DocumentForm.PDF else to_docx(document, maps)
@@ -87,13 +98,9 @@ def write_generation_opinion(
 
 
 def _maps(
-    session: Session, clearance: Clearance, message: HandoverMessage, *, city: City, actor: Actor
+    report: CheckReport, maps: Mapping[str, MapPicture], message: HandoverMessage
 ) -> dict[str, MapPicture]:
     """The maps of the check's day as its reader may see them: the site among the layers, and conflicts one by one."""
-    revision = session.get_one(FootprintRevision, clearance.footprint_revision_id)
-    footprint = footprint_of(revision)
-    report = run_check(session, footprint, city=city, actor=actor, on=message.check.on, with_shapes=True)
-    maps = report_maps(session, report, footprint.geometry, city=city, actor=actor)
     numbers = {(f.layer, f.feature, f.overlap_m2): f.number for f in message.check.findings}
     drawn = {"overview": maps["overview"]}
     for number, finding in conflicts_with_maps(report):
@@ -106,10 +113,16 @@ def _maps(
 
 
 def generation_opinion(
-    message: HandoverMessage, *, sha256: str, city: City, maps: Mapping[str, MapPicture]
+    message: HandoverMessage,
+    *,
+    sha256: str,
+    city: City,
+    maps: Mapping[str, MapPicture],
+    reader: Reader | None = None,
 ) -> Document:
-    """The document as blocks, from the message and the names of its maps."""
+    """The document as blocks, from the message and the names of its maps, for its reader."""
     project = message.project
+    given_to = "" if reader is None else reader_line(reader)
     blocks: list[Block] = [
         *_project(message, city),
         Heading("二、用地位置 Site"),
@@ -120,12 +133,14 @@ def generation_opinion(
         *_conditions(message.opinions),
         *_conclusion(message),
         *_annex(message, sha256, maps),
+        *([Paragraph(f"出具对象 given to: {given_to}", is_note=True)] if given_to else []),
     ]
     return Document(
         title="建设项目策划生成意见书",
         subtitle=" · ".join((city.name, project.planning_number, project.name)),
         blocks=tuple(blocks),
-        footer=f"{project.planning_number} · 推送摘要 handover {sha256[:16]}… · 检测摘要 check {message.check.digest[7:23]}…",
+        footer=f"{project.planning_number} · 推送摘要 handover {sha256[:16]}… · 检测摘要 check {message.check.digest[7:23]}…"
+        + (f" · {given_to[:90]}" if given_to else ""),
         author=message.cleared_by,
     )
 

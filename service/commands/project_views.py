@@ -299,6 +299,8 @@ def generation_opinion(
         raise InvalidInputError(f"{file} is neither .pdf nor .docx; name the file so") from None
     with opened() as (edge, session):
         project = find_project_by_number(session, number)
-        written = write_generation_opinion(session, project, form, city=edge.city, actor=actor)
+        written = write_generation_opinion(
+            session, project, form, city=edge.city, actor=actor, now=edge.now()
+        )
     file.write_bytes(written.content)
     typer.echo(str(file))

@@ -50,14 +50,16 @@ def test_it_is_written_with_the_clearance_and_not_before(world_session: Session,
     project = register(world_session, world)
 
     with pytest.raises(ConflictError, match="is not cleared"):
-        write_generation_opinion(world_session, project, DocumentForm.PDF, city=world, actor=COORDINATOR)
+        write_generation_opinion(
+            world_session, project, DocumentForm.PDF, city=world, actor=COORDINATOR, now=NOW
+        )
 
 
 @pytest.mark.parametrize("form", list(DocumentForm))
 def test_the_document_says_project_findings_opinions_and_every_condition(
     world_session: Session, world: City, cleared: Project, form: DocumentForm
 ) -> None:
-    written = write_generation_opinion(world_session, cleared, form, city=world, actor=COORDINATOR)
+    written = write_generation_opinion(world_session, cleared, form, city=world, actor=COORDINATOR, now=NOW)
 
     if form is DocumentForm.PDF:
         text = "".join(page.extract_text() for page in PdfReader(io.BytesIO(written.content)).pages)
@@ -72,6 +74,8 @@ def test_the_document_says_project_findings_opinions_and_every_condition(
         "示例小学",
         "河道管理范围",
         "避开汛期",
+        "出具对象",
+        COORDINATOR.name,
         "水利局",
         "《防洪法》第27条",
         "附：详图与摘要",

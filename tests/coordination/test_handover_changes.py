@@ -23,7 +23,7 @@ from coordination.models import Project
 from coordination.project_states import ProjectStatus
 from service.push import push_due
 from tests.coordination.test_push import LATER, cleared  # noqa: F401
-from tests.coordination.world import CALENDAR, COORDINATOR, footprint
+from tests.coordination.world import CALENDAR, COORDINATOR, NOW, footprint
 
 INTERFACES = Path(__file__).parents[2] / "docs" / "interfaces"
 
@@ -105,7 +105,7 @@ def test_a_correction_reaches_the_case_and_the_document_after_its_handover(
     case = case_of(both)
     assert (case.project_name, case.applicant) == ("示例第一小学", "鞍山市教育局基建处")
     written = write_generation_opinion(
-        both, project_of(both), DocumentForm.DOCX, city=world, actor=COORDINATOR
+        both, project_of(both), DocumentForm.DOCX, city=world, actor=COORDINATOR, now=NOW
     )
     assert written.planning_number == case.planning_number
 

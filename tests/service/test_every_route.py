@@ -1,9 +1,14 @@
-"""Every operation of the OpenAPI document asks who is there: somebody unknown gets 401, but for this short list."""
+"""Every operation of the OpenAPI document asks who is there, and whether they may: but for this short list, somebody unknown
+gets 401, and a person without a role 403.
+"""
 
+import re
+from contextlib import closing
 from typing import Any
 
 from blueprint.city import City
 from tests.service.conftest import Server
+from tests.service.office import Office
 
 PUBLIC = {
     ("get", "/api/city"),
@@ -55,8 +60,14 @@ def _sample(schema: dict[str, Any], document: dict[str, Any]) -> Any:
     return {name: _sample(properties[name], document) for name in schema.get("required", [])}
 
 
-def test_nobody_gets_in_unknown(running: Server, city: City):
-    with running.client() as client:
+ONES_OWN = re.compile(r"/api/(me|sessions?)(/.*)?")
+"""What a person does with the own account, whatever roles are held."""
+
+
+def test_nobody_gets_in_unknown_and_who_holds_no_role_gets_no_further(running: Server, city: City):
+    office = Office(running, city)
+    office.hire("nemo")
+    with running.client() as client, closing(office.sign_in("nemo")) as without_role:
         document = client.get("/api/openapi.json").json()
         let_in, seen = [], set()
         for path, operations in document["paths"].items():
@@ -64,26 +75,32 @@ def test_nobody_gets_in_unknown(running: Server, city: City):
                 seen.add((method, path))
                 if (method, path) in PUBLIC:
                     continue
-                place = path
-                for parameter in operation.get("parameters", []):
-                    if parameter["in"] == "path":
-                        place = place.replace(
-                            "{" + parameter["name"] + "}", str(_sample(parameter["schema"], document))
-                        )
-                content = operation.get("requestBody", {}).get("content", {})
-                options: dict[str, Any] = {}
-                if "application/json" in content:
-                    options["json"] = _sample(content["application/json"]["schema"], document)
-                elif "multipart/form-data" in content:
-                    options["files"] = {"file": ("x.gpkg", b"x")}
-                required = {
-                    p["name"]: _sample(p["schema"], document)
-                    for p in operation.get("parameters", [])
-                    if p["in"] == "query" and p.get("required")
-                }
-                status = client.request(method.upper(), place, params=required, **options).status_code
-                closed = (401, 404) if path.startswith(OF_ONE_LAYER) else (401,)
-                if status not in closed:
-                    let_in.append((method, path, status))
+                address, options = _call(path, operation, document)
+                of_layer = (404,) if path.startswith(OF_ONE_LAYER) else ()
+                status = client.request(method.upper(), address, **options).status_code
+                if status not in (401, *of_layer):
+                    let_in.append(("unknown", method, path, status))
+                if ONES_OWN.fullmatch(path):
+                    continue
+                answer = without_role.request(method.upper(), address, **options)
+                if answer.status_code not in (403, *of_layer):
+                    let_in.append(("without a role", method, path, answer.status_code))
         assert let_in == []
         assert seen >= PUBLIC, PUBLIC - seen
+
+
+def _call(path: str, operation: dict[str, Any], document: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """An address and what goes with it, so that nothing but who asks can be wrong."""
+    parameters = operation.get("parameters", [])
+    sample = {each["name"]: each for each in parameters if each["in"] == "path"}
+    address = re.sub(r"{(\w+)}", lambda found: str(_sample(sample[found[1]]["schema"], document)), path)
+    content = operation.get("requestBody", {}).get("content", {})
+    options: dict[str, Any] = {}
+    if "application/json" in content:
+        options["json"] = _sample(content["application/json"]["schema"], document)
+    elif "multipart/form-data" in content:
+        fields = _sample(content["multipart/form-data"]["schema"], document)
+        options["files"] = {"file": ("x.gpkg", b"x")}
+        options["data"] = {name: value for name, value in fields.items() if name != "file"}
+    asked = (each for each in parameters if each["in"] == "query" and each.get("required"))
+    return address, options | {"params": {each["name"]: _sample(each["schema"], document) for each in asked}}
