@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.audit.log import record
 from blueprint.audit.search import Question, entry_values, export_lines, search
-from blueprint.audit.verification import Anchor, head_of, verify_alone
+from blueprint.audit.verification import Anchor, head_of, verify_piece
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.given import Day
 from blueprint.permissions import Act, require
@@ -108,7 +108,7 @@ def export_entries(
 
 class VerificationOut(BaseModel):
     """What was found: how many entries there are and the head, whose hash is to be kept elsewhere; or the first entry that is
-    wrong and why.
+    wrong and why. `next` is the cursor of the next piece: a log holds when all its pieces do.
     """
 
     holds: bool
@@ -117,6 +117,7 @@ class VerificationOut(BaseModel):
     head_hash: str
     wrong_seq: int | None
     reason: str | None
+    next: int | None
 
 
 @router.get("/verification")
@@ -131,15 +132,22 @@ def verify_log(
             description="锚点 an entry's number and hash that were kept elsewhere, as `blueprint audit-log anchor` prints them",
         ),
     ] = None,
+    cursor: Annotated[int, Query(ge=0, le=2**62)] = 0,
 ) -> VerificationOut:
-    """Walk the whole chain, one walk at a time, and compare it with an anchor where one is given."""
+    """Walk the chain, some tens of thousands of entries a time, and compare it with an anchor where one is given."""
     require(actor, Act.READ_AUDIT_LOG)
     anchors = []
     if anchor is not None:
         seq, _, kept = anchor.partition(" ")
         anchors = [Anchor(int(seq), kept, "the day it was kept")]
-    found = verify_alone(session, anchors)
-    told = {"holds": found.holds, "head": found.head, "wrong_seq": found.wrong_seq}
+    found = verify_piece(session, anchors, after=cursor)
+    told = {
+        "holds": found.holds,
+        "from": cursor,
+        "to": found.walked_to,
+        "head": found.head,
+        "wrong_seq": found.wrong_seq,
+    }
     record(session, actor, Act.READ_AUDIT_LOG, kind="audit_log", id="verification", after=told)
     return VerificationOut(
         holds=found.holds,
@@ -148,6 +156,7 @@ def verify_log(
         head_hash=head_of(session, now).hash,
         wrong_seq=found.wrong_seq,
         reason=found.reason,
+        next=found.walked_to if found.holds and found.walked_to < found.head else None,
     )
 
 

@@ -1,7 +1,7 @@
 """Proving the audit log: every hash follows from the one before it, and the head is where an anchor saw it."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -25,11 +25,20 @@ FROM (
         lag(entry.seq, 1, CAST(:seq AS bigint)) OVER in_order + 1 AS expected_seq,
         lag(entry.hash, 1, CAST(:hash AS bytea)) OVER in_order AS expected_previous
     FROM blueprint.audit_entry AS entry
+    WHERE entry.seq > :seq AND entry.seq <= :last
     WINDOW in_order AS (ORDER BY entry.seq)
 ) AS chained
 WHERE seq <> expected_seq OR previous <> expected_previous OR hash <> right_hash
 ORDER BY seq
 LIMIT 1
+"""
+
+PIECE = 50_000
+"""How many entries are walked for one request: some seconds' work."""
+
+_END_OF_PIECE = """
+SELECT max(piece.seq)
+FROM (SELECT seq FROM blueprint.audit_entry WHERE seq > :seq ORDER BY seq LIMIT :most) AS piece
 """
 
 
@@ -44,12 +53,16 @@ class Anchor:
 
 @dataclass(frozen=True)
 class Verification:
-    """What was found: the number of entries and the head, or the first entry that is wrong and why."""
+    """What was found: the number of entries and the head, or the first entry that is wrong and why.
+
+    `walked_to` is the last entry that was looked at: below the head, another walk goes on from there.
+    """
 
     entries: int
     head: int
     wrong_seq: int | None = None
     reason: str | None = None
+    walked_to: int = field(default=0, compare=False)
 
     @property
     def holds(self) -> bool:
@@ -57,31 +70,42 @@ class Verification:
         return self.wrong_seq is None
 
 
-def verify(session: Session, anchors: list[Anchor] | None = None) -> Verification:
-    """Walk the whole chain from the last checkpoint, and compare with every anchor that lies on it."""
+def verify(
+    session: Session, anchors: list[Anchor] | None = None, *, after: int = 0, most: int | None = None
+) -> Verification:
+    """Walk the whole chain from the last checkpoint, and compare with every anchor that lies on it.
+
+    With `most` so many entries at a time, from the entry `after` on, to which the walk before has come.
+    """
     began = session.scalars(
         select(AuditCheckpoint).order_by(AuditCheckpoint.seq.desc()).limit(1)
     ).one_or_none()
-    start = {"seq": began.seq, "hash": began.hash} if began else {"seq": 0, "hash": _genesis(session)}
+    seq, previous = (began.seq, began.hash) if began else (0, _genesis(session))
     entries, head = session.execute(
-        text("SELECT count(*), coalesce(max(seq), :seq) FROM blueprint.audit_entry"), {"seq": start["seq"]}
+        text("SELECT count(*), coalesce(max(seq), :seq) FROM blueprint.audit_entry"), {"seq": seq}
     ).one()
-    wrong = session.execute(text(_FIRST_WRONG), start).one_or_none()
+    if after > seq:
+        reached = session.get(AuditEntry, after, populate_existing=True)
+        if reached is None:
+            return Verification(entries, head, after, "the entry that the walk had come to is not there")
+        seq, previous = after, reached.hash
+    last: int = session.scalar(text(_END_OF_PIECE), {"seq": seq, "most": most}) or seq
+    wrong = session.execute(text(_FIRST_WRONG), {"seq": seq, "hash": previous, "last": last}).one_or_none()
     if wrong is not None:
-        return Verification(entries, head, wrong.seq, wrong.reason)
+        return Verification(entries, head, wrong.seq, wrong.reason, last)
     for anchor in anchors or ():
         reason = _broken_anchor(session, anchor, retired_to=began, head=head)
         if reason is not None:
-            return Verification(entries, head, anchor.seq, reason)
-    return Verification(entries, head)
+            return Verification(entries, head, anchor.seq, reason, last)
+    return Verification(entries, head, walked_to=last)
 
 
-def verify_alone(session: Session, anchors: list[Anchor]) -> Verification:
-    """The same over HTTP: one walk at a time, since a walk of a long log takes a while and keeps a connection."""
+def verify_piece(session: Session, anchors: list[Anchor], *, after: int = 0) -> Verification:
+    """A piece of the walk for a request: one at a time, since it takes a while and keeps a connection."""
     is_free = session.scalar(select(func.pg_try_advisory_xact_lock(_WALKING)))
     if not is_free:
         raise ConflictError("the log is being verified already; wait until that is done")
-    return verify(session, anchors)
+    return verify(session, anchors, after=after, most=PIECE)
 
 
 def _broken_anchor(

@@ -52,7 +52,11 @@ async function search() {
 async function verify() {
   // As it was printed: number, hash, and perhaps the day.
   const anchor = place("anchor").value.trim().toLowerCase().split(/\s+/).slice(0, 2).join(" ");
-  const found = await ask(`/api/audit-log/verification${anchor && `?${new URLSearchParams({ anchor })}`}`);
+  let found = { next: 0 };
+  while (found.next !== null) {
+    if (found.next) place("verified").replaceChildren(element("p", { class: "hint" }, ...bilingual(`已核对至第 ${found.next.toLocaleString("zh-CN")} 条，共至 ${found.head.toLocaleString("zh-CN")} 条……`, "on the way …")));
+    found = await ask(`/api/audit-log/verification?${new URLSearchParams({ cursor: found.next, ...(anchor && { anchor }) })}`);
+  }
   const head = element("p", { class: "hint" }, ...bilingual("链头（请抄存他处）：", "the head, to be kept elsewhere:"), element("br"), element("code", {}, `${found.head} ${found.head_hash}`));
   place("verified").replaceChildren(found.holds
     ? element("p", { class: "done" }, ...bilingual(`完好：${found.entries.toLocaleString("zh-CN")} 条记录，链头 ${found.head}。`, "The log is as it was written."))

@@ -49,6 +49,15 @@ def _write(engine: Engine, count: int = 5) -> None:
             record(session, WHO, Act.UPLOAD_VERSION, kind="layer", id=f"L{number}", after={"n": number})
 
 
+def _verify_in_pieces(engine: Engine) -> Verification:
+    """The same, two entries at a time."""
+    with Session(engine) as session:
+        found = verify(session, most=2)
+        while found.holds and found.walked_to < found.head:
+            found = verify(session, after=found.walked_to, most=2)
+    return found
+
+
 def _verify(engine: Engine, anchors: Path | None = None) -> Verification:
     with Session(engine) as session:
         return verify(session, read_anchors(anchors) if anchors else None)
@@ -197,7 +206,7 @@ def test_whatever_is_changed_is_found_and_said_where(
     engine: Engine, tamper: Tamper, statement: str, seq: int, reason: str
 ):
     _write(engine)
-    assert _verify(engine) == Verification(5, 5)
+    assert _verify(engine) == _verify_in_pieces(engine) == Verification(5, 5)
 
     tamper(statement)
 
@@ -205,6 +214,7 @@ def test_whatever_is_changed_is_found_and_said_where(
     assert not found.holds
     assert found.wrong_seq == seq
     assert reason in str(found.reason)
+    assert _verify_in_pieces(engine) == found
 
 
 def test_an_end_that_is_cut_off_is_found_by_the_anchor(engine: Engine, tamper: Tamper, tmp_path: Path):
