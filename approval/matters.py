@@ -30,9 +30,19 @@ _NEXT = {
 
 
 def addressee(
-    kind: MatterKind, rule: ItemRule, item: Item, case: Case, table: ProcessTable, city: City
+    kind: MatterKind,
+    rule: ItemRule,
+    item: Item,
+    case: Case,
+    table: ProcessTable,
+    city: City,
+    involved: Sequence[str],
 ) -> str:
-    """Before whom a matter comes: the stage's lead, the city's department of the same trade, or the service agency."""
+    """Before whom a matter comes: the stage's lead, the city's department of the same trade, or the service agency.
+
+    `involved` are the departments that it is between, the one that brings it up first. A dispute between a city's and a
+    district's comes before the city's service agency (Art. 16), whichever hall has the case.
+    """
     match kind:
         case MatterKind.MEETING:
             if rule.stage is None:
@@ -43,9 +53,14 @@ def addressee(
                 raise ConflictError(
                     f"{item.department} is a department of the city: guidance is asked by a district's (Art. 16)"
                 )
+            if involved[0] != item.department:
+                raise ConflictError(
+                    f"guidance is asked over the own item: {item.title} is with {item.department} (Art. 16)"
+                )
             return department_for(rule.department, city, None)
         case MatterKind.DISPUTE:
-            return case.hall or approvals_bureau(city)
+            levels = {city.department(each).district is None for each in involved}
+            return approvals_bureau(city) if len(levels) > 1 else case.hall or approvals_bureau(city)
 
 
 def bring_up(
@@ -75,7 +90,7 @@ def bring_up(
         item=item,
         kind=kind,
         state=MatterState.ASKED,
-        addressed_to=addressee(kind, table.item(item.code), item, case, table, city),
+        addressed_to=addressee(kind, table.item(item.code), item, case, table, city, list(involved)),
         departments=" ".join(involved),
         question=question,
         asked_by=actor.name,

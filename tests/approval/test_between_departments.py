@@ -353,6 +353,12 @@ def test_a_district_asks_the_citys_department_for_guidance_and_disputes_go_to_th
     dispute = bring_up(office, case, "A104", MatterKind.DISPUTE, by="ZRZY210381")
 
     assert (guidance.addressed_to, dispute.addressed_to) == ("ZRZY", "SPJ")
+    with pytest.raises(ConflictError, match="over the own item"):
+        bring_up(office, case, "A104", MatterKind.GUIDANCE, by="FGW")
+    case.hall = "ZRZY210381"
+    for others, before in ((("ZRZY",), "SPJ"), (("ZRZY210311",), "ZRZY210381")):
+        found = bring_up(office, case, "A104", MatterKind.DISPUTE, *others, by="ZRZY210381")
+        assert found.addressed_to == before
     with pytest.raises(ConflictError, match="asked by a district"):
         bring_up(office, case, "A102", MatterKind.GUIDANCE, by="FGW")
     assert case.project_code == CODE
