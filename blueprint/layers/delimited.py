@@ -1,7 +1,7 @@
 """A table with shapes as text (CSV with WKT): read cell by cell, so that nothing in it is ever taken for a program.
 
 What begins with =, + or @ stays the text that it is; 0701 stays a code, and only a column that is written as numbers
-throughout becomes numbers.
+throughout becomes numbers: whole ones where no cell has a decimal point, so that a code keeps its digits.
 """
 
 import csv
@@ -52,7 +52,8 @@ def read_table(path: Path, *, encoding: str | None, batch_rows: int) -> Table:
     names = [name or f"F{number}" for number, name in enumerate(header, start=1)]
     if len(set(names)) < len(names):
         raise InvalidInputError("the table has two columns of one name; rename one")
-    numeric = _numeric(_rows(path, known, mark), len(names)) - {shapes}
+    numeric = _numeric(_rows(path, known, mark), len(names))
+    numeric.pop(shapes, None)
     found = _SRID.match(first[shapes]) if shapes < len(first) else None
     srid = int(found.group(1)) if found else 0
     return Table(
@@ -80,27 +81,30 @@ def _rows(path: Path, encoding: str, mark: str) -> Iterator[tuple[int, list[str]
         raise InvalidInputError(f"line {reader.line_num} of the table cannot be read: {error}") from error
 
 
-def _numeric(rows: Iterator[tuple[int, list[str]]], width: int) -> set[int]:
-    """The columns that hold nothing but numbers, in every row."""
-    left, filled = set(range(width)), set()
+def _numeric(rows: Iterator[tuple[int, list[str]]], width: int) -> dict[int, pa.DataType]:
+    """The columns that hold nothing but numbers in every row: whole ones, or numbers of which one has a decimal point."""
+    left, filled, broken = set(range(width)), set(), set()
     next(rows)
     for _, row in rows:
         for n in tuple(left):
             cell = row[n].strip() if n < len(row) else ""
             if cell:
                 filled.add(n)
-                if not _NUMBER.fullmatch(cell):
+                number = _NUMBER.fullmatch(cell)
+                if number is None:
                     left.discard(n)
+                elif number.group(2):
+                    broken.add(n)
         if not left:
             break
-    return left & filled
+    return {n: pa.float64() if n in broken else pa.int64() for n in left & filled}
 
 
 def _batches(
     rows: Iterator[tuple[int, list[str]]],
     names: list[str],
     shapes: int,
-    numeric: set[int],
+    numeric: dict[int, pa.DataType],
     srid: int,
     batch_rows: int,
 ) -> Iterator[pa.RecordBatch]:
@@ -123,14 +127,17 @@ def _batches(
         yield _batch(block, names, shapes, numeric)
 
 
-def _batch(block: list[list[str]], names: list[str], shapes: int, numeric: set[int]) -> pa.RecordBatch:
+def _batch(
+    block: list[list[str]], names: list[str], shapes: int, numeric: dict[int, pa.DataType]
+) -> pa.RecordBatch:
     columns: list[pa.Array] = []
     for n in range(len(names)):
         cells = [row[n].strip() or None for row in block]
         if n == shapes:
             columns.append(pa.array(_binary(cells), pa.binary()))
         elif n in numeric:
-            columns.append(pa.array([float(c) if c is not None else None for c in cells], pa.float64()))
+            read = int if pa.types.is_integer(numeric[n]) else float
+            columns.append(pa.array([read(c) if c is not None else None for c in cells], numeric[n]))
         else:
             columns.append(pa.array([row[n] or None for row in block], pa.string()))
     labels = [name if n != shapes else "WKT geometry" for n, name in enumerate(names)]

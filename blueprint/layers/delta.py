@@ -4,7 +4,8 @@ Two forms. The national yearly one: layers WHQ… (before), WHC… (changes, `WH
 of one file, their names ending in the layer's code. Or rows that each say in a field what they are: added, changed, removed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ from blueprint.layers.cutting import cut_features
 from blueprint.layers.features_file import features_folder, write_features
 from blueprint.layers.models import GeometryKind, Layer, LayerVersion
 from blueprint.layers.publication import Progress, Upload, silent
-from blueprint.layers.reading import StagedFile, reading
+from blueprint.layers.reading import StagedFile, reading, staged
 from blueprint.permissions import Act
 from blueprint.quality.receipts import keep_receipts
 
@@ -37,6 +38,7 @@ WORDS = {
 }  # fmt: skip
 """What a field says of a row, and which of the three kinds it is."""
 
+_STEPS = {"before": "WHQ", "change": "WHC", "after": "WHH"}
 MAX_TOLD = 100
 
 
@@ -49,6 +51,13 @@ class Change(NamedTuple):
     has_before: bool
     has_after: bool
     kinds: Sequence[str]
+    has_shape: bool = True
+
+    @property
+    def kind(self) -> str:
+        """Which of the three kinds it is; a removal and an addition of the same feature change it."""
+        kinds = {WORDS[str(kind).lower()] for kind in self.kinds}
+        return kinds.pop() if len(kinds) == 1 else CHANGED
 
 
 @dataclass(frozen=True)
@@ -60,10 +69,11 @@ class Fault:
     what: str
 
 
-def judge(change: Change, *, has_states: bool) -> str | None:
+def judge(change: Change, *, has_states: bool, is_partial: bool = False) -> str | None:
     """Why a change does not fit the base or contradicts itself; None when it is sound.
 
-    A changed shape is a removal and an addition of the same feature (`WHLX` 3 and 1), or a change (2).
+    A changed shape is a removal and an addition of the same feature (`WHLX` 3 and 1), or a change (2). Where rows may
+    be partial, one that changes a feature keeps its shape when it has none.
     """
     kinds = {WORDS.get(str(kind).lower(), "?") for kind in change.kinds}
     if "?" in kinds or not kinds:
@@ -71,7 +81,9 @@ def judge(change: Change, *, has_states: bool) -> str | None:
     if kinds == {ADDED}:
         if change.is_known:
             return "it is added, but the base has it already"
-        return None if change.has_after else "it is added, but its state after is missing"
+        if not change.has_after:
+            return "it is added, but its state after is missing"
+        return None if change.has_shape else "it is added, but has no shape"
     if not change.is_known:
         return "the base has no such feature"
     if kinds == {REMOVED}:
@@ -82,6 +94,8 @@ def judge(change: Change, *, has_states: bool) -> str | None:
         )
     if not change.has_after:
         return "it is changed, but its state after is missing"
+    if not change.has_shape and not is_partial:
+        return "its state after has no shape"
     return None if change.has_before or not has_states else "it is changed, but its state before is missing"
 
 
@@ -99,12 +113,19 @@ def apply_delta(
 ) -> LayerVersion:
     """Put a delta on the layer's newest version and store what comes of it as the next draft.
 
-    With `change_field` every row says there what it is, else the file has the layers WHQ, WHC and WHH. Raises
-    ConflictError with the rows when the base has moved on, or a row does not fit it.
+    With `change_field` every row says there what it is, else the file has the layers WHQ, WHC and WHH. A row that
+    changes a feature leaves as it is what it does not give: empty fields, and the shape where it has none; where zones
+    follow attributes it must give all. Validity, review and coverage are the base's where the upload says nothing.
+    Raises ConflictError with the rows when the base has moved on, or a row does not fit it.
     """
     session.execute(select(Layer.id).where(Layer.id == layer.id).with_for_update())
     _refuse_unfit(session, layer, base)
-    upload = replace(upload, valid_until=upload.valid_until or base.valid_until)
+    upload = replace(
+        upload,
+        valid_until=upload.valid_until or base.valid_until,
+        review_by=upload.review_by or base.review_by,
+    )
+    is_partial = change_field is not None and layer.buffer_by is None
     version = publication.draft_version(session, layer, file, upload, city=city, now=now)
     version.base_id = base.id
     if version.coverage is None:
@@ -115,19 +136,23 @@ def apply_delta(
         "version_id": version.id,
         "change_field": change_field or KIND_FIELD,
         "without": [change_field] if change_field else [],
+        "is_partial": is_partial,
         "tolerance_m2": layer.tolerance_m2,
         "at_most": MAX_TOLD,
     }
     _refuse_faults(_faulty(session, values))
     session.execute(_SQL["make_changes"], values)
     changes = [Change._make(row) for row in session.execute(_SQL["read_changes"])]
-    _refuse_faults(_misfits(changes, has_states=change_field is None))
+    _refuse_faults(_misfits(changes, has_states=change_field is None, is_partial=is_partial))
     _refuse_faults(_differing(session, values))
     _build(session, version, base, values, progress, city=city, scratch=file.folder.parent)
     _keep_receipts(session, version, report, values, city=city)
     _settle(session, version, base, report, values, city=city)
+    if report["placed_sample"]:
+        publication.settle_place(session, version, report, upload, reference=base, city=city)
     publication.name_fields(session, layer, version, upload, now=now)
-    counts = {word: sum(WORDS[str(c.kinds[0]).lower()] == kind for c in changes) for word, kind in _COUNTED}
+    publication.keep_source(file, upload)
+    counts = {word: sum(change.kind == kind for change in changes) for word, kind in _COUNTED}
     record(
         session,
         upload.actor,
@@ -184,21 +209,23 @@ def _read(
     """Read the delta's layers into `delta_row`; gives the report of the last that was read."""
     session.execute(_SQL["forget"])
     session.execute(_SQL["make_rows"])
-    steps = {"before": "WHQ", "change": "WHC", "after": "WHH"}
-    sublayers = {step: f"{prefix}{layer.code}" for step, prefix in steps.items()}
+    sublayers = {step: f"{prefix}{layer.code}" for step, prefix in _STEPS.items()}
     if change_field is not None:
         sublayers = {"after": upload.sublayer or ""}
     report: dict[str, Any] = {}
     for step, sublayer in sublayers.items():
         request = replace(
-            publication.request_of(session, layer, upload, city=city), sublayer=sublayer or None
+            publication.request_of(session, layer, upload, city=city),
+            sublayer=sublayer or None,
+            keep_shapeless=True,
         )
-        with reading(file, request) as opened:
+        with _holding(file, sublayer, layer) as dataset, reading(dataset, request) as opened:
             session.execute(_SQL["make_incoming"])
             publication.copy_features(session, version, opened.batches, progress, table="incoming")
         found = opened.report
-        if found["feature_count"] or found["error_count"]:
-            publication.judge_reading(found, kind=f"layer {found['sublayer']}", city=city)
+        if found["row_count"]:
+            if found["shapeless_count"] < found["row_count"]:
+                publication.judge_reading(found, kind=f"layer {found['sublayer']}", city=city)
             report = found
         session.execute(_SQL["take_incoming"], {"step": step})
         session.execute(_SQL["drop_incoming"])
@@ -216,6 +243,25 @@ def _read(
     return report
 
 
+def sublayer_to_stage(layer: Layer, sublayer: str | None, change_field: str | None) -> str | None:
+    """Which dataset of an archive is opened first: that of the rows, or the first of the three layers."""
+    return sublayer if change_field is not None else f"{_STEPS['before']}{layer.code}"
+
+
+@contextmanager
+def _holding(file: StagedFile, sublayer: str, layer: Layer) -> Iterator[StagedFile]:
+    """The file where one dataset holds all layers; where each is a dataset of the archive, this one."""
+    first = sublayer_to_stage(layer, None, None)
+    if file.chosen != first or sublayer == first:
+        yield file
+        return
+    with (
+        file.original.open("rb") as opened,
+        staged(opened, file.name, scratch=file.folder.parent, sublayer=sublayer) as other,
+    ):
+        yield other
+
+
 def _removing_words() -> list[str]:
     return [word for word, kind in WORDS.items() if kind == REMOVED]
 
@@ -226,8 +272,8 @@ def _faulty(session: Session, values: dict[str, Any]) -> list[Fault]:
     return [Fault(row.number, row.source_id, words[row.fault]) for row in rows]
 
 
-def _misfits(changes: Iterable[Change], *, has_states: bool) -> list[Fault]:
-    judged = ((change, judge(change, has_states=has_states)) for change in changes)
+def _misfits(changes: Iterable[Change], *, has_states: bool, is_partial: bool) -> list[Fault]:
+    judged = ((c, judge(c, has_states=has_states, is_partial=is_partial)) for c in changes)
     return [Fault(change.number, change.source_id, what) for change, what in judged if what is not None]
 
 
@@ -297,6 +343,12 @@ def _keep_receipts(
     keep_receipts(session, version, kept, srid=city.working_srid)
 
 
+def _fields(base: LayerVersion, report: dict[str, Any], values: dict[str, Any]) -> list[str]:
+    """The fields of the base, and those that the delta brings."""
+    brought = [name for name in report["fields"] if name not in values["without"]]
+    return list(dict.fromkeys([*base.quality.get("fields", []), *brought]))
+
+
 def _settle(
     session: Session,
     version: LayerVersion,
@@ -317,7 +369,7 @@ def _settle(
             "vertex_count": measured.vertex_count,
             "extent": [measured.west, measured.south, measured.east, measured.north],
             "inside_count": measured.feature_count,
-            "fields": base.quality.get("fields", report["fields"]),
+            "fields": _fields(base, report, values),
         },
         city,
     )

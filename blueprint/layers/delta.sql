@@ -22,7 +22,7 @@ CREATE TEMPORARY TABLE delta_row (
 
 -- name: make_incoming
 -- Where the stream of one of its layers lands.
-CREATE TEMPORARY TABLE incoming (LIKE blueprint.feature) ON COMMIT DROP;
+CREATE TEMPORARY TABLE incoming ON COMMIT DROP AS SELECT * FROM blueprint.feature WITH NO DATA;
 
 -- name: take_incoming
 INSERT INTO delta_row (
@@ -72,6 +72,7 @@ SELECT
     before.number AS before_number,
     after.number AS after_number,
     coalesce(said.kinds, CAST(ARRAY[] AS text[])) AS kinds,
+    coalesce(after.geom IS NOT NULL, FALSE) AS has_shape,
     coalesce(before.number, after.number, said.number) AS number
 FROM (SELECT DISTINCT delta_row.source_id FROM delta_row) AS named
 LEFT JOIN delta_row AS before ON before.step = 'before' AND before.source_id = named.source_id
@@ -92,6 +93,7 @@ FROM (
     SELECT delta_change.number, delta_change.source_id, before.attributes AS before_values,
         base.attributes AS base_values,
         CASE
+            WHEN before.geom IS NULL THEN TRUE
             WHEN ST_OrderingEquals(before.geom, base.geom) THEN FALSE
             WHEN ST_Dimension(base.geom) = 2 AND ST_Dimension(before.geom) = 2
                 THEN ST_Area(ST_SymDifference(before.geom, base.geom)) > :tolerance_m2
@@ -106,6 +108,8 @@ WHERE compared.is_shape OR 0 < (
     SELECT count(*)
     FROM jsonb_object_keys(compared.before_values) AS name
     WHERE jsonb_exists(compared.base_values, name)
+        -- As values or as texts: 5 is 5.0, and a field that one file has as text is the same number in the other.
+        AND compared.before_values -> name IS DISTINCT FROM compared.base_values -> name
         AND compared.before_values ->> name IS DISTINCT FROM compared.base_values ->> name
 )
 ORDER BY compared.number
@@ -113,12 +117,13 @@ LIMIT :at_most;
 
 -- name: read_changes
 SELECT number, source_id, base_feature_id IS NOT NULL AS is_known, before_number IS NOT NULL AS has_before,
-    after_number IS NOT NULL AS has_after, kinds
+    after_number IS NOT NULL AS has_after, kinds, has_shape
 FROM delta_change
 ORDER BY number;
 
 -- name: store_changed
--- The features as they are to be; a changed one keeps its number in the layer, an added one gets the next.
+-- The features as they are to be; a changed one keeps its number in the layer, and what its row does not give; an
+-- added one gets the next number.
 INSERT INTO blueprint.feature (
     version_id, feature_id, source_id, attributes, plane_m2, ellipsoid_m2, length_m, point_count, zone_plane_m2,
     zone_ellipsoid_m2, geom, zone
@@ -129,10 +134,26 @@ SELECT :version_id,
         (SELECT max(feature_id) FROM blueprint.feature WHERE version_id = :base)
         + row_number() OVER (PARTITION BY change.base_feature_id IS NULL ORDER BY change.number)
     ),
-    change.source_id, after.attributes - CAST(:without AS text[]), after.plane_m2, after.ellipsoid_m2,
-    after.length_m, after.point_count, after.zone_plane_m2, after.zone_ellipsoid_m2, after.geom, after.zone
+    change.source_id,
+    CASE
+        WHEN :is_partial AND base.attributes IS NOT NULL THEN base.attributes || jsonb_strip_nulls(after.attributes)
+        ELSE after.attributes
+    END - CAST(:without AS text[]),
+    measured.plane_m2, measured.ellipsoid_m2, measured.length_m, measured.point_count, measured.zone_plane_m2,
+    measured.zone_ellipsoid_m2, measured.geom, measured.zone
 FROM delta_change AS change
-JOIN delta_row AS after ON after.step = 'after' AND after.source_id = change.source_id;
+JOIN delta_row AS after ON after.step = 'after' AND after.source_id = change.source_id
+LEFT JOIN blueprint.feature AS base
+    ON base.version_id = :base AND base.feature_id = change.base_feature_id
+CROSS JOIN LATERAL (
+    SELECT after.plane_m2, after.ellipsoid_m2, after.length_m, after.point_count, after.zone_plane_m2,
+        after.zone_ellipsoid_m2, after.geom, after.zone
+    WHERE after.geom IS NOT NULL
+    UNION ALL
+    SELECT base.plane_m2, base.ellipsoid_m2, base.length_m, base.point_count, base.zone_plane_m2,
+        base.zone_ellipsoid_m2, base.geom, base.zone
+    WHERE after.geom IS NULL
+) AS measured;
 
 -- name: copy_unchanged_features
 INSERT INTO blueprint.feature (

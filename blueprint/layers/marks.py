@@ -1,12 +1,13 @@
 """Marks of secrecy (密级) and military ground: this service holds public and internal data, so both stop at the door."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from blueprint.errors import InvalidInputError
+from blueprint.layers.texts import digits
 
 _SECRET = re.compile(r"(?<![非不无未])(绝密|机密|秘密)")
 _ISO_CLASS = re.compile(
@@ -34,13 +35,15 @@ _CLASS_FIELDS = {
     "ghydmc",
     "yddm",
     "ydmc",
+    "dldm",
+    "ydfldm",
     "地类编码",
     "地类名称",
 }
 _MILITARY_CODES = {"1501", "150100", "2201", "220100"}
 """军事设施用地 and 军事用海 of the land-use classes of 2020 and 2023."""
 
-_MILITARY_FIELDS = {"ydyhfldm", "ghyddm", "yddm"}
+_MILITARY_FIELDS = {"ydyhfldm", "ghyddm", "yddm", "dldm", "ydfldm"}
 
 
 def refuse_marked(*texts: str) -> None:
@@ -54,17 +57,21 @@ def refuse_marked(*texts: str) -> None:
             raise _marked(f"{found.group(1)} (in its metadata)")
 
 
-def refuse_marked_rows(batch: pa.RecordBatch) -> None:
-    """Refuse rows that a field of secrecy marks 秘密 or above, and rows of military ground."""
+def refuse_marked_rows(batch: pa.RecordBatch, class_fields: Collection[str] = ()) -> None:
+    """Refuse rows that a field of secrecy marks 秘密 or above, and rows of military ground.
+
+    `class_fields` are those that the planner says to hold land-use classes, beside the known names.
+    """
     for name in batch.schema.names:
         key = name.strip().lower()
         if key in _MARK_FIELDS:
             for value in _values(batch.column(name)):
                 if _SECRET.search(value) or value.strip().lower() in _MARK_VALUES:
                     raise _marked(f"{value[:20]} (in the field {name})")
-        if key in _CLASS_FIELDS:
+        is_said = name in class_fields
+        if key in _CLASS_FIELDS or is_said:
             for value in _values(batch.column(name)):
-                is_military = key in _MILITARY_FIELDS and value.strip() in _MILITARY_CODES
+                is_military = (is_said or key in _MILITARY_FIELDS) and value.strip() in _MILITARY_CODES
                 if is_military or value.strip().startswith("军事"):
                     raise InvalidInputError(
                         f"the file holds military ground ({name} = {value[:20]}), which this service must not keep;"
@@ -73,7 +80,7 @@ def refuse_marked_rows(batch: pa.RecordBatch) -> None:
 
 
 def _values(column: pa.Array) -> Iterable[str]:
-    return (str(value) for value in pc.unique(column).to_pylist() if value is not None)
+    return (str(digits(value)) for value in pc.unique(column).to_pylist() if value is not None)
 
 
 def _marked(what: str) -> InvalidInputError:

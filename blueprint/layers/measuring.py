@@ -42,6 +42,20 @@ def equal_area(working_crs: str, projection: str) -> Fitted:
     return Fitted(Transformer.from_crs(working_crs, projection, always_xy=True), tolerance_m=AREA_TOLERANCE_M)
 
 
+def without_shape(
+    feature_ids: Sequence[int] | np.ndarray, source_ids: Sequence[str | None], attributes: Sequence[str]
+) -> pa.RecordBatch:
+    """Rows that have no shape, and so nothing that could be measured."""
+    count = len(attributes)
+    known = {
+        "feature_id": pa.array(feature_ids, pa.int64()),
+        "source_id": pa.array(source_ids, pa.string()),
+        "attributes": pa.array(attributes, pa.string()),
+    }
+    columns = [known.get(field.name, pa.nulls(count, field.type)) for field in SCHEMA]
+    return pa.record_batch(columns, schema=SCHEMA)
+
+
 def measured(
     feature_ids: Sequence[int] | np.ndarray,
     source_ids: Sequence[str | None],

@@ -6,8 +6,13 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from blueprint.errors import StorageFullError, UnavailableError
+from sqlalchemy.orm import Session
+
+from blueprint.audit.log import record
+from blueprint.errors import NotFoundError, StorageFullError, UnavailableError
+from blueprint.layers.models import LayerVersion
 from blueprint.layers.reading import StagedFile
+from blueprint.permissions import Act, Actor
 
 RESERVE_BYTES = 256 << 20
 """So much of a disk stays free: a full one stops the database for everybody."""
@@ -43,6 +48,26 @@ def keep_original(file: StagedFile, objects: Path) -> Path:
         Path(name).replace(kept)
     finally:
         Path(name).unlink(missing_ok=True)
+    return kept
+
+
+def take_original(session: Session, version: LayerVersion, objects: Path | None, *, actor: Actor) -> Path:
+    """Where the file of a version is kept, for who asked and was found to have the right; that it was taken is recorded.
+
+    Of a public layer, too: the file can hold what its version does not show. NotFoundError where it is not kept.
+    """
+    name = f"{version.layer.code} v{version.number}"
+    kept = original_path(objects, version.source_sha256) if objects is not None else None
+    if kept is None or not kept.is_file():
+        raise NotFoundError(f"the original file of {name} is not kept here: {version.source_name}")
+    record(
+        session,
+        actor,
+        Act.EXPORT_LAYER,
+        kind="original",
+        id=name,
+        after={"file": version.source_name, "sha256": version.source_sha256},
+    )
     return kept
 
 

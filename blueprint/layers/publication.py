@@ -33,6 +33,7 @@ from blueprint.permissions import Act, Actor
 from blueprint.quality.check import hold_to_check
 from blueprint.quality.receipts import keep_receipts, refused
 from blueprint.rasters.storing import store_raster
+from blueprint.standards.entries import FieldRole
 from blueprint.standards.loading import find_standard
 from blueprint.standards.mapping import keep_mapping, kept_mapping, resolved
 
@@ -95,7 +96,8 @@ def store_version(
     except InvalidInputError as error:
         raise refused(error, opened.report, file=file.name, city=city) from error
     settle(version, opened.report, city)
-    settle_place(session, version, opened.report, upload, city=city)
+    reference = newest_before(session, version)
+    settle_place(session, version, opened.report, upload, reference=reference, city=city)
     name_fields(session, layer, version, upload, now=now)
     keep_receipts(session, version, opened.report["mendings"], srid=city.working_srid)
     cut_features(session, version, folder, city=city, progress=progress)
@@ -105,8 +107,7 @@ def store_version(
 
 def _finish_upload(session: Session, version: LayerVersion, file: StagedFile, upload: Upload) -> None:
     """Keep the original and record the upload."""
-    if upload.objects is not None:
-        keep_original(file, upload.objects)
+    keep_source(file, upload)
     record(
         session,
         upload.actor,
@@ -124,6 +125,22 @@ def _finish_upload(session: Session, version: LayerVersion, file: StagedFile, up
             "field_mapping": version.field_mapping,
         },
     )
+
+
+def keep_source(file: StagedFile, upload: Upload) -> None:
+    """Keep the file as it came, where originals are kept."""
+    if upload.objects is not None:
+        keep_original(file, upload.objects)
+
+
+def newest_before(session: Session, version: LayerVersion) -> LayerVersion | None:
+    """The layer's version before a new one."""
+    return session.scalars(
+        select(LayerVersion)
+        .where(LayerVersion.layer_id == version.layer_id, LayerVersion.number < version.number)
+        .order_by(LayerVersion.number.desc())
+        .limit(1)
+    ).first()
 
 
 def name_fields(
@@ -156,7 +173,17 @@ def request_of(session: Session, layer: Layer, upload: Upload, *, city: City) ->
         split=upload.split,
         equal_area=equal_area_proj4(city),
         registered=registered_transformations(session),
+        class_fields=_class_fields(session, layer, upload),
     )
+
+
+def _class_fields(session: Session, layer: Layer, upload: Upload) -> tuple[str, ...]:
+    """The fields that hold land-use classes by what the planner says, now or of earlier files."""
+    entry = find_standard(layer.standard).of_role(FieldRole.LAND_USE) if layer.standard is not None else None
+    if entry is None:
+        return ()
+    said = kept_mapping(session, layer.id) | dict(upload.mapping)
+    return (said[entry.name],) if said.get(entry.name) else ()
 
 
 def draft_version(
@@ -190,15 +217,15 @@ def draft_version(
 
 
 def settle_place(
-    session: Session, version: LayerVersion, report: dict[str, Any], upload: Upload, *, city: City
+    session: Session,
+    version: LayerVersion,
+    report: dict[str, Any],
+    upload: Upload,
+    *,
+    reference: LayerVersion | None,
+    city: City,
 ) -> None:
     """Keep the CRS that a person accepted; refuse data that carry a map service's shift, unless he says otherwise."""
-    reference = session.scalars(
-        select(LayerVersion)
-        .where(LayerVersion.layer_id == version.layer_id, LayerVersion.number < version.number)
-        .order_by(LayerVersion.number.desc())
-        .limit(1)
-    ).first()
     shift = find_shift(session, report["placed_sample"], city, reference)
     if upload.accept_crs is None:
         if shift is not None:

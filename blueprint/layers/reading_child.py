@@ -29,11 +29,11 @@ from blueprint.layers.confinement import REPORT_FD, drop_rights
 from blueprint.layers.curves import STEP_DEGREES
 from blueprint.layers.kinds import KIND_NAMES, TYPES, closed_lines_as_areas, gathered, shapes_of
 from blueprint.layers.marks import refuse_marked_rows
-from blueprint.layers.measuring import SCHEMA, equal_area, measured
+from blueprint.layers.measuring import SCHEMA, equal_area, measured, without_shape
 from blueprint.layers.mending import mend
 from blueprint.layers.reading_report import Report
 from blueprint.layers.sources import Source, open_source
-from blueprint.layers.texts import clean_name, readable
+from blueprint.layers.texts import clean_name, digits, readable
 from blueprint.transformations import RegisteredTransformation, find_operation
 
 MAX_FEATURES = 5_000_000
@@ -122,7 +122,7 @@ def _features(
         if report.row_count > MAX_FEATURES:
             raise InvalidInputError(f"the layer has more than {MAX_FEATURES:,} features; split it")
         clean = readable(batch, source.geometry_name, report.add)
-        refuse_marked_rows(clean)
+        refuse_marked_rows(clean, request["class_fields"])
         values = batch.column(source.geometry_name).to_pylist()
         shapes, curved = shapes_of(values)
         present = np.array([value is not None for value in values])
@@ -133,10 +133,15 @@ def _features(
         report.sample.take(shapes)
         if operation is None:
             continue
+        shapeless = shapely.is_missing(shapes) & ~present | shapely.is_empty(shapes)
         keep, shapes = _settle(shapes, present, numbers, operation, request, report)
-        if report.error_count or not keep.any():
+        if report.error_count:
             continue  # go on counting errors, write nothing more
-        yield _batch(clean, numbers, keep, shapes, request, to_equal_area)
+        if keep.any():
+            yield _batch(clean, numbers, keep, shapes, request, to_equal_area)
+        if request["keep_shapeless"] and shapeless.any():
+            report.shapeless_count += int(shapeless.sum())
+            yield without_shape(numbers[shapeless], *_texts(_rows(clean, shapeless), request))
 
 
 def _settle(
@@ -157,7 +162,7 @@ def _settle(
             "its geometry cannot be read (open ring, surface in space)",
         )
     empty = ~unreadable & (shapely.is_missing(shapes) | shapely.is_empty(shapes))
-    for number in numbers[empty]:
+    for number in numbers[empty & ~np.bool_(request["keep_shapeless"])]:
         report.add("warning", "geometry-present", int(number), "it has no geometry and was left out")
     keep = ~unreadable & ~empty
     shapes, collections = gathered(shapes, request["geometry"])
@@ -277,7 +282,7 @@ def _batch(
     request: dict[str, Any],
     to_equal_area: Fitted | None,
 ) -> pa.RecordBatch:
-    rows = pc.filter(batch, pa.array(keep)).to_pylist()
+    rows = _rows(batch, keep)
     kept = shapely.set_srid(shapes[keep], request["working_srid"])
     zones = None
     if request["buffer_m"] > 0:
@@ -285,19 +290,27 @@ def _batch(
         reaches = [rule.zone(request["buffer_m"], row).reach_m for row in rows]
         grown = shapely.buffer(kept, reaches, quad_segs=BUFFER_QUADRANT_SEGMENTS)
         zones = shapely.set_srid(grown, request["working_srid"])
-    id_field = request["source_id_field"]
     return measured(
         numbers[keep],
-        [_source_id(row.get(id_field)) for row in rows],
-        [_json(row) for row in rows],
+        *_texts(rows, request),
         kept,
         zones,
         to_equal_area=to_equal_area,
     )
 
 
+def _rows(batch: pa.RecordBatch, keep: np.ndarray) -> list[dict[str, Any]]:
+    return list(pc.filter(batch, pa.array(keep)).to_pylist())
+
+
+def _texts(rows: list[dict[str, Any]], request: dict[str, Any]) -> tuple[list[str | None], list[str]]:
+    """The source ids and the attributes of rows."""
+    id_field = request["source_id_field"]
+    return [_source_id(row.get(id_field)) for row in rows], [_json(row) for row in rows]
+
+
 def _source_id(value: Any) -> str | None:
-    return None if value is None else str(value).replace("\x00", "")[:200]
+    return None if value is None else str(digits(value)).replace("\x00", "")[:200]
 
 
 def _json(row: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ class Report:
     operation_accuracy_m: float | None = None
     sublayer: str = ""
     feature_count: int = 0
+    shapeless_count: int = 0
     vertex_count: int = 0
     inside_count: int = 0
     mended_count: int = 0

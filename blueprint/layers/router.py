@@ -5,23 +5,24 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, Header, Query, Response, UploadFile
+from fastapi import APIRouter, File, Header, Query, Response, UploadFile
 from fastapi import Path as PathParameter
-from fastapi.responses import JSONResponse
+from fastapi.responses import FileResponse, JSONResponse
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.edge import ActorDep, CityDep, EdgeDep, NowDep, SessionDep, TodayDep
-from blueprint.errors import ConflictError, NotFoundError
+from blueprint.errors import NotFoundError
 from blueprint.etags import IfMatch, changed_meanwhile, hold_to, tagged
-from blueprint.given import Day, Text
+from blueprint.given import Text
 from blueprint.idempotency import IdempotentRoute
 from blueprint.jobs.models import Job
 from blueprint.jobs.schemas import JobOut, job_out
 from blueprint.layers import catalogue, publication
-from blueprint.layers.coverage import read_coverage
+from blueprint.layers.drafts import refuse_draft_of_others
 from blueprint.layers.features_file import features_folder
 from blueprint.layers.formats import TAKEN
+from blueprint.layers.originals import take_original
 from blueprint.layers.reading import staged
 from blueprint.layers.schemas import (
     InForceIn,
@@ -32,17 +33,16 @@ from blueprint.layers.schemas import (
     VersionPage,
 )
 from blueprint.layers.shown import layer_out, version_out, version_told
+from blueprint.layers.upload_form import UploadFormDep, bring_uploaded_into_force
 from blueprint.layers.upload_job import LARGE_BYTES, put_in_upload
 from blueprint.permissions import Act, Thing, may, require
 from blueprint.quality.check import check_version
-from blueprint.quality.report import quality_of
 from blueprint.sharing.purposes import record_reading
-from blueprint.standards.loading import find_standard
-from blueprint.standards.mapping import parse_pairs
 
 router = APIRouter(prefix="/api/layers", tags=["layers"], route_class=IdempotentRoute)
 
 Code = Annotated[Text, PathParameter(max_length=60, description="图层代码 layer code")]
+OCTETS = "application/octet-stream"
 Number = Annotated[int, PathParameter(ge=1, le=2_000_000_000, description="版本号 version number")]
 
 
@@ -117,8 +117,26 @@ def show_version(
     """One version."""
     layer = catalogue.find_readable(session, code, actor)
     version = publication.version_of(session, layer, number)
+    if not actor.signed_in:  # to whom the list shows no draft either
+        refuse_draft_of_others(actor, layer, version)
     record_reading(session, actor, [layer.thing], kind="version", id=f"{layer.code} v{number}")
     return tagged(version_told(layer, version, actor, today), response)
+
+
+@router.get(
+    "/{code}/versions/{number}/original",
+    response_class=FileResponse,
+    responses={200: {"content": {OCTETS: {"schema": {"type": "string", "format": "binary"}}}}},
+)
+def download_original(
+    code: Code, number: Number, session: SessionDep, actor: ActorDep, edge: EdgeDep
+) -> FileResponse:
+    """The file that a version was made from, byte for byte; for who may upload, as it can hold what is not shown."""
+    layer = catalogue.find_readable(session, code, actor)
+    require(actor, Act.UPLOAD_VERSION, layer.thing)
+    version = publication.version_of(session, layer, number)
+    path = take_original(session, version, edge.objects, actor=actor)
+    return FileResponse(path, media_type=OCTETS, filename=version.source_name)
 
 
 Prefer = Annotated[
@@ -140,32 +158,7 @@ def upload_version(
     actor: ActorDep,
     edge: EdgeDep,
     now: NowDep,
-    sublayer: Annotated[Text | None, Form(max_length=200)] = None,
-    crs: Annotated[Text | None, Form(max_length=4000)] = None,
-    encoding: Annotated[Text | None, Form(max_length=40)] = None,
-    valid_until: Annotated[Day | None, Form()] = None,
-    review_by: Annotated[
-        Day | None, Form(description="复核期限 last day on which the data are stood by; expired after it")
-    ] = None,
-    coverage: Annotated[
-        Text | None,
-        Form(max_length=60_000, description="覆盖范围 GeoJSON polygon of the area that the data speak of"),
-    ] = None,
-    districts: Annotated[
-        Text | None, Form(max_length=2000, description="the same by district codes, with commas between")
-    ] = None,
-    mapping: Annotated[
-        Text | None, Form(max_length=4000, description="字段映射 fields of the file: YOURS=STANDARD,…")
-    ] = None,
-    in_force_from: Annotated[Day | None, Form()] = None,
-    accept_crs: Annotated[
-        Text | None,
-        Form(max_length=40, description="接受诊断建议的坐标系 a CRS that the diagnosis suggested"),
-    ] = None,
-    split: Annotated[bool, Form(description="舍去其他几何类型 leave features of other kinds out")] = False,
-    confirm_warnings: Annotated[
-        Text | None, Form(max_length=2000, description="确认警告的理由 why the warnings may stand")
-    ] = None,
+    form: UploadFormDep,
     prefer: Prefer = None,
     *,
     response: Response,
@@ -176,20 +169,7 @@ def upload_version(
     """
     layer = catalogue.find_readable(session, code, actor)
     require(actor, Act.UPLOAD_VERSION, layer.thing)
-    standard = find_standard(layer.standard) if layer.standard is not None else None
-    upload = publication.Upload(
-        actor=actor,
-        sublayer=sublayer,
-        crs=crs,
-        encoding=encoding,
-        valid_until=valid_until,
-        review_by=review_by,
-        coverage=read_coverage(coverage, districts, city=edge.city, scratch=edge.scratch),
-        accept_crs=accept_crs,
-        split=split,
-        objects=edge.objects,
-        mapping=parse_pairs(mapping.split(",") if mapping else (), standard),
-    )
+    upload = form.upload(layer, actor, edge)
     if is_long(file, prefer):
         job = put_in_upload(
             session,
@@ -197,14 +177,14 @@ def upload_version(
             file.file,
             name_of(file),
             upload,
-            in_force_from=in_force_from,
-            confirm_warnings=confirm_warnings,
+            in_force_from=form.in_force_from,
+            confirm_warnings=form.confirm_warnings,
             edge=edge,
             now=now,
         )
         return accepted(job)
     with (
-        staged(file.file, name_of(file), scratch=edge.scratch, sublayer=sublayer) as staged_file,
+        staged(file.file, name_of(file), scratch=edge.scratch, sublayer=form.sublayer) as staged_file,
         features_folder(edge.scratch) as folder,
     ):
         version = publication.store_version(
@@ -213,22 +193,17 @@ def upload_version(
         check_version(
             session, layer, version, city=edge.city, scratch=edge.scratch, actor=actor, now=now, folder=folder
         )
-    if in_force_from is not None:
-        require(actor, Act.BRING_INTO_FORCE, layer.thing)
-        try:
-            publication.bring_into_force(
-                session,
-                version,
-                starts_on=in_force_from,
-                actor=actor,
-                now=now,
-                confirm_warnings=confirm_warnings,
-            )
-        except ConflictError as error:
-            # Nothing of the upload is kept, so the answer is the one place where its issues can be read.
-            page = quality_of(session, layer, version, city=edge.city)
-            error.members["issues"] = [issue.model_dump(mode="json") for issue in page.items]
-            raise
+    if form.in_force_from is not None:
+        bring_uploaded_into_force(
+            session,
+            layer,
+            version,
+            starts_on=form.in_force_from,
+            confirm_warnings=form.confirm_warnings,
+            actor=actor,
+            edge=edge,
+            now=now,
+        )
     session.refresh(version)
     return tagged(version_out(layer, version, now.date()), response)
 

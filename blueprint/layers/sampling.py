@@ -4,10 +4,12 @@ import numpy as np
 import shapely
 
 MAX_POINTS = 1000
+FEW_SHAPES, VERTICES_OF_FEW = 20, 12
+"""A delta of two features is compared as well as a layer: by enough vertices."""
 
 
 class Sample:
-    """Takes every n-th shape's first, middle and last vertex; n doubles whenever the sample is full."""
+    """Takes every n-th shape's first, middle and last vertex, of few shapes more; n doubles when the sample is full."""
 
     def __init__(self) -> None:
         self._points: list[np.ndarray] = []
@@ -18,10 +20,13 @@ class Sample:
         """Look at the next shapes of the layer."""
         first = -self._seen % self._step
         self._seen += len(shapes)
+        few = len(shapes) <= FEW_SHAPES
         for shape in shapes[first :: self._step]:
             points = shapely.get_coordinates(shape)
             if len(points):
-                self._points.append(points[[0, len(points) // 2, -1 if len(points) < 3 else -2]])
+                last = len(points) - (1 if len(points) < 3 else 2)  # a ring's last is its first
+                taken = np.linspace(0, last, VERTICES_OF_FEW).round() if few else [0, len(points) // 2, last]
+                self._points.append(points[np.asarray(taken, dtype=int)])
             if len(self._points) * 3 > 2 * MAX_POINTS:
                 self._points, self._step = self._points[::2], self._step * 2
 

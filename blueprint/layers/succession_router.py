@@ -11,7 +11,7 @@ from blueprint.etags import IfMatch, hold_to, tagged
 from blueprint.given import Text
 from blueprint.idempotency import IdempotentRoute
 from blueprint.layers import catalogue, publication
-from blueprint.layers.delta import apply_delta
+from blueprint.layers.delta import apply_delta, sublayer_to_stage
 from blueprint.layers.difference import compare, refuse_long_comparison
 from blueprint.layers.drafts import readable_version
 from blueprint.layers.reading import staged
@@ -26,6 +26,7 @@ from blueprint.layers.router import (
 )
 from blueprint.layers.schemas import DifferenceOut, RollBackIn, VersionOut
 from blueprint.layers.shown import version_out
+from blueprint.layers.upload_form import UploadFormDep, bring_uploaded_into_force
 from blueprint.layers.upload_job import put_in_upload
 from blueprint.permissions import Act, require
 from blueprint.quality.check import check_version
@@ -72,24 +73,24 @@ def put_delta(
     actor: ActorDep,
     edge: EdgeDep,
     now: NowDep,
+    form: UploadFormDep,
     change_field: Annotated[
         Text | None, Form(max_length=60, description="字段 field in which a row says what it is")
     ] = None,
-    sublayer: Annotated[Text | None, Form(max_length=200)] = None,
-    crs: Annotated[Text | None, Form(max_length=4000)] = None,
-    encoding: Annotated[Text | None, Form(max_length=40)] = None,
     prefer: Prefer = None,
     *,
     response: Response,
 ) -> VersionOut | JSONResponse:
     """Put a delta (动态维护) on the layer's newest version; what comes of it is the next draft, checked like any.
 
+    A row that changes a feature leaves as it is what it does not give: empty fields, and the shape where it has none.
+
     409 with the `rows` when the base has moved on or a row does not fit it; nothing is stored then.
     """
     layer = catalogue.find_readable(session, code, actor)
     require(actor, Act.UPLOAD_VERSION, layer.thing)
     base = publication.version_of(session, layer, number)
-    upload = publication.Upload(actor=actor, sublayer=sublayer, crs=crs, encoding=encoding)
+    upload = form.upload(layer, actor, edge)
     if is_long(file, prefer):
         job = put_in_upload(
             session,
@@ -99,11 +100,14 @@ def put_delta(
             upload,
             base=number,
             change_field=change_field,
+            in_force_from=form.in_force_from,
+            confirm_warnings=form.confirm_warnings,
             edge=edge,
             now=now,
         )
         return accepted(job)
-    with staged(file.file, name_of(file), scratch=edge.scratch) as staged_file:
+    dataset = sublayer_to_stage(layer, form.sublayer, change_field)
+    with staged(file.file, name_of(file), scratch=edge.scratch, sublayer=dataset) as staged_file:
         version = apply_delta(
             session,
             layer,
@@ -115,6 +119,17 @@ def put_delta(
             now=now,
         )
     check_version(session, layer, version, city=edge.city, scratch=edge.scratch, actor=actor, now=now)
+    if form.in_force_from is not None:
+        bring_uploaded_into_force(
+            session,
+            layer,
+            version,
+            starts_on=form.in_force_from,
+            confirm_warnings=form.confirm_warnings,
+            actor=actor,
+            edge=edge,
+            now=now,
+        )
     session.refresh(version)
     return tagged(version_out(layer, version, now.date()), response)
 

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,6 +13,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u206
 
 _PATTERN = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F]"
 MAX_NAME = 120
+_EXACT = 2.0**53
+"""Up to here a real number holds every whole one."""
 
 Add = Callable[..., None]
 
@@ -26,6 +29,13 @@ def clean_text(text: str) -> str:
     return _CONTROL.sub("", text)
 
 
+def digits(value: Any) -> Any:
+    """A whole number as its digits, for a code that a file keeps as a number (1501.0 is 1501); all else as it is."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def readable(batch: pa.RecordBatch, geometry_name: str, add: Add) -> pa.RecordBatch:
     """The attributes of a batch with names and texts that can be kept; `add` is told of bytes that are no UTF-8."""
     columns: list[pa.Array] = []
@@ -36,9 +46,18 @@ def readable(batch: pa.RecordBatch, geometry_name: str, add: Add) -> pa.RecordBa
         column = batch.column(name)
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
             column = _whole(column, name, add)
+        elif pa.types.is_floating(column.type):
+            column = _without_point(column)
         columns.append(column)
         names.append(_unique(clean_name(name), names))
     return pa.RecordBatch.from_arrays(columns, names=names) if columns else batch.select([])
+
+
+def _without_point(column: pa.Array) -> pa.Array:
+    """Real numbers of which none has a fraction as whole ones: so codes and ids that a file keeps as such are digits."""
+    is_exact = pc.less(pc.abs(column), _EXACT)
+    is_whole = pc.and_(is_exact, pc.equal(pc.floor(column), column))
+    return column.cast(pa.int64()) if pc.all(is_whole).as_py() else column
 
 
 def _unique(name: str, taken: list[str]) -> str:

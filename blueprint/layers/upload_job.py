@@ -17,7 +17,7 @@ from blueprint.jobs.kinds import JobKind, JobRun, Tell
 from blueprint.jobs.models import Job
 from blueprint.jobs.queue import put_in
 from blueprint.layers import catalogue, publication
-from blueprint.layers.delta import apply_delta
+from blueprint.layers.delta import apply_delta, sublayer_to_stage
 from blueprint.layers.features_file import features_folder
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.layers.publication import Upload
@@ -105,11 +105,14 @@ def _run(run: JobRun) -> dict[str, Any]:
     layer = catalogue.find_layer(session, run.arguments["layer"])
     require(run.actor, Act.UPLOAD_VERSION, layer.thing)
     upload = upload_from_json(run.arguments["upload"], run.actor, objects=edge.objects)
+    dataset = upload.sublayer
+    if run.arguments["base"] is not None:
+        dataset = sublayer_to_stage(layer, upload.sublayer, run.arguments["change_field"])
     path = spool.waiting_file(run.arguments["spooled"], scratch=edge.scratch)
     with (
         path.open("rb") as stream,
         io.BufferedReader(_Counted(stream, run.tell), 1 << 20) as counted,
-        staged(counted, run.arguments["name"], scratch=edge.scratch, sublayer=upload.sublayer) as file,
+        staged(counted, run.arguments["name"], scratch=edge.scratch, sublayer=dataset) as file,
         features_folder(edge.scratch) as folder,
     ):
         version = _store(run, layer, file, upload, now=now, folder=folder)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from blueprint.layers.texts import digits
 from blueprint.quality.issues import Issues
 from blueprint.standards.entries import (
     FieldRole,
@@ -66,7 +67,7 @@ class AttributeCheck:
         issues: Issues,
     ) -> None:
         """Check one feature's values; `area_m2` is its area on the ellipsoid, `place` draws a point on it when needed."""
-        values = {name: row.get(source) for name, source in self.mapping.items()}
+        values = {name: self._said(name, row.get(source)) for name, source in self.mapping.items()}
         for name in self.mapping:
             entry, value = self.standard.by_name[name], values[name]
             if value is None or (isinstance(value, str) and not value.strip()):
@@ -80,6 +81,10 @@ class AttributeCheck:
         self._check_land_use(number, values, area_m2, place, issues)
         if area_m2 is not None:
             self._check_areas(number, values, area_m2, place, issues)
+
+    def _said(self, name: str, value: Any) -> Any:
+        """A value as the standard takes it: where it says text, a whole number is its digits."""
+        return digits(value) if self.standard.by_name[name].type is FieldType.TEXT else value
 
     def _say(
         self,

@@ -25,7 +25,7 @@ from service.commands.check import SEVERITY_STYLES, print_report, write
 from service.commands.context import local_operator, open_edge, output, say
 from service.commands.demo_approval import approve_sample
 from service.commands.demo_coordination import ask_about_sample, clear_sample
-from service.commands.layer import store_file
+from service.commands.layer_upload import store_file
 from service.commands.serve import bind, run
 from service.push import push_due
 from service.samples import SampleProject, load_samples, sample_accounts, sample_folder, sample_projects

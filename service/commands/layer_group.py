@@ -2,10 +2,12 @@
 
 from service.commands.diagnosis import diagnose_layer_file
 from service.commands.layer import app
+from service.commands.layer_upload import original
 from service.commands.quality import map_fields, quality
 from service.commands.succession import difference, in_force, roll_back, update
 
 app.command("diagnose")(diagnose_layer_file)
+app.command("original")(original)
 app.command("in-force")(in_force)
 app.command("roll-back")(roll_back)
 app.command("update")(update)

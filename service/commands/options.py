@@ -35,6 +35,13 @@ TopOption = Annotated[
 ]
 FormatOption = Annotated[OutputFormat, typer.Option("--format", help="输出格式 table or json")]
 
+Code = Annotated[str, typer.Argument(help="图层代码 layer code")]
+ConfirmOption = Annotated[
+    str | None,
+    typer.Option("--confirm-warnings", help="确认警告的理由 why the warnings of the quality check may stand"),
+]
+Number = Annotated[int, typer.Argument(min=1, help="版本号 version number")]
+
 
 def parse_day(text: str | None) -> date | None:
     """A day as YYYY-MM-DD."""

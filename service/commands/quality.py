@@ -21,8 +21,7 @@ from blueprint.sharing.purposes import record_reading
 from blueprint.standards.loading import find_standard
 from blueprint.standards.mapping import keep_mapping, kept_mapping, parse_pairs, resolved, suggestions
 from service.commands.context import local_operator, open_edge, say
-from service.commands.layer import Code, Number
-from service.commands.options import FormatOption, OutputFormat, print_json, print_table
+from service.commands.options import Code, FormatOption, Number, OutputFormat, print_json, print_table
 
 PAGE = 1000
 
@@ -157,7 +156,7 @@ def _fields_of(edge: Edge, layer: Layer, file: Path, sublayer: str | None, crs: 
     )
     with (
         publication.upload_stream(file) as stream,
-        staged(stream, file.name, scratch=edge.scratch) as staged_file,
+        staged(stream, file.name, scratch=edge.scratch, sublayer=sublayer) as staged_file,
         reading(staged_file, request) as opened,
     ):
         for _ in opened.batches:

@@ -8,7 +8,7 @@ import typer
 from sqlalchemy.orm import Session
 
 from blueprint.layers import catalogue, publication
-from blueprint.layers.delta import apply_delta
+from blueprint.layers.delta import apply_delta, sublayer_to_stage
 from blueprint.layers.delta_file import DeltaWriter
 from blueprint.layers.difference import Difference, compare
 from blueprint.layers.patch_file import PatchWriter
@@ -22,8 +22,17 @@ from blueprint.sharing.purposes import record_reading
 from coordination.dry_run import dry_run
 from coordination.schemas import DryRunOut
 from service.commands.context import local_operator, open_edge, say
-from service.commands.layer import Code, ConfirmOption, Number, bring_into_force
-from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
+from service.commands.layer_upload import bring_into_force, upload_of
+from service.commands.options import (
+    Code,
+    ConfirmOption,
+    FormatOption,
+    Number,
+    OutputFormat,
+    parse_day,
+    print_json,
+    print_table,
+)
 
 
 def in_force(
@@ -100,16 +109,52 @@ def update(
     sublayer: Annotated[str | None, typer.Option(help="文件内的图层 layer inside the file")] = None,
     crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")] = None,
     encoding: Annotated[str | None, typer.Option(help="属性编码 encoding of attributes")] = None,
+    accept_crs: Annotated[
+        str | None, typer.Option(help="接受诊断建议的坐标系 accept the CRS that the diagnosis suggests")
+    ] = None,
+    valid_until: Annotated[
+        str | None, typer.Option(help="规划期末 last day of the plan's own term; else the base's")
+    ] = None,
+    review_by: Annotated[
+        str | None, typer.Option(help="复核期限 last day on which the data are stood by; else the base's")
+    ] = None,
+    coverage: Annotated[
+        Path | None, typer.Option(help="覆盖范围 polygon file of what the data speak of; else the base's")
+    ] = None,
+    districts: Annotated[
+        str | None, typer.Option(help="覆盖区县 the same by district codes, with commas between")
+    ] = None,
+    mapping: Annotated[
+        list[str] | None, typer.Option("--map", help="字段映射 YOURS=STANDARD; may be repeated")
+    ] = None,
+    in_force_from: Annotated[
+        str | None, typer.Option(help="生效日 bring it into force from this day; a draft when not given")
+    ] = None,
+    confirm_warnings: ConfirmOption = None,
     output: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """增量更新（动态维护） · put changes on the newest version; what comes of it is the next draft."""
-    upload = publication.Upload(actor=local_operator(), sublayer=sublayer, crs=crs, encoding=encoding)
+    said = catalogue.VersionFile(
+        path=file,
+        sublayer=sublayer,
+        crs=crs,
+        encoding=encoding,
+        accept_crs=accept_crs,
+        valid_until=parse_day(valid_until),
+        review_by=parse_day(review_by),
+        coverage=coverage,
+        districts=districts,
+        mapping=tuple(mapping or ()),
+    )
+    starts_on = parse_day(in_force_from)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         layer = catalogue.find_layer(session, code)
         require(local_operator(), Act.UPLOAD_VERSION, layer.thing)
+        upload = upload_of(said, edge, layer)
+        dataset = sublayer_to_stage(layer, sublayer, change_field)
         with (
             publication.upload_stream(file) as stream,
-            staged(stream, file.name, scratch=edge.scratch) as staged_file,
+            staged(stream, file.name, scratch=edge.scratch, sublayer=dataset) as staged_file,
         ):
             version = apply_delta(
                 session,
@@ -130,13 +175,15 @@ def update(
             actor=upload.actor,
             now=edge.now(),
         )
+        if starts_on is not None:
+            bring_into_force(session, edge, version, starts_on, confirm_warnings)
         session.refresh(version)
         result = version_out(layer, version, edge.now().date())
     if output is OutputFormat.JSON:
         print_json(result.model_dump(mode="json"))
     else:
         say(
-            f"{code} version {result.number}, a draft: {result.feature_count:,} features, from version {base}"
+            f"{code} version {result.number}, {result.state}: {result.feature_count:,} features, from version {base}"
         )
 
 

@@ -12,7 +12,7 @@ from blueprint.city import load_city
 from blueprint.database import make_engine
 from blueprint.edge import Edge
 from blueprint.permissions import at_console
-from service.commands.layer import store_file
+from service.commands.layer_upload import store_file
 from service.samples import load_samples, sample_folder
 from service.settings import Settings
 from tests.conftest import OBJECTS, PREFIX, ROOT, TestServer

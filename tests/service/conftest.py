@@ -107,6 +107,7 @@ def serving(
         city=city,
         clock=clock or (lambda: datetime.now(UTC)),
         base_url=url,
+        objects=OBJECTS,
         scratch=settings.scratch,
         sealer=Sealer(key=settings.secret_key or base64.b64encode(os.urandom(32)).decode()),
         provider=make_provider(settings, url),

@@ -5,15 +5,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import geopandas
 import httpx
+import numpy as np
 import pyogrio
 import pytest
+import shapely
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from blueprint.jobs.worker import Worker
 from blueprint.layers.delta import Change, judge
+from blueprint.layers.map_shift import to_gcj02
 from service.job_kinds import KINDS
+from tests import formatfiles
 from tests.badfiles import LAT, LON, geojson, lonlat_square, polygon
 from tests.service.conftest import Server
 
@@ -116,6 +121,78 @@ def test_what_is_mended_in_a_delta_leaves_a_receipt_with_the_feature_it_became_a
         3,
         4,
     ]  # A of the base; C and the new D of the delta
+
+
+def test_a_row_gives_only_what_changes_by_the_id_alone_and_what_was_said_of_the_base_goes_on(running: Server):
+    base = _file(OLD, ZT=dict.fromkeys(OLD, "现状"))
+    rows = [
+        ({"BSM": "B", "MC": "乙二", "CHANGE": "2"}, None),
+        ({"BSM": "C", "CHANGE": "3"}, None),
+        ({"BSM": "C", "CHANGE": "1"}, polygon(lonlat_square(LON + 0.0205))),
+        ({"BSM": "D", "CHANGE": "调出"}, None),
+    ]
+    features = [{"type": "Feature", "properties": row, "geometry": shape} for row, shape in rows]
+    changes = json.dumps({"type": "FeatureCollection", "features": features}).encode()
+    removal = geojson(polygon(), properties=[{"BSM": "A", "CHANGE": "3"}])
+    with running.client("ZRZY") as client, running.client("NYNC") as others:
+        client.post("/api/layers", json=PLAN)
+        said = {"review_by": "2027-06-30", "in_force_from": "2026-01-01"}
+        client.post("/api/layers/PLAN/versions", files={"file": ("p.geojson", base)}, data=said)
+        answer = _put(client, changes, change_field="CHANGE", in_force_from="2026-02-01")
+        nothing_else = _put(client, removal, base=2, change_field="CHANGE")
+        original = client.get("/api/layers/PLAN/versions/2/original")
+        refused = others.get("/api/layers/PLAN/versions/2/original")
+        whole = _file({"A": OLD["A"], "B": NEW["B"], "C": NEW["C"]}, ZT=dict.fromkeys(OLD, "现状"))
+        client.post("/api/layers/PLAN/versions", files={"file": ("whole.geojson", whole)})
+
+    assert answer.status_code == 201, answer.text
+    version = answer.json()
+    assert (version["state"], version["review_by"], version["feature_count"]) == ("in_force", "2027-06-30", 3)
+    assert nothing_else.status_code == 201, nothing_else.text
+    assert nothing_else.json()["feature_count"] == 2
+    assert (original.content, refused.status_code) == (changes, 403)
+    assert _content(running, 2) == _content(running, 4)
+    query = text(
+        "SELECT after FROM blueprint.audit_entry WHERE after ? 'base' OR kind = 'original' ORDER BY seq"
+    )
+    with Session(running.edge.engine) as session:
+        kept = session.scalars(
+            text("SELECT attributes FROM blueprint.feature WHERE version_id = 2 ORDER BY 1")
+        )
+        assert [row["ZT"] for row in kept] == ["现状"] * 3
+        put, _, taken = session.scalars(query)
+    assert (put["added"], put["changed"], put["removed"]) == (0, 2, 1)
+    assert taken["file"] == "d.geojson"
+
+
+def test_a_delta_of_three_shapefiles_in_one_archive_is_read_and_data_of_a_map_service_are_refused(
+    running: Server, tmp_path: Path
+):
+    def round_file(move: Any = lambda lonlat: lonlat, **more: str) -> bytes:
+        rings = [
+            shapely.get_coordinates(shapely.Point(LON + east, LAT).buffer(0.001, quad_segs=16))
+            for east in (0, 0.01)
+        ]
+        rows = [{"BSM": key, "MC": key} | more for key in "AB"]
+        return geojson(*[polygon(move(ring).tolist()) for ring in rings], properties=rows)
+
+    with running.client("ZRZY") as client:
+        _store(client, round_file())
+        shifted = _put(client, round_file(to_gcj02, CHANGE="2"), change_field="CHANGE")
+        _store(client, round_file(lambda ring: ring + np.array([0.0001, 0])))
+        made = client.get("/api/layers/PLAN/versions/2/export", params={"since": 1, "as_delta": "true"})
+        client.post("/api/layers/PLAN/versions/2/withdrawal")
+        delta = tmp_path / "delta.gpkg"
+        delta.write_bytes(made.content)
+        folder = tmp_path / "parts"
+        folder.mkdir()
+        for name in ("WHQPLAN", "WHCPLAN", "WHHPLAN"):
+            geopandas.read_file(delta, layer=name).to_file(folder / f"{name}.shp", encoding="UTF-8")
+        answer = _put(client, formatfiles.packed(folder), name="delta.zip")
+
+    assert (shifted.status_code, "GCJ-02" in shifted.json()["detail"]) == (422, True), shifted.text
+    assert answer.status_code == 201, answer.text
+    assert _content(running, 3) == _content(running, 2)
 
 
 def test_any_two_versions_are_exported_as_a_delta_that_leads_from_one_to_the_other(
@@ -226,6 +303,8 @@ def test_overlaps_that_a_delta_brings_are_noted(running: Server):
         (Change(1, "A", True, False, True, ["2"]), "state before is missing"),
         (Change(1, "A", True, True, False, ["2"]), "state after is missing"),
         (Change(1, "A", True, True, True, []), "says nothing"),
+        (Change(1, "A", True, True, True, ["2"], False), "no shape"),
+        (Change(1, "A", False, False, True, ["1"], False), "no shape"),
     ],
 )
 def test_what_a_change_must_have(change: Change, word: str | None):

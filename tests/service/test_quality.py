@@ -76,6 +76,34 @@ def test_a_sound_file_of_a_standard_has_no_issue_and_comes_into_force(
     assert found["standard"] == "GHYDYH"
 
 
+def test_codes_that_a_table_or_a_database_keeps_as_numbers_are_the_codes_of_the_standard(
+    command: Command, tmp_path: Path, city: Any
+):
+    define_plan(command, "--standard", "GHYDYH", "--source-id-field", "NO")
+    squares = [shapely.box(0, 0, 100, 100), shapely.box(100, 0, 200, 100)]
+    rows = [_sound(n, s, city, NO=1000 + n, YDYHFLDM="100101") for n, s in enumerate(squares, 1)]
+    rows = [row | {"YDYHFLMC": "一类工业用地"} for row in rows]
+    frame = geopandas.GeoDataFrame(
+        rows, geometry=[shapely.transform(s, lambda xy: xy + ORIGIN) for s in squares], crs="EPSG:4550"
+    )
+    table, database = tmp_path / "plan.csv", tmp_path / "plan.gpkg"
+    frame.assign(WKT=frame.geometry.to_wkt()).drop(columns="geometry").to_csv(table, index=False)
+    codes = dict.fromkeys(("YSDM", "XZQDM", "GHZT", "YDYHFLDM", "NO"), float)
+    frame.astype(codes).to_file(database, engine="pyogrio")
+
+    uploads = [
+        command("layer", "upload", "PLAN", path, "--crs", "EPSG:4550", "--format", "json")
+        for path in (table, database)
+    ]
+
+    assert [uploaded.status for uploaded in uploads] == [0, 0], uploads
+    for number in ("1", "2"):
+        items = command("layer", "quality", "PLAN", number, "--format", "json").json["items"]
+        assert [(item["code"], item["field"]) for item in items] == [("field-extra", "NO")]
+    same = command("layer", "difference", "PLAN", "1", "2", "--format", "json").json
+    assert (same["compared_by"], same["unchanged"], same["changed_attributes"]) == ("source_id", 2, 0)
+
+
 def test_every_breach_is_found_with_row_place_and_words_and_drawn_for_qgis(
     command: Command, tmp_path: Path, city: Any
 ):

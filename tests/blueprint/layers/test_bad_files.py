@@ -627,10 +627,20 @@ def test_b38_a_single_feature_duplicate_keys_and_large_ids_are_taken(read: Reade
         ("plan.geojson", {"密级": "JM"}, "field 密级"),
         ("plan.geojson", {"YDYHFLDM": "150100"}, "military"),
         ("plan.geojson", {"DLMC": "军事设施用地"}, "military"),
+        ("plan.geojson", {"DLDM": 1501.0}, "DLDM = 1501"),
     ],
 )
 def test_what_is_marked_secret_or_military_stops_at_the_door(read: Reader, name: str, row: dict, words: str):
     refused(read, geojson(polygon(lonlat_square()), properties=[row]), words, name=name)
+
+
+def test_military_ground_that_a_table_keeps_as_numbers_or_under_a_mapped_name_stops_at_the_door(read: Reader):
+    table = f'YDYHFLDM,WKT\n1501,"{shapely.Polygon(lonlat_square()).wkt}"\n'.encode()
+    mapped = geojson(polygon(lonlat_square()), properties=[{"MY_CLASS": 220100.0}])
+
+    refused(read, table, "YDYHFLDM = 1501", name="plan.csv", crs="EPSG:4490")
+    refused(read, mapped, "MY_CLASS = 220100", class_fields=("MY_CLASS",))
+    assert len(read(mapped).shapes) == 1
 
 
 def test_what_says_that_it_is_not_secret_is_taken(read: Reader):
