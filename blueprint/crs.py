@@ -115,6 +115,24 @@ def _datum(crs: CRS) -> str | None:
 
 
 def _no_path(source: CRS, target: CRS) -> NoPathError:
+    geodetic, wanted = source.geodetic_crs, target.geodetic_crs
+    ours = wanted.ellipsoid if wanted is not None else None
+    theirs = geodetic.ellipsoid if geodetic is not None else None
+    is_alike = (
+        ours is not None
+        and theirs is not None
+        and (
+            abs(theirs.semi_major_metre - ours.semi_major_metre) < 1e-3
+            and abs(theirs.inverse_flattening - ours.inverse_flattening) < 1e-6
+        )
+    )
+    if is_alike and geodetic is not None and geodetic.datum is not None:
+        # Parameters of CGCS2000 under a name of somebody's own: local grids look the same, so only a person can tell.
+        return NoPathError(
+            f"the coordinate system {source.name!r} is on a datum {geodetic.datum.name!r} that is not named as CGCS2000,"
+            " though it has its ellipsoid; if it is CGCS2000, say so by naming its system, like --crs EPSG:4550; a local"
+            " grid needs its parameters (blueprint crs register)"
+        )
     return NoPathError(
         f"there is no registered transformation from {label(source)} ({source.name}) to {label(target)}; have the data"
         " transformed to CGCS2000 with official parameters and upload it again, or have the operator register the"

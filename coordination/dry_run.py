@@ -1,6 +1,6 @@
 """The dry run put together: what a version changes in the blueprint, and what that does to projects and kept checks."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -25,11 +25,12 @@ def dry_run(
     starts_on: date,
     city: City,
     actor: Actor,
+    now: datetime,
     at_most: int | None = MAX_CHANGED,
 ) -> DryRunOut:
     """Say what would change if the version came into force on a day; nothing is kept but that it was asked."""
     require(actor, Act.BRING_INTO_FORCE, version.layer.thing)
-    found = forecast(session, version, starts_on=starts_on, city=city, actor=actor, at_most=at_most)
+    found = forecast(session, version, starts_on=starts_on, city=city, actor=actor, now=now, at_most=at_most)
     effects = foresee_effects(session, found, city=city, actor=actor)
     turns = {turn: sum(site.turn is turn for site in effects.sites) for turn in Turn}
     record(
@@ -87,7 +88,13 @@ def _run(run: JobRun) -> dict[str, Any]:
     run.tell("dry_run", version.feature_count)
     starts_on = date.fromisoformat(run.arguments["starts_on"])
     result = dry_run(
-        run.session, version, starts_on=starts_on, city=run.edge.city, actor=run.actor, at_most=None
+        run.session,
+        version,
+        starts_on=starts_on,
+        city=run.edge.city,
+        actor=run.actor,
+        now=run.edge.now(),
+        at_most=None,
     )
     run.told_layers.update(meeting.layer for meeting in result.layers)
     return result.model_dump(mode="json")

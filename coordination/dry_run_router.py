@@ -37,7 +37,7 @@ def foresee(
     layer = catalogue.find_readable(session, code, actor)
     require(actor, Act.BRING_INTO_FORCE, layer.thing)
     version = publication.version_of(session, layer, number)
-    return dry_run(session, version, starts_on=starts_on or now.date(), city=edge.city, actor=actor)
+    return dry_run(session, version, starts_on=starts_on or now.date(), city=edge.city, actor=actor, now=now)
 
 
 @router.post("/api/layers/{code}/versions/{number}/dry-run", status_code=202)

@@ -40,6 +40,8 @@ _SINGLE_FILES = {
     ".csv",
     ".tsv",
     ".txt",
+    ".tif",
+    ".tiff",
 }
 _PERHAPS = {".json", ".csv", ".tsv", ".txt"}
 """What is data only where an archive holds nothing that surely is: a read-me, a table beside the map."""
@@ -161,6 +163,10 @@ def _judged(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
         if suffix in _PROGRAMS:
             raise InvalidInputError(
                 f"the zip archive holds a program, {path.name[:80]!r}; pack the data alone"
+            )
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise InvalidInputError(
+                f"{path.name[:80]!r} in the zip archive is packed in a way that is not taken; pack it with plain zip (deflate)"
             )
         if entry.flag_bits & 1:
             raise InvalidInputError("the zip archive is encrypted; pack it without a password")

@@ -87,6 +87,8 @@ class VersionFile:
     encoding: str | None = None
     accept_crs: str | None = None
     split: bool = False
+    mend: bool = True
+    reference: str | None = None
     in_force_from: date | None = None
     valid_until: date | None = None
     review_by: date | None = None

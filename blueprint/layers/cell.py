@@ -84,4 +84,5 @@ def _hand_over(folder: Path, uid: int, gid: int) -> None:
     """The child's user owns the scratch copy: GDAL may write side files beside it, and it sees nothing else."""
     if os.geteuid() == 0:
         for path in (folder, *folder.rglob("*")):
-            os.chown(path, uid, gid)
+            # An earlier child may have laid a link here to what is not its own.
+            os.chown(path, uid, gid, follow_symlinks=False)

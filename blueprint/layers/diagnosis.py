@@ -15,7 +15,7 @@ from blueprint.crs_registry import registered_transformations
 from blueprint.errors import InvalidInputError
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.crs_doctor import Guess, share_inside
-from blueprint.layers.location import find_shift, guesses_of
+from blueprint.layers.location import compare_place, guesses_of
 from blueprint.layers.map_shift import ShiftFinding
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.layers.reading import ReadingRequest, StagedFile, run_child
@@ -94,7 +94,9 @@ def diagnose(
     guesses = guesses_of(points, city)
     shift = None
     if metres is not None and inside:
-        shift = find_shift(session, metres.tolist(), city, reference or last_version(session, layer))
+        compared = reference or last_version(session, layer)
+        versions = [compared] if compared is not None else []
+        shift = compare_place(session, metres.tolist(), city, versions).shift
     advice += _advice(said, inside, guesses, shift)
     drawn = {"as_said": metres} | {
         f"guess {guess.crs}": _placed(guess, points, city)

@@ -1,7 +1,7 @@
 """The dry run of a publication (试发布): what would change in the blueprint if a version came into force; nothing is kept."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -11,7 +11,7 @@ from blueprint.database import load_statements
 from blueprint.errors import ConflictError
 from blueprint.layers.difference import Difference, compare
 from blueprint.layers.models import LayerVersion
-from blueprint.layers.succession import period_before, version_on
+from blueprint.layers.succession import find_place
 from blueprint.permissions import Act, Actor, may
 from blueprint.snapshot import LayerOnDay, layers_on, with_version
 
@@ -55,14 +55,15 @@ def forecast(
     starts_on: date,
     city: City,
     actor: Actor,
+    now: datetime,
     at_most: int | None = MAX_CHANGED,
 ) -> Forecast:
     """Say what changes when a version comes into force on a day, as far as the actor may read the other layers.
 
     Refused as the publication itself would be, and for more changed features than `at_most`.
     """
-    period_before(session, version, starts_on=starts_on)
-    old = version_on(session, version.layer_id, starts_on)
+    place = find_place(session, version, starts_on=starts_on, now=now)
+    old = place.before.version if place.before is not None else None
     difference = compare(session, old, version, city=city)
     # Of a raster what is counted are pixels, and what they meet is not looked for.
     if at_most is not None and difference.raster is None and difference.changed > at_most:

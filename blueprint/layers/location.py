@@ -1,5 +1,8 @@
 """Where a file's data would lie: the CRS doctor's advice in a refusal, and the shifts of map services at an upload."""
 
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from blueprint.database import load_statements
 from blueprint.errors import InvalidInputError
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.crs_doctor import CGCS2000, Guess, suggest
-from blueprint.layers.map_shift import ShiftFinding, recognise_shift
+from blueprint.layers.map_shift import ShiftFinding, compare_shifts
 from blueprint.layers.models import LayerVersion
 
 _SQL = load_statements(Path(__file__).with_suffix(".sql"))
@@ -63,32 +66,61 @@ def refuse_misplaced(report: dict[str, Any], city: City, *, kind: str) -> None:
         raise InvalidInputError(f"the {kind} lies outside the city; {hint}")
 
 
-def find_shift(
-    session: Session, placed: list[list[float]], city: City, reference: LayerVersion | None
-) -> ShiftFinding | None:
-    """The shift of a map service that data carry, against a reference version or else the boundaries of the profile.
+@dataclass(frozen=True)
+class PlaceCompared:
+    """The shift of a map service that data carry, or on which references they lie as they are: on none, it cannot be ruled out."""
+
+    shift: ShiftFinding | None
+    lies_on: tuple[str, ...]
+
+
+def compare_place(
+    session: Session, placed: list[list[float]], city: City, versions: Sequence[LayerVersion]
+) -> PlaceCompared:
+    """Compare where data lie with reference versions and the boundaries of the profile.
 
     `placed` is a sample of vertices in the working CRS, metres.
     """
+    lies_on: list[str] = []
+    for name, points, share_on in _references(session, placed, city, versions):
+        shares = compare_shifts(_degrees(points, city), partial(_share_of_degrees, city, share_on))
+        if shares is None:
+            continue
+        shift = shares.shift(name)
+        if shift is not None:
+            return PlaceCompared(shift, ())
+        if shares.lies_as_is:
+            lies_on.append(name)
+    return PlaceCompared(None, tuple(lies_on))
+
+
+_ShareOn = Callable[[np.ndarray], float]
+"""Which share of points (metres) lies on a reference."""
+
+
+def _references(
+    session: Session, placed: list[list[float]], city: City, versions: Sequence[LayerVersion]
+) -> Iterator[tuple[str, np.ndarray, _ShareOn]]:
+    """What data may lie on: its name, the points to compare, and how."""
     points = np.array(placed, dtype=float).reshape(-1, 2)
-    if reference is not None:
-        sample = points[:: max(1, -(-len(points) // REFERENCE_POINTS))]
-        found = recognise_shift(
-            _degrees(sample, city),
-            lambda lonlat: _share_on_version(session, reference, _metres(lonlat, city)),
-            reference=f"layer {reference.layer.code} version {reference.number}",
-        )
-        if found is not None:
-            return found
+    if not len(points):
+        return
+    sample = points[:: max(1, -(-len(points) // REFERENCE_POINTS))]
+    for version in versions:
+        name = f"layer {version.layer.code} version {version.number}"
+        yield name, sample, partial(_share_on_version, session, version)
     lines = jurisdiction(city).lines
-    if lines is None or not len(points):
-        return None
-    near = points[shapely.dwithin(lines, shapely.points(points), NEAR_BOUNDARY_M)]
+    if lines is not None:
+        near = points[shapely.dwithin(lines, shapely.points(points), NEAR_BOUNDARY_M)]
+        yield "the boundaries of the city", near, partial(_share_on_lines, lines)
 
-    def share_on(lonlat: np.ndarray) -> float:
-        return float(shapely.dwithin(lines, shapely.points(_metres(lonlat, city)), ON_BOUNDARY_M).mean())
 
-    return recognise_shift(_degrees(near, city), share_on, reference="the boundaries of the city")
+def _share_of_degrees(city: City, share_on: _ShareOn, lonlat: np.ndarray) -> float:
+    return share_on(_metres(lonlat, city))
+
+
+def _share_on_lines(lines: shapely.Geometry, metres: np.ndarray) -> float:
+    return float(shapely.dwithin(lines, shapely.points(metres), ON_BOUNDARY_M).mean())
 
 
 def _degrees(metres: np.ndarray, city: City) -> np.ndarray:

@@ -83,18 +83,43 @@ def from_bd09(lonlat: np.ndarray) -> np.ndarray:
 BACK: dict[str, Callable[[np.ndarray], np.ndarray]] = {"GCJ-02": from_gcj02, "BD-09": from_bd09}
 
 
-def recognise_shift(
-    lonlat: np.ndarray, share_on: Callable[[np.ndarray], float], *, reference: str
-) -> ShiftFinding | None:
-    """The shift that data carry, if they lie on a reference clearly better without it.
+@dataclass(frozen=True)
+class Shares:
+    """Which share of the points compared lies on a reference as they are, and with each shift taken back."""
+
+    compared: int
+    as_is: float
+    shifted_back: dict[str, float]
+
+    @property
+    def lies_as_is(self) -> bool:
+        """Say whether the data lie on the reference clearly better as they are."""
+        back = max(self.shifted_back.values())
+        return self.as_is >= CLEAR_SHARE and self.as_is >= CLEAR_RATIO * back
+
+    def shift(self, reference: str) -> ShiftFinding | None:
+        """The shift that the data carry, if they lie on the reference clearly better without it."""
+        system = max(self.shifted_back, key=lambda name: self.shifted_back[name])
+        back = self.shifted_back[system]
+        if back < CLEAR_SHARE or back < CLEAR_RATIO * self.as_is:
+            return None
+        return ShiftFinding(system, reference, self.compared, self.as_is, back)
+
+
+def compare_shifts(lonlat: np.ndarray, share_on: Callable[[np.ndarray], float]) -> Shares | None:
+    """Compare data with a reference; None where there are too few points.
 
     `share_on` says which share of points (degrees, CGCS2000) lies on the reference.
     """
     if len(lonlat) < MIN_POINTS:
         return None
-    as_is = share_on(lonlat)
-    shares = {system: share_on(back(lonlat)) for system, back in BACK.items()}
-    system = max(shares, key=lambda name: shares[name])
-    if shares[system] < CLEAR_SHARE or shares[system] < CLEAR_RATIO * as_is:
-        return None
-    return ShiftFinding(system, reference, len(lonlat), as_is, shares[system])
+    back = {system: share_on(shifted(lonlat)) for system, shifted in BACK.items()}
+    return Shares(len(lonlat), share_on(lonlat), back)
+
+
+def recognise_shift(
+    lonlat: np.ndarray, share_on: Callable[[np.ndarray], float], *, reference: str
+) -> ShiftFinding | None:
+    """The shift that data carry, if they lie on a reference clearly better without it."""
+    shares = compare_shifts(lonlat, share_on)
+    return shares.shift(reference) if shares is not None else None

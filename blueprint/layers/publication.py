@@ -21,18 +21,28 @@ from blueprint.crs_registry import registered_transformations
 from blueprint.equal_area import equal_area_proj4
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.jurisdiction import jurisdiction
+from blueprint.layers.catalogue import find_readable
 from blueprint.layers.cutting import cut_features
 from blueprint.layers.features_file import kept
-from blueprint.layers.location import decision_of, find_shift, refuse_misplaced
+from blueprint.layers.location import compare_place, decision_of, refuse_misplaced
 from blueprint.layers.measuring import BOUNDS
 from blueprint.layers.models import GeometryKind, InForcePeriod, Layer, LayerVersion, VersionState
 from blueprint.layers.originals import keep_original
 from blueprint.layers.reading import ReadingRequest, StagedFile, reading
-from blueprint.layers.succession import Succession, note_event, period_before, version_to_return_to
+from blueprint.layers.succession import (
+    Succession,
+    correct_events,
+    find_place,
+    give_days_back,
+    note_event,
+    version_on,
+    version_to_return_to,
+)
 from blueprint.permissions import Act, Actor
 from blueprint.quality.check import hold_to_check
 from blueprint.quality.receipts import keep_receipts, refused
-from blueprint.rasters.storing import store_raster
+from blueprint.rasters.storing import CrsAccepted, store_raster
+from blueprint.sharing.purposes import record_reading
 from blueprint.standards.entries import FieldRole
 from blueprint.standards.loading import find_standard
 from blueprint.standards.mapping import keep_mapping, kept_mapping, resolved
@@ -56,6 +66,12 @@ class Upload:
     """A CRS that the doctor suggested and the person accepts; unlike `crs` it is tested, and the decision kept."""
 
     split: bool = False
+    mend: bool = True
+    """Whether an invalid shape is mended within the layer's tolerance, with a receipt, or refused."""
+
+    reference: str | None = None
+    """A layer on whose lines the data should lie, beside the own last version: for the shifts of map services."""
+
     objects: Path | None = None
     """Where the original file is kept; None keeps none."""
     mapping: Mapping[str, str] = field(default_factory=dict)
@@ -85,7 +101,12 @@ def store_version(
     session.execute(select(Layer.id).where(Layer.id == layer.id).with_for_update())
     version = draft_version(session, layer, file, upload, city=city, now=now)
     if layer.geometry == GeometryKind.RASTER:
-        store_raster(session, layer, version, file, crs=upload.crs, band=upload.sublayer, city=city)
+        accepted = (
+            CrsAccepted(upload.accept_crs, upload.actor.name) if upload.accept_crs is not None else None
+        )
+        store_raster(
+            session, layer, version, file, crs=upload.crs, accepted=accepted, band=upload.sublayer, city=city
+        )
         _finish_upload(session, version, file, upload)
         return version
     request = request_of(session, layer, upload, city=city)
@@ -171,6 +192,7 @@ def request_of(session: Session, layer: Layer, upload: Upload, *, city: City) ->
         buffer_by=layer.buffer_by,
         tolerance_m2=layer.tolerance_m2,
         split=upload.split,
+        mend=upload.mend,
         equal_area=equal_area_proj4(city),
         registered=registered_transformations(session),
         class_fields=_class_fields(session, layer, upload),
@@ -225,8 +247,17 @@ def settle_place(
     reference: LayerVersion | None,
     city: City,
 ) -> None:
-    """Keep the CRS that a person accepted; refuse data that carry a map service's shift, unless he says otherwise."""
-    shift = find_shift(session, report["placed_sample"], city, reference)
+    """Keep the CRS that a person accepted; refuse data that carry a map service's shift, unless he says otherwise.
+
+    Compared with the version given, the layer that the upload names, and the boundaries of the city; on which of them
+    the data lie is kept.
+    """
+    references = [
+        each for each in (_named_reference(session, version, upload), reference) if each is not None
+    ]
+    place = compare_place(session, report["placed_sample"], city, references)
+    shift = place.shift
+    version.quality = version.quality | {"placed_on": place.lies_on}
     if upload.accept_crs is None:
         if shift is not None:
             raise InvalidInputError(f"{shift.sentence()}, or say with --accept-crs that they are right")
@@ -235,6 +266,18 @@ def settle_place(
     if shift is not None:
         decision["against"] = shift.sentence()
     version.quality = version.quality | {"crs_decision": decision}
+
+
+def _named_reference(session: Session, version: LayerVersion, upload: Upload) -> LayerVersion | None:
+    """The version of the layer that the uploader names, in force today."""
+    if upload.reference is None:
+        return None
+    layer = find_readable(session, upload.reference, upload.actor)
+    found = version_on(session, layer.id, version.uploaded_at.date())
+    if found is None:
+        raise ConflictError(f"no version of {layer.code} is in force; name another layer to compare with")
+    record_reading(session, upload.actor, [layer.thing], kind="reference", id=_name(version))
+    return found
 
 
 def judge_reading(report: dict[str, Any], *, kind: str, city: City) -> None:
@@ -327,35 +370,54 @@ def bring_into_force(
     confirm_warnings: str | None = None,
     succession: Succession = Succession.IN_FORCE,
 ) -> InForcePeriod:
-    """Let a version be in force from `starts_on`; what was in force until then is superseded on that day.
+    """Let a version be in force from `starts_on` until the next that is scheduled; what was in force until then is superseded.
 
-    `confirm_warnings` is the reason for which warnings of its quality check may stand. Raises ConflictError when the
-    check is missing or stands against it, when it was withdrawn, or when a period of the layer starts later.
+    One that is scheduled already is scheduled anew. `confirm_warnings` is the reason for which warnings of its quality
+    check may stand. Raises ConflictError when the check is missing or stands against it, when it was withdrawn or is in
+    force then already, and where it would change what was in force on a past day.
     """
-    layer_id = version.layer_id
+    layer_id, today = version.layer_id, now.date()
     session.execute(select(Layer.id).where(Layer.id == layer_id).with_for_update())
-    latest = period_before(session, version, starts_on=starts_on)
+    planned = [period for period in _planned(session, version, after=today) if period.starts_on != starts_on]
+    for period in planned:
+        _take_back(session, period, by=actor.name, act=succession)
+    place = find_place(session, version, starts_on=starts_on, now=now)
     hold_to_check(session, version, reason=confirm_warnings, actor=actor, now=now)
     superseded = None
-    if latest is not None and (latest.ends_on is None or latest.ends_on > starts_on):
-        superseded = latest.version_id
-        latest.ends_on = starts_on
+    if place.before is not None:
+        superseded = place.before.version
+        place.before.ends_on = starts_on
         session.flush()
     period = InForcePeriod(
-        layer_id=layer_id, version_id=version.id, starts_on=starts_on, decided_by=actor.name, decided_at=now
+        layer_id=layer_id,
+        version_id=version.id,
+        starts_on=starts_on,
+        ends_on=place.ends_on,
+        decided_by=actor.name,
+        decided_at=now,
     )
     session.add(period)
     note_event(
-        session, layer_id, old=superseded, new=version.id, starts_on=starts_on, act=succession, by=actor.name
+        session,
+        layer_id,
+        old=superseded.id if superseded is not None else None,
+        new=version.id,
+        starts_on=starts_on,
+        act=succession,
+        by=actor.name,
     )
+    correct_events(session, layer_id, after=starts_on)
     record(
         session,
         actor,
         Act.BRING_INTO_FORCE,
         kind="version",
         id=_name(version),
-        before={"in_force": latest.version.number if latest is not None else None},
-        after={"starts_on": starts_on, "as": succession},
+        before={
+            "in_force": superseded.number if superseded is not None else None,
+            "planned_from": [each.starts_on.isoformat() for each in planned],
+        },
+        after={"starts_on": starts_on, "ends_on": place.ends_on, "as": succession},
     )
     session.flush()
     session.refresh(version, ["periods"])  # whoever looked at them before saw none
@@ -396,20 +458,22 @@ def withdraw(session: Session, version: LayerVersion, *, on: date, actor: Actor)
     if version.withdrawn_on is not None:
         raise ConflictError(f"version {version.number} was withdrawn on {version.withdrawn_on} already")
     version.withdrawn_on, version.withdrawn_by = on, actor.name
-    session.refresh(version, ["periods"])
+    session.flush()
+    for period in _planned(session, version, after=on):
+        _take_back(session, period, by=actor.name, act=Succession.WITHDRAWN)
     for period in version.periods:
-        if period.ends_on is None or period.ends_on > on:
-            period.ends_on = max(on, period.starts_on)
-            again = _reopen(session, period) if period.starts_on > on else None
+        if period.starts_on <= on and (period.ends_on is None or period.ends_on > on):
+            period.ends_on = on
             note_event(
                 session,
                 version.layer_id,
                 old=version.id,
-                new=again,
-                starts_on=period.ends_on,
+                new=None,
+                starts_on=on,
                 act=Succession.WITHDRAWN,
                 by=actor.name,
             )
+    correct_events(session, version.layer_id, after=on)
     session.flush()
     record(
         session, actor, Act.WITHDRAW_VERSION, kind="version", id=_name(version), after={"withdrawn_on": on}
@@ -421,20 +485,28 @@ def _name(version: LayerVersion) -> str:
     return f"{version.layer.code} v{version.number}"
 
 
-def _reopen(session: Session, planned: InForcePeriod) -> int | None:
-    """A period that never began gives its days back to the one that it would have ended; its version, if there is one."""
-    session.flush()
-    before = session.scalars(
-        select(InForcePeriod).where(
-            InForcePeriod.layer_id == planned.layer_id,
-            InForcePeriod.ends_on == planned.starts_on,
-            InForcePeriod.starts_on < planned.starts_on,
-        )
-    ).first()
-    if before is None or before.version.withdrawn_on is not None:
-        return None
-    before.ends_on = None
-    return before.version_id
+def _planned(session: Session, version: LayerVersion, *, after: date) -> list[InForcePeriod]:
+    """The version's periods that have not begun by a day."""
+    session.refresh(version, ["periods"])
+    return [
+        period
+        for period in version.periods
+        if period.starts_on > after and (period.ends_on is None or period.ends_on > period.starts_on)
+    ]
+
+
+def _take_back(session: Session, period: InForcePeriod, *, by: str, act: Succession) -> None:
+    """Take back a period that has not begun, with the notice of what is in force in its stead."""
+    again = give_days_back(session, period)
+    note_event(
+        session,
+        period.layer_id,
+        old=period.version_id,
+        new=again,
+        starts_on=period.starts_on,
+        act=act,
+        by=by,
+    )
 
 
 def state_on(version: LayerVersion, day: date) -> VersionState:
@@ -443,7 +515,7 @@ def state_on(version: LayerVersion, day: date) -> VersionState:
         return VersionState.WITHDRAWN
     if any(p.starts_on <= day and (p.ends_on is None or day < p.ends_on) for p in version.periods):
         return VersionState.IN_FORCE
-    if any(p.starts_on > day for p in version.periods):
+    if any(p.starts_on > day and p.starts_on != p.ends_on for p in version.periods):
         return VersionState.SCHEDULED
     return VersionState.SUPERSEDED if version.periods else VersionState.DRAFT
 

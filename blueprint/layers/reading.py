@@ -50,6 +50,7 @@ class ReadingRequest:
 
     `equal_area` is the projection in which areas on the ellipsoid are measured; without it they are not.
     `split` takes the features of the layer's kind and leaves the others out, where they would be refused otherwise.
+    Without `mend` an invalid shape is an error instead of being mended.
     `keep_shapeless` streams rows that have no shape as well: a delta's row may say by its id alone what it changes.
     `class_fields` are those that hold land-use classes by a planner's mapping: what they say is looked at for the door.
     """
@@ -67,6 +68,7 @@ class ReadingRequest:
     buffer_by: dict[str, Any] | None = None
     tolerance_m2: float = 1.0
     split: bool = False
+    mend: bool = True
     keep_shapeless: bool = False
     equal_area: str | None = None
     registered: tuple[RegisteredTransformation, ...] = ()

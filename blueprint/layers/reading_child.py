@@ -252,6 +252,10 @@ def _mend(
             message = f"its outline crosses itself and can be read in {len(mending.readings)} ways ({areas}); draw it as it is meant"
             report.add("error", "geometry-ambiguous", number, message, place, shapes=mending.readings)
             good[row] = False
+        elif not request["mend"]:
+            message = f"it is invalid, and nothing is to be mended; correct it: {mending.reason}"
+            report.add("error", "geometry-valid", number, message, place, shapes=[original])
+            good[row] = False
         elif not right_kind or mending.shape.is_empty or mending.changed_m2 > request["tolerance_m2"]:
             message = f"it is invalid and mending would change {mending.changed_m2:.2f} m²; correct it: {mending.reason}"
             report.add("error", "geometry-valid", number, message, place, shapes=[original])

@@ -204,6 +204,10 @@ class VersionOut(Tagged):
     review_by: date | None
     base: int | None
     has_coverage: bool = Field(description="whether it speaks of a part of the city only")
+    is_place_confirmed: bool | None = Field(
+        description="whether it lies on an earlier version, a named layer or the city's boundaries; where it does not,"
+        " the shift of a map service (GCJ-02, BD-09) cannot be ruled out; null where it was not looked at"
+    )
     uploaded_by: str
     uploaded_at: datetime
     withdrawn_on: date | None

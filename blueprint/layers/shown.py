@@ -91,6 +91,7 @@ def version_out(layer: Layer, version: LayerVersion, today: date) -> VersionOut:
         review_by=version.review_by,
         base=version.base.number if version.base is not None else None,
         has_coverage=version.coverage is not None,
+        is_place_confirmed=bool(version.quality["placed_on"]) if "placed_on" in version.quality else None,
         uploaded_by=version.uploaded_by,
         uploaded_at=version.uploaded_at,
         withdrawn_on=version.withdrawn_on,

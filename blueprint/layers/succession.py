@@ -1,6 +1,7 @@
 """Which version follows which: what a version would supersede, rolling back, and the notice of it to others."""
 
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 from enum import StrEnum
 
 from sqlalchemy import func, not_, select
@@ -28,31 +29,104 @@ def version_on(session: Session, layer_id: int, day: date) -> LayerVersion | Non
     return session.scalars(statement).one_or_none()
 
 
-def period_before(session: Session, version: LayerVersion, *, starts_on: date) -> InForcePeriod | None:
-    """The layer's last period, which ends where the version's begins; None when it never was in force.
+@dataclass(frozen=True)
+class Place:
+    """Where a version comes to stand: after `before`, if one is in force on its first day, and until `ends_on`, if one follows."""
 
-    Raises ConflictError when the version was withdrawn, is in force already, or a period starts later than
-    `starts_on`.
+    before: InForcePeriod | None
+    ends_on: date | None
+
+
+def find_place(session: Session, version: LayerVersion, *, starts_on: date, now: datetime) -> Place:
+    """The days that are free for a version from `starts_on`: what is in force then ends, what is scheduled later stays.
+
+    Its own days that have not begun count as given back. Raises ConflictError when it was withdrawn or is in force then
+    already, or when others could be told on a past day that another version was in force: what was, stays.
     """
+    today = now.date()
     if version.withdrawn_on is not None:
         raise ConflictError(
             f"version {version.number} was withdrawn on {version.withdrawn_on}; upload it again"
         )
-    latest = session.scalars(
-        select(InForcePeriod)
-        .where(InForcePeriod.layer_id == version.layer_id, not_(func.isempty(InForcePeriod.days)))
-        .order_by(InForcePeriod.id.desc())
-        .limit(1)
-    ).first()
-    if latest is None:
-        return None
-    if latest.starts_on > starts_on:
+    periods = _periods(session, version.layer_id)
+    own = [each for each in periods if each.version_id == version.id]
+    if any(each.starts_on == starts_on for each in own):
+        raise ConflictError(f"version {version.number} is in force since {starts_on} already")
+    free = {each.starts_on: each.ends_on for each in own if each.starts_on > today}
+    before, following = None, None
+    for period in periods:
+        if period.version_id == version.id and period.starts_on in free:
+            continue
+        ends_on = period.ends_on
+        if ends_on in free and period.version.withdrawn_on is None:
+            ends_on = free[ends_on]
+        if period.starts_on > starts_on:
+            following = following or period
+        elif ends_on is None or ends_on > starts_on:
+            before = period
+    if before is not None and before.version_id == version.id:
+        raise ConflictError(f"version {version.number} is in force since {before.starts_on} already")
+    if before is not None:
+        told_from = max(starts_on, before.decided_at.astimezone(now.tzinfo).date())
+        if told_from < today and (before.ends_on is None or told_from < before.ends_on):
+            raise ConflictError(
+                f"version {before.version.number} was in force on {told_from} and checks of that day found it;"
+                " what was in force on a past day stays, choose today or a later day"
+            )
+    if following is not None and following.starts_on <= today:
         raise ConflictError(
-            f"a version of this layer comes into force on {latest.starts_on} already; choose that day or a later one"
+            f"a version of this layer came into force on {following.starts_on} already; choose that day or a later one"
         )
-    if latest.version_id == version.id and latest.ends_on is None:
-        raise ConflictError(f"version {version.number} is in force since {latest.starts_on} already")
-    return latest
+    return Place(before, following.starts_on if following is not None else None)
+
+
+def give_days_back(session: Session, period: InForcePeriod) -> int | None:
+    """Let a period that never began be as if it had not been planned: its days go to the version before it, if there is one.
+
+    The period before goes on as long as it would have without the plan; gives its version.
+    """
+    planned_until, period.ends_on = period.ends_on, period.starts_on
+    session.flush()
+    before = next((p for p in _periods(session, period.layer_id) if p.ends_on == period.starts_on), None)
+    if before is None or before.version.withdrawn_on is not None:
+        return None
+    before.ends_on = planned_until
+    session.flush()
+    return before.version_id
+
+
+def correct_events(session: Session, layer_id: int, *, after: date) -> None:
+    """Let the notices of versions that come into force after a day say what is in force until then, whatever was planned."""
+    session.flush()
+    periods = _periods(session, layer_id)
+    for period in periods:
+        if period.starts_on <= after:
+            continue
+        event = session.scalars(
+            select(PublicationEvent)
+            .where(
+                PublicationEvent.layer_id == layer_id,
+                PublicationEvent.starts_on == period.starts_on,
+                PublicationEvent.new_version_id == period.version_id,
+            )
+            .order_by(PublicationEvent.id.desc())
+            .limit(1)
+        ).first()
+        if event is not None:
+            event.old_version_id = next(
+                (p.version_id for p in periods if p.ends_on == period.starts_on), None
+            )
+    session.flush()
+
+
+def _periods(session: Session, layer_id: int) -> list[InForcePeriod]:
+    """The layer's periods that have a day, in their order."""
+    statement = (
+        select(InForcePeriod)
+        .where(InForcePeriod.layer_id == layer_id, not_(func.isempty(InForcePeriod.days)))
+        .order_by(InForcePeriod.starts_on)
+    )
+    return list(session.scalars(statement))
 
 
 def version_to_return_to(session: Session, layer: Layer, *, today: date) -> LayerVersion:

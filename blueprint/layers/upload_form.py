@@ -46,6 +46,14 @@ class UploadForm:
         Form(max_length=40, description="接受诊断建议的坐标系 a CRS that the diagnosis suggested"),
     ] = None
     split: Annotated[bool, Form(description="舍去其他几何类型 leave features of other kinds out")] = False
+    mend: Annotated[bool, Form(description="修复无效图形 mend invalid shapes, or refuse them")] = True
+    reference: Annotated[
+        Text | None,
+        Form(
+            max_length=60,
+            description="参照图层 layer on which the data should lie, for shifts of map services",
+        ),
+    ] = None
     confirm_warnings: Annotated[
         Text | None, Form(max_length=2000, description="确认警告的理由 why the warnings may stand")
     ] = None
@@ -63,6 +71,8 @@ class UploadForm:
             coverage=read_coverage(self.coverage, self.districts, city=edge.city, scratch=edge.scratch),
             accept_crs=self.accept_crs,
             split=self.split,
+            mend=self.mend,
+            reference=self.reference,
             objects=edge.objects,
             mapping=parse_pairs(self.mapping.split(",") if self.mapping else (), standard),
         )

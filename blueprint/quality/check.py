@@ -9,7 +9,7 @@ from typing import Any
 
 import shapely
 from geoalchemy2.shape import to_shape
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from blueprint.audit.log import record
@@ -54,6 +54,9 @@ def check_version(
     What reading the file found is taken over. The caller asked the right; raises ConflictError where the version
     was in force already: what was decided on an older check is not changed.
     """
+    # As every act on a version does first: else it might come into force while the check runs, and lose its confirmation.
+    session.execute(select(Layer.id).where(Layer.id == layer.id).with_for_update())
+    session.refresh(version, ["periods"])
     if version.periods:
         raise ConflictError(f"version {version.number} was in force already; its check stands")
     session.execute(delete(QualityIssue).where(QualityIssue.version_id == version.id))

@@ -30,7 +30,7 @@ Every uploaded file is checked when its draft is stored, in a confined child pro
   keeps what you say by `--map YOURS=STANDARD` (also of `upload`) or `--accept`; `GET|PUT /api/layers/{{code}}/field-mapping`.
 
 **Mending.** An invalid shape is mended when that changes its area by no more than the layer's tolerance; the receipt has both areas, the largest distance its outline moved
-(Hausdorff, at the vertices) and the shape as it was, which can be taken back. Receipts of a delta name the features that its rows became; those of unchanged features go on with the new version. An outline that can be read in several ways is refused.
+(Hausdorff, at the vertices) and the shape as it was (`mended_originals` in the GeoPackage of errors, `…/quality/mendings`), so that it can be corrected by hand; `--no-mend` (`mend=false`) refuses what is invalid instead. Receipts of a delta name the features that its rows became; those of unchanged features go on with the new version. An outline that can be read in several ways is refused.
 
 **Overlaps and gaps** are found by summing directed edges from south to north ([0021](decisions/0021-edges-are-summed.md)).
 """

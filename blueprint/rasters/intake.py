@@ -1,6 +1,7 @@
 """Taking in a GeoTIFF: read and written anew as a Cloud-Optimised GeoTIFF in the confined child process."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -43,9 +44,12 @@ def _skipped_drivers() -> str:
         return skip_drivers(environment.drivers(), _ALLOWED_DRIVERS)
 
 
-def take_in(file: StagedFile, request: RasterRequest) -> RasterReading:
+def take_in(
+    file: StagedFile, request: RasterRequest, *, advise: Callable[[list[list[float]]], str]
+) -> RasterReading:
     """Let the child read the staged GeoTIFF and write it as a COG in the working CRS.
 
+    `advise` says of points in the file's coordinates what a person may do when they lie elsewhere, or name no CRS.
     Raises InvalidInputError when the child refuses the file or comes to its bounds.
     """
     if file.dataset.suffix != ".tif":
@@ -66,5 +70,6 @@ def take_in(file: StagedFile, request: RasterRequest) -> RasterReading:
             raise cause_of_death(child)
     report = json.loads(text)
     if report["refusal"] is not None:
-        raise InvalidInputError(report["refusal"])
+        advice = f"; {advise(report['sample'])}" if report["is_misplaced"] else ""
+        raise InvalidInputError(report["refusal"] + advice)
     return RasterReading(cog, report)

@@ -31,6 +31,7 @@ MAX_BYTES = 2 << 30
 
 WINDOW_PIXELS = 4 << 20
 BLOCK = 512
+MAX_SAMPLE = 1000
 POSITION_PIXELS = 0.01
 """How far, in pixels, a resampled place may lie from where the exact transformation puts it."""
 
@@ -41,7 +42,10 @@ _OVERVIEWS = {"continuous": "average", "classes": "mode"}
 
 @dataclass
 class Report:
-    """What became of the file; `resampling` is `none` where every pixel is as it came."""
+    """What became of the file; `resampling` is `none` where every pixel is as it came.
+
+    `sample` are points of its outline in its own coordinates; `is_misplaced` says that only a CRS may be wrong.
+    """
 
     source_crs: str = ""
     operation: str = ""
@@ -55,8 +59,15 @@ class Report:
     data_type: str = ""
     nodata: str | None = None
     extent: list[float] = field(default_factory=list)
+    declared_crs: str | None = None
+    sample: list[list[float]] = field(default_factory=list)
+    is_misplaced: bool = False
     statistics: dict[str, Any] = field(default_factory=dict)
     refusal: str | None = None
+
+
+class _ElsewhereError(InvalidInputError):
+    """A raster of which only the CRS may be wrong, or is not said."""
 
 
 def main(request: dict[str, Any]) -> None:
@@ -67,7 +78,7 @@ def main(request: dict[str, Any]) -> None:
         drop_rights(request["uid"], request["gid"])
         _take_in(request, report)
     except InvalidInputError as error:
-        report.refusal = error.message
+        report.refusal, report.is_misplaced = error.message, isinstance(error, _ElsewhereError)
     except (RasterioError, CPLE_BaseError, SystemError, ValueError) as error:
         report.refusal = f"the file cannot be read as a GeoTIFF: {_first_line(error)}"
     except MemoryError:
@@ -86,11 +97,13 @@ def _take_in(request: dict[str, Any], report: Report) -> None:
     with rasterio.open(request["path"], driver="GTiff") as source:
         band = _band(source, request["band"])
         _refuse_what_cannot_be(source, band)
+        upright = grid_of(source)
+        report.sample = np.column_stack(upright.outline()).tolist()[:MAX_SAMPLE]
+        report.declared_crs = label(parse_crs(source.crs.to_wkt())) if source.crs is not None else None
         crs = _crs(source, request["crs"])
         operation = best_operation(crs.to_wkt(), request["working_crs"])
         report.source_crs, report.source_band = label(crs), band
         report.operation, report.operation_accuracy_m = operation.name, operation.accuracy_m
-        upright = grid_of(source)
         target = _target(upright, operation, request)
         found = scan(_windows(source, band), kind=request["value_kind"])
         nodata = found.free_value(source.dtypes[band - 1], is_needed=target is not None)
@@ -143,7 +156,7 @@ def _crs(source: Any, given: str | None) -> CRS:
     if given is not None:
         return parse_crs(given)
     if source.crs is None:
-        raise InvalidInputError("the file does not say its coordinate system; give it with --crs EPSG:n")
+        raise _ElsewhereError("the file does not say its coordinate system")
     crs = parse_crs(source.crs.to_wkt())
     return crs.sub_crs_list[0] if crs.is_compound else crs
 
@@ -158,9 +171,7 @@ def _target(upright: Grid, operation: Operation, request: dict[str, Any]) -> Gri
     west, south, east, north = (target or upright).bounds
     around = request["surroundings"]
     if east < around[0] or west > around[2] or north < around[1] or south > around[3]:
-        raise InvalidInputError(
-            f"the raster lies outside the city; check that its coordinates really are {operation.source}"
-        )
+        raise _ElsewhereError(f"the raster lies outside the city in {operation.source}")
     return target
 
 

@@ -1,5 +1,7 @@
 """A GeoTIFF becomes a version of a raster layer: its COG in the object folder, its row in the catalogue."""
 
+from dataclasses import dataclass
+
 import shapely
 from geoalchemy2.shape import from_shape
 from sqlalchemy.orm import Session
@@ -7,11 +9,20 @@ from sqlalchemy.orm import Session
 from blueprint.city import City
 from blueprint.errors import InvalidInputError
 from blueprint.jurisdiction import jurisdiction
+from blueprint.layers.location import advice, decision_of
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.layers.reading import StagedFile
 from blueprint.objects import objects_of
 from blueprint.rasters.intake import RasterRequest, take_in
 from blueprint.rasters.models import Raster
+
+
+@dataclass(frozen=True)
+class CrsAccepted:
+    """A CRS that a person accepted."""
+
+    crs: str
+    by: str
 
 
 def store_raster(
@@ -21,10 +32,13 @@ def store_raster(
     file: StagedFile,
     *,
     crs: str | None,
+    accepted: CrsAccepted | None,
     band: str | None,
     city: City,
 ) -> None:
     """Give a draft version its raster; `crs` where the file does not say it, `band` where it has several.
+
+    `accepted` is a CRS that the doctor suggested: it is tested, and kept with who accepted it.
 
     Raises InvalidInputError when the file cannot be taken. The COG is in the folder before the row is committed.
     """
@@ -35,10 +49,10 @@ def store_raster(
         working_crs=city.working_crs,
         surroundings=jurisdiction(city).surroundings,
         value_kind=layer.value_kind or "",
-        crs=crs,
+        crs=accepted.crs if accepted is not None else crs,
         band=band,
     )
-    taken = take_in(file, request)
+    taken = take_in(file, request, advise=lambda points: advice(points, city, option="--accept-crs"))
     report, stored = taken.report, objects.put(taken.cog)
     version.source_crs = report["source_crs"]
     version.operation = report["operation"]
@@ -53,6 +67,9 @@ def store_raster(
         "outside_count": 0,
         "issues": [],
     }
+    if accepted is not None:
+        decision = decision_of(accepted.crs, report, city) | {"accepted_by": accepted.by}
+        version.quality = version.quality | {"crs_decision": decision}
     names = (
         "source_band", "resampling", "width", "height", "pixel_width_m", "pixel_height_m", "data_type", "nodata",
     )  # fmt: skip

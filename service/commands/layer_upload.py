@@ -60,6 +60,14 @@ def upload(
     split: Annotated[
         bool, typer.Option("--split", help="舍去其他几何类型 leave features of other kinds out")
     ] = False,
+    mend: Annotated[
+        bool,
+        typer.Option("--mend/--no-mend", help="修复无效图形，或拒收 mend invalid shapes, or refuse them"),
+    ] = True,
+    reference: Annotated[
+        str | None,
+        typer.Option(help="参照图层代码 layer on which the data should lie, for shifts of map services"),
+    ] = None,
     valid_until: Annotated[str | None, typer.Option(help="规划期末 last day of the plan's own term")] = None,
     review_by: Annotated[
         str | None, typer.Option(help="复核期限 last day on which the data are stood by")
@@ -101,6 +109,8 @@ def upload(
         encoding=encoding,
         accept_crs=accept_crs,
         split=split,
+        mend=mend,
+        reference=reference,
         valid_until=parse_day(valid_until),
         review_by=parse_day(review_by),
         coverage=coverage,
@@ -150,6 +160,11 @@ def upload(
         f" {result.state}; from {result.source_crs} by {result.operation}; {result.mended_count} mended,"
         f" {result.error_count} errors, {result.warning_count} warnings"
     )
+    if result.is_place_confirmed is False:
+        say(
+            "位置未能与以往版本、参照图层或行政界线印证，不排除地图服务偏移 · its place is confirmed by no earlier version,"
+            " layer (--reference) or boundary: a shift of a map service cannot be ruled out"
+        )
 
 
 def _put_in(
@@ -194,6 +209,8 @@ def upload_of(entry: catalogue.VersionFile, edge: Edge, layer: Layer) -> publica
         encoding=entry.encoding,
         accept_crs=entry.accept_crs,
         split=entry.split,
+        mend=entry.mend,
+        reference=entry.reference,
         objects=edge.objects,
         valid_until=entry.valid_until,
         review_by=entry.review_by,

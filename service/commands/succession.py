@@ -53,7 +53,13 @@ def in_force(
         if only_foresee:
             day = parse_day(starts_on) or edge.now().date()
             found = dry_run(
-                session, version, starts_on=day, city=edge.city, actor=local_operator(), at_most=None
+                session,
+                version,
+                starts_on=day,
+                city=edge.city,
+                actor=local_operator(),
+                now=edge.now(),
+                at_most=None,
             )
             _print_dry_run(found, output)
             return
@@ -112,6 +118,14 @@ def update(
     accept_crs: Annotated[
         str | None, typer.Option(help="接受诊断建议的坐标系 accept the CRS that the diagnosis suggests")
     ] = None,
+    mend: Annotated[
+        bool,
+        typer.Option("--mend/--no-mend", help="修复无效图形，或拒收 mend invalid shapes, or refuse them"),
+    ] = True,
+    reference: Annotated[
+        str | None,
+        typer.Option(help="参照图层代码 layer on which the data should lie, for shifts of map services"),
+    ] = None,
     valid_until: Annotated[
         str | None, typer.Option(help="规划期末 last day of the plan's own term; else the base's")
     ] = None,
@@ -140,6 +154,8 @@ def update(
         crs=crs,
         encoding=encoding,
         accept_crs=accept_crs,
+        mend=mend,
+        reference=reference,
         valid_until=parse_day(valid_until),
         review_by=parse_day(review_by),
         coverage=coverage,

@@ -47,7 +47,7 @@ def test_a_project_that_would_be_met_turns_to_conflict_and_one_left_alone_to_cle
     far = _project(world_session, world, 600, 640)
     draft = store_draft(world_session, world, "farmland", (50, 150))
 
-    found = dry_run(world_session, draft, starts_on=TODAY, city=world, actor=COORDINATOR)
+    found = dry_run(world_session, draft, starts_on=TODAY, city=world, actor=COORDINATOR, now=NOW)
 
     turns = {site.id: (site.verdict_before, site.verdict_after, site.turn) for site in found.sites}
     assert turns == {
@@ -64,7 +64,7 @@ def test_nothing_is_changed_by_it(world_session: Session, world: City):
     counted = [select(func.count()).select_from(table) for table in (InForcePeriod, PublicationEvent)]
     before = [world_session.scalar(count) for count in counted]
 
-    dry_run(world_session, draft, starts_on=TODAY, city=world, actor=COORDINATOR)
+    dry_run(world_session, draft, starts_on=TODAY, city=world, actor=COORDINATOR, now=NOW)
 
     assert [world_session.scalar(count) for count in counted] == before
     by_code = {layer.code: layer.version for layer in take_snapshot(world_session, TODAY).layers}
@@ -74,7 +74,7 @@ def test_nothing_is_changed_by_it(world_session: Session, world: City):
 def test_the_meetings_with_other_layers_are_counted(world_session: Session, world: City):
     draft = store_draft(world_session, world, "farmland", (0, 260))
 
-    found = dry_run(world_session, draft, starts_on=TODAY, city=world, actor=COORDINATOR)
+    found = dry_run(world_session, draft, starts_on=TODAY, city=world, actor=COORDINATOR, now=NOW)
 
     meetings = {m.layer: (m.places_before, m.places_after) for m in found.layers}
     assert meetings == {"census": (1, 1), "river": (0, 1), "heritage": (0, 1)}
@@ -90,10 +90,15 @@ def test_a_kept_check_is_looked_at_and_a_cleared_project_is_not(world_session: S
     cleared = _project(world_session, world, 120, 130)
     projects.check_project(world_session, cleared, city=world, actor=COORDINATOR, now=NOW)
     draft = store_draft(world_session, world, "farmland", (0, 150))
-    assert dry_run(world_session, draft, starts_on=TODAY, city=world, actor=COORDINATOR).touched_projects == 1
+    assert (
+        dry_run(
+            world_session, draft, starts_on=TODAY, city=world, actor=COORDINATOR, now=NOW
+        ).touched_projects
+        == 1
+    )
     _clear(world_session, world, cleared)
 
-    found = dry_run(world_session, draft, starts_on=TODAY, city=world, actor=COORDINATOR)
+    found = dry_run(world_session, draft, starts_on=TODAY, city=world, actor=COORDINATOR, now=NOW)
 
     assert found.touched_projects == 0
     assert found.touched_checks == 2
@@ -109,12 +114,19 @@ def _clear(session: Session, world: City, project_id: int) -> None:
 def test_it_is_refused_where_the_publication_would_be(world_session: Session, world: City):
     draft = store_draft(world_session, world, "farmland", (50, 150))
 
-    with pytest.raises(ConflictError, match="choose that day or a later one"):
-        dry_run(world_session, draft, starts_on=date(2025, 1, 1), city=world, actor=COORDINATOR)
+    with pytest.raises(ConflictError, match="what was in force on a past day stays"):
+        dry_run(
+            world_session,
+            draft,
+            starts_on=date(2026, 2, 1),
+            city=world,
+            actor=COORDINATOR,
+            now=NOW + timedelta(days=10),
+        )
     with pytest.raises(NotPermittedError):
-        dry_run(world_session, draft, starts_on=TODAY, city=world, actor=WATER)
+        dry_run(world_session, draft, starts_on=TODAY, city=world, actor=WATER, now=NOW)
     with pytest.raises(ConflictError, match="as a job"):
-        dry_run(world_session, draft, starts_on=TODAY, city=world, actor=COORDINATOR, at_most=0)
+        dry_run(world_session, draft, starts_on=TODAY, city=world, actor=COORDINATOR, now=NOW, at_most=0)
 
 
 def test_the_day_of_the_start_is_looked_at_not_today(world_session: Session, world: City):
@@ -122,7 +134,7 @@ def test_the_day_of_the_start_is_looked_at_not_today(world_session: Session, wor
     bring_into_force(world_session, first, starts_on=date(2027, 1, 1), actor=ZRZY, now=NOW)
     second = store_draft(world_session, world, "farmland", (0, 210))
 
-    found = dry_run(world_session, second, starts_on=date(2027, 2, 1), city=world, actor=COORDINATOR)
+    found = dry_run(world_session, second, starts_on=date(2027, 2, 1), city=world, actor=COORDINATOR, now=NOW)
 
     assert found.superseded == first.number
     assert found.net_m2 == pytest.approx(10 * 100, rel=1e-3)

@@ -1,6 +1,8 @@
 """The quality check as planners meet it: upload, read what is wrong, mend or confirm, bring into force."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ import shapely
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from blueprint.layers.catalogue import find_layer
+from blueprint.layers.publication import bring_into_force, version_of
+from blueprint.permissions import at_console
 from tests.badfiles import LAT, LON, geojson, lonlat_square, polygon
 from tests.made import geodesic_m2
 from tests.service.conftest import Command, Server, define_plan
@@ -163,6 +168,41 @@ def test_every_breach_is_found_with_row_place_and_words_and_drawn_for_qgis(
     assert areas.crs.to_epsg() == 4550
     assert areas[areas.code == "overlap"].area.tolist() == pytest.approx([1000.0])
     assert len(geopandas.read_file(errors, layer="issues_point")) >= 5
+
+
+def test_a_check_anew_waits_for_a_publication_under_way_and_then_leaves_its_confirmation(running: Server):
+    with running.client("ZRZY") as client, Session(running.edge.engine) as publishing:
+        plan = {
+            "code": "PLAN",
+            "title": "规划",
+            "department": "ZRZY",
+            "geometry": "polygon",
+            "control": "inform",
+        }
+        client.post("/api/layers", json=plan)
+        upload = {"file": ("p.geojson", geojson(polygon(lonlat_square())))}
+        assert client.post("/api/layers/PLAN/versions", files=upload).status_code == 201
+        version = version_of(publishing, find_layer(publishing, "PLAN"), 1)
+        now = running.edge.now()
+        bring_into_force(publishing, version, starts_on=now.date(), actor=at_console("test"), now=now)
+        with ThreadPoolExecutor() as threads:
+            checking = threads.submit(client.post, "/api/layers/PLAN/versions/1/quality")
+            _until_somebody_waits(running)
+            publishing.commit()
+            answer = checking.result()
+
+    assert (answer.status_code, "its check stands" in answer.text) == (409, True)
+
+
+def _until_somebody_waits(running: Server) -> None:
+    """Until another transaction waits for a lock that one of ours has."""
+    with Session(running.edge.engine) as session:
+        for _ in range(600):
+            if session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+                return
+            session.rollback()
+            time.sleep(0.05)
+    raise AssertionError("nobody waits")
 
 
 def test_errors_stop_a_version_and_the_draft_stays(command: Command, tmp_path: Path, city: Any):

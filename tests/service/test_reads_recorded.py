@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import City, KeptApart
 from blueprint.jobs.worker import Worker
+from blueprint.layers.originals import original_path
 from blueprint.permissions import CLEARED, Sensitivity
 from blueprint.sharing.purposes import OWN_DATA, STANDING_PURPOSES
 from service.job_kinds import KINDS
@@ -169,6 +170,7 @@ NOT_IN_THIS_WORLD = {
 def test_no_route_shows_a_layer_without_an_entry(place: Server):
     """Every address that is read, by the department that owns the layer where the coordinator may not."""
     _make_long_work(place)
+    _lay_original(place)
     clients = [place.client(COORDINATOR), place.client(OWNER)]
     paths = clients[0].get("/api/openapi.json").json()["paths"]
     asked = {
@@ -192,6 +194,15 @@ def test_no_route_shows_a_layer_without_an_entry(place: Server):
 
     assert silent == []
     assert telling >= 25
+
+
+def _lay_original(place: Server) -> None:
+    """A file as that of which the first version of the internal layer was made."""
+    assert place.edge.objects is not None
+    said = place.client(OWNER).get("/api/layers/INSIDE/versions/1").json()
+    path = original_path(place.edge.objects, said["source_sha256"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"{}")
 
 
 def _make_long_work(place: Server) -> None:

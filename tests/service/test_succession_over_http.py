@@ -69,6 +69,16 @@ def test_a_department_rolls_its_layer_back_and_another_does_not(running: Server)
     assert again.status_code == 409
 
 
+def test_a_draft_of_a_public_layer_is_not_told_to_who_is_not_signed_in(running: Server):
+    _two_versions(running)
+    with running.client("ZRZY") as client, running.client() as anybody:
+        client.post("/api/layers/PLAN/versions", files={"file": ("plan.geojson", NEW)})
+        told = [anybody.get(f"/api/layers/PLAN/versions/{number}").status_code for number in (2, 3)]
+        signed_in = client.get("/api/layers/PLAN/versions/3").status_code
+
+    assert (told, signed_in) == ([200, 401], 200)
+
+
 def test_the_same_by_commands(command: Command, tmp_path: Path):
     define_plan(command)
     for name, content in (("old", OLD), ("new", NEW)):

@@ -185,6 +185,41 @@ def test_a_local_grid_is_taken_by_its_pipeline(defined: Command, tmp_path: Path)
     assert refused.status == 2 and "taken as it is" in refused.err
 
 
+def test_the_first_file_of_a_layer_is_compared_with_the_layer_that_the_uploader_names(
+    defined: Command, tmp_path: Path
+):
+    rng = np.random.default_rng(7)
+    corners = np.column_stack([LON + rng.uniform(0, 0.05, 40), LAT + rng.uniform(0, 0.05, 40)])
+    rings = [lonlat_square(x, y, 0.0006) for x, y in corners]
+    right, shifted = tmp_path / "right.geojson", tmp_path / "shifted.geojson"
+    right.write_bytes(geojson(*[polygon(ring) for ring in rings]))
+    shifted.write_bytes(geojson(*[polygon(to_gcj02(np.array(ring)).tolist()) for ring in rings]))
+    what = ("--title", "新", "--department", "ZRZY", "--geometry", "polygon", "--control", "restrict")
+    assert defined("layer", "define", "NEW", *what).status == 0
+
+    first = defined("layer", "upload", "PLAN", right, "--in-force")
+    refused = defined("layer", "upload", "NEW", shifted, "--reference", "PLAN")
+    unknown = defined("layer", "upload", "NEW", shifted)
+    sure = defined("layer", "upload", "NEW", right, "--reference", "PLAN", "--format", "json")
+
+    assert first.status == 0 and "cannot be ruled out" in first.err
+    assert refused.status == 2 and "GCJ-02" in refused.err and "layer PLAN version 1" in refused.err
+    assert unknown.status == 0 and "cannot be ruled out" in unknown.err
+    assert sure.json["is_place_confirmed"] is True
+
+
+def test_invalid_shapes_are_refused_where_nothing_is_to_be_mended(defined: Command, tmp_path: Path):
+    square = lonlat_square()
+    hair = [square[1], [square[1][0] + 0.001, square[1][1]]]
+    path = tmp_path / "plan.geojson"
+    path.write_bytes(geojson(polygon([*square[:2], hair[1], *square[1:]])))
+
+    refused = defined("layer", "upload", "PLAN", path, "--no-mend")
+
+    assert refused.status == 2 and "nothing is to be mended" in refused.err
+    assert "1 mended" in defined("layer", "upload", "PLAN", path).err
+
+
 def test_originals_are_kept_once_by_their_hash_and_for_nobody_else(
     defined: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -202,6 +237,10 @@ def test_originals_are_kept_once_by_their_hash_and_for_nobody_else(
     assert kept[0].read_bytes() == badfiles.good()
     assert stat.S_IMODE(kept[0].stat().st_mode) == 0o600
     assert stat.S_IMODE((home / "objects").stat().st_mode) == 0o700
+    assert defined("layer", "original", "PLAN", "2", tmp_path / "back").status == 0
+    assert (tmp_path / "back").read_bytes() == badfiles.good()
+    kept[0].unlink()
+    assert "is not kept here" in defined("layer", "original", "PLAN", "1", tmp_path / "back").err
 
 
 def test_a_file_that_would_fill_the_disk_is_refused_and_nothing_stored(

@@ -15,6 +15,7 @@ import numpy as np
 import pyogrio
 import pytest
 import shapely
+from pyproj import CRS
 
 from blueprint.errors import BlueprintError, InvalidInputError, TooLargeError
 from blueprint.layers.archives import MAX_ENTRIES
@@ -614,6 +615,26 @@ def test_b38_a_single_feature_duplicate_keys_and_large_ids_are_taken(read: Reade
     text = f'{{"type":"Feature","id":9223372036854775807,"properties":{{"MC":"a","MC":"b"}},"geometry":{square}}}'
 
     assert len(read(text.encode()).shapes) == 1
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_zip_of_an_unusual_method_is_refused_before_anything_is_unpacked(read: Reader, method: int):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as archive:
+        archive.writestr("plan.geojson", badfiles.good())
+    content = packed.getvalue()
+
+    refused(read, content, "deflate")
+    refused(read, content[:60] + bytes(20) + content[80:], "deflate")
+
+
+def test_a_crs_with_the_ellipsoid_of_cgcs2000_and_a_datum_of_no_name_says_what_to_do(read: Reader):
+    told = (
+        CRS.from_epsg(4550).to_wkt("WKT1_ESRI").replace("D_China_2000", "D_Mine").replace("CGCS2000", "MINE")
+    )
+
+    with pytest.raises(InvalidInputError, match=r"'D_Mine' that is not named as CGCS2000.*--crs EPSG:4550"):
+        read(badfiles.good(), crs=told)
 
 
 # Marks, and counts

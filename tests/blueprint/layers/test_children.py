@@ -52,6 +52,36 @@ def test_a_child_has_nothing_of_the_service_and_nothing_of_the_child_before_it(
     assert not second["reaches_anything"]
 
 
+def test_where_the_kernel_forbids_namespaces_a_filter_of_calls_keeps_the_network_out():
+    script = """
+import socket
+from blueprint.layers.confinement import forbid_sockets
+assert forbid_sockets()
+socket.socketpair()
+for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK):
+    try:
+        socket.socket(family, socket.SOCK_DGRAM)
+    except OSError as error:
+        print(error.strerror)
+"""
+
+    tried = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+
+    assert tried.stdout.splitlines() == ["Network is unreachable"] * 3, tried.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root hands folders over")
+def test_a_link_that_an_earlier_child_left_is_not_followed_when_the_folder_is_handed_over(folder: Path):
+    precious = folder.parent / "precious"
+    precious.write_text("of the service")
+    (folder / "link").symlink_to(precious)
+
+    look(folder)
+
+    assert precious.stat().st_uid == 0
+    assert (folder / "link").lstat().st_uid != 0
+
+
 def test_a_child_that_is_brought_down_is_one_sentence_and_its_parent_is_left(folder: Path):
     before = look(folder)["parent"]
 

@@ -1,6 +1,6 @@
 """Versions among each other: what changed between two, which is in force on a day, back to an earlier one."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import shapely
@@ -20,6 +20,8 @@ from tests.made import LONG_AGO, ORIGIN, at_origin, geodesic_m2, publish, square
 ME = at_console("test")
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 TODAY = NOW.date()
+DAY = timedelta(days=1)
+DECEMBER = date(2026, 12, 15)
 
 
 def _version(
@@ -229,8 +231,102 @@ def test_a_day_to_come_is_of_the_scheduled_version_and_today_of_the_one_before(s
     assert version_on(session, first.layer_id, TODAY) == first
     assert version_on(session, first.layer_id, date(2027, 1, 1)) == second
     assert state_on(second, TODAY) is VersionState.SCHEDULED
-    with pytest.raises(ConflictError, match="comes into force on 2027-01-01 already"):
+    with pytest.raises(ConflictError, match="is in force since 2020-01-01 already"):
         bring_into_force(session, first, starts_on=TODAY, actor=ME, now=NOW)
+
+
+def _days(version: LayerVersion) -> list[tuple[int, date, date | None]]:
+    """Which version is in force when, as its layer has it."""
+    found = [
+        (each.number, period.starts_on, period.ends_on)
+        for each in version.layer.versions
+        for period in each.periods
+        if period.starts_on != period.ends_on
+    ]
+    return sorted(found, key=lambda period: period[1])
+
+
+def _announced(session: Session, day: date) -> tuple[int | None, int | None]:
+    """What the last notice of a day says: the version before and the one from then on."""
+    statement = select(PublicationEvent).where(PublicationEvent.starts_on == day)
+    event = session.scalars(statement.order_by(PublicationEvent.id.desc()).limit(1)).one()
+    return event.old_version_id, event.new_version_id
+
+
+def test_the_blueprint_of_today_changes_under_a_version_that_is_scheduled_and_that_stays(
+    session: Session, city: City
+):
+    first = _version(session, city, OLD, starts_on=LONG_AGO)
+    second = _version(session, city, NEW, starts_on=TODAY)
+    third = _version(session, city, OLD, starts_on=DECEMBER)
+    hotfix = _version(session, city, NEW)
+
+    assert roll_back(session, _layer(first), None, actor=ME, now=NOW) == first
+    session.expire_all()
+    assert _days(first) == [(1, LONG_AGO, TODAY), (1, TODAY, DECEMBER), (3, DECEMBER, None)]
+    assert _announced(session, DECEMBER) == (first.id, third.id)
+
+    bring_into_force(session, hotfix, starts_on=TODAY + DAY, actor=ME, now=NOW)
+    session.expire_all()
+    assert _days(first)[1:] == [(1, TODAY, TODAY + DAY), (4, TODAY + DAY, DECEMBER), (3, DECEMBER, None)]
+    assert _announced(session, DECEMBER) == (hotfix.id, third.id)
+    assert state_on(second, TODAY) is VersionState.SUPERSEDED
+
+
+def test_a_scheduled_version_that_is_withdrawn_gives_its_days_to_the_one_before_it_and_no_more(
+    session: Session, city: City
+):
+    first = _version(session, city, OLD, starts_on=LONG_AGO)
+    second = _version(session, city, NEW, starts_on=DECEMBER)
+    third = _version(session, city, OLD, starts_on=DECEMBER + 14 * DAY)
+
+    withdraw(session, second, on=TODAY, actor=ME)
+
+    session.expire_all()
+    assert _days(first) == [(1, LONG_AGO, DECEMBER + 14 * DAY), (3, DECEMBER + 14 * DAY, None)]
+    assert _announced(session, DECEMBER) == (second.id, first.id)
+    assert _announced(session, DECEMBER + 14 * DAY) == (first.id, third.id)
+
+
+def test_a_withdrawal_that_leaves_days_empty_is_told_to_who_looks_at_the_version_that_follows(
+    session: Session, city: City
+):
+    first = _version(session, city, OLD, starts_on=LONG_AGO)
+    second = _version(session, city, NEW, starts_on=DECEMBER)
+
+    withdraw(session, first, on=TODAY, actor=ME)
+
+    session.expire_all()
+    assert _days(first) == [(1, LONG_AGO, TODAY), (2, DECEMBER, None)]
+    assert _announced(session, TODAY) == (first.id, None)
+    assert _announced(session, DECEMBER) == (None, second.id)
+
+
+@pytest.mark.parametrize("moved_to", [date(2026, 11, 25), date(2027, 3, 1)])
+def test_a_scheduled_version_can_be_scheduled_anew(session: Session, city: City, moved_to: date):
+    first = _version(session, city, OLD, starts_on=LONG_AGO)
+    second = _version(session, city, NEW, starts_on=DECEMBER)
+
+    bring_into_force(session, second, starts_on=moved_to, actor=ME, now=NOW)
+
+    session.expire_all()
+    assert _days(first) == [(1, LONG_AGO, moved_to), (2, moved_to, None)]
+    assert _announced(session, moved_to) == (first.id, second.id)
+
+
+def test_what_was_in_force_on_a_past_day_stays_but_what_was_decided_today_can_be_put_right(
+    session: Session, city: City
+):
+    first = _version(session, city, OLD, starts_on=LONG_AGO)
+    second, third = _version(session, city, NEW), _version(session, city, OLD)
+
+    with pytest.raises(ConflictError, match="version 1 was in force on 2026-11-16"):
+        bring_into_force(session, second, starts_on=TODAY - 7 * DAY, actor=ME, now=NOW)
+    bring_into_force(session, second, starts_on=TODAY, actor=ME, now=NOW)
+    bring_into_force(session, third, starts_on=TODAY, actor=ME, now=NOW + DAY / 3)
+
+    session.expire_all()
+    assert _days(first) == [(1, LONG_AGO, TODAY), (3, TODAY, None)]
 
 
 def test_every_change_of_what_is_in_force_leaves_an_event(session: Session, city: City):

@@ -29,7 +29,13 @@ def publish_raster(session: Session, city: City) -> Publish:
     """Defines a raster layer and stores a file as its next version in force."""
 
     def publish(
-        path: Path, code: str = "SLOPE", *, crs: str | None = None, band: str | None = None, **definition: Any
+        path: Path,
+        code: str = "SLOPE",
+        *,
+        crs: str | None = None,
+        accept_crs: str | None = None,
+        band: str | None = None,
+        **definition: Any,
     ) -> LayerVersion:
         values = {
             "title": code, "department": city.departments[0].code, "geometry": "raster", "control": "restrict",
@@ -43,7 +49,7 @@ def publish_raster(session: Session, city: City) -> Publish:
             staged(stream, path.name, scratch=Settings().scratch) as file,
             features_folder(Settings().scratch) as folder,
         ):
-            upload = Upload(actor=at_console("test"), crs=crs, sublayer=band)
+            upload = Upload(actor=at_console("test"), crs=crs, accept_crs=accept_crs, sublayer=band)
             version = store_version(session, layer, file, upload, city=city, now=NOW, folder=folder)
         version.checked_at, version.issue_counts = NOW, NOTHING_FOUND
         bring_into_force(session, version, starts_on=date(2020, 1, 1), actor=at_console("test"), now=NOW)

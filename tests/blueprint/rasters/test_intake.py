@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from blueprint.errors import InvalidInputError
 from blueprint.layers.models import LayerVersion
 from blueprint.objects import objects_of
+from tests.badfiles import zipped
 from tests.blueprint.rasters.conftest import Publish
 from tests.made import ORIGIN
 from tests.rasters import WORKING, north_up, rotated, slope, sparse, write_tif
@@ -256,6 +257,25 @@ def test_what_cannot_be_taken_is_refused_in_one_sentence(
 
     with pytest.raises(InvalidInputError, match=words):
         publish_raster(path)
+
+
+def test_a_raster_in_a_zip_with_a_wrong_zone_is_told_the_right_one_and_taken_when_a_person_accepts_it(
+    tmp_path: Path, publish_raster: Publish, opened: Opened
+):
+    zoned = north_up(height=40)
+    shifted = Affine(zoned.a, 0, zoned.c + 41_000_000, 0, zoned.e, zoned.f)
+    tif = write_tif(tmp_path / "slope.tif", slope(), transform=shifted)
+    path = tmp_path / "slope.zip"
+    path.write_bytes(zipped({"剖面/slope.tif": tif.read_bytes()}))
+
+    with pytest.raises(InvalidInputError, match=r"outside the city in EPSG:4550; .* --accept-crs EPSG:4529"):
+        publish_raster(path)
+    version = publish_raster(path, accept_crs="EPSG:4529")
+
+    decision = version.quality["crs_decision"]
+    assert (decision["accepted"], decision["declared"]) == ("EPSG:4529", "EPSG:4550")
+    with opened(version) as stored:
+        assert stored.bounds.left == pytest.approx(zoned.c, abs=10)
 
 
 def test_a_raster_for_a_layer_of_features_is_refused(tmp_path: Path, publish_raster: Publish):
