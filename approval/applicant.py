@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 from approval.case_items import items_of
 from approval.item_models import Item
 from approval.item_states import HOLDERS, STATE_WORDS, Holder, ItemState, Step
-from approval.materials import open_promises
+from approval.materials import NeedState
 from approval.models import Case
-from approval.preparation import table_of
+from approval.process_table import Obtained
+from approval.requirements import Dossier, dossier_of, needs, still_lacking
 from approval.stages import STAGE_TITLES, Stage, StageDays, StageStatus
 from blueprint.accounts.throttle import Attempt, count_at_once, forget_attempts
 from blueprint.audit.log import record
@@ -117,8 +118,10 @@ def look(
     return case
 
 
-def progress_of(session: Session, case: Case, names: dict[str, str]) -> Progress:
+def progress_of(session: Session, case: Case, names: dict[str, str], *, today: date) -> Progress:
     """What the applicant is told of the own case."""
+    items = items_of(session, case)
+    dossier = dossier_of(session, case) if items else None
     return Progress(
         project_code=case.project_code or case.planning_number,
         project_name=case.project_name,
@@ -134,11 +137,11 @@ def progress_of(session: Session, case: Case, names: dict[str, str]) -> Progress
             )
             for row in case.stages
         ],
-        items=[_item(session, case, item, names) for item in items_of(session, case)],
+        items=[_item(item, names, _to_hand_in(dossier, item, today) if dossier else []) for item in items],
     )
 
 
-def _item(session: Session, case: Case, item: Item, names: dict[str, str]) -> ItemProgress:
+def _item(item: Item, names: dict[str, str], to_hand_in: list[str]) -> ItemProgress:
     state = ItemState(item.state)
     last = item.steps[-1] if item.steps else None
     ended_without = state in (
@@ -157,7 +160,7 @@ def _item(session: Session, case: Case, item: Item, names: dict[str, str]) -> It
         holder=HOLDERS.get(state),
         due_on=item.due_on,
         provisional=item.provisional,
-        to_hand_in=_to_hand_in(session, case, item),
+        to_hand_in=to_hand_in,
         stopped_for=str(last.detail.get("title")) if last and state is ItemState.STOPPED else None,
         reason=last.reason if last and ended_without else None,
         result_number=item.result.number if item.result is not None else None,
@@ -165,12 +168,24 @@ def _item(session: Session, case: Case, item: Item, names: dict[str, str]) -> It
     )
 
 
-def _to_hand_in(session: Session, case: Case, item: Item) -> list[str]:
-    """What the applicant was told to mend, and what was promised, with its day."""
-    told = []
-    if item.state == ItemState.CORRECTION_ASKED:
+def _to_hand_in(dossier: Dossier, item: Item, today: date) -> list[str]:
+    """What is missing: before acceptance what the item needs, in a correction what was asked for and did not come, and promises."""
+    table, state, told = dossier.table, ItemState(item.state), list[str]()
+    if state is ItemState.CORRECTION_ASKED:
         asked = next(step for step in reversed(item.steps) if step.step == Step.ASK_CORRECTION)
-        told = [f"{lack['title']}：{lack['defect'] or lack['what']}" for lack in asked.detail["lacking"]]
-    table = table_of(session, case)
-    promises = [p for p in open_promises(session, case.id) if p.item_id == item.id]
-    return told + [f"{table.material(p.material).title}（容缺，{p.due_on} 前 until）" for p in promises]
+        told = [
+            f"{lack['title']}：{lack['defect'] or lack['what']}"
+            for lack in still_lacking(asked, dossier.library)
+        ]
+    elif state in (ItemState.NOT_SUBMITTED, ItemState.SUBMITTED) and not item.on_commitment:
+        told = [
+            f"{need.title}（{_NOT_HERE[need.state]}）"
+            for need in needs(dossier, item, today)
+            if need.state in _NOT_HERE
+            and any(table.material(code).obtained_from is Obtained.APPLICANT for code in need.codes)
+        ]
+    promised = [promise for promise in dossier.promises if promise.item_id == item.id]
+    return told + [f"{table.material(p.material).title}（容缺，{p.due_on} 前 until）" for p in promised]
+
+
+_NOT_HERE = {NeedState.MISSING: "待提交 to hand in", NeedState.EXPIRED: "已过期 expired"}

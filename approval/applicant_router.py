@@ -55,4 +55,4 @@ def look(body: LookIn, request: Request, session: SessionDep, edge: EdgeDep, now
         now=now,
     )
     names = {department.code: department.name for department in edge.city.departments}
-    return applicant.progress_of(session, case, names)
+    return applicant.progress_of(session, case, names, today=now.date())

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
-from approval.case_items import items_of
+from approval.case_items import case_name, items_of
 from approval.case_ledger import sums_of, turns_of
 from approval.due_days import set_stage_terms
 from approval.intake import refuse_withdrawn
@@ -119,7 +119,7 @@ def bind_project_code(
 
     Who binds it takes the case on for the own hall, where no hall has done so (Art. 12).
     """
-    read = read_project_code(code)
+    read = read_project_code(code, today=now.date())
     case = locked_case(session, number)
     if case.project_code == read.text:
         return case, read
@@ -179,7 +179,7 @@ def accept_stage(
         actor,
         Act.ADVANCE_CASE,
         kind="case",
-        id=case.planning_number,
+        id=case_name(case),
         after={"stage": stage, "accepted_on": today},
     )
     return case
@@ -219,7 +219,7 @@ def conclude_stage(
         actor,
         Act.ADVANCE_CASE,
         kind="case",
-        id=case.planning_number,
+        id=case_name(case),
         after={"stage": stage, "concluded_on": today},
     )
     return case

@@ -13,11 +13,11 @@ from approval.item_models import ItemResult, Material, Promise
 from approval.item_states import Step
 from approval.item_steps import Work
 from approval.joint_consultation import awaited, disagreeing
-from approval.materials import library, refuse_known
+from approval.materials import ORIGIN_WORDS, library, open_promises, refuse_known
 from approval.models import CaseStage
 from approval.obligations import open_obligations
 from approval.process_table import Obtained
-from approval.requirements import acceptance_obstacles, needs
+from approval.requirements import acceptance_obstacles, needs, still_lacking
 from approval.stages import STAGE_TITLES, Stage
 from blueprint.errors import ConflictError
 
@@ -49,11 +49,21 @@ def _accept(work: Work) -> Detail:
     stated = {promised.material for promised in work.given.promised}
     dossier = work.dossier
     needed = {code for need in needs(dossier, work.item, work.today) for code in need.codes}
+    latest = work.calendar.due_date(work.today, working_days=work.table.clock.promise_days).on
     for promised in work.given.promised:
         if promised.material not in needed:
             raise work.wrong(f"{promised.material!r} is none of the item's materials", "promised")
-        if promised.due_on < work.today:
-            raise work.wrong(f"the promise for {promised.material} ends before it begins", "promised")
+        rule = work.table.material(promised.material)
+        if rule.obtained_from is not Obtained.APPLICANT:
+            raise work.wrong(
+                f"{rule.title} ({rule.code}) comes {ORIGIN_WORDS[rule.obtained_from]}: the applicant cannot promise it",
+                "promised",
+            )
+        if not work.today <= promised.due_on <= latest:
+            raise work.wrong(
+                f"{rule.title} is promised until a day from today to {latest}: {work.table.clock.promise_days} working days",
+                "promised",
+            )
         refuse_known(dossier.library, promised.material, work.today)
     if len(stated) < len(work.given.promised):
         raise work.wrong("a material is promised once", "promised")
@@ -78,31 +88,37 @@ def _ask_correction(work: Work) -> Detail:
         )
     if not work.given.lacking:
         raise work.wrong("lists everything that is lacking", "lacking")
-    known = library(work.session, work.case.id)
-    listed = []
+    dossier, listed = work.dossier, list[dict[str, object]]()
+    needed = {code for need in needs(dossier, work.item, work.today) for code in need.codes}
     for lack in work.given.lacking:
         rule = work.table.material(lack.material)
         if rule.obtained_from is not Obtained.APPLICANT:
             raise ConflictError(
                 f"{rule.title} ({rule.code}) is obtained by the system and not asked of the applicant (Art. 14)"
             )
+        if rule.code not in needed:
+            raise work.wrong(f"{rule.title} ({rule.code}) is none of the item's materials", "lacking")
+        if any(each["material"] == rule.code for each in listed):
+            raise work.wrong(f"{rule.title} ({rule.code}) is listed twice: say all of it at once", "lacking")
         if not (lack.defect or "").strip():
-            refuse_known(known, lack.material, work.today)
-        listed.append({"material": rule.code, "title": rule.title, "what": lack.what, "defect": lack.defect})
+            refuse_known(dossier.library, lack.material, work.today)
+        there = dossier.library.get(rule.code)
+        listed.append(
+            {
+                "material": rule.code,
+                "title": rule.title,
+                "what": lack.what,
+                "defect": lack.defect,
+                "version": there.version if there is not None else 0,
+            }
+        )
     work.item.correction_asked_on = work.today
     return {"lacking": listed}
 
 
 def _correct(work: Work) -> Detail:
     asked = next(step for step in reversed(work.item.steps) if step.step == Step.ASK_CORRECTION)
-    known = library(work.session, work.case.id)
-    missing = [
-        lack["title"]
-        for lack in asked.detail["lacking"]
-        if lack["material"] not in known
-        or (lack["defect"] and known[lack["material"]].given_on < asked.taken_on)
-        or (lack["defect"] and known[lack["material"]].replaces_reason is None)
-    ]
+    missing = [str(lack["title"]) for lack in still_lacking(asked, work.dossier.library)]
     if missing:
         raise ConflictError(f"still lacking: {'、'.join(missing)}; hand them in first")
     return {}
@@ -162,6 +178,15 @@ def _approve(work: Work) -> Detail:
     if against and not (work.given.reason or "").strip():
         raise work.wrong(
             f"{'、'.join(against)} disagreed 不同意: say in writing how that was dealt with", "reason"
+        )
+    overdue = [
+        f"{promise.material} ({promise.due_on})"
+        for promise in open_promises(work.session, work.case.id, item=work.item)
+        if promise.due_on < work.today
+    ]
+    if overdue:
+        raise ConflictError(
+            f"promised and not handed in by its day 容缺逾期: {'、'.join(overdue)}; take it in first, or refuse"
         )
     given = work.given.result
     if given is None or not (given.number.strip() and given.title.strip() and given.signed_by.strip()):

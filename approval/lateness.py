@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from approval.clock import Card
 from approval.item_models import Item, ItemResult, Promise
 from approval.item_overview import Desk
-from approval.item_states import HOLDERS, PASSED, Holder, ItemState
+from approval.item_states import ENDED_WITHOUT, HOLDERS, PASSED, Holder, ItemState
 from approval.leads import lead_department, led_by
 from approval.matter_models import ConsultationAnswer, JointConsultation, LateKind
 from approval.models import Case, CaseStage
@@ -215,7 +215,7 @@ def _promises(look: _Look) -> Iterator[Late]:
         select(*_ITEM, Item.accepted_on, Promise.due_on, *_CASE)
         .join(Item, Promise.item_id == Item.id)
         .join(Item.case)
-        .where(Promise.kept_on.is_(None))
+        .where(Promise.kept_on.is_(None), Item.state.not_in(ENDED_WITHOUT))
     )
     for row in look.rows(statement, false(), Promise.due_on):
         promised_days = (row.due_on - (row.accepted_on or row.due_on)).days
@@ -263,7 +263,13 @@ def _consultations(look: _Look) -> Iterator[Late]:
         .join(ConsultationAnswer.consultation)
         .join(JointConsultation.item)
         .join(Item.case)
-        .where(ConsultationAnswer.kind.is_(None), ~JointConsultation.provisional)
+        .where(
+            Item.state.in_(
+                list(HOLDERS)
+            ),  # nothing waits any more for answers about an item that was decided
+            ConsultationAnswer.kind.is_(None),
+            ~JointConsultation.provisional,
+        )
     )
     own = ConsultationAnswer.department == look.wanted.department
     for row in look.rows(statement, own, JointConsultation.due_on):

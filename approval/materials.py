@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from approval.clock import months_later
 from approval.item_models import Item, Material, Promise
+from approval.item_states import ENDED_WITHOUT
 from approval.models import Case
 from approval.process_table import ItemRule, MaterialRule, Obtained, ProcessTable
 from blueprint.audit.log import record
@@ -197,9 +198,17 @@ def _valid_until(rule: MaterialRule, today: date) -> date | None:
 def open_promises(
     session: Session, case_id: int, code: str | None = None, *, item: Item | None = None
 ) -> Sequence[Promise]:
-    """Promises of a case that were not kept yet, of one material if a code is given, or for one item."""
-    items = (item.id,) if item is not None else select(Item.id).where(Item.case_id == case_id)
-    statement = select(Promise).where(Promise.item_id.in_(items), Promise.kept_on.is_(None))
+    """Promises of a case that were not kept yet, of one material if a code is given, or for one item.
+
+    For an item that ended without approval nothing is owed any more.
+    """
+    statement = (
+        select(Promise)
+        .join(Promise.item)
+        .where(Item.case_id == case_id, Item.state.not_in(ENDED_WITHOUT), Promise.kept_on.is_(None))
+    )
+    if item is not None:
+        statement = statement.where(Promise.item_id == item.id)
     if code is not None:
         statement = statement.where(Promise.material == code)
     return session.scalars(statement.order_by(Promise.due_on, Promise.id)).all()

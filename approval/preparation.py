@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.orm import Session
 
-from approval.case_items import item_name, items_of
+from approval.case_items import case_name, item_name, items_of
 from approval.item_models import Item, ItemStep, Material, ProcessTableVersion
 from approval.item_states import ENDED_WITHOUT, ItemState
 from approval.matter_models import Matter
@@ -172,7 +172,7 @@ def prepare(
         actor,
         Act.PREPARE_CASE,
         kind="case",
-        id=case.planning_number,
+        id=case_name(case),
         before=before,
         after=after | {"items": [rule.code for rule in needed]},
     )

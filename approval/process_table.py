@@ -9,7 +9,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -50,6 +50,8 @@ class Clock:
     escalation_days: int
     commitment_check_days: int
     consultation_days: int
+    promise_days: int = 60
+    """For a material that is tolerated as missing (容缺); tables of before say nothing of it. A proposal."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,13 @@ def _table(document: dict[str, Any]) -> ProcessTable:
         version=document["version"],
         title=document["title"],
         in_force_from=date.fromisoformat(document["in_force_from"]),
-        clock=Clock(**{field.name: document["clock"][field.name] for field in fields(Clock)}),
+        clock=Clock(
+            **{
+                field.name: document["clock"][field.name]
+                for field in fields(Clock)
+                if field.default is MISSING or field.name in document["clock"]
+            }
+        ),
         leads={Stage(row["code"]): row["lead"] for row in document["stage"]},
         project_types={row.code: row for row in types},
         stops={row.code: row for row in stops},

@@ -1,14 +1,29 @@
 """The investment project code (项目代码): its two written forms and its check digit, as pure rules (Art. 12)."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from blueprint.errors import InvalidInputError
 
-_SINCE_2020 = re.compile(r"([0-9]{2})(0[1-9]|1[0-2])-([0-9]{6})-([0-9]{2})-([0-9]{2})-([0-9]{5})([0-9])")
+_SINCE_2020 = (
+    ("年月 year and month (YYMM, from 2011 on)", "201[12]|(2[1-9]|[3-9][0-9])(0[1-9]|1[0-2])"),
+    ("行政区划 region, six digits", "[1-9][0-9]{5}"),
+    ("部门 department, two digits", "[0-9]{2}"),
+    ("类型 type, two digits", "[0-9]{2}"),
+    ("顺序号和校验位 number and check digit, six digits", "[0-9]{6}"),
+)
 """YYMM-region-department-type-number and check digit: GB/T 40058-2021, in use from November 2020."""
 
-_UNTIL_2020 = re.compile(r"(201[4-9]|202[01])-([0-9]{6})-([0-9]{2})-(0[1-3])-([0-9]{6})")
+_OLD_YEAR = "201[4-9]|202[01]"
+_UNTIL_2020 = (
+    ("年份 year, 2014 to 2021", _OLD_YEAR),
+    ("行政区划 region, six digits", "[1-9][0-9]{5}"),
+    ("行业 trade, two digits", "[0-9]{2}"),
+    ("类别 kind, 01 to 03", "0[1-3]"),
+    ("顺序号 number, six digits", "[0-9]{6}"),
+)
 """YYYY-region-trade-kind-number."""
 
 
@@ -20,24 +35,44 @@ class ProjectCode:
     warning: str | None = None
 
 
-def read_project_code(text: str) -> ProjectCode:
-    """Read a code as a person typed it; refuses what has neither form, only warns of the check digit."""
+def read_project_code(text: str, *, today: date | None = None) -> ProjectCode:
+    """Read a code as a person typed it, part by part; refuses what has neither form and names the parts that are wrong.
+
+    A wrong check digit, or a month still to come (if `today` is given), only warns.
+    """
     code = text.strip()
-    if _UNTIL_2020.fullmatch(code):
-        return ProjectCode(code)
-    if not _SINCE_2020.fullmatch(code):
+    is_old = re.fullmatch(_OLD_YEAR, code.split("-")[0], re.ASCII) is not None
+    wrong = _mistakes(code, _UNTIL_2020 if is_old else _SINCE_2020)
+    if wrong:
         raise InvalidInputError(
-            f"{code[:40]!r} is no project code (项目代码); it reads like 2109-210302-04-01-315727"
-            " or, until 2020, 2019-210302-47-01-004312",
+            f"{code[:40]!r} is no project code (项目代码): {'; '.join(wrong)}; it reads like"
+            " 2109-210302-04-01-315727 or, until 2020, 2019-210302-47-01-004312",
             place="project_code",
         )
-    digits = code.replace("-", "")
-    if check_digit(digits[:-1]) == digits[-1]:
+    if is_old:
         return ProjectCode(code)
-    return ProjectCode(
-        code,
-        warning=f"校验位不符，请核对 (the check digit of {code} should be {check_digit(digits[:-1])}; compare it)",
-    )
+    doubts, digits = [], code.replace("-", "")
+    if check_digit(digits[:-1]) != digits[-1]:
+        doubts.append(
+            f"校验位不符，请核对 (the check digit of {code} should be {check_digit(digits[:-1])}; compare it)"
+        )
+    if today is not None and code[:4] > f"{today:%y%m}":
+        doubts.append(
+            f"年月 {code[:4]} 尚未到来，请核对 (its year and month are still to come; compare them)"
+        )
+    return ProjectCode(code, warning="；".join(doubts) or None)
+
+
+def _mistakes(code: str, form: Sequence[tuple[str, str]]) -> list[str]:
+    """Which parts of a code are not as this form has them."""
+    parts = code.split("-")
+    if len(parts) != len(form):
+        return [f"{len(form)} parts with hyphens between them, not {len(parts)}"]
+    return [
+        f"{name}, not {part[:10]!r}"
+        for part, (name, pattern) in zip(parts, form, strict=True)
+        if not re.fullmatch(pattern, part, re.ASCII)
+    ]
 
 
 def check_digit(digits: str) -> str:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from approval.item_models import Item, Promise
+from approval.item_models import Item, ItemStep, Material, Promise
 from approval.item_states import PASSED, STATE_WORDS, ItemState
 from approval.materials import Library, Need, NeedState, library, needs_of, open_promises
 from approval.models import Case
@@ -70,4 +71,22 @@ def needs(dossier: Dossier, item: Item, today: date) -> list[Need]:
         needed_items={
             code for code, rounds in dossier.states.items() if set(rounds) - {ItemState.NOT_NEEDED}
         },
+    )
+
+
+def still_lacking(asked: ItemStep, known: Library) -> list[dict[str, Any]]:
+    """What was asked to be mended and did not come since: no newer version than the one that was there."""
+    return [
+        lack for lack in asked.detail["lacking"] if not _came_since(lack, asked, known.get(lack["material"]))
+    ]
+
+
+def _came_since(lack: dict[str, Any], asked: ItemStep, material: Material | None) -> bool:
+    if material is None:
+        return False
+    if "version" in lack:
+        return material.version > int(lack["version"])
+    # Records of before do not say which version was faulty.
+    return not lack["defect"] or (
+        material.given_on >= asked.taken_on and material.replaces_reason is not None
     )

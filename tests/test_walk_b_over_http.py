@@ -132,7 +132,7 @@ def approve(place: Place, item: str) -> None:
         return place.call("POST", f"{item}/steps", "spj", expect=200, json={"step": step} | more)
 
     lacking = [need["codes"][-1] for need in step("submit")["needs"] if need["state"] == "missing"]
-    step("accept", promised=[{"material": code, "due_on": "2027-03-31"} for code in lacking])
+    step("accept", promised=[{"material": code, "due_on": "2027-01-31"} for code in lacking])
     step("begin")
     step("approve", result={"number": f"{item}号", "title": "批复", "signed_by": "局长"})
 

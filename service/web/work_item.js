@@ -35,6 +35,9 @@ const address = (at) => `/api/approval/cases/${encodeURIComponent(at.number)}`;
 
 const input = (name, attributes = {}) => element("input", { name, autocomplete: "off", ...attributes });
 
+// What the applicant hands in, and may promise; results and what was handed over come by themselves.
+const isApplicants = (code, at) => at.table.materials.find((each) => each.code === code)?.obtained_from === "applicant";
+
 // The fields that belong to a step.
 function fieldsOf(step, item, at) {
   const fields = [];
@@ -44,14 +47,17 @@ function fieldsOf(step, item, at) {
   }
   if (step === "accept") {
     for (const need of item.needs.filter(({ state }) => state === "missing" || state === "expired")) {
-      fields.push(field(`${need.title}：容缺受理，承诺补交日`, "missing; promised until", input(`promise:${need.codes[0]}`, { type: "date" })));
+      const code = need.codes.find((each) => isApplicants(each, at));
+      if (code) fields.push(field(`${need.title}：容缺受理，承诺补交日`, "missing; promised until", input(`promise:${code}`, { type: "date" })));
     }
   }
   if (step === "ask_correction") {
     fields.push(element("p", { class: "hint" }, ...bilingual("逐项写明缺什么；已有的材料须写明缺陷。没有写的不要求补正。", "Say of each what is lacking; of one that is there, its defect. What is left empty is not asked for.")));
     for (const need of item.needs) {
-      fields.push(field(need.title, "what is lacking", input(`what:${need.codes[0]}`, { maxlength: "4000" })));
-      if (need.state === "here") fields.push(field(`${need.title}：现有材料的缺陷`, "defect of what is there", input(`defect:${need.codes[0]}`, { maxlength: "4000" })));
+      const code = need.codes.find((each) => isApplicants(each, at));
+      if (!code) continue;
+      fields.push(field(need.title, "what is lacking", input(`what:${code}`, { maxlength: "4000" })));
+      if (need.state === "here") fields.push(field(`${need.title}：现有材料的缺陷`, "defect of what is there", input(`defect:${code}`, { maxlength: "4000" })));
     }
   }
   if (step === "stop") {

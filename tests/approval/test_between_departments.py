@@ -198,7 +198,9 @@ def test_an_item_waits_for_the_answers_that_it_asked_for_and_a_disagreement_is_d
 
     with pytest.raises(InvalidInputError, match="LCJ disagreed"):
         office.approve(case, "A104")
+    assert late(office, kind=LateKind.CONSULTATION) == [("consultation", "A104", "red")]
     office.approve(case, "A104", reason="红线已退让林地")
+    assert late(office, kind=LateKind.CONSULTATION) == []
     answer(office, asked.answers[1], AnswerKind.AGREE_WITH_CONDITIONS, "退让河岸三十米")
 
     owed = {row.content: row.item_code for row in obligations.obligations_of(office.session, case.id)}

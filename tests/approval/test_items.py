@@ -6,11 +6,12 @@ import pytest
 from sqlalchemy.orm import Session
 
 from approval import obligations, preparation
+from approval.applicant import progress_of
 from approval.case_items import items_of
 from approval.item_models import Item
 from approval.item_states import EXCHANGE_CODE, TRANSITIONS, Holder, ItemState, Step
 from approval.items import find_item
-from approval.materials import library
+from approval.materials import library, open_promises
 from approval.matter_models import MatterKind
 from approval.models import Case
 from approval.process_table import load_document, read_document
@@ -19,7 +20,7 @@ from approval.stages import Stage
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from tests.approval.office import CALENDAR, CODE, TABLE, WINDOW, Office, lacking, promised
-from tests.approval.test_between_departments import bring_up
+from tests.approval.test_between_departments import bring_up, late
 
 
 @pytest.fixture
@@ -122,6 +123,35 @@ def test_what_is_lacking_is_said_once_and_whole(office: Office) -> None:
     assert [step.state for step in item.steps] == ["submitted", "correction_asked", "corrected", "submitted"]
     with pytest.raises(ConflictError, match="once and for all"):
         office.step(case, "A104", Step.ASK_CORRECTION, lacking=(lacking("M10"),))
+
+
+def test_only_what_the_item_needs_is_asked_for_once_and_a_version_of_before_mends_nothing(
+    office: Office,
+) -> None:
+    case = office.case()
+    office.hand_in(case, "M01")
+    office.hand_in(case, "M01", replaces_reason="上午换过一次")
+    office.step(case, "A104", Step.SUBMIT)
+    for asked, why in (
+        (("M32",), "none of the item's materials"),
+        (("M02", "M02"), "listed twice"),
+    ):
+        with pytest.raises(InvalidInputError, match=why):
+            office.step(case, "A104", Step.ASK_CORRECTION, lacking=tuple(map(lacking, asked)))
+
+    faulty = (lacking("M01", defect="印章不清"), lacking("M02"))
+    office.step(case, "A104", Step.ASK_CORRECTION, lacking=faulty)
+    with pytest.raises(ConflictError, match="still lacking: 申请表、申请人主体资格"):
+        office.step(case, "A104", Step.CORRECT)
+    office.hand_in(case, "M02")
+    shown = {
+        item.code: item.to_hand_in
+        for item in progress_of(office.session, case, {}, today=office.now.date()).items
+    }
+    assert shown["A104"] == ["申请表：印章不清"]
+    assert shown["A102"] == ["可行性研究报告（待提交 to hand in）"]
+    office.hand_in(case, "M01", replaces_reason="印章不清")
+    assert office.step(case, "A104", Step.CORRECT).state == ItemState.SUBMITTED
 
 
 def test_known_material_is_not_asked_for_again_and_the_refusal_says_where_it_lies(office: Office) -> None:
@@ -274,6 +304,37 @@ def test_missing_material_is_tolerated_on_a_promise_and_watched(office: Office) 
         dossier_of(office.session, case), find_item(office.session, case, "A104"), office.now.date()
     )
     assert filled[-1].material is not None and filled[-1].material.code == "M10"
+
+
+def test_a_promise_is_for_what_the_applicant_has_within_its_days_and_ends_with_the_item(
+    office: Office,
+) -> None:
+    case = office.case()
+    office.approved(case, "A104")
+    office.step(case, "A105", Step.SUBMIT)
+    today = office.now.date()
+    latest = CALENDAR.due_date(today, working_days=60).on
+    for wrong, why in (
+        (promised("R102", today), "the applicant cannot promise it"),
+        (promised("M21", date(9999, 1, 1)), f"from today to {latest}"),
+        (promised("M21", today - timedelta(days=1)), "from today"),
+    ):
+        with pytest.raises(InvalidInputError, match=why):
+            office.step(case, "A105", Step.ACCEPT, promised=(wrong,))
+    office.step(case, "A102", Step.SUBMIT)
+    office.step(case, "A102", Step.ACCEPT, promised=(promised("M11", today + timedelta(days=2)),))
+    office.step(case, "A102", Step.BEGIN)
+    office.days_pass(3)
+
+    with pytest.raises(ConflictError, match=r"容缺逾期: M11 \(2026-03-04\)"):
+        office.approve(case, "A102")
+    assert ("promise", "A102", "red") in late(office)
+    refused = office.step(case, "A102", Step.REFUSE, reason="逾期未补齐")
+
+    assert open_promises(office.session, case.id) == [] and "promise" not in {
+        kind for kind, _, _ in late(office)
+    }
+    assert refused.steps[1].detail["promised"] == [{"material": "M11", "due_on": "2026-03-04"}]
 
 
 def test_the_result_of_an_item_that_the_case_does_not_need_is_not_asked_for(office: Office) -> None:

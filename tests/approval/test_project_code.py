@@ -1,5 +1,7 @@
 """The two written forms of the investment project code."""
 
+from datetime import date
+
 import pytest
 
 from approval.project_code import check_digit, read_project_code
@@ -54,6 +56,30 @@ def test_a_wrong_check_digit_only_warns_and_names_the_right_one() -> None:
 def test_anything_else_is_refused(code: str) -> None:
     with pytest.raises(InvalidInputError, match="project code"):
         read_project_code(code)
+
+
+@pytest.mark.parametrize(
+    ("code", "wrong"),
+    [
+        ("0001-210300-04-01-669303", ["年月"]),
+        ("2511-21030-04-1-669303", ["行政区划", "类型"]),
+        ("2019-210302-47-04-004312", ["类别 kind, 01 to 03, not '04'"]),
+        ("2511-210300-04-669303", ["5 parts with hyphens between them, not 4"]),
+    ],
+)
+def test_the_parts_that_are_wrong_are_named(code: str, wrong: list[str]) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        read_project_code(code)
+
+    said = refused.value.message.split("): ")[1].split("; it reads like")[0].split("; ")
+    assert [each.startswith(part) for each, part in zip(said, wrong, strict=True)] == [True] * len(wrong)
+
+
+def test_a_month_still_to_come_warns() -> None:
+    code, today = "2608-210311-04-01-402751", date(2026, 7, 31)
+
+    assert "尚未到来" in str(read_project_code(code, today=today).warning)
+    assert read_project_code(code, today=date(2026, 8, 1)).warning is None
 
 
 def test_the_check_digit_is_iso_7064_mod_11_10() -> None:

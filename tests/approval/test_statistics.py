@@ -90,12 +90,12 @@ def walk(office: Office, case: Case, code: str, dice: random.Random) -> None:
         office.step(case, code, Step.SUBMIT)
     pause()
     if dice.random() < 0.3:
-        office.step(case, code, Step.ASK_CORRECTION, lacking=(lacking("M33", defect="不全"),))
+        office.step(case, code, Step.ASK_CORRECTION, lacking=(lacking("M01", defect="不全"),))
         pause()
         if dice.random() < 0.3:
             office.step(case, code, Step.WITHDRAW, reason="不办了")
             return
-        office.hand_in(case, "M33", replaces_reason="补正")
+        office.hand_in(case, "M01", replaces_reason="补正")
         office.step(case, code, Step.CORRECT)
     table_promise = ()
     if code == "A112" and dice.random() < 0.5:

@@ -80,7 +80,7 @@ def test_whatever_is_done_with_a_case_its_ledger_steps_and_stages_agree(engine: 
             if step is Step.APPROVE:
                 more |= {"result": ResultGiven(secrets.token_hex(8), "批复", "李四")}
             if step is Step.ASK_CORRECTION:
-                more |= {"lacking": (lacking("M32"),)}
+                more |= {"lacking": (lacking("M01", defect="印章不清"),)}
             steps = len(find_item(self.session, self.case, item.code).steps)
             code = item.code
             try:

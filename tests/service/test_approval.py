@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
 from typing import Any
 
 import httpx
@@ -401,7 +402,15 @@ def test_the_command_line_prepares_a_case_and_takes_steps(
     assert command("case", "hand-in", number, "M01", paper).out.startswith("申请表 (M01) 第 1 版")
     assert command("case", "hand-in", number, "M01", paper).status == 1
     accepted = command(
-        "case", "step", number, "A103", "accept", "--promised", "M02=2099-01-01", "--format", "json"
+        "case",
+        "step",
+        number,
+        "A103",
+        "accept",
+        "--promised",
+        f"M02={date.today() + timedelta(days=30)}",
+        "--format",
+        "json",
     )
     assert accepted.json["state"] == "accepted"
     command("case", "step", number, "A103", "begin")
