@@ -30,18 +30,25 @@ def stage_term(
 
 
 def _last_day(after: date, days: int, spans: Sequence[Span], calendar: WorkingCalendar) -> DueDate:
-    """The last working day by which no more than so many have passed, stops left out."""
+    """The last working day by which no more than so many have passed, stops left out.
+
+    While everything is stopped and nobody knows until when, no such day is in sight: it is set when work goes on.
+    """
     if days < 0:
         return DueDate(after, provisional=False)
     stops = [span for span in spans if span.holder is Holder.STOP]
     last_stop = max((span.up_to for span in stops), default=after)
     day = last = after
     passed = 0
+    settled_on = max((d for span in spans for d in (span.after, span.up_to) if d != date.max), default=after)
     while passed < days or day < last_stop:
         day += timedelta(days=1)
         if not calendar.is_working_day(day):
             continue
-        passed += owner_of(spans, day)[0] is not Holder.STOP
+        is_stopped = owner_of(spans, day)[0] is Holder.STOP
+        if is_stopped and day > settled_on:
+            return DueDate(date.max, provisional=True)
+        passed += not is_stopped
         if passed > days:
             break
         last = day

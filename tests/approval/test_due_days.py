@@ -6,9 +6,11 @@ import pytest
 from sqlalchemy.orm import Session
 
 from approval import joint_consultation
+from approval.case_ledger import Span
 from approval.due_days import recount_provisional
 from approval.item_overview import Desk, ledger_out
 from approval.item_states import Holder, Step
+from approval.stage_clock import stage_term
 from blueprint.city import City
 from blueprint.errors import ConflictError
 from blueprint.permissions import at_console
@@ -101,3 +103,12 @@ def test_a_provisional_limit_is_settled_when_its_year_is_published(office: Offic
         published.due_date(date(2027, 6, 1), working_days=30).on,
         False,
     )
+
+
+def test_a_stage_that_stands_still_has_no_last_day_until_work_goes_on() -> None:
+    """A stop that is open has no end: its days are not walked to the end of the calendar."""
+    spans = [Span("A104/1", Holder.STOP, date(2026, 3, 4), date.max)]
+
+    due = stage_term(date(2026, 3, 2), 30, limit=30, yellow_share=0.2, spans=spans, calendar=CALENDAR)
+
+    assert (due.due_on, due.provisional) == (date.max, True)
