@@ -28,7 +28,8 @@ function show(progress) {
   place("name").replaceChildren(`${progress.project_name} `, element("small", {}, progress.project_code));
   place("withdrawn").replaceChildren(...(progress.withdrawn_on ? withdrawn(progress.withdrawn_on) : []));
   place("stages").replaceChildren(...progress.stages.map(stage));
-  const owed = progress.items.flatMap((item) => item.to_hand_in.map((text) => `${item.title}：${text}${item.due_on ? `（${item.due_on} 前）` : ""}`));
+  // What has a day comes first.
+  const owed = progress.items.toSorted((a, b) => Number(a.due_on === null) - Number(b.due_on === null)).flatMap((item) => item.to_hand_in.map((text) => `${item.title}：${text}${item.due_on ? `（${item.due_on} 前）` : ""}`));
   place("to-do").replaceChildren(
     element("strong", {}, ...bilingual("请您补齐", "what you have to hand in")),
     element("ul", {}, ...owed.map((text) => element("li", {}, text))),

@@ -51,10 +51,9 @@ def test_an_applicant_looks_up_the_own_case_on_the_page(office: Office) -> None:
         page.keyboard.press("Enter")
         until(page, "!document.getElementById('found').hidden")
 
-        assert (
-            page.inner_text("#to-do").splitlines()[-1]
-            == "建设项目用地预审与选址意见书核发：申请表：请盖章（2026-04-01 前）"
-        )
+        owed = page.locator("#to-do li").all_inner_texts()
+        assert owed[0] == "建设项目用地预审与选址意见书核发：申请表：请盖章（2026-04-01 前）"
+        assert "建设项目用地预审" not in "".join(owed[1:]) and "待提交" in owed[1]
         assert "补正（开始）" in page.inner_text("#items")
         assert page.locator("#stages li").count() == 4
         until(page, "document.getElementById('city').textContent === '鞍山市一张蓝图'")
