@@ -9,6 +9,7 @@ from datetime import date
 from typing import TypeVar
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import case as sql_case
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from approval.case_items import case_name, item_name
@@ -95,7 +96,12 @@ def recount_provisional(session: Session, *, calendar: WorkingCalendar, actor: A
         looked_at += 1
     estimated = or_(CaseStage.provisional, CaseStage.case_provisional)
     under_way = and_(estimated, CaseStage.concluded_on.is_(None))
-    for stage in _waiting(session, CaseStage, CaseStage.due_on, under_way, calendar):
+    # Each day by its own flag; of the case there is none yet where it was not counted since cases have one.
+    soonest = func.least(
+        sql_case((CaseStage.provisional, CaseStage.due_on)),
+        sql_case((CaseStage.case_provisional, func.coalesce(CaseStage.case_due_on, CaseStage.due_on))),
+    )
+    for stage in _waiting(session, CaseStage, soonest, under_way, calendar):
         before = stage.due_on
         set_stage_terms(session, stage, calendar)
         _note(session, actor, "case", f"{case_name(stage.case)}/{stage.stage}", before, stage.due_on)
@@ -157,7 +163,7 @@ def follow_stops(session: Session, case: Case, stage: str | None, calendar: Work
 def _waiting(
     session: Session,
     kind: type[_Row],
-    due_on: InstrumentedAttribute[date] | InstrumentedAttribute[date | None],
+    due_on: ColumnElement[date] | InstrumentedAttribute[date] | InstrumentedAttribute[date | None],
     which: ColumnElement[bool],
     calendar: WorkingCalendar,
 ) -> Sequence[_Row]:
@@ -181,6 +187,8 @@ def _waiting(
 def _note(
     session: Session, actor: Actor, kind: str, name: str | int, before: date | None, after: date | None
 ) -> None:
+    if before == after:  # the day stands, and is no estimate any more
+        return
     record(
         session, actor, COUNTED_ANEW, kind=kind, id=name, before={"due_on": before}, after={"due_on": after}
     )

@@ -117,9 +117,12 @@ def assign(
 def close(
     session: Session, case: Case, obligation: Obligation, how: str, *, actor: Actor, today: date
 ) -> Obligation:
-    """Say how an obligation was met: by whoever decides the item that it was given to."""
+    """Say how an obligation was met: by whoever decides the item that it was given to.
+
+    One that came when every item was decided has none, and is closed by the hall that the case is with.
+    """
     _refuse_closed(obligation)
-    if obligation.item_code is None:
+    if obligation.item_code is None and undecided(session, case):  # afterwards nothing could be named
         raise ConflictError("name the item that must close this obligation first")
     obligation.how, obligation.closed_by, obligation.closed_on = how, actor.name, today
     session.flush()

@@ -155,6 +155,7 @@ def bind_project_code(
 ) -> CaseOut:
     """Bind the investment project code (项目代码); a wrong check digit only warns."""
     cases.refuse_unknown(actor, Act.BIND_PROJECT_CODE)
+    cases.locked_case(session, number)
     case = _held(session, number, if_match, edge.city)
     # A case that no hall has taken on is taken on by the hall of who binds its code, as by that of who prepares it.
     require(actor, Act.BIND_PROJECT_CODE, Thing(department=case.hall or actor.department))

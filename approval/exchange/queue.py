@@ -45,7 +45,7 @@ class Filled:
 def fill(session: Session, city: City, *, since: date | None, actor: Actor, now: datetime) -> Filled:
     """Queue the rows of every case that changed since a day, or since the last filling; what did not change is left."""
     before, today = looked_through_on(session), now.date()
-    is_gapless = since is None or before is None or since <= before
+    is_gapless = since is None or (before is not None and since <= before)
     since = since or before
     rows = build(session, city, Changed(since), today=today)
     package = check(rows)

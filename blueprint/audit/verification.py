@@ -84,6 +84,8 @@ def verify(
     entries, head = session.execute(
         text("SELECT count(*), coalesce(max(seq), :seq) FROM blueprint.audit_entry"), {"seq": seq}
     ).one()
+    if after > head:
+        raise InvalidInputError(f"the log has {head} entries, none {after}; begin anew", place="cursor")
     if after > seq:
         reached = session.get(AuditEntry, after, populate_existing=True)
         if reached is None:

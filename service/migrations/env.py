@@ -1,7 +1,11 @@
 """Alembic's environment: one connection, one transaction for all migrations (PostgreSQL's DDL is transactional)."""
 
+from collections.abc import Collection, Mapping
+from typing import Any
+
 from alembic import context
-from sqlalchemy import Connection
+from alembic.runtime.migration import MigrationContext, MigrationInfo
+from sqlalchemy import Connection, text
 
 import approval.models
 import blueprint.accounts.models
@@ -61,6 +65,14 @@ def include_name(name: str | None, type_: str, _parents: object) -> bool:
     return name in SCHEMAS if type_ == "schema" else True
 
 
+def _as_keeper(
+    ctx: MigrationContext, step: MigrationInfo, heads: Collection[Any], run_args: Mapping[str, Any]
+) -> None:
+    """The next migration sees every row again, though one before it gave that up at its end."""
+    assert ctx.connection is not None
+    ctx.connection.execute(text("SELECT set_config('blueprint.keeper', 'on', TRUE)"))
+
+
 def run(connection: Connection) -> None:
     """Run the migrations on the connection that the caller gave."""
     context.configure(
@@ -70,6 +82,7 @@ def run(connection: Connection) -> None:
         include_name=include_name,
         version_table="schema_revision",
         version_table_schema="public",
+        on_version_apply=_as_keeper,
     )
     with context.begin_transaction():
         context.run_migrations()

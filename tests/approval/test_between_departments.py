@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import create_engine, select, text
@@ -23,6 +24,7 @@ from approval.matter_models import (
     LateKind,
     MatterKind,
     MatterState,
+    ObligationSource,
 )
 from approval.matters import Duty, Turn
 from approval.models import Case
@@ -205,6 +207,21 @@ def test_an_item_waits_for_the_answers_that_it_asked_for_and_a_disagreement_is_d
 
     owed = {row.content: row.item_code for row in obligations.obligations_of(office.session, case.id)}
     assert owed["退让河岸三十米"] == "B208"
+
+
+def test_a_condition_that_comes_when_all_is_decided_is_closed_without_an_item(office: Office) -> None:
+    case = office.case()
+    close = partial(
+        obligations.close, office.session, case, how="已退让", actor=WINDOW, today=office.now.date()
+    )
+    owed = obligations.oblige(office.session, case, ObligationSource.CONSULTATION, "LCJ", "退让林地")
+    assert owed.item_code is None
+    with pytest.raises(ConflictError, match="name the item"):
+        close(owed)
+    for item in obligations.undecided(office.session, case):
+        item.state = ItemState.NOT_NEEDED
+
+    assert close(owed).closed_on == office.now.date()
 
 
 def test_a_condition_that_comes_while_its_item_is_approved_finds_the_item_decided(

@@ -3,14 +3,16 @@
 from datetime import date, datetime
 
 import pytest
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from approval import joint_consultation
 from approval.case_ledger import Span
-from approval.due_days import recount_provisional
+from approval.due_days import COUNTED_ANEW, recount_provisional
 from approval.item_overview import Desk, ledger_out
 from approval.item_states import Holder, Step
 from approval.stage_clock import stage_term
+from blueprint.audit.models import AuditEntry
 from blueprint.city import City
 from blueprint.errors import ConflictError
 from blueprint.permissions import at_console
@@ -103,6 +105,26 @@ def test_a_provisional_limit_is_settled_when_its_year_is_published(office: Offic
         published.due_date(date(2027, 6, 1), working_days=30).on,
         False,
     )
+
+
+def test_a_case_that_reaches_into_an_unknown_year_is_not_counted_again_and_again(office: Office) -> None:
+    """Its first stage ends this year, the whole case in one whose notice is not out: nothing is to be settled."""
+    office.now = datetime(2026, 11, 23, 9, 0, tzinfo=office.now.tzinfo)
+    case = office.case("SOC_IND", "B208")
+    office.accepted(case, "A104")
+    stage = case.stages[0]
+    assert (stage.provisional, stage.case_provisional) == (False, True)
+    actor = at_console("系统 (system)")
+    assert recount_provisional(office.session, calendar=CALENDAR, actor=actor) == 0
+
+    stage.case_due_on = None  # as a stage that was under way before whole cases were watched
+    office.session.flush()
+
+    assert recount_provisional(office.session, calendar=CALENDAR, actor=actor) == 1
+    assert stage.case_due_on is not None and stage.case_provisional
+    assert recount_provisional(office.session, calendar=CALENDAR, actor=actor) == 0
+    counted = select(func.count()).select_from(AuditEntry).where(AuditEntry.act == COUNTED_ANEW)
+    assert office.session.scalar(counted) == 0
 
 
 def test_a_stage_that_stands_still_has_no_last_day_until_work_goes_on() -> None:

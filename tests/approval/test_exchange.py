@@ -3,7 +3,7 @@
 import csv
 import io
 import zipfile
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -207,6 +207,12 @@ def test_nothing_that_a_row_says_is_missed_and_what_is_no_more_goes_out_as_void(
         rows = batch.rows.items() if batch is not None else ()
         return [(table, str(row["DFSJZJ"]), str(row["SJYXBS"])) for table, some in rows for row in some]
 
+    queue.fill(
+        session, office.city, since=office.now.date() + timedelta(days=1), actor=WINDOW, now=office.now
+    )
+    assert (
+        queue.looked_through_on(session) is None
+    )  # a first filling from a day on leaves out what was before
     assert {valid for _, _, valid in news()} == {"1"}
     office.days_pass(1)
     file = FileGiven("证.pdf", Stored("cd" * 32, 9))
