@@ -1,10 +1,9 @@
 """Alembic's environment: one connection, one transaction for all migrations (PostgreSQL's DDL is transactional)."""
 
-from collections.abc import Collection, Mapping
 from typing import Any
 
 from alembic import context
-from alembic.runtime.migration import MigrationContext, MigrationInfo
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 import approval.models
@@ -65,9 +64,7 @@ def include_name(name: str | None, type_: str, _parents: object) -> bool:
     return name in SCHEMAS if type_ == "schema" else True
 
 
-def _as_keeper(
-    ctx: MigrationContext, step: MigrationInfo, heads: Collection[Any], run_args: Mapping[str, Any]
-) -> None:
+def _as_keeper(ctx: MigrationContext, *_: Any, **__: Any) -> None:
     """The next migration sees every row again, though one before it gave that up at its end."""
     assert ctx.connection is not None
     ctx.connection.execute(text("SELECT set_config('blueprint.keeper', 'on', TRUE)"))
