@@ -20,7 +20,7 @@ from approval.materials import NeedState
 from approval.models import Case
 from approval.process_table import Obtained
 from approval.requirements import Dossier, dossier_of, needs, still_lacking
-from approval.stages import STAGE_TITLES, Stage, StageDays, StageStatus
+from approval.stages import STAGE_TITLES, Stage, StageDays, StageStatus, in_sight
 from blueprint.accounts.throttle import Attempt, count_at_once, forget_attempts
 from blueprint.audit.log import record
 from blueprint.errors import ConflictError, NotSignedInError
@@ -133,7 +133,7 @@ def progress_of(session: Session, case: Case, names: dict[str, str], *, today: d
                 StageDays(Stage(row.stage), row.accepted_on, row.concluded_on).status,
                 row.accepted_on,
                 row.concluded_on,
-                row.due_on if row.concluded_on is None else None,
+                in_sight(row.due_on) if row.concluded_on is None else None,
             )
             for row in case.stages
         ],

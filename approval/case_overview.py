@@ -6,7 +6,7 @@ from approval import cases
 from approval.leads import lead_of
 from approval.models import Case
 from approval.schemas import CaseBrief, CaseOut, StageOut
-from approval.stages import STAGE_TITLES, Stage, StageDays, current_stage
+from approval.stages import STAGE_TITLES, Stage, StageDays, current_stage, in_sight
 from blueprint.city import City
 
 
@@ -48,10 +48,10 @@ def case_out(session: Session, case: Case, city: City) -> CaseOut:
                 concluded_on=row.concluded_on,
                 concluded_by=row.concluded_by,
                 limit_days=row.limit_days,
-                due_on=row.due_on,
+                due_on=in_sight(row.due_on),
                 provisional=row.provisional,
-                yellow_on=row.yellow_on,
-                case_due_on=row.case_due_on,
+                yellow_on=in_sight(row.yellow_on),
+                case_due_on=in_sight(row.case_due_on),
                 lead=lead_of(session, case, row.stage, city),
             )
             for row in case.stages

@@ -86,3 +86,8 @@ def _of(stages: Sequence[StageDays], stage: Stage) -> StageDays:
 
 def _title(stage: Stage) -> str:
     return f"{STAGE_TITLES[stage]} ({stage.replace('_', ' ')})"
+
+
+def in_sight(day: date | None) -> date | None:
+    """A last day as people are told it: none while all work of the stage is stopped and nobody knows until when."""
+    return None if day == date.max else day

@@ -12,6 +12,7 @@ from approval.due_days import COUNTED_ANEW, recount_provisional
 from approval.item_overview import Desk, ledger_out
 from approval.item_states import Holder, Step
 from approval.stage_clock import stage_term
+from approval.stages import in_sight
 from blueprint.audit.models import AuditEntry
 from blueprint.city import City
 from blueprint.errors import ConflictError
@@ -133,4 +134,4 @@ def test_a_stage_that_stands_still_has_no_last_day_until_work_goes_on() -> None:
 
     due = stage_term(date(2026, 3, 2), 30, limit=30, yellow_share=0.2, spans=spans, calendar=CALENDAR)
 
-    assert (due.due_on, due.provisional) == (date.max, True)
+    assert (due.due_on, due.provisional, in_sight(due.due_on)) == (date.max, True, None)
