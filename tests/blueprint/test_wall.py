@@ -108,7 +108,7 @@ INSERT INTO approval.case (id, message_id, message_sha256, planning_number, proj
 VALUES (1, 'm', 's', 'CH-1', 'n', 'a', 'p', '{}', now());
 INSERT INTO approval.case_message (case_id, planning_number, message_id, sha256, kind, message, received_at)
 VALUES (1, 'CH-1', 'm', 's', 'handover', '{}', now());
-INSERT INTO approval.case_stage (case_id, stage, position) VALUES (1, 'land_use_planning', 1);
+INSERT INTO approval.case_stage (case_id, stage, position, case_provisional) VALUES (1, 'land_use_planning', 1, FALSE);
 INSERT INTO approval.process_table VALUES ('v', 's', 'c', now());
 INSERT INTO approval.item (id, case_id, code, round, title, department, day_unit, state, on_commitment, extended_days, provisional,
     verify_provisional)

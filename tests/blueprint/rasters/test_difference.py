@@ -145,7 +145,9 @@ def test_the_dry_run_and_the_file_of_patches_know_rasters(
     old = publish_raster(write_tif(tmp_path / "a.tif", flat), threshold_above=25.0)
     new = draft(session, plane_city, write_tif(tmp_path / "b.tif", steep))
 
-    foreseen = dry_run(session, new, starts_on=date(2026, 6, 1), city=plane_city, actor=at_console("test"))
+    foreseen = dry_run(
+        session, new, starts_on=date(2026, 6, 1), city=plane_city, actor=at_console("test"), now=NOW
+    )
     path = tmp_path / "patches.gpkg"
     exports.export_layer(
         session,
