@@ -191,8 +191,8 @@ def _findings(
         for request in requests
         if request.opinion is not None
     }
-    found = []
-    for number, finding in enumerate(check.report["findings"], start=1):
+    found: list[HandedFinding] = []
+    for finding in check.report["findings"]:
         if finding["sliver"] or finding["layer"] in restricted:
             continue
         layer = layers[finding["layer"]]
@@ -201,7 +201,7 @@ def _findings(
         place = known.index(as_told) + 1 if as_told in known else None
         found.append(
             HandedFinding(
-                number=number,
+                number=len(found) + 1,  # a gap would tell that a restricted layer is met
                 department=department,
                 department_name=department_names([department], city)[0],
                 layer=concern.layer,

@@ -108,7 +108,7 @@ MAX_FINDINGS = 1000
 
 
 class HandedFinding(_Part):
-    """One conflict (图斑): a feature of a layer and what the footprint shares with it; `number` is its place in the check's report.
+    """One conflict (图斑): a feature of a layer and what the footprint shares with it; `number` is its place among them.
 
     `said` is what its department said of it alone, where it did.
     """

@@ -120,8 +120,8 @@ INSERT INTO approval.material (id, case_id, code, version, title, origin, given_
 VALUES (1, 1, 'R', 1, 't', 'result', now(), 'x');
 INSERT INTO approval.item_result (item_id, number, title, signed_by, signed_on, material_id) VALUES (1, 'n', 't', 'x', now(), 1);
 INSERT INTO approval.promise (item_id, material, due_on) VALUES (1, 'M', now());
-INSERT INTO approval.letter (item_id, department, card, due_on, content, sent_by, sent_on)
-VALUES (1, 'SLJ', 'red', now(), 'c', 'x', now());
+INSERT INTO approval.letter (kind, item_id, department, card, due_on, content, sent_by, sent_on)
+VALUES ('item', 1, 'SLJ', 'red', now(), 'c', 'x', now());
 INSERT INTO approval.joint_consultation (id, item_id, question, asked_by, asked_on, due_on, provisional)
 VALUES (1, 1, 'q', 'x', now(), now(), FALSE);
 INSERT INTO approval.consultation_answer (consultation_id, department) VALUES (1, 'SLJ');
