@@ -66,7 +66,7 @@ cases = st.builds(
     Case, site=areas(), features=st.lists(areas(), min_size=1, max_size=5), away_m=st.sampled_from(AWAY_M)
 )
 bounded = settings(
-    max_examples=60,
+    max_examples=25,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[

@@ -346,7 +346,7 @@ def test_no_path_leads_round_the_regulation(world_session: Session, world: City)
     run_state_machine_as_test(
         ProjectMachine,
         settings=settings(
-            max_examples=60,
+            max_examples=40,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),
