@@ -28,8 +28,6 @@ PAGES = {
     "/account": "account.html",
     "/approval": "approval.html",
     "/work": "work.html",
-    "/answers": "answers.html",
-    "/audits": "audits.html",
     "/progress": "progress.html",
     "/api/docs": "docs.html",
 }
@@ -37,6 +35,8 @@ PAGES = {
 FRAMED = {
     "catalogue": "图层 Layers",
     "layer": "图层 Layer",
+    "answers": "比选与选址 Options",
+    "audits": "规划核查 Audits",
     "board": "协同看板 Board",
     "register": "登记项目 Register",
     "project": "项目 Project",
@@ -46,7 +46,7 @@ FRAMED = {
     "audit-log": "审计日志 Audit log",
     "accounts": "账户管理 Accounts",
 }
-"""The pages of layers, coordination, sharing, the audit log and accounts, whose files hold what stands inside `frame.html` alone, and their titles."""
+"""The pages of layers, options, audits, coordination, sharing, the audit log and accounts, whose files hold what stands inside `frame.html` alone, and their titles."""
 
 ADDRESSES = (*PAGES, *(f"/{name}" for name in FRAMED))
 """Where the pages are: only there may an answer load scripts and styles (`outer`)."""
