@@ -225,7 +225,7 @@ def _findings(check: HandedCheck) -> Iterable[Block]:
     """The conflicts one by one, with their legal basis and what was said of each alone."""
     if not check.findings:
         return
-    yield Paragraph("逐处列明如下，编号与检测报告一致。 One by one, numbered as in the report of the check:")
+    yield Paragraph("逐处列明如下。 One by one:")
     yield Table(
         (
             Column("编号 no.", width=0.4),
