@@ -2,13 +2,13 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from blueprint.working_days import WorkingCalendar
 from coordination.models import Consultation, Opinion, OpinionRequest
-from coordination.notice_models import Notice, NoticeKind, Office
-from coordination.notices import tell
+from coordination.notice_models import NoticeKind, Office
+from coordination.notices import last_told_on, tell
 
 
 def stopped_working_days(request: OpinionRequest, today: date, calendar: WorkingCalendar) -> int:
@@ -37,7 +37,8 @@ def tell_of_long_stops(
     )
     for request in session.scalars(statement).all():
         days = stopped_working_days(request, today, calendar)
-        since = _told_on(session, request) or request.stopped_on or today
+        told_on = last_told_on(session, request, NoticeKind.LONG_STOP)
+        since = max(day for day in (told_on, request.stopped_on or today) if day is not None)
         if calendar.working_days_left(since, today) < longest_working_days:
             continue
         for to in (Office.COORDINATOR, Office.SUPERVISOR, request.department):
@@ -56,14 +57,3 @@ def tell_of_long_stops(
         told += 1
     session.flush()
     return told
-
-
-def _told_on(session: Session, request: OpinionRequest) -> date | None:
-    """The day on which this stop was told of last."""
-    return session.scalar(
-        select(func.max(Notice.about_on)).where(
-            Notice.request_id == request.id,
-            Notice.kind == NoticeKind.LONG_STOP,
-            Notice.about_on > request.stopped_on,
-        )
-    )

@@ -87,7 +87,7 @@ def remind(session: Session, *, calendar: WorkingCalendar, now: datetime) -> int
         reminder = reminder_at(left)
         if reminder is None or not calendar.is_working_day(today):
             continue
-        told_on = _reminded_on(session, request)
+        told_on = last_told_on(session, request, NoticeKind.DUE)
         if (
             told_on is not None
             and reminder_at(calendar.working_days_left(told_on, request.due_on)) == reminder
@@ -109,10 +109,9 @@ def remind(session: Session, *, calendar: WorkingCalendar, now: datetime) -> int
     return reminded
 
 
-def _reminded_on(session: Session, request: OpinionRequest) -> date | None:
-    told = select(func.max(Notice.about_on)).where(
-        Notice.request_id == request.id, Notice.kind == NoticeKind.DUE
-    )
+def last_told_on(session: Session, request: OpinionRequest, kind: NoticeKind) -> date | None:
+    """The last day that a notice of a kind told a request of."""
+    told = select(func.max(Notice.about_on)).where(Notice.request_id == request.id, Notice.kind == kind)
     return session.scalar(told)
 
 

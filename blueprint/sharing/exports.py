@@ -73,8 +73,37 @@ def export_layer(
         purpose = _stated(purpose, is_own=ground.purpose == OWN_DATA)
     if not is_open and Role.CONSOLE not in actor.roles:
         _hold_to_day(session, version, actor=actor, city=city, now=now)
-    stamp = Stamp(
-        number=new_number(),
+    stamp = stamp_of(
+        layer,
+        version,
+        new_number(),
+        purpose=purpose,
+        conditions=conditions,
+        grant=grant,
+        city=city,
+        actor=actor,
+        now=now,
+    )
+    features = write(session, layer, version, path, city=city, stamp=stamp)
+    return register(session, version, path, stamp, features=features, actor=actor)
+
+
+def stamp_of(
+    layer: Layer,
+    version: LayerVersion,
+    number: str,
+    *,
+    purpose: str | None,
+    conditions: str | None,
+    grant: Grant | None,
+    city: City,
+    actor: Actor,
+    now: datetime,
+    other_numbers: tuple[str, ...] = (),
+) -> Stamp:
+    """The stamp of a file that the actor takes away of a version, under this number of the register."""
+    return Stamp(
+        number=number,
         account=actor.name,
         department=actor.department,
         exported_at=now,
@@ -87,9 +116,8 @@ def export_layer(
         purpose=purpose,
         conditions=conditions,
         grants=(grant.number,) if grant is not None else (),
+        other_numbers=other_numbers,
     )
-    features = write(session, layer, version, path, city=city, stamp=stamp)
-    return register(session, version, path, stamp, features=features, actor=actor)
 
 
 def register(

@@ -15,7 +15,7 @@ from blueprint.city_router import to_lonlat
 from blueprint.errors import InvalidInputError
 from blueprint.layers.stamps import Stamp, new_number
 from blueprint.permissions import Act, Actor, Sensitivity, require
-from blueprint.sharing.exports import register
+from blueprint.sharing.exports import register, stamp_of
 from blueprint.sharing.purposes import ground_of
 from coordination.plan_audit.ledger import list_differences
 from coordination.plan_audit.models import DifferenceState, PlanAudit
@@ -100,21 +100,17 @@ def _stamps(audit: PlanAudit, *, city: City, actor: Actor, now: datetime) -> tup
         is_open = layer.sensitivity == Sensitivity.PUBLIC
         ground = ground_of(actor, layer.thing, to_export=True)
         made.append(
-            Stamp(
-                number=numbers[own],
-                other_numbers=(numbers[1 - own],),
-                account=actor.name,
-                department=actor.department,
-                exported_at=now,
-                city=city.name,
-                layer=layer.code,
-                title=layer.title,
-                version=version.number,
-                sensitivity=layer.sensitivity,
-                owner=layer.department,
+            stamp_of(
+                layer,
+                version,
+                numbers[own],
                 purpose=None if is_open else ground.purpose,
                 conditions=layer.conditions,
-                grants=(ground.grant.number,) if ground.grant is not None and not is_open else (),
+                grant=None if is_open else ground.grant,
+                city=city,
+                actor=actor,
+                now=now,
+                other_numbers=(numbers[1 - own],),
             )
         )
     return made[0], made[1]
