@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, select, text
@@ -49,8 +50,8 @@ def desk(office: Office) -> Desk:
     return Desk(office.city, CALENDAR, office.now.date())
 
 
-def late(office: Office, **asked: object) -> list[tuple[str, str | None, str]]:
-    found = who_is_late(office.session, desk(office), Wanted(**asked)).items  # type: ignore[arg-type]
+def late(office: Office, **asked: Any) -> list[tuple[str, str | None, str]]:
+    found = who_is_late(office.session, desk(office), Wanted(**asked)).items
     return [(str(each.kind), each.item, str(each.card)) for each in found]
 
 

@@ -1,6 +1,7 @@
 """The list of all that is late: stages and whole cases by the same days as the ledger, nobody cut off by others."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -36,8 +37,8 @@ def desk(office: Office) -> Desk:
     return Desk(office.city, CALENDAR, office.now.date())
 
 
-def late(office: Office, **wanted: object) -> list[tuple[str, str | None, str]]:
-    found = who_is_late(office.session, desk(office), Wanted(**wanted)).items  # type: ignore[arg-type]
+def late(office: Office, **wanted: Any) -> list[tuple[str, str | None, str]]:
+    found = who_is_late(office.session, desk(office), Wanted(**wanted)).items
     return [(str(each.kind), each.department, str(each.card)) for each in found]
 
 
