@@ -188,18 +188,38 @@ def _approve(work: Work) -> Detail:
         raise ConflictError(
             f"promised and not handed in by its day 容缺逾期: {'、'.join(overdue)}; take it in first, or refuse"
         )
+    rule = work.table.material(work.rule.result)
+    detail = _sign(work, rule.code, rule.title)
+    if work.item.on_commitment:
+        due = work.calendar.due_date(work.today, working_days=work.table.clock.commitment_check_days)
+        work.item.verify_due_on, work.item.verify_provisional = due.on, due.provisional
+    return detail
+
+
+REFUSAL = "REFUSAL"
+"""The code of refusals in the library; no item needs one."""
+
+
+def _refuse(work: Work) -> Detail:
+    """行政许可法 38: a refusal is a written decision of its own, signed and numbered as a result is."""
+    if work.given.result is not None and work.given.result.valid_until is not None:
+        raise work.wrong("a refusal has no day until which it is good", "result.valid_until")
+    return _sign(work, REFUSAL, f"不予许可决定书：{work.item.title}"[:200])
+
+
+def _sign(work: Work, code: str, title: str) -> Detail:
+    """Keep the decision as it was signed; its file is uploaded after, and lies in the library under `code`."""
     given = work.given.result
     if given is None or not (given.number.strip() and given.title.strip() and given.signed_by.strip()):
-        raise work.wrong("needs its result: number, title and who signed it", "result")
+        raise work.wrong("needs its decision: number, title and who signed it", "result")
     if given.valid_until is not None and given.valid_until < work.today:
         raise work.wrong("the result would have expired already", "result.valid_until")
-    rule = work.table.material(work.rule.result)
-    known = library(work.session, work.case.id, rule.code)
+    known = library(work.session, work.case.id, code)
     material = Material(
         case_id=work.case.id,
-        code=rule.code,
-        version=known[rule.code].version + 1 if rule.code in known else 1,
-        title=rule.title,
+        code=code,
+        version=known[code].version + 1 if code in known else 1,
+        title=title,
         origin=Obtained.RESULT,
         item_id=work.item.id,
         given_on=work.today,
@@ -223,9 +243,6 @@ def _approve(work: Work) -> Detail:
         raise ConflictError(
             f"the number {given.number.strip()[:40]!r} was given to another result already; a number is given once"
         ) from error
-    if work.item.on_commitment:
-        due = work.calendar.due_date(work.today, working_days=work.table.clock.commitment_check_days)
-        work.item.verify_due_on, work.item.verify_provisional = due.on, due.provisional
     return {"number": given.number.strip(), "signed_by": given.signed_by.strip()}
 
 
@@ -259,6 +276,7 @@ ACTS: dict[Step, Callable[[Work], Detail]] = {
     Step.STOP: _stop,
     Step.EXTEND: _extend,
     Step.APPROVE: _approve,
+    Step.REFUSE: _refuse,
     Step.VERIFY: _verify,
     Step.REVOKE: _revoke,
     Step.DROP: _drop,

@@ -189,7 +189,7 @@ class Material(Base):
 
 
 class ItemResult(Base):
-    """What an approving department signed and issued (Art. 10): number, day, validity; its file is the material."""
+    """What an approving department signed (Art. 10), a result or a refusal (行政许可法 38): number, day, validity; its file is the material."""
 
     __tablename__ = "item_result"
     __table_args__ = (

@@ -252,7 +252,7 @@ def upload_result(
     now: NowDep,
     response: Response,
 ) -> ItemOut:
-    """Upload the certificate of an approved item, once; it is in the case's library from then on."""
+    """Upload the certificate of an approved item, or the decision that refuses one, once; it is in the case's library from then on."""
     cases.refuse_unknown(actor, Act.DECIDE_ITEM)
     case = cases.locked_case(session, number)
     item = find_item(session, case, code)

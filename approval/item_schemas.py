@@ -48,7 +48,7 @@ class PromisedIn(Given):
 
 
 class ResultIn(Given):
-    """The result as it was signed: 文号, title, who signed, until when it is good."""
+    """The result, or the refusal, as it was signed: 文号, title, who signed, until when a result is good."""
 
     number: str = Field(min_length=1, max_length=100)
     title: str = Field(min_length=1, max_length=200)
@@ -68,7 +68,7 @@ class StepIn(Given):
     working_days: Annotated[int, Field(ge=1, le=200), WHOLE] | None = Field(
         default=None, description="with stop and extend"
     )
-    result: ResultIn | None = Field(default=None, description="with approve")
+    result: ResultIn | None = Field(default=None, description="with approve and refuse")
 
 
 class StepsIn(Given):
@@ -134,7 +134,7 @@ class NeedOut(BaseModel):
 
 
 class ResultOut(BaseModel):
-    """A signed result; its file is uploaded after."""
+    """A signed result or refusal; its file is uploaded after."""
 
     number: str
     title: str

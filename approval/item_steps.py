@@ -34,7 +34,7 @@ class Promised:
 
 @dataclass(frozen=True)
 class ResultGiven:
-    """What the department signed: its number (文号), title, who signed, until when it is good."""
+    """What the department signed, a result or a refusal: its number (文号), title, who signed, until when it is good."""
 
     number: str
     title: str

@@ -1,4 +1,4 @@
-"""Results (Art. 10): the signed certificate is uploaded to its item and lies in the library of the case at once."""
+"""Results (Art. 10), and refusals: the signed decision is uploaded to its item and lies in the library of the case at once."""
 
 from datetime import datetime
 
@@ -19,7 +19,9 @@ def keep_result_file(
     """Add the file to a result that was signed; a result is uploaded once, another one is another decision."""
     result = item.result
     if result is None:
-        raise ConflictError(f"{item.title} ({item.code}) has no signed result yet; approve it first")
+        raise ConflictError(
+            f"{item.title} ({item.code}) has no signed decision yet; approve or refuse it first"
+        )
     if result.uploaded_at is not None:
         raise ConflictError(
             f"the result {result.number} was uploaded on {result.uploaded_at:%Y-%m-%d} already"

@@ -197,8 +197,10 @@ def step(
     on_commitment: Annotated[bool, typer.Option(help="告知承诺 on commitment")] = False,
     stop_kind: Annotated[str | None, typer.Option(help="特别程序种类 special procedure")] = None,
     working_days: Annotated[int | None, typer.Option(min=1, max=200, help="工作日 working days")] = None,
-    result_number: Annotated[str | None, typer.Option(help="批复文号 number of the result")] = None,
-    result_title: Annotated[str | None, typer.Option(help="批复标题 title of the result")] = None,
+    result_number: Annotated[
+        str | None, typer.Option(help="批复或不予许可决定文号 number of the result or refusal")
+    ] = None,
+    result_title: Annotated[str | None, typer.Option(help="标题 its title")] = None,
     signed_by: Annotated[str | None, typer.Option(help="签发人 who signed")] = None,
     valid_until: Annotated[str | None, typer.Option(help="有效期至 valid until")] = None,
     output: FormatOption = OutputFormat.TABLE,
@@ -293,7 +295,7 @@ def upload_result(
     code: Code,
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="证照文件 certificate")],
 ) -> None:
-    """上传审批结果（第十条） · upload the certificate of an approved item."""
+    """上传审批结果或不予许可决定书（第十条） · upload the certificate of an approved item, or the decision that refuses one."""
     actor = local_operator()
     with opened() as (edge, session):
         case = cases.locked_case(session, number)

@@ -168,7 +168,8 @@ class Acting:
                 project.stopped_on[code] = day
                 self._step(project, code, "stop", who, stop_kind="publicity", working_days=5, reason="公示")
             case ItemState.IN_REVIEW if chance > 0.99:
-                self._step(project, code, "refuse", who, reason="不符合条件")
+                signed = self._signed(project, code, "不予许可决定书")
+                self._step(project, code, "refuse", who, reason="不符合条件", result=signed)
                 self.decided += 1
             case ItemState.IN_REVIEW if chance < pace + 0.04:
                 self._approve(project, code, who)
@@ -181,10 +182,13 @@ class Acting:
         for owed in project.owed.pop(code, ()):
             met = {"how": "已落实"}
             self.client.ask(self.people.of(who), "PUT", f"{project.path}/obligations/{owed}", met)
-        number = f"模拟〔{project.code[-6:]}〕{code}-{project.items[code]['round']}号"
-        result = {"number": number, "title": self._rules[code]["title"], "signed_by": "模拟签发人"}
-        self._step(project, code, "approve", who, result=result)
+        signed = self._signed(project, code, self._rules[code]["title"])
+        self._step(project, code, "approve", who, result=signed)
         self.decided += 1
+
+    def _signed(self, project: Project, code: str, title: str) -> dict[str, str]:
+        number = f"模拟〔{project.code[-6:]}〕{code}-{project.items[code]['round']}号"
+        return {"number": number, "title": title, "signed_by": "模拟签发人"}
 
     def _conclude(self, project: Project) -> None:
         stage = _STAGES[project.stage]

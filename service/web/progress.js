@@ -16,7 +16,9 @@ function stage({ title, status, accepted_on, concluded_on, due_on }) {
 
 function row(item) {
   const held = item.holder ? HOLDER_WORDS[item.holder][0] : "";
-  const why = [item.stopped_for, item.reason, item.result_number].filter(Boolean).join("；");
+  // 行政许可法 38: who is refused is told of the remedies (行政复议法 20, 行政诉讼法 46).
+  const remedies = item.state === "refused" && "可自收到决定书之日起 60 日内申请行政复议，或 6 个月内提起行政诉讼";
+  const why = [item.stopped_for, item.reason, item.result_number, remedies].filter(Boolean).join("；");
   const due = item.due_on ? `${item.due_on}${item.provisional ? "（暂定）" : ""}` : item.concluded_on ?? "";
   const cells = [item.title, item.department, item.state_words, held, due, why];
   return element("tr", {}, ...cells.map((text) => element("td", text === due ? { class: "day" } : {}, text)));

@@ -22,7 +22,7 @@ const GRAVE = {
   withdraw: ["本轮申请到此结束，申请人须重新申请。", "This application ends; the applicant has to apply again."],
   extend: ["期限只能延长一次。", "The limit is extended only once."],
   approve: ["准予决定即日生效，文号不能再用；撤销须另作决定。", "The decision takes effect today and its number is used up."],
-  refuse: ["不予许可决定即日生效，申请人须重新申请。", "The refusal takes effect today; the applicant has to apply again."],
+  refuse: ["不予许可决定即日生效，文号不能再用；决定书须写明理由和救济途径并上传，申请人须重新申请。", "The refusal takes effect today and its number is used up; its decision, with reasons and remedies, is uploaded, and the applicant has to apply again."],
   revoke: ["撤销后批复失效，以其为材料的事项随之缺件。", "The result is void; items that rest on it lack a material."],
 };
 const KINDS = {
@@ -65,14 +65,14 @@ function fieldsOf(step, item, at) {
     fields.push(field("特别程序", "procedure", element("select", { name: "stop_kind" }, ...kinds)));
   }
   if (step === "stop" || step === "extend") fields.push(field("工作日", "working days", input("working_days", { type: "number", min: "1", max: "200" })));
-  if (step === "approve") {
+  if (step === "approve" || step === "refuse") {
     fields.push(
       field("文号", "number", input("result.number", { maxlength: "100" })),
-      field("标题", "title", input("result.title", { maxlength: "200", value: item.title })),
+      field("标题", "title", input("result.title", { maxlength: "200", value: step === "refuse" ? `不予许可决定书：${item.title}` : item.title })),
       field("签发人", "signed by", input("result.signed_by", { maxlength: "200" })),
-      field("有效期至（可空）", "valid until, may be empty", input("result.valid_until", { type: "date" })),
     );
   }
+  if (step === "approve") fields.push(field("有效期至（可空）", "valid until, may be empty", input("result.valid_until", { type: "date" })));
   const against = step === "approve" ? item.basis.filter((row) => row.source === "consultation" && row.kind === "disagree" && row.department !== item.department) : [];
   if (against.length) fields.push(element("p", { class: "hint" }, ...bilingual(`${against.map(({ department }) => at.names[department] ?? department).join("、")}不同意，须写明如何处理。`, "Say how the disagreement was dealt with.")));
   if (REASONED.has(step) || against.length) fields.push(field("理由", "reason", element("textarea", { name: "reason", rows: "3", maxlength: "4000" })));
@@ -143,9 +143,10 @@ function showActs(item, at) {
 }
 
 function uploadOf(item, at) {
+  const paper = item.state === "refused" ? "不予许可决定书" : "批复证照";
   const file = element("input", { type: "file", name: "file", id: "result-file" });
   file.addEventListener("change", () => perform(async () => {
-    if (!(await sure([`上传批复证照：${item.result.number}`, "Upload the certificate"], ["批复文件只能上传一次，随即进入材料库。", "It is uploaded once and is in the library at once."]))) {
+    if (!(await sure([`上传${paper}：${item.result.number}`, "Upload the decision"], ["决定文件只能上传一次，随即进入材料库。", "It is uploaded once and is in the library at once."]))) {
       file.value = "";
       return;
     }
@@ -153,9 +154,9 @@ function uploadOf(item, at) {
     body.append("file", file.files[0]);
     await change("PUT", `${address(at)}/items/${item.code}/result-file`, body);
     await showItem(at);
-    say("done", ...bilingual("批复文件已上传。", "The certificate is uploaded."));
+    say("done", ...bilingual(`${paper}已上传。`, "It is uploaded."));
   }));
-  return element("span", {}, element("label", { for: "result-file" }, ...bilingual("上传批复证照：", "certificate")), " ", file);
+  return element("span", {}, element("label", { for: "result-file" }, ...bilingual(`上传${paper}：`, item.state === "refused" ? "decision" : "certificate")), " ", file);
 }
 
 function showMaterials(item, at) {
@@ -214,7 +215,7 @@ export async function showItem(at) {
     ["期限 limit", item.limit_days === null ? "—" : `${item.limit_days + item.extended_days} ${item.day_unit === "working" ? "个工作日 working days" : "日 days"}`],
     ["到期 due", item.due_on ? `${item.due_on}${item.provisional ? "（暂定 provisional）" : ""}` : "—"],
     ["用时 days so far", item.spans.map((span) => `${{ applicant: "申请人", window: "窗口", department: "部门", stop: "特别程序" }[span.holder]} ${span.working_days}`).join(" · ") || "—"],
-    ["批复 result", item.result ? `${item.result.number} ${item.result.title}${item.result.uploaded_at ? "" : "（未上传 not uploaded）"}` : "—"],
+    [item.state === "refused" ? "不予许可决定 refusal" : "批复 result", item.result ? `${item.result.number} ${item.result.title}${item.result.uploaded_at ? "" : "（未上传 not uploaded）"}` : "—"],
   ];
   place("item-facts").replaceChildren(element("dt", {}, "牌 card"), element("dd", {}, cardMark(item.card)), ...facts.flatMap(([term, value]) => [element("dt", {}, term), element("dd", {}, value)]));
   place("obstacles").replaceChildren(element("strong", {}, ...bilingual("尚不能受理", "in the way of acceptance")), element("ul", {}, ...item.obstacles.map((text) => element("li", {}, text))));
@@ -225,7 +226,7 @@ export async function showItem(at) {
   place("obligations").replaceChildren(...item.obligations.map((row) => obligation(row, item, at)));
   place("basis-part").hidden = item.basis.length === 0;
   place("basis").replaceChildren(...item.basis.map((row) => element("li", {}, `${at.names[row.department] ?? row.department} ${row.given_on}：${[KINDS[row.kind] ?? row.kind, row.text].filter(Boolean).join("，")}`)));
-  if (item.result?.sha256) place("item-facts").lastChild.append(" ", fileLink(at, item.result.material_id, "证照 certificate"));
+  if (item.result?.sha256) place("item-facts").lastChild.append(" ", fileLink(at, item.result.material_id, item.state === "refused" ? "决定书 decision" : "证照 certificate"));
   await showBetween(item, { ...at, show: () => at.changed().then(() => showItem(at)) });
   fill("steps", ["日期 day", "步骤 step", "经办 by", "理由和内容 reason and content"], item.steps.filter(isWhole).map((row) =>
     cells([row.taken_on, STEP_WORDS[row.step]?.join(" ") ?? row.step, row.taken_by, contentOf(row, at)])), ["还没有办理。", "Nothing was done yet."]);

@@ -169,6 +169,11 @@ class Office:
         number = f"鞍审〔2026〕{next(_numbers)}号"
         return self.step(case, code, Step.APPROVE, result=ResultGiven(number, "批复", "李四"), **more)
 
+    def refuse(self, case: Case, code: str, reason: str) -> Item:
+        """Sign the decision that refuses an item."""
+        decision = ResultGiven(f"鞍审不许〔2026〕{next(_numbers)}号", "不予许可决定书", "李四")
+        return self.step(case, code, Step.REFUSE, reason=reason, result=decision)
+
     def approved(self, case: Case, code: str) -> Item:
         """An item that goes through within a day."""
         self.accepted(case, code)

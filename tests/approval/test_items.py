@@ -10,15 +10,18 @@ from approval.applicant import progress_of
 from approval.case_items import items_of
 from approval.item_models import Item
 from approval.item_states import EXCHANGE_CODE, TRANSITIONS, Holder, ItemState, Step
+from approval.item_steps import ResultGiven
 from approval.items import find_item
-from approval.materials import library, open_promises
+from approval.materials import FileGiven, NeedState, library, open_promises
 from approval.matter_models import MatterKind
 from approval.models import Case
 from approval.process_table import load_document, read_document
 from approval.requirements import acceptance_obstacles, dossier_of, needs
+from approval.results import keep_result_file
 from approval.stages import Stage
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
+from blueprint.objects import Stored
 from tests.approval.office import CALENDAR, CODE, TABLE, WINDOW, Office, lacking, promised
 from tests.approval.test_between_departments import bring_up, late
 
@@ -258,7 +261,7 @@ def test_a_result_is_signed_numbered_and_in_the_library_at_once(office: Office) 
     case = office.case()
     office.accepted(case, "A104")
     office.step(case, "A104", Step.BEGIN)
-    with pytest.raises(InvalidInputError, match="needs its result"):
+    with pytest.raises(InvalidInputError, match="needs its decision"):
         office.step(case, "A104", Step.APPROVE)
 
     item = office.approve(case, "A104")
@@ -329,7 +332,7 @@ def test_a_promise_is_for_what_the_applicant_has_within_its_days_and_ends_with_t
     with pytest.raises(ConflictError, match=r"容缺逾期: M11 \(2026-03-04\)"):
         office.approve(case, "A102")
     assert ("promise", "A102", "red") in late(office)
-    refused = office.step(case, "A102", Step.REFUSE, reason="逾期未补齐")
+    refused = office.refuse(case, "A102", "逾期未补齐")
 
     assert open_promises(office.session, case.id) == [] and "promise" not in {
         kind for kind, _, _ in late(office)
@@ -452,7 +455,7 @@ def test_a_refused_item_is_applied_for_again_in_a_round_of_its_own(office: Offic
     office.step(case, "A104", Step.BEGIN)
     with pytest.raises(ConflictError, match="among the case's items already"):
         preparation.add_item(office.session, case, "A104", city=office.city, actor=office.department("SPJ"))
-    office.step(case, "A104", Step.REFUSE, reason="不符合规划")
+    office.refuse(case, "A104", "不符合规划")
 
     again = preparation.add_item(
         office.session, case, "A104", city=office.city, actor=office.department("SPJ")
@@ -496,3 +499,30 @@ def test_an_unknown_item_or_type_names_what_there_is(office: Office) -> None:
     with pytest.raises(NotFoundError, match="GOV_BLD, GOV_MUNI"):
         preparation.table_of(office.session, case).project_type("X")
     assert case.project_code == CODE
+
+
+def test_a_refusal_is_a_signed_and_numbered_decision_that_is_uploaded_and_fills_no_need(
+    office: Office,
+) -> None:
+    case = office.case()
+    office.accepted(case, "A104")
+    office.step(case, "A104", Step.BEGIN)
+    with pytest.raises(InvalidInputError, match="needs its decision: number, title and who signed it"):
+        office.step(case, "A104", Step.REFUSE, reason="不符合规划")
+    with pytest.raises(InvalidInputError, match="no day until which it is good"):
+        good_until = ResultGiven("鞍审不许1号", "决定书", "李四", date(2030, 1, 1))
+        office.step(case, "A104", Step.REFUSE, reason="不符合规划", result=good_until)
+
+    refused = office.refuse(case, "A104", "不符合规划")
+
+    assert refused.result is not None and refused.steps[-1].detail["number"] == refused.result.number
+    assert refused.result.material.title == "不予许可决定书：建设项目用地预审与选址意见书核发"
+    office.days_pass(21)
+    assert ("upload", "A104", "escalated") in late(office)
+    paper = FileGiven("决定书.pdf", Stored("cd" * 32, 100))
+    keep_result_file(office.session, case, refused, paper, actor=office.department("ZRZY"), now=office.now)
+    assert "upload" not in {kind for kind, _, _ in late(office)}
+    needed = needs(
+        dossier_of(office.session, case), find_item(office.session, case, "A102"), office.now.date()
+    )
+    assert {need.state for need in needed if "R104" in need.codes} == {NeedState.MISSING}

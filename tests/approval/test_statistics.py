@@ -118,7 +118,7 @@ def walk(office: Office, case: Case, code: str, dice: random.Random) -> None:
         office.step(case, code, Step.RESUME)
     office.days_pass(dice.randint(0, 16))
     if dice.random() < 0.2:
-        office.step(case, code, Step.REFUSE, reason="不符")
+        office.refuse(case, code, "不符")
     else:
         for owed in obligations_of(office.session, case.id):
             if owed.item_code == code and owed.closed_on is None:

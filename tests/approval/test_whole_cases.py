@@ -77,7 +77,7 @@ def test_whatever_is_done_with_a_case_its_ledger_steps_and_stages_agree(engine: 
                 more |= {"stop_kind": "publicity", "working_days": data.draw(st.integers(1, 10))}
             if step is Step.EXTEND:
                 more |= {"working_days": data.draw(st.integers(1, 10))}
-            if step is Step.APPROVE:
+            if step in (Step.APPROVE, Step.REFUSE):
                 more |= {"result": ResultGiven(secrets.token_hex(8), "批复", "李四")}
             if step is Step.ASK_CORRECTION:
                 more |= {"lacking": (lacking("M01", defect="印章不清"),)}
@@ -192,7 +192,7 @@ def test_whatever_is_done_with_a_case_its_ledger_steps_and_stages_agree(engine: 
                 {
                     item.id
                     for item in self.items()
-                    if item.state in ("approved", "approved_with_promise", "revoked")
+                    if item.state in ("approved", "approved_with_promise", "revoked", "refused")
                 }
             )
 

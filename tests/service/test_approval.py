@@ -105,7 +105,7 @@ def test_fifty_at_once_decide_an_item_once_and_no_number_is_given_twice(office: 
         code, who = (("A104", "ZRZY"), ("A112", "LCJ"))[number % 2]
         refuses = number % 3 == 0
         result = {"number": f"第{number // 4}号", "title": "批复", "signed_by": "局长"}
-        body = {"step": "refuse", "reason": "不符"} if refuses else {"step": "approve", "result": result}
+        body = {"step": "refuse" if refuses else "approve", "reason": "不符", "result": result}
         with office.place.client(who) as client:
             while True:  # who finds all connections taken is told to come back, and does
                 status = client.post(f"{office.case}/items/{code}/steps", json=body).status_code
