@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from approval.handed_papers import keep_papers
 from approval.models import Case, CaseMessage, CaseStage
 from approval.obligations import renew_of_handover
 from approval.stages import Stage
@@ -73,6 +74,8 @@ def receive_message(session: Session, message: Message, *, now: datetime) -> Cas
     )
     session.add(kept)
     session.flush()
+    if case is not None and kept.kind != _WITHDRAWAL:
+        keep_papers(session, case, now=now)
     record(
         session,
         Actor("interface", roles=frozenset({Role.SERVICE})),

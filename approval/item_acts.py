@@ -196,15 +196,12 @@ def _approve(work: Work) -> Detail:
     return detail
 
 
-REFUSAL = "REFUSAL"
-"""The code of refusals in the library; no item needs one."""
-
-
 def _refuse(work: Work) -> Detail:
     """行政许可法 38: a refusal is a written decision of its own, signed and numbered as a result is."""
     if work.given.result is not None and work.given.result.valid_until is not None:
         raise work.wrong("a refusal has no day until which it is good", "result.valid_until")
-    return _sign(work, REFUSAL, f"不予许可决定书：{work.item.title}"[:200])
+    # A code of the item's own, for two items may be refused at once; no item needs one.
+    return _sign(work, f"NO-{work.item.code}"[:20], f"不予许可决定书：{work.item.title}"[:200])
 
 
 def _sign(work: Work, code: str, title: str) -> Detail:

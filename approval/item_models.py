@@ -188,6 +188,21 @@ class Material(Base):
     item: Mapped[Item | None] = relationship()
 
 
+class MaterialReader(Base):
+    """Who read the file of a material (Art. 14), and when first and last: a row a person and version."""
+
+    __tablename__ = "material_reader"
+    __table_args__ = (UniqueConstraint("material_id", "name"), {"schema": "approval"})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    material_id: Mapped[int] = mapped_column(ForeignKey("approval.material.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(200))
+    department: Mapped[str | None] = mapped_column(String(40))
+    first_at: Mapped[datetime]
+    last_at: Mapped[datetime]
+    times: Mapped[int] = mapped_column(default=1)
+
+
 class ItemResult(Base):
     """What an approving department signed (Art. 10), a result or a refusal (行政许可法 38): number, day, validity; its file is the material."""
 

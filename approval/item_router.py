@@ -1,14 +1,12 @@
-"""Routes of items: the process table, preparing a case, steps, results, the library of materials, the time ledger."""
+"""Routes of items: the process table, preparing a case, steps, the time ledger."""
 
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Form, Header, Query, Response, UploadFile
+from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi import Path as PathParameter
-from fastapi.responses import FileResponse
-from sqlalchemy.orm import Session
 
-from approval import cases, materials, preparation
+from approval import cases, preparation
 from approval.case_overview import case_out
 from approval.item_overview import (
     Desk,
@@ -17,7 +15,6 @@ from approval.item_overview import (
     item_out,
     ledger_out,
     list_items,
-    material_out,
 )
 from approval.item_schemas import (
     ItemIn,
@@ -26,8 +23,6 @@ from approval.item_schemas import (
     ItemPage,
     ItemRuleOut,
     LedgerOut,
-    MaterialList,
-    MaterialOut,
     MaterialRuleOut,
     NotTakenOut,
     ProcessIn,
@@ -41,26 +36,19 @@ from approval.item_schemas import (
 from approval.item_states import WINDOW_STEPS, ItemState, Step
 from approval.item_steps import Lacking, Promised, ResultGiven, StepGiven
 from approval.items import find_item, held_item, take_step
-from approval.materials import FileGiven, MaterialGiven
 from approval.process_table import ProcessTable
-from approval.results import keep_result_file
 from approval.router import Number
 from approval.schemas import CaseOut
 from approval.unified_acceptance import take_together
-from blueprint.edge import ActorDep, Edge, EdgeDep, NowDep, SessionDep, TodayDep
+from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, TodayDep
 from blueprint.etags import IfMatch, hold_to, tagged
-from blueprint.given import Day, Text
+from blueprint.given import Text
 from blueprint.idempotency import IdempotentRoute
-from blueprint.layers.router import name_of
-from blueprint.objects import objects_of
 from blueprint.permissions import Act, Thing, require
-from blueprint.uploads import spooled
 
 router = APIRouter(prefix="/api/approval", tags=["approval"], route_class=IdempotentRoute)
 
 ItemCode = Annotated[Text, PathParameter(max_length=20, description="事项代码 code of the item")]
-MaterialId = Annotated[int, PathParameter(ge=1, le=2_000_000_000)]
-Upload = Annotated[UploadFile, File(description="the file, as it is kept by its SHA-256")]
 
 
 async def _desk(edge: EdgeDep, today: TodayDep) -> Desk:
@@ -240,28 +228,6 @@ def step_given(given: StepIn) -> StepGiven:
     )
 
 
-@router.put("/cases/{number}/items/{code}/result-file")
-def upload_result(
-    number: Number,
-    code: ItemCode,
-    file: Upload,
-    session: SessionDep,
-    actor: ActorDep,
-    edge: EdgeDep,
-    desk: DeskDep,
-    now: NowDep,
-    response: Response,
-) -> ItemOut:
-    """Upload the certificate of an approved item, or the decision that refuses one, once; it is in the case's library from then on."""
-    cases.refuse_unknown(actor, Act.DECIDE_ITEM)
-    case = cases.locked_case(session, number)
-    item = find_item(session, case, code)
-    require(actor, Act.DECIDE_ITEM, item.thing)
-    kept = keep_file(session, file, edge)
-    keep_result_file(session, case, item, kept, actor=actor, now=now)
-    return tagged(item_out(session, item, desk), response)
-
-
 @router.get("/items")
 def list_all_items(
     session: SessionDep,
@@ -289,69 +255,11 @@ def list_all_items(
     return ItemPage(items=rows, next=str(rows[-1].id) if len(rows) == limit else None)
 
 
-@router.get("/cases/{number}/materials")
-def list_case_materials(
-    number: Number, session: SessionDep, actor: ActorDep, today: TodayDep
-) -> MaterialList:
-    """The library of a case (Art. 14): what was given once, where it lies, until when it is good."""
-    require(actor, Act.READ_CASE)
-    case = cases.find_case(session, number)
-    return MaterialList(items=[material_out(row, today) for row in materials.list_materials(session, case)])
-
-
-@router.post("/cases/{number}/materials", status_code=201)
-def submit_material(
-    number: Number,
-    file: Upload,
-    code: Annotated[Text, Form(max_length=20, description="材料代码 code of the material")],
-    session: SessionDep,
-    actor: ActorDep,
-    edge: EdgeDep,
-    now: NowDep,
-    valid_until: Annotated[Day | None, Form()] = None,
-    replaces_reason: Annotated[
-        Text | None, Form(max_length=4000, description="更换理由 why what is there must be replaced")
-    ] = None,
-    item: Annotated[Text | None, Form(max_length=20, description="for which item it was given")] = None,
-) -> MaterialOut:
-    """Take a material in; one that is there and valid is not asked for again (Art. 14)."""
-    cases.refuse_unknown(actor, Act.GIVE_MATERIAL)
-    case = cases.locked_case(session, number)
-    require(actor, Act.GIVE_MATERIAL, case.thing)
-    table = preparation.table_of(session, case)
-    given = MaterialGiven(
-        code=table.material(code).code,
-        file=keep_file(session, file, edge),
-        valid_until=valid_until,
-        replaces_reason=replaces_reason,
-        item=find_item(session, case, item) if item else None,
-    )
-    return material_out(materials.submit(session, case, table, given, actor=actor, now=now), now.date())
-
-
-@router.get("/cases/{number}/materials/{material_id}/file", response_class=FileResponse)
-def read_material(
-    number: Number, material_id: MaterialId, session: SessionDep, actor: ActorDep
-) -> FileResponse:
-    """The file of a material; who read it is recorded."""
-    require(actor, Act.READ_CASE)
-    case = cases.find_case(session, number)
-    material = materials.read_file(session, case, material_id, actor=actor)
-    path = objects_of(session).existing(str(material.sha256))
-    return FileResponse(path, filename=material.file_name, media_type="application/octet-stream")
-
-
 @router.get("/cases/{number}/ledger")
 def show_ledger(number: Number, session: SessionDep, actor: ActorDep, desk: DeskDep) -> LedgerOut:
     """Why the case took so many working days: whose each of them was."""
     require(actor, Act.READ_CASE)
     return ledger_out(session, cases.find_case(session, number), desk)
-
-
-def keep_file(session: Session, upload: UploadFile, edge: Edge) -> FileGiven:
-    """Keep an uploaded file by its SHA-256."""
-    with spooled(upload, scratch=edge.scratch) as path:
-        return FileGiven(name_of(upload)[:200], objects_of(session).put(path))
 
 
 def process_table_out(table: ProcessTable) -> ProcessTableOut:

@@ -258,6 +258,22 @@ class MaterialList(BaseModel):
     items: list[MaterialOut]
 
 
+class ReaderOut(BaseModel):
+    """Somebody who read a version of a material: when first and last, and how often."""
+
+    name: str
+    department: str | None
+    first_at: datetime
+    last_at: datetime
+    times: int
+
+
+class ReaderList(BaseModel):
+    """Who read a version of a material, the last first."""
+
+    items: list[ReaderOut]
+
+
 class ProjectTypeOut(BaseModel):
     """A kind of project with the working days of its four stages."""
 

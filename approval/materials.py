@@ -7,10 +7,11 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, joinedload
 
 from approval.clock import months_later
-from approval.item_models import Item, Material, Promise
+from approval.item_models import Item, Material, MaterialReader, Promise
 from approval.item_states import ENDED_WITHOUT
 from approval.models import Case
 from approval.process_table import ItemRule, MaterialRule, Obtained, ProcessTable
@@ -225,14 +226,41 @@ def list_materials(session: Session, case: Case) -> Sequence[Material]:
     return session.scalars(statement).all()
 
 
-def read_file(session: Session, case: Case, material_id: int, *, actor: Actor) -> Material:
-    """The material whose file is shown to somebody; who read it is recorded."""
-    material = session.get(Material, material_id)
-    if material is None or material.case_id != case.id:
-        raise NotFoundError(f"no material {material_id} in this case")
+def read_file(session: Session, case: Case, material_id: int, *, actor: Actor, now: datetime) -> Material:
+    """The material whose file is shown to somebody; who read it is recorded, and told in the list of its readers."""
+    material = _find(session, case, material_id)
     if material.sha256 is None:
         raise NotFoundError(f"{material.title} has no file (yet): {ORIGIN_WORDS[Obtained(material.origin)]}")
     _note(session, actor, case, material, act=Act.READ_CASE)
+    session.execute(
+        insert(MaterialReader)
+        .values(
+            material_id=material.id,
+            name=actor.name,
+            department=actor.department,
+            first_at=now,
+            last_at=now,
+            times=1,
+        )
+        .on_conflict_do_update(
+            index_elements=[MaterialReader.material_id, MaterialReader.name],
+            set_={"last_at": now, "times": MaterialReader.times + 1, "department": actor.department},
+        )
+    )
+    return material
+
+
+def readers_of(session: Session, case: Case, material_id: int) -> Sequence[MaterialReader]:
+    """Who read a version of a material, the last first."""
+    material = _find(session, case, material_id)
+    statement = select(MaterialReader).where(MaterialReader.material_id == material.id)
+    return session.scalars(statement.order_by(MaterialReader.last_at.desc(), MaterialReader.id)).all()
+
+
+def _find(session: Session, case: Case, material_id: int) -> Material:
+    material = session.get(Material, material_id)
+    if material is None or material.case_id != case.id:
+        raise NotFoundError(f"no material {material_id} in this case")
     return material
 
 

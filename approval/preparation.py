@@ -5,7 +5,7 @@ The case keeps the process table that is in force on that day for good; the hall
 """
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.orm import Session
 
 from approval.case_items import case_name, item_name, items_of
+from approval.handed_papers import forget_papers, keep_papers
 from approval.item_models import Item, ItemStep, Material, ProcessTableVersion
 from approval.item_states import ENDED_WITHOUT, ItemState
 from approval.matter_models import Matter
@@ -147,9 +148,10 @@ def prepare(
                 f"{project_type} has no item {code!r}; it has: {', '.join(rules)}", place="items"
             )
     keep_table(session, table, city, now)
-    for old in session.scalars(select(Material).where(Material.case_id == case.id)).all():
-        if old.origin == Obtained.HANDOVER:
-            session.delete(old)
+    brought = {
+        rule.code: rule.title for rule in table.materials.values() if rule.obtained_from is Obtained.HANDOVER
+    }
+    forget_papers(session, case, brought)
     forget_of_handover(session, case)
     needed = [rule for rule in rules.values() if rule.always or rule.code in chosen]
     _let_go(session, case, {rule.code for rule in needed})
@@ -163,8 +165,8 @@ def prepare(
         if rule.code in kept:
             item.id = kept[rule.code]
         session.merge(item)
-    session.add_all(_handed_over(case, table))
     session.flush()
+    keep_papers(session, case, brought, now=now)
     from_handover(session, case)
     after = {"project_type": project_type, "process_version": table.version, "hall": case.hall}
     record(
@@ -214,21 +216,6 @@ def _item(case: Case, rule: ItemRule, number: int, city: City) -> Item:
         extended_days=0,
         provisional=False,
     )
-
-
-def _handed_over(case: Case, table: ProcessTable) -> Iterable[Material]:
-    """What coordination found out is in the library from the beginning: nobody asks the applicant for it (Art. 3, 14)."""
-    for rule in table.materials.values():
-        if rule.obtained_from is Obtained.HANDOVER:
-            yield Material(
-                case_id=case.id,
-                code=rule.code,
-                version=1,
-                title=rule.title,
-                origin=Obtained.HANDOVER,
-                given_on=case.received_at.date(),
-                given_by=str(case.message["cleared_by"]),
-            )
 
 
 def add_item(session: Session, case: Case, code: str, *, city: City, actor: Actor) -> Item:

@@ -12,6 +12,7 @@ from approval.applicant_router import router as applicant_router
 from approval.exchange.queue_router import router as exchange_queue_router
 from approval.exchange.router import router as exchange_router
 from approval.item_router import router as items_router
+from approval.material_router import router as materials_router
 from approval.matter_router import router as matters_router
 from approval.refused_router import router as refused_router
 from approval.router import router as approval_router
@@ -125,6 +126,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         approval_router,
         refused_router,
         items_router,
+        materials_router,
         matters_router,
         statistics_router,
         applicant_router,

@@ -25,6 +25,7 @@ from coordination.handover_models import Handover
 from service.app import create_app
 from service.push import push_due
 from service.settings import Settings
+from tests.conftest import OBJECTS
 from tests.coordination.world import NOW, SCRATCH, install_layer, install_layers, square, world_city
 
 SECRET = "a secret that both systems share"
@@ -72,7 +73,7 @@ class Place:
 def _serving(database_url: str, city: City, *, with_layers: bool) -> Iterator[Place]:
     """A real server on a database, with a token for every department and one for the interface."""
     world = world_city(city)
-    engine = make_engine(database_url)
+    engine = make_engine(database_url, objects=OBJECTS)
     clock = Clock()
     edge = Edge(engine=engine, city=world, clock=clock, base_url="http://127.0.0.1", scratch=SCRATCH)
     with Session(engine) as session, session.begin():

@@ -2,27 +2,23 @@
 
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy.orm import Session
 
-from approval import applicant, cases, materials, preparation
+from approval import applicant, cases, preparation
 from approval.case_overview import case_out
-from approval.item_overview import Desk, case_items, item_brief, item_out, ledger_out, material_out
+from approval.item_overview import Desk, case_items, item_brief, item_out, ledger_out
 from approval.item_router import process_table_out
 from approval.item_schemas import ItemOut
 from approval.item_states import STATE_WORDS, STEP_WORDS, WINDOW_STEPS, Holder, Step
 from approval.item_steps import Lacking, Promised, ResultGiven, StepGiven
 from approval.items import find_item, held_item, take_step
-from approval.materials import FileGiven, MaterialGiven, NeedState
-from approval.results import keep_result_file
+from approval.materials import NeedState
 from approval.stages import STAGE_TITLES
 from approval.unified_acceptance import take_together
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
-from blueprint.objects import objects_of
 from blueprint.permissions import Act, require
 from service.commands.case import Number, opened
 from service.commands.context import local_operator, say
@@ -247,64 +243,6 @@ def _promise(text: str) -> tuple[str, date]:
     return code, day
 
 
-def hand_in(
-    number: Number,
-    material: Annotated[str, typer.Argument(help="材料代码 code of the material")],
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="文件 file")],
-    item: Annotated[str | None, typer.Option(help="为哪个事项 for which item")] = None,
-    valid_until: Annotated[str | None, typer.Option(help="有效期至 valid until")] = None,
-    replaces: Annotated[
-        str | None, typer.Option(metavar="REASON", help="更换理由 why it is replaced")
-    ] = None,
-) -> None:
-    """提交材料，一次提交全程共享（第十四条） · hand a material in, once for the whole case."""
-    actor = local_operator()
-    with opened() as (edge, session):
-        case = cases.locked_case(session, number)
-        require(actor, Act.GIVE_MATERIAL, case.thing)
-        given = MaterialGiven(
-            code=material,
-            file=_keep(session, file),
-            valid_until=parse_day(valid_until),
-            replaces_reason=replaces,
-            item=find_item(session, case, item) if item else None,
-        )
-        taken = materials.submit(
-            session, case, preparation.table_of(session, case), given, actor=actor, now=edge.now()
-        )
-        typer.echo(materials.place_of(taken))
-
-
-def list_materials(number: Number, output: FormatOption = OutputFormat.TABLE) -> None:
-    """列出材料库 · the library of a case: what was given once, and where it lies."""
-    require(local_operator(), Act.READ_CASE)
-    with opened() as (edge, session):
-        case = cases.find_case(session, number)
-        today = edge.now().date()
-        rows = [material_out(row, today) for row in materials.list_materials(session, case)]
-    if output is OutputFormat.JSON:
-        print_json([row.model_dump(mode="json") for row in rows])
-        return
-    table = ([row.code, row.version, row.title, row.given_on, row.valid_until, row.file_name] for row in rows)
-    columns = ["代码", "版本 version", "材料 material", "提交 given", "有效至 until", "文件 file"]
-    print_table("材料库 materials", columns, table, empty="没有材料 none yet")
-
-
-def upload_result(
-    number: Number,
-    code: Code,
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="证照文件 certificate")],
-) -> None:
-    """上传审批结果或不予许可决定书（第十条） · upload the certificate of an approved item, or the decision that refuses one."""
-    actor = local_operator()
-    with opened() as (edge, session):
-        case = cases.locked_case(session, number)
-        item = find_item(session, case, code)
-        require(actor, Act.DECIDE_ITEM, item.thing)
-        kept = keep_result_file(session, case, item, _keep(session, file), actor=actor, now=edge.now())
-        typer.echo(f"{kept.number} {kept.material.sha256}")
-
-
 def ledger(number: Number, output: FormatOption = OutputFormat.TABLE) -> None:
     """查看用时台账 · why the case took so many working days: whose each of them was."""
     require(local_operator(), Act.READ_CASE)
@@ -325,10 +263,6 @@ def ledger(number: Number, output: FormatOption = OutputFormat.TABLE) -> None:
         rows,
         empty="还没有接件 nothing came in yet",
     )
-
-
-def _keep(session: Session, file: Path) -> FileGiven:
-    return FileGiven(file.name[:200], objects_of(session).put(file))
 
 
 def _print_item(item: ItemOut, output: OutputFormat) -> None:
@@ -370,9 +304,6 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "item": show_item,
     "step": step,
     "steps": steps,
-    "hand-in": hand_in,
-    "materials": list_materials,
-    "upload-result": upload_result,
     "ledger": ledger,
     "applicant-secret": applicant_secret,
 }

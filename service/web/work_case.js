@@ -46,11 +46,24 @@ function assignment(row, open, at) {
   return items;
 }
 
+// Who read a version; asked for when somebody wants to know.
+function readersOf(at, row) {
+  const told = element("span", {});
+  const open = element("button", { type: "button", class: "link" }, ...bilingual("查阅记录", "readers"));
+  open.addEventListener("click", () => perform(async () => {
+    const { items } = await ask(`${address(at)}/materials/${row.id}/readers`);
+    told.replaceChildren(...(items.length
+      ? [element("ul", {}, ...items.map((each) => element("li", {}, `${each.name}${each.department ? `（${nameOf(at, each.department)}）` : ""} ${new Date(each.last_at).toLocaleString("zh-CN")}，${each.times} 次`)))]
+      : bilingual("还没有人查阅。", "Nobody yet.")));
+  }));
+  return element("span", {}, open, " ", told);
+}
+
 async function showLibrary(at) {
   const { items: rows } = await ask(`${address(at)}/materials`);
-  fill("library", ["材料 material", "版本", "收取 given", "有效至 valid until", "来源 from", "更换理由", "文件 file"], rows.map((row) =>
+  fill("library", ["材料 material", "版本", "收取 given", "有效至 valid until", "来源 from", "更换理由", "文件 file", "查阅 read by"], rows.map((row) =>
     cells([`${row.title}（${row.code}）`, row.version, `${row.given_on} ${row.given_by}`, row.valid_until ? `${row.valid_until}${row.is_valid ? "" : "（已过期 expired）"}` : "长期",
-      { applicant: "申请人", handover: "策划生成推送", result: "审批结果" }[row.origin], row.replaces_reason ?? "", row.sha256 ? fileLink(at, row.id, row.file_name) : "—"])),
+      { applicant: "申请人", handover: "策划生成推送", result: "审批结果" }[row.origin], row.replaces_reason ?? "", row.sha256 ? fileLink(at, row.id, row.file_name) : "—", row.sha256 ? readersOf(at, row) : ""])),
   ["材料库是空的。", "The library is empty."]);
 }
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from approval import joint_consultation, matters, obligations, supervision
@@ -33,12 +33,14 @@ from approval.process_table import DayUnit
 from approval.stages import Stage
 from approval.supervision import About
 from blueprint.city import City
+from blueprint.database import make_engine
 from blueprint.errors import ConflictError, InvalidInputError
 from blueprint.wall import KEEPER, seeing
 from coordination.notice_models import Notice
 from service.approval_notices import tell_asked
 from service.late_notices import tell_late
 from tests.approval.office import CALENDAR, CODE, WINDOW, Office, message, promised
+from tests.conftest import OBJECTS
 
 
 @pytest.fixture
@@ -228,7 +230,7 @@ def test_a_condition_that_comes_when_all_is_decided_is_closed_without_an_item(of
 def test_a_condition_that_comes_while_its_item_is_approved_finds_the_item_decided(
     fresh_database: str, city: City
 ) -> None:
-    engine = create_engine(fresh_database)
+    engine = make_engine(fresh_database, objects=OBJECTS)
     with Session(engine) as session, session.begin():
         office = Office(session, city)
         case = office.case()

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import create_engine, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from approval import cases
@@ -16,11 +16,13 @@ from approval.models import Case, CaseStage
 from approval.preparation import prepare
 from approval.stages import Stage
 from blueprint.city import City
+from blueprint.database import make_engine
 from blueprint.errors import ConflictError, NotFoundError
 from blueprint.permissions import Actor
 from blueprint.wall import KEEPER, seeing
 from blueprint.working_days import WorkingCalendar
 from coordination.handover import HandoverMessage
+from tests.conftest import OBJECTS
 
 NOW = datetime(2026, 12, 1, 9, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
 OFFICER = Actor("行政审批局", "spj")
@@ -102,7 +104,7 @@ def test_a_project_is_handed_over_once(session: Session) -> None:
 
 
 def test_the_same_message_delivered_eight_times_at_once_makes_one_case(fresh_database: str) -> None:
-    engine, sent = create_engine(fresh_database), message(1)
+    engine, sent = make_engine(fresh_database, objects=OBJECTS), message(1)
 
     def deliver(_: int) -> int:
         with seeing(KEEPER), Session(engine) as session, session.begin():
@@ -131,7 +133,7 @@ def test_a_case_is_found_by_its_code_once_it_is_bound_and_the_code_is_unique(ses
 
 
 def test_two_cases_that_bind_one_code_at_once_get_one_winner(fresh_database: str) -> None:
-    engine = create_engine(fresh_database)
+    engine = make_engine(fresh_database, objects=OBJECTS)
     with Session(engine) as session, session.begin():
         for number in (1, 2):
             receive(session, message(number), now=NOW)

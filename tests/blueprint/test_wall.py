@@ -118,6 +118,7 @@ VALUES (1, 1, 'begin', 'in_review', now(), now(), 'x', '{}');
 INSERT INTO approval.time_span (item_id, holder, starts_on) VALUES (1, 'department', now());
 INSERT INTO approval.material (id, case_id, code, version, title, origin, given_on, given_by)
 VALUES (1, 1, 'R', 1, 't', 'result', now(), 'x');
+INSERT INTO approval.material_reader (material_id, name, first_at, last_at, times) VALUES (1, 'x', now(), now(), 1);
 INSERT INTO approval.item_result (item_id, number, title, signed_by, signed_on, material_id) VALUES (1, 'n', 't', 'x', now(), 1);
 INSERT INTO approval.promise (item_id, material, due_on) VALUES (1, 'M', now());
 INSERT INTO approval.letter (kind, item_id, department, card, due_on, content, sent_by, sent_on)
@@ -193,7 +194,7 @@ MEMBER_SEES = dict.fromkeys(PLAN_AUDITS, 1) | {
     "coordination.clearance": 1, "coordination.handover": 1,
     **(APPROVAL := dict.fromkeys(
         ("approval.case", "approval.case_message", "approval.case_stage", "approval.process_table", "approval.item", "approval.item_step",
-         "approval.time_span", "approval.material", "approval.item_result", "approval.promise", "approval.letter",
+         "approval.time_span", "approval.material", "approval.material_reader", "approval.item_result", "approval.promise", "approval.letter",
          "approval.joint_consultation", "approval.consultation_answer", "approval.obligation", "approval.matter",
          "approval.refused_handover", "approval.month_figures", "approval.month_cases", "approval.case_standing", "approval.exchange_row",
          "approval.exchange_filling"), 1)),

@@ -18,6 +18,7 @@ from blueprint.city import City
 from blueprint.database import make_engine
 from blueprint.wall import KEEPER, seeing
 from tests.approval.office import CODE, MONDAY, message
+from tests.conftest import OBJECTS
 from tests.service.approving import Office, approving
 from tests.service.conftest import Command
 
@@ -67,6 +68,10 @@ def test_an_item_goes_from_the_window_to_its_uploaded_certificate(office: Office
     assert certificates[0]["sha256"] == uploaded["result"]["sha256"]
     file = office.call("GET", f"{office.case}/materials/{certificates[0]['id']}/file", "FGW", expect=200)
     assert file == b"%PDF signed"
+    readers = office.call(
+        "GET", f"{office.case}/materials/{certificates[0]['id']}/readers", "SLJ", expect=200
+    )["items"]
+    assert [(row["department"], row["times"]) for row in readers] == [("FGW", 1)]
     with Session(office.place.edge.engine) as session:
         reads = session.execute(
             text(
@@ -371,7 +376,7 @@ def test_the_command_line_prepares_a_case_and_takes_steps(
 ) -> None:
     paper = tmp_path / "申请表.pdf"
     paper.write_bytes(b"%PDF")
-    engine = make_engine(fresh_database)
+    engine = make_engine(fresh_database, objects=OBJECTS)
     with Session(engine) as session, session.begin():
         number = receive(session, message(1), now=MONDAY).planning_number
     engine.dispose()
@@ -424,10 +429,12 @@ def test_the_command_line_prepares_a_case_and_takes_steps(
         "approved_with_promise"
     )
     assert command("case", "upload-result", number, "A103", paper).status == 0
-    assert {row["code"] for row in command("case", "materials", number, "--format", "json").json} >= {
-        "M01",
-        "R103",
-    }
+    kept = {row["code"]: row["id"] for row in command("case", "materials", number, "--format", "json").json}
+    assert set(kept) >= {"M01", "R103", "M04", "SITE"}
+    handed = command("case", "material", number, str(kept["M04"]), "--output", tmp_path / "策划.html")
+    assert handed.status == 0 and "示例小学" in (tmp_path / "策划.html").read_text(encoding="utf-8")
+    (reader,) = command("case", "readers", number, str(kept["M04"]), "--format", "json").json
+    assert reader["times"] == 1
     assert command("case", "ledger", number, "--format", "json").json["elapsed"] == 0
     assert command("case", "item", number, "A103").status == 0
     sent = command("case", "exchange", "--output", tmp_path / "x.zip", "--format", "json").json

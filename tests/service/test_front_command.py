@@ -11,13 +11,14 @@ from approval.intake import receive
 from blueprint.database import make_engine
 from blueprint.wall import KEEPER, seeing
 from tests.approval.office import CODE, MONDAY, message
+from tests.conftest import OBJECTS
 from tests.service.conftest import Command
 
 
 def test_what_changed_goes_into_the_front_database_once(
     command: Command, fresh_database: str, empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = make_engine(fresh_database)
+    engine = make_engine(fresh_database, objects=OBJECTS)
     with seeing(KEEPER), Session(engine) as session, session.begin():
         receive(session, message(1), now=MONDAY)
     engine.dispose()
