@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -89,7 +90,9 @@ class TestServer:
         """Make a database, as a copy of `template` or empty but for the extensions; returns its URL."""
         owner = self._owner_url.username
         with self._engine.connect() as connection:
-            copied = f'TEMPLATE "{template}"' if template else ""
+            # Copied as files where the server can: through the log it takes twice as long.
+            by_file = "STRATEGY FILE_COPY" if connection.dialect.server_version_info >= (15,) else ""
+            copied = f'TEMPLATE "{template}" {by_file}' if template else ""
             connection.execute(text(f'CREATE DATABASE "{database}" OWNER "{owner}" {copied}'))
         if template is None:
             with self.administer(database) as connection:
@@ -154,7 +157,23 @@ def server() -> TestServer:
     if given:
         owner = os.environ.get("DATABASE_OWNER_URL") or given
         return TestServer(given, owner, owner)
-    return TestServer(ensure_running(HOME, durable=False), owner_url(HOME), admin_url(HOME))
+    url = ensure_running(HOME, durable=False)
+    _spread(HOME / "cluster" / "data" / "base")
+    return TestServer(url, owner_url(HOME), admin_url(HOME))
+
+
+def _spread(folder: Path) -> None:
+    """Let ext4 lay each database in a part of the disk of its own (`chattr +T`), where the file system knows how.
+
+    For minutes it gives no number of a deleted file away, and looks at each of them again for every new one: a copy of the
+    template beside many that were just dropped takes ten times as long.
+    """
+    get_flags, set_flags, top_of_directories = 0x80086601, 0x40086602, 0x00020000
+    opened = os.open(folder, os.O_RDONLY)
+    with suppress(OSError):
+        (flags,) = struct.unpack("L", fcntl.ioctl(opened, get_flags, bytes(struct.calcsize("L"))))
+        fcntl.ioctl(opened, set_flags, struct.pack("L", flags | top_of_directories))
+    os.close(opened)
 
 
 @pytest.fixture(scope="session")

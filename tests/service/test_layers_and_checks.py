@@ -353,7 +353,7 @@ def test_rights_are_asked_on_every_layer_route(running: Server, keeper: httpx.Cl
 
 
 def test_a_bad_token_is_401(running: Server):
-    response = httpx.get(f"{running.url}/api/layers", headers={"Authorization": "Bearer ob_wrong"})
+    response = running.client().get("/api/layers", headers={"Authorization": "Bearer ob_wrong"})
 
     problem(response, 401, "no whole token")
     assert response.headers["www-authenticate"] == "Bearer"
@@ -382,7 +382,7 @@ def test_layers_page_by_cursor(keeper: httpx.Client):
 
 
 def test_every_answer_carries_security_headers_and_problems_their_shape(running: Server):
-    response = httpx.get(f"{running.url}/api/nowhere")
+    response = running.client().get("/api/nowhere")
 
     document = problem(response, 404)
     assert {"type", "title", "status", "detail", "instance"} <= document.keys()
@@ -391,8 +391,8 @@ def test_every_answer_carries_security_headers_and_problems_their_shape(running:
 
 
 def test_health(running: Server):
-    assert httpx.get(f"{running.url}/health/live").json() == {"status": "live"}
-    assert httpx.get(f"{running.url}/health/ready").json() == {"status": "ready"}
+    assert running.client().get("/health/live").json() == {"status": "live"}
+    assert running.client().get("/health/ready").json() == {"status": "ready"}
 
 
 def test_check_formats_of_the_command_line(command: Command, tmp_path: Path):
