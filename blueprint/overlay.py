@@ -69,6 +69,8 @@ class Overlap(NamedTuple):
     is_sliver: bool
     mean_width_m: float
     shape: BaseGeometry | None
+    rule: str | None = None
+    """The rule that asked for it by itself; None for what the layer's own question found."""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from shapely.geometry.base import BaseGeometry
 from blueprint.overlay import ENGINE, Ledger, SiteMeasures
 from blueprint.permissions import Actor, Grant
 from blueprint.strip import Strip
-from coordination.judging import RuleTold
 from coordination.masking import RestrictedConflict
+from coordination.rule_words import RuleTold
 from coordination.rules import Outcome, Severity
 
 
@@ -65,6 +65,10 @@ class Finding(NamedTuple):
     """How long the centre line of a linear work runs in it; None where the footprint is an area."""
     control_reason: str | None = None
     """Why this feature has this control or this zone, where its attributes decide; None where the layer's holds."""
+    rule: str | None = None
+    """The id of the rule that it falls under; None where the catalogue's control holds."""
+    department: str | None = None
+    """Who answers for it by that rule; None: the layer's department."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The check (合规性检查): a footprint against every layer in force, as the report of DESIGN part 3.2."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from functools import cache
 
@@ -19,10 +19,10 @@ from blueprint.snapshot import LayerOnDay, Snapshot, refuse_before_the_first, ta
 from blueprint.strip import Strip, crossing_m
 from coordination.check_digest import digest_of
 from coordination.check_report import CheckReport, Finding, LayerResult
-from coordination.judging import judge, rule_set_of
+from coordination.judging import judge, key_of, rule_set_of
 from coordination.kept_rules import keep_rule_set
 from coordination.masking import RestrictedConflict, count_answers, find_restricted_conflicts
-from coordination.rule_sets import RuleSet
+from coordination.rule_sets import Rule, RuleSet
 from coordination.rules import Outcome, Severity, likely_cause, outcome_of, severity_of, verdict_of
 from coordination.use_matrix import Ruling
 
@@ -76,7 +76,7 @@ def run_check(
         with_shapes=with_shapes,
         known=known,
     )
-    overlay, rules = judged.overlay, judged.rules
+    overlay = judged.overlay
     is_answered = count_answers(session, {layer.department for layer in closed}, actor=actor, city=city)
     conflicts = find_restricted_conflicts(
         session, footprint.geometry, closed if is_answered else [], city=city
@@ -87,12 +87,15 @@ def run_check(
     _record_reading(session, actor, asked, of_layer.keys(), conflicts, footprint)
     write_ahead(session, beside)
     by_version = {layer.version_id: layer for layer in judged.layers}
+    general = {rule.layer: rule for rule in judged.rules.values() if not rule.is_particular}
     findings = tuple(
         _finding(
             overlap,
             by_version[overlap.version_id],
             strip,
-            judged.rulings.get((overlap.version_id, overlap.feature_id)),
+            judged.rulings.get(key_of(overlap)),
+            judged.rules,
+            general.get(by_version[overlap.version_id].code),
         )
         for overlap in overlay.overlaps
     )
@@ -133,11 +136,7 @@ def run_check(
         top_m=footprint.top_m,
         rule_set_sha256=rule_set.sha256 if rule_set is not None else None,
         rules=judged.words,
-        unsigned_rules=tuple(
-            rules[layer.code].id
-            for layer in asked
-            if layer.code in rules and rules[layer.code].signed_off is None
-        ),
+        unsigned_rules=tuple(rule.id for rule in judged.rules.values() if rule.signed_off is None),
     )
 
 
@@ -184,11 +183,21 @@ def _severities(control: str) -> tuple[Severity, Severity]:
     )
 
 
-def _finding(overlap: Overlap, layer: LayerOnDay, strip: Strip | None, ruling: Ruling | None) -> Finding:
+def _finding(
+    overlap: Overlap,
+    layer: LayerOnDay,
+    strip: Strip | None,
+    ruling: Ruling | None,
+    rules: Mapping[str, Rule],
+    general: Rule | None,
+) -> Finding:
     assert layer.version is not None
+    particular = rules[ruling.rule] if ruling is not None and ruling.rule is not None else None
+    rule = particular or general
     control = ruling.control if ruling is not None else layer.control
     severity, of_sliver = _severities(control)
-    assumed = layer.zone_of(overlap.attributes).assumed if layer.buffer_by is not None else None
+    is_own = overlap.rule is None and layer.buffer_by is not None
+    assumed = layer.zone_of(overlap.attributes).assumed if is_own else None
     return Finding(
         layer=layer.code,
         version=layer.version,
@@ -207,11 +216,14 @@ def _finding(overlap: Overlap, layer: LayerOnDay, strip: Strip | None, ruling: R
         sliver_width_m=overlap.mean_width_m if overlap.is_sliver else None,
         sliver_cause=_cause(overlap, layer) if overlap.is_sliver else None,
         attributes=overlap.attributes,
-        basis=layer.basis,
+        basis="；".join(particular.basis) if particular is not None else layer.basis,
         shape=overlap.shape,
         crossing_m=crossing_m(strip, overlap.shape) if strip is not None and overlap.is_areal else None,
         control_reason="；".join(filter(None, (ruling.reason if ruling is not None else None, assumed)))
         or None,
+        rule=rule.id if rule is not None else None,
+        # What is not public stays between its owner and the coordinator, whomever a rule names.
+        department=rule.department if rule is not None and layer.sensitivity == Sensitivity.PUBLIC else None,
     )
 
 
@@ -227,7 +239,7 @@ def _cause(overlap: Overlap, layer: LayerOnDay) -> str:
 def _layer_result(
     layer: LayerOnDay, overlay: Overlay, overlaps: Sequence[Overlap], *, is_permitted: bool, on: date
 ) -> LayerResult:
-    features = [overlap for overlap in overlaps if overlap.relation is not Relation.UNCOVERED]
+    features = [o for o in overlaps if o.relation is not Relation.UNCOVERED and o.rule is None]
     gaps = [overlap for overlap in overlaps if overlap.relation is Relation.UNCOVERED]
     sliver_count = sum(overlap.is_sliver for overlap in features)
     outcome = outcome_of(

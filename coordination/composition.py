@@ -42,7 +42,7 @@ from coordination.models import (
     Project,
 )
 from coordination.opinions import FindingKind
-from coordination.responsibility import concern_of, concerns_by_department
+from coordination.responsibility import concern_of, concerns_by_department, department_of
 from coordination.rounds import judged
 from coordination.rules import Outcome, Severity, verdict_of
 
@@ -196,7 +196,7 @@ def _findings(
         if finding["sliver"] or finding["layer"] in restricted:
             continue
         layer = layers[finding["layer"]]
-        department, concern = layer["department"], concern_of(finding, layer)
+        department, concern = department_of(finding, layer), concern_of(finding, layer)
         known, as_told = told.get(department, []), judged(concern.to_json())
         place = known.index(as_told) + 1 if as_told in known else None
         found.append(

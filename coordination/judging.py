@@ -1,9 +1,8 @@
-"""What a rule set makes of a check: each layer's control, softened below its threshold, by class, by height, its gaps; the rules' words."""
+"""What a rule set makes of a check: each layer's control, softened below its threshold, by class, by height, by particular rules, its gaps."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 
 import shapely
 from geoalchemy2.shape import to_shape
@@ -12,28 +11,34 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from blueprint.city import City, polygonal
+from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint
 from blueprint.layers.models import ConflictWhen, Control, GeometryKind, feature
 from blueprint.overlay import Known, Overlap, Overlay, find_overlaps
 from blueprint.snapshot import LayerOnDay
-from coordination.figures import hectares, mu, percent, rounded, square_metres
 from coordination.gaps import find_gaps
 from coordination.heights import HIGHEST_TOP_M, of_raster
-from coordination.rule_sets import Rule, RuleSet, load_rule_set
+from coordination.particular_rules import ask_by_rules, choose
+from coordination.rule_file import load_rule_set
+from coordination.rule_sets import Rule, RuleSet
+from coordination.rule_words import RuleTold, told
 from coordination.use_matrix import Ruling
+
+Key = tuple[int, int | None, str | None]
+"""A finding: version, feature, and the rule that asked for it by itself."""
 
 _ORDER = list(Control)
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What the layers that were asked say under the rules of a day: `rulings` where a feature decided, by version and feature."""
+    """What the layers that were asked say under the rules of a day: `rulings` where a feature decided, `rules` by their id."""
 
     layers: tuple[LayerOnDay, ...]
     overlay: Overlay
-    words: tuple["RuleTold", ...]
+    words: tuple[RuleTold, ...]
     rules: Mapping[str, Rule]
-    rulings: Mapping[tuple[int, int | None], Ruling]
+    rulings: Mapping[Key, Ruling]
 
 
 def judge(
@@ -49,45 +54,60 @@ def judge(
 ) -> Judged:
     """Overlay the footprint with the layers under the rules of a day.
 
-    The ledger of one statement knows one control a layer: where a threshold, a class, a height or a gap gives another, it is
-    asked again.
+    The ledger of one statement knows one control a layer: where a threshold, a class, a height, a particular rule or a gap gives
+    another, it is asked again.
     """
     rules = rule_set.on(on) if rule_set is not None else {}
+    particular = rule_set.particular_on(on) if rule_set is not None else {}
     layers = _under_height(governed(asked, rules), rules, footprint.top_m)
-    shaped = with_shapes or any(_by_feature(rules.get(layer.code), layer) for layer in layers)
+    shaped = with_shapes or any(_by_feature(layer, rules, particular) for layer in layers)
     site = footprint.geometry
     overlay = find_overlaps(session, site, layers, city=city, with_shapes=shaped, known=known)
+    site_m2 = overlay.site.area_m2
     gaps = find_gaps(
         session,
         site,
         [layer for layer in layers if _tells_gaps(rules.get(layer.code), layer)],
         city=city,
-        site_m2=overlay.site.area_m2,
+        site_m2=site_m2,
     )
+    found = ask_by_rules(session, site, layers, particular, city=city, site_m2=site_m2)
+    more = tuple(each.overlap for each in found)
+    by_rules = {key_of(each.overlap): each.ruling for each in found}
     softer = softened(layers, overlay, rules)
-    words = told(layers, overlay, rules, softer, gaps)
-    rulings = _rulings(session, layers, overlay, rules, footprint)
+    rulings = _rulings(session, layers, overlay, rules, particular, softer, footprint)
     open_ground = _of_gaps(layers, gaps, rules)
-    if softer or rulings or gaps:
-        layers = tuple(
-            layer._replace(control=softer.get(layer.code, _worst(layer, rulings))) for layer in layers
-        )
-        ruled = {version_id for version_id, _ in rulings}
+    weighing = {**rulings, **by_rules}
+    words = told(layers, overlay, more, gaps, weighing, rules, particular, softer)
+    if softer or weighing or gaps:
+        ruled = {version_id for version_id, _, _ in rulings}
         # A layer whose features have controls of their own comes into the ledger by these, as areas.
         weighed = [
-            layer._replace(control=Control.INFORM) if layer.version_id in ruled else layer for layer in layers
+            layer._replace(
+                control=Control.INFORM
+                if layer.version_id in ruled
+                else softer.get(layer.code, Control(layer.control))
+            )
+            for layer in layers
         ]
-        zones = [*_zones(overlay.overlaps, rulings), *_zones(gaps, open_ground)]
+        layers = tuple(
+            layer._replace(control=softer.get(layer.code, _worst(layer, weighing))) for layer in layers
+        )
+        zones = [*_zones([*overlay.overlaps, *more], weighing), *_zones(gaps, open_ground)]
         overlay = find_overlaps(
             session, site, weighed, city=city, with_shapes=shaped, zones=zones, known=known
         )
-        overlay = replace(overlay, overlaps=(*overlay.overlaps, *gaps))
+        overlay = replace(overlay, overlaps=(*overlay.overlaps, *more, *gaps))
     return Judged(
         layers,
         overlay,
         words,
-        rules,
-        {**rulings, **open_ground, **_of_rasters(layers, rules, footprint.top_m)},
+        {
+            rule.id: rule
+            for layer in layers
+            for rule in (*filter(None, [rules.get(layer.code)]), *particular.get(layer.code, ()))
+        },
+        {**weighing, **open_ground, **_of_rasters(layers, rules, footprint.top_m)},
     )
 
 
@@ -108,9 +128,9 @@ def _under_height(
 
 def _of_rasters(
     layers: Sequence[LayerOnDay], rules: Mapping[str, Rule], top_m: float | None
-) -> dict[tuple[int, int | None], Ruling]:
+) -> dict[Key, Ruling]:
     return {
-        (layer.version_id, None): of_raster(rule.height, top_m)
+        (layer.version_id, None, None): of_raster(rule.height, top_m)
         for layer in layers
         if (rule := rules.get(layer.code)) is not None
         and rule.height is not None
@@ -123,10 +143,14 @@ def _is_raster(layer: LayerOnDay) -> bool:
     return layer.geometry == GeometryKind.RASTER
 
 
-def _by_feature(rule: Rule | None, layer: LayerOnDay) -> bool:
+def _by_feature(
+    layer: LayerOnDay, rules: Mapping[str, Rule], particular: Mapping[str, Sequence[Rule]]
+) -> bool:
     """Whether each feature of a layer has a control of its own."""
-    return rule is not None and (
-        rule.matrix is not None or (rule.height is not None and not _is_raster(layer))
+    rule = rules.get(layer.code)
+    return not _is_raster(layer) and (
+        layer.code in particular
+        or (rule is not None and (rule.matrix is not None or rule.height is not None))
     )
 
 
@@ -145,30 +169,48 @@ def _rulings(
     layers: Sequence[LayerOnDay],
     overlay: Overlay,
     rules: Mapping[str, Rule],
+    particular: Mapping[str, Sequence[Rule]],
+    softer: Mapping[str, Control],
     footprint: Footprint,
-) -> dict[tuple[int, int | None], Ruling]:
-    """The control of each feature of the layers whose rules go by class or by height."""
-    by_version = {
-        layer.version_id: rule
-        for layer in layers
-        if (rule := rules.get(layer.code)) is not None and _by_feature(rule, layer)
-    }
-    met = [o for o in overlay.overlaps if o.feature_id is not None and o.version_id in by_version]
-    rising = [o for o in met if (height := by_version[o.version_id].height) and height.slope_field]
-    surfaces = _surfaces(session, rising)
+) -> dict[Key, Ruling]:
+    """The control of each feature of the layers whose rules go by class, by height or by particular rules; these prevail."""
+    by_version = {layer.version_id: layer for layer in layers if _by_feature(layer, rules, particular)}
+    met = [overlap for overlap in overlay.overlaps if overlap.version_id in by_version]
+    surfaces = _surfaces(
+        session,
+        [
+            overlap
+            for overlap in met
+            if (rule := rules.get(by_version[overlap.version_id].code)) is not None
+            and rule.height is not None
+            and rule.height.slope_field
+        ],
+    )
     found = {}
     for overlap in met:
-        rule = by_version[overlap.version_id]
-        if rule.matrix is not None:
-            found[_key(overlap)] = rule.matrix.rule(footprint.planned_use, overlap.attributes)
-        elif rule.height is not None:
-            shared = overlap.shape if overlap.shape is not None else footprint.geometry
-            zone = surfaces.get(_key(overlap), shared)
-            found[_key(overlap)] = rule.height.rule(footprint.top_m, overlap.attributes, zone, shared)
+        layer = by_version[overlap.version_id]
+        rule = rules.get(layer.code)
+        ruling = choose(particular.get(layer.code, ()), layer, overlap)
+        if ruling is None and rule is not None and overlap.feature_id is not None:
+            ruling = _by_general(rule, overlap, surfaces, footprint)
+        found[key_of(overlap)] = ruling or Ruling(softer.get(layer.code, Control(layer.control)), None)
     return found
 
 
-def _surfaces(session: Session, overlaps: Sequence[Overlap]) -> dict[tuple[int, int | None], BaseGeometry]:
+def _by_general(
+    rule: Rule, overlap: Overlap, surfaces: Mapping[Key, BaseGeometry], footprint: Footprint
+) -> Ruling | None:
+    """What the matrix or the height of a general rule says of a feature; None where it has neither."""
+    if rule.matrix is not None:
+        return rule.matrix.rule(footprint.planned_use, overlap.attributes)
+    if rule.height is None:
+        return None
+    shared = overlap.shape if overlap.shape is not None else footprint.geometry
+    zone = surfaces.get(key_of(overlap), shared)
+    return rule.height.rule(footprint.top_m, overlap.attributes, zone, shared)
+
+
+def _surfaces(session: Session, overlaps: Sequence[Overlap]) -> dict[Key, BaseGeometry]:
     """The whole zones of surfaces that rise: where they are lowest is told from their own edges."""
     if not overlaps:
         return {}
@@ -178,47 +220,66 @@ def _surfaces(session: Session, overlaps: Sequence[Overlap]) -> dict[tuple[int, 
             tuple_(feature.c.version_id, feature.c.feature_id).in_(keys)
         )
     )
-    return {(row.version_id, row.feature_id): to_shape(row.geom) for row in rows}
+    return {(row.version_id, row.feature_id, None): to_shape(row.geom) for row in rows}
 
 
 def _of_gaps(
     layers: Sequence[LayerOnDay], gaps: Sequence[Overlap], rules: Mapping[str, Rule]
-) -> dict[tuple[int, int | None], Ruling]:
+) -> dict[Key, Ruling]:
     codes = {layer.version_id: layer.code for layer in layers}
     return {
-        _key(gap): Ruling(rule.gap.control, None)
+        key_of(gap): Ruling(rule.gap.control, None)
         for gap in gaps
         if (rule := rules[codes[gap.version_id]]).gap is not None
     }
 
 
-def _worst(layer: LayerOnDay, rulings: Mapping[tuple[int, int | None], Ruling]) -> str:
+def _worst(layer: LayerOnDay, rulings: Mapping[Key, Ruling]) -> str:
     """The worst control that a layer's features have; its own where none is met."""
     controls = [
-        ruling.control for (version_id, _), ruling in rulings.items() if version_id == layer.version_id
+        ruling.control for (version_id, _, _), ruling in rulings.items() if version_id == layer.version_id
     ]
     return min(controls, key=_ORDER.index, default=layer.control)
 
 
 def _zones(
-    overlaps: Sequence[Overlap], rulings: Mapping[tuple[int, int | None], Ruling]
+    overlaps: Sequence[Overlap], rulings: Mapping[Key, Ruling]
 ) -> list[tuple[Control, shapely.MultiPolygon]]:
     """What the ruled features share with the site, by their control; slivers weigh nothing."""
     shapes: dict[Control, list[shapely.Geometry]] = {}
     for overlap in overlaps:
-        ruling = rulings.get(_key(overlap))
+        ruling = rulings.get(key_of(overlap))
         if ruling is not None and overlap.is_areal and not overlap.is_sliver and overlap.shape is not None:
             shapes.setdefault(ruling.control, []).append(overlap.shape)
     return [(control, polygonal(shapely.union_all(found))) for control, found in shapes.items()]
 
 
-def _key(overlap: Overlap) -> tuple[int, int | None]:
-    return overlap.version_id, overlap.feature_id
+def key_of(overlap: Overlap) -> Key:
+    """How the ruling of a finding is found."""
+    return overlap.version_id, overlap.feature_id, overlap.rule
 
 
 def rule_set_of(city: City) -> RuleSet | None:
     """The rule set that the city's profile names, if it names a file; read anew when the file changed."""
-    return load_rule_set(city.rules_path) if city.rules_path is not None else None
+    return of_city(load_rule_set(city.rules_path), city) if city.rules_path is not None else None
+
+
+def rules_beyond_m(city: City, layer: str) -> float:
+    """How far beyond a layer's features its rules go: so far from a change a project may notice it."""
+    rule_set = rule_set_of(city)
+    return rule_set.reach_m(layer) if rule_set is not None else 0.0
+
+
+def of_city(rule_set: RuleSet, city: City) -> RuleSet:
+    """The rule set, which names none but the city's departments; InvalidInputError says which rule does."""
+    known = {department.code for department in city.departments}
+    for rule in rule_set.rules:
+        if rule.department is not None and rule.department not in known:
+            raise InvalidInputError(
+                f"规则 {rule.id} 的责任部门 {rule.department} 不在城市档案中"
+                f" rule {rule.id} names the department {rule.department}, which the city profile does not have"
+            )
+    return rule_set
 
 
 def governed(layers: Sequence[LayerOnDay], rules: Mapping[str, Rule]) -> tuple[LayerOnDay, ...]:
@@ -252,78 +313,3 @@ def softened(layers: Sequence[LayerOnDay], overlay: Overlay, rules: Mapping[str,
         if not is_reached and _ORDER.index(rule.below) > _ORDER.index(Control(layer.control)):
             found[layer.code] = rule.below
     return found
-
-
-@dataclass(frozen=True)
-class RuleTold:
-    """What a rule says of this check, in words; `softened_from` is the control it would have from its threshold on."""
-
-    rule: Rule
-    finding: str
-    finding_en: str
-    softened_from: str | None
-
-    def to_json(self) -> dict[str, Any]:
-        """The words as plain JSON values."""
-        rule = self.rule
-        signed = rule.signed_off
-        return {
-            "id": rule.id,
-            "layer": rule.layer,
-            "title": rule.title,
-            "title_en": rule.title_en,
-            "finding": self.finding,
-            "finding_en": self.finding_en,
-            "remedy": rule.remedy,
-            "remedy_en": rule.remedy_en,
-            "basis": list(rule.basis),
-            "last_checked_on": rule.last_checked_on.isoformat(),
-            "signed_off": {"by": signed.by, "on": signed.on.isoformat()} if signed is not None else None,
-            "unsure": rule.unsure,
-            "softened_from": self.softened_from,
-        }
-
-
-def told(
-    layers: Iterable[LayerOnDay],
-    overlay: Overlay,
-    rules: Mapping[str, Rule],
-    softer: Mapping[str, Control],
-    gaps: Sequence[Overlap] = (),
-) -> tuple[RuleTold, ...]:
-    """What the rules of the layers that are met, or that leave ground open, say, in the order of the layers; slivers are no conflict."""
-    met = {overlap.version_id for overlap in overlay.overlaps if not overlap.is_sliver}
-    open_m2 = {gap.version_id: gap.overlap_m2 for gap in gaps if not gap.is_sliver}
-    found = []
-    for layer in layers:
-        rule = rules.get(layer.code)
-        if rule is None or layer.version_id is None:
-            continue
-        words: list[tuple[str, str]] = []
-        if layer.version_id in met:
-            figures = _figures(layer, overlay, overlay.layer_m2.get(layer.version_id, 0.0))
-            words.append((rule.finding.format(**figures), rule.finding_en.format(**figures)))
-        if layer.version_id in open_m2 and rule.gap is not None:
-            figures = _figures(layer, overlay, open_m2[layer.version_id])
-            words.append((rule.gap.finding.format(**figures), rule.gap.finding_en.format(**figures)))
-        if words:
-            from_ = layer.control if layer.code in softer else None
-            found.append(
-                RuleTold(rule, "".join(zh for zh, _ in words), " ".join(en for _, en in words), from_)
-            )
-    return tuple(found)
-
-
-def _figures(layer: LayerOnDay, overlay: Overlay, area_m2: float) -> dict[str, str]:
-    """The figures that the words of a finding may name."""
-    assert layer.version_id is not None
-    points = sum(o.point_count for o in overlay.overlaps if o.version_id == layer.version_id)
-    return {
-        "area_m2": square_metres(area_m2),
-        "hectares": hectares(area_m2),
-        "mu": mu(area_m2),
-        "share": percent(min(1.0, area_m2 / overlay.site.area_m2)),
-        "length_m": rounded(overlay.layer_m.get(layer.version_id, 0.0), 2),
-        "points": str(points),
-        "title": layer.title,
-    }

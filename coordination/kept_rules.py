@@ -12,7 +12,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from blueprint.database import Base
 from blueprint.layers.models import Layer
 from blueprint.permissions import Act, Actor, may
-from coordination.rule_sets import Rule, RuleSet, parse_rule_set
+from coordination.rule_file import parse_rule_set
+from coordination.rule_sets import Rule, RuleSet
 
 
 class KeptRuleSet(Base):

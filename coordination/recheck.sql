@@ -1,7 +1,7 @@
 -- Which sites a difference touches; of the one that was computed last in this transaction.
 
 -- name: touched_projects
--- Open projects (not cleared) whose present footprint lies in its reach.
+-- Open projects (not cleared) whose present footprint lies in its reach, or as far beyond it as a rule of the layer goes.
 SELECT project.id, project.planning_number, project.name, revision.id AS revision_id
 FROM coordination.project AS project
 CROSS JOIN LATERAL (
@@ -18,16 +18,20 @@ WHERE
     )
     AND EXISTS (
         SELECT FROM difference_reach
-        WHERE difference_reach.reach && revision.footprint AND ST_Intersects(revision.footprint, difference_reach.reach)
+        WHERE
+            difference_reach.reach && ST_Expand(revision.footprint, :beyond_m)
+            AND ST_DWithin(revision.footprint, difference_reach.reach, :beyond_m)
     )
 ORDER BY project.id;
 
 -- name: touched_checks
--- Kept checks whose footprint lies in its reach.
+-- Kept checks whose footprint lies in its reach, or as far beyond it as a rule of the layer goes.
 SELECT kept.id
 FROM coordination."check" AS kept
 WHERE EXISTS (
     SELECT FROM difference_reach
-    WHERE difference_reach.reach && kept.footprint AND ST_Intersects(kept.footprint, difference_reach.reach)
+    WHERE
+        difference_reach.reach && ST_Expand(kept.footprint, :beyond_m)
+        AND ST_DWithin(kept.footprint, difference_reach.reach, :beyond_m)
 )
 ORDER BY kept.id;

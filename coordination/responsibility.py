@@ -34,7 +34,7 @@ class Concern:
 
 
 def concerns_by_department(report: Mapping[str, Any]) -> dict[str, tuple[Concern, ...]]:
-    """The findings of a kept report that ask for an opinion, by the department that owns the layer.
+    """The findings of a kept report that ask for an opinion, by the department that its rule names, or that owns the layer.
 
     The layer's version is left out: a new version that says the same of the footprint changes nothing.
     """
@@ -44,8 +44,13 @@ def concerns_by_department(report: Mapping[str, Any]) -> dict[str, tuple[Concern
         if finding["sliver"] or finding["severity"] not in _ASKING:
             continue
         layer = layers[finding["layer"]]
-        concerns.setdefault(layer["department"], []).append(concern_of(finding, layer))
+        concerns.setdefault(department_of(finding, layer), []).append(concern_of(finding, layer))
     return {department: tuple(sorted(found, key=_order)) for department, found in concerns.items()}
+
+
+def department_of(finding: Mapping[str, Any], layer: Mapping[str, Any]) -> str:
+    """Who answers for a finding of a kept report: whom its rule names, else the department of its layer."""
+    return str(finding.get("department") or layer["department"])
 
 
 def concern_of(finding: Mapping[str, Any], layer: Mapping[str, Any]) -> Concern:

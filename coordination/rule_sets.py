@@ -1,29 +1,26 @@
-"""Rule sets (管控规则集): what the layers' rules say beyond the catalogue, as a YAML file with a version; pure but for reading the file.
+"""Rule sets (管控规则集): what the layers' rules say beyond the catalogue, with a version; pure.
 
 A rule speaks for one layer from a day to a day: its control, a threshold below which it is softer, the finding and what the
-applicant can do in words, its legal basis, when its text was last checked and who signed it off.
+applicant can do in words, its legal basis, when its text was last checked and who signed it off. A layer has one general rule a
+day and any number of particular ones (特别规则), which go by an attribute, a relation or a distance and prevail over it.
 """
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import lru_cache
-from pathlib import Path
-from string import Formatter
 from typing import Any
 
-import yaml
-
-from blueprint.errors import InvalidInputError
+from blueprint.layers.buffers import PLAIN, BufferRule, Zone
 from blueprint.layers.models import Control
+from blueprint.overlay import Relation
 from coordination.heights import HeightRule
-from coordination.use_matrix import ANY, UseMatrix
+from coordination.use_matrix import UseMatrix
 
 FIGURES = ("area_m2", "hectares", "mu", "share", "length_m", "points", "title")
 """What the words of a finding may have in braces."""
 
-_MAX_BYTES = 2 << 20
+RELATIONS = tuple(relation for relation in Relation if relation not in (Relation.OUTSIDE, Relation.UNCOVERED))
+"""The relations that a particular rule may be for; what lies outside and what is not covered are questions of the whole layer."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +44,52 @@ class GapRule:
     control: Control
     finding: str
     finding_en: str
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The features that a particular rule is about: those whose field has one of these values, or none at all."""
+
+    field: str
+    values: tuple[str, ...]
+
+    def is_met(self, attributes: Mapping[str, Any]) -> bool:
+        """Say whether a feature is meant; one that lacks the attribute may be, so it is."""
+        return self._value(attributes) in ("", *self.values)
+
+    def assumed(self, attributes: Mapping[str, Any]) -> str | None:
+        """What is said of a feature that is meant only because it lacks the attribute."""
+        if self._value(attributes):
+            return None
+        return f"图斑缺少属性 {self.field}，从严认定 the attribute is missing: the strictest holds"
+
+    def _value(self, attributes: Mapping[str, Any]) -> str:
+        raw = attributes.get(self.field)
+        if isinstance(raw, float) and raw.is_integer():
+            raw = int(raw)
+        return str(raw).strip() if raw is not None else ""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far from a feature a rule goes, in metres from its legal edge; `by` has the widths of an attribute's values."""
+
+    distance_m: float
+    by: BufferRule = PLAIN
+
+    @property
+    def most_m(self) -> float:
+        """No feature of this rule reaches further, as far as widths that a feature has of its own are not beyond 200 m."""
+        edge_m = _WIDEST_EDGE_M if self.by.edge_width_field is not None else self.by.edge_width_m
+        return self.distance_m + max(edge_m, self.by.edge_width_m) / 2
+
+    def zone(self, attributes: Mapping[str, Any]) -> Zone:
+        """The zone of one feature."""
+        return self.by.zone(self.distance_m, attributes)
+
+
+_WIDEST_EDGE_M = 400.0
+"""A road or channel is looked for as if it were at most this wide."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +120,20 @@ class Rule:
     matrix: UseMatrix | None = None
     height: HeightRule | None = None
     gap: GapRule | None = None
+    when: Condition | None = None
+    relation: Relation | None = None
+    reach: Reach | None = None
+    department: str | None = None
+    """Who answers for what this rule finds; None: the department of the layer."""
     valid_from: date | None = None
     valid_until: date | None = None
     signed_off: SignOff | None = None
     unsure: str | None = None
+
+    @property
+    def is_particular(self) -> bool:
+        """Whether the rule is about some features, a relation or a distance, and not about the layer."""
+        return self.when is not None or self.relation is not None
 
     def holds_on(self, day: date) -> bool:
         """Say whether the rule is in force on a day; both ends belong to it."""
@@ -106,8 +159,22 @@ class RuleSet:
         return f"{self.code} v{self.version}"
 
     def on(self, day: date) -> Mapping[str, Rule]:
-        """The rules in force on a day, by layer."""
-        return {rule.layer: rule for rule in self.rules if rule.holds_on(day)}
+        """The general rules in force on a day, by layer."""
+        return {rule.layer: rule for rule in self.rules if rule.holds_on(day) and not rule.is_particular}
+
+    def particular_on(self, day: date) -> Mapping[str, tuple[Rule, ...]]:
+        """The particular rules in force on a day, by layer, in the order of the file."""
+        found: dict[str, tuple[Rule, ...]] = {}
+        for rule in self.rules:
+            if rule.is_particular and rule.holds_on(day):
+                found[rule.layer] = (*found.get(rule.layer, ()), rule)
+        return found
+
+    def reach_m(self, layer: str) -> float:
+        """How far beyond its features any rule of a layer goes, on whatever day."""
+        return max(
+            (r.reach.most_m for r in self.rules if r.layer == layer and r.reach is not None), default=0.0
+        )
 
 
 def without_thresholds(rule_set: RuleSet) -> RuleSet:
@@ -115,267 +182,6 @@ def without_thresholds(rule_set: RuleSet) -> RuleSet:
     return replace(
         rule_set, rules=tuple(replace(rule, threshold=None, below=None) for rule in rule_set.rules)
     )
-
-
-def load_rule_set(path: Path) -> RuleSet:
-    """Read and validate a rule set; an error names the file, the line and what is wrong with it."""
-    try:
-        state = path.stat()
-        return _read(path, state.st_mtime_ns, state.st_size)
-    except OSError as error:
-        raise InvalidInputError(f"cannot read the rule set {path}: {error.strerror}") from error
-
-
-@lru_cache(maxsize=8)
-def _read(path: Path, _written_ns: int, _size: int) -> RuleSet:
-    """The file as it was when it was last written: every check asks for it."""
-    return parse_rule_set(path.read_bytes(), path.name)
-
-
-def parse_rule_set(content: bytes, name: str) -> RuleSet:
-    """A rule set from the bytes of its file, which is called `name` in errors."""
-    if len(content) > _MAX_BYTES:
-        raise InvalidInputError(f"the rule set {name} is larger than {_MAX_BYTES >> 20} MB")
-    try:
-        root = yaml.compose(content.decode("utf-8"), Loader=yaml.SafeLoader)
-    except UnicodeDecodeError as error:
-        raise InvalidInputError(f"the rule set {name} is no UTF-8 text: {error.reason}") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark is not None else ""
-        raise InvalidInputError(f"{name}{line}: no YAML: {getattr(error, 'problem', error)}") from error
-    document = _Place(root, name).mapping(required=("code", "version", "rules"))
-    rules = tuple(_rule(place) for place in document["rules"].sequence())
-    _refuse_doubles(rules, document["rules"])
-    return RuleSet(
-        code=document["code"].text(),
-        version=document["version"].whole(),
-        rules=rules,
-        sha256=hashlib.sha256(content).hexdigest(),
-        content=content,
-    )
-
-
-class _Place:
-    """A node of the file, which knows its line."""
-
-    def __init__(self, node: yaml.Node | None, name: str) -> None:
-        self._node, self._name = node, name
-
-    def fault(self, what: str) -> InvalidInputError:
-        """An error that names the line."""
-        line = self._node.start_mark.line + 1 if self._node is not None else 1
-        return InvalidInputError(f"{self._name}:{line}: {what}", place=f"line {line}")
-
-    def mapping(self, *, required: Sequence[str] = (), optional: Sequence[str] = ()) -> "dict[str, _Place]":
-        """The values by key; no key may be unknown, twice or missing."""
-        if not isinstance(self._node, yaml.MappingNode):
-            raise self.fault(f"expected keys and values ({', '.join((*required, *optional))})")
-        found: dict[str, _Place] = {}
-        for key, value in self._node.value:
-            at = _Place(key, self._name)
-            text = at.text()
-            if text not in (*required, *optional):
-                raise at.fault(f"unknown key {text!r}; known are {', '.join((*required, *optional))}")
-            if text in found:
-                raise at.fault(f"{text!r} is there twice")
-            found[text] = _Place(value, self._name)
-        missing = [key for key in required if key not in found]
-        if missing:
-            raise self.fault(f"{', '.join(missing)} is missing")
-        return found
-
-    def entries(self) -> "dict[str, _Place]":
-        """The values by key, whatever the keys are; none twice, and at least one."""
-        if not isinstance(self._node, yaml.MappingNode) or not self._node.value:
-            raise self.fault("expected keys and values")
-        keys = [_Place(key, self._name) for key, _ in self._node.value]
-        return self.mapping(optional=[key.text() for key in keys])
-
-    def sequence(self) -> "list[_Place]":
-        """The items of a list."""
-        if not isinstance(self._node, yaml.SequenceNode):
-            raise self.fault("expected a list, each item after a dash")
-        return [_Place(node, self._name) for node in self._node.value]
-
-    def text(self) -> str:
-        """A text that is not empty."""
-        if not isinstance(self._node, yaml.ScalarNode) or not self._node.value.strip():
-            raise self.fault("expected a text")
-        return str(self._node.value).strip()
-
-    def number(self) -> float:
-        """A number of 0 or more."""
-        try:
-            value = float(self.text())
-        except ValueError:
-            raise self.fault(f"{self.text()!r} is no number") from None
-        if not 0 <= value < 1e12:
-            raise self.fault("expected a number of 0 or more")
-        return value
-
-    def whole(self) -> int:
-        """A whole number of 1 or more."""
-        text = self.text()
-        if not text.isdecimal() or int(text) < 1:
-            raise self.fault(f"{text!r} is no whole number of 1 or more")
-        return int(text)
-
-    def day(self) -> date:
-        """A day as YYYY-MM-DD."""
-        try:
-            return date.fromisoformat(self.text())
-        except ValueError:
-            raise self.fault(f"{self.text()!r} is no day; write it as 2026-01-31") from None
-
-    def control(self) -> Control:
-        """A control."""
-        text = self.text()
-        if text not in list(Control):
-            raise self.fault(f"{text!r} is no control; it is one of {', '.join(Control)}")
-        return Control(text)
-
-    def wording(self) -> str:
-        """The words of a finding, with figures in braces."""
-        text = self.text()
-        try:
-            names = [name for _, name, *_ in Formatter().parse(text) if name is not None]
-        except ValueError as error:
-            raise self.fault(f"a brace is not closed: {error}") from error
-        wrong = [name for name in names if name not in FIGURES]
-        if wrong:
-            raise self.fault(f"{{{wrong[0]}}} is no figure; they are {', '.join(FIGURES)}")
-        return text
-
-
-_NEEDED = (
-    "id",
-    "layer",
-    "title",
-    "title_en",
-    "finding",
-    "finding_en",
-    "remedy",
-    "remedy_en",
-    "basis",
-    "last_checked_on",
-)
-_FREE = (
-    "control",
-    "threshold",
-    "below",
-    "matrix",
-    "height",
-    "gap",
-    "valid_from",
-    "valid_until",
-    "signed_off",
-    "unsure",
-)
-
-
-def _rule(place: _Place) -> Rule:
-    given = place.mapping(required=_NEEDED, optional=_FREE)
-    threshold = given.get("threshold")
-    if (threshold is None) != ("below" not in given):
-        raise place.fault("`threshold` and `below` (the control below it) go together")
-    deciding = [key for key in ("threshold", "matrix", "height") if key in given]
-    if len(deciding) > 1:
-        raise given[deciding[1]].fault("a rule has a threshold, a matrix or a height, not several of them")
-    signed = given.get("signed_off")
-    days = {key: given[key].day() if key in given else None for key in ("valid_from", "valid_until")}
-    if days["valid_from"] and days["valid_until"] and days["valid_until"] < days["valid_from"]:
-        raise given["valid_until"].fault("valid_until lies before valid_from")
-    basis = tuple(item.text() for item in given["basis"].sequence())
-    if not basis:
-        raise given["basis"].fault("a rule names its legal basis")
-    return Rule(
-        id=given["id"].text(),
-        layer=given["layer"].text(),
-        title=given["title"].text(),
-        title_en=given["title_en"].text(),
-        finding=given["finding"].wording(),
-        finding_en=given["finding_en"].wording(),
-        remedy=given["remedy"].text(),
-        remedy_en=given["remedy_en"].text(),
-        basis=basis,
-        last_checked_on=given["last_checked_on"].day(),
-        control=given["control"].control() if "control" in given else None,
-        threshold=_threshold(threshold) if threshold is not None else None,
-        below=given["below"].control() if "below" in given else None,
-        matrix=_matrix(given["matrix"]) if "matrix" in given else None,
-        height=_height(given["height"]) if "height" in given else None,
-        gap=_gap(given["gap"]) if "gap" in given else None,
-        signed_off=_sign_off(signed) if signed is not None else None,
-        unsure=given["unsure"].text() if "unsure" in given else None,
-        **days,
-    )
-
-
-def _threshold(place: _Place) -> Threshold:
-    given = place.mapping(optional=("area_m2", "share", "length_m"))
-    if not given:
-        raise place.fault("a threshold names an area_m2, a share or a length_m")
-    values = {key: value.number() for key, value in given.items()}
-    if values.get("share", 0) > 1:
-        raise given["share"].fault("a share is a number from 0 to 1")
-    return Threshold(**values)
-
-
-def _matrix(place: _Place) -> UseMatrix:
-    given = place.mapping(required=("field", "uses"))
-    uses = {}
-    for use, row in given["uses"].entries().items():
-        uses[use] = {value: control.control() for value, control in row.entries().items()}
-        if ANY not in uses[use]:
-            raise row.fault(f'a row says what holds for other classes: "{ANY}": restrict')
-    if ANY not in uses:
-        raise given["uses"].fault(f'a matrix says what holds for other uses: "{ANY}": {{...}}')
-    return UseMatrix(given["field"].text(), uses)
-
-
-def _height(place: _Place) -> HeightRule:
-    given = place.mapping(required=("above", "within"), optional=("limit", "slope", "azimuth"))
-    names = {key: given[key].text() if key in given else None for key in ("limit", "slope", "azimuth")}
-    if names["limit"] is None and names["slope"] is not None:
-        raise given["slope"].fault("a slope goes with the `limit` at the surface's lowest edge")
-    if names["slope"] is None and names["azimuth"] is not None:
-        raise given["azimuth"].fault("an azimuth is the direction of a `slope`")
-    return HeightRule(
-        above=given["above"].control(),
-        within=given["within"].control(),
-        limit_field=names["limit"],
-        slope_field=names["slope"],
-        azimuth_field=names["azimuth"],
-    )
-
-
-def _gap(place: _Place) -> GapRule:
-    given = place.mapping(required=("control", "finding", "finding_en"))
-    return GapRule(given["control"].control(), given["finding"].wording(), given["finding_en"].wording())
-
-
-def _sign_off(place: _Place) -> SignOff:
-    given = place.mapping(required=("by", "on"))
-    return SignOff(given["by"].text(), given["on"].day())
-
-
-def _refuse_doubles(rules: Iterable[Rule], place: _Place) -> None:
-    """No id twice, and on no day two rules for one layer."""
-    items = place.sequence()
-    seen: list[Rule] = []
-    for rule, at in zip(rules, items, strict=True):
-        for other in seen:
-            if other.id == rule.id:
-                raise at.fault(f"the id {rule.id} is there twice")
-            if other.layer == rule.layer and _share_a_day(other, rule):
-                raise at.fault(f"{other.id} is for layer {rule.layer} on the same days")
-        seen.append(rule)
-
-
-def _share_a_day(one: Rule, other: Rule) -> bool:
-    starts = max(one.valid_from or date.min, other.valid_from or date.min)
-    return starts <= min(one.valid_until or date.max, other.valid_until or date.max)
 
 
 def to_json(rule: Rule) -> dict[str, Any]:
@@ -394,7 +200,13 @@ def to_json(rule: Rule) -> dict[str, Any]:
         "matrix": {"field": rule.matrix.field, "uses": rule.matrix.uses} if rule.matrix else None,
         "height": vars(rule.height) if rule.height else None,
         "gap": vars(rule.gap) if rule.gap else None,
+        "when": {"field": rule.when.field, "values": list(rule.when.values)} if rule.when else None,
+        "reach": _reach_json(rule.reach) if rule.reach else None,
         "signed_off": signed,
         "basis": list(rule.basis),
         "last_checked_on": rule.last_checked_on.isoformat(),
     }
+
+
+def _reach_json(reach: Reach) -> dict[str, Any]:
+    return {"distance_m": reach.distance_m, **vars(reach.by), "widths": dict(reach.by.widths)}

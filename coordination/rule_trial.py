@@ -17,7 +17,7 @@ from coordination.checks import run_check
 from coordination.models import FootprintRevision, Project
 from coordination.projects import footprint_of
 from coordination.recheck import Turn, turn_of
-from coordination.rule_sets import load_rule_set
+from coordination.rule_file import load_rule_set
 from coordination.rules import Severity
 
 

@@ -18,10 +18,13 @@ _ORDER = list(Control)
 
 @dataclass(frozen=True)
 class Ruling:
-    """The control of one feature, and why in Chinese and English; None where the rule's words say it."""
+    """The control of one feature, why in Chinese and English (None where the rule's words say it), and the id of the particular
+    rule that gave it.
+    """
 
     control: Control
     reason: str | None
+    rule: str | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from blueprint.errors import NotFoundError
 from coordination.judging import rule_set_of
 from coordination.report_words import SEVERITY_WORDS
-from coordination.rule_sets import RuleSet, load_rule_set, to_json
+from coordination.rule_file import load_rule_set
+from coordination.rule_sets import RuleSet, to_json
 from coordination.rule_trial import try_rules
 from service.commands.context import local_operator, open_edge
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table

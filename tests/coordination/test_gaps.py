@@ -15,7 +15,7 @@ from coordination.check_report import CheckReport
 from coordination.checks import run_check
 from coordination.report_verification import verify_report, with_site
 from coordination.reports import to_html
-from coordination.rule_sets import parse_rule_set
+from coordination.rule_file import parse_rule_set
 from tests.coordination.world import TODAY
 from tests.made import at_origin, publish, square
 

@@ -17,7 +17,7 @@ from coordination.checks import run_check
 from coordination.heights import HeightRule, slope_of
 from coordination.projects import amend_project, check_project, register_project
 from coordination.report_verification import verify_report, with_site
-from coordination.rule_sets import parse_rule_set
+from coordination.rule_file import parse_rule_set
 from coordination.site_finder import find_sites
 from coordination.siting import find_shift
 from coordination.trim import TrimLevel, find_trim

@@ -17,7 +17,7 @@ from coordination.checks import run_check
 from coordination.projects import register_project
 from coordination.report_verification import verify_report, with_site
 from coordination.reports import to_html
-from coordination.rule_sets import parse_rule_set
+from coordination.rule_file import parse_rule_set
 from coordination.rule_trial import try_rules
 from coordination.rules import Severity
 from tests.coordination.world import COORDINATOR, DETAILS, NOW, TODAY

@@ -1,0 +1,205 @@
+"""Particular rules (特别规则): those of some features, of a relation or of a distance, which prevail over their layer's general rule.
+
+Most choose among what the overlay found. Others ask for themselves: what lies within their distance, what only touches, and what
+is met of a layer whose outside is the conflict.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy.orm import Session
+
+from blueprint.city import AreaMeasure, City, polygonal
+from blueprint.database import execute_prepared, load_statements, prepared
+from blueprint.layers.models import ConflictWhen, Control, GeometryKind
+from blueprint.overlay import NOISE_M, Overlap, Relation
+from blueprint.snapshot import LayerOnDay
+from coordination.rule_sets import Rule
+from coordination.use_matrix import Ruling
+
+_SQL = load_statements(Path(__file__).with_suffix(".sql"))
+_NEAR = prepared("near_features", _SQL["near_features"].text)
+_MEASURED = prepared("measured_shapes", _SQL["measured_shapes"].text)
+_ORDER = list(Control)
+_QUADRANT_SEGMENTS = 16
+"""As the zones of the catalogue are made: a quarter of a circle in so many chords."""
+
+
+def asks_itself(rule: Rule, layer: LayerOnDay) -> bool:
+    """Whether a rule asks what the overlay does not tell of its layer."""
+    if layer.geometry == GeometryKind.RASTER or layer.version_id is None:
+        return False
+    is_polygon = layer.geometry == GeometryKind.POLYGON
+    return (
+        rule.reach is not None
+        or (rule.relation is Relation.TOUCHES and is_polygon)
+        or layer.conflict_when == ConflictWhen.OUTSIDE
+    )
+
+
+def choose(rules: Iterable[Rule], layer: LayerOnDay, overlap: Overlap) -> Ruling | None:
+    """The strictest of the particular rules that an overlap falls under; None where the general rule holds."""
+    fitting = [
+        rule
+        for rule in rules
+        if not asks_itself(rule, layer)
+        and (rule.relation is None or rule.relation is overlap.relation)
+        and (rule.when is None or rule.when.is_met(overlap.attributes))
+    ]
+    if not fitting:
+        return None
+    rule = min(fitting, key=_rank)
+    return Ruling(_control(rule), _reason(rule, overlap.attributes), rule.id)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a rule that asks for itself found, and how it weighs."""
+
+    overlap: Overlap
+    ruling: Ruling
+
+
+def ask_by_rules(
+    session: Session,
+    site: shapely.MultiPolygon,
+    layers: Sequence[LayerOnDay],
+    rules: Mapping[str, Sequence[Rule]],
+    *,
+    city: City,
+    site_m2: float,
+) -> tuple[Asked, ...]:
+    """What the rules that ask for themselves find of a site (working CRS, `site_m2` by the city's measure)."""
+    asking = {
+        layer.version_id: (layer, [rule for rule in rules[layer.code] if asks_itself(rule, layer)])
+        for layer in layers
+        if layer.code in rules and layer.version_id is not None
+    }
+    asking = {version_id: (layer, own) for version_id, (layer, own) in asking.items() if own}
+    if not asking:
+        return ()
+    reaches = [
+        max((rule.reach.most_m if rule.reach is not None else NOISE_M for rule in own), default=0.0)
+        for _, own in asking.values()
+    ]
+    values = {
+        "footprint": shapely.to_wkb(site),
+        "working_srid": city.working_srid,
+        "version_ids": list(asking),
+        "reaches": reaches,
+    }
+    found: list[tuple[LayerOnDay, Overlap, Rule]] = []
+    for version_id, feature_id, source_id, attributes, wkb in execute_prepared(session, _NEAR, values):
+        layer, own = asking[version_id]
+        near = shapely.union_all(shapely.get_parts(shapely.from_wkb(bytes(wkb))))
+        for rule in own:
+            if rule.when is not None and not rule.when.is_met(attributes or {}):
+                continue
+            overlap = _overlap(rule, layer, site, near, (feature_id, source_id, attributes or {}))
+            if overlap is not None:
+                found.append((layer, overlap, rule))
+    areas = _measured(session, [overlap.shape for _, overlap, _ in found], city)
+    return tuple(
+        Asked(
+            overlap._replace(
+                overlap_m2=area_m2,
+                overlap_share=min(1.0, area_m2 / site_m2),
+                is_sliver=overlap.is_areal and (overlap.is_sliver or area_m2 < layer.tolerance_m2),
+            ),
+            Ruling(_control(rule), _reason(rule, overlap.attributes), rule.id),
+        )
+        for (layer, overlap, rule), area_m2 in zip(found, areas, strict=True)
+    )
+
+
+def _overlap(
+    rule: Rule,
+    layer: LayerOnDay,
+    site: shapely.MultiPolygon,
+    near: BaseGeometry,
+    feature: tuple[int, str | None, Mapping[str, Any]],
+) -> Overlap | None:
+    """What a rule finds of one feature, its area still to be measured; None where it finds nothing."""
+    feature_id, source_id, attributes = feature
+    distance_m = float(shapely.distance(site, near))
+    common = shapely.intersection(site, near)
+    relation = rule.relation or Relation.OVERLAPS
+    if relation is Relation.TOUCHES:
+        if distance_m > NOISE_M or not _is_noise(polygonal(common)):
+            return None
+        shape, is_areal = common, False
+    else:
+        reach_m = rule.reach.zone(attributes).reach_m if rule.reach is not None else 0.0
+        grown = shapely.buffer(near, reach_m, quad_segs=_QUADRANT_SEGMENTS) if reach_m else near
+        shape, is_areal = polygonal(shapely.intersection(site, grown)), True
+        if _is_noise(shape) or not _stands_so(relation, site, near):
+            return None
+    is_thin = is_areal and _is_thin(shape, layer.sliver_width_m)
+    return Overlap(
+        version_id=layer.version_id or 0,
+        feature_id=feature_id,
+        source_id=source_id,
+        attributes=attributes,
+        relation=relation,
+        is_areal=is_areal,
+        overlap_m2=0.0,
+        overlap_share=0.0,
+        feature_share=None,
+        length_m=0.0 if shapely.get_dimensions(near) == 2 and is_areal else float(shapely.length(common)),
+        point_count=int(shapely.get_num_coordinates(common)) if shapely.get_dimensions(near) == 0 else 0,
+        distance_m=distance_m,
+        is_sliver=is_thin,
+        mean_width_m=2 * shape.area / shape.length if is_areal and shape.length else 0.0,
+        shape=shape,
+        rule=rule.id,
+    )
+
+
+def _stands_so(relation: Relation, site: shapely.MultiPolygon, near: BaseGeometry) -> bool:
+    """Whether the site stands to a feature that it shares ground with as a rule says; of the feature only what is near is known."""
+    if relation is Relation.WITHIN:
+        return bool(shapely.covers(near, site))
+    return relation in (Relation.OVERLAPS, Relation.WITHIN_DISTANCE)
+
+
+def _is_noise(shape: BaseGeometry) -> bool:
+    return 2 * shape.area <= NOISE_M * shape.length
+
+
+def _is_thin(shape: BaseGeometry, width_m: float) -> bool:
+    """Nothing is left of it when it is shrunk by half the width."""
+    return 2 * shape.area <= width_m * shape.length and shapely.buffer(shape, -width_m / 2).is_empty
+
+
+def _measured(session: Session, shapes: Sequence[BaseGeometry | None], city: City) -> list[float]:
+    """The areas of shapes by the city's measure; 0 for what is none."""
+    if not shapes:
+        return []
+    values = {
+        "shapes": [shapely.to_wkb(polygonal(shape)) for shape in shapes if shape is not None],
+        "working_srid": city.working_srid,
+        "on_ellipsoid": city.area_measure is AreaMeasure.ELLIPSOID,
+    }
+    return [row[0] or 0.0 for row in execute_prepared(session, _MEASURED, values)]
+
+
+def _reason(rule: Rule, attributes: Mapping[str, Any]) -> str | None:
+    """What was assumed of a feature for want of an attribute."""
+    told = [
+        rule.when.assumed(attributes) if rule.when is not None else None,
+        rule.reach.zone(attributes).assumed if rule.reach is not None else None,
+    ]
+    return "；".join(filter(None, told)) or None
+
+
+def _control(rule: Rule) -> Control:
+    assert rule.control is not None  # the file is refused without it
+    return rule.control
+
+
+def _rank(rule: Rule) -> int:
+    return _ORDER.index(_control(rule))

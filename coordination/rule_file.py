@@ -1,0 +1,355 @@
+"""The file of a rule set (规则集文件): YAML read and validated, so that an error names its line; pure but for reading the file."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import yaml
+
+from blueprint.errors import InvalidInputError
+from blueprint.layers.buffers import read_buffer_rule
+from blueprint.layers.models import Control
+from blueprint.overlay import Relation
+from coordination.heights import HeightRule
+from coordination.rule_sets import (
+    FIGURES,
+    RELATIONS,
+    Condition,
+    GapRule,
+    Reach,
+    Rule,
+    RuleSet,
+    SignOff,
+    Threshold,
+)
+from coordination.use_matrix import ANY, UseMatrix
+
+MAX_REACH_M = 5_000.0
+"""No rule looks further: whatever lies within it is read for every check."""
+
+_MAX_BYTES = 2 << 20
+
+
+def load_rule_set(path: Path) -> RuleSet:
+    """Read and validate a rule set; an error names the file, the line and what is wrong with it."""
+    try:
+        state = path.stat()
+        return _read(path, state.st_mtime_ns, state.st_size)
+    except OSError as error:
+        raise InvalidInputError(f"cannot read the rule set {path}: {error.strerror}") from error
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, _written_ns: int, _size: int) -> RuleSet:
+    """The file as it was when it was last written: every check asks for it."""
+    return parse_rule_set(path.read_bytes(), path.name)
+
+
+def parse_rule_set(content: bytes, name: str) -> RuleSet:
+    """A rule set from the bytes of its file, which is called `name` in errors."""
+    if len(content) > _MAX_BYTES:
+        raise InvalidInputError(f"the rule set {name} is larger than {_MAX_BYTES >> 20} MB")
+    try:
+        root = yaml.compose(content.decode("utf-8"), Loader=yaml.SafeLoader)
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"the rule set {name} is no UTF-8 text: {error.reason}") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark is not None else ""
+        raise InvalidInputError(f"{name}{line}: no YAML: {getattr(error, 'problem', error)}") from error
+    document = _Place(root, name).mapping(required=("code", "version", "rules"))
+    rules = tuple(_rule(place) for place in document["rules"].sequence())
+    _refuse_doubles(rules, document["rules"])
+    return RuleSet(
+        code=document["code"].text(),
+        version=document["version"].whole(),
+        rules=rules,
+        sha256=hashlib.sha256(content).hexdigest(),
+        content=content,
+    )
+
+
+class _Place:
+    """A node of the file, which knows its line."""
+
+    def __init__(self, node: yaml.Node | None, name: str) -> None:
+        self._node, self._name = node, name
+
+    def fault(self, what: str) -> InvalidInputError:
+        """An error that names the line."""
+        line = self._node.start_mark.line + 1 if self._node is not None else 1
+        return InvalidInputError(f"{self._name}:{line}: {what}", place=f"line {line}")
+
+    def mapping(self, *, required: Sequence[str] = (), optional: Sequence[str] = ()) -> "dict[str, _Place]":
+        """The values by key; no key may be unknown, twice or missing."""
+        if not isinstance(self._node, yaml.MappingNode):
+            raise self.fault(f"expected keys and values ({', '.join((*required, *optional))})")
+        found: dict[str, _Place] = {}
+        for key, value in self._node.value:
+            at = _Place(key, self._name)
+            text = at.text()
+            if text not in (*required, *optional):
+                raise at.fault(f"unknown key {text!r}; known are {', '.join((*required, *optional))}")
+            if text in found:
+                raise at.fault(f"{text!r} is there twice")
+            found[text] = _Place(value, self._name)
+        missing = [key for key in required if key not in found]
+        if missing:
+            raise self.fault(f"{', '.join(missing)} is missing")
+        return found
+
+    def entries(self) -> "dict[str, _Place]":
+        """The values by key, whatever the keys are; none twice, and at least one."""
+        if not isinstance(self._node, yaml.MappingNode) or not self._node.value:
+            raise self.fault("expected keys and values")
+        keys = [_Place(key, self._name) for key, _ in self._node.value]
+        return self.mapping(optional=[key.text() for key in keys])
+
+    def sequence(self) -> "list[_Place]":
+        """The items of a list."""
+        if not isinstance(self._node, yaml.SequenceNode):
+            raise self.fault("expected a list, each item after a dash")
+        return [_Place(node, self._name) for node in self._node.value]
+
+    def text(self) -> str:
+        """A text that is not empty."""
+        if not isinstance(self._node, yaml.ScalarNode) or not self._node.value.strip():
+            raise self.fault("expected a text")
+        return str(self._node.value).strip()
+
+    def number(self) -> float:
+        """A number of 0 or more."""
+        try:
+            value = float(self.text())
+        except ValueError:
+            raise self.fault(f"{self.text()!r} is no number") from None
+        if not 0 <= value < 1e12:
+            raise self.fault("expected a number of 0 or more")
+        return value
+
+    def whole(self) -> int:
+        """A whole number of 1 or more."""
+        text = self.text()
+        if not text.isdecimal() or int(text) < 1:
+            raise self.fault(f"{text!r} is no whole number of 1 or more")
+        return int(text)
+
+    def day(self) -> date:
+        """A day as YYYY-MM-DD."""
+        try:
+            return date.fromisoformat(self.text())
+        except ValueError:
+            raise self.fault(f"{self.text()!r} is no day; write it as 2026-01-31") from None
+
+    def control(self) -> Control:
+        """A control."""
+        text = self.text()
+        if text not in list(Control):
+            raise self.fault(f"{text!r} is no control; it is one of {', '.join(Control)}")
+        return Control(text)
+
+    def wording(self) -> str:
+        """The words of a finding, with figures in braces."""
+        text = self.text()
+        try:
+            names = [name for _, name, *_ in Formatter().parse(text) if name is not None]
+        except ValueError as error:
+            raise self.fault(f"a brace is not closed: {error}") from error
+        wrong = [name for name in names if name not in FIGURES]
+        if wrong:
+            raise self.fault(f"{{{wrong[0]}}} is no figure; they are {', '.join(FIGURES)}")
+        return text
+
+
+_NEEDED = (
+    "id",
+    "layer",
+    "title",
+    "title_en",
+    "finding",
+    "finding_en",
+    "remedy",
+    "remedy_en",
+    "basis",
+    "last_checked_on",
+)
+_FREE = (
+    "control",
+    "threshold",
+    "below",
+    "matrix",
+    "height",
+    "gap",
+    "when",
+    "relation",
+    "distance_m",
+    "distance_by",
+    "department",
+    "valid_from",
+    "valid_until",
+    "signed_off",
+    "unsure",
+)
+
+
+def _rule(place: _Place) -> Rule:
+    given = place.mapping(required=_NEEDED, optional=_FREE)
+    threshold = given.get("threshold")
+    if (threshold is None) != ("below" not in given):
+        raise place.fault("`threshold` and `below` (the control below it) go together")
+    deciding = [key for key in ("threshold", "matrix", "height") if key in given]
+    if len(deciding) > 1:
+        raise given[deciding[1]].fault("a rule has a threshold, a matrix or a height, not several of them")
+    _refuse_half_a_particular_rule(place, given)
+    signed = given.get("signed_off")
+    days = {key: given[key].day() if key in given else None for key in ("valid_from", "valid_until")}
+    if days["valid_from"] and days["valid_until"] and days["valid_until"] < days["valid_from"]:
+        raise given["valid_until"].fault("valid_until lies before valid_from")
+    basis = tuple(item.text() for item in given["basis"].sequence())
+    if not basis:
+        raise given["basis"].fault("a rule names its legal basis")
+    return Rule(
+        id=given["id"].text(),
+        layer=given["layer"].text(),
+        title=given["title"].text(),
+        title_en=given["title_en"].text(),
+        finding=given["finding"].wording(),
+        finding_en=given["finding_en"].wording(),
+        remedy=given["remedy"].text(),
+        remedy_en=given["remedy_en"].text(),
+        basis=basis,
+        last_checked_on=given["last_checked_on"].day(),
+        control=given["control"].control() if "control" in given else None,
+        threshold=_threshold(threshold) if threshold is not None else None,
+        below=given["below"].control() if "below" in given else None,
+        matrix=_matrix(given["matrix"]) if "matrix" in given else None,
+        height=_height(given["height"]) if "height" in given else None,
+        gap=_gap(given["gap"]) if "gap" in given else None,
+        when=_condition(given["when"]) if "when" in given else None,
+        relation=_relation(given["relation"]) if "relation" in given else None,
+        reach=_reach(given) if "distance_m" in given else None,
+        department=given["department"].text() if "department" in given else None,
+        signed_off=_sign_off(signed) if signed is not None else None,
+        unsure=given["unsure"].text() if "unsure" in given else None,
+        **days,
+    )
+
+
+def _refuse_half_a_particular_rule(place: _Place, given: Mapping[str, _Place]) -> None:
+    """A rule with `when` or `relation` decides by its control alone; a distance belongs to one relation."""
+    if "when" in given or "relation" in given:
+        for key in ("threshold", "matrix", "height", "gap"):
+            if key in given:
+                raise given[key].fault(f"`{key}` is for a rule without `when` or `relation`")
+        if "control" not in given:
+            raise place.fault("control is missing: a rule with `when` or `relation` decides by it")
+    is_far = "relation" in given and given["relation"].text() == Relation.WITHIN_DISTANCE
+    if is_far != ("distance_m" in given):
+        raise place.fault("`relation: within_distance` and `distance_m` go together")
+    if "distance_by" in given and not is_far:
+        raise given["distance_by"].fault("`distance_by` goes with `distance_m`")
+
+
+def _condition(place: _Place) -> Condition:
+    given = place.mapping(required=("field", "values"))
+    values = tuple(item.text() for item in given["values"].sequence())
+    if not values:
+        raise given["values"].fault("a condition names at least one value")
+    return Condition(given["field"].text(), values)
+
+
+def _relation(place: _Place) -> Relation:
+    text = place.text()
+    if text not in RELATIONS:
+        raise place.fault(f"{text!r} is no relation of a rule; it is one of {', '.join(RELATIONS)}")
+    return Relation(text)
+
+
+def _reach(given: Mapping[str, _Place]) -> Reach:
+    distance_m = given["distance_m"].number()
+    if not 0 < distance_m <= MAX_REACH_M:
+        raise given["distance_m"].fault(f"a distance is more than 0 and at most {MAX_REACH_M:,.0f} m")
+    if "distance_by" not in given:
+        return Reach(distance_m)
+    place = given["distance_by"]
+    parts = place.mapping(optional=("field", "widths", "edge_width_field", "edge_width_m"))
+    values: dict[str, Any] = {key: parts[key].text() for key in ("field", "edge_width_field") if key in parts}
+    if "edge_width_m" in parts:
+        values["edge_width_m"] = parts["edge_width_m"].number()
+    if "widths" in parts:
+        values["widths"] = {value: width.number() for value, width in parts["widths"].entries().items()}
+    try:
+        return Reach(distance_m, read_buffer_rule(values, distance_m, "distance_by"))
+    except InvalidInputError as error:
+        raise place.fault(error.message) from error
+
+
+def _threshold(place: _Place) -> Threshold:
+    given = place.mapping(optional=("area_m2", "share", "length_m"))
+    if not given:
+        raise place.fault("a threshold names an area_m2, a share or a length_m")
+    values = {key: value.number() for key, value in given.items()}
+    if values.get("share", 0) > 1:
+        raise given["share"].fault("a share is a number from 0 to 1")
+    return Threshold(**values)
+
+
+def _matrix(place: _Place) -> UseMatrix:
+    given = place.mapping(required=("field", "uses"))
+    uses = {}
+    for use, row in given["uses"].entries().items():
+        uses[use] = {value: control.control() for value, control in row.entries().items()}
+        if ANY not in uses[use]:
+            raise row.fault(f'a row says what holds for other classes: "{ANY}": restrict')
+    if ANY not in uses:
+        raise given["uses"].fault(f'a matrix says what holds for other uses: "{ANY}": {{...}}')
+    return UseMatrix(given["field"].text(), uses)
+
+
+def _height(place: _Place) -> HeightRule:
+    given = place.mapping(required=("above", "within"), optional=("limit", "slope", "azimuth"))
+    names = {key: given[key].text() if key in given else None for key in ("limit", "slope", "azimuth")}
+    if names["limit"] is None and names["slope"] is not None:
+        raise given["slope"].fault("a slope goes with the `limit` at the surface's lowest edge")
+    if names["slope"] is None and names["azimuth"] is not None:
+        raise given["azimuth"].fault("an azimuth is the direction of a `slope`")
+    return HeightRule(
+        above=given["above"].control(),
+        within=given["within"].control(),
+        limit_field=names["limit"],
+        slope_field=names["slope"],
+        azimuth_field=names["azimuth"],
+    )
+
+
+def _gap(place: _Place) -> GapRule:
+    given = place.mapping(required=("control", "finding", "finding_en"))
+    return GapRule(given["control"].control(), given["finding"].wording(), given["finding_en"].wording())
+
+
+def _sign_off(place: _Place) -> SignOff:
+    given = place.mapping(required=("by", "on"))
+    return SignOff(given["by"].text(), given["on"].day())
+
+
+def _refuse_doubles(rules: Iterable[Rule], place: _Place) -> None:
+    """No id twice, and on no day two general rules for one layer."""
+    items = place.sequence()
+    seen: list[Rule] = []
+    for rule, at in zip(rules, items, strict=True):
+        for other in seen:
+            if other.id == rule.id:
+                raise at.fault(f"the id {rule.id} is there twice")
+            is_general = not other.is_particular and not rule.is_particular
+            if other.layer == rule.layer and is_general and _share_a_day(other, rule):
+                raise at.fault(f"{other.id} is for layer {rule.layer} on the same days")
+        seen.append(rule)
+
+
+def _share_a_day(one: Rule, other: Rule) -> bool:
+    starts = max(one.valid_from or date.min, other.valid_from or date.min)
+    return starts <= min(one.valid_until or date.max, other.valid_until or date.max)

@@ -1,0 +1,232 @@
+"""Particular rules: several of one layer, by attribute, distance and relation, each with its own control, words, basis and department."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import shapely
+from sqlalchemy.orm import Session
+
+from blueprint.city import AreaMeasure, City
+from blueprint.errors import InvalidInputError
+from blueprint.footprint import Footprint
+from blueprint.permissions import at_console
+from coordination.check_report import CheckReport, Finding
+from coordination.checks import run_check
+from coordination.judging import rule_set_of, rules_beyond_m
+from coordination.report_verification import verify_report, with_site
+from coordination.responsibility import concerns_by_department
+from coordination.rule_file import parse_rule_set
+from coordination.rule_sets import to_json
+from tests.coordination.world import TODAY
+from tests.made import at_origin, publish, square
+
+OPERATOR = at_console("test")
+HEAD = "code: test\nversion: 1\nrules:\n"
+
+
+def _rule(id_: str, layer: str, *lines: str) -> str:
+    """A rule of nine lines and what is added; its first line is that of its dash."""
+    return "    ".join(
+        [
+            f"  - id: {id_}\n",
+            f"layer: {layer}\n",
+            f"title: {id_}\n",
+            f"title_en: {id_}\n",
+            'finding: "{area_m2}㎡"\n',
+            'finding_en: "{area_m2} m²"\n',
+            "remedy: 避让\n",
+            "remedy_en: Keep off\n",
+            f"basis: [《{id_}》第一条]\n",
+            "last_checked_on: 2026-11-01\n",
+            *(f"{line}\n" for line in lines),
+        ]
+    )
+
+
+PIPE = _rule("R-5", "PIPE", "control: prohibit", "relation: within_distance", "distance_m: 5") + _rule(
+    "R-50", "PIPE", "control: restrict", "relation: within_distance", "distance_m: 50", "department: YJJ"
+)
+WATER = "".join(
+    _rule(f"R-{grade}", "WATER", f"control: {control}", f"when: {{field: JB, values: [{grade}]}}")
+    for grade, control in (("一级", "prohibit"), ("二级", "restrict"), ("准", "advise"))
+)
+
+
+def _city(city: City, tmp_path: Path, rules: str) -> City:
+    path = tmp_path / "rules.yaml"
+    path.write_text(HEAD + rules, encoding="utf-8")
+    return replace(city, area_measure=AreaMeasure.PLANE, rules_path=path)
+
+
+def _footprint(shape: shapely.Polygon) -> Footprint:
+    return Footprint(shapely.normalize(shapely.MultiPolygon([at_origin(shape)])), "EPSG:4550", "none")
+
+
+def _check(session: Session, city: City, shape: shapely.Polygon | None = None) -> CheckReport:
+    footprint = _footprint(shape or square(0, 0, 100))
+    return run_check(session, footprint, city=city, actor=OPERATOR, on=TODAY)
+
+
+def _by_rule(report: CheckReport) -> dict[str | None, Finding]:
+    return {finding.rule: finding for finding in report.findings}
+
+
+def test_two_distances_of_one_layer_are_two_findings_and_divide_the_ledger(
+    session: Session, city: City, tmp_path: Path
+):
+    """A pipeline 3 m east of the site: 2 m of its 5 m zone and 47 m of its 50 m zone lie in it."""
+    city = _city(city, tmp_path, PIPE)
+    publish(session, city, "PIPE", [shapely.LineString([(103, -500), (103, 600)])], control="inform")
+
+    report = _check(session, city)
+
+    found = _by_rule(report)
+    assert set(found) == {"R-5", "R-50"}
+    assert (found["R-5"].overlap_m2, found["R-50"].overlap_m2) == (pytest.approx(200), pytest.approx(4700))
+    assert [str(f.relation) for f in report.findings] == ["within_distance"] * 2
+    assert (found["R-5"].distance_m, found["R-5"].basis) == (pytest.approx(3), "《R-5》第一条")
+    ledger = report.ledger
+    assert (ledger.prohibited_m2, ledger.restricted_m2) == (pytest.approx(200), pytest.approx(4500))
+    assert ledger.conflict_free_m2 == pytest.approx(5300) and ledger.closes
+    layer = next(layer for layer in report.layers if layer.code == "PIPE")
+    assert (layer.outcome, layer.control, layer.feature_count) == ("conflict", "prohibit", 0)
+    assert [(told.rule.id, told.finding) for told in report.rules] == [
+        ("R-5", "200.00㎡"),
+        ("R-50", "4,700.00㎡"),
+    ]
+    assert report.unsigned_rules == ("R-5", "R-50")
+    document = with_site(report, _footprint(square(0, 0, 100)))
+    assert set(concerns_by_department(document)) == {city.departments[0].code, "YJJ"}
+    assert verify_report(session, document, city=city, actor=OPERATOR).holds
+
+
+def test_a_project_notices_a_change_as_far_away_as_a_rule_goes(city: City, tmp_path: Path):
+    city = _city(city, tmp_path, PIPE)
+
+    assert (rules_beyond_m(city, "PIPE"), rules_beyond_m(city, "WATER")) == (50, 0)
+
+
+def test_the_width_goes_by_an_attribute_from_the_legal_edge_and_one_that_is_missing_means_the_strictest(
+    session: Session, city: City, tmp_path: Path
+):
+    """Roads 25 m away, 10 m wide: a county road's 10 m end 10 m before the site, 30 m of an unknown grade reach 10 m into it."""
+    by = "distance_by: {field: DJ, widths: {县道: 10, 高速公路: 30}, edge_width_field: KD, edge_width_m: 12}"
+    text = _rule("R-ROAD", "ROAD", "control: prohibit", "relation: within_distance", "distance_m: 30", by)
+    city = _city(city, tmp_path, text)
+    road = shapely.LineString([(125, -500), (125, 600)])
+    rows = [{"DJ": "县道", "KD": 10}, {"KD": 10}]
+    publish(session, city, "ROAD", [road, road], control="inform", attributes=rows)
+
+    [finding] = _check(session, city).findings
+
+    assert finding.overlap_m2 == pytest.approx(1000)
+    assert "从严按 30 m 认定" in (finding.control_reason or "")
+
+
+def test_grades_of_one_layer_have_rules_of_their_own_and_one_that_is_missing_the_strictest(
+    session: Session, city: City, tmp_path: Path
+):
+    city = _city(city, tmp_path, WATER)
+    strips = [shapely.box(x, -10, x + 20, 200) for x in (0, 20, 40, 60)]
+    grades = [{"JB": "一级"}, {"JB": "二级"}, {"JB": "准"}, {}]
+    publish(session, city, "WATER", strips, control="inform", attributes=grades)
+
+    report = _check(session, city)
+
+    told = [
+        (f.source_id, f.rule, str(f.severity))
+        for f in sorted(report.findings, key=lambda f: f.source_id or "")
+    ]
+    assert told == [
+        ("S1", "R-一级", "prohibit"), ("S2", "R-二级", "restrict"), ("S3", "R-准", "advise"), ("S4", "R-一级", "prohibit"),
+    ]  # fmt: skip
+    assert "从严认定" in (next(f for f in report.findings if f.source_id == "S4").control_reason or "")
+    ledger = report.ledger
+    pieces = (ledger.prohibited_m2, ledger.restricted_m2, ledger.advised_m2, ledger.conflict_free_m2)
+    assert pieces == tuple(pytest.approx(m2) for m2 in (4000, 2000, 2000, 2000))
+    assert [told.finding for told in report.rules] == ["4,000.00㎡", "2,000.00㎡", "2,000.00㎡"]
+
+
+def test_what_no_particular_rule_is_for_has_the_general_one_with_its_threshold(
+    session: Session, city: City, tmp_path: Path
+):
+    general = _rule("R-ALL", "WATER", "threshold: {area_m2: 9000}", "below: inform")
+    city = _city(city, tmp_path, general + WATER)
+    strips = [shapely.box(0, -10, 20, 200), shapely.box(20, -10, 50, 200)]
+    publish(session, city, "WATER", strips, attributes=[{"JB": "一级"}, {"JB": "其他"}])
+
+    report = _check(session, city)
+
+    found = _by_rule(report)
+    assert (found["R-一级"].severity, found["R-ALL"].severity) == ("prohibit", "inform")
+    assert (report.ledger.prohibited_m2, report.ledger.restricted_m2) == (pytest.approx(2000), 0)
+    assert {told.rule.id: told.finding for told in report.rules} == {
+        "R-ALL": "3,000.00㎡",
+        "R-一级": "2,000.00㎡",
+    }
+
+
+def test_a_relation_of_its_own_touching_within_and_inside_a_layer_whose_outside_is_the_conflict(
+    session: Session, city: City, tmp_path: Path
+):
+    rules = (
+        _rule("R-TOUCH", "PARK", "control: advise", "relation: touches")
+        + _rule("R-IN", "PLAN", "control: prohibit", "relation: within")
+        + _rule("R-FLEX", "EDGE", "control: restrict", "when: {field: FQLX, values: [弹性发展区]}")
+    )
+    city = _city(city, tmp_path, rules)
+    publish(session, city, "PARK", [shapely.box(100, 0, 150, 40), shapely.box(101, 50, 150, 90)])
+    publish(session, city, "PLAN", [square(-10, -10, 200), square(50, 0, 80)], control="inform")
+    zones = [{"FQLX": "集中建设区"}, {"FQLX": "弹性发展区"}]
+    halves = [shapely.box(-50, -50, 70, 150), shapely.box(70, -50, 200, 150)]
+    publish(session, city, "EDGE", halves, attributes=zones, conflict_when="outside")
+
+    report = _check(session, city)
+
+    touch = next(f for f in report.findings if f.rule == "R-TOUCH")
+    assert (touch.source_id, str(touch.relation), touch.overlap_m2, touch.length_m) == (
+        "S1",
+        "touches",
+        0,
+        40,
+    )
+    plans = [(f.source_id, str(f.severity)) for f in report.findings if f.layer == "PLAN"]
+    assert sorted(plans) == [("S1", "prohibit"), ("S2", "inform")]
+    [flexible] = [f for f in report.findings if f.layer == "EDGE"]
+    assert (flexible.rule, flexible.source_id, flexible.overlap_m2) == ("R-FLEX", "S2", pytest.approx(3000))
+
+
+@pytest.mark.parametrize(
+    ("lines", "line", "told"),
+    [
+        (["control: advise", "relation: near"], 15, "'near' is no relation of a rule"),
+        (["control: advise", "relation: within_distance"], 4, "go together"),
+        (["distance_m: 5"], 4, "go together"),
+        (["relation: overlaps"], 4, "control is missing"),
+        (["control: advise", "relation: within_distance", "distance_m: 9999"], 16, "at most 5,000 m"),
+        (["control: advise", "when: {field: A, values: []}"], 15, "at least one value"),
+        (["control: advise", "relation: within_distance", "distance_m: 5",
+          "distance_by: {field: A, widths: {b: 9}}"], 17, "must be the strictest width"),
+        (["control: advise", "relation: covers", "gap: {}"], 16, "without `when` or `relation`"),
+    ],
+)  # fmt: skip
+def test_half_a_particular_rule_is_refused_with_its_line(lines: list[str], line: int, told: str):
+    with pytest.raises(InvalidInputError, match=f"^rules.yaml:{line}: ") as raised:
+        parse_rule_set((HEAD + _rule("R", "L", *lines)).encode(), "rules.yaml")
+    assert told in raised.value.message
+
+
+def test_a_rule_names_a_department_of_the_city(city: City, tmp_path: Path):
+    text = _rule("R-1", "L", "control: advise", "relation: touches", "department: NOBODY")
+
+    with pytest.raises(InvalidInputError, match="names the department NOBODY"):
+        rule_set_of(_city(city, tmp_path, text))
+
+
+def test_a_rule_is_shown_with_all_that_it_says():
+    [rule, _] = parse_rule_set((HEAD + PIPE).encode(), "rules.yaml").rules
+
+    shown = to_json(rule)
+
+    assert (shown["relation"], shown["reach"]["distance_m"], shown["when"]) == ("within_distance", 5, None)
