@@ -37,12 +37,14 @@ def run_check(
     with_shapes: bool = False,
     snapshot: Snapshot | None = None,
     rule_set: RuleSet | None = None,
+    keeps_rules: bool = True,
     beside: Beside | None = None,
     known: Known | None = None,
 ) -> CheckReport:
     """Check a footprint against the blueprint on a day, as far as the actor may read it; nothing is kept.
 
-    `snapshot` is the blueprint of that day when it is known already, or as it would be; `rule_set` another one than the city's.
+    `snapshot` is the blueprint of that day when it is known already, or as it would be; `rule_set` another one than the city's, which is
+    not kept where it is only tried.
     `beside` puts on record what was read while the findings are made.
     `known` is what was read before of the layers of `asked_of`.
     Restricted layers that the actor may not read leave no trace in figures, layers or digest but the conflicts that
@@ -64,7 +66,7 @@ def run_check(
         refuse_before_the_first(session, shown, on)
     asked = [layer for layer in shown if layer.code in readable and _is_in_force(layer, on)]
     rule_set = rule_set or rule_set_of(city)
-    if rule_set is not None:
+    if rule_set is not None and keeps_rules:
         keep_rule_set(session, rule_set)
     judged = judge(
         session,
@@ -216,7 +218,7 @@ def _finding(
         sliver_width_m=overlap.mean_width_m if overlap.is_sliver else None,
         sliver_cause=_cause(overlap, layer) if overlap.is_sliver else None,
         attributes=overlap.attributes,
-        basis="；".join(particular.basis) if particular is not None else layer.basis,
+        basis=_basis(layer, particular, general),
         shape=overlap.shape,
         crossing_m=crossing_m(strip, overlap.shape) if strip is not None and overlap.is_areal else None,
         control_reason="；".join(filter(None, (ruling.reason if ruling is not None else None, assumed)))
@@ -225,6 +227,13 @@ def _finding(
         # What is not public stays between its owner and the coordinator, whomever a rule names.
         department=rule.department if rule is not None and layer.sensitivity == Sensitivity.PUBLIC else None,
     )
+
+
+def _basis(layer: LayerOnDay, particular: Rule | None, general: Rule | None) -> str | None:
+    """The particular rule's basis; else the catalogue's, or the general rule's where that has none."""
+    if particular is not None:
+        return "；".join(particular.basis)
+    return layer.basis or ("；".join(general.basis) if general is not None else None)
 
 
 def _cause(overlap: Overlap, layer: LayerOnDay) -> str:

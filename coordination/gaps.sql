@@ -1,24 +1,33 @@
 -- name: gaps
--- What of a footprint no feature of a layer covers, for layers of which that is a finding of its own. Measured as the
--- overlay measures; `is_thin`: nothing is left of it when it is shrunk by half the layer's sliver width.
+-- What of a footprint no feature of a layer covers, for layers of which that is a finding of its own; where a layer says in
+-- which extent it knows, only there. Measured as the overlay measures; `is_thin`: nothing is left of it when it is shrunk by half the layer's sliver width.
 WITH site AS MATERIALIZED (
     SELECT ST_SetSRID(ST_GeomFromWKB(:footprint), :working_srid) AS geom
 ),
-gap AS MATERIALIZED (
+known AS MATERIALIZED (
     SELECT rule.version_id, rule.sliver_width_m,
-        coalesce(
-            (
-                SELECT ST_CollectionExtract(ST_Difference(site.geom, ST_Union(part.geom)), 3)
-                FROM blueprint.part AS part
-                WHERE part.version_id = rule.version_id AND NOT part.is_zone
-                    AND part.geom && site.geom AND ST_Intersects(site.geom, part.geom)
-            ),
-            site.geom
-        ) AS geom
+        CASE
+            WHEN version.coverage IS NULL THEN site.geom
+            ELSE ST_CollectionExtract(ST_Intersection(site.geom, version.coverage), 3)
+        END AS geom
     FROM site
     CROSS JOIN unnest(
         CAST(:version_ids AS integer[]), CAST(:sliver_widths AS double precision[])
     ) AS rule (version_id, sliver_width_m)
+    JOIN blueprint.layer_version AS version ON version.id = rule.version_id
+),
+gap AS MATERIALIZED (
+    SELECT known.version_id, known.sliver_width_m,
+        coalesce(
+            (
+                SELECT ST_CollectionExtract(ST_Difference(known.geom, ST_Union(part.geom)), 3)
+                FROM blueprint.part AS part
+                WHERE part.version_id = known.version_id AND NOT part.is_zone
+                    AND part.geom && known.geom AND ST_Intersects(known.geom, part.geom)
+            ),
+            known.geom
+        ) AS geom
+    FROM known
 )
 SELECT gap.version_id, ST_Area(gap.geom) AS plane_m2, ST_Perimeter(gap.geom) AS perimeter_m,
     blueprint.measure_m2(gap.geom, :on_ellipsoid) AS gap_m2,

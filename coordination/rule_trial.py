@@ -1,9 +1,8 @@
 """Trying a changed rule set on past projects (规则试算): which verdicts would turn, before it is in force; nothing is kept."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -14,10 +13,11 @@ from blueprint.city import City
 from blueprint.permissions import Act, Actor, require
 from coordination.check_report import CheckReport
 from coordination.checks import run_check
+from coordination.judging import of_city
 from coordination.models import FootprintRevision, Project
 from coordination.projects import footprint_of
 from coordination.recheck import Turn, turn_of
-from coordination.rule_file import load_rule_set
+from coordination.rule_sets import RuleSet
 from coordination.rules import Severity
 
 
@@ -34,12 +34,11 @@ class Trial:
 
 
 def try_rules(
-    session: Session, path: Path, *, city: City, actor: Actor, on: date, limit: int = 1000
+    session: Session, rule_set: RuleSet, *, city: City, actor: Actor, on: date, limit: int = 1000
 ) -> tuple[Trial, ...]:
-    """Check the newest projects' footprints twice on a day, by today's rule set and by the one in a file."""
+    """Check the newest projects' footprints twice on a day, by today's rule set and by another one; that is not kept."""
     require(actor, Act.CONSULT_DEPARTMENTS)
-    changed = replace(city, rules_path=path)
-    rule_set = load_rule_set(path)
+    of_city(rule_set, city)
     newest = (
         select(FootprintRevision, Project)
         .join(Project, Project.id == FootprintRevision.project_id)
@@ -51,7 +50,10 @@ def try_rules(
     for revision, project in session.execute(newest).all():
         footprint = footprint_of(revision)
         before, after = (
-            run_check(session, footprint, city=each, actor=actor, on=on) for each in (city, changed)
+            run_check(
+                session, footprint, city=city, actor=actor, on=on, rule_set=each, keeps_rules=each is None
+            )
+            for each in (None, rule_set)
         )
         trials.append(
             Trial(

@@ -1,18 +1,27 @@
-"""The route of the rule set: what the rules say, also to who only reads."""
+"""The routes of the rule set: what the rules say, also to who only reads; a changed one tried on projects."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from blueprint.edge import ActorDep, CityDep, NowDep, SessionDep
 from blueprint.errors import NotFoundError
+from blueprint.given import Day, Given
+from blueprint.idempotency import IdempotentRoute
 from blueprint.permissions import Act, require
 from coordination.judging import rule_set_of
 from coordination.kept_rules import rules_for
+from coordination.recheck import Turn
+from coordination.rule_file import parse_rule_set
 from coordination.rule_sets import to_json
+from coordination.rule_trial import try_rules
+from coordination.rules import Severity
 
-router = APIRouter(tags=["checks"])
+router = APIRouter(tags=["checks"], route_class=IdempotentRoute)
+
+MAX_TRIED = 200
+"""So many projects are checked twice in one request; the command line tries more."""
 
 
 class RuleSetOut(BaseModel):
@@ -44,4 +53,55 @@ def show_rules(session: SessionDep, actor: ActorDep, city: CityDep, now: NowDep)
         sha256=rule_set.sha256,
         unsigned=[rule.id for rule in today if rule.signed_off is None],
         rules=[to_json(rule) for rule in rules],
+    )
+
+
+class TrialIn(Given):
+    """A changed rule set as the text of its YAML file, the day on which projects are checked by it (today when not given), and how
+    many of the newest projects.
+    """
+
+    rules: Annotated[str, Field(min_length=1, max_length=2 << 20)]
+    on: Day | None = None
+    limit: Annotated[int, Field(ge=1, le=MAX_TRIED)] = MAX_TRIED
+
+
+class TrialOut(BaseModel):
+    """A project's verdict under the rules in force and under the changed ones; `layers` whose findings weigh otherwise."""
+
+    project_id: int
+    name: str
+    verdict_before: Severity
+    verdict_after: Severity
+    turn: Turn
+    layers: list[str]
+
+
+class TrialsOut(BaseModel):
+    """What a changed rule set would turn: nothing of it is kept but that it was tried."""
+
+    rule_set: str
+    sha256: str
+    turned: int
+    unsigned: list[str]
+    projects: list[TrialOut]
+
+
+@router.post("/api/rules/trial")
+def try_changed_rules(
+    given: TrialIn, session: SessionDep, actor: ActorDep, city: CityDep, now: NowDep
+) -> TrialsOut:
+    """Check the newest projects by the rules in force and by changed ones, and say whose verdict would turn; an error of the file
+    names its line. For who consults departments.
+    """
+    require(actor, Act.CONSULT_DEPARTMENTS)
+    rule_set = parse_rule_set(given.rules.encode(), "rules.yaml")
+    day = given.on or now.date()
+    trials = try_rules(session, rule_set, city=city, actor=actor, on=day, limit=given.limit)
+    return TrialsOut(
+        rule_set=rule_set.name,
+        sha256=rule_set.sha256,
+        turned=sum(trial.turn is not Turn.SAME for trial in trials),
+        unsigned=[rule.id for rule in rule_set.rules if rule.holds_on(day) and rule.signed_off is None],
+        projects=[TrialOut(**vars(trial) | {"layers": list(trial.layers)}) for trial in trials],
     )

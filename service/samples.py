@@ -42,6 +42,8 @@ class SampleProject:
     note: str
     top_m: float | None
     """The elevation of its highest point, where a rule asks for it."""
+    planned_use: str | None = None
+    """The code of its planned use, where a rule asks for it."""
 
 
 def sample_folder(city: str) -> Path:
@@ -65,6 +67,7 @@ def sample_projects(folder: Path) -> list[SampleProject]:
             expected=entry["expected"],
             note=entry.get("note", ""),
             top_m=entry.get("top_m"),
+            planned_use=entry.get("planned_use"),
         )
         for entry in document["project"]
     ]

@@ -175,6 +175,8 @@ def make_footprints(folder: Path) -> None:
         entry = {key: getattr(project, key) for key in keys} | {"file": f"footprints/{project.file}"}
         if project.top_m is not None:
             entry["top_m"] = project.top_m
+        if project.planned_use is not None:
+            entry["planned_use"] = project.planned_use
         tables.append(toml_table("[[project]]", entry))
     (folder / "projects.toml").write_text("\n".join(tables), encoding="utf-8")
 

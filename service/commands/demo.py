@@ -127,7 +127,7 @@ def _check_all(edge: Edge, projects: list[SampleProject], folder: Path) -> dict[
 
 def _check(edge: Edge, project: SampleProject) -> tuple[CheckReport, Footprint]:
     read = read_footprint_file(project.path, city=edge.city, scratch=edge.scratch)
-    footprint = replace(read, top_m=project.top_m)
+    footprint = replace(read, top_m=project.top_m, planned_use=project.planned_use)
     now = edge.now()
     with Session(edge.engine, expire_on_commit=False) as session, session.begin():
         report = run_check(

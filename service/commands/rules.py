@@ -45,7 +45,9 @@ def try_on_projects(
     """用改动后的规则集试算已有项目 · which projects' verdicts a changed rule set would turn; nothing is kept."""
     day = parse_day(on)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        trials = try_rules(session, file, city=edge.city, actor=local_operator(), on=day or edge.now().date())
+        trials = try_rules(
+            session, load_rule_set(file), city=edge.city, actor=local_operator(), on=day or edge.now().date()
+        )
     if output is OutputFormat.JSON:
         print_json([vars(trial) | {"layers": list(trial.layers)} for trial in trials])
         return

@@ -17,7 +17,7 @@ from coordination.checks import run_check
 from coordination.projects import register_project
 from coordination.report_verification import verify_report, with_site
 from coordination.reports import to_html
-from coordination.rule_file import parse_rule_set
+from coordination.rule_file import load_rule_set, parse_rule_set
 from coordination.rule_trial import try_rules
 from coordination.rules import Severity
 from tests.coordination.world import COORDINATOR, DETAILS, NOW, TODAY
@@ -216,7 +216,7 @@ def test_a_changed_rule_set_is_tried_on_projects_and_nothing_is_kept(
     path = tmp_path / "harder.yaml"
     path.write_text(HEAD + _rule("river", control="prohibit"), encoding="utf-8")
 
-    [trial] = try_rules(world_session, path, city=city, actor=COORDINATOR, on=TODAY)
+    [trial] = try_rules(world_session, load_rule_set(path), city=city, actor=COORDINATOR, on=TODAY)
 
     assert (trial.verdict_before, trial.verdict_after) == (Severity.RESTRICT, Severity.PROHIBIT)
     assert trial.layers == ("river",)

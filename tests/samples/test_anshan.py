@@ -29,7 +29,7 @@ TAKEN = [name for name, project in PROJECTS.items() if project.expected != "refu
 
 def _footprint(edge: Edge, project: SampleProject) -> Footprint:
     read = read_footprint_file(project.path, city=edge.city, scratch=edge.scratch)
-    return replace(read, top_m=project.top_m)
+    return replace(read, top_m=project.top_m, planned_use=project.planned_use)
 
 
 @pytest.mark.parametrize("name", PROJECTS)

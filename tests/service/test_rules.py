@@ -2,12 +2,22 @@
 
 from pathlib import Path
 
+import pytest
+from playwright.sync_api import Page
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from blueprint.audit.models import AuditEntry
 from blueprint.city import City
+from coordination.kept_rules import KeptRuleSet
 from service.samples import sample_folder
+from tests.coordination.conftest import world  # noqa: F401
+from tests.coordination.world import square as world_square
 from tests.made import publish, square
+from tests.service.browser import until
 from tests.service.conftest import Command, Server
+from tests.service.office import Office
+from tests.service.test_coordination_pages import go, office, page, picture, sign_in  # noqa: F401
 
 RULES = sample_folder("anshan") / "rules.yaml"
 
@@ -18,7 +28,7 @@ def test_the_sample_rule_set_is_valid_and_shown_and_tried(command: Command):
     tried = command("rules", "try", RULES)
 
     assert valid == shown
-    assert len({rule["layer"] for rule in valid["rules"]}) == len(valid["rules"]) == 21
+    assert (len({rule["layer"] for rule in valid["rules"]}), len(valid["rules"])) == (36, 45)
     assert tried.status == 0, tried.err
     assert "没有项目 no project" in tried.out
 
@@ -43,11 +53,71 @@ def test_anybody_reads_the_rules_of_the_layers_that_he_may_read(running: Server,
     def shown(department: str | None = None) -> set[str]:
         with running.client(department) as client:
             answer = client.get("/api/rules").json()
-        assert (answer["code"], answer["version"]) == ("anshan-2019", 1)
+        assert (answer["code"], answer["version"]) == ("anshan-2019", 2)
         assert set(answer["unsigned"]) == {rule["id"] for rule in answer["rules"]}
         return {rule["layer"] for rule in answer["rules"]}
 
     assert shown() == {"YJJBNT"}
     assert shown("WLJ") == {"YJJBNT", "CZKFBJ"}
     assert shown("SLJ") == set(classes)
-    assert len(shown("ZRZY")) == 21
+    assert len(shown("ZRZY")) == 36
+
+
+CHANGED = """code: world
+version: 7
+rules:
+  - id: R-RIVER
+    layer: river
+    title: 河道管理范围
+    title_en: River
+    finding: "{area_m2}㎡"
+    finding_en: "{area_m2} m²"
+    remedy: 避让
+    remedy_en: Keep off
+    basis: [《防洪法》第二十二条]
+    last_checked_on: 2026-11-01
+    control: prohibit
+"""
+
+
+@pytest.mark.browser
+def test_a_coordinator_tries_a_changed_rule_set_over_http_and_on_its_page_and_nothing_is_kept(
+    office: Office,  # noqa: F811
+    page: Page,  # noqa: F811
+    tmp_path: Path,
+):
+    server = office.server
+    coordinator = server.client("zrzy")
+    school = {"name": "示例小学", "applicant": "教育局", "purpose": "新建小学", "crs": "EPSG:4550"}
+    made = coordinator.post("/api/projects", json=school | {"footprint": world_square(220, 240, 20, 80)})
+    assert made.status_code == 201, made.text
+
+    tried = coordinator.post("/api/rules/trial", json={"rules": CHANGED})
+    wrong = coordinator.post(
+        "/api/rules/trial", json={"rules": CHANGED.replace("control: prohibit", "colour: red")}
+    )
+    refused = server.client("slj").post("/api/rules/trial", json={"rules": CHANGED})
+
+    assert tried.status_code == 200, tried.text
+    [project] = [each for each in tried.json()["projects"] if each["project_id"] == made.json()["id"]]
+    turn = (project["verdict_before"], project["verdict_after"], project["turn"], project["layers"])
+    assert turn == ("restrict", "prohibit", "other", ["river"])
+    assert (tried.json()["rule_set"], tried.json()["unsigned"]) == ("world v7", ["R-RIVER"])
+    assert (wrong.status_code, wrong.json()["detail"][:28]) == (422, "rules.yaml:14: unknown key '")
+    assert refused.status_code == 403
+    with Session(server.edge.engine) as session:
+        assert session.scalar(select(func.count()).where(KeptRuleSet.name == "world v7")) == 0
+        entries = session.scalars(select(AuditEntry).where(AuditEntry.act == "try_rules")).all()
+        assert [entry.thing for entry in entries] == ["world v7"]
+
+    sign_in(page, server, "lin")
+    go(page, server, "/rules")
+    until(
+        page, "document.querySelectorAll('#rules tr').length > 1 || document.querySelector('#rules caption')"
+    )
+    (tmp_path / "rules.yaml").write_text(CHANGED, encoding="utf-8")
+    page.set_input_files("#file", tmp_path / "rules.yaml")
+    page.click("#trial button[type=submit]")
+    until(page, "document.getElementById('message').innerText.includes('试算完成')")
+    assert "示例小学" in page.inner_text("#turns") and "程度变化" in page.inner_text("#turns")
+    picture(page, "rules")

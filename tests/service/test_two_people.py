@@ -58,6 +58,7 @@ NOT_HELD = {
     "/api/plan-audits": "the same versions are compared once",
     "/api/footprints": "nothing is kept",
     "/api/trims": "nothing is kept",
+    "/api/rules/trial": "nothing is kept",
     "/api/alternatives": "nothing is kept",
     "/api/shifts": "nothing is kept",
     "/api/site-searches": "nothing is kept",

@@ -29,6 +29,8 @@ class SampleProject:
     form: str = GEOJSON
     top_m: float | None = None
     """The elevation of its highest point, where a rule asks for it."""
+    planned_use: str | None = None
+    """The code of its planned use, where a rule asks for it."""
 
 
 def _block(x: float, y: float, width: float, depth: float, degrees: float = 0.0) -> Polygon:
@@ -68,6 +70,7 @@ def sample_projects() -> list[SampleProject]:
             "zipped Shapefile; two planned parcels to their edges: only planned land use is met, neighbours are merely touched",
             _homes(),
             SHAPEFILE,
+            planned_use="070102",
         ),
         SampleProject(
             "宁远配套工厂", "Parts factory", "示例机械有限公司", "factory.geojson", "工业用地", "prohibit",
