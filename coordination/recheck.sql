@@ -1,7 +1,8 @@
 -- Which sites a difference touches; of the one that was computed last in this transaction.
 
 -- name: touched_projects
--- Open projects (not cleared) whose present footprint lies in its reach, or as far beyond it as a rule of the layer goes.
+-- Open projects (not cleared) whose present footprint lies in its reach, or as far beyond it as a rule of the layer
+-- goes.
 SELECT project.id, project.planning_number, project.name, revision.id AS revision_id
 FROM coordination.project AS project
 CROSS JOIN LATERAL (

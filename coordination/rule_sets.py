@@ -79,7 +79,7 @@ class Reach:
 
     @property
     def most_m(self) -> float:
-    """No feature of this rule reaches further."""
+        """No feature of this rule reaches further."""
         edge_m = _WIDEST_EDGE_M if self.by.edge_width_field is not None else self.by.edge_width_m
         return self.distance_m + max(edge_m, self.by.edge_width_m) / 2
 
