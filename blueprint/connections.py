@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import psycopg2
 from psycopg2.extensions import POLL_OK, POLL_WRITE
-from psycopg2.extras import register_default_json
+from psycopg2.extras import register_default_json, register_default_jsonb
 from sqlalchemy import Engine
 
 from blueprint.database import CONNECT_ARGS, Prepared, application_name
@@ -67,7 +67,7 @@ class Connections:
 
     def _connect(self) -> Any:
         connection = psycopg2.connect(**self._connect_arguments)
-        register_default_json(connection, loads=orjson.loads)
+        _read_json_by_orjson(connection)
         connection.autocommit = True
         with connection.cursor() as cursor:
             for statement in self._statements.values():
@@ -136,7 +136,7 @@ class Beside:
     def _connect(self) -> Any:
         connection = psycopg2.connect(**self._connect_arguments, async_=True)
         _wait(connection)
-        register_default_json(connection, loads=orjson.loads)
+        _read_json_by_orjson(connection)
         for statement in self._statements.values():
             cursor = connection.cursor()
             cursor.execute(statement.prepare)
@@ -176,6 +176,11 @@ class Asked:
     def __del__(self) -> None:
         if self._connection is not None:
             self._beside.take_back(self._name, self._connection, is_sound=False)
+
+
+def _read_json_by_orjson(connection: Any) -> None:
+    register_default_json(connection, loads=orjson.loads)
+    register_default_jsonb(connection, loads=orjson.loads)
 
 
 def _connect_arguments(engine: Engine, part: str, timeout_s: int = 0) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -101,6 +101,11 @@ class Prepared:
     prepare: str
     execute: str
     """With psycopg2's `%(name)s` for every bind."""
+
+
+def array_of(values: Iterable[int]) -> str:
+    """Whole numbers as one literal of an array: of a list the driver makes as many constants, which the server reads one by one."""
+    return f"{{{','.join(map(str, values))}}}"
 
 
 PREPARED: dict[str, Prepared] = {}

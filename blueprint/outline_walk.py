@@ -5,6 +5,7 @@ the inside on the left; every crossing leads in or out. Where a vertex comes clo
 plain: such a pair is left to GEOS. Compiled by Numba, as the areas of an audit are (decision 0027).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numba
@@ -12,70 +13,111 @@ import numpy as np
 import shapely
 from pyproj import Transformer
 
+from blueprint.areal_scale import TERMS, areal_scale
+
 CLOSE_M = 1e-6
 """Closer than this, coordinates (metres from the site) do not tell on which side a vertex lies."""
 
 SHORTEST_M = 0.01
 """The sides of a shorter edge are not certain; its pair is left to GEOS."""
 
-STRAIGHT_M = 50.0
-"""Longer edges get more vertices before they are projected, as in `blueprint.ellipsoid_m2`."""
+_MULTIPOLYGON = 6
+"""The kind in WKB; a polygon is 3."""
+
+OPEN, APART, INSIDE, AROUND, CROSSED = range(5)
+"""How a part lies to a site: GEOS is to say, nothing is shared, the part lies in the site, around it, or their outlines cross."""
 
 
 @dataclass(frozen=True)
 class Walked:
-    """By pair: areas in the plane and by the measure in m², perimeter in m; False in `is_plain` where GEOS is to cut."""
+    """By pair how the two lie to each other; where they cross, areas in the plane and by the measure in m², perimeter in m."""
 
-    is_plain: np.ndarray
+    relations: np.ndarray
     plane_m2: np.ndarray
     measured_m2: np.ndarray
     perimeter_m: np.ndarray
 
 
-@dataclass(frozen=True)
-class _Outlines:
-    """Rings of polygons: `starts[i]` to `starts[i + 1]` are the rings of polygon i, `rings` say so of the points."""
-
-    points: np.ndarray
-    rings: np.ndarray
-    starts: np.ndarray
-
-
-def walk(sites: np.ndarray, parts: np.ndarray, rows: np.ndarray, to_equal_area: Transformer | None) -> Walked:
-    """What the polygon `parts[i]` shares with the site `sites[rows[i]]`."""
-    count = len(rows)
-    if not count:
-        return Walked(np.zeros(0, dtype=bool), *np.zeros((3, 0)))
-    mine, other = _outlines(sites), _outlines(parts)
-    centres = shapely.bounds(sites).reshape(-1, 2, 2).mean(axis=1)
-    points, chained, owners, is_plain = _walk(
-        mine.points, mine.rings, mine.starts, other.points, other.rings, other.starts, rows, centres
+def walk(sites: np.ndarray, parts: Sequence[bytes], rows: np.ndarray, to_equal_area: Transformer | None) -> Walked:
+    """What the polygon `parts[i]` (WKB of the database) shares with the site `sites[rows[i]]`."""
+    if not len(rows):
+        return Walked(np.zeros(0, dtype=np.int64), *np.zeros((3, 0)))
+    bounds = shapely.bounds(sites).reshape(-1, 2, 2)
+    centres = bounds.mean(axis=1)
+    relations, points, chained, owners = _walk(
+        *_outlines(list(shapely.to_wkb(sites))), *_outlines(parts), rows, centres
     )
-    if not len(points):
-        return Walked(np.zeros(count, dtype=bool), *np.zeros((3, count)))
-    plane_m2 = _areas(points, chained, owners, count)
-    lengths = np.hypot(*np.diff(points, axis=0).T) * chained[1:]
-    perimeter_m = np.bincount(owners[1:], lengths, count)
-    measured_m2 = plane_m2
+    scales = np.zeros((len(sites), TERMS))
+    scales[:, 0] = 1.0
     if to_equal_area is not None:
-        x, y = to_equal_area.transform(*(points + centres[rows[owners]]).T)
-        near = np.array(to_equal_area.transform(*centres.T)).T
-        measured_m2 = _areas(np.column_stack([x, y]) - near[rows[owners]], chained, owners, count)
-    return Walked(is_plain & (plane_m2 > 0), plane_m2, measured_m2, perimeter_m)
+        scales = areal_scale(to_equal_area, centres, (bounds[:, 1] - bounds[:, 0]) / 2)
+    plane_m2, measured_m2, perimeter_m = _measured(points, chained, owners, rows, scales)
+    relations[(relations == CROSSED) & (plane_m2 <= 0)] = OPEN
+    return Walked(relations, plane_m2, measured_m2, perimeter_m)
 
 
-def _outlines(polygons: np.ndarray) -> _Outlines:
-    _, points, offsets = shapely.to_ragged_array(shapely.orient_polygons(polygons), include_z=False)
-    rings = offsets[0].astype(np.int64)
-    starts = (offsets[1][offsets[2]] if len(offsets) == 3 else offsets[1]).astype(np.int64)
-    return _Outlines(np.ascontiguousarray(points), rings, starts)
+def _outlines(wkbs: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points, and of which the rings are, and of these the polygons: polygon i has the rings `starts[i]` to `starts[i + 1]`."""
+    starts = np.zeros(len(wkbs) + 1, dtype=np.int64)
+    np.cumsum([len(wkb) for wkb in wkbs], out=starts[1:])
+    return _taken(np.frombuffer(b"".join(wkbs), dtype=np.uint8), starts)
 
 
-def _areas(points: np.ndarray, chained: np.ndarray, owners: np.ndarray, count: int) -> np.ndarray:
-    """Twice the area left of an edge, from the origin, is the cross product of its ends."""
-    x, y = points[:, 0], points[:, 1]
-    crossed = (x[:-1] * y[1:] - x[1:] * y[:-1]) * chained[1:]
-    return np.asarray(np.bincount(owners[1:], crossed, count) / 2)
+@numba.njit(nogil=True, cache=True)
+def _taken(content: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Polygons and multipolygons from plain little-endian WKB, shells turned against the clock and holes with it."""
+    points, point = np.empty((len(content) // 16 + 1, 2)), 0
+    rings, ring = np.zeros(len(content) // 68 + 2, dtype=np.int64), 0
+    polygons = np.zeros(len(starts), dtype=np.int64)
+    for row in range(len(starts) - 1):
+        at, many = starts[row], 1
+        if content[at + 1] == _MULTIPOLYGON:
+            many = np.int64(content[at + 5 : at + 9].view(np.uint32)[0])
+            at += 9
+        for _ in range(many):
+            count = np.int64(content[at + 5 : at + 9].view(np.uint32)[0])
+            at += 9
+            for place in range(count):
+                size = np.int64(content[at : at + 4].view(np.uint32)[0])
+                at += 4
+                taken = content[at : at + 16 * size].view(np.float64).reshape((size, 2))
+                at += 16 * size
+                # From its first point, so that no digit is lost to the distance from the origin.
+                x, y, twice = taken[0, 0], taken[0, 1], 0.0
+                for i in range(size - 1):
+                    twice += (taken[i, 0] - x) * (taken[i + 1, 1] - y) - (taken[i + 1, 0] - x) * (taken[i, 1] - y)
+                points[point : point + size] = taken if (twice > 0) == (place == 0) else taken[::-1]
+                point, ring = point + size, ring + 1
+                rings[ring] = point
+        polygons[row + 1] = ring
+    return points[:point], rings[: ring + 1], polygons
+
+
+@numba.njit(nogil=True, cache=True)
+def _measured(
+    points: np.ndarray, chained: np.ndarray, owners: np.ndarray, rows: np.ndarray, scales: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """By pair the area in the plane, by the measure, and the perimeter: sums over edges, the inside on their left.
+
+    The moments of an area along its edges: C. Steger, On the calculation of arbitrary moments of polygons (1996).
+    """
+    plane, measured, perimeter = np.zeros(len(rows)), np.zeros(len(rows)), np.zeros(len(rows))
+    for i in range(1, len(points)):
+        if not chained[i]:
+            continue
+        x0, y0, x1, y1 = points[i - 1, 0], points[i - 1, 1], points[i, 0], points[i, 1]
+        pair = owners[i]
+        scale = scales[rows[pair]]
+        half = (x0 * y1 - x1 * y0) / 2
+        plane[pair] += half
+        measured[pair] += half * (
+            scale[0]
+            + (scale[1] * (x0 + x1) + scale[2] * (y0 + y1)) / 3
+            + (scale[3] * (x0 * x0 + x0 * x1 + x1 * x1) + scale[5] * (y0 * y0 + y0 * y1 + y1 * y1)) / 6
+            + scale[4] * (2 * x0 * y0 + x0 * y1 + x1 * y0 + 2 * x1 * y1) / 12
+        )
+        perimeter[pair] += np.sqrt((x1 - x0) ** 2 + (y1 - y0) ** 2)
+    return plane, measured, perimeter
 
 
 @numba.njit(nogil=True, cache=True)
@@ -108,11 +150,14 @@ def _crossings(
     """Where edges of a and b cross: the edge and how far along it, of both, and the place; False where that is not plain."""
     found = np.empty((64, 6))
     count = 0
+    b_west, b_south, b_east, b_north = b[:, 0].min(), b[:, 1].min(), b[:, 0].max(), b[:, 1].max()
     for ring in range(len(a_rings) - 1):
         for i in range(a_rings[ring], a_rings[ring + 1] - 1):
             ax0, ay0, ax1, ay1 = a[i, 0], a[i, 1], a[i + 1, 0], a[i + 1, 1]
             west, east = min(ax0, ax1) - CLOSE_M, max(ax0, ax1) + CLOSE_M
             south, north = min(ay0, ay1) - CLOSE_M, max(ay0, ay1) + CLOSE_M
+            if b_east < west or b_west > east or b_north < south or b_south > north:
+                continue
             adx, ady = ax1 - ax0, ay1 - ay0
             a_length = np.sqrt(adx * adx + ady * ady)
             for other in range(len(b_rings) - 1):
@@ -150,16 +195,8 @@ def _crossings(
 
 @numba.njit(nogil=True, cache=True)
 def _put(out: np.ndarray, chained: np.ndarray, place: int, x: float, y: float, is_chained: bool) -> int:
-    """Write a point; after a long edge with as many between as keep it straight when projected."""
-    if is_chained:
-        x0, y0 = out[place - 1, 0], out[place - 1, 1]
-        pieces = int(np.ceil(np.sqrt((x - x0) ** 2 + (y - y0) ** 2) / STRAIGHT_M))
-        for k in range(1, pieces):
-            out[place, 0], out[place, 1] = x0 + (x - x0) * k / pieces, y0 + (y - y0) * k / pieces
-            chained[place] = 1.0
-            place += 1
     out[place, 0], out[place, 1] = x, y
-    chained[place] = 1.0 if is_chained else 0.0
+    chained[place] = is_chained
     return place + 1
 
 
@@ -205,12 +242,28 @@ def _along(
 
 
 @numba.njit(nogil=True, cache=True)
-def _room(points: np.ndarray) -> int:
-    """How many points an outline may come to at most, long edges cut."""
-    length = 0.0
-    for i in range(len(points) - 1):
-        length += np.sqrt((points[i + 1, 0] - points[i, 0]) ** 2 + (points[i + 1, 1] - points[i, 1]) ** 2)
-    return 2 * len(points) + int(length / STRAIGHT_M)
+def _rings_inside(own: np.ndarray, own_rings: np.ndarray, other: np.ndarray, other_rings: np.ndarray) -> int:
+    """How many rings of a polygon begin in the other."""
+    count = 0
+    for ring in range(len(own_rings) - 1):
+        first = own_rings[ring]
+        count += _inside(own[first, 0], own[first, 1], other, other_rings, 0, len(other_rings) - 1)
+    return count
+
+
+@numba.njit(nogil=True, cache=True)
+def _relation_of_uncrossed(
+    a: np.ndarray, a_rings: np.ndarray, b: np.ndarray, b_rings: np.ndarray
+) -> int:
+    """How a part b lies to a site a where no edges cross: then each ring lies wholly inside the other, or outside."""
+    of_a, of_b = _rings_inside(a, a_rings, b, b_rings), _rings_inside(b, b_rings, a, a_rings)
+    if of_a == 0 and of_b == 0:
+        return APART
+    if of_a == 0 and of_b == len(b_rings) - 1:
+        return INSIDE
+    if of_b == 0 and of_a == len(a_rings) - 1:
+        return AROUND
+    return CROSSED
 
 
 @numba.njit(nogil=True, cache=True)
@@ -219,10 +272,10 @@ def _walk(
     parts: np.ndarray, part_rings: np.ndarray, part_starts: np.ndarray,
     rows: np.ndarray, centres: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
-    """The points of all common outlines, from the centres of the sites: whether each is chained to the last, whose it is."""
-    out, chained = np.empty((4096, 2)), np.empty(4096)
+    """How pairs lie, and the points of their common outlines, from the sites' centres: if chained to the last, and whose."""
+    out, chained = np.empty((4096, 2)), np.empty(4096, dtype=np.bool_)
     owners = np.empty(4096, dtype=np.int64)
-    is_plain = np.zeros(len(rows), dtype=np.bool_)
+    relations = np.zeros(len(rows), dtype=np.int64)
     place = 0
     for pair in range(len(rows)):
         row = rows[pair]
@@ -237,25 +290,29 @@ def _walk(
             _moved(parts, part_rings, begin, end, x, y),
             part_rings[begin : end + 1] - part_rings[begin],
         )
-        crossings, plain = _crossings(a, a_rings, b, b_rings)
-        if not plain:
+        crossings, is_plain = _crossings(a, a_rings, b, b_rings)
+        if not is_plain:
             continue
-        needed = place + _room(a) + _room(b) + 4 * len(crossings) + 8
+        if not len(crossings):
+            relations[pair] = _relation_of_uncrossed(a, a_rings, b, b_rings)
+            if relations[pair] != CROSSED:
+                continue
+        needed = place + 2 * (len(a) + len(b) + len(crossings)) + 8
         if needed > len(out):
             wider, more, whose = (
                 np.empty((2 * needed, 2)),
-                np.empty(2 * needed),
+                np.empty(2 * needed, dtype=np.bool_),
                 np.empty(2 * needed, dtype=np.int64),
             )
             wider[:place], more[:place], whose[:place] = out[:place], chained[:place], owners[:place]
             out, chained, owners = wider, more, whose
         start = place
-        place, plain = _along(a, a_rings, b, b_rings, crossings, 0, out, chained, place)
-        if plain:
-            place, plain = _along(b, b_rings, a, a_rings, crossings, 2, out, chained, place)
-        if not plain:
-            place = start
+        place, is_plain = _along(a, a_rings, b, b_rings, crossings, 0, out, chained, place)
+        if is_plain:
+            place, is_plain = _along(b, b_rings, a, a_rings, crossings, 2, out, chained, place)
+        if not is_plain:
+            relations[pair], place = OPEN, start
             continue
         owners[start:place] = pair
-        is_plain[pair] = True
-    return out[:place], chained[:place], owners[:place], is_plain
+        relations[pair] = CROSSED
+    return relations, out[:place], chained[:place], owners[:place]

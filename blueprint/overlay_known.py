@@ -9,9 +9,11 @@ import shapely
 from pyproj import Transformer
 
 from blueprint.layers.models import Control
-from blueprint.outline_walk import STRAIGHT_M
 from blueprint.overlay import NOISE_M, RANKS, Answer
 from blueprint.snapshot import LayerOnDay
+
+_STRAIGHT_M = 50.0
+"""Longer edges get more vertices before they are projected, as in `blueprint.ellipsoid_m2`."""
 
 _NO_LEDGER = 4
 """The rank of what only informs."""
@@ -70,7 +72,7 @@ def measured_by(to_equal_area: Transformer | None, shapes: Any) -> np.ndarray:
     """Areas by the city's measure in m², of an array of shapes."""
     if to_equal_area is None:
         return np.asarray(shapely.area(shapes))
-    straight = shapely.segmentize(shapes, STRAIGHT_M)
+    straight = shapely.segmentize(shapes, _STRAIGHT_M)
     project: Any = to_equal_area.transform
     return np.asarray(shapely.area(shapely.transform(straight, project, interleaved=False)))
 

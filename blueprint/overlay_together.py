@@ -7,6 +7,7 @@ agree with the statement's to the rounding of coordinates (decision 0031).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,10 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City
 from blueprint.connections import Beside
-from blueprint.database import execute_prepared, load_statements, prepared
+from blueprint.database import array_of, execute_prepared, load_statements, prepared
 from blueprint.equal_area import EQUAL_AREA_SRID
 from blueprint.layers.models import ConflictWhen
-from blueprint.outline_walk import walk
+from blueprint.outline_walk import APART, AROUND, CROSSED, INSIDE, OPEN, walk
 from blueprint.overlay import NOISE_M
 from blueprint.overlay_known import Judged, KnownSite, common, measured_by, of_dimension
 from blueprint.snapshot import LayerOnDay
@@ -133,10 +134,10 @@ def overlay_together(
 def _overlay(session: Session, sites: np.ndarray, ground: Ground, beside: Beside | None) -> list[KnownSite]:
     plane_m2, ellipsoid_m2 = shapely.area(sites), measured_by(ground.to_equal_area, sites)
     shapely.prepare(sites)
-    near = _near(session, sites, ground)
+    near, wkbs = _near(session, sites, ground)
     features = _features_of(near)
     asked = beside.start(FEATURES_MET.name, features) if beside is not None else None
-    judged = _judged(_shared(sites, near, plane_m2, ellipsoid_m2, ground), sites, ground)
+    judged = _judged(_shared(sites, near, wkbs, plane_m2, ellipsoid_m2, ground), sites, ground)
     rows = asked.rows_or_none() if asked is not None else None
     if rows is None:
         rows = execute_prepared(session, FEATURES_MET, features)
@@ -162,68 +163,91 @@ def _overlay(session: Session, sites: np.ndarray, ground: Ground, beside: Beside
     ]
 
 
-def _near(session: Session, sites: np.ndarray, ground: Ground) -> _Pieces:
-    """The parts that sites meet, still whole, in the order of sites, versions, features."""
+def _near(session: Session, sites: np.ndarray, ground: Ground) -> tuple[_Pieces, list[bytes]]:
+    """The parts whose boxes sites meet, still whole, in the order of sites, versions, features; and their shapes as WKB."""
     values = {
         "sites": list(shapely.to_wkb(sites)),
         "working_srid": ground.city.working_srid,
-        "version_ids": list(ground.layers),
+        "version_ids": array_of(ground.layers),
     }
     rows = execute_prepared(session, _SQL["parts_near"], values)
+    rows.sort(key=_PLACE)
     columns = list(zip(*rows, strict=True)) if rows else [()] * 7
+    wkbs = [bytes(shape) for shape in columns[6]]
+    shapes = np.asarray(shapely.from_wkb(np.array(wkbs, dtype=object)))
     near = _Pieces(
         np.array(columns[0], dtype=np.int64) - 1,
         np.array(columns[1], dtype=np.int64),
         np.array(columns[2], dtype=np.int64),
         np.array(columns[3], dtype=bool),
-        np.empty(len(rows), dtype=np.int64),
+        shapely.get_dimensions(shapes).astype(np.int64),
         np.array(columns[4], dtype=float),
         np.array(columns[5] if ground.to_equal_area is not None else columns[4], dtype=float),
         np.empty(len(rows)),
-        np.asarray(shapely.from_wkb(np.array([bytes(shape) for shape in columns[6]], dtype=object))),
+        shapes,
         np.zeros(len(rows), dtype=bool),
     )
-    near = near.taken(np.lexsort((near.zones, near.features, near.versions, near.sites)))
-    return near.taken(np.flatnonzero(shapely.intersects(sites[near.sites], near.shapes)))
+    return near, wkbs
 
 
-def _features_of(pieces: _Pieces) -> dict[str, list[int]]:
+_PLACE = itemgetter(0, 1, 2, 3)
+
+
+def _features_of(pieces: _Pieces) -> dict[str, str]:
     """The features whose parts these are, as the statement `features_met` takes them."""
     keys = list(dict.fromkeys(zip(pieces.versions.tolist(), pieces.features.tolist(), strict=True)))
-    return {"version_ids": [version for version, _ in keys], "feature_ids": [feature for _, feature in keys]}
+    return {
+        "version_ids": array_of(version for version, _ in keys),
+        "feature_ids": array_of(feature for _, feature in keys),
+    }
 
 
 def _shared(
-    sites: np.ndarray, near: _Pieces, plane_m2: np.ndarray, measured_m2: np.ndarray, ground: Ground
+    sites: np.ndarray,
+    near: _Pieces,
+    wkbs: Sequence[bytes],
+    plane_m2: np.ndarray,
+    measured_m2: np.ndarray,
+    ground: Ground,
 ) -> _Pieces:
     """The pieces that sites and parts share, in their order; what lies wholly inside or around is not cut."""
-    mine, shapes = sites[near.sites], near.shapes.copy()
-    near.dimensions[:] = shapely.get_dimensions(shapes)
-    is_covered = shapely.covers(mine, shapes)
-    is_around = ~is_covered & _boxes_inside(mine, shapes)
-    is_around[is_around] = shapely.covers(shapes[is_around], mine[is_around])
-    shapes[is_around] = mine[is_around]
-    near.plane_m2[is_around] = plane_m2[near.sites[is_around]]
-    near.overlap_m2[is_around] = measured_m2[near.sites[is_around]]
     outsides = [v for v, layer in ground.layers.items() if layer.conflict_when == ConflictWhen.OUTSIDE]
     is_outside = np.isin(near.versions, outsides)
-    crossed = np.flatnonzero(~is_covered & ~is_around & ~is_outside & (near.dimensions == 2))
-    walked = walk(sites, shapes[crossed], near.sites[crossed], ground.to_equal_area)
-    near.uncut[crossed] = walked.is_plain
-    cut = np.flatnonzero(~is_covered & ~is_around & ~near.uncut)
-    shapes[cut] = common(mine[cut], shapes[cut], near.dimensions[cut])
-    near.plane_m2[cut] = shapely.area(shapes[cut])
-    near.overlap_m2[cut] = measured_by(ground.to_equal_area, shapes[cut])
-    near.lengths_m[:] = shapely.length(shapes)
-    plain = crossed[walked.is_plain]
-    near.plane_m2[plain] = walked.plane_m2[walked.is_plain]
-    near.overlap_m2[plain] = walked.measured_m2[walked.is_plain]
-    near.lengths_m[plain] = walked.perimeter_m[walked.is_plain]
-    near.shapes[:] = shapes
-    kept = near.taken(np.flatnonzero(~is_outside & ~shapely.is_empty(shapes)))
+    walkable = np.flatnonzero(~is_outside & (near.dimensions == 2))
+    walked = walk(sites, [wkbs[row] for row in walkable], near.sites[walkable], ground.to_equal_area)
+    relations = np.full(len(wkbs), OPEN)
+    relations[walkable] = walked.relations
+    crossed = walked.relations == CROSSED
+    near.plane_m2[walkable[crossed]] = walked.plane_m2[crossed]
+    near.overlap_m2[walkable[crossed]] = walked.measured_m2[crossed]
+    near.uncut[walkable[crossed]] = True
+    left = np.flatnonzero(relations == OPEN)
+    relations[left] = _related(sites[near.sites[left]], near.shapes[left])
+    around = relations == AROUND
+    near.shapes[around] = sites[near.sites[around]]
+    near.plane_m2[around] = plane_m2[near.sites[around]]
+    near.overlap_m2[around] = measured_m2[near.sites[around]]
+    cut = relations == OPEN
+    near.shapes[cut] = common(sites[near.sites[cut]], near.shapes[cut], near.dimensions[cut])
+    near.plane_m2[cut] = shapely.area(near.shapes[cut])
+    near.overlap_m2[cut] = measured_by(ground.to_equal_area, near.shapes[cut])
+    near.lengths_m[:] = shapely.length(near.shapes)
+    near.lengths_m[walkable[crossed]] = walked.perimeter_m[crossed]
+    is_met = (relations != APART) & ~shapely.is_empty(near.shapes)
+    kept = near.taken(np.flatnonzero(is_met & ~is_outside))
     if not outsides:
         return kept
-    return _joined(kept, _beyond(sites, near.taken(np.flatnonzero(is_outside)), outsides, ground))
+    return _joined(kept, _beyond(sites, near.taken(np.flatnonzero(is_met & is_outside)), outsides, ground))
+
+
+def _related(sites: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """How parts lie to their sites as GEOS says; OPEN where they are to be cut."""
+    relations = np.where(shapely.intersects(sites, parts), OPEN, APART)
+    relations[shapely.covers(sites, parts)] = INSIDE
+    may_be_around = (relations == OPEN) & _boxes_inside(sites, parts)
+    may_be_around[may_be_around] = shapely.covers(parts[may_be_around], sites[may_be_around])
+    relations[may_be_around] = AROUND
+    return relations
 
 
 def _boxes_inside(inner: np.ndarray, outer: np.ndarray) -> np.ndarray:
@@ -267,8 +291,8 @@ def _judged(pieces: _Pieces, sites: np.ndarray, ground: Ground) -> list[list[Jud
     if not len(pieces.sites):
         return found
     keys = np.column_stack([pieces.sites, pieces.versions, pieces.features, pieces.zones])
-    starts = np.flatnonzero(np.r_[True, (keys[1:] != keys[:-1]).any(axis=1)])
-    ends = np.r_[starts[1:], len(keys)]
+    starts = np.flatnonzero(np.append(True, (keys[1:] != keys[:-1]).any(axis=1)))
+    ends = np.append(starts[1:], len(keys))
     is_area, lengths = pieces.dimensions == 2, pieces.lengths_m
     thin = np.flatnonzero(~is_area)
     on_boundary = np.zeros(len(keys), dtype=bool)

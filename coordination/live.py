@@ -36,7 +36,7 @@ def load() -> None:
     with _loading:
         if not _ready.is_set():
             square = shapely.box(0, 0, 2, 2)
-            sites, parts = np.array([square]), np.array([shapely.box(1, 1, 3, 3)])
+            sites, parts = np.array([square]), [shapely.to_wkb(shapely.box(1, 1, 3, 3))]
             walk(sites, parts, np.zeros(1, dtype=np.int64), None)
             _ready.set()
 
