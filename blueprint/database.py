@@ -103,9 +103,9 @@ class Prepared:
     """With psycopg2's `%(name)s` for every bind."""
 
 
-def array_of(values: Iterable[int]) -> str:
-    """Whole numbers as one literal of an array: of a list the driver makes as many constants, which the server reads one by one."""
-    return f"{{{','.join(map(str, values))}}}"
+def array_of(values: Iterable[float | None]) -> str:
+    """Numbers or truths as one literal of an array: of a list the driver makes as many constants, which the server reads one by one."""
+    return f"{{{','.join('NULL' if value is None else str(value) for value in values)}}}"
 
 
 PREPARED: dict[str, Prepared] = {}

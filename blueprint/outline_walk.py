@@ -7,6 +7,7 @@ plain: such a pair is left to GEOS. Compiled by Numba, as the areas of an audit 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numba
 import numpy as np
@@ -38,7 +39,9 @@ class Walked:
     perimeter_m: np.ndarray
 
 
-def walk(sites: np.ndarray, parts: Sequence[bytes], rows: np.ndarray, to_equal_area: Transformer | None) -> Walked:
+def walk(
+    sites: np.ndarray, parts: Sequence[bytes], rows: np.ndarray, to_equal_area: Transformer | None
+) -> Walked:
     """What the polygon `parts[i]` (WKB of the database) shares with the site `sites[rows[i]]`."""
     if not len(rows):
         return Walked(np.zeros(0, dtype=np.int64), *np.zeros((3, 0)))
@@ -64,28 +67,35 @@ def _outlines(wkbs: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 @numba.njit(nogil=True, cache=True)
+def _word(content: np.ndarray, at: int) -> Any:
+    return np.int64(content[at : at + 4].view(np.uint32)[0])
+
+
+@numba.njit(nogil=True, cache=True)
 def _taken(content: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Polygons and multipolygons from plain little-endian WKB, shells turned against the clock and holes with it."""
     points, point = np.empty((len(content) // 16 + 1, 2)), 0
     rings, ring = np.zeros(len(content) // 68 + 2, dtype=np.int64), 0
     polygons = np.zeros(len(starts), dtype=np.int64)
     for row in range(len(starts) - 1):
-        at, many = starts[row], 1
+        at, many = int(starts[row]), 1
         if content[at + 1] == _MULTIPOLYGON:
-            many = np.int64(content[at + 5 : at + 9].view(np.uint32)[0])
+            many = _word(content, at + 5)
             at += 9
         for _ in range(many):
-            count = np.int64(content[at + 5 : at + 9].view(np.uint32)[0])
+            count = _word(content, at + 5)
             at += 9
             for place in range(count):
-                size = np.int64(content[at : at + 4].view(np.uint32)[0])
+                size = _word(content, at)
                 at += 4
                 taken = content[at : at + 16 * size].view(np.float64).reshape((size, 2))
                 at += 16 * size
                 # From its first point, so that no digit is lost to the distance from the origin.
                 x, y, twice = taken[0, 0], taken[0, 1], 0.0
                 for i in range(size - 1):
-                    twice += (taken[i, 0] - x) * (taken[i + 1, 1] - y) - (taken[i + 1, 0] - x) * (taken[i, 1] - y)
+                    twice += (taken[i, 0] - x) * (taken[i + 1, 1] - y) - (taken[i + 1, 0] - x) * (
+                        taken[i, 1] - y
+                    )
                 points[point : point + size] = taken if (twice > 0) == (place == 0) else taken[::-1]
                 point, ring = point + size, ring + 1
                 rings[ring] = point
@@ -252,9 +262,7 @@ def _rings_inside(own: np.ndarray, own_rings: np.ndarray, other: np.ndarray, oth
 
 
 @numba.njit(nogil=True, cache=True)
-def _relation_of_uncrossed(
-    a: np.ndarray, a_rings: np.ndarray, b: np.ndarray, b_rings: np.ndarray
-) -> int:
+def _relation_of_uncrossed(a: np.ndarray, a_rings: np.ndarray, b: np.ndarray, b_rings: np.ndarray) -> int:
     """How a part b lies to a site a where no edges cross: then each ring lies wholly inside the other, or outside."""
     of_a, of_b = _rings_inside(a, a_rings, b, b_rings), _rings_inside(b, b_rings, a, a_rings)
     if of_a == 0 and of_b == 0:

@@ -11,7 +11,7 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City
-from blueprint.database import execute_prepared, load_statements, prepared
+from blueprint.database import array_of, execute_prepared, load_statements, prepared
 from blueprint.layers.models import ConflictWhen, Control
 from blueprint.rasters.zonal import Zonal, measure_rasters
 from blueprint.snapshot import LayerOnDay
@@ -209,19 +209,19 @@ def parameters(
 ) -> dict[str, Any]:
     """The values bound to the statement `overlaps`; `zones` are further areas of the ledger, each with its control's rank."""
     return {
-        "zone_ranks": [rank for rank, _ in zones],
+        "zone_ranks": array_of(rank for rank, _ in zones),
         "zones": [shapely.to_wkb(zone) for _, zone in zones],
         "footprint": shapely.to_wkb(footprint),
         "working_srid": city.working_srid,
         "on_ellipsoid": city.area_measure is AreaMeasure.ELLIPSOID,
         "noise_m": NOISE_M,
         "with_shapes": with_shapes,
-        "version_ids": [layer.version_id for layer in layers],
-        "control_ranks": [RANKS[Control(layer.control)] for layer in layers],
-        "outsides": [layer.conflict_when == ConflictWhen.OUTSIDE for layer in layers],
-        "buffereds": [layer.buffer_m > 0 for layer in layers],
-        "tolerances": [layer.tolerance_m2 for layer in layers],
-        "sliver_widths": [layer.sliver_width_m for layer in layers],
+        "version_ids": array_of(layer.version_id for layer in layers),
+        "control_ranks": array_of(RANKS[Control(layer.control)] for layer in layers),
+        "outsides": array_of(layer.conflict_when == ConflictWhen.OUTSIDE for layer in layers),
+        "buffereds": array_of(layer.buffer_m > 0 for layer in layers),
+        "tolerances": array_of(layer.tolerance_m2 for layer in layers),
+        "sliver_widths": array_of(layer.sliver_width_m for layer in layers),
     }
 
 

@@ -214,7 +214,7 @@ def _shared(
     outsides = [v for v, layer in ground.layers.items() if layer.conflict_when == ConflictWhen.OUTSIDE]
     is_outside = np.isin(near.versions, outsides)
     walkable = np.flatnonzero(~is_outside & (near.dimensions == 2))
-    walked = walk(sites, [wkbs[row] for row in walkable], near.sites[walkable], ground.to_equal_area)
+    walked = walk(sites, [wkbs[row] for row in walkable.tolist()], near.sites[walkable], ground.to_equal_area)
     relations = np.full(len(wkbs), OPEN)
     relations[walkable] = walked.relations
     crossed = walked.relations == CROSSED

@@ -72,7 +72,7 @@ def test_areas_by_their_moments_are_those_of_the_ellipsoid(city: City, half_m: f
     to_equal_area = Transformer.from_crs(city.working_crs, equal_area_proj4(city), always_xy=True)
     for corner in np.reshape(jurisdiction(city).bounds, (2, 2)):
         site = shapely.box(*(corner - half_m), *(corner + half_m))
-        part = shapely.box(*(corner - 0.9 * half_m), *(corner + [0.3 * half_m, 1.2 * half_m]))
+        part = shapely.box(*(corner - 0.9 * half_m), *(corner + half_m * np.array([0.3, 1.2])))
         part = part - shapely.box(*(corner - 0.2 * half_m), *(corner + 0.1 * half_m))
         walked = walk(np.array([site]), [shapely.to_wkb(part)], np.zeros(1, dtype=np.int64), to_equal_area)
 
