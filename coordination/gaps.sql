@@ -1,5 +1,5 @@
 -- name: gaps
--- What of a footprint no feature of a layer covers, for layers of which that is a finding of its own; where a layer says
+-- What of a footprint no feature of a layer covers, for layers of which that is a finding of its own; where one says
 -- in which extent it knows, only there. Measured as the overlay measures; `is_thin`: nothing is left of it when it is
 -- shrunk by half the layer's sliver width.
 WITH site AS MATERIALIZED (
