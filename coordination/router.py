@@ -13,12 +13,15 @@ from coordination.update_router import router as update_router
 from coordination.view_router import router as view_router
 
 router = APIRouter()
-router.include_router(project_router)
-router.include_router(clearance_router)
-router.include_router(opinion_router)
-router.include_router(handling_router)
-router.include_router(guidance_router)
-router.include_router(meeting_router)
-router.include_router(attachment_router)
-router.include_router(view_router)
-router.include_router(update_router)
+for part in (
+    project_router,
+    clearance_router,
+    opinion_router,
+    handling_router,
+    guidance_router,
+    meeting_router,
+    attachment_router,
+    view_router,
+    update_router,
+):
+    router.routes.extend(part.routes)
