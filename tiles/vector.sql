@@ -45,11 +45,9 @@ WHERE layer.code = CAST(:code AS text);
 -- beyond it is left unclipped (renderers clip to the tile themselves) and only moved to the tile's grid, which takes a
 -- fifth of the time of ST_AsMVTGeom; at the zoom of its level it lies on that grid already. The pieces of a feature
 -- are put together again, so that no cut is drawn. Where features crowd, names are left out first, then features by
--- their hash, so that a tile stays of a size that a browser takes.
-SELECT string_agg(drawn.mvt, '' ORDER BY asked.place) AS tile
-FROM unnest(CAST(:version_ids AS integer[]), CAST(:codes AS text[]))
-    WITH ORDINALITY AS asked (version_id, code, place)
-CROSS JOIN (
+-- their hash, so that a tile stays of a size that a browser takes. The place is materialized, for else the plan that
+-- holds for every tile would reckon its frames anew for each shape.
+WITH place AS MATERIALIZED (
     SELECT
         tile.frame,
         tile.reach,
@@ -68,7 +66,12 @@ CROSS JOIN (
             ) AS surroundings
         FROM (SELECT ST_Expand(ST_MakePoint(0, 0), 2048 * power(2, CAST(:level AS integer))) AS square) AS world
     ) AS tile
-) AS place
+)
+
+SELECT string_agg(drawn.mvt, '' ORDER BY asked.place) AS tile
+FROM unnest(CAST(:version_ids AS integer[]), CAST(:codes AS text[]))
+    WITH ORDINALITY AS asked (version_id, code, place)
+CROSS JOIN place
 CROSS JOIN LATERAL (
     WITH shape AS MATERIALIZED (
         SELECT laid.feature_id, laid.is_piece, laid.geom, laid.label, laid.source_id, laid.class_code
