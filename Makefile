@@ -4,7 +4,7 @@ BIN := .venv/bin
 PACKAGES := blueprint coordination approval tiles service
 CODE := $(PACKAGES) $(wildcard tests) $(wildcard bench) $(wildcard data)
 WORKERS ?= 2
-unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test setup-bench demo test fuzz check format-check lint types imports sql migrations format bench clean

@@ -126,6 +126,8 @@ make_environment() {
         .venv/bin/python -m pip install --quiet --disable-pip-version-check "$uv_pin"
     say "按 uv.lock 安装 Python 软件包（首次约一两分钟）/ installing the Python packages of uv.lock (a minute or two the first time)"
     UV_PROJECT_ENVIRONMENT=.venv .venv/bin/uv sync --frozen --quiet --compile-bytecode --python .venv/bin/python
+    # Once here, not by every command anew where whoever runs it may not write or is told not to.
+    .venv/bin/python -m compileall -q approval blueprint coordination service tiles
     # Compiled loops are kept beside their source; the first upload need not wait for them.
     .venv/bin/python -c 'import blueprint.layers.outlines'
     fingerprint >"$stamp"
