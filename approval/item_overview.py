@@ -113,7 +113,7 @@ _LISTED = (
         getattr(Item, name)
         for name in (
             "id", "code", "round", "stage", "title", "department", "state", "on_commitment", "limit_days", "extended_days",
-            "day_unit", "submitted_on", "accepted_on", "concluded_on", "was_late", "due_on", "yellow_on", "provisional",
+            "day_unit", "applicant_days", "window_days", "department_days", "stop_days", "submitted_on", "accepted_on", "concluded_on", "was_late", "due_on", "yellow_on", "provisional",
         )
     ),
     Case.project_code, Case.planning_number, Case.project_name, Case.process_version,
@@ -158,11 +158,12 @@ def briefs(
     desk: Desk,
     which: ColumnElement[bool],
     *,
-    order: tuple[InstrumentedAttribute[Any], ...],
+    order: tuple[ColumnElement[Any] | InstrumentedAttribute[Any], ...],
     limit: int | None = None,
+    skip: int = 0,
 ) -> list[ItemBrief]:
     """Items as a list shows them."""
-    statement = select(*_LISTED).join(Item.case).where(which).order_by(*order).limit(limit)
+    statement = select(*_LISTED).join(Item.case).where(which).order_by(*order).offset(skip).limit(limit)
     return [_brief(session, row, row, desk) for row in session.execute(statement)]
 
 
@@ -195,10 +196,16 @@ def _brief(session: Session, item: Item | Row[Any], case: Case | Row[Any], desk:
         accepted_on=item.accepted_on,
         concluded_on=item.concluded_on,
         was_late=item.was_late,
+        working_days=_took(item),
         due_on=item.due_on,
         provisional=item.provisional,
         card=desk.card(item, clock.escalation_days),
     )
+
+
+def _took(item: Item | Row[Any]) -> int | None:
+    days = (item.applicant_days, item.window_days, item.department_days, item.stop_days)
+    return None if item.concluded_on is None else sum(each or 0 for each in days)
 
 
 def item_out(session: Session, item: Item, desk: Desk) -> ItemOut:

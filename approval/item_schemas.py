@@ -171,7 +171,7 @@ class ObligationOut(BaseModel):
 
 
 class ItemBrief(Tagged):
-    """An item as a list shows it; `due_on` is the day by which its `holder` must act."""
+    """An item as a list shows it; `due_on` is the day by which its `holder` must act, `working_days` what a concluded one took."""
 
     changes_by_itself: ClassVar = {"card": True}
 
@@ -195,6 +195,7 @@ class ItemBrief(Tagged):
     accepted_on: date | None
     concluded_on: date | None
     was_late: bool | None
+    working_days: int | None
     due_on: date | None
     provisional: bool
     card: Card | None

@@ -23,6 +23,7 @@ class Case(Base):
             "id",
             postgresql_where=text("stages_concluded = 0 AND (project_type IS NULL OR project_code IS NULL)"),
         ),
+        Index("ix_case_received_at", "received_at", postgresql_include=["opinion_count", "deemed_count"]),
         Index("ix_case_withdrawn", "id", postgresql_where=text("withdrawn_on IS NOT NULL")),
         {"schema": "approval"},
     )

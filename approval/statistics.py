@@ -56,7 +56,7 @@ MEASURES: dict[str, str] = {
     "applicant_days": "申请人用时合计 working days that lay with the applicant, summed",
     "department_days": "审批部门用时合计 working days that lay with departments, summed",
     "stop_days": "特别程序用时合计 working days of special procedures, summed",
-    "on_time_share": "按时办结率 items concluded by their due day, of those accepted that were refused or approved",
+    "on_time_share": "按时办结率 items concluded by their due day, of those with a limit that were refused or approved",
     "correction_share": "补正率 items for which a correction was asked, of all",
     "stop_share": "特别程序占比 items that a special procedure stopped, of all",
     "parallel_share": "并联率 items that were under way on a day when another item of the same case was, of all",
@@ -97,10 +97,11 @@ class Period:
 
 
 _TOLERATED = select(Promise.id).where(Promise.item_id == Item.id).exists()
-_TOTAL = Item.applicant_days + Item.window_days + Item.department_days + Item.stop_days
+TOTAL_DAYS = Item.applicant_days + Item.window_days + Item.department_days + Item.stop_days
 _DECIDED = and_(
     Item.accepted_on.is_not(None),
     Item.state.not_in([ItemState.TAKEN_BACK]),
+    Item.limit_days.is_not(None),
 )
 _ONLY: dict[Only, ColumnElement[bool]] = {
     Only.ALL: true(),
@@ -225,8 +226,8 @@ def _from_items(session: Session, period: Period, by: By) -> list[Figures]:
         select(
             _BY[by].label("group"),
             Item.case_id,
-            _TOTAL.label("days"),
-            (_TOTAL - Item.stop_days).label("without_stops"),
+            TOTAL_DAYS.label("days"),
+            (TOTAL_DAYS - Item.stop_days).label("without_stops"),
             Item.department_days,
             Item.window_days,
             Item.applicant_days,

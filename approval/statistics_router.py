@@ -2,18 +2,22 @@
 
 from datetime import date
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel
 
+from approval.case_overview import case_brief
 from approval.item_models import Item
 from approval.item_overview import briefs
 from approval.item_router import DeskDep
 from approval.item_schemas import ItemPage
+from approval.schemas import CasePage
 from approval.stages import STAGE_TITLES, Stage
 from approval.standing import STANDINGS, UnderWay, under_way
 from approval.statistics import (
     MEASURES,
+    TOTAL_DAYS,
     By,
     Figures,
     Only,
@@ -23,8 +27,16 @@ from approval.statistics import (
     figures,
     stage_figures,
 )
+from approval.statistics_wholes import (
+    WHOLE_MEASURES,
+    OfCases,
+    WholeCases,
+    cases_behind,
+    stages_behind,
+    whole_cases,
+)
 from blueprint.documents.workbook import Cell, Sheet, to_xlsx
-from blueprint.edge import ActorDep, SessionDep, TodayDep
+from blueprint.edge import ActorDep, EdgeDep, SessionDep, TodayDep
 from blueprint.errors import InvalidInputError
 from blueprint.given import Day
 from blueprint.idempotency import IdempotentRoute
@@ -126,14 +138,101 @@ def show_items(
     period: PeriodDep,
     desk: DeskDep,
     only: Annotated[Only, Query(description="which of the items a figure counts")] = Only.ALL,
+    longest: Annotated[
+        bool,
+        Query(
+            description="用时最长在前 those that took longest first, as medians and percentiles count them"
+        ),
+    ] = False,
     cursor: Annotated[int, Query(ge=0, le=2_000_000_000)] = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> ItemPage:
-    """The items behind a figure."""
+    """The items behind a figure, in the order they were made, or the longest first."""
     require(actor, Act.READ_CASE)
+    if longest:
+        order = (TOTAL_DAYS.desc(), Item.id)
+        rows = briefs(session, desk, behind(period, only), order=order, limit=limit, skip=cursor)
+        return ItemPage(items=rows, next=str(cursor + limit) if len(rows) == limit else None)
     rows = briefs(session, desk, behind(period, only) & (Item.id > cursor), order=(Item.id,), limit=limit)
     return ItemPage(
         items=rows,
+        next=str(rows[-1].id) if len(rows) == limit else None,
+    )
+
+
+class WholeCasesOut(BaseModel):
+    """Cases as wholes with what each figure means."""
+
+    starts_on: date
+    ends_on: date
+    figures: WholeCases
+    measures: dict[str, str]
+
+
+@router.get("/whole-cases")
+def show_whole_cases(session: SessionDep, actor: ActorDep, edge: EdgeDep, period: PeriodDep) -> WholeCasesOut:
+    """Cases as wholes, concluded in a period, and the share of silence in what came in; by project type, district, hall."""
+    require(actor, Act.READ_CASE)
+    found = whole_cases(session, period, zone=ZoneInfo(edge.city.time_zone))
+    return WholeCasesOut(
+        starts_on=period.starts_on, ends_on=period.ends_on, figures=found, measures=WHOLE_MEASURES
+    )
+
+
+@router.get("/cases")
+def show_cases(
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    period: PeriodDep,
+    of: Annotated[OfCases, Query(description="which of the cases a figure counts")] = OfCases.ITEMS,
+    cursor: Annotated[int, Query(ge=0, le=2_000_000_000)] = 0,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> CasePage:
+    """The cases behind a figure."""
+    require(actor, Act.READ_CASE)
+    zone = ZoneInfo(edge.city.time_zone)
+    rows = cases_behind(session, period, of, zone=zone, after=cursor, limit=limit)
+    return CasePage(
+        items=[case_brief(row) for row in rows], next=str(rows[-1].id) if len(rows) == limit else None
+    )
+
+
+class StageBehind(BaseModel):
+    """A concluded stage of a case: its working days from acceptance, the stopped ones among them, and its limit."""
+
+    id: int
+    case: str
+    project_name: str
+    accepted_on: date
+    concluded_on: date
+    working_days: int
+    stop_days: int
+    limit_days: int | None
+
+
+class StagesBehind(BaseModel):
+    """A page of them; `next` is the cursor of the following one."""
+
+    items: list[StageBehind]
+    next: str | None
+
+
+@router.get("/stages/{whole_stage}")
+def show_stages(
+    whole_stage: Stage,
+    session: SessionDep,
+    actor: ActorDep,
+    period: PeriodDep,
+    only: Annotated[Literal["all", "on_time", "late"], Query()] = "all",
+    cursor: Annotated[int, Query(ge=0, le=2_000_000_000)] = 0,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> StagesBehind:
+    """The cases behind a figure of a stage as a whole."""
+    require(actor, Act.READ_CASE)
+    rows = stages_behind(session, period, whole_stage, Only(only), after=cursor, limit=limit)
+    return StagesBehind(
+        items=[StageBehind.model_validate(row, from_attributes=True) for row in rows],
         next=str(rows[-1].id) if len(rows) == limit else None,
     )
 

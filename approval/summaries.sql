@@ -6,7 +6,7 @@ SELECT
     told.dimension, told.value, CAST(date_trunc('month', item.concluded_on) AS date), 1,
     applicant_days + window_days + department_days + stop_days,
     applicant_days, window_days, department_days, stop_days,
-    CAST(accepted_on IS NOT NULL AND state <> 'taken_back' AND NOT was_late AS integer),
+    CAST(accepted_on IS NOT NULL AND state <> 'taken_back' AND limit_days IS NOT NULL AND NOT was_late AS integer),
     CAST(accepted_on IS NOT NULL AND state <> 'taken_back' AND was_late AS integer),
     CAST(correction_asked_on IS NOT NULL AS integer), CAST(stop_days > 0 AS integer),
     CAST(was_parallel AS integer), CAST(on_commitment AS integer),

@@ -1,6 +1,7 @@
 // Statistics and supervision of approval: where cases stand, who is late, figures with their definitions, and the items behind each.
 
-import { ask, bilingual, element, showCity } from "./words.js";
+import { ask, bilingual, element, keepCsrfToken, showCity } from "./words.js";
+import { change } from "./work_parts.js";
 
 const BY = {
   stage: ["阶段", "stage"], department: ["部门", "department"], project_type: ["项目类型", "project type"],
@@ -17,12 +18,15 @@ const ONLY = {
   items: "all", on_time_share: "on_time", correction_share: "corrected", stop_share: "stopped", parallel_share: "parallel",
   commitment_share: "on_commitment", tolerated_share: "tolerated", refused_share: "refused",
 };
+// Figures of days lead to the items that they are of, the longest first.
+const OF_DAYS = new Set(["median_days", "p90_days", "median_days_without_stops"]);
 const COLUMNS = ["items", "cases", "median_days", "p90_days", "median_days_without_stops", "on_time_share", "correction_share",
   "parallel_share", "stop_share", "commitment_share", "tolerated_share", "refused_share"];
 const MOST = 200;
 const SVG = "http://www.w3.org/2000/svg";
 const place = (id) => document.getElementById(id);
 let names = {};
+let me = { rights: [], department: null };
 
 function drawn(name, attributes, ...children) {
   const made = document.createElementNS(SVG, name);
@@ -84,9 +88,9 @@ function period() {
   return asked;
 }
 
-async function showBehind(by, group, name, words) {
+// The period and group of a figure.
+function ofGroup(by, group) {
   const asked = period();
-  asked.set("only", ONLY[name]);
   asked.set("limit", String(MOST));
   if (["stage", "department", "project_type", "district", "item"].includes(by)) asked.set(by, group);
   if (by === "month") {
@@ -94,11 +98,25 @@ async function showBehind(by, group, name, words) {
     asked.set("from", `${group}-01`);
     asked.set("to", `${group}-${String(new Date(year, month, 0).getDate()).padStart(2, "0")}`);
   }
+  return asked;
+}
+
+async function showBehind(by, group, name, words) {
+  const asked = ofGroup(by, group);
+  if (name === "cases") return listCases(asked, "items", `${groupName(group)} · ${words}`);
+  asked.set("only", ONLY[name] ?? "all");
+  if (OF_DAYS.has(name)) asked.set("longest", "true");
   const found = await ask(`/api/approval/statistics/items?${asked}`);
   place("behind-heading").replaceChildren(`${groupName(group)} · ${words}`);
-  table("behind", ["案件 case", "事项 item", "部门 department", "接件 from", "办结 to", "状态 state"], found.items.map((item) =>
-    cells([workLink(item.case, item.code), item.title, item.department_name, item.submitted_on, item.concluded_on, item.state_words])));
+  table("behind", ["案件 case", "事项 item", "部门 department", "接件 from", "办结 to", "工作日 days", "状态 state"], found.items.map((item) =>
+    cells([workLink(item.case, item.code), item.title, item.department_name, item.submitted_on, item.concluded_on, item.working_days, item.state_words])));
   reveal(found);
+}
+
+async function listCases(asked, of, words) {
+  asked.set("of", of);
+  asked.set("limit", String(MOST));
+  tellCases(await ask(`/api/approval/statistics/cases?${asked}`), [words]);
 }
 
 async function showFigures() {
@@ -112,42 +130,71 @@ async function showFigures() {
   table("figures", [BY[by].join(" "), ...COLUMNS.map(words)], found.rows.map((row) =>
     element("tr", {}, element("th", { scope: "row" }, groupName(row.group)), ...COLUMNS.map((name) => {
       const text = figure(name, row[name]);
-      if (!(name in ONLY) || text === "—") return element("td", { class: "number" }, text);
+      if (!(name in ONLY || OF_DAYS.has(name) || name === "cases") || text === "—") return element("td", { class: "number" }, text);
       const button = element("button", { type: "button", class: "link" }, text);
       button.addEventListener("click", () => showBehind(by, row.group, name, words(name)).catch(say));
       return element("td", { class: "number" }, button);
     }))));
-  showStages(found.stages);
+  const whole = await ask(`/api/approval/statistics/whole-cases?${period()}`);
+  showStages(found.stages, whole.figures);
   place("measures").replaceChildren(...COLUMNS.flatMap((name) => {
     const [term, ...rest] = found.measures[name].split(" ");
     return [element("dt", {}, term), element("dd", {}, rest.join(" "))];
   }));
-  showStandings(found);
+  showStandings(found, whole);
 }
 
-// The four stages as wholes, from acceptance to conclusion.
-function showStages(stages) {
-  table("stages", ["阶段 stage", "办结数 concluded", "中位 median", "90 分位 p90", "扣停中位 without stops", "按时率 on time"], stages.map((row) =>
-    element("tr", {}, element("th", { scope: "row" }, groupName(row.stage)), ...["stages", "median_days", "p90_days", "median_days_without_stops", "on_time_share"]
-      .map((name) => element("td", { class: "number" }, figure(name, row[name]))))));
+const STAGE_COLUMNS = ["stages", "median_days", "p90_days", "median_days_without_stops", "on_time_share"];
+
+// The four stages as wholes, from acceptance to conclusion, and whole cases; each figure leads to its cases.
+function showStages(stages, whole) {
+  const rows = [
+    ...stages.map((row) => [groupName(row.stage), row, (name) => showStagesBehind(row.stage, name === "on_time_share" ? "on_time" : "all")]),
+    ...(whole.cases ? [["全流程", { ...whole, stages: whole.cases }, (name) => listCases(period(), name === "on_time_share" ? "on_time" : "concluded", "全流程办结 whole cases")]] : []),
+  ];
+  table("stages", ["阶段 stage", "办结数 concluded", "中位 median", "90 分位 p90", "扣停中位 without stops", "按时率 on time"], rows.map(([words, row, open]) =>
+    element("tr", {}, element("th", { scope: "row" }, words), ...STAGE_COLUMNS.map((name) => {
+      const text = figure(name, row[name]);
+      if (text === "—") return element("td", { class: "number" }, text);
+      const button = element("button", { type: "button", class: "link" }, text);
+      button.addEventListener("click", () => open(name).catch(say));
+      return element("td", { class: "number" }, button);
+    }))));
+}
+
+async function showStagesBehind(stage, only) {
+  const asked = period();
+  asked.set("only", only);
+  asked.set("limit", String(MOST));
+  const found = await ask(`/api/approval/statistics/stages/${stage}?${asked}`);
+  place("behind-heading").replaceChildren(`${groupName(stage)} · ${only === "all" ? "办结 concluded" : "按时办结 in time"}`);
+  table("behind", ["案件 case", "项目 project", "受理 from", "办结 to", "工作日 days", "停表 stopped", "时限 limit"], found.items.map((row) =>
+    cells([workLink(row.case), row.project_name, row.accepted_on, row.concluded_on, row.working_days, row.stop_days, row.limit_days])));
+  reveal(found);
 }
 
 // Where all cases stand now; a count leads to its cases.
-function showStandings({ under_way: now, standings }) {
+function showStandings({ under_way: now, standings }, whole) {
   const counts = { ...now, ...now.in_stage };
   const tiles = Object.entries(standings).map(([name, words]) => {
     const count = element("button", { type: "button", class: "link" }, String(counts[name]));
     count.addEventListener("click", () => showCases(name, words).catch(say));
     return [words, count];
   });
-  tiles.push(["视为无意见占比 opinions that were silence", now.opinions ? figure("x_share", now.deemed / now.opinions) : "—"]);
+  const share = element("button", { type: "button", class: "link" }, figure("deemed_share", whole.figures.deemed_share));
+  share.addEventListener("click", () => listCases(period(), "deemed", "有视为无意见的案件 cases with an opinion that was silence").catch(say));
+  tiles.push([whole.measures.deemed_share, share]);
   place("now").replaceChildren(element("dl", { class: "tiles" }, ...tiles.map(([words, value]) =>
     element("div", { title: words }, element("dt", {}, words.split(" ")[0]), element("dd", {}, value)))));
 }
 
 async function showCases(standing, words) {
   const found = await ask(`/api/approval/cases?${new URLSearchParams({ standing, limit: String(MOST) })}`);
-  place("behind-heading").replaceChildren(...bilingual(words.split(" ")[0], words.slice(words.indexOf(" ") + 1)));
+  tellCases(found, bilingual(words.split(" ")[0], words.slice(words.indexOf(" ") + 1)));
+}
+
+function tellCases(found, heading) {
+  place("behind-heading").replaceChildren(...heading);
   table("behind", ["案件 case", "项目 project", "建设单位 applicant", "区县 district", "收到 received"], found.items.map((row) =>
     cells([workLink(row.number), row.project_name, row.applicant, groupName(row.district ?? "city"), row.received_at.slice(0, 10)])));
   reveal(found);
@@ -175,27 +222,62 @@ async function showHeld(name) {
   reveal(found);
 }
 
+// To whoever is late with anything, by who supervises, or over items of a stage by its lead; the service asks whose stage it is.
+const mayWrite = (row) => row.department && (me.rights.includes("supervise") || (row.item && row.stage && me.rights.includes("lead_stage")));
+
+function letterButton(row) {
+  const button = element("button", { type: "button", class: "link" }, ...bilingual("发函", "write"));
+  button.addEventListener("click", () => writeLetter(row));
+  return button;
+}
+
+function writeLetter(row) {
+  const form = place("letter");
+  const content = element("textarea", { id: "letter-content", rows: "3", maxlength: "4000" });
+  form.replaceChildren(
+    element("div", { class: "field" }, element("label", { for: "letter-content" }, ...bilingual(`督办函：${row.case} ${row.title}（${KINDS[row.kind]}）→ ${row.department_name}`, "letter of supervision")), content),
+    element("p", { class: "buttons" }, element("button", { type: "submit" }, ...bilingual("发函", "Send"))));
+  form.onsubmit = async (event) => {
+    event.preventDefault();
+    const over = row.item ? `items/${row.item}` : `stages/${row.stage}`;
+    const body = { kind: row.kind, content: content.value, ...(row.item ? { department: row.department } : {}) };
+    try {
+      await change("POST", `/api/approval/cases/${encodeURIComponent(row.case)}/${over}/letters`, body);
+      form.hidden = true;
+      say({ done: true, message: "督办函已发出。 The letter is sent." });
+    } catch (problem) {
+      say(problem);
+    }
+  };
+  form.hidden = false;
+  content.focus();
+}
+
 async function showLate() {
   const late = await ask(`/api/approval/late?${new URLSearchParams(ofHall())}`);
   const sums = ["escalated", "red", "yellow"].map((card) => [card, late.items.filter((row) => row.card === card).length]);
   place("late-sums").replaceChildren(...sums.flatMap(([card, count]) => [element("span", { class: `card-mark ${card}` }, ...bilingual(...CARDS[card]), ` ${count}`), " "]));
-  table("late", ["牌 card", "期限 due", "逾期工作日 days", "类别 kind", "案件 case", "事项 item", "在谁处 with"], late.items.map((row) =>
+  table("late", ["牌 card", "期限 due", "逾期工作日 days", "类别 kind", "案件 case", "事项 item", "在谁处 with", "督办函 letter"], late.items.map((row) =>
     cells([element("span", { class: `card-mark ${row.card}` }, ...bilingual(...CARDS[row.card])), row.due_on, row.working_days_late || "",
-      KINDS[row.kind], workLink(row.case, row.item), row.title, row.department_name ?? "申请人"])));
+      KINDS[row.kind], workLink(row.case, row.item), row.title, row.department_name ?? "申请人", mayWrite(row) ? letterButton(row) : ""])));
   if (late.more) place("late").append(element("caption", {}, ...bilingual("每类只列出最久的 500 件。", "Of each kind the 500 that are longest late are shown.")));
   if (late.items.length === 0) place("late").replaceChildren(element("caption", {}, ...bilingual("没有逾期。", "Nobody is late.")));
 }
 
 function say(problem) {
-  place("message").className = "error";
+  place("message").className = problem.done ? "done" : "error";
   const words = problem.status === 401 ? bilingual("请先登录。", "Sign in first.") : [problem.message];
   place("message").replaceChildren(...words, ...(problem.status === 401 ? [" ", element("a", { href: "/sign-in" }, "登录 Sign in")] : []));
   place("message").hidden = false;
 }
 
 async function start() {
-  const city = await ask("/api/city");
+  const [city, session] = await Promise.all([ask("/api/city"), ask("/api/session")]);
   showCity(city, "审批统计与督办 Approval");
+  if (session.me) {
+    keepCsrfToken(session.me.csrf_token);
+    me = session.me;
+  }
   names = Object.fromEntries([...city.departments, ...(city.districts ?? [])].map(({ code, name }) => [code, name]));
   place("by").replaceChildren(...Object.entries(BY).map(([value, words]) => element("option", { value }, words.join(" "))));
   for (const id of ["by", "from", "to"]) place(id).addEventListener("change", () => showFigures().catch(say));

@@ -26,6 +26,7 @@ from approval.stages import Stage
 from approval.standing import Standing, under_way
 from approval.statistics import (
     MEASURES,
+    TOTAL_DAYS,
     By,
     Figures,
     Only,
@@ -35,11 +36,12 @@ from approval.statistics import (
     stage_figures,
 )
 from approval.statistics_router import period_of, statistics_out, workbook
+from approval.statistics_wholes import OfCases, cases_behind, stages_behind, whole_cases
 from approval.summaries import recount
 from approval.summary_models import CaseStanding, MonthCases, MonthFigures
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError
-from tests.approval.office import CALENDAR, WINDOW, Office, lacking, message, promised
+from tests.approval.office import CALENDAR, MONDAY, WINDOW, Office, lacking, message, promised
 from tests.approval.test_intake_of_changes import withdrawal
 
 CODES = [
@@ -170,7 +172,9 @@ def recomputed(
     promises = set(office.session.scalars(select(Promise.item_id)))
     total = [sum(days.values()) for _, _, days in rows]
     decided = [
-        item for item, _, _ in rows if item.accepted_on is not None and item.state != ItemState.TAKEN_BACK
+        item
+        for item, _, _ in rows
+        if item.accepted_on is not None and item.state != ItemState.TAKEN_BACK and item.limit_days is not None
     ]
     count = len(rows)
     return Figures(
@@ -389,6 +393,73 @@ def test_a_figure_leads_to_its_items(world: Office) -> None:
         for row in figures(world.session, year, by):
             within = Period(year.starts_on, year.ends_on, **{str(by): row.group})
             assert len(items_behind(world, within, Only.ALL)) == row.items
+
+
+def test_a_median_leads_to_its_items_and_what_is_whole_to_its_cases(world: Office) -> None:
+    """Stages, whole cases and silence of a period are what the rows say, and each is of the cases that it lists."""
+    session = world.session
+    year, zone = Period(date(2026, 1, 1), date(2026, 12, 31)), MONDAY.tzinfo
+    desk = Desk(world.city, CALENDAR, world.now.date())
+    longest = briefs(session, desk, behind(year, Only.ALL), order=(TOTAL_DAYS.desc(), Item.id), limit=3)
+    days = [sum(row[2].values()) for row in concluded(world, year)]
+    assert [item.working_days for item in longest] == sorted(days, reverse=True)[:3]
+
+    def listed(of: OfCases, period: Period = year) -> set[int]:
+        return {row.id for row in cases_behind(session, period, of, zone=zone, after=0, limit=200)}
+
+    assert listed(OfCases.ITEMS) == {case.id for _, case, _ in concluded(world, year)}
+    in_time = next(
+        item
+        for item, _, _ in concluded(world, year)
+        if item.state == ItemState.APPROVED and item.was_late is False
+    )
+    (before,) = figures(session, year, By.ALL)
+    in_time.limit_days = None
+    session.flush()
+    recount(session)
+    (after,) = figures(session, year, By.ALL)
+    by_hand = recomputed(world, year, "all", concluded(world, year))
+    assert after.on_time_share == pytest.approx(by_hand.on_time_share) != before.on_time_share
+    ended = session.scalars(select(Case).order_by(Case.id)).first()
+    assert ended is not None
+    for number, stage in enumerate(ended.stages, start=1):
+        stage.accepted_on = stage.concluded_on = date(2026, 6, 30)
+        stage.working_days, stage.stop_days, stage.limit_days, stage.due_on = (
+            10 * number,
+            5,
+            20,
+            date(2026, 6, 30),
+        )
+    session.flush()
+    whole = whole_cases(session, year, zone=zone)
+    assert (whole.cases, whole.median_days, whole.median_days_without_stops) == (1, 100, 80)
+    assert (whole.on_time_share, listed(OfCases.ON_TIME), listed(OfCases.LATE)) == (1, {ended.id}, set())
+    assert whole_cases(session, replace(year, ends_on=date(2026, 6, 29)), zone=zone).cases == 0
+    stages = {
+        (stage, only): [
+            row.working_days for row in stages_behind(session, year, stage, only, after=0, limit=9)
+        ]
+        for stage in (Stage.LAND_USE_PLANNING, Stage.COMPLETION_ACCEPTANCE)
+        for only in (Only.ALL, Only.ON_TIME, Only.LATE)
+    }
+    assert stages[Stage.LAND_USE_PLANNING, Only.ON_TIME] == [10]
+    assert stages[Stage.COMPLETION_ACCEPTANCE, Only.LATE] == [40]
+    first = session.scalars(select(Case.received_at).order_by(Case.received_at)).first().date()
+    for period in (year, Period(first, first), replace(year, district="210381"), replace(year, hall="X")):
+        mine = [
+            case
+            for case in session.scalars(select(Case))
+            if period.starts_on <= case.received_at.astimezone(zone).date() <= period.ends_on
+            and period.district in (None, case.district)
+            and period.hall in (None, case.hall)
+        ]
+        silent = [
+            opinion["kind"] == "deemed_no_objection" for case in mine for opinion in case.message["opinions"]
+        ]
+        found = whole_cases(session, period, zone=zone)
+        assert (found.opinions, found.deemed) == (len(silent), sum(silent))
+        assert found.deemed_share == (sum(silent) / len(silent) if silent else None)
+        assert listed(OfCases.DEEMED, period) == {case.id for case in mine if case.deemed_count}
 
 
 def test_the_workbook_holds_the_figures_and_what_they_mean(world: Office) -> None:

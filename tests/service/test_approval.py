@@ -234,6 +234,12 @@ def test_a_figure_is_followed_to_its_items_and_taken_along_as_a_workbook(office:
     )
     assert [item["code"] for item in behind["items"]] == ["A104"]
     late = office.call("GET", "/api/approval/statistics/items?only=late&from=2026-03-01", "SLJ", expect=200)
+    at = "/api/approval/statistics"
+    (of_case,) = office.call("GET", f"{at}/cases?from=2026-03-01", "SLJ", expect=200)["items"]
+    assert of_case["number"] == CODE
+    whole = office.call("GET", f"{at}/whole-cases?from=2026-01-01", "SLJ", expect=200)["figures"]
+    assert (whole["opinions"], whole["deemed_share"], whole["cases"]) == (2, 0.5, 0)
+    assert office.call("GET", f"{at}/stages/land_use_planning?only=late", "SLJ", expect=200)["items"] == []
     assert late["items"] == []
     assert office.call("GET", f"{asked}&f=xlsx", "SLJ", expect=200).startswith(b"PK")
     office.call("GET", f"{asked}&to=2026-02-01", "SLJ", expect=422)
