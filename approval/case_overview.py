@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 from approval import cases
 from approval.leads import lead_of
 from approval.models import Case
+from approval.preparation import table_of
 from approval.schemas import CaseBrief, CaseOut, StageOut
 from approval.stages import STAGE_TITLES, Stage, StageDays, current_stage, in_sight
 from blueprint.city import City
@@ -38,6 +39,7 @@ def case_out(session: Session, case: Case, city: City) -> CaseOut:
         project_code_bound_at=case.project_code_bound_at,
         handover=case.message,
         withdrawn_why=case.withdrawn_why,
+        handover_warning=_other_than_handed_over(session, case),
         stages=[
             StageOut(
                 stage=Stage(row.stage),
@@ -57,3 +59,20 @@ def case_out(session: Session, case: Case, city: City) -> CaseOut:
             for row in case.stages
         ],
     )
+
+
+def _other_than_handed_over(session: Session, case: Case) -> str | None:
+    """What was prepared otherwise than coordination has it; a case that the city's departments approve has no district."""
+    if case.project_type is None:
+        return None
+    handed, table = case.message["project"], table_of(session, case)
+    kind, district = handed.get("project_type"), handed.get("district")
+    told = []
+    if kind in table.project_types and kind != case.project_type:
+        names = [f"{table.project_types[code].title}（{code}）" for code in (kind, case.project_type)]
+        told.append(f"项目类型：策划为{names[0]}，现为{names[1]}")
+    if district is not None and case.district is not None and district != case.district:
+        told.append(f"区县：策划为 {district}，现为 {case.district}")
+    if not told:
+        return None
+    return f"与策划生成信息不一致，请核对 other than handed over, compare: {'；'.join(told)}"

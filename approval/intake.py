@@ -16,7 +16,8 @@ from approval.models import Case, CaseMessage, CaseStage
 from approval.obligations import renew_of_handover
 from approval.stages import Stage
 from blueprint.audit.log import record
-from blueprint.errors import ConflictError
+from blueprint.city import City
+from blueprint.errors import ConflictError, InvalidInputError
 from blueprint.permissions import Act, Actor, Role
 from coordination.handover import (
     CorrectionMessage,
@@ -85,6 +86,16 @@ def receive_message(session: Session, message: Message, *, now: datetime) -> Cas
         after={"kind": kept.kind, "message": kept.message_id, "sha256": sha256},
     )
     return kept
+
+
+def refuse_other_city(message: Message, city: City) -> None:
+    """Refuse a handover that names another city: it was sent to the wrong service."""
+    if isinstance(message, HandoverMessage) and message.city_code != city.administrative_code:
+        raise InvalidInputError(
+            f"the handover is of {message.city_name} ({message.city_code[:20]}), and this is {city.name}"
+            f" ({city.administrative_code}): compare the address that it is sent to",
+            place="city_code",
+        )
 
 
 def messages_of(session: Session, planning_number: str) -> Sequence[CaseMessage]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from approval import cases
@@ -229,10 +229,14 @@ def list_answers(
     case_id: int | None = None,
     department: str | None,
     is_open: bool,
+    led: ColumnElement[bool] | None = None,
     after: int = 0,
     limit: int = 50,
 ) -> Sequence[ConsultationAnswer]:
-    """What departments were asked, of all cases or of one: open ones are the to-do list."""
+    """What departments were asked, of all cases or of one: open ones are the to-do list.
+
+    `led` are those over items of stages that a department leads (`leads.led_items`): its copies.
+    """
     statement = (
         select(ConsultationAnswer)
         .join(ConsultationAnswer.consultation)
@@ -252,4 +256,6 @@ def list_answers(
         statement = statement.where(ConsultationAnswer.department == department)
     if is_open:
         statement = statement.where(ConsultationAnswer.kind.is_(None))
+    if led is not None:
+        statement = statement.join(Item.case).where(led)
     return session.scalars(statement).all()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
 
-from approval.item_models import ProcessTableVersion
+from approval.item_models import Item, ProcessTableVersion
 from approval.models import Case
 from approval.preparation import department_for, table_kept, table_of
 from approval.process_table import ProcessTable
@@ -41,6 +41,11 @@ def led_by(
         if lead_department(table_kept(session, version), stage, city, district) == department
     ]
     return or_(false(), *led)
+
+
+def led_items(session: Session, department: str, city: City) -> ColumnElement[bool]:
+    """Which items, joined with their cases, belong to a stage that a department leads (Art. 9)."""
+    return led_by(session, department, city, {stage: Item.stage == stage for stage in Stage})
 
 
 def require_over_stage(

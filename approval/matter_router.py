@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -17,7 +18,7 @@ from approval.item_schemas import ObligationOut
 from approval.items import find_item
 from approval.joint_consultation import AnswerGiven
 from approval.lateness import Late, Wanted, who_is_late
-from approval.leads import require_over_stage
+from approval.leads import led_items, require_over_stage
 from approval.matter_models import (
     AnswerKind,
     ConsultationAnswer,
@@ -193,11 +194,19 @@ def consult(
 
 @router.get("/consultation-answers")
 def list_consultation_answers(
-    session: SessionDep, actor: ActorDep, asked: AskedDep
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    asked: AskedDep,
+    lead: Annotated[
+        str | None,
+        Query(max_length=40, description="牵头部门 over items of the stages that it leads: its copies"),
+    ] = None,
 ) -> ConsultationAnswerPage:
     """What departments were asked in joint consultations, of all cases or of one; unanswered ones are the to-do list."""
     require(actor, Act.READ_CASE)
-    rows, after = asked.page(session, joint_consultation.list_answers)
+    led = led_items(session, lead, edge.city) if lead is not None else None
+    rows, after = asked.page(session, partial(joint_consultation.list_answers, led=led))
     return ConsultationAnswerPage(
         items=[consultation_answer_out(row, row.consultation.item) for row in rows], next=after
     )

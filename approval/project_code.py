@@ -35,10 +35,11 @@ class ProjectCode:
     warning: str | None = None
 
 
-def read_project_code(text: str, *, today: date | None = None) -> ProjectCode:
+def read_project_code(text: str, *, today: date | None = None, region: str | None = None) -> ProjectCode:
     """Read a code as a person typed it, part by part; refuses what has neither form and names the parts that are wrong.
 
-    A wrong check digit, or a month still to come (if `today` is given), only warns.
+    A wrong check digit, a month still to come (if `today` is given), or a region outside the city whose code is `region`,
+    only warns.
     """
     code = text.strip()
     is_old = re.fullmatch(_OLD_YEAR, code.split("-")[0], re.ASCII) is not None
@@ -49,9 +50,14 @@ def read_project_code(text: str, *, today: date | None = None) -> ProjectCode:
             " 2109-210302-04-01-315727 or, until 2020, 2019-210302-47-01-004312",
             place="project_code",
         )
-    if is_old:
-        return ProjectCode(code)
     doubts, digits = [], code.replace("-", "")
+    own = code.split("-")[1]
+    if region is not None and own[:4] != region[:4]:
+        doubts.append(
+            f"行政区划 {own} 不在本市（{region}），请核对 (the region {own} is none of this city's; compare it)"
+        )
+    if is_old:
+        return ProjectCode(code, warning="；".join(doubts) or None)
     if check_digit(digits[:-1]) != digits[-1]:
         doubts.append(
             f"校验位不符，请核对 (the check digit of {code} should be {check_digit(digits[:-1])}; compare it)"

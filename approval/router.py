@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from approval import cases
 from approval.case_overview import case_brief, case_out
-from approval.intake import messages_of, receive_message
+from approval.intake import messages_of, receive_message, refuse_other_city
 from approval.leads import require_over_stage
 from approval.models import Case
 from approval.refused import keeping_refused
@@ -85,7 +85,9 @@ def intake(
     """Take in a handover, its correction or its withdrawal, signed or with an interface token; the same again gets the same answer."""
     require(actor, Act.RECEIVE_HANDOVER)
     with keeping_refused(edge.engine, body, actor=actor, viewer=viewer_of(actor), now=now):
-        kept = receive_message(session, read_any_message(body), now=now)
+        message = read_any_message(body)
+        refuse_other_city(message, edge.city)
+        kept = receive_message(session, message, now=now)
     return ReceiptOut(
         message_id=kept.message_id,
         message_sha256=kept.sha256,
@@ -159,7 +161,9 @@ def bind_project_code(
     case = _held(session, number, if_match, edge.city)
     # A case that no hall has taken on is taken on by the hall of who binds its code, as by that of who prepares it.
     require(actor, Act.BIND_PROJECT_CODE, Thing(department=case.hall or actor.department))
-    case, read = cases.bind_project_code(session, number, code.project_code, actor=actor, now=now)
+    case, read = cases.bind_project_code(
+        session, number, code.project_code, actor=actor, now=now, city=edge.city
+    )
     return tagged(
         case_out(session, case, edge.city).model_copy(update={"project_code_warning": read.warning}), response
     )

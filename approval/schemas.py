@@ -71,6 +71,8 @@ class CaseOut(CaseBrief):
     project_code_bound_at: datetime | None
     project_code_warning: str | None = None
     withdrawn_why: str | None
+    handover_warning: str | None
+    """What of project type and district is other than coordination handed it over; nothing is held up by it."""
     stages: list[StageOut]
     handover: dict[str, Any]
 

@@ -12,8 +12,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from approval.case_items import case_name
+from approval.leads import lead_of
 from approval.matter_models import ConsultationAnswer, Letter, Matter, MatterState
 from approval.stages import STAGE_TITLES, Stage
+from blueprint.city import City
 from coordination.notice_models import Notice, NoticeKind
 
 _AT_ONCE = 500
@@ -28,10 +30,13 @@ class _Asked:
     waits: bool
 
 
-def tell_asked(session: Session, *, now: datetime) -> int:
-    """Tell every department of the letters, questions and matters that came to it since; says how many notices were made."""
+def tell_asked(session: Session, *, city: City, now: datetime) -> int:
+    """Tell every department of the letters, questions and matters that came to it since; says how many notices were made.
+
+    The lead of a stage gets a copy of what is asked over its items (Art. 13).
+    """
     told = 0
-    for asked in (*_letters(session), *_questions(session), *_matters(session)):
+    for asked in (*_letters(session), *_questions(session, city), *_matters(session)):
         asked.row.told_at = now
         if asked.waits:
             session.add(
@@ -60,11 +65,17 @@ def _letters(session: Session) -> Iterator[_Asked]:
         yield _Asked(row, row.department, text, waits=row.answered_on is None)
 
 
-def _questions(session: Session) -> Iterator[_Asked]:
+def _questions(session: Session, city: City) -> Iterator[_Asked]:
     statement = select(ConsultationAnswer).where(ConsultationAnswer.told_at.is_(None))
     statement = statement.order_by(ConsultationAnswer.id).limit(_AT_ONCE)
+    copied: set[int] = set()
     for row in session.scalars(statement.with_for_update(skip_locked=True)):
         item, due_on = row.consultation.item, row.consultation.due_on
+        lead = lead_of(session, item.case, item.stage, city)
+        if lead not in (None, item.department, row.department) and row.consultation_id not in copied:
+            copied.add(row.consultation_id)
+            text = f"审批征询抄送：{case_name(item.case)} {item.title}，{due_on} 前答复 a copy of what was asked over your stage"
+            yield _Asked(row, str(lead), text, waits=True)
         text = f"审批征询：{case_name(item.case)} {item.title}，{due_on} 前答复 a question waits for your answer until then"
         yield _Asked(row, row.department, text, waits=row.answered_on is None)
 

@@ -1,4 +1,4 @@
-"""The pages that the service ships: the map, signing in, one's own account, layers, coordination, options, audits, rules, sharing, the audit log, accounts, approval, the applicant's progress, Swagger UI, and their files under `/web`."""
+"""The pages that the service ships: the map, signing in, one's own account, layers, coordination, options, audits, rules, sharing, the audit log, accounts, approval, its exchange, the applicant's progress, Swagger UI, and their files under `/web`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +28,7 @@ PAGES = {
     "/account": "account.html",
     "/approval": "approval.html",
     "/work": "work.html",
+    "/exchange": "exchange.html",
     "/progress": "progress.html",
     "/api/docs": "docs.html",
 }

@@ -92,7 +92,9 @@ def bind_code(
     actor = local_operator()
     require(actor, Act.BIND_PROJECT_CODE)
     with opened() as (edge, session):
-        case, read = cases.bind_project_code(session, number, code, actor=actor, now=edge.now())
+        case, read = cases.bind_project_code(
+            session, number, code, actor=actor, now=edge.now(), city=edge.city
+        )
         result = case_out(session, case, edge.city).model_copy(update={"project_code_warning": read.warning})
     if read.warning is not None:
         say(read.warning)

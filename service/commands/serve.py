@@ -190,7 +190,7 @@ def tick_once(edge: Edge, settings: Settings) -> None:
                     session, city=city, calendar=calendar, actor=at_console(SYSTEM), now=now
                 )
             ),
-            "what approval asks": stored(lambda session: tell_asked(session, now=now)),
+            "what approval asks": stored(lambda session: tell_asked(session, city=city, now=now)),
             "what is late in approval": stored(lambda session: tell_late(session, city=city, now=now)),
             "answers kept for repeated writes": stored(lambda session: forget_old_answers(session, now=now)),
             "recheck after updates": stored(

@@ -18,6 +18,8 @@ const LISTS = [
     .map(([state, words, right]) => ({ name: state, words, right, head: ITEM_HEAD, read: () => itemsIn(state, right) })),
   { name: "consultations", words: ["征询待答复", "consultations to answer"], right: "decide_item", head: ASKED_HEAD,
     read: () => waiting("consultation-answers", { unanswered: "true" }, (row) => [row.due_on, row.question]) },
+  { name: "copies", words: ["抄送征询", "copies of consultations"], right: "lead_stage", head: ASKED_HEAD,
+    read: () => waiting("consultation-answers", { unanswered: "true" }, (row) => [row.due_on, `${names[row.department] ?? row.department}：${row.question}`], "lead") },
   { name: "letters", words: ["督办函待复", "letters to answer"], right: "decide_item", head: ASKED_HEAD,
     read: () => waiting("letters", { unanswered: "true" }, (row) => [row.due_on, row.content]) },
   { name: "stages", words: ["牵头阶段", "stages we lead"], right: "lead_stage", head: CASE_HEAD,
@@ -73,9 +75,9 @@ async function casesWhere(which, next) {
 }
 
 // What the own department was asked, told or brought.
-async function waiting(kind, which, words) {
+async function waiting(kind, which, words, whose = "department") {
   if (!me.department) return [];
-  const asked = new URLSearchParams({ ...which, department: me.department, limit: String(MOST) });
+  const asked = new URLSearchParams({ ...which, [whose]: me.department, limit: String(MOST) });
   const { items } = await ask(`/api/approval/${kind}?${asked}`);
   return items.map((row) => {
     const [due, what] = words(row);
@@ -106,7 +108,7 @@ function stageItem(row, theCase) {
   const day = row.concluded_on ?? (row.accepted_on ? `${row.accepted_on} 起${row.due_on ? `，${row.due_on} 前` : ""}` : "");
   const made = element("li", { class: row.status }, element("strong", {}, row.title), element("br"), ...bilingual(...STATUS_WORDS[row.status]), element("br"), day);
   const act = { not_accepted: ["accept", "受理阶段", "Accept"], accepted: ["conclude", "办结阶段", "Conclude"] }[row.status];
-  const isLead = may("advance_case") || (may("lead_stage") && row.lead === me.department);
+  const isLead = !theCase.withdrawn_on && (may("advance_case") || (may("lead_stage") && row.lead === me.department));
   if (act && isLead && theCase.current_stage === row.stage && (!theCase.project_code || !theCase.project_type)) {
     made.append(element("br"), ...bilingual("受理前须确定事项并绑定项目代码。", "Its items and its code come first."));
   } else if (act && isLead && theCase.current_stage === row.stage) {
@@ -175,8 +177,14 @@ async function openCase(number) {
   place("code-form").hidden = !isOpen || !may("bind_project_code");
   place("process-form").hidden = !may("prepare_case") || !(isOpen || !theCase.project_type);
   place("project-code").value = theCase.project_code ?? "";
-  if (theCase.project_type) place("project-type").value = theCase.project_type;
-  place("district").value = theCase.district ?? "";
+  // What is not settled yet is proposed as coordination handed it over.
+  const { project: handed } = theCase.handover;
+  const isProposed = !theCase.project_type && newest.project_types.some(({ code }) => code === handed.project_type);
+  if (theCase.project_type ?? (isProposed && handed.project_type)) place("project-type").value = theCase.project_type ?? handed.project_type;
+  place("district").value = (theCase.project_type ? theCase.district : handed.district) ?? "";
+  if (place("district").value === "" && place("district").selectedIndex < 0) place("district").selectedIndex = 0;
+  place("differs").hidden = !theCase.handover_warning;
+  place("differs").replaceChildren(theCase.handover_warning ?? "");
   offerOptional(items.map(({ code }) => code));
   place("withdrawn").hidden = !theCase.withdrawn_on;
   place("withdrawn").replaceChildren(...bilingual(`已于 ${theCase.withdrawn_on} 撤回：${theCase.withdrawn_why ?? ""}。重新推送前不受理、不准予、不办结。`, "Withdrawn by coordination: nothing is accepted, granted or concluded until it is handed over again."));

@@ -95,7 +95,8 @@ function matter(row, at, done) {
 
 function letter(row, at, done) {
   const isMine = row.department === at.me.department && may(at, "decide_item") && !row.answered_on;
-  const head = element("span", {}, cardMark(row.card), ` 督办函 → ${nameOf(at, row.department)}（${row.sent_on}；应于 ${row.due_on} 办结）`);
+  const about = row.item ? "" : `${row.kind === "case" ? "全流程" : row.title} `;
+  const head = element("span", {}, cardMark(row.card), ` ${about}督办函 → ${nameOf(at, row.department)}（${row.sent_on}；应于 ${row.due_on} 办结）`);
   return entry(head, [row.content, row.answered_on ? `${row.answered_on} 复函：${row.answer}` : !isMine && "尚未复函 not answered yet"],
     isMine && formOf([["复函：原因与办结时间", "why, and by when it will be done", text("answer")]], ["复函", "Answer"], async (form) => {
       await change("POST", `/api/approval/letters/${row.id}/answer`, filled(form, "answer"));
@@ -141,6 +142,14 @@ function acts(item, at, done) {
     });
     return button;
   });
+}
+
+// Letters about a stage or the whole case, each with its answer.
+export async function showCaseLetters(at) {
+  const { items } = await pages("letters", at);
+  const rows = items.filter((row) => !row.item).map((row) => letter(row, at, () => showCaseLetters(at)));
+  place("case-letters").replaceChildren(...rows);
+  place("case-letters").hidden = rows.length === 0;
 }
 
 export async function showBetween(item, at) {

@@ -1,6 +1,7 @@
 // What belongs to a case as a whole on the page of approval work: conditions to be met, its library, whose its days were, more items.
 
-import { ask, bilingual, element } from "./words.js";
+import { ask, bilingual, element, withoutLogin } from "./words.js";
+import { showCaseLetters } from "./work_between.js";
 import { cells, change, fill, perform, place, say, sure } from "./work_parts.js";
 
 const HOLDERS = { applicant: ["申请人", "applicant"], window: ["窗口", "window"], department: ["审批部门", "department"], stop: ["特别程序", "special procedure"] };
@@ -53,7 +54,7 @@ function readersOf(at, row) {
   open.addEventListener("click", () => perform(async () => {
     const { items } = await ask(`${address(at)}/materials/${row.id}/readers`);
     told.replaceChildren(...(items.length
-      ? [element("ul", {}, ...items.map((each) => element("li", {}, `${each.name}${each.department ? `（${nameOf(at, each.department)}）` : ""} ${new Date(each.last_at).toLocaleString("zh-CN")}，${each.times} 次`)))]
+      ? [element("ul", {}, ...items.map((each) => element("li", {}, `${withoutLogin(each.name)}${each.department ? `（${nameOf(at, each.department)}）` : ""} ${new Date(each.last_at).toLocaleString("zh-CN")}，${each.times} 次`)))]
       : bilingual("还没有人查阅。", "Nobody yet.")));
   }));
   return element("span", {}, open, " ", told);
@@ -118,5 +119,5 @@ export async function showCaseParts(at) {
   for (const [id, show] of Object.entries(PARTS)) {
     place(id).ontoggle = () => place(id).open && show(at).catch((problem) => say("error", problem.message));
   }
-  await Promise.all([showObligations(at), ...Object.entries(PARTS).filter(([id]) => place(id).open).map(([, show]) => show(at))]);
+  await Promise.all([showObligations(at), showCaseLetters(at), ...Object.entries(PARTS).filter(([id]) => place(id).open).map(([, show]) => show(at))]);
 }

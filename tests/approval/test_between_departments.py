@@ -16,8 +16,9 @@ from approval.item_models import Item
 from approval.item_overview import Desk
 from approval.item_states import Holder, ItemState, Step
 from approval.items import find_item
-from approval.joint_consultation import AnswerGiven, basis_of
+from approval.joint_consultation import AnswerGiven, basis_of, list_answers
 from approval.lateness import Wanted, who_is_late
+from approval.leads import led_items
 from approval.matter_models import (
     AnswerKind,
     ConsultationAnswer,
@@ -412,9 +413,11 @@ def test_departments_are_told_once_a_working_day_what_is_late_with_them(office: 
 def test_a_department_is_told_once_of_a_letter_a_question_and_a_matter_that_wait_for_it(
     office: Office,
 ) -> None:
-    """Art. 6, 13, 15: and of nothing of what is asked."""
-    case = office.case()
+    """Art. 6, 9, 13, 15: and of nothing of what is asked; the stage's lead gets a copy of what is asked over others' items."""
+    case = office.case("GOV_BLD", "A112")
     office.accepted(case, "A104")
+    office.accepted(case, "A112")
+    (copied,) = ask(office, case, "A112", "SLJ").answers
     asked = ask(office, case, "A104", "LCJ", "SLJ")
     answer(office, asked.answers[1], AnswerKind.AGREE)
     bring_up(office, case, "A104", MatterKind.MEETING, "LCJ")
@@ -422,8 +425,19 @@ def test_a_department_is_told_once_of_a_letter_a_question_and_a_matter_that_wait
     about = About(LateKind.ITEM, item="A104")
     supervision.send_letter(office.session, case, about, "请尽快办理", desk=desk(office), actor=WINDOW)
 
-    assert [tell_asked(office.session, now=office.now) for _ in range(2)] == [3, 0]
+    told = [tell_asked(office.session, city=office.city, now=office.now) for _ in range(2)]
+
+    assert told == [5, 0]
+    led = led_items(office.session, "ZRZY", office.city)
+    listed = {
+        row.id: row.consultation.item.code
+        for row in list_answers(office.session, department=None, is_open=True, led=led)
+    }
+    assert listed[copied.id] == "A112" and "A104" in listed.values()
+    led = led_items(office.session, "ZJJ", office.city)
+    assert list_answers(office.session, department=None, is_open=True, led=led) == []
 
     rows = office.session.scalars(select(Notice).order_by(Notice.department)).all()
-    assert [row.department for row in rows] == ["LCJ", "ZRZY", "ZRZY"]
+    assert [row.department for row in rows] == ["LCJ", "SLJ", "ZRZY", "ZRZY", "ZRZY"]
+    assert sum("抄送" in row.text for row in rows) == 1
     assert all(CODE in row.text and "请尽快办理" not in row.text for row in rows)

@@ -82,5 +82,13 @@ def test_a_month_still_to_come_warns() -> None:
     assert read_project_code(code, today=date(2026, 8, 1)).warning is None
 
 
+def test_a_region_outside_the_city_warns() -> None:
+    code = "2608-210311-04-01-402751"
+
+    assert read_project_code(code, region="210300").warning is None
+    assert "行政区划 210311 不在本市（210100）" in str(read_project_code(code, region="210100").warning)
+    assert "行政区划" in str(read_project_code("2019-210302-47-01-004312", region="210100").warning)
+
+
 def test_the_check_digit_is_iso_7064_mod_11_10() -> None:
     assert check_digit("0794") == "5"

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,8 +11,9 @@ import pytest
 
 from blueprint.city import City, Department, DepartmentRole, Level
 from blueprint.permissions import Role
-from coordination.handover import canonical
+from coordination.handover import HandoverMessage, canonical
 from tests.approval.office import CODE, message
+from tests.approval.test_intake_of_changes import withdrawal
 from tests.service.approving import Office, approving
 from tests.service.browser import fresh_page, until
 from tests.service.office import PASSWORD
@@ -90,6 +92,13 @@ def test_a_director_sees_who_is_late_and_follows_a_figure_to_its_items(office: O
         page.click("#figures tbody button")
         until(page, "document.querySelector('#behind')?.textContent.includes('林地')")
         assert "使用林地审核审批" in page.inner_text("#behind")
+        for nth, told in ((1, "示例小学"), (2, "使用林地审核审批")):  # the cases, and the items of a median
+            page.evaluate("document.getElementById('behind').replaceChildren()")
+            page.click(f"#figures tbody button >> nth={nth}")
+            until(page, f"document.querySelector('#behind')?.textContent.includes('{told}')")
+        page.evaluate("document.getElementById('behind').replaceChildren()")
+        page.click("#now dt:has-text('视为无意见占比') + dd button")
+        until(page, f"document.querySelector('#behind a')?.textContent === '{CODE}'")
         page.select_option("#by", "district")
         until(page, "document.querySelector('#figures tbody th')?.textContent === '市本级'")
         page.evaluate("document.getElementById('behind').replaceChildren()")
@@ -240,6 +249,127 @@ def test_clerk_and_department_take_an_item_through_on_the_page_of_work(office: O
             page.screenshot(path=f"{SHOTS}/work.png", full_page=True)
     done = office.call("GET", f"{office.case}/items/A104", expect=200)
     assert done["state"] == "approved_with_promise" and done["result"]["uploaded_at"] is not None
+
+
+def test_a_supervisor_writes_to_a_stages_lead_on_the_page_and_the_lead_answers_there(office: Office) -> None:
+    """Art. 9: letters about stages, uploads and whole cases are written and answered as those about items are."""
+    people = People(office.place, office.place.edge.city)
+    people.hire("supervisor", Role.LEAD, department="SPJ")
+    people.hire("leader", Role.SECTION_HEAD, department="ZRZY")
+    office.clock.days_pass(60)
+    with fresh_page() as page:
+        sign_in(page, office, "supervisor")
+        page.goto(f"{office.place.url}/approval")
+        until(page, "document.getElementById('message').hidden")
+        page.click("#late tr:has-text('阶段') button")
+        page.fill("#letter-content", "请尽快办结本阶段")
+        page.click("#letter button")
+        until(page, "document.getElementById('message').textContent.includes('督办函已发出')")
+        assert page.faults == []
+    with fresh_page() as page:
+        sign_in(page, office, "leader")
+        page.goto(f"{office.place.url}/work")
+        until(page, AT_REST)
+        page.click("[data-state=letters]")
+        until(page, f"document.getElementById('to-do').textContent.includes('请尽快办结本阶段') && {AT_REST}")
+        page.click("#to-do button")
+        until(page, f"document.querySelector('#case-letters .answer') !== null && {AT_REST}")
+        page.fill("#case-letters textarea", "材料已齐，本周办结")
+        page.click("#case-letters button")
+        page.click("#sure button.grave")
+        until(
+            page,
+            f"document.getElementById('case-letters').textContent.includes('复函：材料已齐') && {AT_REST}",
+        )
+        assert page.faults == []
+        if SHOTS:
+            page.screenshot(path=f"{SHOTS}/work-letters.png", full_page=True)
+    (sent,) = office.call("GET", "/api/approval/letters", expect=200)["items"]
+    assert (sent["kind"], sent["item"], sent["department"], sent["answer"]) == (
+        "stage",
+        None,
+        "ZRZY",
+        "材料已齐，本周办结",
+    )
+
+
+def test_a_case_says_on_both_pages_that_it_was_withdrawn_and_its_papers_are_opened_and_their_readers_told(
+    office: Office,
+) -> None:
+    """Art. 3, 14: of a refused item the decision, of what was handed over the papers, of a withdrawal day and reason."""
+    People(office.place, office.place.edge.city).hire("clerk", Role.LEAD, department="SPJ")
+    office.step("A104", "submit")
+    for code in ("M01", "M02", "M10"):
+        office.hand_in(code)
+    office.step("A104", "accept")
+    office.step("A104", "begin", "ZRZY")
+    decision = {"number": "鞍自然资不许〔2026〕1号", "title": "不予许可决定书", "signed_by": "局长"}
+    office.step("A104", "refuse", "ZRZY", reason="不符合规划", result=decision)
+    secret = office.call("POST", f"{office.case}/applicant-secret", expect=201)["secret"]
+    (sent,) = office.call("GET", f"{office.case}/messages", expect=200)["items"]
+    taken_back = withdrawal(HandoverMessage.model_validate(sent["message"]))
+    office.call("POST", "/api/approval/intake", "interface", expect=200, content=canonical(taken_back))
+    with fresh_page() as page:
+        sign_in(page, office, "clerk")
+        page.goto(f"{office.place.url}/work?number={CODE}&item=A104")
+        until(page, f"!document.getElementById('item-card').hidden && {AT_REST}")
+        assert "撤回：用地方案变更" in page.inner_text("#withdrawn")
+        assert "鞍自然资不许〔2026〕1号" in page.inner_text("#item-facts")
+        page.click("#library-part summary")
+        until(page, "document.querySelector('#library a') !== null")
+        with page.expect_download() as download:
+            page.click("#library tr:has-text('HANDOVER') a")
+        assert "示例小学" in Path(download.value.path()).read_text(encoding="utf-8")
+        page.click("#library tr:has-text('HANDOVER') button")
+        until(page, f"document.getElementById('library').textContent.includes('1 次') && {AT_REST}")
+        assert "不予许可决定书" in page.inner_text("#library")
+        assert page.faults == []
+        if SHOTS:
+            page.screenshot(path=f"{SHOTS}/work-withdrawn.png", full_page=True)
+    with fresh_page() as page:
+        page.goto(f"{office.place.url}/progress")
+        page.fill("#code", CODE)
+        page.fill("#secret", secret)
+        page.keyboard.press("Enter")
+        until(page, "!document.getElementById('found').hidden")
+        assert "已于 2026-12-01 撤回" in page.inner_text("#withdrawn")
+        assert "行政复议" in page.inner_text("#items")
+        assert page.faults == []
+        if SHOTS:
+            page.screenshot(path=f"{SHOTS}/progress-withdrawn.png", full_page=True)
+
+
+def test_refused_handovers_and_the_queue_of_the_exchange_have_a_page(office: Office) -> None:
+    """Why a message was not taken, with the message; what goes out, what was refused and why, and sending it again."""
+    People(office.place, office.place.edge.city).hire("clerk", Role.LEAD, department="SPJ")
+    foreign = message(9).model_copy(update={"city_code": "210100", "city_name": "沈阳市"})
+    answer = office.call("POST", "/api/approval/intake", "interface", expect=422, content=canonical(foreign))
+    assert "沈阳市 (210100), and this is 鞍山市 (210300)" in answer["detail"]
+    at = "/api/approval/exchange"
+    with fresh_page() as page:
+        sign_in(page, office, "clerk")
+        page.goto(f"{office.place.url}/exchange")
+        until(page, f"document.getElementById('message').hidden && {AT_REST}")
+        told = page.inner_text("#handovers")
+        assert "CH-210300-2026-000009" in told and answer["detail"] in told and "city_code" in told
+        with page.expect_download() as download:
+            page.click("#handovers a")
+        assert Path(download.value.path()).read_bytes() == canonical(foreign).encode()
+        page.click("#fill")
+        until(page, f"document.getElementById('queue').textContent.includes('SPGL_XMJBXXB') && {AT_REST}")
+        batch = office.call("POST", f"{at}/batches?limit=1000", expect=200)
+        (row,) = batch["rows"]["SPGL_XMJBXXB"]
+        refused = [{"table": "SPGL_XMJBXXB", "key": row["DFSJZJ"], "reason": "XMDM 重复"}]
+        office.call("PUT", f"{at}/batches/1/answers", expect=200, json={"refused": refused})
+        page.reload()
+        until(page, f"document.getElementById('refused').textContent.includes('XMDM 重复') && {AT_REST}")
+        if SHOTS:
+            page.screenshot(path=f"{SHOTS}/exchange.png", full_page=True)
+        page.click("#again")
+        page.click("#sure button[value=yes]")
+        until(page, f"document.getElementById('refused').textContent.includes('没有被退回') && {AT_REST}")
+        assert page.faults == []
+    assert office.call("GET", f"{at}/queue", expect=200)["tables"]["SPGL_XMJBXXB"] == {"waiting": 1}
 
 
 def ask_on_the_page(page: Any, act: str, question: str, department: str) -> None:

@@ -199,7 +199,7 @@ def test_the_page_of_the_api_is_shown_without_any_other_site(site: str, page: Pa
 
 def test_every_file_of_the_pages_is_served_with_its_type_and_asked_about(site: str):
     types = {
-        "/": "text/html", "/api/docs": "text/html", "/sign-in": "text/html", "/account": "text/html", "/approval": "text/html", "/progress": "text/html", "/work": "text/html", "/web/app.js": "text/javascript", "/web/style.css": "text/css",
+        "/": "text/html", "/api/docs": "text/html", "/sign-in": "text/html", "/account": "text/html", "/approval": "text/html", "/progress": "text/html", "/work": "text/html", "/exchange": "text/html", "/web/app.js": "text/javascript", "/web/style.css": "text/css",
         "/web/vendor/maplibre-gl/maplibre-gl.mjs": "text/javascript", "/web/icon.svg": "image/svg+xml",
     }  # fmt: skip
     for path, kind in types.items():
