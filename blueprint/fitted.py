@@ -4,12 +4,16 @@ Between two projections of a city's ground the way is so smooth that powers abov
 left is PROJ's own last digit. Where no polynomial comes near enough (a layer across a continent), PROJ is asked itself.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import shapely
 from pyproj import Transformer
 
 _DEGREES = (6, 8, 10, 12)
-_FOLLOWED_M = 50.0
+FOLLOWED_M = 50.0
+"""A straight edge before the transformation is followed in steps of at most this."""
+
 _MOST_FITS = 30
 """After so many the ground is too wide, or its points come in no order at all."""
 
@@ -44,21 +48,29 @@ class Fitted:
             moved[some] = self._evaluate(self._terms, points[some])
         return moved
 
-    def areas(self, shapes: np.ndarray) -> np.ndarray:
-        """The areas of shapes after the transformation, where the straight edges before it are followed every 50 m."""
+    def areas(self, shapes: np.ndarray, contents: Sequence[bytes] | None = None) -> np.ndarray:
+        """The areas of shapes after the transformation, where the straight edges before it are followed every 50 m.
+
+        `contents` are the shapes as EWKB, where they are at hand: some measure by them.
+        """
         points, of_shape = shapely.get_coordinates(shapes, return_index=True)
         edges = np.diff(points, axis=0)
         # An edge from one ring to the next, or from shape to shape, is none; to follow it too does no harm.
-        is_long = (edges * edges).sum(axis=1) > _FOLLOWED_M**2
+        is_long = (edges * edges).sum(axis=1) > FOLLOWED_M**2
         followed = np.array(shapes, dtype=object)
         rows = np.unique(of_shape[1:][is_long & (of_shape[1:] == of_shape[:-1])])
-        followed[rows] = shapely.segmentize(followed[rows], _FOLLOWED_M)
+        followed[rows] = shapely.segmentize(followed[rows], FOLLOWED_M)
         return np.asarray(shapely.area(shapely.transform(followed, self.apply)))
 
     def _holds(self, points: np.ndarray) -> bool:
-        return self._terms is not None and bool(
-            (np.abs(points.min(axis=0, initial=np.inf) - self._middle) <= self._half).all()
-            and (np.abs(points.max(axis=0, initial=-np.inf) - self._middle) <= self._half).all()
+        if self._terms is None:
+            return False
+        low, high = self._middle - self._half, self._middle + self._half
+        # Axis by axis: of many points numpy finds the least of two columns much slower than twice of one.
+        return all(
+            low[axis] <= points[:, axis].min(initial=np.inf)
+            and points[:, axis].max(initial=-np.inf) <= high[axis]
+            for axis in (0, 1)
         )
 
     def _grow(self, points: np.ndarray) -> None:
@@ -107,8 +119,11 @@ class Fitted:
         points = self._middle + np.column_stack([across, along]) * self._half
         return bool(np.abs(self._evaluate(terms, points) - self._known(across, along)).max() <= tolerance_m)
 
+    def _degree(self, terms: np.ndarray) -> int:
+        return next(degree for degree in _DEGREES if (degree + 1) * (degree + 2) // 2 == terms.shape[1])
+
     def _evaluate(self, terms: np.ndarray, points: np.ndarray) -> np.ndarray:
-        degree = next(degree for degree in _DEGREES if (degree + 1) * (degree + 2) // 2 == terms.shape[1])
+        degree = self._degree(terms)
         across, along = np.ascontiguousarray(((points - self._middle) / self._half).T)
         # Term by term and not as one product of matrices, whose last digit depends on a point's place among the others:
         # the first and the last point of a ring must stay one.

@@ -23,6 +23,9 @@ from blueprint.layers.cell_parent import STATUS
 from blueprint.layers.confinement import GDAL_ENVIRONMENT, Bounds
 
 WALL_SECONDS = 1800
+LARGE_BYTES = 1 << 20
+"""A larger file is worth the second that it takes to load the compiled loops, once a process of the service."""
+
 PLAIN_ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "LC_ALL": "C.UTF-8",

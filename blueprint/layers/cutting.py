@@ -19,7 +19,7 @@ from blueprint.equal_area import equal_area_proj4
 from blueprint.errors import InvalidInputError, UnavailableError
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.cell import cell
-from blueprint.layers.children import Child, Kind
+from blueprint.layers.children import LARGE_BYTES, Child, Kind
 from blueprint.layers.confinement import Bounds
 from blueprint.layers.cut_streams import PARTS, SHEETS
 from blueprint.layers.mapped_features import FEATURES
@@ -29,9 +29,6 @@ Progress = Callable[[str, int], None]
 
 BOUNDS = Bounds(cpu_seconds=1800, memory_bytes=24 << 30, file_bytes=0)
 """Memory is of addresses: the mapped file of a large layer counts whole."""
-
-_LARGE_BYTES = 1 << 20
-"""A larger file of features is worth the second that it takes to load the compiled loops, once a process of the service."""
 
 _MANY = 1_000
 """Features after which the statistics of the tables are no longer true."""
@@ -58,7 +55,7 @@ def cut_features(
         "class_field": version.layer.class_field,
         "geometry_oid": session.scalar(text("SELECT CAST(CAST('geometry' AS regtype) AS oid)")),
     }
-    is_large = (folder / FEATURES).stat().st_size > _LARGE_BYTES
+    is_large = (folder / FEATURES).stat().st_size > LARGE_BYTES
     with cell(
         "blueprint.layers.large_cutting_child" if is_large else "blueprint.layers.cutting_child",
         message,

@@ -20,11 +20,12 @@ from blueprint.fitted import Fitted
 from blueprint.hilbert import hilbert_keys
 from blueprint.layers.confinement import drop_rights
 from blueprint.layers.cut_streams import PARTS
+from blueprint.layers.elements import lengths, texts
 from blueprint.layers.generalise import FULL_LEVEL, GENERALISED_LEVELS, chances
 from blueprint.layers.mapped_features import FEATURES, MappedFeatures
 from blueprint.layers.measuring import equal_area
 from blueprint.layers.pieces import cut_area, cut_line
-from blueprint.layers.sheets import Names, sheets_of, text_element
+from blueprint.layers.sheets import Names, sheets_of
 from blueprint.layers.tile_shapes import Areas, Shapes, areas_of, choose_points, draw_lines, draw_points
 
 MAX_PART_VERTICES = 128
@@ -41,13 +42,13 @@ Drawer = Callable[[pa.LargeBinaryArray, Fitted, np.ndarray], Areas]
 
 def main(request: dict[str, Any]) -> None:
     """Cut the version of the request."""
-    cut(request, _areas)
+    cut(request, _areas, Fitted)
 
 
-def cut(request: dict[str, Any], drawer: Drawer) -> None:
-    """The same, with areas drawn by `drawer`."""
+def cut(request: dict[str, Any], drawer: Drawer, fitted: type[Fitted]) -> None:
+    """The same, with areas drawn by `drawer`, points moved and areas measured by `fitted`."""
     to_tiles = Transformer.from_crs(request["working_crs"], "EPSG:3857", always_xy=True)
-    to_equal_area = equal_area(request["working_crs"], request["equal_area"])
+    to_equal_area = equal_area(request["working_crs"], request["equal_area"], fitted)
     # Opens what PROJ needs while it may still be read.
     to_tiles.transform(*request["middle"])
     to_equal_area.apply(np.array([request["middle"]]))
@@ -60,7 +61,7 @@ def cut(request: dict[str, Any], drawer: Drawer) -> None:
     cutter = _Cutter(
         request,
         drawer,
-        Fitted(to_tiles, tolerance_m=_TILE_TOLERANCE_M),
+        fitted(to_tiles, tolerance_m=_TILE_TOLERANCE_M),
         to_equal_area,
     )
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
@@ -110,25 +111,20 @@ class _Cutter:
 
     def parts(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The features in parts; one that is small enough is its own, with the areas it has."""
-        contents = batch.column("geom").to_pylist()
-        is_whole = np.array([_is_part(content) for content in contents], dtype=bool)
+        column = batch.column("geom")
+        is_whole = _are_parts(column)
         rows = np.nonzero(is_whole)[0]
         whole = (
             batch.column("feature_id").to_numpy()[rows],
             np.zeros(len(rows), dtype=bool),
             self._areas(batch, "plane_m2")[rows],
             self._areas(batch, "ellipsoid_m2")[rows],
-            [contents[row] for row in rows],
+            column.take(pa.array(rows)),
         )
         cut = self._cut(batch, np.nonzero(~is_whole)[0], "geom")
         zones = self._cut(batch, np.nonzero(batch.column("zone").is_valid())[0], "zone")
         columns = [
-            pa.array(
-                [*one, *two, *three]
-                if field.type == pa.large_binary()
-                else np.concatenate([one, two, three]),
-                field.type,
-            )
+            pa.concat_arrays([pa.array(values, field.type) for values in (one, two, three)])
             for field, one, two, three in zip(PARTS, whole, cut, zones, strict=True)
         ]
         return pa.record_batch(columns, schema=PARTS)
@@ -151,7 +147,7 @@ class _Cutter:
             np.full(len(pieces), name == "zone"),
             shapely.area(pieces),
             self._to_equal_area.areas(pieces) if is_areal and len(pieces) else np.zeros(len(pieces)),
-            list(shapely.to_wkb(pieces, include_srid=True)),
+            shapely.to_wkb(pieces, include_srid=True),
         )
 
     def sheets(self, batch: pa.RecordBatch, rows: np.ndarray) -> pa.RecordBatch:
@@ -177,15 +173,15 @@ class _Cutter:
     def _names(self, batch: pa.RecordBatch) -> Names:
         label_field, class_field = self._request["label_field"], self._request["class_field"]
         attributes = [orjson.loads(text) for text in batch.column("attributes").to_pylist()]
-        classes = (
-            row.get(class_field) if row.get(class_field) is not None else row.get("YSDM")
-            for row in attributes
-        )
+        classes = [row.get(class_field) for row in attributes]
+        classes = [
+            row.get("YSDM") if code is None else code for code, row in zip(classes, attributes, strict=True)
+        ]
         return Names(
             feature_ids=batch.column("feature_id").to_numpy(),
-            labels=[text_element(_text(row.get(label_field))) for row in attributes],
-            source_ids=[text_element(value) for value in batch.column("source_id").to_pylist()],
-            class_codes=[text_element(_text(value)) for value in classes],
+            labels=texts(pa.array([_text(row.get(label_field)) for row in attributes], pa.string())),
+            source_ids=texts(batch.column("source_id")),
+            class_codes=texts(pa.array([_text(value) for value in classes], pa.string())),
         )
 
 
@@ -208,10 +204,13 @@ _SINGLE = {1: 0, 2: MAX_PART_VERTICES, 3: MAX_PART_VERTICES}
 """The vertices that a point (which has no count), a line and a polygon may have to be their own part, by the kinds of WKB."""
 
 
-def _is_part(content: bytes) -> bool:
+def _are_parts(column: pa.LargeBinaryArray) -> np.ndarray:
     """Whether EWKB of two dimensions is of one point, line or polygon that need not be cut, as far as its length tells."""
-    most = _SINGLE.get(content[1])
-    return most is not None and len(content) <= 13 + 16 * max(1, most)
+    _, offsets, content = column.buffers()
+    starts = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column)]
+    kinds = np.frombuffer(content, np.uint8)[starts + 1]
+    most = np.select([kinds == kind for kind in _SINGLE], [13 + 16 * max(1, n) for n in _SINGLE.values()], -1)
+    return np.asarray(lengths(column) <= most)
 
 
 def _text(value: Any) -> str | None:

@@ -3,9 +3,10 @@
 from typing import Any
 
 from blueprint.layers import cutting_child
+from blueprint.layers.compiled_ground import CompiledGround
 from blueprint.layers.compiled_shapes import compiled_areas
 
 
 def main(request: dict[str, Any]) -> None:
     """Cut the version of the request."""
-    cutting_child.cut(request, compiled_areas)
+    cutting_child.cut(request, compiled_areas, CompiledGround)

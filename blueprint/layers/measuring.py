@@ -37,9 +37,9 @@ SCHEMA = pa.schema(
 """Areas in m², lengths and bounds in metres of the working CRS, shapes as EWKB; what a shape has not is null."""
 
 
-def equal_area(working_crs: str, projection: str) -> Fitted:
+def equal_area(working_crs: str, projection: str, fitted: type[Fitted] = Fitted) -> Fitted:
     """The projection in which a plane area is the area on the ellipsoid, over whatever ground the features have."""
-    return Fitted(Transformer.from_crs(working_crs, projection, always_xy=True), tolerance_m=AREA_TOLERANCE_M)
+    return fitted(Transformer.from_crs(working_crs, projection, always_xy=True), tolerance_m=AREA_TOLERANCE_M)
 
 
 def without_shape(
@@ -73,12 +73,13 @@ def measured(
     dimension = int(shapely.get_dimensions(shapes[:1])[0]) if count else 2
     nothing = pa.nulls(count, pa.float64())
     west, south, east, north = shapely.bounds(shapes).T
+    contents = list(shapely.to_wkb(shapes, include_srid=True))
     columns = {
         "feature_id": pa.array(feature_ids, pa.int64()),
         "source_id": pa.array(source_ids, pa.string()),
         "attributes": pa.array(attributes, pa.string()),
         "plane_m2": pa.array(shapely.area(shapes)) if dimension == 2 else nothing,
-        "ellipsoid_m2": pa.array(to_equal_area.areas(shapes))
+        "ellipsoid_m2": pa.array(to_equal_area.areas(shapes, contents))
         if dimension == 2 and to_equal_area is not None
         else nothing,
         "length_m": pa.array(shapely.length(shapes)) if dimension == 1 else nothing,
@@ -93,7 +94,7 @@ def measured(
         "south": pa.array(south),
         "east": pa.array(east),
         "north": pa.array(north),
-        "geom": pa.array(list(shapely.to_wkb(shapes, include_srid=True)), pa.large_binary()),
+        "geom": pa.array(contents, pa.large_binary()),
         "zone": pa.nulls(count, pa.large_binary())
         if zones is None
         else pa.array(list(shapely.to_wkb(zones, include_srid=True)), pa.large_binary()),

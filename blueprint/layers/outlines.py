@@ -21,7 +21,7 @@ _HEAD = 9
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def _compiled(signature: str) -> Callable[[_F], _F]:
+def compiled(signature: str) -> Callable[[_F], _F]:
     """Compile a loop when this module is loaded, once for ever: what it is compiled to is kept beside the source."""
     made: Any = numba.njit(signature, cache=True, nogil=True, error_model="numpy")
     return cast(Callable[[_F], _F], made)
@@ -112,7 +112,7 @@ def drawn(
     return Drawing(content[:size], ends, bounds, fates)
 
 
-@_compiled("uint32(uint8[::1], int64)")
+@compiled("uint32(uint8[::1], int64)")
 def _word(content: np.ndarray, at: int) -> Any:
     return (
         np.uint32(content[at])
@@ -122,13 +122,13 @@ def _word(content: np.ndarray, at: int) -> Any:
     )
 
 
-@_compiled("void(uint8[::1], int64, int64)")
+@compiled("void(uint8[::1], int64, int64)")
 def _put_word(content: np.ndarray, at: int, word: int) -> None:
     for byte in range(4):
         content[at + byte] = (word >> (8 * byte)) & 0xFF
 
 
-@_compiled("UniTuple(int64, 2)(uint8[::1], int64, int64)")
+@compiled("UniTuple(int64, 2)(uint8[::1], int64, int64)")
 def _header(content: np.ndarray, at: int, stop: int) -> tuple[Any, Any]:
     """The kind of the geometry that begins there, 0 where it is none we know, and where its count stands."""
     if at + 9 > stop or content[at] != 1:
@@ -143,7 +143,7 @@ def _header(content: np.ndarray, at: int, stop: int) -> tuple[Any, Any]:
     return np.int64(kind), after
 
 
-@_compiled("boolean(uint8[::1], int64[::1], int64[::1])")
+@compiled("boolean(uint8[::1], int64[::1], int64[::1])")
 def _count(content: np.ndarray, starts: np.ndarray, counts: np.ndarray) -> bool:
     """How many points, rings and parts there are; False where the bytes do not fit together."""
     for row in range(len(starts) - 1):
@@ -178,7 +178,7 @@ def _count(content: np.ndarray, starts: np.ndarray, counts: np.ndarray) -> bool:
     return True
 
 
-@_compiled("void(uint8[::1], int64[::1], uint64[:, ::1], int64[::1], int64[::1], int64[::1])")
+@compiled("void(uint8[::1], int64[::1], uint64[:, ::1], int64[::1], int64[::1], int64[::1])")
 def _take(
     content: np.ndarray, starts: np.ndarray, points: np.ndarray,
     rings: np.ndarray, parts: np.ndarray, features: np.ndarray,
@@ -215,7 +215,7 @@ def _take(
         features[row + 1] = part
 
 
-@_compiled("void(float64[:, ::1], int64[::1], int64[::1], int64[::1], float64[::1], float64[:, ::1])")
+@compiled("void(float64[:, ::1], int64[::1], int64[::1], int64[::1], float64[::1], float64[:, ::1])")
 def _turn(
     points: np.ndarray, rings: np.ndarray, parts: np.ndarray, features: np.ndarray,
     areas: np.ndarray, centroids: np.ndarray,
@@ -255,7 +255,7 @@ def _turn(
         centroids[feature, 1] = y + north / (3 * total) if total > 0 else y
 
 
-@_compiled("int64(float64[:, ::1], int64, int64, float64, int64, int64[::1], int64[:, ::1])")
+@compiled("int64(float64[:, ::1], int64, int64, float64, int64, int64[::1], int64[:, ::1])")
 def _simplify(
     points: np.ndarray,
     begin: int,
@@ -307,7 +307,7 @@ def _simplify(
     return count
 
 
-@_compiled(
+@compiled(
     "int64(float64[:, ::1], int64[::1], int64[::1], int64[::1], float64[::1], int64[::1], float64, float64, boolean,"
     " int64, uint8[::1], int64[::1], float64[:, ::1], int64[::1], int64[::1], int64[:, ::1], float64[:, ::1],"
     " uint64[:, ::1])"

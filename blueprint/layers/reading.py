@@ -24,7 +24,7 @@ from blueprint.errors import (
 )
 from blueprint.layers.archives import unpack
 from blueprint.layers.cell import cause_of_death, cell, refuse_unreachable
-from blueprint.layers.children import Child
+from blueprint.layers.children import LARGE_BYTES, Child, Kind
 from blueprint.layers.confinement import Bounds, skip_drivers
 from blueprint.layers.formats import (
     FILE_GEODATABASE,
@@ -207,13 +207,25 @@ def reading(file: StagedFile, request: ReadingRequest, *, bounds: Bounds | None 
     if request.crs is not None:
         # Refused here, before a process is started.
         find_operation(request.crs, request.working_crs, request.registered)
-    with run_child("blueprint.layers.reading_child", file, asdict(request), bounds=bounds) as result:
+    is_large = file.size > LARGE_BYTES
+    with run_child(
+        "blueprint.layers.large_reading_child" if is_large else "blueprint.layers.reading_child",
+        file,
+        asdict(request),
+        bounds=bounds,
+        kind=Kind.SHAPES if is_large else Kind.VECTOR,
+    ) as result:
         yield result
 
 
 @contextmanager
 def run_child(
-    module: str, file: StagedFile, message: dict[str, Any], *, bounds: Bounds | None = None
+    module: str,
+    file: StagedFile,
+    message: dict[str, Any],
+    *,
+    bounds: Bounds | None = None,
+    kind: Kind = Kind.VECTOR,
 ) -> Iterator[Reading]:
     """Run a module's `main` in the cell on a staged file; what it streams, and its report."""
     if file.format is GEOTIFF:
@@ -230,6 +242,7 @@ def run_child(
         folder=file.folder,
         skipped_drivers=_skipped_drivers(file.format.driver),
         bounds=bounds or bounds_of(file),
+        kind=kind,
     ) as child:
         result = Reading(batches=iter(()))
         result.batches = _batches(child, result)

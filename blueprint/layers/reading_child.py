@@ -52,11 +52,16 @@ _WARM_UP = (
 
 def main(request: dict[str, Any]) -> None:
     """Read the file of the request; a refusal is said in the report, never by a traceback."""
+    read(request, Fitted)
+
+
+def read(request: dict[str, Any], fitted: type[Fitted]) -> None:
+    """The same, with areas on the ellipsoid measured by `fitted`."""
     report = Report()
     try:
         open_databases(request)
         drop_rights(request["uid"], request["gid"])
-        _read(request, report)
+        _read(request, report, fitted)
     except InvalidInputError as error:
         report.refusal = error.message
     except (DataSourceError, DataLayerError, FeatureError, pa.ArrowException, OSError, UnicodeError) as error:
@@ -80,7 +85,9 @@ def open_databases(request: dict[str, Any]) -> None:
             best_operation(source, request["working_crs"])
 
 
-def _read(request: dict[str, Any], report: Report) -> None:
+def _read(request: dict[str, Any], report: Report, fitted: type[Fitted]) -> None:
+    projection = request["equal_area"]
+    to_equal_area = equal_area(request["working_crs"], projection, fitted) if projection else None
     registered = tuple(RegisteredTransformation(**values) for values in request["registered"])
     with open_source(request) as source:
         report.sublayer, report.fields = source.sublayer, [clean_name(name) for name in source.fields]
@@ -96,7 +103,7 @@ def _read(request: dict[str, Any], report: Report) -> None:
                 message = f"the file says {report.declared_crs}; it was read as {operation.source}, as the uploader asked"
                 report.add("warning", "crs-declared", None, message)
         with pa.ipc.new_stream(sys.stdout.buffer, SCHEMA) as sink:
-            for batch in _features(source, operation, request, report):
+            for batch in _features(source, operation, request, report, to_equal_area):
                 sink.write_batch(batch)
                 report.output_bytes += batch.nbytes
                 if report.output_bytes > MAX_OUTPUT_BYTES:
@@ -111,11 +118,13 @@ def _read(request: dict[str, Any], report: Report) -> None:
 
 
 def _features(
-    source: Source, operation: Operation | None, request: dict[str, Any], report: Report
+    source: Source,
+    operation: Operation | None,
+    request: dict[str, Any],
+    report: Report,
+    to_equal_area: Fitted | None,
 ) -> Iterator[pa.RecordBatch]:
     """Batch by batch, the features that are kept; without an operation only a sample is taken."""
-    projection = request["equal_area"]
-    to_equal_area = equal_area(request["working_crs"], projection) if projection else None
     for batch in source.batches:
         numbers = np.arange(report.row_count + 1, report.row_count + 1 + batch.num_rows)
         report.row_count += batch.num_rows
@@ -141,7 +150,7 @@ def _features(
             yield _batch(clean, numbers, keep, shapes, request, to_equal_area)
         if request["keep_shapeless"] and shapeless.any():
             report.shapeless_count += int(shapeless.sum())
-            yield without_shape(numbers[shapeless], *_texts(_rows(clean, shapeless), request))
+            yield without_shape(numbers[shapeless], *_texts(pc.filter(clean, pa.array(shapeless)), request))
 
 
 def _settle(
@@ -286,40 +295,41 @@ def _batch(
     request: dict[str, Any],
     to_equal_area: Fitted | None,
 ) -> pa.RecordBatch:
-    rows = _rows(batch, keep)
+    batch = pc.filter(batch, pa.array(keep))
     kept = shapely.set_srid(shapes[keep], request["working_srid"])
     zones = None
     if request["buffer_m"] > 0:
         rule = read_buffer_rule(request["buffer_by"], request["buffer_m"], "")
-        reaches = [rule.zone(request["buffer_m"], row).reach_m for row in rows]
+        reaches = [rule.zone(request["buffer_m"], row).reach_m for row in batch.to_pylist()]
         grown = shapely.buffer(kept, reaches, quad_segs=BUFFER_QUADRANT_SEGMENTS)
         zones = shapely.set_srid(grown, request["working_srid"])
     return measured(
         numbers[keep],
-        *_texts(rows, request),
+        *_texts(batch, request),
         kept,
         zones,
         to_equal_area=to_equal_area,
     )
 
 
-def _rows(batch: pa.RecordBatch, keep: np.ndarray) -> list[dict[str, Any]]:
-    return list(pc.filter(batch, pa.array(keep)).to_pylist())
-
-
-def _texts(rows: list[dict[str, Any]], request: dict[str, Any]) -> tuple[list[str | None], list[str]]:
+def _texts(batch: pa.RecordBatch, request: dict[str, Any]) -> tuple[list[str | None], list[str]]:
     """The source ids and the attributes of rows."""
+    names = batch.schema.names
     id_field = request["source_id_field"]
-    return [_source_id(row.get(id_field)) for row in rows], [_json(row) for row in rows]
+    source_ids = [None] * batch.num_rows
+    if id_field in names:
+        source_ids = [_source_id(value) for value in batch.column(id_field).to_pylist()]
+    rows = batch.select([name for name in names if name != "OGC_FID"]).to_pylist()
+    return source_ids, [_json(row) for row in rows]
 
 
 def _source_id(value: Any) -> str | None:
-    return None if value is None else str(digits(value)).replace("\x00", "")[:200]
+    text = value if value is None or isinstance(value, str) else str(digits(value))
+    return None if text is None else text.replace("\x00", "")[:200]
 
 
 def _json(row: dict[str, Any]) -> str:
     """A row's attributes as JSON: days and instants in ISO 8601, what JSON cannot hold as null or text."""
-    row.pop("OGC_FID", None)
     content = orjson.dumps(row, default=_told)
     if b"\\u0000" in content:  # which PostgreSQL's jsonb cannot hold
         content = orjson.dumps(_without_nul(row), default=_told)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import shapely
 
+from blueprint.layers.elements import box_elements, boxes
 from blueprint.layers.generalise import (
     FULL_LEVEL,
     MAX_SHAPE_VERTICES,
@@ -100,10 +101,9 @@ class Areas:
     def _squares(self, rows: np.ndarray, level: int) -> Shapes:
         half = np.sqrt(smallest_area_m2(level)) / 2
         low, high = self.centroids[rows] - half, self.centroids[rows] + half
-        west, south, east, north = np.rint(np.column_stack([low, high]) / unit_m(level)).T
-        return Shapes.of(
-            rows, np.zeros(len(rows), dtype=bool), shapely.box(west, south, east, north, ccw=False)
-        )
+        bounds = np.rint(np.column_stack([low, high]) / unit_m(level))
+        squares = box_elements(boxes(*bounds.T))
+        return Shapes(rows, np.zeros(len(rows), dtype=bool), squares.content.tobytes(), squares.ends, bounds)
 
 
 def _valid(shapes: np.ndarray) -> np.ndarray:
