@@ -3,7 +3,7 @@
 import io
 import struct
 from collections.abc import Callable, Collection, Iterable
-from itertools import chain, repeat
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -50,37 +50,74 @@ def copy_in(
 
 
 def _copied(version_id: int, batch: pa.RecordBatch, jsonb: Collection[str]) -> bytes:
-    head = struct.pack(">hii", batch.num_columns + 1, 4, version_id)
-    columns = [
-        _fields(column, b"\x01" if name in jsonb else b"")  # jsonb's binary form, version 1
-        for name, column in zip(batch.schema.names, batch.columns, strict=True)
-    ]
-    rows = chain.from_iterable(zip(repeat(head, batch.num_rows), *columns, strict=True))
-    return b"".join(chain([_SIGNATURE, _HEAD.pack(0, 0)], rows, [_WIDTH.pack(_END)]))
+    rows = _Rows(batch.num_rows)
+    rows.add_same(struct.pack(">hii", batch.num_columns + 1, 4, version_id))
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if column.null_count == len(column):
+            rows.add_same(_NULL)
+        elif column.type in _NUMBERS and not column.null_count:
+            rows.add_numbers(column.to_numpy(zero_copy_only=False), _NUMBERS[column.type])
+        else:
+            rows.add_values(_values(column), b"\x01" if name in jsonb else b"")  # jsonb's binary form, version 1
+    return b"".join(chain([_SIGNATURE, _HEAD.pack(0, 0)], rows.pieces(), [_WIDTH.pack(_END)]))
 
 
-def _fields(column: pa.Array, mark: bytes) -> list[bytes]:
-    """Each value after its length."""
-    if column.null_count == len(column):
-        return [_NULL] * len(column)
+class _Rows:
+    """Rows of the format, column by column: what is of one width in all rows is filled for all rows at once."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._runs: list[list[np.ndarray]] = [[]]
+        """Fields of one width that follow each other; after each run but the last come values of any length."""
+
+        self._values: list[list[bytes]] = []
+
+    def add_same(self, content: bytes) -> None:
+        """The same bytes in every row."""
+        self._runs[-1].append(np.broadcast_to(np.frombuffer(content, np.uint8), (self._count, len(content))))
+
+    def add_numbers(self, numbers: np.ndarray, kind: str) -> None:
+        """Numbers, each after its length."""
+        filled = np.empty(self._count, np.dtype([("length", ">i4"), ("value", kind)]))
+        filled["length"] = filled.dtype.itemsize - _LENGTH.size
+        filled["value"] = numbers
+        self._runs[-1].append(filled.view(np.uint8).reshape(self._count, -1))
+
+    def add_values(self, values: list[bytes | None], mark: bytes) -> None:
+        """Values of any length after it, and behind the mark of their type."""
+        lengths = np.array([-1 if value is None else len(value) + len(mark) for value in values], ">i4")
+        self._runs[-1].append(lengths.view(np.uint8).reshape(self._count, -1))
+        if mark and None not in values:
+            self.add_same(mark)
+            mark = b""
+        self._values.append([b"" if value is None else mark + value for value in values])
+        self._runs.append([])
+
+    def pieces(self) -> Iterable[bytes]:
+        """The rows, in pieces."""
+        runs = [self._cut(run) for run in self._runs]
+        columns = [column for pair in zip(runs, self._values, strict=False) for column in pair]
+        return chain.from_iterable(zip(*columns, *runs[len(self._values) :], strict=True))
+
+    def _cut(self, run: list[np.ndarray]) -> Iterable[bytes]:
+        if not run:
+            return [b""] * self._count
+        filled = np.concatenate(run, axis=1)
+        width, content = filled.shape[1], filled.tobytes()
+        return [content[at : at + width] for at in range(0, len(content), width)]
+
+
+def _values(column: pa.Array) -> list[bytes | None]:
+    """What a type's receive function takes of each value."""
     kind = _NUMBERS.get(column.type)
     if kind is None:
-        values = column.cast(pa.large_binary()).to_pylist()
-        return [
-            _NULL if value is None else _LENGTH.pack(len(value) + len(mark)) + mark + value
-            for value in values
-        ]
-    numbers = np.empty(len(column), np.dtype([("length", ">i4"), ("value", kind)]))
-    numbers["length"] = numbers.dtype.itemsize - _LENGTH.size
-    numbers["value"] = (column.fill_null(0) if column.null_count else column).to_numpy(zero_copy_only=False)
-    content, width = numbers.tobytes(), numbers.dtype.itemsize
-    fields = [content[at : at + width] for at in range(0, len(content), width)]
-    if column.null_count:
-        return [
-            field if there else _NULL
-            for field, there in zip(fields, column.is_valid().to_pylist(), strict=True)
-        ]
-    return fields
+        return list(column.cast(pa.large_binary()).to_pylist())
+    content = column.fill_null(pa.scalar(0).cast(column.type)).to_numpy(zero_copy_only=False).astype(kind).tobytes()
+    width = np.dtype(kind).itemsize
+    return [
+        content[row * width : (row + 1) * width] if there else None
+        for row, there in enumerate(column.is_valid().to_pylist())
+    ]
 
 
 class CopiedRows:

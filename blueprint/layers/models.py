@@ -234,9 +234,8 @@ class PublicationEvent(Base):
 
 
 def _version_id() -> Column[int]:
-    return Column(
-        "version_id", Integer, ForeignKey("blueprint.layer_version.id", ondelete="CASCADE"), nullable=False
-    )
+    """Held to the versions by triggers, once a statement (migration 0088): a foreign key asks once a row."""
+    return Column("version_id", Integer, nullable=False)
 
 
 feature = Table(

@@ -316,7 +316,7 @@ def _texts(batch: pa.RecordBatch, request: dict[str, Any]) -> tuple[list[str | N
     """The source ids and the attributes of rows."""
     names = batch.schema.names
     id_field = request["source_id_field"]
-    source_ids = [None] * batch.num_rows
+    source_ids: list[str | None] = [None] * batch.num_rows
     if id_field in names:
         source_ids = [_source_id(value) for value in batch.column(id_field).to_pylist()]
     rows = batch.select([name for name in names if name != "OGC_FID"]).to_pylist()

@@ -91,7 +91,7 @@ def _arrays(oid: int, elements: Elements, borders: np.ndarray) -> pa.LargeBinary
     heads = np.empty(len(borders) - 1, _HEAD)
     heads["dimensions"], heads["has_nulls"], heads["type"], heads["first"] = 1, 0, oid, 1
     heads["count"] = np.diff(borders)
-    head_bytes, content, size = heads.tobytes(), memoryview(elements.content), _HEAD.itemsize
+    head_bytes, content, size = heads.tobytes(), memoryview(elements.content.data), _HEAD.itemsize
     ends = elements.ends[borders]
     parts: list[bytes | memoryview] = []
     for at, (begin, end) in enumerate(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)):

@@ -23,7 +23,7 @@ from blueprint.layers.overlapping import may_overlap_each_other
 from blueprint.quality.attributes import AttributeCheck
 from blueprint.quality.issues import MAX_LISTED, Issue, Issues
 from blueprint.quality.kinds import kinds
-from blueprint.quality.shapes import ShapeCheck
+from blueprint.quality.shapes import ShapeCheck, of_one_box
 from blueprint.quality.topology import Faces, faces_of, find_overlaps
 from blueprint.standards.entries import LayerStandard, Standards
 from blueprint.standards.loading import standards
@@ -41,12 +41,7 @@ class MappedLayer:
     @cached_property
     def bounds(self) -> np.ndarray:
         """West, south, east, north of every feature."""
-        return np.concatenate(
-            [
-                shapely.bounds(shapely.from_wkb(batch.column("geom").to_numpy(zero_copy_only=False)))
-                for batch in self._batches
-            ]
-        )
+        return bounds_of(self.table)
 
     @cached_property
     def _batches(self) -> list[pa.RecordBatch]:
@@ -98,6 +93,11 @@ def main(request: dict[str, Any]) -> None:
     _write({"levels": dict(issues.levels), "counts": dict(issues.counts), "has_overlaps": has_overlaps})
 
 
+def bounds_of(table: pa.Table) -> np.ndarray:
+    """West, south, east, north of the features of a file, as they were measured."""
+    return np.column_stack([table.column(name).to_numpy() for name in ("west", "south", "east", "north")])
+
+
 def _one_by_one(
     table: pa.Table,
     standard: LayerStandard | None,
@@ -106,7 +106,8 @@ def _one_by_one(
     folder: Path,
     issues: Issues,
 ) -> None:
-    shape_check = ShapeCheck(standard, known.limits, _shape(folder / OUTLINE))
+    suspects = of_one_box(table.column("feature_id").to_numpy(), bounds_of(table))
+    shape_check = ShapeCheck(standard, known.limits, _shape(folder / OUTLINE), suspects)
     attribute_check = None
     if standard is not None:
         attribute_check = AttributeCheck(

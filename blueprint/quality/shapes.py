@@ -21,6 +21,9 @@ class ShapeCheck:
     standard: LayerStandard | None
     limits: Mapping[str, Limit]
     outline: BaseGeometry | None
+    suspects: np.ndarray
+    """Numbers of features whose box is another's, too (`of_one_box`)."""
+
     seen: dict[bytes, int] = field(default_factory=dict)
 
     def check(self, numbers: np.ndarray, shapes: np.ndarray, issues: Issues) -> None:
@@ -37,8 +40,10 @@ class ShapeCheck:
             self._outside(numbers, shapes, self.outline, issues)
 
     def _duplicates(self, numbers: np.ndarray, shapes: np.ndarray, issues: Issues) -> None:
-        normal = shapely.to_wkb(shapely.normalize(shapes))
-        for number, content, shape in zip(numbers, normal, shapes, strict=True):
+        # Equal shapes have the same box: most share theirs with none, and need not be put in a normal form.
+        rows = np.nonzero(np.isin(numbers, self.suspects))[0]
+        normal = shapely.to_wkb(shapely.normalize(shapes[rows]))
+        for number, content, shape in zip(numbers[rows], normal, shapes[rows], strict=True):
             digest = hashlib.blake2b(content, digest_size=16).digest()
             first = self.seen.setdefault(digest, int(number))
             if first != number:
@@ -62,6 +67,7 @@ class ShapeCheck:
             )
 
     def _spikes(self, numbers: np.ndarray, shapes: np.ndarray, issues: Issues) -> None:
+        limit = self.limits["spike_degrees"].value
         parts, of_shape = shapely.get_parts(shapes, return_index=True)
         rings, of_part = shapely.get_rings(parts, return_index=True)
         points, ring = shapely.get_coordinates(rings, return_index=True)
@@ -74,18 +80,16 @@ class ShapeCheck:
         corner = np.nonzero(~is_last)[0]
         back = points[before[corner]] - points[corner]
         ahead = points[corner + 1] - points[corner]
-        angle = np.abs(
-            np.arctan2(
-                back[:, 0] * ahead[:, 1] - back[:, 1] * ahead[:, 0], np.einsum("ij,ij->i", back, ahead)
-            )
-        )
-        for row in np.nonzero(angle < np.radians(self.limits["spike_degrees"].value))[0]:
-            at = corner[row]
+        cross = np.abs(back[:, 0] * ahead[:, 1] - back[:, 1] * ahead[:, 0])
+        along = back[:, 0] * ahead[:, 0] + back[:, 1] * ahead[:, 1]
+        # The angle itself is worked out only where its tangent says that it is small.
+        for row in np.nonzero((along > 0) & (cross < np.tan(np.radians(limit)) * along))[0]:
+            at, angle = corner[row], np.arctan2(cross[row], along[row])
             issues.add(
                 "spike",
                 int(numbers[of_shape[of_part[ring[at]]]]),
                 place=shapely.Point(points[at]),
-                degrees=round(float(np.degrees(angle[row])), 2),
+                degrees=round(float(np.degrees(angle)), 2),
             )
 
     def _outside(
@@ -100,6 +104,16 @@ class ShapeCheck:
                 issues.add(
                     "outside-city", int(numbers[row]), place=beyond, area_m2=round(float(beyond.area), 2)
                 )
+
+
+def of_one_box(numbers: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+    """The numbers of the features whose box (a row of `bounds`) another one has as well."""
+    order = np.lexsort(bounds.T)
+    is_next = (bounds[order[1:]] == bounds[order[:-1]]).all(axis=1)
+    is_shared = np.zeros(len(order), dtype=bool)
+    is_shared[1:] |= is_next
+    is_shared[:-1] |= is_next
+    return np.asarray(numbers[order[is_shared]])
 
 
 def _on(shape: BaseGeometry) -> BaseGeometry:

@@ -3,12 +3,14 @@
 import io
 import itertools
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from blueprint.copying import CopiedRows
+from blueprint.copying import CopiedRows, copy_in
 
 _ROWS = "SELECT CAST(n AS bigint), CASE WHEN n % 3 > 0 THEN '图斑' || n END FROM generate_series(1, 7) AS n"
 
@@ -53,3 +55,32 @@ def test_a_stream_that_breaks_off_or_is_another_is_refused(stream: bytes):
         _read([b"x" * 40])
     with pytest.raises(ValueError, match="has 2 columns, not 3"):
         _read([stream], width=3)
+
+
+def test_columns_with_and_without_gaps_are_copied_in_as_they_are(session: Session):
+    session.execute(
+        text(
+            "CREATE TEMPORARY TABLE copied (version_id integer, whole bigint, is_so boolean, share double precision,"
+            " row jsonb, gone integer, told text, row_too jsonb)"
+        )
+    )
+    columns = {
+        "whole": pa.array([1, 2, 3], pa.int64()),
+        "is_so": pa.array([True, False, None], pa.bool_()),
+        "share": pa.array([0.5, None, -1.5]),
+        "row": pa.array(['{"a": 1}', None, "[]"]),
+        "gone": pa.nulls(3, pa.int32()),
+        "told": pa.array(["图斑", "", None]),
+        "row_too": pa.array(["1", "2", "3"]),
+    }
+    batch = pa.record_batch(list(columns.values()), names=list(columns))
+
+    for some in (batch, batch.slice(1), batch.slice(0, 0)):
+        copy_in(session, "copied", [some], version_id=7, jsonb={"row", "row_too"})
+
+    rows = [
+        (7, 1, True, 0.5, {"a": 1}, None, "图斑", 1),
+        (7, 2, False, None, None, None, "", 2),
+        (7, 3, None, -1.5, [], None, None, 3),
+    ]
+    assert [tuple(row) for row in session.execute(text("SELECT * FROM copied"))] == rows + rows[1:]
