@@ -30,13 +30,13 @@ from bench.setting import PROFILE, ROOT, say
 from blueprint import cluster
 from blueprint.city import load_city
 from blueprint.database import make_engine
+from blueprint.edge import Edge
 from blueprint.layers.catalogue import LayerDefinition, define_layer
 from blueprint.layers.children import end_parents
-from blueprint.layers.features_file import features_folder
-from blueprint.layers.publication import Upload, bring_into_force, store_version
-from blueprint.layers.reading import staged
+from blueprint.layers.publication import bring_into_force
+from blueprint.layers.storing import Upload
+from blueprint.layers.taking_in import take_in
 from blueprint.permissions import at_console
-from blueprint.quality.check import check_version
 from blueprint.wall import KEEPER, seeing
 from service.setup import initialise
 
@@ -175,24 +175,15 @@ def _store(home: Path, path: Path, code: str) -> _Stored:
             label_field="MC",
         )
         layer, _ = define_layer(session, definition, city=city, actor=_ME)
-        with (
-            path.open("rb") as stream,
-            staged(stream, path.name, scratch=scratch) as file,
-            features_folder(scratch) as folder,
-        ):
-            tell("read")
-            version = store_version(
-                session, layer, file, Upload(actor=_ME), city=city, now=now, folder=folder, progress=tell
-            )
-            check_version(
+        with path.open("rb") as stream:
+            version = take_in(
                 session,
                 layer,
-                version,
-                city=city,
-                scratch=scratch,
-                actor=_ME,
+                stream,
+                path.name,
+                Upload(actor=_ME),
+                edge=Edge(engine, city, lambda: now, "http://127.0.0.1", scratch),
                 now=now,
-                folder=folder,
                 progress=tell,
             )
         tell("in_force")

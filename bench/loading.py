@@ -25,7 +25,8 @@ from blueprint.layers.features_file import features_folder, kept
 from blueprint.layers.measuring import equal_area, measured
 from blueprint.layers.models import LayerVersion
 from blueprint.layers.overlapping import may_overlap_each_other
-from blueprint.layers.publication import bring_into_force, copy_features
+from blueprint.layers.publication import bring_into_force
+from blueprint.layers.storing import copy_features
 from blueprint.permissions import at_console
 from blueprint.quality.check import NOTHING_FOUND
 from blueprint.quality.topology import InMemory, faces_of

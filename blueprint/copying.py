@@ -58,7 +58,9 @@ def _copied(version_id: int, batch: pa.RecordBatch, jsonb: Collection[str]) -> b
         elif column.type in _NUMBERS and not column.null_count:
             rows.add_numbers(column.to_numpy(zero_copy_only=False), _NUMBERS[column.type])
         else:
-            rows.add_values(_values(column), b"\x01" if name in jsonb else b"")  # jsonb's binary form, version 1
+            rows.add_values(
+                _values(column), b"\x01" if name in jsonb else b""
+            )  # jsonb's binary form, version 1
     return b"".join(chain([_SIGNATURE, _HEAD.pack(0, 0)], rows.pieces(), [_WIDTH.pack(_END)]))
 
 
@@ -112,7 +114,9 @@ def _values(column: pa.Array) -> list[bytes | None]:
     kind = _NUMBERS.get(column.type)
     if kind is None:
         return list(column.cast(pa.large_binary()).to_pylist())
-    content = column.fill_null(pa.scalar(0).cast(column.type)).to_numpy(zero_copy_only=False).astype(kind).tobytes()
+    content = (
+        column.fill_null(pa.scalar(0).cast(column.type)).to_numpy(zero_copy_only=False).astype(kind).tobytes()
+    )
     width = np.dtype(kind).itemsize
     return [
         content[row * width : (row + 1) * width] if there else None

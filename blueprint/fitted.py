@@ -48,10 +48,10 @@ class Fitted:
             moved[some] = self._evaluate(self._terms, points[some])
         return moved
 
-    def areas(self, shapes: np.ndarray, contents: Sequence[bytes] | None = None) -> np.ndarray:
+    def areas(self, shapes: np.ndarray, _contents: Sequence[bytes] | None = None, /) -> np.ndarray:
         """The areas of shapes after the transformation, where the straight edges before it are followed every 50 m.
 
-        `contents` are the shapes as EWKB, where they are at hand: some measure by them.
+        The contents are the shapes as EWKB, where they are at hand: a compiled kind measures by them.
         """
         points, of_shape = shapely.get_coordinates(shapes, return_index=True)
         edges = np.diff(points, axis=0)

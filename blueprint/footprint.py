@@ -21,8 +21,8 @@ from blueprint.errors import InvalidInputError
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.boundary_points import read_boundary_points
 from blueprint.layers.confinement import Bounds
-from blueprint.layers.publication import judge_reading, upload_stream
 from blueprint.layers.reading import ReadingRequest, StagedFile, reading, staged
+from blueprint.layers.storing import judge_reading, upload_stream
 from blueprint.strip import Strip, grow
 from blueprint.transformations import Register, find_operation
 

@@ -13,7 +13,7 @@ from blueprint.edge import ActorDep, EdgeDep, SessionDep
 from blueprint.footprint import read_footprint
 from blueprint.given import Text, WidthM
 from blueprint.idempotency import IdempotentRoute
-from blueprint.layers.router import name_of
+from blueprint.layers.upload_answer import name_of
 from blueprint.permissions import Act, require
 
 router = APIRouter(tags=["checks"], route_class=IdempotentRoute)

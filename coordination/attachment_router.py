@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.given import Text
 from blueprint.idempotency import IdempotentRoute
-from blueprint.layers.router import name_of
+from blueprint.layers.upload_answer import name_of
 from blueprint.permissions import Act, require
 from blueprint.uploads import spooled
 from coordination import attachments, projects

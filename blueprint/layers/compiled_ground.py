@@ -18,7 +18,7 @@ _AT_ONCE = 256
 class CompiledGround(Fitted):
     """The same transformation in metres, for many features."""
 
-    def areas(self, shapes: np.ndarray, contents: Sequence[bytes] | None = None) -> np.ndarray:
+    def areas(self, shapes: np.ndarray, contents: Sequence[bytes] | None = None, /) -> np.ndarray:
         """Areas of polygons after the transformation, straight edges followed; `contents` are they as EWKB."""
         if not len(shapes):
             return np.empty(0)

@@ -18,12 +18,12 @@ from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.database import load_statements
 from blueprint.errors import ConflictError, InvalidInputError
-from blueprint.layers import publication
+from blueprint.layers import storing
 from blueprint.layers.cutting import cut_features
 from blueprint.layers.features_file import features_folder, write_features
 from blueprint.layers.models import GeometryKind, Layer, LayerVersion
-from blueprint.layers.publication import Progress, Upload, silent
 from blueprint.layers.reading import StagedFile, reading, staged
+from blueprint.layers.storing import Progress, Upload, silent
 from blueprint.permissions import Act
 from blueprint.quality.receipts import keep_receipts
 
@@ -126,7 +126,7 @@ def apply_delta(
         review_by=upload.review_by or base.review_by,
     )
     is_partial = change_field is not None and layer.buffer_by is None
-    version = publication.draft_version(session, layer, file, upload, city=city, now=now)
+    version = storing.draft_version(session, layer, file, upload, city=city, now=now)
     version.base_id = base.id
     if version.coverage is None:
         version.coverage = base.coverage
@@ -149,9 +149,9 @@ def apply_delta(
     _keep_receipts(session, version, report, values, city=city)
     _settle(session, version, base, report, values, city=city)
     if report["placed_sample"]:
-        publication.settle_place(session, version, report, upload, reference=base, city=city)
-    publication.name_fields(session, layer, version, upload, now=now)
-    publication.keep_source(file, upload)
+        storing.settle_place(session, version, report, upload, reference=base, city=city)
+    storing.name_fields(session, layer, version, upload, now=now)
+    storing.keep_source(file, upload)
     counts = {word: sum(change.kind == kind for change in changes) for word, kind in _COUNTED}
     record(
         session,
@@ -215,17 +215,17 @@ def _read(
     report: dict[str, Any] = {}
     for step, sublayer in sublayers.items():
         request = replace(
-            publication.request_of(session, layer, upload, city=city),
+            storing.request_of(session, layer, upload, city=city),
             sublayer=sublayer or None,
             keep_shapeless=True,
         )
         with _holding(file, sublayer, layer) as dataset, reading(dataset, request) as opened:
             session.execute(_SQL["make_incoming"])
-            publication.copy_features(session, version, opened.batches, progress, table="incoming")
+            storing.copy_features(session, version, opened.batches, progress, table="incoming")
         found = opened.report
         if found["row_count"]:
             if found["shapeless_count"] < found["row_count"]:
-                publication.judge_reading(found, kind=f"layer {found['sublayer']}", city=city)
+                storing.judge_reading(found, kind=f"layer {found['sublayer']}", city=city)
             report = found
         session.execute(_SQL["take_incoming"], {"step": step})
         session.execute(_SQL["drop_incoming"])
@@ -361,7 +361,7 @@ def _settle(
     measured = session.execute(_SQL["measure_version"], values).one()
     if not measured.feature_count:
         raise ConflictError("the delta would leave no feature; withdraw the version instead")
-    publication.settle(
+    storing.settle(
         version,
         report
         | {

@@ -12,7 +12,7 @@ from blueprint.idempotency import IdempotentRoute
 from blueprint.layers import catalogue
 from blueprint.layers.diagnosis import Diagnosis, diagnose, last_version
 from blueprint.layers.reading import staged
-from blueprint.layers.router import name_of
+from blueprint.layers.upload_answer import name_of
 from blueprint.permissions import Act, require
 from blueprint.sharing.purposes import record_reading
 

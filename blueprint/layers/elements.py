@@ -74,7 +74,9 @@ def box_elements(made: np.ndarray) -> Elements:
 def binaries(content: bytes | np.ndarray, ends: np.ndarray) -> pa.LargeBinaryArray:
     """The bytes between each two ends as a column."""
     return pa.LargeBinaryArray.from_buffers(
-        pa.large_binary(), len(ends) - 1, [None, pa.py_buffer(np.ascontiguousarray(ends, np.int64)), pa.py_buffer(content)]
+        pa.large_binary(),
+        len(ends) - 1,
+        [None, pa.py_buffer(np.ascontiguousarray(ends, np.int64)), pa.py_buffer(content)],
     )
 
 

@@ -189,6 +189,11 @@ class LayerVersion(Base):
         back_populates="version", order_by="InForcePeriod.starts_on"
     )
 
+    @property
+    def name(self) -> str:
+        """How the audit log calls it."""
+        return f"{self.layer.code} v{self.number}"
+
 
 class InForcePeriod(Base):
     """Days on which a version is in force, `starts_on` to the day before `ends_on`; never two of a layer at once."""

@@ -1,11 +1,9 @@
 """Routes of layers: catalogue, versions, in force, withdrawal."""
 
-import re
 from datetime import date
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, File, Header, Query, Response, UploadFile
+from fastapi import APIRouter, File, Query, Response, UploadFile
 from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, JSONResponse
 from sqlalchemy.orm import Session
@@ -16,14 +14,10 @@ from blueprint.errors import NotFoundError
 from blueprint.etags import IfMatch, changed_meanwhile, hold_to, tagged
 from blueprint.given import Text
 from blueprint.idempotency import IdempotentRoute
-from blueprint.jobs.models import Job
-from blueprint.jobs.schemas import JobOut, job_out
 from blueprint.layers import catalogue, publication
 from blueprint.layers.drafts import refuse_draft_of_others
-from blueprint.layers.features_file import features_folder
 from blueprint.layers.formats import TAKEN
 from blueprint.layers.originals import take_original
-from blueprint.layers.reading import staged
 from blueprint.layers.schemas import (
     InForceIn,
     LayerIn,
@@ -33,10 +27,9 @@ from blueprint.layers.schemas import (
     VersionPage,
 )
 from blueprint.layers.shown import layer_out, version_out, version_told
-from blueprint.layers.upload_form import UploadFormDep, bring_uploaded_into_force
-from blueprint.layers.upload_job import LARGE_BYTES, put_in_upload
+from blueprint.layers.upload_answer import ACCEPTED, Prefer, answer_upload
+from blueprint.layers.upload_form import UploadFormDep
 from blueprint.permissions import Act, Thing, may, require
-from blueprint.quality.check import check_version
 from blueprint.sharing.purposes import record_reading
 
 router = APIRouter(prefix="/api/layers", tags=["layers"], route_class=IdempotentRoute)
@@ -139,17 +132,6 @@ def download_original(
     return FileResponse(path, media_type=OCTETS, filename=version.source_name)
 
 
-Prefer = Annotated[
-    str | None, Header(max_length=200, description="`respond-async` (RFC 7240): answer with a job at once")
-]
-ACCEPTED: dict[int | str, dict[str, Any]] = {
-    202: {
-        "model": JobOut,
-        "description": "a large file, or `Prefer: respond-async`: a job stores it, `Location` says where to look",
-    }
-}
-
-
 @router.post("/{code}/versions", status_code=201, response_model=VersionOut, responses=ACCEPTED)
 def upload_version(
     code: Code,
@@ -169,43 +151,9 @@ def upload_version(
     """
     layer = catalogue.find_readable(session, code, actor)
     require(actor, Act.UPLOAD_VERSION, layer.thing)
-    upload = form.upload(layer, actor, edge)
-    if is_long(file, prefer):
-        job = put_in_upload(
-            session,
-            layer,
-            file.file,
-            name_of(file),
-            upload,
-            in_force_from=form.in_force_from,
-            confirm_warnings=form.confirm_warnings,
-            edge=edge,
-            now=now,
-        )
-        return accepted(job)
-    with (
-        staged(file.file, name_of(file), scratch=edge.scratch, sublayer=form.sublayer) as staged_file,
-        features_folder(edge.scratch) as folder,
-    ):
-        version = publication.store_version(
-            session, layer, staged_file, upload, city=edge.city, now=now, folder=folder
-        )
-        check_version(
-            session, layer, version, city=edge.city, scratch=edge.scratch, actor=actor, now=now, folder=folder
-        )
-    if form.in_force_from is not None:
-        bring_uploaded_into_force(
-            session,
-            layer,
-            version,
-            starts_on=form.in_force_from,
-            confirm_warnings=form.confirm_warnings,
-            actor=actor,
-            edge=edge,
-            now=now,
-        )
-    session.refresh(version)
-    return tagged(version_out(layer, version, now.date()), response)
+    return answer_upload(
+        session, layer, file, form, prefer, actor=actor, edge=edge, now=now, response=response
+    )
 
 
 @router.post("/{code}/versions/{number}/in-force")
@@ -253,23 +201,6 @@ def withdraw(
     hold_to(session, if_match, layer, lambda: version_out(layer, version, today))
     publication.withdraw(session, version, on=today, actor=actor)
     return tagged(version_out(layer, version, today), response)
-
-
-def is_long(file: UploadFile, prefer: str | None) -> bool:
-    """Say whether a file is stored by a job: because it is large, or because the caller does not want to wait."""
-    return (file.size or 0) > LARGE_BYTES or "respond-async" in (prefer or "").lower()
-
-
-def accepted(job: Job) -> JSONResponse:
-    """The answer that work was taken on (RFC 9110, 15.3.3), with where to ask how far it is."""
-    return JSONResponse(
-        job_out(job).model_dump(mode="json"), 202, headers={"Location": f"/api/jobs/{job.id}"}
-    )
-
-
-def name_of(file: UploadFile) -> str:
-    """What the caller calls the file, without its folders and what cannot be shown or stored."""
-    return re.sub(r"[\x00-\x1f\x7f]", "", Path(file.filename or "").name) or "upload"
 
 
 def _hold_definition(session: Session, code: str, if_match: str, *, city: City, today: date) -> None:

@@ -78,7 +78,9 @@ def _pages(ends: np.ndarray, count: int) -> list[int]:
     """Where pages begin among the first `count` shapes."""
     filled = ends[: count + 1] + _BYTES_BESIDE * np.arange(count + 1)
     # Where the page that begins at each shape ends; then from page to page.
-    full = np.maximum(np.arange(1, count + 1), np.searchsorted(filled, filled[:-1] + _SHEET_BYTES, "right") - 1)
+    full = np.maximum(
+        np.arange(1, count + 1), np.searchsorted(filled, filled[:-1] + _SHEET_BYTES, "right") - 1
+    )
     following, begins, place = full.tolist(), [], 0
     while place < count:
         begins.append(place)

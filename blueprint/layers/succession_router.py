@@ -11,25 +11,15 @@ from blueprint.etags import IfMatch, hold_to, tagged
 from blueprint.given import Text
 from blueprint.idempotency import IdempotentRoute
 from blueprint.layers import catalogue, publication
-from blueprint.layers.delta import apply_delta, sublayer_to_stage
 from blueprint.layers.difference import compare, refuse_long_comparison
 from blueprint.layers.drafts import readable_version
-from blueprint.layers.reading import staged
-from blueprint.layers.router import (
-    ACCEPTED,
-    Code,
-    Number,
-    Prefer,
-    accepted,
-    is_long,
-    name_of,
-)
+from blueprint.layers.router import Code, Number
 from blueprint.layers.schemas import DifferenceOut, RollBackIn, VersionOut
 from blueprint.layers.shown import version_out
-from blueprint.layers.upload_form import UploadFormDep, bring_uploaded_into_force
-from blueprint.layers.upload_job import put_in_upload
+from blueprint.layers.taking_in import OnBase
+from blueprint.layers.upload_answer import ACCEPTED, Prefer, answer_upload
+from blueprint.layers.upload_form import UploadFormDep
 from blueprint.permissions import Act, require
-from blueprint.quality.check import check_version
 from blueprint.sharing.purposes import record_reading
 
 router = APIRouter(prefix="/api/layers", tags=["layers"], route_class=IdempotentRoute)
@@ -90,48 +80,18 @@ def put_delta(
     layer = catalogue.find_readable(session, code, actor)
     require(actor, Act.UPLOAD_VERSION, layer.thing)
     base = publication.version_of(session, layer, number)
-    upload = form.upload(layer, actor, edge)
-    if is_long(file, prefer):
-        job = put_in_upload(
-            session,
-            layer,
-            file.file,
-            name_of(file),
-            upload,
-            base=number,
-            change_field=change_field,
-            in_force_from=form.in_force_from,
-            confirm_warnings=form.confirm_warnings,
-            edge=edge,
-            now=now,
-        )
-        return accepted(job)
-    dataset = sublayer_to_stage(layer, form.sublayer, change_field)
-    with staged(file.file, name_of(file), scratch=edge.scratch, sublayer=dataset) as staged_file:
-        version = apply_delta(
-            session,
-            layer,
-            staged_file,
-            upload,
-            base=base,
-            change_field=change_field,
-            city=edge.city,
-            now=now,
-        )
-    check_version(session, layer, version, city=edge.city, scratch=edge.scratch, actor=actor, now=now)
-    if form.in_force_from is not None:
-        bring_uploaded_into_force(
-            session,
-            layer,
-            version,
-            starts_on=form.in_force_from,
-            confirm_warnings=form.confirm_warnings,
-            actor=actor,
-            edge=edge,
-            now=now,
-        )
-    session.refresh(version)
-    return tagged(version_out(layer, version, now.date()), response)
+    return answer_upload(
+        session,
+        layer,
+        file,
+        form,
+        prefer,
+        delta=OnBase(base, change_field),
+        actor=actor,
+        edge=edge,
+        now=now,
+        response=response,
+    )
 
 
 @router.post("/{code}/roll-back")

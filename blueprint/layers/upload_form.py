@@ -1,20 +1,16 @@
-"""What is said of an uploaded file over HTTP: one form for a whole file and for a delta, and what follows the upload."""
+"""What is said of an uploaded file over HTTP: one form for a whole file and for a delta."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import Depends, Form
-from sqlalchemy.orm import Session
 
 from blueprint.edge import Edge
-from blueprint.errors import ConflictError
 from blueprint.given import Day, Text
-from blueprint.layers import publication
+from blueprint.layers import storing
 from blueprint.layers.coverage import read_coverage
-from blueprint.layers.models import Layer, LayerVersion
-from blueprint.permissions import Act, Actor, require
-from blueprint.quality.report import quality_of
+from blueprint.layers.models import Layer
+from blueprint.permissions import Actor
 from blueprint.standards.loading import find_standard
 from blueprint.standards.mapping import parse_pairs
 
@@ -58,10 +54,10 @@ class UploadForm:
         Text | None, Form(max_length=2000, description="确认警告的理由 why the warnings may stand")
     ] = None
 
-    def upload(self, layer: Layer, actor: Actor, edge: Edge) -> publication.Upload:
+    def upload(self, layer: Layer, actor: Actor, edge: Edge) -> storing.Upload:
         """What the form says, as the reader of files wants it."""
         standard = find_standard(layer.standard) if layer.standard is not None else None
-        return publication.Upload(
+        return storing.Upload(
             actor=actor,
             sublayer=self.sublayer,
             crs=self.crs,
@@ -79,26 +75,3 @@ class UploadForm:
 
 
 UploadFormDep = Annotated[UploadForm, Depends()]
-
-
-def bring_uploaded_into_force(
-    session: Session,
-    layer: Layer,
-    version: LayerVersion,
-    *,
-    starts_on: date,
-    confirm_warnings: str | None,
-    actor: Actor,
-    edge: Edge,
-    now: datetime,
-) -> None:
-    """Bring what was just stored into force; ConflictError has the issues, as nothing of the upload is kept then."""
-    require(actor, Act.BRING_INTO_FORCE, layer.thing)
-    try:
-        publication.bring_into_force(
-            session, version, starts_on=starts_on, actor=actor, now=now, confirm_warnings=confirm_warnings
-        )
-    except ConflictError as error:
-        page = quality_of(session, layer, version, city=edge.city)
-        error.members["issues"] = [issue.model_dump(mode="json") for issue in page.items]
-        raise

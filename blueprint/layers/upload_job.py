@@ -17,13 +17,10 @@ from blueprint.jobs.kinds import JobKind, JobRun, Tell
 from blueprint.jobs.models import Job
 from blueprint.jobs.queue import put_in
 from blueprint.layers import catalogue, publication
-from blueprint.layers.delta import apply_delta, sublayer_to_stage
-from blueprint.layers.features_file import features_folder
-from blueprint.layers.models import Layer, LayerVersion
-from blueprint.layers.publication import Upload
-from blueprint.layers.reading import StagedFile, staged
+from blueprint.layers.models import Layer
+from blueprint.layers.storing import Upload
+from blueprint.layers.taking_in import OnBase, take_in
 from blueprint.permissions import Act, Actor, require
-from blueprint.quality.check import check_version
 
 LARGE_BYTES = 16 << 20
 """A larger file is answered with a job: reading, cutting and storing it takes longer than a client likes to wait."""
@@ -42,15 +39,11 @@ def put_in_upload(
     *,
     in_force_from: date | None = None,
     confirm_warnings: str | None = None,
-    base: int | None = None,
-    change_field: str | None = None,
+    delta: OnBase | None = None,
     edge: Edge,
     now: datetime,
 ) -> Job:
-    """Keep the file and ask for the job that stores it as a version, in force from a day on if one is given.
-
-    With `base` it is a delta on the version of that number.
-    """
+    """Keep the file and ask for the job that stores it as a version, in force from a day on if one is given."""
     if in_force_from is not None:
         require(upload.actor, Act.BRING_INTO_FORCE, layer.thing)
     spooled = spool.keep(source, scratch=edge.scratch)
@@ -62,8 +55,8 @@ def put_in_upload(
         "upload": upload_to_json(upload),
         "in_force_from": in_force_from.isoformat() if in_force_from is not None else None,
         "confirm_warnings": confirm_warnings,
-        "base": base,
-        "change_field": change_field,
+        "base": delta.base.number if delta is not None else None,
+        "change_field": delta.change_field if delta is not None else None,
     }
     return put_in(session, UPLOAD, layer.thing, arguments, actor=upload.actor, now=now, bytes_total=size)
 
@@ -105,28 +98,25 @@ def _run(run: JobRun) -> dict[str, Any]:
     layer = catalogue.find_layer(session, run.arguments["layer"])
     require(run.actor, Act.UPLOAD_VERSION, layer.thing)
     upload = upload_from_json(run.arguments["upload"], run.actor, objects=edge.objects)
-    dataset = upload.sublayer
+    delta = None
     if run.arguments["base"] is not None:
-        dataset = sublayer_to_stage(layer, upload.sublayer, run.arguments["change_field"])
+        delta = OnBase(
+            publication.version_of(session, layer, run.arguments["base"]), run.arguments["change_field"]
+        )
     path = spool.waiting_file(run.arguments["spooled"], scratch=edge.scratch)
     with (
         path.open("rb") as stream,
         io.BufferedReader(_Counted(stream, run.tell), 1 << 20) as counted,
-        staged(counted, run.arguments["name"], scratch=edge.scratch, sublayer=dataset) as file,
-        features_folder(edge.scratch) as folder,
     ):
-        version = _store(run, layer, file, upload, now=now, folder=folder)
-        check_version(
+        version = take_in(
             session,
             layer,
-            version,
-            city=edge.city,
-            scratch=edge.scratch,
-            actor=run.actor,
+            counted,
+            run.arguments["name"],
+            upload,
+            delta=delta,
+            edge=edge,
             now=now,
-            folder=folder
-            if run.arguments["base"] is None
-            else None,  # a delta's file is not all of the version
             progress=run.tell,
         )
     result = {"layer": layer.code, "version": version.number, "features": version.feature_count}
@@ -145,27 +135,6 @@ def _run(run: JobRun) -> dict[str, Any]:
             # The draft stays: what stands against it can be read, and a long upload is not made twice.
             result["not_in_force"] = refusal.message
     return result
-
-
-def _store(
-    run: JobRun, layer: Layer, file: StagedFile, upload: Upload, *, now: datetime, folder: Path
-) -> LayerVersion:
-    city, base = run.edge.city, run.arguments["base"]
-    if base is None:
-        return publication.store_version(
-            run.session, layer, file, upload, city=city, now=now, folder=folder, progress=run.tell
-        )
-    return apply_delta(
-        run.session,
-        layer,
-        file,
-        upload,
-        base=publication.version_of(run.session, layer, base),
-        change_field=run.arguments["change_field"],
-        city=city,
-        now=now,
-        progress=run.tell,
-    )
 
 
 class _Counted(io.RawIOBase):

@@ -1,8 +1,8 @@
 """Checking a stored version, keeping what was found, and letting it into force only when nothing stands against it."""
 
 import json
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, UnavailableError
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.cell import cell
+from blueprint.layers.children import Child
 from blueprint.layers.confinement import Bounds
 from blueprint.layers.features_file import features_folder, write_features
 from blueprint.layers.models import GeometryKind, Layer, LayerVersion
@@ -59,19 +60,54 @@ def check_version(
     session.refresh(version, ["periods"])
     if version.periods:
         raise ConflictError(f"version {version.number} was in force already; its check stands")
+    with ExitStack() as stack:
+        if folder is None:
+            folder = stack.enter_context(features_folder(scratch))
+            if layer.geometry != GeometryKind.RASTER:
+                write_features(session, version, folder)
+        child = stack.enter_context(started_check(layer, version, city=city, folder=folder))
+        keep_check(session, layer, version, child, city=city, actor=actor, now=now, progress=progress)
+
+
+@contextmanager
+def started_check(layer: Layer, version: LayerVersion, *, city: City, folder: Path) -> Iterator[Child | None]:
+    """A confined child at work on the features in the folder; a raster has none, what its reading noted is all there is."""
+    if layer.geometry == GeometryKind.RASTER:
+        yield None
+        return
+    _write_places(version, city, folder)
+    message = {
+        "folder": str(folder),
+        "is_areal": layer.geometry == GeometryKind.POLYGON,
+        "standard": find_standard(version.standard).code if version.standard else None,
+        "mapping": version.field_mapping or {},
+        "fields": version.quality.get("fields", []),
+        "city_codes": [city.administrative_code, *(district.code for district in city.districts)],
+    }
+    with cell(
+        "blueprint.quality.check_child", message, folder=folder, skipped_drivers="", bounds=BOUNDS
+    ) as child:
+        yield child
+
+
+def keep_check(
+    session: Session,
+    layer: Layer,
+    version: LayerVersion,
+    child: Child | None,
+    *,
+    city: City,
+    actor: Actor,
+    now: datetime,
+    progress: Progress = lambda _step, _done: None,
+) -> None:
+    """Keep what the child of a check finds, and what reading the file found, with the version; the layer is locked."""
     session.execute(delete(QualityIssue).where(QualityIssue.version_id == version.id))
     levels = _keep_reading(session, version)
-    if (
-        layer.geometry != GeometryKind.RASTER
-    ):  # a raster has no features; what its reading noted is all there is
+    if child is not None:
         progress("check", 0)
-        with ExitStack() as stack:
-            if folder is None:
-                folder = stack.enter_context(features_folder(scratch))
-                write_features(session, version, folder)
-            _write_places(version, city, folder)
-            for level, count in _run(session, layer, version, city, folder, progress).items():
-                levels[level] += count
+        for level, count in _heard(session, version, city, child, progress).items():
+            levels[level] += count
     version.checked_at, version.issue_counts = now, {str(level): levels[level] for level in Level}
     version.warnings_confirmed_by = version.warnings_confirmed_at = version.warnings_reason = None
     session.flush()
@@ -174,35 +210,25 @@ def _write(path: Path, shape: shapely.Geometry) -> None:
         opened.write(shapely.to_wkb(shape))
 
 
-def _run(
-    session: Session, layer: Layer, version: LayerVersion, city: City, folder: Path, progress: Progress
+def _heard(
+    session: Session, version: LayerVersion, city: City, child: Child, progress: Progress
 ) -> dict[Level, int]:
-    """Check in a confined child; the counts by level. Notes with the version whether its areas overlap each other."""
-    message = {
-        "folder": str(folder),
-        "is_areal": layer.geometry == GeometryKind.POLYGON,
-        "standard": find_standard(version.standard).code if version.standard else None,
-        "mapping": version.field_mapping or {},
-        "fields": version.quality.get("fields", []),
-        "city_codes": [city.administrative_code, *(district.code for district in city.districts)],
-    }
+    """Store the issues of the child; the counts by level. Notes with the version whether its areas overlap each other."""
     rows: list[dict[str, Any]] = []
-    module = "blueprint.quality.check_child"
-    with cell(module, message, folder=folder, skipped_drivers="", bounds=BOUNDS) as child:
-        for text in child.output:
-            line = json.loads(text)
-            if "step" in line:
-                progress(line["step"], line["done"])
-            elif "levels" in line:
+    for text in child.output:
+        line = json.loads(text)
+        if "step" in line:
+            progress(line["step"], line["done"])
+        elif "levels" in line:
+            _insert(session, rows)
+            if line["has_overlaps"] is not None and version.buffer_m == 0:
+                version.has_overlaps = line["has_overlaps"]  # zones around features overlap as a rule
+            return {Level(level): count for level, count in line["levels"].items()}
+        else:
+            rows.append(_row(version, city, line))
+            if len(rows) >= _LINES_AT_ONCE:
                 _insert(session, rows)
-                if line["has_overlaps"] is not None and version.buffer_m == 0:
-                    version.has_overlaps = line["has_overlaps"]  # zones around features overlap as a rule
-                return {Level(level): count for level, count in line["levels"].items()}
-            else:
-                rows.append(_row(version, city, line))
-                if len(rows) >= _LINES_AT_ONCE:
-                    _insert(session, rows)
-        complaint, status = child.last_words(), child.wait()
+    complaint, status = child.last_words(), child.wait()
     if status in (-24, -9, -6, -11) or "MemoryError" in complaint:
         raise InvalidInputError("the quality check came to its bounds of time and memory; split the layer")
     raise UnavailableError(f"the quality check ended with {status}: {complaint or 'no word'}")

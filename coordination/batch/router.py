@@ -9,7 +9,7 @@ from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.given import Day, Text, WidthM
 from blueprint.idempotency import IdempotentRoute
 from blueprint.jobs.schemas import JobOut, job_out
-from blueprint.layers.router import name_of
+from blueprint.layers.upload_answer import name_of
 from blueprint.permissions import Act, require
 from coordination.batch.files import MEDIA_TYPES, BatchForm
 from coordination.batch.job import put_in_batch

@@ -12,8 +12,8 @@ from blueprint.city import City, polygonal
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import MAX_MENDED_M2, MAX_VERTICES
 from blueprint.jurisdiction import jurisdiction
-from blueprint.layers.publication import judge_reading
 from blueprint.layers.reading import ReadingRequest, StagedFile, reading
+from blueprint.layers.storing import judge_reading
 from blueprint.strip import grow
 from coordination.heights import checked_top_m
 from coordination.use_matrix import use_code

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from blueprint.errors import InvalidInputError
-from blueprint.layers.publication import upload_stream
 from blueprint.layers.reading import staged
+from blueprint.layers.storing import upload_stream
 from coordination.batch.files import BatchForm, summary_of, write_batch
 from coordination.batch.keeping import about
 from coordination.batch.run import check_sites

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
-from blueprint.layers import catalogue, publication
+from blueprint.layers import catalogue, storing
 from blueprint.layers.diagnosis import diagnose, last_version
 from blueprint.layers.diagnosis_router import diagnosis_out
 from blueprint.layers.reading import staged
@@ -37,7 +37,7 @@ def diagnose_layer_file(
         require(actor, Act.UPLOAD_VERSION, layer.thing)
         compared = catalogue.find_layer(session, reference) if reference is not None else layer
         with (
-            publication.upload_stream(file) as stream,
+            storing.upload_stream(file) as stream,
             staged(stream, file.name, scratch=edge.scratch, sublayer=sublayer) as staged_file,
         ):
             found = diagnose(

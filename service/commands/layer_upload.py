@@ -13,17 +13,15 @@ from blueprint.city import polygonal
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import read_footprint_file
-from blueprint.layers import catalogue, publication
+from blueprint.layers import catalogue, publication, storing
 from blueprint.layers.coverage import coverage_of_districts
-from blueprint.layers.features_file import features_folder
 from blueprint.layers.formats import TAKEN
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.layers.originals import take_original
-from blueprint.layers.reading import staged
 from blueprint.layers.shown import version_out
+from blueprint.layers.taking_in import take_in
 from blueprint.layers.upload_job import put_in_upload
 from blueprint.permissions import Act, require
-from blueprint.quality.check import check_version
 from blueprint.quality.receipts import FileRefusedError
 from blueprint.quality.report import drawn_issues, original_shapes, write_errors
 from blueprint.standards.loading import find_standard
@@ -176,7 +174,7 @@ def _put_in(
     in_force_from: date | None,
     confirm_warnings: str | None,
 ) -> None:
-    with publication.upload_stream(entry.path) as stream:
+    with storing.upload_stream(entry.path) as stream:
         job = put_in_upload(
             session,
             layer,
@@ -193,7 +191,7 @@ def _put_in(
     )
 
 
-def upload_of(entry: catalogue.VersionFile, edge: Edge, layer: Layer) -> publication.Upload:
+def upload_of(entry: catalogue.VersionFile, edge: Edge, layer: Layer) -> storing.Upload:
     """What the command line says of a file."""
     coverage = None
     if entry.coverage is not None:
@@ -202,7 +200,7 @@ def upload_of(entry: catalogue.VersionFile, edge: Edge, layer: Layer) -> publica
     if entry.districts is not None:
         named = coverage_of_districts(entry.districts, city=edge.city)
         coverage = named if coverage is None else polygonal(coverage.union(named))
-    return publication.Upload(
+    return storing.Upload(
         actor=local_operator(),
         sublayer=entry.sublayer,
         crs=entry.crs,
@@ -237,25 +235,18 @@ def store_file(session: Session, edge: Edge, layer: Layer, entry: catalogue.Vers
             progress.update(task, count=f"{PHASES.get(step, step)} {count:,}")
 
         with (
-            publication.upload_stream(entry.path) as stream,
-            staged(stream, entry.path.name, scratch=edge.scratch, sublayer=entry.sublayer) as file,
-            features_folder(edge.scratch) as folder,
+            storing.upload_stream(entry.path) as stream,
         ):
-            version = publication.store_version(
-                session, layer, file, request, city=edge.city, now=edge.now(), folder=folder, progress=tell
-            )
-            check_version(
+            return take_in(
                 session,
                 layer,
-                version,
-                city=edge.city,
-                scratch=edge.scratch,
-                actor=request.actor,
+                stream,
+                entry.path.name,
+                request,
+                edge=edge,
                 now=edge.now(),
-                folder=folder,
                 progress=tell,
             )
-            return version
 
 
 def bring_into_force(

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.jurisdiction import jurisdiction
-from blueprint.layers import catalogue, publication
+from blueprint.layers import catalogue, publication, storing
 from blueprint.layers.models import Layer
 from blueprint.layers.reading import ReadingRequest, reading, staged
 from blueprint.permissions import Act, require
@@ -155,7 +155,7 @@ def _fields_of(edge: Edge, layer: Layer, file: Path, sublayer: str | None, crs: 
         crs=crs,
     )
     with (
-        publication.upload_stream(file) as stream,
+        storing.upload_stream(file) as stream,
         staged(stream, file.name, scratch=edge.scratch, sublayer=sublayer) as staged_file,
         reading(staged_file, request) as opened,
     ):

@@ -7,15 +7,13 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
-from blueprint.layers import catalogue, publication
-from blueprint.layers.delta import apply_delta, sublayer_to_stage
+from blueprint.layers import catalogue, publication, storing
 from blueprint.layers.delta_file import DeltaWriter
 from blueprint.layers.difference import Difference, compare
 from blueprint.layers.patch_file import PatchWriter
-from blueprint.layers.reading import staged
 from blueprint.layers.shown import version_out
+from blueprint.layers.taking_in import OnBase, take_in
 from blueprint.permissions import Act, require
-from blueprint.quality.check import check_version
 from blueprint.rasters.difference import RasterChange
 from blueprint.sharing import exports
 from blueprint.sharing.purposes import record_reading
@@ -167,30 +165,11 @@ def update(
         layer = catalogue.find_layer(session, code)
         require(local_operator(), Act.UPLOAD_VERSION, layer.thing)
         upload = upload_of(said, edge, layer)
-        dataset = sublayer_to_stage(layer, sublayer, change_field)
-        with (
-            publication.upload_stream(file) as stream,
-            staged(stream, file.name, scratch=edge.scratch, sublayer=dataset) as staged_file,
-        ):
-            version = apply_delta(
-                session,
-                layer,
-                staged_file,
-                upload,
-                base=publication.version_of(session, layer, base),
-                change_field=change_field,
-                city=edge.city,
-                now=edge.now(),
+        delta = OnBase(publication.version_of(session, layer, base), change_field)
+        with storing.upload_stream(file) as stream:
+            version = take_in(
+                session, layer, stream, file.name, upload, delta=delta, edge=edge, now=edge.now()
             )
-        check_version(
-            session,
-            layer,
-            version,
-            city=edge.city,
-            scratch=edge.scratch,
-            actor=upload.actor,
-            now=edge.now(),
-        )
         if starts_on is not None:
             bring_into_force(session, edge, version, starts_on, confirm_warnings)
         session.refresh(version)

@@ -8,6 +8,7 @@ from blueprint.equal_area import equal_area_proj4
 from blueprint.fitted import Fitted
 from blueprint.hilbert import hilbert_keys
 from blueprint.jurisdiction import jurisdiction
+from blueprint.layers.compiled_ground import CompiledGround
 
 RANDOM = np.random.default_rng(3)
 
@@ -75,3 +76,24 @@ def test_neighbours_on_the_hilbert_curve_are_neighbours_in_the_plane():
     order = cells[np.argsort(hilbert_keys(cells, (0, 0, 31, 31)))]
 
     assert (np.abs(np.diff(order, axis=0)).sum(axis=1) == 1).all()
+
+
+def test_compiled_loops_move_points_and_measure_areas_as_the_fitted_projection_does(city: City):
+    transformer = Transformer.from_crs(city.working_crs, equal_area_proj4(city), always_xy=True)
+    plain, compiled = (kind(transformer, tolerance_m=3e-8) for kind in (Fitted, CompiledGround))
+    points = places(jurisdiction(city).bounds, 1_000)
+    lake = shapely.Point(points[0]).buffer(900)
+    shapes = np.array(
+        [
+            *(shapely.Point(point).buffer(float(n)) for n, point in enumerate(points[1:40], 20)),
+            shapely.box(*points[0], *(points[0] + 3_000)),
+            shapely.Polygon(lake.exterior, [lake.centroid.buffer(400).exterior]),
+            shapely.MultiPolygon([lake, shapely.box(*(points[0] + 5_000), *(points[0] + 5_120))]),
+        ]
+    )
+
+    assert (compiled.apply(points) == plain.apply(points)).all()
+    contents = list(shapely.to_wkb(shapely.set_srid(shapes, city.working_srid), include_srid=True))
+    assert compiled.areas(shapes) == pytest.approx(plain.areas(shapes), rel=1e-12)
+    assert (compiled.areas(shapes, contents) == compiled.areas(shapes)).all()
+    assert len(compiled.areas(shapes[:0])) == 0

@@ -16,8 +16,9 @@ from blueprint.footprint import Footprint, footprint_from_geojson
 from blueprint.layers.catalogue import LayerDefinition, define_layer
 from blueprint.layers.features_file import features_folder
 from blueprint.layers.models import LayerVersion
-from blueprint.layers.publication import Upload, bring_into_force, store_version
+from blueprint.layers.publication import bring_into_force
 from blueprint.layers.reading import staged
+from blueprint.layers.storing import Upload, store_version
 from blueprint.permissions import Actor, Role, at_console
 from blueprint.quality.check import NOTHING_FOUND
 from blueprint.working_days import WorkingCalendar

@@ -23,7 +23,7 @@ from blueprint.jobs import queue
 from blueprint.jobs.kinds import JobKind, JobRun
 from blueprint.jobs.models import Job
 from blueprint.jobs.worker import Worker
-from blueprint.layers.publication import Upload
+from blueprint.layers.storing import Upload
 from blueprint.layers.upload_job import upload_from_json, upload_to_json
 from blueprint.permissions import Act, Actor, Role, Sensitivity, Thing, at_console, may
 from service.commands.worker import working
@@ -95,7 +95,7 @@ def test_a_small_file_is_stored_before_the_answer(running: Server):
 def test_a_file_of_more_than_the_limit_is_answered_with_a_job(
     running: Server, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("blueprint.layers.router.LARGE_BYTES", 100)
+    monkeypatch.setattr("blueprint.layers.upload_answer.LARGE_BYTES", 100)
     with running.client("ZRZY") as client:
         client.post("/api/layers", json=PLAN)
         answer = client.post("/api/layers/PLAN/versions", files={"file": ("a.geojson", badfiles.good())})

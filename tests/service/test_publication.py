@@ -17,8 +17,9 @@ from blueprint.city import City
 from blueprint.database import make_engine
 from blueprint.layers.catalogue import LayerDefinition, define_layer
 from blueprint.layers.features_file import features_folder
-from blueprint.layers.publication import Upload, bring_into_force, store_version
+from blueprint.layers.publication import bring_into_force
 from blueprint.layers.reading import staged
+from blueprint.layers.storing import Upload, store_version
 from blueprint.permissions import at_console
 from blueprint.quality.check import NOTHING_FOUND
 from blueprint.snapshot import take_snapshot

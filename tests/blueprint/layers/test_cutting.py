@@ -3,13 +3,15 @@ import pyarrow as pa
 import pytest
 import shapely
 from shapely import affinity
-from sqlalchemy import text
+from sqlalchemy import delete, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.fitted import Fitted
 from blueprint.layers.compiled_shapes import compiled_areas
 from blueprint.layers.generalise import FULL_LEVEL, GENERALISED_LEVELS, chances, unit_m
+from blueprint.layers.models import InForcePeriod, LayerVersion, PublicationEvent
 from blueprint.layers.pieces import cut_area, cut_line
 from blueprint.layers.tile_shapes import Areas, areas_of
 from tests.made import publish, square
@@ -114,3 +116,28 @@ def test_compiled_loops_draw_what_geos_draws():
         apart = [shapely.hausdorff_distance(one[row].boundary, other[row].boundary) for row in one]
         # The tolerance of half a pixel is four units, the grid adds half a unit across its diagonal.
         assert max(apart, default=0) <= (1e-6 if level == FULL_LEVEL else 4.75), level
+
+
+def test_rows_are_of_versions_that_there_are_and_go_with_them(session: Session, city: City):
+    version = publish(session, city, "plots", [square(300 * n, 20_000, 150) for n in range(3)])
+    stored = {
+        "feature": "version_id, feature_id, attributes, geom",
+        "part": "version_id, feature_id, is_zone, plane_m2, ellipsoid_m2, geom",
+        "tile_sheet": "version_id, level, extent, feature_ids, are_pieces, labels, source_ids, class_codes, geoms",
+    }
+
+    for table, columns in stored.items():
+        _, others = columns.split(", ", 1)
+        copied = f"INSERT INTO blueprint.{table} ({columns}) SELECT :other, {others} FROM blueprint.{table} WHERE version_id = :mine"
+        with pytest.raises(IntegrityError, match="which does not exist"), session.begin_nested():
+            session.execute(text(copied), {"other": version.id + 999, "mine": version.id})
+    with pytest.raises(IntegrityError, match="does not change"), session.begin_nested():
+        session.execute(text("UPDATE blueprint.layer_version SET id = id + 999"))
+    session.execute(delete(PublicationEvent))
+    session.execute(delete(InForcePeriod))
+    session.execute(delete(LayerVersion).where(LayerVersion.id == version.id))
+
+    for table in stored:
+        assert not session.execute(
+            text(f"SELECT EXISTS (SELECT FROM blueprint.{table} WHERE version_id = {version.id})")
+        ).scalar_one()

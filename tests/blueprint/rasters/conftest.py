@@ -13,8 +13,9 @@ from blueprint.city import City
 from blueprint.layers.catalogue import LayerDefinition, define_layer
 from blueprint.layers.features_file import features_folder
 from blueprint.layers.models import LayerVersion
-from blueprint.layers.publication import Upload, bring_into_force, store_version
+from blueprint.layers.publication import bring_into_force
 from blueprint.layers.reading import staged
+from blueprint.layers.storing import Upload, store_version
 from blueprint.objects import objects_of
 from blueprint.permissions import at_console
 from blueprint.quality.check import NOTHING_FOUND

@@ -16,8 +16,8 @@ from blueprint.layers.difference import Difference, compare, read_patches
 from blueprint.layers.features_file import features_folder
 from blueprint.layers.models import Layer
 from blueprint.layers.patch_file import PatchWriter
-from blueprint.layers.publication import Upload, store_version
 from blueprint.layers.reading import staged
+from blueprint.layers.storing import Upload, store_version
 from blueprint.permissions import at_console
 from blueprint.rasters import difference as pixels
 from blueprint.rasters.difference import ClassChange
