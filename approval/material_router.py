@@ -20,7 +20,7 @@ from blueprint.edge import ActorDep, Edge, EdgeDep, NowDep, SessionDep, TodayDep
 from blueprint.etags import tagged
 from blueprint.given import Day, Text
 from blueprint.idempotency import IdempotentRoute
-from blueprint.layers.router import name_of
+from blueprint.layers.upload_answer import name_of
 from blueprint.objects import objects_of
 from blueprint.permissions import Act, require
 from blueprint.uploads import spooled
