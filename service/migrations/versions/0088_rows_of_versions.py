@@ -1,13 +1,13 @@
 """Rows of a version are held to it once a statement, not once a row: a foreign key asked half a million times for one number.
 
 Revision ID: 0088
-Revises: 0080
+Revises: 0081
 """
 
 from alembic import op
 
 revision = "0088"
-down_revision = "0080"
+down_revision = "0081"
 branch_labels = None
 depends_on = None
 
