@@ -35,7 +35,7 @@ fact AS (
             ELSE 'all'
         END AS named,
         item.was_late,
-        step.accepted AND item.state <> 'taken_back' AS is_decided,
+        step.accepted AND item.state <> 'taken_back' AND item.limit_days IS NOT NULL AS is_decided,
         step.corrected, step.committed,
         EXISTS (SELECT FROM approval.promise WHERE promise.item_id = item.id) AS tolerated,
         lasted.ended_on > lasted.begun_on AND EXISTS (
@@ -80,6 +80,11 @@ SELECT
     (SELECT count(*) FROM approval.item WHERE concluded_on IS NOT NULL) AS concluded,
     (SELECT count(*) FROM approval.item WHERE was_late) AS late,
     (SELECT count(*) FROM approval.item_step) AS steps,
+    (SELECT count(*) FROM approval.item_step WHERE step = 'extend') AS extensions,
+    (SELECT count(*) FROM approval.promise) AS promises,
+    (SELECT count(*) FROM approval.item WHERE on_commitment) AS on_commitment,
+    (SELECT count(*) FROM approval.consultation_answer WHERE kind IS NOT NULL) AS answers,
+    (SELECT count(*) FROM approval.letter) AS letters,
     (SELECT count(DISTINCT taken_by) FROM approval.item_step) AS takers,
     (SELECT count(*) FROM approval.material) AS materials,
     (SELECT count(*) FROM approval.case_stage WHERE concluded_on IS NOT NULL) AS stages_concluded,

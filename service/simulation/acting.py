@@ -1,52 +1,19 @@
 """What the window, the departments and the applicants of the made-up year do with a project on a working day, by its dice."""
 
-import random
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 from approval.item_states import ENDED_WITHOUT, PASSED, TRANSITIONS, ItemState, Step
 from approval.stages import Stage
 from blueprint.city import City, DepartmentRole
+from service.simulation.between import Between
 from service.simulation.client import Client
 from service.simulation.people import People
+from service.simulation.project import STAGES, Project
 
-_STAGES = list(Stage)
 _DONE = PASSED | {ItemState.NOT_NEEDED}
-
-
-@dataclass
-class Project:
-    """A project of the year as the people who carry it know it."""
-
-    number: str
-    code: str
-    starts_on: int
-    dice: random.Random
-    stage: int = 0
-    items: dict[str, dict[str, Any]] = field(default_factory=dict)
-    given: set[str] = field(default_factory=set)
-    owed: dict[str, list[int]] = field(default_factory=dict)
-    corrected: set[str] = field(default_factory=set)
-    stopped_on: dict[str, int] = field(default_factory=dict)
-    waits: bool = False
-    """Whether what was submitted waits for other items, none of which was approved since."""
-
-    @property
-    def path(self) -> str:
-        """Its case."""
-        return f"/api/approval/cases/{self.code}"
-
-    def at(self, *states: ItemState) -> list[str]:
-        """Its items in one of these states that are of the stage under way, or beside the stages."""
-        stage = _STAGES[self.stage]
-        return [
-            code
-            for code, item in self.items.items()
-            if item["state"] in states and item["stage"] in (stage, None)
-        ]
 
 
 class Acting:
@@ -63,6 +30,7 @@ class Acting:
         self._rules = {rule["code"]: rule for rule in table["items"]}
         self._applicants = {m["code"] for m in table["materials"] if m["obtained_from"] == "applicant"}
         self._slow = table["leads"][Stage.CONSTRUCTION_PERMIT]
+        self.between = Between(client, people, city, self.window)
 
     def begin(self, project: Project, today: date) -> None:
         """Hand a project over, settle its items, bind its code, accept the first stage."""
@@ -91,6 +59,10 @@ class Acting:
     def act(self, project: Project, day: int) -> None:
         """A working day of a project: the applicant, the window, then the departments."""
         dice = project.dice
+        for code in project.at(ItemState.NOT_SUBMITTED):
+            if self._rules[code]["on_commitment"] and dice.random() < 0.3:
+                self._step(project, code, "submit", self.window, on_commitment=True)
+                project.committed.add(code)
         if dice.random() < 0.6 and project.at(ItemState.NOT_SUBMITTED):
             self._together(project, "submit", None)
         if dice.random() < 0.55:
@@ -99,6 +71,13 @@ class Acting:
             if dice.random() < 0.3:
                 self._hand_in(project, ["M01"], replaces="补正")
                 self._step(project, code, "correct", self.window)
+        for code in [code for code in project.promised if dice.random() < 0.25]:
+            self._hand_in(project, [project.promised.pop(code)])
+        self.between.answer(project)
+        for code in sorted(project.unverified):
+            if dice.random() < 0.1:
+                self._step(project, code, "verify", project.items[code]["department"])
+                project.unverified.discard(code)
         for code in project.at(ItemState.ACCEPTED, ItemState.IN_REVIEW, ItemState.STOPPED):
             self._review(project, code, day)
         for code in project.at(*ENDED_WITHOUT):
@@ -106,8 +85,7 @@ class Acting:
                 asked = {"code": code}
                 made = self.client.ask(self.people.of(self.window), "POST", f"{project.path}/items", asked)
                 self._know(project, [made])
-                project.stopped_on.pop(code, None)
-                project.corrected.discard(code)
+                project.forget(code)
         self._conclude(project)
 
     def _at_the_window(self, project: Project) -> None:
@@ -123,10 +101,34 @@ class Acting:
                 ready.append(code)
         if not ready:
             return
-        for code in ready:
-            self._hand_in(project, self._needs(code))
+        for code in list(ready):
+            needed = [material for material in self._needs(code) if material not in project.given]
+            if needed and project.dice.random() < 0.15 and self._tolerated(project, code, needed):
+                ready.remove(code)
+            else:
+                self._hand_in(project, needed)
+        if not ready:
+            return
         for refused in self._together(project, "accept", ready):
             self._look_again(project, refused["code"])
+
+    def _tolerated(self, project: Project, code: str, lacking: list[str]) -> bool:
+        """Accept an item with a promise of the last material that it lacks (容缺受理), where nothing else is in its way."""
+        *given, late = lacking
+        self._hand_in(project, given)
+        item = self.client.ask(self.people.of(self.window), "GET", f"{project.path}/items/{code}")
+        missing = [need["codes"] for need in item["needs"] if need["state"] == "missing"]
+        if len(item["obstacles"]) != 1 or missing != [[late]]:
+            self._hand_in(project, [late])
+            return False
+        promise = {"material": late, "due_on": str(self.today + timedelta(days=30))}
+        body = {"step": "accept", "promised": [promise]}
+        taken = self.client.ask(
+            self.people.of(self.window), "POST", f"{project.path}/items/{code}/steps", body
+        )
+        self._know(project, [taken])
+        project.promised[code] = late
+        return True
 
     def _comes_now(self, project: Project, code: str) -> bool:
         """Say whether the items that come before one are approved, as far as the project has them."""
@@ -167,11 +169,22 @@ class Acting:
             ):
                 project.stopped_on[code] = day
                 self._step(project, code, "stop", who, stop_kind="publicity", working_days=5, reason="公示")
+            case ItemState.IN_REVIEW if (
+                chance < 0.07
+                and code not in project.extended
+                and item["limit_days"] is not None
+                and not self._is_late(item)
+            ):
+                project.extended.add(code)
+                days = project.dice.randint(1, 10)
+                self._step(project, code, "extend", who, working_days=days, reason="情况复杂，经负责人批准")
+            case ItemState.IN_REVIEW if chance < 0.1 and code not in project.asked:
+                self.between.consult(project, code)
             case ItemState.IN_REVIEW if chance > 0.99:
                 signed = self._signed(project, code, "不予许可决定书")
                 self._step(project, code, "refuse", who, reason="不符合条件", result=signed)
                 self.decided += 1
-            case ItemState.IN_REVIEW if chance < pace + 0.04:
+            case ItemState.IN_REVIEW if chance < pace + 0.08 and not project.asked.get(code):
                 self._approve(project, code, who)
 
     def _is_late(self, item: dict[str, Any]) -> bool:
@@ -182,8 +195,13 @@ class Acting:
         for owed in project.owed.pop(code, ()):
             met = {"how": "已落实"}
             self.client.ask(self.people.of(who), "PUT", f"{project.path}/obligations/{owed}", met)
+        if code in project.promised:
+            self._hand_in(project, [project.promised.pop(code)])
         signed = self._signed(project, code, self._rules[code]["title"])
-        self._step(project, code, "approve", who, result=signed)
+        more = {"reason": "不同意见已协调"} if code in project.disagreed else {}
+        self._step(project, code, "approve", who, result=signed, **more)
+        if code in project.committed:
+            project.unverified.add(code)
         self.decided += 1
 
     def _signed(self, project: Project, code: str, title: str) -> dict[str, str]:
@@ -191,17 +209,17 @@ class Acting:
         return {"number": number, "title": title, "signed_by": "模拟签发人"}
 
     def _conclude(self, project: Project) -> None:
-        stage = _STAGES[project.stage]
-        ends = stage is _STAGES[-1]
+        stage = STAGES[project.stage]
+        ends = stage is STAGES[-1]
         if all(i["state"] in _DONE for i in project.items.values() if ends or i["stage"] == stage):
             window = self.people.of(self.window)
             self.client.ask(window, "POST", f"{project.path}/stages/{stage}/conclude")
             project.stage += 1
-            if project.stage < len(_STAGES):
+            if project.stage < len(STAGES):
                 self._accept_stage(project)
 
     def _accept_stage(self, project: Project) -> None:
-        stage = _STAGES[project.stage]
+        stage = STAGES[project.stage]
         self.client.ask(self.people.of(self.window), "POST", f"{project.path}/stages/{stage}/accept")
 
     def _together(self, project: Project, step: str, codes: list[str] | None) -> list[dict[str, Any]]:
@@ -219,7 +237,7 @@ class Acting:
 
     @staticmethod
     def _know(project: Project, rows: Iterable[dict[str, Any]]) -> None:
-        kept = ("state", "stage", "department", "round", "due_on")
+        kept = ("state", "stage", "department", "round", "due_on", "limit_days")
         project.items |= {row["code"]: {name: row[name] for name in kept} for row in rows}
 
     def _hand_in(self, project: Project, codes: Iterable[str], *, replaces: str | None = None) -> None:

@@ -23,11 +23,14 @@ from approval.stages import Stage
 from blueprint.edge import Edge
 from service.app import create_app
 from service.settings import Settings
-from service.simulation.acting import Acting, Project
+from service.simulation.acting import Acting
 from service.simulation.client import Client
 from service.simulation.people import People
+from service.simulation.project import Project
 
 DAYS = 364
+_SUPERVISED_EVERY = 7
+"""So many days apart the service agency looks at who is late."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,8 @@ def live_a_year(
                 acting.begin(under_way[-1], acting.today)
             for project in under_way:
                 acting.act(project, day)
+            if day % _SUPERVISED_EVERY == 0:
+                acting.between.supervise(under_way)
             under_way = [project for project in under_way if project.stage < len(Stage)]
             say(f"{clock.now.date()}: {len(own) - len(waiting)} projects, {acting.decided} items decided")
     return Lived(len(own), acting.decided, client.requests, accounts)
