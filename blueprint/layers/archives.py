@@ -148,7 +148,7 @@ def _judged(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
             path.is_absolute()
             or ".." in path.parts
             or "\\" in name
-            or "\x00" in name
+            or "\x00" in entry.orig_filename  # at which Python has cut the name already
             or ":" in name
             or len(name) > 255
         ):

@@ -80,6 +80,7 @@ def open_databases(request: dict[str, Any]) -> None:
         with contextlib.suppress(LookupError):
             codecs.lookup(encoding)
     pyogrio.raw.read(_WARM_UP.encode())
+    pa.scalar(0, pa.timestamp("ms", "UTC")).as_py()  # instants of a Parquet file ask for their time zone
     for source in ("EPSG:4490", "EPSG:4326"):  # the datum of one is another than that of a city abroad
         with contextlib.suppress(NoPathError):
             best_operation(source, request["working_crs"])
@@ -94,6 +95,8 @@ def _read(request: dict[str, Any], report: Report, fitted: type[Fitted]) -> None
         report.declared_crs = label(parse_crs(source.crs)) if source.crs else None
         for rule, message in source.notes:
             report.add("warning", rule, None, message)
+        for cell in source.no_days:
+            report.add("error", "value-day", cell.number, cell.message)
         wanted = request["crs"] or source.crs
         operation = find_operation(wanted, request["working_crs"], registered) if wanted else None
         if operation is not None:

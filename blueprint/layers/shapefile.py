@@ -124,14 +124,17 @@ def _dbf_rows(dbf: Path) -> int:
 
 
 @dataclass(frozen=True)
-class _Column:
+class Column:
+    """A column of a .dbf; `start` counts from the row's first byte."""
+
     name: bytes
     start: int
     width: int
     is_text: bool
+    is_day: bool
 
 
-def _columns(head: bytes) -> list[_Column]:
+def columns_of(head: bytes) -> list[Column]:
     """The columns of a .dbf header; `start` counts from the row's first byte, which is the mark of deletion."""
     columns, start = [], 1
     for at in range(32, len(head) - 31, 32):
@@ -139,7 +142,7 @@ def _columns(head: bytes) -> list[_Column]:
             break
         width = head[at + 16]
         name = head[at : at + 11].partition(b"\x00")[0]
-        columns.append(_Column(name, start, width, head[at + 11 : at + 12] == b"C"))
+        columns.append(Column(name, start, width, head[at + 11] == ord("C"), head[at + 11] == ord("D")))
         start += width
     return columns
 
@@ -154,7 +157,7 @@ def settle_encoding(shp: Path, *, given: str | None) -> TextEncoding:
         head = opened.read(32)
         rows, header_bytes, row_bytes = struct.unpack("<IHH", head[4:12])
         head += opened.read(max(header_bytes, 32) - 32)
-    columns = _columns(head)
+    columns = columns_of(head)
     declared = _declared(shp.with_suffix(".cpg"), head[29])
     if given is not None:
         return TextEncoding(given, declared, ())
@@ -192,7 +195,7 @@ def _declared(cpg: Path, language: int) -> str | None:
 
 
 def _foreign_cells(
-    dbf: Path, columns: list[_Column], rows: int, header_bytes: int, row_bytes: int, *, most: int = 200_000
+    dbf: Path, columns: list[Column], rows: int, header_bytes: int, row_bytes: int, *, most: int = 200_000
 ) -> list[bytes]:
     """The texts with bytes outside ASCII, at most so many, spread over the whole file."""
     if not rows or not row_bytes or any(c.start + c.width > row_bytes for c in columns):
@@ -239,7 +242,7 @@ def mend_field_names(shp: Path, encoding: str) -> tuple[str, ...]:
     with dbf.open("r+b") as opened:
         header_bytes = struct.unpack("<H", opened.read(10)[8:10])[0]
         opened.seek(0)
-        columns = _columns(opened.read(header_bytes))
+        columns = columns_of(opened.read(header_bytes))
         seen: set[str] = set()
         for number, column in enumerate(columns):
             name = column.name.decode(encoding, errors="ignore").strip() or f"F{number + 1}"

@@ -1,9 +1,10 @@
 """Inside the cell: a dataset of whatever format as one stream of Arrow batches, after a pre-flight of our own."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import shapely
 
 from blueprint.errors import InvalidInputError
 from blueprint.layers.boundary_points import MAX_BYTES, read_boundary_points
+from blueprint.layers.days import MOST, NoDay, no_days_of_geopackage, no_days_of_shapefile
 from blueprint.layers.delimited import read_table
 from blueprint.layers.formats import (
     BOUNDARY_POINTS,
@@ -20,6 +22,8 @@ from blueprint.layers.formats import (
     DXF,
     FLATGEOBUF,
     FORMATS,
+    GEOJSON,
+    GEOJSON_LINES,
     GEOPACKAGE,
     GEOPARQUET,
     SHAPEFILE,
@@ -39,6 +43,7 @@ class Source:
     """An open dataset: its CRS (None where it does not say), fields, batches, and what a reader should know.
 
     `expected` is how many rows the file itself says it has, where it does. Closed lines of a drawing may be areas.
+    `no_days` are cells that should hold a day and do not.
     """
 
     crs: str | None
@@ -49,6 +54,7 @@ class Source:
     notes: list[tuple[str, str]] = field(default_factory=list)
     expected: int | None = None
     is_drawing: bool = False
+    no_days: Sequence[NoDay] = ()
 
 
 @contextmanager
@@ -124,7 +130,11 @@ def _by_gdal(path: Path, form: Format, request: Mapping[str, Any]) -> Iterator[S
     options: dict[str, Any] = {}
     notes: list[tuple[str, str]] = []
     expected = None
+    no_days: Iterator[NoDay] = iter(())
+    if form in (GEOJSON, GEOJSON_LINES):
+        options["DATE_AS_STRING"] = "YES"  # else it makes days of what are none
     if form == SHAPEFILE:
+        no_days = no_days_of_shapefile(path)
         encoding = settle_encoding(path, given=request["encoding"])
         notes += [("encoding", note) for note in encoding.notes]
         notes += [("field-names", note) for note in mend_field_names(path, encoding.name)]
@@ -141,10 +151,11 @@ def _by_gdal(path: Path, form: Format, request: Mapping[str, Any]) -> Iterator[S
         options["layer"] = sublayer
     if form in (GEOPACKAGE, SHAPEFILE, FLATGEOBUF):
         expected = _expected(path, form, sublayer)
-    with pyogrio.raw.open_arrow(str(path), batch_size=BATCH_FEATURES, use_pyarrow=True, **options) as (
-        meta,
-        reader,
-    ):
+    if form == GEOPACKAGE:
+        no_days = no_days_of_geopackage(path, sublayer)
+    with pyogrio.raw.open_arrow(
+        str(path), batch_size=BATCH_FEATURES, use_pyarrow=True, datetime_as_string=True, **options
+    ) as (meta, reader):
         name = meta["geometry_name"] or "wkb_geometry"
         if name not in reader.schema.names:
             raise InvalidInputError("the layer has no geometry; check that it is the right one")
@@ -157,6 +168,7 @@ def _by_gdal(path: Path, form: Format, request: Mapping[str, Any]) -> Iterator[S
             notes=notes,
             expected=expected,
             is_drawing=form == DXF,
+            no_days=list(islice(no_days, MOST)),
         )
 
 

@@ -4,14 +4,18 @@ Here every caller tries what is his to do, from one seed, and no fault of a requ
 everyone tries everything, for `FUZZ_SECONDS` each, from another seed every time unless `FUZZ_SEED` names one.
 """
 
+import gzip
 import os
 import re
 import secrets
+import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -70,18 +74,21 @@ def test_every_path_is_somebodys_to_try(bare: Server):
 
 @pytest.fixture(scope="module")
 def bare(server: Any, template: str, city: City) -> Iterator[Server]:
-    """A service with layers alone."""
-    with _world(server, template, city) as running:
-        yield running
+    """A service with layers alone, and a scratch folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="blueprint-test-") as folder:
+        Path(folder).chmod(0o711)
+        with _world(server, template, city, scratch=Path(folder)) as running:
+            yield running
 
 
 @contextmanager
-def _world(server: Any, template: str, city: City) -> Iterator[Server]:
+def _world(server: Any, template: str, city: City, *, scratch: Path | None = None) -> Iterator[Server]:
     """The small world of coordination, served on a database of its own."""
     world = world_city(city)
     database = f"{template.partition('_template_')[0]}_openapi_{secrets.token_hex(6)}"
     try:
-        with serving(server.create(database, template=template), world, Settings()) as running:
+        settings = Settings() if scratch is None else Settings().model_copy(update={"scratch": scratch})
+        with serving(server.create(database, template=template), world, settings) as running:
             with Session(running.edge.engine) as session, session.begin():
                 install_layers(session, world)
                 running.tokens["interface"] = issue_token(
@@ -213,6 +220,9 @@ FORMS = {
     "a file name that is no text": b'name="file"; filename="\xff\xfe.geojson"',
     "a file name of 3,000 characters": b'name="file"; filename="' + b"a" * 3000 + b'.geojson"',
     "a file name of nothing": b'name="file"; filename=""',
+    "a file name of two lines": b'name="file"; filename="a\r\nX-Evil: 1\r\n\r\n.geojson"',
+    "a file name of 5,000 characters": b'name="file"; filename="' + b"a" * 5000 + b'.geojson"',
+    "no file name": b'name="file"',
 }
 
 
@@ -233,3 +243,43 @@ def test_a_hostile_form_is_taken_harmlessly_or_refused(name: str, bare: Server):
     assert without.status_code in (201, 400, 422), without.text
     if without.status_code == 201:
         assert "/" not in without.json()["source_name"] and "\x00" not in without.json()["source_name"]
+    assert "X-Evil" not in without.headers
+    assert _left_over(bare) == []
+
+
+def _left_over(place: Server) -> list[str]:
+    """What uploads left in the scratch folder."""
+    return [
+        path.name for path in place.edge.scratch.iterdir() if path.name.startswith(("upload-", "features-"))
+    ]
+
+
+def _answer(place: Server, head: bytes, body: bytes, *, hang_up: bool = False) -> bytes:
+    """What the service answers to bytes on a connection of our own; with `hang_up` nobody waits for it."""
+    who = place.client("zrzy").headers["Authorization"].encode()
+    request = (
+        b"POST /api/layers/farmland/versions HTTP/1.1\r\nHost: x\r\nAuthorization: " + who + b"\r\n" + head
+    )
+    address = urlsplit(place.url)
+    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+        connection.sendall(request + b"\r\n\r\n" + body)
+        return b"" if hang_up else connection.recv(1 << 16)
+
+
+def test_a_body_that_is_not_what_its_head_says_is_refused_and_nothing_of_it_stays(bare: Server):
+    body = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.geojson"\r\n\r\n' + good()
+    body += b"\r\n--b--\r\n"
+    form = b"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: %d"
+    packed = gzip.compress(body)
+
+    wrong_boundary = _answer(bare, form.replace(b"=b", b"=other") % len(body), body)
+    no_boundary = _answer(bare, form.replace(b"; boundary=b", b"") % len(body), body)
+    too_short = _answer(bare, form % (len(body) - 60), body[:-60])
+    zipped_body = _answer(bare, form % len(packed) + b"\r\nContent-Encoding: gzip", packed)
+    _answer(bare, form % (len(body) + 1000), body, hang_up=True)
+
+    for answer in (wrong_boundary, no_boundary, too_short, zipped_body):
+        status = answer.split(b" ", 2)[1]
+        assert status in (b"400", b"415", b"422"), answer[:500]
+    assert bare.client("zrzy").get("/api/layers").status_code == 200
+    assert _left_over(bare) == []

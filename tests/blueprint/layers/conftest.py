@@ -1,11 +1,8 @@
-"""What the tests of hostile files share: a web server that notes who calls, and reading a file as an upload does."""
+"""What the tests of hostile files share: reading a file as an upload does."""
 
 import io
 import json
-import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -16,26 +13,6 @@ from service.settings import Settings
 
 SURROUNDINGS = (380_000.0, 4_470_000.0, 620_000.0, 4_640_000.0)
 """Anshan and twenty kilometres around it, EPSG:4550."""
-
-
-@pytest.fixture
-def canary() -> Iterator[tuple[str, list[str]]]:
-    """A web server that notes who calls."""
-    calls: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            calls.append(self.path)
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            return
-
-    web = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=web.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{web.server_port}", calls
-    web.shutdown()
 
 
 @dataclass

@@ -17,9 +17,11 @@ import pytest
 import shapely
 from pyproj import CRS
 
+from blueprint.city import City
 from blueprint.errors import BlueprintError, InvalidInputError, TooLargeError
 from blueprint.layers.archives import MAX_ENTRIES
 from blueprint.layers.shapefile import check_shapefile
+from blueprint.layers.storing import judge_reading
 from tests import badfiles, formatfiles
 from tests.badfiles import LAT, LON, geojson, lonlat_square, polygon, zipped
 from tests.blueprint.layers.conftest import Reader, Taken
@@ -87,6 +89,12 @@ def test_b05_one_name_twice_is_refused(read: Reader):
     refused(read, zipped({"a.geojson": badfiles.good(), "A.GEOJSON": badfiles.good()}), "twice")
 
 
+def test_b05_a_name_that_goes_on_behind_a_nul_is_refused(read: Reader):
+    content = zipped({"a.geojsonX../../x": badfiles.good()}).replace(b"a.geojsonX", b"a.geojson\x00")
+
+    refused(read, content, "unsafe path")
+
+
 def test_b06_a_link_is_refused(read: Reader):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -105,6 +113,19 @@ def test_b07_an_encrypted_and_a_cut_archive_are_refused(read: Reader):
 
     refused(read, bytes(encrypted), "encrypted")
     refused(read, bytes(content[:-30]), "damaged")
+
+
+def test_b07_a_zip64_archive_is_taken_and_one_that_lies_is_refused(read: Reader):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive, archive.open("a.geojson", "w", force_zip64=True) as entry:
+        entry.write(badfiles.good())
+    content = packed.getvalue()
+    at = content.rindex(b"PK\x05\x06")
+    # The table of contents is said to lie where only a ZIP64 record would say.
+    lying = content[:at] + content[at : at + 16] + b"\xff\xff\xff\xff" + content[at + 20 :]
+
+    assert len(read(content).shapes) == 1
+    refused(read, lying, "damaged|overlap")
 
 
 # B08 to B14: files that point elsewhere
@@ -264,6 +285,27 @@ def test_b16_a_damaged_geopackage_is_refused_and_many_layers_are_listed(
     for n in range(25):
         badfiles.write_dataset(geopackage, [shapely.Polygon(lonlat_square())], layer=f"layer{n}", append=True)
     refused(read, geopackage.read_bytes(), r"26 in all")
+
+
+def test_b16_a_foreign_application_id_is_taken_no_layer_and_too_many_are_not(read: Reader, geopackage: Path):
+    content = geopackage.read_bytes()
+    assert len(read(content[:68] + b"XXXX" + content[72:]).shapes) == 1
+
+    with sqlite3.connect(geopackage) as connection:
+        for n in range(199):
+            connection.execute(f"CREATE TABLE more{n} (fid INTEGER PRIMARY KEY, geom BLOB)")
+            connection.execute(
+                "INSERT INTO gpkg_contents (table_name, data_type, identifier, srs_id) VALUES (?, 'features', ?, 4490)",
+                (f"more{n}", f"more{n}"),
+            )
+            connection.execute(
+                "INSERT INTO gpkg_geometry_columns VALUES (?, 'geom', 'POLYGON', 4490, 0, 0)", (f"more{n}",)
+            )
+    refused(read, geopackage.read_bytes(), "200 in all")
+    with sqlite3.connect(geopackage) as connection:
+        connection.execute("DELETE FROM gpkg_geometry_columns")
+        connection.execute("DELETE FROM gpkg_contents")
+    refused(read, geopackage.read_bytes(), "no layer with geometry")
 
 
 def test_b17_a_filegdb_without_its_tables_or_with_a_program_is_refused(read: Reader, tmp_path: Path):
@@ -454,6 +496,13 @@ def test_b25_esris_zone_41_is_taken_and_without_its_prefix_lies_elsewhere(read: 
     assert read(zipped(parts | {"plan.prj": wrong.encode()})).report["inside_count"] == 0
 
 
+def test_b26_a_plan_at_the_origin_of_all_coordinates_lies_outside_the_city(read: Reader, city: City):
+    for crs, square in (("EPSG:4490", lonlat_square(0, 0)), ("EPSG:4550", lonlat_square(0, 0, 100))):
+        taken = read(geojson(polygon(square)), crs=crs)
+        with pytest.raises(InvalidInputError, match="outside the city"):
+            judge_reading(taken.report, kind="layer", city=city)
+
+
 # B27 to B35: shapes, columns, texts
 
 
@@ -486,6 +535,19 @@ def test_b29_a_feature_of_too_many_vertices_is_named(read: Reader):
     taken = read(geojson(polygon(ring.tolist())))
 
     assert "600,000 vertices" in taken.said
+
+
+@pytest.mark.slow
+def test_b29_a_polygon_of_fifty_thousand_holes_is_read_and_measured(read: Reader):
+    side, step, hole = 224, 1e-5, 3e-6
+    places = [(LON + i * step, LAT + j * step) for i in range(side) for j in range(side)]
+    holes = [[[x, y], [x + hole, y], [x, y + hole], [x, y]] for x, y in places]
+    content = geojson(polygon(lonlat_square(LON - step, LAT - step, (side + 1) * step), *holes))
+
+    taken = read(content)
+
+    assert len(taken.shapes[0].interiors) == side * side
+    assert taken.report["error_count"] == 0
 
 
 @pytest.mark.parametrize("depth", [300, 3_000, 50_000])
@@ -533,6 +595,42 @@ def test_b32_thousands_of_columns_are_refused_and_a_cell_of_a_megabyte_is_taken(
     refused(read, geojson(polygon(lonlat_square()), properties=[many]), "5,000 fields")
     long = read(geojson(polygon(lonlat_square()), properties=[{"MC": "长" * 350_000}]))
     assert len(long.rows[0]["MC"]) == 350_000
+
+
+def _of_days(tmp_path: Path, *days: str) -> bytes:
+    """A GeoPackage with a column of days, written past its program."""
+    squares = [shapely.Polygon(lonlat_square(LON + n * 0.002)) for n in range(len(days))]
+    tmp_path.mkdir(exist_ok=True)
+    path = badfiles.write_dataset(tmp_path / "days.gpkg", squares, layer="t")
+    with sqlite3.connect(path) as connection:
+        for (trigger,) in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        ).fetchall():
+            connection.execute(f'DROP TRIGGER "{trigger}"')
+        connection.execute("ALTER TABLE t ADD COLUMN RQ DATE")
+        connection.execute("ALTER TABLE t ADD COLUMN SJ DATETIME")
+        for number, day in enumerate(days, 1):
+            connection.execute(f"UPDATE t SET RQ = ?, SJ = ? WHERE fid = {number}", (day, f"{day}T08:00:00Z"))
+    return path.read_bytes()
+
+
+def test_b33_days_that_are_none_are_named_by_row_and_never_made_others(
+    read: Reader, parts: dict[str, bytes], tmp_path: Path
+):
+    days = ["2019-02-30", "0000-00-00", "43831", "2020-01-01"]
+    squares = [polygon(lonlat_square())] * 2
+
+    named = read(_of_days(tmp_path, *days)).report["issues"]
+    assert [(issue["feature"], issue["severity"]) for issue in named] == [(n, "error") for n in (1, 2, 3)]
+    good = read(_of_days(tmp_path / "more", "2020-01-01")).rows[0]
+    assert (good["RQ"], good["SJ"]) == ("2020-01-01", "2020-01-01T08:00:00Z")
+    cells = [b"20190230", b"00000000", b"20200101", b"", b"20200229", b"43831"]
+    table = _dbf(cells, name=b"RQ", width=8)
+    taken = read(zipped(parts | {"plan.dbf": table[:43] + b"D" + table[44:]}))
+    assert [issue["feature"] for issue in taken.report["issues"]] == [1, 6]
+    for pair in (("2020-01-01", "2019-02-30"), ("0000-00-00", "2020-01-01")):
+        rows = read(geojson(*squares, properties=[{"RQ": day} for day in pair])).rows
+        assert tuple(row["RQ"] for row in rows) == pair
 
 
 def test_b34_formulas_stay_text(read: Reader):

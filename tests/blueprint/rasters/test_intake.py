@@ -1,5 +1,6 @@
 """GeoTIFFs at the door: what is taken and how it lies afterwards, what is refused and in which words."""
 
+import io
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +13,14 @@ from affine import Affine
 from pyproj import Transformer
 from sqlalchemy.orm import Session
 
+from blueprint.city import City
 from blueprint.errors import InvalidInputError
+from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.models import LayerVersion
+from blueprint.layers.reading import staged
 from blueprint.objects import objects_of
+from blueprint.rasters.intake import RasterRequest, take_in
+from service.settings import Settings
 from tests.badfiles import zipped
 from tests.blueprint.rasters.conftest import Publish
 from tests.made import ORIGIN
@@ -302,3 +308,48 @@ def test_a_file_given_its_crs_by_the_uploader(tmp_path: Path, publish_raster: Pu
     version = publish_raster(write_tif(tmp_path / "slope.tif", slope(), crs=None), crs="EPSG:4550")
 
     assert version.source_crs == "EPSG:4550"
+
+
+_BAND = '<VRTRasterBand dataType="Float32" band="1"{}>{}</VRTRasterBand>'
+_VRT = f'<VRTDataset rasterXSize="20" rasterYSize="20"><SRS>EPSG:4550</SRS>{_BAND}</VRTDataset>'
+_WMS = '<GDAL_WMS><Service name="TMS"><ServerUrl>URL/${z}/${x}/${y}.png</ServerUrl></Service></GDAL_WMS>'
+_PYTHON = (
+    "<PixelFunctionType>harm</PixelFunctionType><PixelFunctionLanguage>Python</PixelFunctionLanguage>"
+    "<PixelFunctionCode><![CDATA[open('PWNED', 'w')]]></PixelFunctionCode>"
+)
+POINTERS = {
+    "a vrt of another file": _VRT.format("", '<SimpleSource><SourceFilename>SECRET</SourceFilename></SimpleSource>'),
+    "a vrt of raw bytes": _VRT.format(' subClass="VRTRawRasterBand"', "<SourceFilename>/etc/passwd</SourceFilename>"),
+    "a vrt with a program": _VRT.format(' subClass="VRTDerivedRasterBand"', _PYTHON),
+    "a vrt of an address": _VRT.format("", "<SimpleSource><SourceFilename>/vsicurl/URL/x.tif</SourceFilename></SimpleSource>"),
+    "a map service": _WMS,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", POINTERS)
+def test_b10_a_file_that_names_another_raster_is_never_followed(
+    tmp_path: Path, city: City, canary: tuple[str, list[str]], name: str
+):
+    secret, pwned = write_tif(tmp_path / "secret.tif", slope()), tmp_path / "pwned"
+    content = (
+        POINTERS[name].replace("SECRET", str(secret)).replace("PWNED", str(pwned)).replace("URL", canary[0])
+    )
+    request = RasterRequest(city.working_crs, jurisdiction(city).surroundings, "continuous")
+
+    with (
+        pytest.raises(InvalidInputError, match="no geodata file"),
+        staged(io.BytesIO(content.encode()), "x.tif", scratch=Settings().scratch),
+    ):
+        pytest.fail("a pointer is no raster")
+    # Were its first bytes believed to be a GeoTIFF's, the child's own drivers would not open it either.
+    with staged(
+        io.BytesIO(write_tif(tmp_path / "good.tif", slope()).read_bytes()),
+        "x.tif",
+        scratch=Settings().scratch,
+    ) as file:
+        file.dataset.unlink()
+        file.dataset.write_text(content)
+        with pytest.raises(InvalidInputError):
+            take_in(file, request, advise=lambda _points: "")
+    assert canary[1] == []
+    assert not pwned.exists()
