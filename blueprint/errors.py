@@ -58,12 +58,16 @@ class TooManyAttemptsError(BlueprintError):
         self.retry_after = retry_after
 
 
+class BusyError(BlueprintError):
+    """Others are at it at this moment; the same again may well succeed (HTTP 503, exit 1)."""
+
+
 class UnavailableError(BlueprintError):
-    """Something the service needs is not there: database, disk, program (HTTP 503, exit 1)."""
+    """Something the service needs is not there: database, disk, program (HTTP 503, exit 2)."""
 
 
 class StorageFullError(UnavailableError):
-    """The disk is full; nothing of the act was kept (HTTP 507, exit 1)."""
+    """The disk is full; nothing of the act was kept (HTTP 507, exit 2)."""
 
 
 def is_disk_full(error: OSError) -> bool:

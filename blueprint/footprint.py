@@ -18,6 +18,7 @@ from shapely.geometry import shape
 from blueprint.city import City, polygonal
 from blueprint.crs import CRS84, Operation
 from blueprint.errors import InvalidInputError
+from blueprint.geojson_crs import named_crs
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.boundary_points import read_boundary_points
 from blueprint.layers.confinement import Bounds
@@ -73,13 +74,14 @@ def footprint_from_geojson(
 ) -> Footprint:
     """A footprint from GeoJSON: a geometry, a Feature or a FeatureCollection whose shapes make one site.
 
-    Longitude first, WGS 84 (RFC 7946), unless `crs` says otherwise; lines and points need `width_m`, their working width.
+    Longitude first, WGS 84 (RFC 7946), unless `crs` or the document's own "crs" says otherwise; lines and points need
+    `width_m`, their working width.
     Raises InvalidInputError in one sentence.
     """
     shapes = [_geometry(part) for part in _geometries(document)]
     if not shapes:
         raise InvalidInputError("the GeoJSON holds 0 features with geometry; send the site as a Polygon")
-    given = _Given(city, crs or CRS84, width_m, register)
+    given = _Given(city, crs or named_crs(document) or CRS84, width_m, register)
     return _footprint(np.array(shapes, dtype=object), given, scratch=scratch)
 
 
@@ -90,12 +92,20 @@ def read_footprint_file(
     scratch: Path,
     crs: str | None = None,
     width_m: float | None = None,
+    sublayer: str | None = None,
     register: Register = tuple,
 ) -> Footprint:
     """The footprint of a file; see `read_footprint`."""
     with upload_stream(path) as stream:
         return read_footprint(
-            stream, path.name, city=city, scratch=scratch, crs=crs, width_m=width_m, register=register
+            stream,
+            path.name,
+            city=city,
+            scratch=scratch,
+            crs=crs,
+            width_m=width_m,
+            sublayer=sublayer,
+            register=register,
         )
 
 
@@ -107,9 +117,13 @@ def read_footprint(
     scratch: Path,
     crs: str | None = None,
     width_m: float | None = None,
+    sublayer: str | None = None,
     register: Register = tuple,
 ) -> Footprint:
-    """A footprint from a file of this name: a dataset that a layer could be, or a surveyors' boundary-point TXT (勘测定界)."""
+    """A footprint from a file of this name: a dataset that a layer could be, or a surveyors' boundary-point TXT (勘测定界).
+
+    `sublayer` is the one that is meant, of a dataset with several.
+    """
     given = _Given(city, crs, width_m, register)
     if name.lower().endswith(".txt"):
         return _from_boundary_points(stream.read(MAX_TEXT_BYTES + 1), given, scratch=scratch)
@@ -118,12 +132,12 @@ def read_footprint(
         return footprint_from_geojson(
             document, city=city, scratch=scratch, crs=crs, width_m=width_m, register=register
         )
-    with staged(stream, name, scratch=scratch) as file:
-        return _from_dataset(file, given)
+    with staged(stream, name, scratch=scratch, sublayer=sublayer) as file:
+        return _from_dataset(file, given, sublayer)
 
 
 def _plain_geojson(stream: IO[bytes]) -> dict[str, Any] | None:
-    """A small GeoJSON in its own CRS (RFC 7946) is read here and now; anything else is for the child process."""
+    """A small GeoJSON is read here and now; anything else is for the child process."""
     content = stream.read(MAX_TEXT_BYTES + 1)
     stream.seek(0)
     if len(content) > MAX_TEXT_BYTES or content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] != b"{":
@@ -132,8 +146,7 @@ def _plain_geojson(stream: IO[bytes]) -> dict[str, Any] | None:
         document = json.loads(content)
     except (ValueError, RecursionError):
         return None
-    is_plain = isinstance(document, dict) and "crs" not in document and "type" in document
-    return document if is_plain else None
+    return document if isinstance(document, dict) and "type" in document else None
 
 
 def _from_boundary_points(content: bytes, given: _Given, *, scratch: Path) -> Footprint:
@@ -148,19 +161,19 @@ def _from_boundary_points(content: bytes, given: _Given, *, scratch: Path) -> Fo
     return replace(footprint, notes=(*surveyed.warnings, *footprint.notes))
 
 
-def _from_dataset(file: StagedFile, given: _Given) -> Footprint:
+def _from_dataset(file: StagedFile, given: _Given, sublayer: str | None = None) -> Footprint:
     """A dataset of areas; with a width one of lines or, where it holds none, of points."""
     if given.width_m is None:
-        return _of_kind("polygon", file, given)
+        return _of_kind("polygon", file, given, sublayer)
     try:
-        return _of_kind("line", file, given)
+        return _of_kind("line", file, given, sublayer)
     except InvalidInputError as error:
         if "it is a point" not in error.message:
             raise
-        return _of_kind("point", file, given)
+        return _of_kind("point", file, given, sublayer)
 
 
-def _of_kind(kind: str, file: StagedFile, given: _Given) -> Footprint:
+def _of_kind(kind: str, file: StagedFile, given: _Given, sublayer: str | None = None) -> Footprint:
     city = given.city
     request = ReadingRequest(
         geometry=kind,
@@ -168,6 +181,7 @@ def _of_kind(kind: str, file: StagedFile, given: _Given) -> Footprint:
         working_srid=city.working_srid,
         surroundings=jurisdiction(city).surroundings,
         crs=given.crs,
+        sublayer=sublayer,
         tolerance_m2=MAX_MENDED_M2,
         registered=given.register(),
     )
@@ -314,7 +328,7 @@ def _placed(
 
 
 def _outside(city: City, source_crs: str, swapped: np.ndarray | None) -> InvalidInputError:
-    hint = f"check that its coordinates really are {source_crs}"
+    hint = f"check that its coordinates really are {source_crs}, or say what they are, as EPSG:4550, by `crs`"
     is_known = swapped is not None and bool(np.isfinite(shapely.get_coordinates(swapped)).all())
     if is_known and bool(shapely.intersects(jurisdiction(city).reach, swapped).any()):
         hint = "latitude and longitude (x and y) seem to be swapped"

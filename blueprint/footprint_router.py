@@ -42,6 +42,7 @@ def read_file(
     edge: EdgeDep,
     crs: Annotated[Text | None, Form(max_length=100)] = None,
     width_m: Annotated[WidthM | None, Form()] = None,
+    sublayer: Annotated[Text | None, Form(max_length=200, description="of a file with several")] = None,
 ) -> FootprintReading:
     """Read a footprint from a file: Shapefile (zipped), GeoPackage, DXF, KML, GeoJSON, boundary-point TXT and others."""
     require(actor, Act.KEEP_CHECK)
@@ -52,6 +53,7 @@ def read_file(
         scratch=edge.scratch,
         crs=crs,
         width_m=width_m,
+        sublayer=sublayer,
         register=register_for(session, actor),
     )
     return FootprintReading(

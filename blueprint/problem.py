@@ -8,14 +8,16 @@ from structlog.contextvars import get_contextvars
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 
-def problem_document(status: int, title: str | None, detail: str, instance: str | None) -> dict[str, Any]:
-    """A problem document; `title` None is the phrase of the status, `instance` the path that was asked for.
+def problem_document(status: int, detail: str, instance: str | None) -> dict[str, Any]:
+    """A problem document; `instance` is the path that was asked for.
+
+    Its title is the status's own phrase, as RFC 9457 (4.2.1) asks where the type is `about:blank`.
 
     It carries the id of the request under way, by which the log is searched.
     """
     document: dict[str, Any] = {
         "type": "about:blank",
-        "title": title or HTTPStatus(status).phrase,
+        "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": _encodable(detail),
     }

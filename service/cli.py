@@ -1,5 +1,6 @@
 """The command line `blueprint`: exit 0 done, 1 failed, 2 bad input; messages on standard error."""
 
+import shutil
 import sys
 from importlib import import_module
 
@@ -8,9 +9,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from typer.exceptions import TyperException
 
-from blueprint.errors import BlueprintError
+from blueprint.errors import BlueprintError, StorageFullError
 from service.commands.context import console
 from service.problems import as_blueprint_error, exit_status_of
+from service.settings import read_settings
+
+_NO_ROOM_BYTES = 32 << 20
+"""With less PostgreSQL cannot write its log."""
 
 PARTS = {
     "demo": "demo:demo",
@@ -80,7 +85,7 @@ def run(arguments: list[str]) -> int:
         known = as_blueprint_error(error)
         if known is None:
             raise
-        return _say(known)
+        return _say(_full_disk() or known)
     except TyperException as error:
         return _usage(error)
     except (typer.Abort, KeyboardInterrupt):
@@ -96,6 +101,18 @@ def _usage(error: TyperException) -> int:
     path = context.command_path if context is not None else "blueprint"
     console.print(f"blueprint: {error.format_message()} See `{path} --help`.", markup=False, soft_wrap=True)
     return 2
+
+
+def _full_disk() -> BlueprintError | None:
+    """A private database whose disk is full breaks off without a word; what it lies on tells why."""
+    settings = read_settings()
+    if settings.database_url is not None or not settings.home.exists():
+        return None
+    if shutil.disk_usage(settings.home).free > _NO_ROOM_BYTES:
+        return None
+    return StorageFullError(
+        f"the disk of {settings.home.resolve()} is full; nothing was stored, free some space and try again"
+    )
 
 
 def _say(error: BlueprintError) -> int:

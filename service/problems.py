@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from blueprint.errors import (
     BlueprintError,
+    BusyError,
     ChangedMeanwhileError,
     ConflictError,
     InvalidInputError,
@@ -34,17 +35,18 @@ from blueprint.problem import PROBLEM_MEDIA_TYPE, problem_document
 
 _log = logging.getLogger("blueprint")
 
-_FAMILIES: list[tuple[type[BlueprintError], int, str]] = [
-    (TooLargeError, 413, "Too large"),
-    (InvalidInputError, 422, "Invalid input"),
-    (NotFoundError, 404, "Not found"),
-    (NotSignedInError, 401, "Not signed in"),
-    (NotPermittedError, 403, "Not permitted"),
-    (ChangedMeanwhileError, 412, "Changed meanwhile"),
-    (ConflictError, 409, "Conflict with the present state"),
-    (TooManyAttemptsError, 429, "Too many attempts"),
-    (StorageFullError, 507, "Disk full"),
-    (UnavailableError, 503, "Unavailable"),
+_FAMILIES: list[tuple[type[BlueprintError], int]] = [
+    (TooLargeError, 413),
+    (InvalidInputError, 422),
+    (NotFoundError, 404),
+    (NotSignedInError, 401),
+    (NotPermittedError, 403),
+    (ChangedMeanwhileError, 412),
+    (ConflictError, 409),
+    (TooManyAttemptsError, 429),
+    (BusyError, 503),
+    (StorageFullError, 507),
+    (UnavailableError, 503),
 ]
 
 
@@ -56,17 +58,14 @@ _SENTENCES = {
 """What the frameworks say, in our words."""
 
 
-def status_of(error: BlueprintError) -> tuple[int, str]:
-    """The HTTP status and title of an error's family."""
-    for family, status, title in _FAMILIES:
-        if isinstance(error, family):
-            return status, title
-    return 500, "Internal error"
+def status_of(error: BlueprintError) -> int:
+    """The HTTP status of an error's family."""
+    return next((status for family, status in _FAMILIES if isinstance(error, family)), 500)
 
 
 def exit_status_of(error: BlueprintError) -> int:
-    """2 when the input was bad, else 1."""
-    return 2 if isinstance(error, InvalidInputError | NotFoundError) else 1
+    """2 when what was given, or the machine, has to be mended first; else 1 (decision 0035)."""
+    return 2 if isinstance(error, InvalidInputError | NotFoundError | UnavailableError) else 1
 
 
 def as_blueprint_error(error: DBAPIError | PoolTimeoutError | OSError) -> BlueprintError | None:
@@ -76,7 +75,7 @@ def as_blueprint_error(error: DBAPIError | PoolTimeoutError | OSError) -> Bluepr
             "the database's disk is full; nothing was stored, free some space and try again"
         )
     if isinstance(error, DBAPIError) and isinstance(error.orig, TransactionRollbackError):
-        return UnavailableError(
+        return BusyError(
             "somebody changed the same at the same moment; nothing was stored, try again in a moment"
         )
     if isinstance(error, OSError):
@@ -119,12 +118,11 @@ def _on(answer: Callable[..., JSONResponse]) -> Callable[[Request, Exception], J
 def _problem(
     request: Request,
     status: int,
-    title: str | None,
     detail: str,
     headers: dict[str, str] | None = None,
     members: dict[str, Any] | None = None,
 ) -> JSONResponse:
-    document = problem_document(status, title, detail, request.url.path) | (members or {})
+    document = problem_document(status, detail, request.url.path) | (members or {})
     return JSONResponse(document, status, headers=headers, media_type=PROBLEM_MEDIA_TYPE)
 
 
@@ -132,17 +130,28 @@ def _blueprint_error(request: Request, error: BlueprintError) -> JSONResponse:
     if isinstance(error, RefusedError):
         state = request.app.state
         state.refusals.note(error, state.edge.now())
-    status, title = status_of(error)
+    status = status_of(error)
     headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status)
     if isinstance(error, TooManyAttemptsError):
         headers = {"Retry-After": str(math.ceil(error.retry_after.total_seconds()))}
-    return _problem(request, status, title, error.message, headers, error.members)
+    return _problem(request, status, error.message, headers, error.members)
 
 
 def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
-    first = error.errors()[0]
+    return _problem(request, 422, _sentence_of(error.errors()[0]))
+
+
+def _sentence_of(first: Mapping[str, Any]) -> str:
+    """What is wrong with a request that does not fit its description, and where."""
+    kind, is_body = first["type"], first["loc"] == ("body",)
+    if kind == "json_invalid":
+        return f"the body is no JSON: {first['ctx']['error']} at character {first['loc'][-1]}; mend it and send it again"
+    if kind == "missing" and is_body:
+        return "the request has no body; send one, JSON as Content-Type: application/json"
+    if kind in ("dict_type", "model_attributes_type") and is_body:
+        return "the body is no JSON object; send one as Content-Type: application/json"
     where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-    return _problem(request, 422, "Invalid input", f"{where}: {first['msg']}")
+    return f"{where}: {str(first['msg']).removeprefix('Value error, ')}"
 
 
 def _http_error(request: Request, error: HTTPException) -> JSONResponse:
@@ -150,7 +159,7 @@ def _http_error(request: Request, error: HTTPException) -> JSONResponse:
     if error.status_code == 405:
         headers["Allow"] = ", ".join(_methods_of(request))
     detail = _SENTENCES.get(str(error.detail), str(error.detail))
-    return _problem(request, error.status_code, None, detail, headers)
+    return _problem(request, error.status_code, detail, headers)
 
 
 def _methods_of(request: Request) -> list[str]:
@@ -173,4 +182,4 @@ def _database_error(request: Request, error: DBAPIError | PoolTimeoutError) -> J
 def _internal_error(request: Request, error: Exception) -> JSONResponse:
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     detail = "the service failed; the fault is in its log under this request's id"
-    return _problem(request, 500, "Internal error", detail)
+    return _problem(request, 500, detail)

@@ -13,7 +13,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from http import HTTPStatus
 from typing import Any
 
 import psycopg2
@@ -304,7 +303,7 @@ def _tile_answer(tile: Tile, headers: list[tuple[bytes, bytes]]) -> Answer:
 
 
 def _problem(status: int, detail: str, path: str, headers: list[tuple[bytes, bytes]]) -> Answer:
-    document = problem_document(status, HTTPStatus(status).phrase, detail, path)
+    document = problem_document(status, detail, path)
     return _finished(status, [(b"content-type", PROBLEM_MEDIA_TYPE.encode()), *headers], _json(document))
 
 

@@ -13,6 +13,7 @@ import pyogrio
 import shapely
 
 from blueprint.errors import InvalidInputError
+from blueprint.geojson_crs import check_named_crs
 from blueprint.layers.boundary_points import MAX_BYTES, read_boundary_points
 from blueprint.layers.days import MOST, NoDay, no_days_of_geopackage, no_days_of_shapefile
 from blueprint.layers.delimited import read_table
@@ -63,6 +64,8 @@ def open_source(request: Mapping[str, Any]) -> Iterator[Source]:
     path = Path(request["path"])
     form = FORMATS[path.suffix]
     check_file(path, form)
+    if form == GEOJSON and not request["crs"]:
+        check_named_crs(path)
     if form == CSV:
         table = read_table(path, encoding=request["encoding"], batch_rows=BATCH_FEATURES)
         yield _checked(

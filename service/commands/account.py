@@ -15,7 +15,7 @@ from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.permissions import Act, Role, require
 from blueprint.rights_table import REACH_WORDS, reach_legend, rights_markdown, rights_rows
-from service.commands.context import local_operator, open_edge, say
+from service.commands.context import confirm, local_operator, open_edge, say
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="账户：人员、岗位、密码 · accounts of persons, roles, passwords")
@@ -230,7 +230,7 @@ def deactivate(
 ) -> None:
     """停用账户 · close an account: sessions and roles end, the record stays."""
     if not yes:
-        typer.confirm(f"停用 {login}？ Close the account {login}?", abort=True, err=True)
+        confirm(f"停用 {login}？ Close the account {login}?")
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         persons.deactivate(
             session, persons.find_person(session, login), actor=local_operator(), now=edge.now()

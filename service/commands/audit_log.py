@@ -12,7 +12,7 @@ from blueprint.audit.verification import Verification, head_of, read_anchors, ve
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.permissions import Act, require
-from service.commands.context import anchors_file, local_operator, open_edge, owner_session, say
+from service.commands.context import anchors_file, confirm, local_operator, open_edge, owner_session, say
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
 from service.settings import read_settings
 
@@ -133,11 +133,7 @@ def retire_entries(
     if day is None:
         raise InvalidInputError("say before which day: --before 2026-01-01")
     if not yes:
-        typer.confirm(
-            f"移出 {day} 以前的记录？ Remove the entries before {day} from the database?",
-            abort=True,
-            err=True,
-        )
+        confirm(f"移出 {day} 以前的记录？ Remove the entries before {day} from the database?")
     # The owner's act: the service's own role has no right to take entries away.
     with open_edge() as edge, owner_session() as session, session.begin():
         who = local_operator()

@@ -31,7 +31,7 @@ from coordination.report_words import (
 from coordination.use_matrix import use_code
 from coordination.what_if import as_supposed, read_assumed, suppose
 from service.commands.context import local_operator, open_edge, output, say
-from service.commands.options import TopOption, UseCodeOption, WidthOption, parse_day
+from service.commands.options import SublayerOption, TopOption, UseCodeOption, WidthOption, parse_day
 from service.commands.site import read_site
 
 SEVERITY_STYLES = {
@@ -65,6 +65,7 @@ def check(
     ],
     crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")] = None,
     width_m: WidthOption = None,
+    sublayer: SublayerOption = None,
     on: Annotated[str | None, typer.Option(help="检查日 a day YYYY-MM-DD; today when not given")] = None,
     use: UseCodeOption = None,
     top_m: TopOption = None,
@@ -82,7 +83,7 @@ def check(
     if report_format in _FILES and output_path is None:
         raise InvalidInputError(f"a report as {report_format} is a file; say where with --output FILE")
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        footprint = read_site(session, edge, file, crs=crs, width_m=width_m)
+        footprint = read_site(session, edge, file, crs=crs, width_m=width_m, sublayer=sublayer)
         footprint = replace(footprint, planned_use=use_code(use), top_m=checked_top_m(top_m))
         on_day = day or edge.now().date()
         assumed = read_assumed(assume or ())
@@ -155,9 +156,11 @@ def print_report(report: CheckReport, name: str) -> None:
         output.print(Text(f"⚠ {note}"))
     if report.findings:
         output.print(_findings(report))
-        bases = {f.basis: f.layer for f in report.findings if f.basis}
-        for basis, code in bases.items():
-            output.print(Text(f"依据 basis · {code}: {basis}", style="dim"))
+        bases: dict[str, list[str]] = {}
+        for code, basis in dict.fromkeys((f.layer, f.basis) for f in report.findings if f.basis):
+            bases.setdefault(basis, []).append(code)
+        for basis, layers in bases.items():
+            output.print(Text(f"依据 basis · {', '.join(layers)}: {basis}", style="dim"))
         for told in report.rules:
             output.print(Text(f"措施 what to do · {told.rule.layer}: {told.rule.remedy}", style="dim"))
     elif not report.restricted_conflicts:

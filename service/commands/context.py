@@ -1,11 +1,13 @@
 """What a command works with: settings, city and a database that is up, migrated and of this city."""
 
 import getpass
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+import typer
 from rich.console import Console
 from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -36,6 +38,20 @@ output = Console(highlight=False, soft_wrap=False)
 def say(message: str) -> None:
     """Tell the person at the command line what is being done."""
     console.print(message, markup=False, soft_wrap=True)
+
+
+def confirm(question: str) -> None:
+    """Ask before what cannot be undone; a no ends the command, and where nobody can answer `--yes` is named."""
+    try:
+        is_meant = typer.confirm(question, err=True)
+    except typer.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise InvalidInputError(
+            "nobody is there to answer; give --yes to go on without being asked"
+        ) from None
+    if not is_meant:
+        raise typer.Abort
 
 
 def local_operator() -> Actor:

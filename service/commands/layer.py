@@ -15,7 +15,7 @@ from blueprint.sharing import exports
 from blueprint.sharing.export_router import export_out
 from blueprint.sharing.purposes import record_reading
 from blueprint.sharing.schemas import ExportOut
-from service.commands.context import local_operator, open_edge, say
+from service.commands.context import confirm, local_operator, open_edge, say
 from service.commands.layer_definition import define
 from service.commands.layer_upload import upload
 from service.commands.options import Code, FormatOption, Number, OutputFormat, print_json, print_table
@@ -33,17 +33,18 @@ def withdraw(
     yes: Annotated[bool, typer.Option("--yes", help="不再确认 do not ask")] = False,
 ) -> None:
     """撤回版本 · withdraw a version from today; checks of earlier days still find it."""
-    if not yes:
-        typer.confirm(
-            f"撤回 {code} 第 {number} 版？此操作不可撤销 Withdraw version {number} of {code}? It cannot be undone",
-            abort=True,
-            err=True,
-        )
-    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        layer = catalogue.find_layer(session, code)
-        require(local_operator(), Act.WITHDRAW_VERSION, layer.thing)
-        version = publication.version_of(session, layer, number)
-        publication.withdraw(session, version, on=edge.now().date(), actor=local_operator())
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session:
+        with session.begin():
+            layer = catalogue.find_layer(session, code)
+            require(local_operator(), Act.WITHDRAW_VERSION, layer.thing)
+            publication.version_of(session, layer, number)
+        if not yes:
+            confirm(
+                f"撤回 {code} 第 {number} 版？此操作不可撤销 Withdraw version {number} of {code}? It cannot be undone"
+            )
+        with session.begin():
+            version = publication.version_of(session, catalogue.find_layer(session, code), number)
+            publication.withdraw(session, version, on=edge.now().date(), actor=local_operator())
     say(f"{code} version {number} is withdrawn")
 
 

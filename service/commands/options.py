@@ -24,6 +24,9 @@ WidthOption = Annotated[
     float | None,
     typer.Option("--width-m", help="作业带宽（米） working width of lines and points of the footprint"),
 ]
+SublayerOption = Annotated[
+    str | None, typer.Option("--sublayer", help="文件含多个图层时取哪一个 which one of a file with several")
+]
 UseCodeOption = Annotated[
     str | None, typer.Option("--use", help="拟规划用途代码 class code of the planned use, as 0701")
 ]

@@ -26,6 +26,7 @@ from service.commands.context import local_operator, say
 from service.commands.options import (
     FormatOption,
     OutputFormat,
+    SublayerOption,
     TopOption,
     WidthOption,
     parse_day,
@@ -67,6 +68,7 @@ def register(
     ] = None,
     crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")] = None,
     width_m: WidthOption = None,
+    sublayer: SublayerOption = None,
     draft: Annotated[bool, typer.Option("--draft", help="存为草稿 keep it as a draft")] = False,
     code: CodeOption = None,
     project_type: TypeOption = None,
@@ -101,7 +103,7 @@ def register(
     actor = local_operator()
     require(actor, Act.REGISTER_PROJECT)
     with opened() as (edge, session):
-        footprint = read_site(session, edge, file, crs=crs, width_m=width_m)
+        footprint = read_site(session, edge, file, crs=crs, width_m=width_m, sublayer=sublayer)
         project = projects.register_project(
             session, details, footprint, city=edge.city, actor=actor, now=edge.now(), is_draft=draft
         )
@@ -274,13 +276,14 @@ def revise_footprint(
     file: Annotated[Path, typer.Argument(help="新的用地红线文件 the new footprint")],
     crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")] = None,
     width_m: WidthOption = None,
+    sublayer: SublayerOption = None,
 ) -> None:
     """变更用地红线 · give the project a new footprint; what was asked about the old one is taken back."""
     actor = local_operator()
     require(actor, Act.REGISTER_PROJECT)
     with opened() as (edge, session):
         project = projects.find_project_by_number(session, number)
-        footprint = read_site(session, edge, file, crs=crs, width_m=width_m)
+        footprint = read_site(session, edge, file, crs=crs, width_m=width_m, sublayer=sublayer)
         revision = consultation.revise_footprint(
             session,
             project.id,

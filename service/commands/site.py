@@ -11,7 +11,13 @@ from service.commands.context import local_operator
 
 
 def read_site(
-    session: Session, edge: Edge, file: Path, *, crs: str | None = None, width_m: float | None = None
+    session: Session,
+    edge: Edge,
+    file: Path,
+    *,
+    crs: str | None = None,
+    width_m: float | None = None,
+    sublayer: str | None = None,
 ) -> Footprint:
     """The footprint of a file, in any CRS that PROJ knows or the city registered; lines and points need a width (m)."""
     return read_footprint_file(
@@ -20,5 +26,6 @@ def read_site(
         scratch=edge.scratch,
         crs=crs,
         width_m=width_m,
+        sublayer=sublayer,
         register=register_for(session, local_operator()),
     )

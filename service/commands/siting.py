@@ -20,6 +20,7 @@ from service.commands.context import local_operator, open_edge
 from service.commands.options import (
     FormatOption,
     OutputFormat,
+    SublayerOption,
     TopOption,
     UseCodeOption,
     WidthOption,
@@ -49,6 +50,7 @@ def shift(
     ] = TrimLevel.PROHIBIT,
     crs: CrsOption = None,
     width_m: WidthOption = None,
+    sublayer: SublayerOption = None,
     use: UseCodeOption = None,
     top_m: TopOption = None,
     on: DayOption = None,
@@ -59,7 +61,7 @@ def shift(
     day = parse_day(on)
     refuse_other_files(output_path)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        footprint = read_site(session, edge, file, crs=crs, width_m=width_m)
+        footprint = read_site(session, edge, file, crs=crs, width_m=width_m, sublayer=sublayer)
         found = find_shift(
             session,
             replace(footprint, planned_use=use_code(use), top_m=checked_top_m(top_m)),

@@ -23,6 +23,7 @@ from service.commands.context import local_operator, open_edge, say
 from service.commands.options import (
     FormatOption,
     OutputFormat,
+    SublayerOption,
     TopOption,
     UseCodeOption,
     WidthOption,
@@ -44,6 +45,7 @@ def trim(
     ] = TrimLevel.PROHIBIT,
     crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the file does not say it")] = None,
     width_m: WidthOption = None,
+    sublayer: SublayerOption = None,
     use: UseCodeOption = None,
     top_m: TopOption = None,
     on: Annotated[str | None, typer.Option(help="检查日 a day YYYY-MM-DD; today when not given")] = None,
@@ -56,7 +58,7 @@ def trim(
     day = parse_day(on)
     refuse_other_files(output_path)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        footprint = read_site(session, edge, file, crs=crs, width_m=width_m)
+        footprint = read_site(session, edge, file, crs=crs, width_m=width_m, sublayer=sublayer)
         found = find_trim(
             session,
             replace(footprint, planned_use=use_code(use), top_m=checked_top_m(top_m)),

@@ -1,5 +1,7 @@
 """Bad input of the issue's list: each one clear sentence, exit status 2, nothing half-written."""
 
+import io
+import json
 from pathlib import Path
 
 import pytest
@@ -117,7 +119,37 @@ def test_two_layers_need_a_sublayer(defined: Command, tmp_path: Path):
 
     refused(defined("layer", "upload", "PLAN", path), "--sublayer", "a, b")
     refused(defined("layer", "upload", "PLAN", path, "--sublayer", "c"), "no sublayer 'c'")
-    assert defined("layer", "upload", "PLAN", path, "--sublayer", "b").status == 0
+    assert defined("layer", "upload", "PLAN", path, "--sublayer", "b", "--in-force").status == 0
+    refused(defined("check", path), "--sublayer", "a, b")
+    assert defined("check", path, "--sublayer", "a").status == 0
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["before the features", "after them"])
+def test_a_geojson_of_an_unknown_crs_is_refused_until_it_is_given(
+    defined: Command, tmp_path: Path, is_first: bool
+):
+    """GDAL passes over a name it does not know and takes the numbers for longitude and latitude."""
+    path = tmp_path / "plan.geojson"
+    good = json.loads(badfiles.good())
+    crs = {"crs": {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::999999"}}}
+    path.write_text(json.dumps(crs | good if is_first else good | crs), encoding="utf-8")
+
+    refused(defined("layer", "upload", "PLAN", path), "EPSG::999999", "which nobody knows")
+    assert defined("layer", "upload", "PLAN", path, "--crs", "EPSG:4326").status == 0
+
+
+def test_a_withdrawal_asks_and_says_how_to_go_on_where_nobody_can_answer(
+    defined: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    path = tmp_path / "plan.geojson"
+    path.write_bytes(badfiles.good())
+    assert defined("layer", "upload", "PLAN", path, "--in-force").status == 0
+
+    refused(defined("layer", "withdraw", "PLAN", "7"), "no version 7")
+    unanswered = defined("layer", "withdraw", "PLAN", "1")
+    assert unanswered.status == 2 and "give --yes" in unanswered.err
+    assert defined("layer", "withdraw", "PLAN", "1", "--yes").status == 0
 
 
 def test_no_crs_is_refused_until_it_is_given(defined: Command, tmp_path: Path):
@@ -229,7 +261,7 @@ def test_an_unreachable_database_is_one_sentence(command: Command, monkeypatch: 
 
     result = command("layer", "list")
 
-    assert result.status == 1
+    assert result.status == 2
     assert "the database cannot be reached" in result.err
     assert "Traceback" not in result.err
 

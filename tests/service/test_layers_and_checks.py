@@ -26,6 +26,11 @@ DEFINITION = {
 }
 
 
+def _named(crs: str) -> dict[str, Any]:
+    """The member "crs" of GeoJSON 2008."""
+    return {"type": "name", "properties": {"name": crs}}
+
+
 @pytest.fixture
 def keeper(running: Server) -> httpx.Client:
     """A client of the bureau that keeps the blueprint, with one layer defined."""
@@ -265,13 +270,46 @@ def test_a_check_is_kept_only_when_asked_and_shown_again(keeper: httpx.Client, r
         ({"type": "FeatureCollection", "features": 5}, 422, "must be a list"),
         (polygon(lonlat_square(LAT, LON)), 422, "swapped"),
         (polygon(lonlat_square(116.4, 39.9)), 422, "outside the city"),
-        ([1, 2], 422, "dictionary"),
+        ([1, 2], 422, "the body is no JSON object"),
+        (None, 422, "the request has no body"),
+        (
+            polygon(lonlat_square()) | {"crs": _named("urn:ogc:def:crs:EPSG::999999")},
+            422,
+            "'urn:ogc:def:crs:EPSG::999999'",
+        ),
+        (polygon(lonlat_square()) | {"crs": {"type": "link"}}, 422, "without a name"),
     ],
 )
 def test_bad_footprints_by_http(keeper: httpx.Client, body: Any, status: int, words: str):
     upload(keeper, badfiles.good(), in_force_from="2024-01-01")
 
     problem(keeper.post("/api/checks", json=body), status, words)
+
+
+def test_a_body_that_is_no_json_is_told_where(keeper: httpx.Client):
+    sent = keeper.post("/api/checks", content=b'{"type": ', headers={"content-type": "application/json"})
+
+    problem(sent, 422, "the body is no JSON: Expecting value at character 9")
+
+
+def test_the_crs_that_a_geojson_names_holds_over_http_and_at_the_command_line(
+    keeper: httpx.Client, command: Command, tmp_path: Path
+):
+    """CGCS2000 / zone 41 in metres, as many programs still write it, though RFC 7946 has no such member."""
+    upload(keeper, badfiles.good(), in_force_from="2024-01-01")
+    lonlat = keeper.post("/api/checks", json=polygon(lonlat_square())).json()
+    place = Transformer.from_crs("EPSG:4326", "EPSG:4550", always_xy=True)
+    metres = [list(place.transform(*corner)) for corner in lonlat_square()]
+    site = polygon(metres) | {"crs": _named("urn:ogc:def:crs:EPSG::4550")}
+    file = tmp_path / "site.geojson"
+    file.write_text(json.dumps(site), encoding="utf-8")
+
+    over_http = keeper.post("/api/checks", json=site).json()
+    at_console = command("check", file, "--format", "json").json
+
+    assert over_http["footprint"]["source_crs"] == at_console["footprint"]["source_crs"] == "EPSG:4550"
+    assert over_http["digest"] == at_console["digest"]
+    assert over_http["footprint"]["area_m2"] == pytest.approx(lonlat["footprint"]["area_m2"], abs=0.01)
 
 
 def test_a_footprint_with_nan_by_http(keeper: httpx.Client):

@@ -172,7 +172,7 @@ def test_a_full_database_disk_is_one_sentence_and_leaves_nothing(
 
     try:
         result = command("layer", "upload", "PLAN", path)
-        assert result.status == 1
+        assert result.status == 2
         assert "disk is full; nothing was stored" in result.err
         assert "Traceback" not in result.err
         with create_engine(fresh_database, poolclass=NullPool).connect() as connection:
