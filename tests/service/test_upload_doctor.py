@@ -253,7 +253,7 @@ def test_a_file_that_would_fill_the_disk_is_refused_and_nothing_stored(
 
     result = defined("layer", "upload", "PLAN", path)
 
-    assert result.status == 1 and "free some space" in result.err
+    assert result.status == 2 and "free some space" in result.err
     with create_engine(fresh_database).connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM blueprint.layer_version")) == 0
 
