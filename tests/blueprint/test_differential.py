@@ -22,7 +22,10 @@ from tests.made import at_origin, publish
 TODAY = date(2026, 11, 23)
 SITE = shapely.MultiPolygon([shapely.Polygon([(0, 0), (120, 10), (100, 90), (60, 60), (10, 100)])])
 RULE = {"tolerance_m2": 0.0, "sliver_width_m": 0.0}
-SLOW = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+PLACES = 12
+"""Every example holds so many worlds, side by side in one city: to publish costs more than to ask."""
+APART_M = 1_000
 
 
 @pytest.fixture
@@ -56,6 +59,11 @@ def _told_by_peer(shape: shapely.Geometry, *, min_area: float = 0.0, **more: Any
     return record if is_hit else None
 
 
+def _at(shape: shapely.Geometry, place: int) -> shapely.Geometry:
+    """A shape of one of the worlds at its place."""
+    return shapely.transform(shape, lambda xy: xy + np.array([APART_M * place, 0.0]))
+
+
 def _overlay(session: Session, city: City, site: shapely.MultiPolygon = SITE) -> Overlay:
     layers = take_snapshot(session, TODAY).layers
     return find_overlaps(session, at_origin(site), layers, city=city)
@@ -73,29 +81,37 @@ def _shapes(seed: int) -> dict[str, list[shapely.Geometry]]:
 
 
 @SLOW
-@given(st.integers(0, 10_000))
-def test_hits_areas_lengths_and_points_are_those_of_the_peer(session: Session, plane: City, seed: int):
-    shapes = _shapes(seed)
+@given(st.lists(st.integers(0, 10_000), min_size=5, max_size=5))
+def test_hits_areas_lengths_and_points_are_those_of_the_peer(session: Session, plane: City, seeds: list[int]):
+    worlds = [_shapes(seed) for seed in seeds]
     with session.begin_nested() as nested:
-        for code, features in shapes.items():
-            publish(session, plane, code, features, **RULE)
+        for code in worlds[0]:
+            shapes, rows = [], []
+            for place, world in enumerate(worlds):
+                shapes += [_at(shape, place) for shape in world[code]]
+                rows += [{"N": f"{place}-{number}"} for number in range(len(world[code]))]
+            publish(session, plane, code, shapes, attributes=rows, source_id_field="N", **RULE)
         codes = {layer.version_id: layer.code for layer in take_snapshot(session, TODAY).layers}
-        found = {(codes[o.version_id], o.source_id): o for o in _overlay(session, plane).overlaps}
+        answers = [_overlay(session, plane, _at(SITE, place)) for place in range(len(worlds))]
         nested.rollback()
 
-    told = {
-        (code, f"S{number}"): record
-        for code, features in shapes.items()
-        for number, shape in enumerate(features, start=1)
-        if (record := _told_by_peer(shape)) is not None
-    }
-    # The peer takes a line that only touches for a hit of no length; a hair is the rounding of its cut.
-    told = {k: r for k, r in told.items() if r.nr_of_points or (r.area_share or r.length_share or 0) > 1e-6}
-    assert found.keys() == told.keys()
-    for key, overlap in found.items():
-        assert overlap.overlap_m2 == pytest.approx(told[key].area_share or 0, abs=1e-6)
-        assert overlap.length_m == pytest.approx(told[key].length_share or 0, abs=1e-6)
-        assert overlap.point_count == (told[key].nr_of_points or 0)
+    for place, (world, overlay) in enumerate(zip(worlds, answers, strict=True)):
+        found = {(codes[o.version_id], o.source_id): o for o in overlay.overlaps}
+        told = {
+            (code, f"{place}-{number}"): record
+            for code, features in world.items()
+            for number, shape in enumerate(features)
+            if (record := _told_by_peer(shape)) is not None
+        }
+        # The peer takes a line that only touches for a hit of no length; a hair is the rounding of its cut.
+        told = {
+            k: r for k, r in told.items() if r.nr_of_points or (r.area_share or r.length_share or 0) > 1e-6
+        }
+        assert found.keys() == told.keys()
+        for key, overlap in found.items():
+            assert overlap.overlap_m2 == pytest.approx(told[key].area_share or 0, abs=1e-6)
+            assert overlap.length_m == pytest.approx(told[key].length_share or 0, abs=1e-6)
+            assert overlap.point_count == (told[key].nr_of_points or 0)
 
 
 def _only(overlay: Overlay) -> Overlap:
@@ -136,11 +152,15 @@ def test_a_layer_is_measured_by_the_union_of_what_overlaps_itself(session: Sessi
 
 
 BOX = st.tuples(st.integers(-50, 120), st.integers(-50, 120), st.integers(5, 90), st.integers(5, 90))
-BOXES = st.lists(BOX, min_size=1, max_size=5)
+WORLDS = st.lists(st.lists(BOX, min_size=1, max_size=5), min_size=PLACES, max_size=PLACES)
 
 
-def _boxes(boxes: list[tuple[int, int, int, int]]) -> list[shapely.Polygon]:
-    return [shapely.box(x, y, x + w, y + h) for x, y, w, h in boxes]
+def _boxes(boxes: list[tuple[int, int, int, int]], place: int = 0) -> list[shapely.Polygon]:
+    return [_at(shapely.box(x, y, x + w, y + h), place) for x, y, w, h in boxes]
+
+
+def _all_boxes(worlds: list[list[tuple[int, int, int, int]]]) -> list[shapely.Polygon]:
+    return [box for place, boxes in enumerate(worlds) for box in _boxes(boxes, place)]
 
 
 def _figures(overlay: Overlay) -> list[tuple[Any, ...]]:
@@ -151,59 +171,68 @@ def _figures(overlay: Overlay) -> list[tuple[Any, ...]]:
 
 
 @SLOW
-@given(BOXES, BOXES)
+@given(WORLDS, WORLDS)
 def test_overlap_and_rest_are_the_site_and_the_order_of_layers_changes_nothing(
     session: Session,
     plane: City,
-    one: list[tuple[int, int, int, int]],
-    other: list[tuple[int, int, int, int]],
+    ones: list[list[tuple[int, int, int, int]]],
+    others: list[list[tuple[int, int, int, int]]],
 ):
     answers = []
-    for order in ((("A", one), ("B", other)), (("A", other), ("B", one))):
+    for order in ((("A", ones), ("B", others)), (("A", others), ("B", ones))):
         with session.begin_nested() as nested:
-            for code, boxes in order:
-                publish(session, plane, code, _boxes(boxes), control="prohibit", **RULE)
-            overlay = _overlay(session, plane)
-            answers.append((_figures(overlay), sorted(round(a, 6) for a in overlay.layer_m2.values())))
-            taken = shapely.intersection(SITE, shapely.union_all(_boxes(one) + _boxes(other))).area
-            assert overlay.ledger.prohibited_m2 == pytest.approx(taken, abs=1e-6)
-            assert overlay.ledger.conflict_free_m2 == pytest.approx(SITE.area - taken, abs=1e-6)
-            assert overlay.ledger.closes
+            for code, worlds in order:
+                publish(session, plane, code, _all_boxes(worlds), control="prohibit", **RULE)
+            told = []
+            for place, boxes in enumerate(zip(ones, others, strict=True)):
+                overlay = _overlay(session, plane, _at(SITE, place))
+                told.append((_figures(overlay), sorted(round(a, 6) for a in overlay.layer_m2.values())))
+                features = [box for side in boxes for box in _boxes(side)]
+                taken = shapely.intersection(SITE, shapely.union_all(features)).area
+                assert overlay.ledger.prohibited_m2 == pytest.approx(taken, abs=1e-6)
+                assert overlay.ledger.conflict_free_m2 == pytest.approx(SITE.area - taken, abs=1e-6)
+                assert overlay.ledger.closes
+            answers.append(told)
             nested.rollback()
 
     assert answers[0] == answers[1]
 
 
 @SLOW
-@given(BOXES, st.integers(-2000, 2000), st.integers(-2000, 2000))
+@given(WORLDS, st.integers(-2000, 2000), st.integers(-2000, 2000))
 def test_moving_all_by_whole_metres_changes_nothing(
-    session: Session, plane: City, boxes: list[tuple[int, int, int, int]], east: int, north: int
+    session: Session, plane: City, worlds: list[list[tuple[int, int, int, int]]], east: int, north: int
 ):
     answers = []
     for shift in (np.zeros(2), np.array([east, north], dtype=float)):
         with session.begin_nested() as nested:
-            moved = [shapely.transform(b, lambda xy, d=shift: xy + d) for b in _boxes(boxes)]
+            moved = [shapely.transform(b, lambda xy, d=shift: xy + d) for b in _all_boxes(worlds)]
             publish(session, plane, "A", moved, control="prohibit", **RULE)
-            site = shapely.transform(SITE, lambda xy, d=shift: xy + d)
-            answers.append(_figures(_overlay(session, plane, site)))
+            sites = [shapely.transform(_at(SITE, p), lambda xy, d=shift: xy + d) for p in range(PLACES)]
+            answers.append([_figures(_overlay(session, plane, site)) for site in sites])
             nested.rollback()
 
     assert answers[0] == answers[1]
 
 
 @SLOW
-@given(st.integers(130, 600), st.integers(0, 1000))
-def test_cutting_a_feature_in_parts_changes_nothing(session: Session, plane: City, vertices: int, seed: int):
+@given(st.lists(st.tuples(st.integers(130, 600), st.integers(0, 1000)), min_size=PLACES, max_size=PLACES))
+def test_cutting_a_feature_in_parts_changes_nothing(
+    session: Session, plane: City, given_stars: list[tuple[int, int]]
+):
     """A star of more than 128 vertices is stored in parts; its overlap is that of the whole."""
-    rng = np.random.default_rng(seed)
-    turns = np.sort(rng.uniform(0, 2 * np.pi, vertices))
-    reach = rng.uniform(20, 90, vertices)
-    star = shapely.Polygon(np.column_stack([50 + np.cos(turns) * reach, 50 + np.sin(turns) * reach]))
-    if not star.is_valid:
-        return
+    stars = [_star(*each) for each in given_stars]
     with session.begin_nested() as nested:
-        publish(session, plane, "A", [star], control="prohibit", **RULE)
-        overlap = _only(_overlay(session, plane))
+        publish(session, plane, "A", [_at(s, p) for p, s in enumerate(stars)], control="prohibit", **RULE)
+        found = [_only(_overlay(session, plane, _at(SITE, place))).overlap_m2 for place in range(PLACES)]
         nested.rollback()
 
-    assert overlap.overlap_m2 == pytest.approx(shapely.intersection(SITE, star).area, rel=1e-9)
+    assert found == [pytest.approx(shapely.intersection(SITE, star).area, rel=1e-9) for star in stars]
+
+
+def _star(vertices: int, seed: int) -> shapely.Polygon:
+    """A ragged star around the site's middle: seen from there every corner lies behind the one before."""
+    rng = np.random.default_rng(seed)
+    turns = (np.arange(vertices) + rng.uniform(0, 0.9, vertices)) * 2 * np.pi / vertices
+    reach = rng.uniform(20, 90, vertices)
+    return shapely.Polygon(np.column_stack([50 + np.cos(turns) * reach, 50 + np.sin(turns) * reach]))
