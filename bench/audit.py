@@ -1,4 +1,6 @@
-"""The area of every overlap of two full coverages: pairs of edges, and `geopandas.overlay`, side by side on the same shapes."""
+"""The overlaps of two full coverages: their areas by pairs of edges, their shapes as an audit cuts them, and `geopandas.overlay`, on the
+same shapes.
+"""
 
 import os
 import random
@@ -10,7 +12,9 @@ import numpy as np
 import shapely
 
 from bench.made_city import SIDE_M, SOUTH, WEST, made_layers, polygons
+from bench.scaling import tasks_of
 from bench.setting import say
+from coordination.plan_audit.cores import on_cores
 from coordination.plan_audit.kernel import common_areas, edges_of
 
 SAMPLE = 20_000
@@ -21,7 +25,7 @@ SAME_M2 = 1e-3
 
 
 def measure_audit(*, small: bool) -> dict[str, Any]:
-    """Seconds of both ways; ends the run where a pair's areas differ, or the sum is not the city's area."""
+    """Seconds of the three ways; ends the run where a pair's areas differ, or a sum is not the city's area."""
     layers = {layer.code: layer for layer in made_layers(small=small)}
     first, second = (np.concatenate(list(polygons(layers[code]))) for code in ("LANDUSE", "PLANNED"))
     origin = (WEST + SIDE_M / 2, SOUTH + SIDE_M / 2)
@@ -41,11 +45,22 @@ def measure_audit(*, small: bool) -> dict[str, Any]:
     if worst > SAME_M2:
         raise SystemExit(f"a pair differs by {worst:g} m² from GEOS")
     del edges
+    say("audit: shapes by windows")
+    own = time.process_time()
+    started = time.perf_counter()
+    shapes_m2, shapes, count = 0.0, 0, os.cpu_count() or 1
+    for _, found in on_cores(tasks_of([first, second]), count):
+        shapes_m2 += float(found.areas_m2.sum())
+        shapes += len(found.shapes)
+    shapes_s, shapes_cpu_s = time.perf_counter() - started, time.process_time() - own
+    if abs(shapes_m2 - SIDE_M**2) > 1 or shapes < int(met.sum()):
+        raise SystemExit(f"{shapes} shapes sum to {shapes_m2:.3f} m², {met.sum()} areas to {SIDE_M**2:.0f}")
     say("audit: geopandas.overlay")
     frames = [geopandas.GeoDataFrame({"n": range(len(side))}, geometry=side) for side in (first, second)]
+    own = time.process_time()
     started = time.perf_counter()
     overlay_m2 = float(geopandas.overlay(*frames, how="intersection").area.sum())
-    overlay_s = time.perf_counter() - started
+    overlay_s, overlay_cpu_s = time.perf_counter() - started, time.process_time() - own
     if abs(overlay_m2 - SIDE_M**2) > 1:
         raise SystemExit(f"geopandas finds {overlay_m2:.3f} m², the city has {SIDE_M**2:.0f}")
     return {
@@ -57,4 +72,7 @@ def measure_audit(*, small: bool) -> dict[str, Any]:
         "areas_s": round(kernel_s, 2),
         "geopandas_s": round(overlay_s, 2),
         "geopandas_over_areas": round(overlay_s / kernel_s, 2),
+        "shapes_s": round(shapes_s, 2),
+        "geopandas_over_shapes": round(overlay_s / shapes_s, 2),
+        "cpu_s": {"shapes": round(shapes_cpu_s, 2), "geopandas": round(overlay_cpu_s, 2)},
     }

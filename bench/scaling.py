@@ -75,7 +75,7 @@ def _run(sides: list[np.ndarray], ground: Ground, workers: int) -> _Run:
     ) as cluster:
         started, own = time.perf_counter(), time.process_time()
         count, shared_m2 = 0, 0.0
-        for _, found in on_cluster(cluster.scheduler_address, _tasks(sides)):
+        for _, found in on_cluster(cluster.scheduler_address, tasks_of(sides)):
             count += len(found)
             shared_m2 += float(found.areas_m2.sum())
         seconds, handing_s = time.perf_counter() - started, time.process_time() - own
@@ -90,7 +90,7 @@ def _most_mb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-def _tasks(sides: list[np.ndarray]) -> Iterator[WindowTask]:
+def tasks_of(sides: list[np.ndarray]) -> Iterator[WindowTask]:
     """The windows as an audit gives them to its workers; shapes are written when a window's turn comes."""
     for window in windows(*(shapely.bounds(side) for side in sides)):
         rows = (window.first, window.second)

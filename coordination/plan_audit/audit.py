@@ -1,10 +1,7 @@
 """Running an audit: window by window, each kept in a transaction of its own, then the ledger of differences is brought up to date."""
 
-import itertools
-import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -24,8 +21,9 @@ from blueprint.layers.succession import version_on
 from blueprint.permissions import Act, Actor, may, require
 from blueprint.sharing.purposes import record_reading
 from coordination.plan_audit.cluster import on_cluster
+from coordination.plan_audit.cores import on_cores
 from coordination.plan_audit.models import PlanAudit
-from coordination.plan_audit.overlaps import FoundOverlaps, WindowTask, overlaps_of
+from coordination.plan_audit.overlaps import FoundOverlaps, WindowTask
 from coordination.plan_audit.windows import MAX_FEATURES, Window, windows
 
 SQL = load_statements(Path(__file__).with_suffix(".sql"))
@@ -61,7 +59,7 @@ def audit_layers(
 ) -> int:
     """Compare two polygon layers in the versions of a day; gives the audit's id.
 
-    Windows are compared by `workers` processes (all cores when not given), or by the workers of a Dask cluster whose
+    Windows are compared by `workers` threads (all cores when not given), or by the workers of a Dask cluster whose
     `scheduler` is given, and kept one by one: an audit of the same versions that was stopped goes on where it was. The
     figures do not depend on who compared, nor on the number of workers or windows.
     """
@@ -75,10 +73,11 @@ def audit_layers(
         done, rule = set(audit.windows_done), _rule(audit)
     left = (w for w in windows(sides[0].boxes, sides[1].boxes, most=most) if w.path not in done)
     compared = 0
+    tasks = (_task(begin, window, sides, rule) for window in left)
     if scheduler is not None:
-        compared_windows = on_cluster(scheduler, (_task(begin, window, sides, rule) for window in left))
+        compared_windows = on_cluster(scheduler, tasks)
     else:
-        compared_windows = _compare(begin, left, sides, rule, workers or os.cpu_count() or 1)
+        compared_windows = on_cores(tasks, workers or os.cpu_count() or 1)
     for path, found in compared_windows:
         with begin() as session:
             _keep(session, audit_id, path, found, city)
@@ -214,38 +213,6 @@ def read_boxes(session: Session, version_id: int) -> tuple[np.ndarray, np.ndarra
     rows = session.execute(SQL["boxes"], {"version_id": version_id}).all()
     table = np.array([tuple(row) for row in rows], dtype=float).reshape(-1, 5)
     return table[:, 0].astype(np.int64), table[:, 1:]
-
-
-def _compare(
-    begin: Begin,
-    left: Iterator[Window],
-    sides: tuple[_Side, _Side],
-    rule: tuple[float, float],
-    workers: int,
-) -> Iterator[tuple[str, FoundOverlaps]]:
-    """The overlaps of every window, as the windows come to their ends; one alone is compared here and now."""
-    tasks = (_task(begin, window, sides, rule) for window in left)
-    head = list(itertools.islice(tasks, 2))
-    if len(head) < 2 or workers == 1:
-        for task in itertools.chain(head, tasks):
-            yield task.path, overlaps_of(task)
-        return
-    # A fork of a process with threads may hang; a worker is a new Python that knows numpy and shapely alone.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        waiting: dict[Future[FoundOverlaps], str] = {}
-        for task in itertools.chain(head, tasks):
-            waiting[pool.submit(overlaps_of, task)] = task.path
-            # Never more in memory than the workers are at and one more each.
-            if len(waiting) >= 2 * workers:
-                yield from _ended(waiting)
-        while waiting:
-            yield from _ended(waiting)
-
-
-def _ended(waiting: dict[Future[FoundOverlaps], str]) -> Iterator[tuple[str, FoundOverlaps]]:
-    ended, _ = wait(waiting, return_when=FIRST_COMPLETED)
-    for future in ended:
-        yield waiting.pop(future), future.result()
 
 
 def _task(begin: Begin, window: Window, sides: tuple[_Side, _Side], rule: tuple[float, float]) -> WindowTask:

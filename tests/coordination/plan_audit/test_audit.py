@@ -20,7 +20,7 @@ from blueprint.city_router import to_lonlat
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError, NotPermittedError
 from blueprint.permissions import Actor, Role, at_console
 from blueprint.sharing.exports import trace_file
-from coordination.plan_audit import audit as acts
+from coordination.plan_audit import cores
 from coordination.plan_audit.audit import audit_layers, find_audit, open_audit
 from coordination.plan_audit.differences_file import write_differences
 from coordination.plan_audit.ledger import decide, list_differences, statistics, statistics_by_district
@@ -202,8 +202,8 @@ def test_an_audit_that_was_stopped_goes_on_after_the_windows_it_did(
     stopped = session.scalars(select(PlanAudit)).one()
     assert (len(stopped.windows_done), stopped.finished_at) == (2, None)
     compared: list[str] = []
-    whole = acts.overlaps_of
-    monkeypatch.setattr(acts, "overlaps_of", lambda task: compared.append(task.path) or whole(task))
+    whole = cores.overlaps_of
+    monkeypatch.setattr(cores, "overlaps_of", lambda task: compared.append(task.path) or whole(task))
 
     audit = _audit(session, plane, most=20)
 
