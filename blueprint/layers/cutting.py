@@ -6,9 +6,11 @@ columns; rows are put together here, so that it cannot write of any version but 
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
+from pyproj import Transformer
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -50,6 +52,7 @@ def cut_features(
         "working_crs": city.working_crs,
         "working_srid": city.working_srid,
         "equal_area": equal_area_proj4(city),
+        "to_tiles": _to_tiles(city.working_crs),
         "middle": jurisdiction(city).middle,
         "label_field": version.layer.label_field,
         "class_field": version.layer.class_field,
@@ -79,6 +82,16 @@ def cut_features(
     if status in (-24, -9, -6, -11) or "MemoryError" in complaint:
         raise InvalidInputError("cutting the features came to its bounds of time and memory; split the layer")
     raise UnavailableError(f"cutting the features ended with {status}: {complaint or 'no word'}") from broken
+
+
+@cache
+def _to_tiles(working_crs: str) -> str | None:
+    """PROJ's way from the working CRS to the tiles, found once: an eighth of a second, which every child would take anew.
+
+    None where it is not one way but several, chosen between by the place: then the child finds them for itself.
+    """
+    definition: str = Transformer.from_crs(working_crs, "EPSG:3857", always_xy=True).definition
+    return definition if definition.startswith("proj=pipeline") else None
 
 
 def _store(session: Session, version_id: int, child: Child, progress: Progress) -> None:

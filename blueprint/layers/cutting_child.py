@@ -47,7 +47,11 @@ def main(request: dict[str, Any]) -> None:
 
 def cut(request: dict[str, Any], drawer: Drawer, fitted: type[Fitted]) -> None:
     """The same, with areas drawn by `drawer`, points moved and areas measured by `fitted`."""
-    to_tiles = Transformer.from_crs(request["working_crs"], "EPSG:3857", always_xy=True)
+    to_tiles = (
+        Transformer.from_pipeline(request["to_tiles"])
+        if request["to_tiles"]
+        else Transformer.from_crs(request["working_crs"], "EPSG:3857", always_xy=True)
+    )
     to_equal_area = equal_area(request["working_crs"], request["equal_area"], fitted)
     # Opens what PROJ needs while it may still be read.
     to_tiles.transform(*request["middle"])
