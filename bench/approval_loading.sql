@@ -20,13 +20,14 @@ CROSS JOIN LATERAL (
 -- name: stages
 -- The four stages of every case, ninety days each.
 INSERT INTO approval.case_stage (
-    case_id, stage, position, accepted_on, accepted_by, concluded_on, concluded_by, limit_days, due_on, provisional,
-    case_provisional, working_days, stop_days
+    case_id, stage, position, accepted_on, accepted_by, concluded_on, concluded_by, limit_days, due_on, yellow_on, provisional,
+    case_due_on, case_yellow_on, case_provisional, working_days, stop_days
 )
 SELECT
     whole.id, named.stage, named.place, begun.accepted_on, CASE WHEN begun.accepted_on IS NOT NULL THEN '窗口' END,
     begun.concluded_on, CASE WHEN begun.concluded_on IS NOT NULL THEN '窗口' END,
-    CASE WHEN begun.accepted_on IS NOT NULL THEN 60 END, begun.accepted_on + 84, FALSE, FALSE,
+    CASE WHEN begun.accepted_on IS NOT NULL THEN 60 END, begun.accepted_on + 84,
+    begun.accepted_on + 66, FALSE, begun.accepted_on + 88, begun.accepted_on + 70, FALSE,
     CASE WHEN begun.concluded_on IS NOT NULL THEN 40 + abs(hashint4(CAST(whole.id * 4 + named.place AS integer))) % 40 END,
     CASE WHEN begun.concluded_on IS NOT NULL THEN abs(hashint4(CAST(whole.id + named.place AS integer))) % 9 END
 FROM approval.case AS whole
@@ -86,6 +87,35 @@ INNER JOIN LATERAL (
         (CAST(:titles AS text []))[made.rule_number] AS title,
         (CAST(:departments AS text []))[made.rule_number] AS department
 ) AS rule ON TRUE;
+
+-- name: promises
+-- Of every ninth item in review a material is promised within thirty days.
+INSERT INTO approval.promise (item_id, material, due_on)
+SELECT id, 'M10', accepted_on + 30 FROM approval.item WHERE state = 'in_review' AND id % 9 = 0;
+
+-- name: commitments
+-- What was approved on commitment in the last ten weeks is still to be checked, within six.
+UPDATE approval.item SET verify_due_on = concluded_on + 42
+WHERE on_commitment AND state = 'approved' AND concluded_on > CAST(:today AS date) - 70;
+
+-- name: papers
+INSERT INTO approval.material (id, case_id, code, version, title, origin, item_id, given_on, given_by)
+SELECT id, case_id, 'R' || substr(code, 2), 1, title, 'result', id, concluded_on, department
+FROM approval.item WHERE state = 'approved' AND concluded_on > CAST(:today AS date) - 20 AND id % 5 = 0;
+
+-- name: results
+-- A fifth of what was approved in the last twenty days is not uploaded.
+INSERT INTO approval.item_result (item_id, number, title, signed_by, signed_on, material_id)
+SELECT item_id, '基准' || item_id, title, '局长', given_on, id FROM approval.material;
+
+-- name: questions
+INSERT INTO approval.joint_consultation (id, item_id, question, asked_by, asked_on, due_on, provisional)
+SELECT id, id, '有无意见', department, accepted_on, accepted_on + 7, FALSE
+FROM approval.item WHERE state = 'in_review' AND id % 7 = 0;
+
+-- name: answers
+-- Of every seventh item in review one department was asked and did not answer.
+INSERT INTO approval.consultation_answer (consultation_id, department) SELECT id, 'SLJ' FROM approval.joint_consultation;
 
 -- name: standing
 -- What the triggers would have counted.

@@ -161,7 +161,8 @@ BARS = (
             ("case", "a case"),
             ("items_of_case", "the items of a case"),
             ("to_do", "a department's to-do list"),
-            ("overdue", "the overdue list"),
+            ("overdue", "all that is overdue (items, stages, cases, promises, checks, uploads, answers)"),
+            ("overdue_items", "overdue items alone"),
         )
     ),
     Bar(
@@ -261,7 +262,8 @@ def _approval(result: dict[str, Any]) -> list[str]:
             ("case", "a case"),
             ("items_of_case", "its items"),
             ("to_do", "to-do list"),
-            ("overdue", "overdue"),
+            ("overdue", "all that is overdue"),
+            ("overdue_items", "overdue items alone"),
         )
     )
     return [
