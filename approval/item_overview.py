@@ -36,7 +36,7 @@ from approval.requirements import acceptance_obstacles, dossier_of, needs
 from approval.spans import stage_spans
 from approval.stages import Stage
 from blueprint.city import City
-from blueprint.working_days import WorkingCalendar
+from blueprint.working_days import DueDate, WorkingCalendar
 
 
 class Dated(Protocol):
@@ -71,6 +71,10 @@ class Desk:
         return {}
 
     @cached_property
+    def _due(self) -> dict[tuple[date, int], DueDate]:
+        return {}
+
+    @cached_property
     def _cards(self) -> dict[tuple[date, date, int], Card]:
         return {}
 
@@ -94,6 +98,13 @@ class Desk:
                 calendar=self.calendar,
             )
         return self._cards[asked]
+
+    def due_date(self, start: date, *, working_days: int) -> DueDate:
+        """The last of so many working days after a day; many things of a list began on the same one."""
+        asked = (start, working_days)
+        if asked not in self._due:
+            self._due[asked] = self.calendar.due_date(start, working_days=working_days)
+        return self._due[asked]
 
     def working_day_ahead(self, days: int) -> date:
         """The so-many-th working day after today."""

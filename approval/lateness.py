@@ -5,7 +5,7 @@ What belongs to a case that coordination withdrew is nobody's lateness: it is no
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
@@ -94,6 +94,8 @@ class _Look:
     session: Session
     desk: Desk
     wanted: Wanted
+    tables: dict[str, ProcessTable] = field(default_factory=dict)
+    """Of the rows read so far: a list is of few tables."""
 
     def rows(
         self, statement: Select[*tuple[Any, ...]], department: ColumnElement[bool], order: Any
@@ -110,7 +112,10 @@ class _Look:
         yield from self.session.execute(statement)
 
     def table(self, row: Row[Any]) -> ProcessTable:
-        return table_kept(self.session, str(row.process_version))
+        version = str(row.process_version)
+        if version not in self.tables:
+            self.tables[version] = table_kept(self.session, version)
+        return self.tables[version]
 
     def hall(self, row: Row[Any]) -> str:
         return row.hall or approvals_bureau(self.desk.city)
@@ -178,11 +183,15 @@ def _stages(look: _Look) -> Iterator[Late]:
         )
     )
     of_stage = {stage: CaseStage.stage == stage for stage in Stage}
-    led = led_by(look.session, look.wanted.department or "", look.desk.city, of_stage)
+    own = look.wanted.department
+    led = led_by(look.session, own, look.desk.city, of_stage) if own is not None else false()
+    leads: dict[tuple[str, Stage, str | None], str] = {}
     for row in look.rows(statement, led, CaseStage.due_on):
         stage, due = Stage(row.stage), _Due(row.due_on, row.yellow_on)
-        lead = lead_department(look.table(row), stage, look.desk.city, row.district)
-        title = STAGE_TITLES[stage]
+        of = (str(row.process_version), stage, row.district)
+        if of not in leads:
+            leads[of] = lead_department(look.table(row), stage, look.desk.city, row.district)
+        lead, title = leads[of], STAGE_TITLES[stage]
         yield from look.late(LateKind.STAGE, row, due, holder=Holder.DEPARTMENT, department=lead, title=title)
 
 
@@ -252,7 +261,7 @@ def _uploads(look: _Look) -> Iterator[Late]:
     )
     for row in look.rows(statement, Item.department == look.wanted.department, ItemResult.signed_on):
         days = look.table(row).clock.delivery_days
-        delivered_by = look.desk.calendar.due_date(row.signed_on, working_days=days)
+        delivered_by = look.desk.due_date(row.signed_on, working_days=days)
         if not delivered_by.provisional:
             yield from _of_department(look, LateKind.UPLOAD, row, look.warned(row, delivered_by.on, days))
 

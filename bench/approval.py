@@ -130,12 +130,9 @@ def measure_approval(*, small: bool) -> dict[str, Any]:
             def ours_to_do(_: str) -> Any:
                 return list_items(session, desk, department=DEPARTMENT, state=ItemState.IN_REVIEW)
 
-            def ours_late(_: str) -> Any:
-                return [late_out(late, desk) for late in who_is_late(session, desk).items]
-
-            def ours_late_items(_: str) -> Any:
-                found = who_is_late(session, desk, Wanted(kind=LateKind.ITEM))
-                return [late_out(late, desk) for late in found.items]
+            def ours_late(_: str, wanted: Wanted = Wanted()) -> Any:  # noqa: B008 - it is frozen
+                anew = Desk(city, city.calendar, TODAY)  # as a request has one of its own
+                return [late_out(late, anew) for late in who_is_late(session, anew, wanted).items]
 
             result["overdue_rows"] = Counter(str(late.kind) for late in who_is_late(session, desk).items)
             for name, ours, bare in (
@@ -143,7 +140,7 @@ def measure_approval(*, small: bool) -> dict[str, Any]:
                 ("items_of_case", ours_items, (_ITEMS_OF_CASE,)),
                 ("to_do", ours_to_do, (_TO_DO,)),
                 ("overdue", ours_late, _OVERDUE_ALL),
-                ("overdue_items", ours_late_items, (_OVERDUE,)),
+                ("overdue_items", partial(ours_late, wanted=Wanted(kind=LateKind.ITEM)), (_OVERDUE,)),
             ):
                 result[name] = vars(_pair(session, numbers, ours, bare))
             period = period_of(TODAY, None, None)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import chinese_calendar
@@ -121,11 +121,10 @@ class WorkingCalendar:
         name: str | None
         first, last = _published_years()
         if self.country == "CN" and first <= day.year <= last:
-            is_off, name = chinese_calendar.get_holiday_detail(day)
+            is_off, name = _official(day)
             name = _NAMES.get(name, name) if name else None
         else:
-            calendar = holidays.country_holidays(self.country, subdiv=self.subdivision, years=day.year)
-            name = calendar.get(day)
+            name = _holidays_of(self.country, self.subdivision, day.year).get(day)
             is_off = name is not None or day.weekday() >= 5
         return CalendarDay(day, not is_off, _kind(day, is_off=is_off, name=name), name, is_published)
 
@@ -149,6 +148,18 @@ class WorkingCalendar:
     def _count(self, after: date, up_to: date) -> int:
         days = (after + timedelta(days=n) for n in range(1, (up_to - after).days + 1))
         return sum(self.is_working_day(day) for day in days)
+
+
+@lru_cache(maxsize=20_000)
+def _official(day: date) -> tuple[bool, str | None]:
+    """Whether a day is off by the official arrangement, and why: looked up anew it costs more than all that asks for it."""
+    is_off, name = chinese_calendar.get_holiday_detail(day)
+    return bool(is_off), name
+
+
+@lru_cache(maxsize=200)
+def _holidays_of(country: str, subdivision: str | None, year: int) -> holidays.HolidayBase:
+    return holidays.country_holidays(country, subdiv=subdivision, years=year)
 
 
 def _kind(day: date, *, is_off: bool, name: str | None) -> DayKind:
