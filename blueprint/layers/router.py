@@ -90,13 +90,15 @@ def show_layer(
 
 
 @router.get("/{code}/versions")
-def list_versions(code: Code, session: SessionDep, actor: ActorDep, today: TodayDep) -> VersionPage:
+def list_versions(
+    code: Code, session: SessionDep, actor: ActorDep, city: CityDep, today: TodayDep
+) -> VersionPage:
     """All versions of a layer, oldest first; drafts are for those who are signed in."""
     layer = catalogue.find_readable(session, code, actor)
     record_reading(session, actor, [layer.thing], kind="versions", id=layer.code)
     return VersionPage(
         items=[
-            version_told(layer, version, actor, today)
+            version_told(layer, version, actor, city, today)
             for version in layer.versions
             if actor.signed_in or version.periods
         ]
@@ -105,7 +107,13 @@ def list_versions(code: Code, session: SessionDep, actor: ActorDep, today: Today
 
 @router.get("/{code}/versions/{number}")
 def show_version(
-    code: Code, number: Number, session: SessionDep, actor: ActorDep, today: TodayDep, response: Response
+    code: Code,
+    number: Number,
+    session: SessionDep,
+    actor: ActorDep,
+    city: CityDep,
+    today: TodayDep,
+    response: Response,
 ) -> VersionOut:
     """One version."""
     layer = catalogue.find_readable(session, code, actor)
@@ -113,7 +121,7 @@ def show_version(
     if not actor.signed_in:  # to whom the list shows no draft either
         refuse_draft_of_others(actor, layer, version)
     record_reading(session, actor, [layer.thing], kind="version", id=f"{layer.code} v{number}")
-    return tagged(version_told(layer, version, actor, today), response)
+    return tagged(version_told(layer, version, actor, city, today), response)
 
 
 @router.get(
@@ -163,6 +171,7 @@ def bring_into_force(
     body: InForceIn,
     session: SessionDep,
     actor: ActorDep,
+    city: CityDep,
     now: NowDep,
     response: Response,
     if_match: IfMatch = None,
@@ -171,7 +180,7 @@ def bring_into_force(
     layer = catalogue.find_readable(session, code, actor)
     require(actor, Act.BRING_INTO_FORCE, layer.thing)
     version = publication.version_of(session, layer, number)
-    hold_to(session, if_match, layer, lambda: version_out(layer, version, now.date()))
+    hold_to(session, if_match, layer, lambda: version_out(layer, version, city, now.date()))
     publication.bring_into_force(
         session,
         version,
@@ -181,7 +190,7 @@ def bring_into_force(
         confirm_warnings=body.confirm_warnings,
     )
     session.refresh(version)
-    return tagged(version_out(layer, version, now.date()), response)
+    return tagged(version_out(layer, version, city, now.date()), response)
 
 
 @router.post("/{code}/versions/{number}/withdrawal")
@@ -190,6 +199,7 @@ def withdraw(
     number: Number,
     session: SessionDep,
     actor: ActorDep,
+    city: CityDep,
     today: TodayDep,
     response: Response,
     if_match: IfMatch = None,
@@ -198,9 +208,9 @@ def withdraw(
     layer = catalogue.find_readable(session, code, actor)
     require(actor, Act.WITHDRAW_VERSION, layer.thing)
     version = publication.version_of(session, layer, number)
-    hold_to(session, if_match, layer, lambda: version_out(layer, version, today))
+    hold_to(session, if_match, layer, lambda: version_out(layer, version, city, today))
     publication.withdraw(session, version, on=today, actor=actor)
-    return tagged(version_out(layer, version, today), response)
+    return tagged(version_out(layer, version, city, today), response)
 
 
 def _hold_definition(session: Session, code: str, if_match: str, *, city: City, today: date) -> None:

@@ -203,6 +203,7 @@ class VersionOut(Tagged):
     valid_until: date | None
     review_by: date | None
     base: int | None
+    extent: list[float] = Field(description="四至 west, south, east, north of its features, in degrees")
     has_coverage: bool = Field(description="whether it speaks of a part of the city only")
     is_place_confirmed: bool | None = Field(
         description="whether it lies on an earlier version, a named layer or the city's boundaries; where it does not,"

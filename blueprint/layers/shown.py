@@ -53,9 +53,9 @@ def layer_out(layer: Layer, city: City, today: date) -> LayerOut:
     )
 
 
-def version_told(layer: Layer, version: LayerVersion, actor: Actor, today: date) -> VersionOut:
+def version_told(layer: Layer, version: LayerVersion, actor: Actor, city: City, today: date) -> VersionOut:
     """A version as the actor sees it: who did what is named to those who are signed in, to others the department."""
-    out = version_out(layer, version, today)
+    out = version_out(layer, version, city, today)
     if actor.signed_in:
         return out
     own = layer.department
@@ -66,7 +66,7 @@ def version_told(layer: Layer, version: LayerVersion, actor: Actor, today: date)
     )
 
 
-def version_out(layer: Layer, version: LayerVersion, today: date) -> VersionOut:
+def version_out(layer: Layer, version: LayerVersion, city: City, today: date) -> VersionOut:
     """A version as the outside sees it."""
     return VersionOut(
         layer=layer.code,
@@ -90,6 +90,7 @@ def version_out(layer: Layer, version: LayerVersion, today: date) -> VersionOut:
         valid_until=version.valid_until,
         review_by=version.review_by,
         base=version.base.number if version.base is not None else None,
+        extent=list(to_lonlat_bounds(to_shape(version.extent).bounds, city)),
         has_coverage=version.coverage is not None,
         is_place_confirmed=bool(version.quality["placed_on"]) if "placed_on" in version.quality else None,
         uploaded_by=version.uploaded_by,

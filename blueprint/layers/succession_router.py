@@ -100,6 +100,7 @@ def roll_back(
     body: RollBackIn,
     session: SessionDep,
     actor: ActorDep,
+    city: CityDep,
     now: NowDep,
     response: Response,
     if_match: IfMatch = None,
@@ -108,7 +109,7 @@ def roll_back(
     layer = catalogue.find_readable(session, code, actor)
     require(actor, Act.BRING_INTO_FORCE, layer.thing)
     version = publication.version_to_roll_back_to(session, layer, body.to, today=now.date())
-    hold_to(session, if_match, layer, lambda: version_out(layer, version, now.date()))
+    hold_to(session, if_match, layer, lambda: version_out(layer, version, city, now.date()))
     version = publication.roll_back(session, layer, body.to, actor=actor, now=now)
     session.refresh(version)
-    return tagged(version_out(layer, version, now.date()), response)
+    return tagged(version_out(layer, version, city, now.date()), response)

@@ -77,7 +77,7 @@ def answer_upload(
             now=now,
         )
     session.refresh(version)
-    return tagged(version_out(layer, version, now.date()), response)
+    return tagged(version_out(layer, version, edge.city, now.date()), response)
 
 
 def is_long(file: UploadFile, prefer: str | None) -> bool:

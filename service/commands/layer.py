@@ -117,7 +117,7 @@ def versions(code: Code, output: FormatOption = OutputFormat.TABLE) -> None:
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         layer = _readable(session, code)
         record_reading(session, local_operator(), [layer.thing], kind="versions", id=code)
-        items = [version_out(layer, version, edge.now().date()) for version in layer.versions]
+        items = [version_out(layer, version, edge.city, edge.now().date()) for version in layer.versions]
     if output is OutputFormat.JSON:
         print_json([item.model_dump(mode="json") for item in items])
         return

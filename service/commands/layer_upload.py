@@ -140,7 +140,7 @@ def upload(
             with session.begin():
                 bring_into_force(session, edge, version, starts_on, confirm_warnings)
         session.refresh(version)
-        result = version_out(layer, version, edge.now().date())
+        result = version_out(layer, version, edge.city, edge.now().date())
     if output is OutputFormat.JSON:
         print_json(result.model_dump(mode="json"))
         return

@@ -59,6 +59,9 @@ function showVersions() {
 // What may be seen of a version's inside: a draft's by those alone who could bring it into force.
 const isOpen = (version) => version.periods.length > 0 || page.may("bring_into_force");
 
+const degrees = ([west, south, east, north]) =>
+  `${west.toFixed(4)}—${east.toFixed(4)}°E，${south.toFixed(4)}—${north.toFixed(4)}°N`;
+
 async function choose(number) {
   const version = await ask(`${address}/versions/${number}`);
   page.chosen = version;
@@ -73,6 +76,7 @@ async function choose(number) {
       : [[["像元", "pixels"], `${size(version)}，${version.raster.pixel_width_m} m`], [["最小、平均、最大", "least, mean, most"], [version.raster.minimum, version.raster.mean, version.raster.maximum].map((value) => value.toLocaleString("zh-CN")).join("、")]]),
     [["自动修复", "mended"], version.mended_count ? count(version.mended_count) : null],
     [["有效期至", "valid until"], version.valid_until], [["复核期限", "review by"], version.review_by],
+    [["四至", "extent"], degrees(version.extent)],
     [["覆盖范围", "coverage"], version.has_coverage ? "本市部分区域 a part of the city" : null],
     [["警告确认", "warnings confirmed"], version.warnings_reason && `${version.warnings_reason}（${withoutLogin(version.warnings_confirmed_by)}）`], [["SHA-256", ""], version.source_sha256],
   ]);

@@ -33,6 +33,7 @@ def test_silence_inside_the_coverage_is_clear_and_outside_it_is_not_known(runnin
         outcomes = [_outcome(client, LON + east) for east in (0, 0.01, 0.1)]
 
     assert version["has_coverage"] is True
+    assert version["extent"] == pytest.approx([LON, LAT, LON + 0.001, LAT + 0.001], abs=1e-6)
     assert outcomes == ["conflict", "clear", "outside_coverage"]
 
 
