@@ -10,7 +10,7 @@ from geoalchemy2.shape import to_shape
 
 from blueprint import snapshot
 from blueprint.crs_registry import register_for
-from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, ask_ahead, who_asks
+from blueprint.edge import ActorDep, Edge, EdgeDep, NowDep, SessionDep, ask_ahead, who_asks
 from blueprint.errors import ConflictError, InvalidInputError
 from blueprint.footprint import footprint_from_geojson
 from blueprint.given import Day, GeoJson, Text, TopM, UseCode, WidthM
@@ -128,7 +128,16 @@ def check_footprint(
         check = keep_check(session, report, footprint, city=edge.city, actor=actor, now=now)
         report = replace(report, check_id=str(check.id))
     report = given_to(report, actor, now)
-    written = write_report(session, report, footprint, output, city=edge.city, actor=actor, name=name)
+    written = write_report(
+        session,
+        report,
+        footprint,
+        output,
+        city=edge.city,
+        actor=actor,
+        name=name,
+        verify_at=_verify_at(edge, report.check_id),
+    )
     if not is_claimed(request):
         session.commit()  # here, in the thread that has the connection, rather than by one more change of threads
     return _answer(written, output, report.digest)
@@ -176,7 +185,16 @@ def show_check(
     report = given_to(replace(report, check_id=str(check.id)), actor, now)
     project = session.get(Project, check.project_id) if check.project_id is not None else None
     name = project.name if project is not None else ""
-    written = write_report(session, report, footprint, output, city=edge.city, actor=actor, name=name)
+    written = write_report(
+        session,
+        report,
+        footprint,
+        output,
+        city=edge.city,
+        actor=actor,
+        name=name,
+        verify_at=_verify_at(edge, report.check_id),
+    )
     return _answer(written, output, report.digest)
 
 
@@ -193,6 +211,12 @@ def show_difference(
     same = bool(shapely.equals(to_shape(before.footprint), to_shape(after.footprint)))
     found = compare_checks(before.report, after.report, same_footprint=same)
     return CheckDifferenceOut.model_validate(found, from_attributes=True)
+
+
+def _verify_at(edge: Edge, check_id: str | None) -> str:
+    """Where a report is verified: a kept one by its number, another by its file."""
+    address = f"{edge.base_url.rstrip('/')}/verify"
+    return f"{address}?check={check_id}" if check_id is not None else address
 
 
 def _answer(written: WrittenReport, form: ReportForm, digest: str) -> Response:

@@ -19,6 +19,7 @@ from coordination.check_report import CheckReport, Finding
 from coordination.figures import hectares, mu, percent, rounded, square_metres
 from coordination.report_land import LandTaken, land_classes
 from coordination.report_maps import caption_of, conflicts_with_maps
+from coordination.report_reading import REPORT_FILE
 from coordination.report_verification import with_site
 from coordination.report_words import (
     CONCLUSION_WORDS,
@@ -32,9 +33,6 @@ from coordination.responsibility import concerns_by_department, draft_opinion
 
 MAX_FINDINGS = 200
 """So many findings stand in a document; all of them are in the workbook."""
-
-REPORT_FILE = "report.json"
-"""The name of the attachment by which a PDF can be verified."""
 
 
 def report_document(

@@ -61,15 +61,22 @@ def write_report(
     city: City,
     actor: Actor,
     name: str = "",
+    verify_at: str | None = None,
 ) -> WrittenReport:
-    """The report in a form; all but JSON need the findings' shapes. Reading for the maps is recorded."""
+    """The report in a form; all but JSON need the findings' shapes. Reading for the maps is recorded.
+
+    `verify_at` is where a page leads those who would have it verified.
+    """
     match form:
         case ReportForm.JSON:
             content = orjson.dumps(report.to_json())
         case ReportForm.GEOJSON:
             content = orjson.dumps(to_geojson(report, footprint, city=city))
         case ReportForm.HTML:
-            content = to_html(report, footprint, city=city, name=name).encode()
+            maps = report_maps(session, report, footprint.geometry, city=city, actor=actor)
+            land = land_taken(session, report)
+            page = to_html(report, footprint, land, maps, city=city, name=name, verify_at=verify_at)
+            content = page.encode()
         case ReportForm.XLSX:
             content = report_workbook(report, land_taken(session, report), city=city, name=name)
         case _:

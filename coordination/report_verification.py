@@ -1,5 +1,6 @@
 """Verifying a report (报告核验): the check is run again on the versions that the report names, and must say the same."""
 
+import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import date
@@ -28,6 +29,7 @@ from coordination.kept_checks import find_check
 from coordination.kept_footprints import kept_footprint
 from coordination.kept_rules import kept_rule_set
 from coordination.masking import RestrictedConflict, SizeClass
+from coordination.report_words import DIFFERENCE_WORDS
 from coordination.rule_sets import RuleSet
 from coordination.rules import Severity
 from coordination.what_if import Assumed, as_supposed
@@ -45,20 +47,39 @@ _OF_THE_LINE = ("width_m", "centre_line_m", "crossing_m")
 _OF_THE_GIVEN = ("source_crs", "operation")
 """What a footprint was before it was the area that is checked: a report's site does not carry it."""
 
-_MAX_TOLD = 20
+_MAX_TOLD, _MAX_SHOWN = 20, 100
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What came of it: the digest now, and in one clause each where the report says something else than the check now does."""
+    """What came of it: the digest that the report says and the one now, and in one clause each where it says something else than the check now does.
 
+    `is_same_engine`: the check is done as it was when the report was made.
+    """
+
+    told_digest: str | None
     digest: str
+    is_same_engine: bool
     differences: tuple[str, ...]
 
     @property
     def holds(self) -> bool:
         """Whether the report says what its versions and rules give."""
         return not self.differences
+
+    @property
+    def conclusion(self) -> str:
+        """What that means, in a sentence."""
+        if self.holds:
+            return "一致：按报告所列版本与规则重新检查，摘要与各项数值相同 same: checked again on its versions and rules, digest and every figure are those of the report"
+        if not self.is_same_engine:
+            return "不一致：计算引擎已更新，数值可能因此不同 differs: the engine is another one since, which may give other figures"
+        if self.told_digest == self.digest:
+            return "不一致：摘要正确而内容不同，报告的内容被改动过 differs: the digest is right and the content is not, so the report was altered"
+        return (
+            "不一致：用地红线、图层版本、规则或摘要不是出具报告时的，或被改动过 differs: footprint, layer versions,"
+            " rules or digest are not those the report was made with, or were altered"
+        )
 
 
 def with_site(report: CheckReport, footprint: Footprint) -> dict[str, Any]:
@@ -106,15 +127,19 @@ def verify_report(
     now = as_supposed(now, supposed)
     conflicts = _conflicts(document)
     digest = digest_of(site, snapshot.layers, city, conflicts, on=snapshot.day, rule_set=rule_set)
+    is_same_engine, told_digest = document.get("engine") == ENGINE, document.get("digest")
     found = []
-    if document.get("engine") != ENGINE:
-        found.append(f"engine: the report was made by {document.get('engine')!r}, this is {ENGINE!r}")
-    if document.get("digest") != digest:
-        found.append(
-            f"digest: the report says {document.get('digest')}, its versions and rules give {digest}"
-        )
+    if not is_same_engine:
+        found.append(_says("engine", document.get("engine"), ENGINE))
+    if told_digest != digest:
+        found.append(_says("digest", told_digest, digest))
     found += _compare(document, now, told, has_conflicts=bool(conflicts))
-    return Verification(digest, tuple(found[:_MAX_TOLD]))
+    more = len(found) - _MAX_TOLD
+    if more > 0:
+        found = [*found[:_MAX_TOLD], f"另有 {more} 处不同 and {more} more"]
+    return Verification(
+        told_digest if isinstance(told_digest, str) else None, digest, is_same_engine, tuple(found)
+    )
 
 
 def _rules_of(session: Session, document: Mapping[str, Any], city: City) -> tuple[City, RuleSet | None]:
@@ -179,11 +204,16 @@ def _snapshot(
         day = date.fromisoformat(document["on"])
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidInputError("the report's `on` is no day; it was changed") from error
-    layers = tuple(layer for layer in layers_on(session, day) if layer.code in told)
+    # A layer that is not for this reader is as one that is not there: its versions would show in the digest.
+    layers = tuple(
+        layer
+        for layer in layers_on(session, day)
+        if layer.code in told and may(actor, Act.READ_LAYER, layer.thing)
+    )
     missing = set(told) - {layer.code for layer in layers}
     if missing:
         raise NotFoundError(
-            f"the layers {', '.join(sorted(missing))} of the report are not in this catalogue"
+            f"the layers {', '.join(sorted(missing))} of the report are not in this catalogue, or you may not read them"
         )
     layers, never = in_versions(
         session, layers, {code: layer.get("version") for code, layer in told.items()}, day, actor
@@ -256,7 +286,7 @@ def _compare(
     severities = [again["verdict"]] + ["advise"] * has_conflicts
     verdict = min(severities, key=[str(s) for s in Severity].index)
     if document.get("verdict") != verdict:
-        found.append(f"verdict: the report says {document.get('verdict')}, the check now {verdict}")
+        found.append(_says("verdict", document.get("verdict"), verdict))
     for key in _COMPARED:
         _walk(given.get(key), again[key], key, found, left_out)
     site = {k: v for k, v in again["footprint"].items() if k not in {*_OF_THE_GIVEN, *left_out}}
@@ -279,12 +309,36 @@ def _walk(given: Any, now: Any, place: str, found: list[str], left_out: Set[str]
             _walk(given.get(key), now.get(key), f"{place}.{key}", found, left_out)
     elif isinstance(now, list) and isinstance(given, list):
         if len(now) != len(given):
-            found.append(f"{place}: the report has {len(given)}, the check now {len(now)}")
+            found.append(_says(place, f"{len(given)} 项", f"{len(now)} 项"))
             return
         for number, (one, other) in enumerate(zip(given, now, strict=True), start=1):
-            _walk(one, other, f"{place} {number}", found, left_out)
+            _walk(one, other, f"{place} {_name_of(other, number)}", found, left_out)
     elif isinstance(now, float | int) and isinstance(given, float | int) and not isinstance(now, bool):
         if not isclose(given, now, rel_tol=1e-9, abs_tol=1e-6):
-            found.append(f"{place}: the report says {given}, the check now {now}")
+            found.append(_says(place, given, now))
     elif given != now:
-        found.append(f"{place}: the report says {given!r}, the check now {now!r}")
+        found.append(_says(place, given, now))
+
+
+def _name_of(entry: Any, number: int) -> str:
+    """What an entry of a list is known by: a layer by its code, a finding by layer and feature; else its place."""
+    if not isinstance(entry, Mapping):
+        return str(number)
+    feature = entry.get("source_id") or entry.get("feature_id")
+    parts = [part for part in (entry.get("code") or entry.get("layer"), feature) if part]
+    return " ".join(str(part) for part in parts) or str(number)
+
+
+def _says(place: str, told: Any, now: Any) -> str:
+    """One difference, for people: where, what the report says, what its versions and rules give."""
+    name = DIFFERENCE_WORDS[re.split(r"[. ]", place, maxsplit=1)[0]]
+    return (
+        f"{place}（{name}）：报告为 {_short(told)}，复算为 {_short(now)}"
+        f" · the report says {_short(told)}, checked again it is {_short(now)}"
+    )
+
+
+def _short(value: Any) -> str:
+    """A value as a sentence can hold it."""
+    text = "—" if value is None else str(value)
+    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 1]}…"

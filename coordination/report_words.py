@@ -72,6 +72,23 @@ CAUSE_WORDS = {
     "rights": ("查看权限", "rights"),
 }
 
+DIFFERENCE_WORDS = {
+    "engine": "计算引擎",
+    "digest": "摘要",
+    "verdict": "结论",
+    "working_crs": "坐标系",
+    "area_measure": "面积口径",
+    "rule_set": "规则",
+    "ledger": "面积台账",
+    "layers": "图层",
+    "findings": "冲突",
+    "rules": "规则说明",
+    "unsigned_rules": "未签认规则",
+    "assumed": "假设版本",
+    "footprint": "用地",
+}
+"""What the parts of a report are called where one says something else than the check again."""
+
 WITHHELD_WORDS = (
     "今日关于受限图层的答复次数已用完，是否涉及未作答",
     "today's answers on restricted layers are used up: whether one is met is not said",

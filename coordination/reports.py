@@ -1,19 +1,24 @@
 """A check report for people and maps: GeoJSON of the conflicts, a page to print."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import shapely
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from blueprint.city import City
 from blueprint.city_router import to_lonlat
+from blueprint.documents.maps import MapPicture
+from blueprint.documents.svg import svg_of
 from blueprint.footprint import Footprint
 from coordination.check_report import CheckReport, Reader
-from coordination.figures import hectares
+from coordination.figures import hectares, mu, percent, rounded, square_metres
+from coordination.report_land import LandTaken, land_classes
+from coordination.report_maps import caption_of, conflicts_with_maps
+from coordination.report_reading import PAGE_BLOCK, as_page_block
+from coordination.report_verification import with_site
 from coordination.report_words import OUTCOME_WORDS, RELATION_WORDS, SEVERITY_WORDS, SIZE_WORDS
 
 _TEMPLATES = Environment(
@@ -46,22 +51,46 @@ def _feature(shape: BaseGeometry | None, properties: dict[str, Any], city: City)
     return {"type": "Feature", "properties": properties, "geometry": geometry}
 
 
-def to_html(report: CheckReport, footprint: Footprint, *, city: City, name: str = "") -> str:
-    """The report as one self-contained page: verdict, map, ledger, findings, every layer, versions and digest."""
+def to_html(
+    report: CheckReport,
+    footprint: Footprint,
+    land: Sequence[LandTaken],
+    maps: Mapping[str, MapPicture],
+    *,
+    city: City,
+    name: str = "",
+    verify_at: str | None = None,
+) -> str:
+    """The report as one self-contained page that says what the document says: verdict, maps, ledger, findings, land, layers, digest.
+
+    It carries the report itself, so that it can be verified; `verify_at` is the address where a reader may have it done.
+    """
     departments = {department.code: department.name for department in city.departments}
+    conflicts = conflicts_with_maps(report)
     return _TEMPLATES.get_template("check_report.html").render(
         report=report,
         city=city,
         name=name,
         departments=departments,
         titles={layer.code: layer.title for layer in report.layers},
-        picture=_picture(report, footprint),
+        maps={key: svg_of(picture, key) for key, picture in maps.items()},
+        conflicts=conflicts,
+        conflicts_left=sum(f.shape is not None and not f.sliver for f in report.findings) - len(conflicts),
+        caption_of=caption_of,
+        land=(*land, *land_classes(land)),
         severity_words=SEVERITY_WORDS,
         outcome_words=OUTCOME_WORDS,
         relation_words=RELATION_WORDS,
         size_words=SIZE_WORDS,
+        square_metres=square_metres,
         hectares=hectares,
+        mu=mu,
+        percent=percent,
+        rounded=rounded,
         reader_line=reader_line(report.reader) if report.reader is not None else "",
+        verify_at=verify_at,
+        page_block=PAGE_BLOCK,
+        carried=as_page_block(with_site(report, footprint)),
     )
 
 
@@ -72,56 +101,3 @@ def reader_line(reader: Reader) -> str:
     return (
         f"{reader.account} · {reader.department or '—'} · {reader.at.isoformat(timespec='seconds')}{granted}"
     )
-
-
-def _picture(report: CheckReport, footprint: Footprint) -> dict[str, Any]:
-    """What an SVG of the site needs: y points down, the frame is the site and a tenth around it."""
-    shapes = [f.shape for f in report.findings if f.shape is not None]
-    west, south, east, north = shapely.total_bounds([footprint.geometry])
-    margin = max(east - west, north - south, 1.0) * 0.1
-    west, south, east, north = west - margin, south - margin, east + margin, north + margin
-    width, height = east - west, north - south
-    scale = 600 / max(width, height)
-
-    def path(shape: shapely.Geometry) -> str:
-        return " ".join(_paths(shape, west, north, scale))
-
-    return {
-        "width": round(width * scale),
-        "height": round(height * scale),
-        "site": path(footprint.geometry),
-        "findings": [
-            {
-                "severity": str(finding.severity),
-                "path": path(finding.shape),
-                "is_line": finding.shape.geom_type.endswith("LineString"),
-                "label": f"{finding.layer} {finding.source_id or finding.feature_id or ''}",
-            }
-            for finding in reversed(report.findings)
-            if finding.shape is not None and not finding.shape.geom_type.endswith("Point")
-        ],
-        "points": [
-            [round((p.x - west) * scale, 1), round((north - p.y) * scale, 1)]
-            for shape in shapes
-            if shape.geom_type.endswith("Point")
-            for p in shapely.get_parts(shape)
-        ],
-        "bar_m": _bar(width),
-        "bar_px": round(_bar(width) * scale),
-    }
-
-
-def _bar(width_m: float) -> int:
-    return max(
-        step
-        for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
-        if step <= max(width_m / 3, 1)
-    )
-
-
-def _paths(shape: shapely.Geometry, west: float, north: float, scale: float) -> Iterable[str]:
-    for part in shapely.get_parts(shape):
-        rings = [part.exterior, *part.interiors] if part.geom_type == "Polygon" else [part]
-        for ring in rings:
-            points = " L".join(f"{(x - west) * scale:.1f} {(north - y) * scale:.1f}" for x, y in ring.coords)
-            yield f"M{points}{'Z' if part.geom_type == 'Polygon' else ''}"

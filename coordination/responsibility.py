@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from blueprint.city import City
+from coordination.figures import rounded, square_metres
 
 _ASKING = ("prohibit", "restrict", "advise")
 """Severities that make a department responsible; what only informs, a sliver among it, asks nobody."""
@@ -146,9 +147,9 @@ def draft_opinion(
 def _line(concern: Concern) -> str:
     measures = []
     if concern.overlap_m2:
-        measures.append(f"压占 {concern.overlap_m2:,.2f} 平方米")
+        measures.append(f"压占 {square_metres(concern.overlap_m2)} 平方米")
     if concern.length_m:
-        measures.append(f"涉及长度 {concern.length_m:,.2f} 米")
+        measures.append(f"涉及长度 {rounded(concern.length_m, 2)} 米")
     if concern.point_count:
         measures.append(f"涉及点位 {concern.point_count} 处")
     feature = f"（图斑 {concern.feature}）" if concern.feature else ""

@@ -53,6 +53,7 @@ from coordination.router import router as coordination_router
 from coordination.rules_router import router as rules_router
 from coordination.siting_router import router as siting_router
 from coordination.trim_router import router as trim_router
+from coordination.verification_router import router as verification_router
 from service.openapi import describe
 from service.outer import Outer
 from service.problems import add_problem_handlers
@@ -122,6 +123,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         batch_router,
         footprint_router,
         siting_router,
+        verification_router,
         plan_audit_router,
         approval_router,
         refused_router,

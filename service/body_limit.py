@@ -28,7 +28,7 @@ FORM_BYTES = 1 << 20
 _FOOTPRINTS = re.compile(r"/api/(checks|projects(/\d+/footprint)?)/?")
 _UPLOADS = re.compile(
     r"/api/layers/[^/]+/(versions(/\d+/delta)?|diagnosis)/?|/api/approval/cases/[^/]+/(materials|items/[^/]+/result-file)/?"
-    r"|/api/(projects|opinion-requests)/[^/]+/attachments/?|/api/footprints/?"
+    r"|/api/(projects|opinion-requests)/[^/]+/attachments/?|/api/(footprints|report-verifications)/?"
 )
 _INTAKE = re.compile(r"/api/approval/intake/?")
 

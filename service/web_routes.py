@@ -1,4 +1,4 @@
-"""The pages that the service ships: the map, signing in, one's own account, layers, coordination, options, audits, rules, sharing, the audit log, accounts, approval, its exchange, the applicant's progress, Swagger UI, and their files under `/web`."""
+"""The pages that the service ships, the map and Swagger UI among them, and their files under `/web`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +37,7 @@ FRAMED = {
     "catalogue": "图层 Layers",
     "layer": "图层 Layer",
     "answers": "比选与选址 Options",
+    "verify": "核验报告 Verify",
     "audits": "规划核查 Audits",
     "rules": "管控规则 Rules",
     "board": "协同看板 Board",
@@ -48,7 +49,7 @@ FRAMED = {
     "audit-log": "审计日志 Audit log",
     "accounts": "账户管理 Accounts",
 }
-"""The pages of layers, options, audits, rules, coordination, sharing, the audit log and accounts, whose files hold what stands inside `frame.html` alone, and their titles."""
+"""The pages whose files hold what stands inside `frame.html` alone, and their titles."""
 
 ADDRESSES = (*PAGES, *(f"/{name}" for name in FRAMED))
 """Where the pages are: only there may an answer load scripts and styles (`outer`)."""

@@ -5,6 +5,7 @@ document names is fetched, neither by an address nor from the disk.
 """
 
 import base64
+import io
 import json
 import sys
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from typing import Any
 
 import weasyprint
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pypdf import PdfReader
+from pypdf.errors import PyPdfError
 from weasyprint.urls import URLFetcher
 
 from blueprint.documents.blocks import Document
@@ -30,7 +33,7 @@ _TEMPLATES = Environment(
 
 
 def main(task: dict[str, Any]) -> None:
-    """Do one task: `pdf` or `docx` of a document with its maps, `print` of a page of HTML, `maps` alone."""
+    """Do one task: `pdf` or `docx` of a document with its maps, `print` of a page of HTML, `maps` alone, what a PDF has `carried`."""
     sys.stdout.buffer.write(_do(task))
     sys.stdout.buffer.flush()
 
@@ -43,6 +46,8 @@ def _do(task: dict[str, Any]) -> bytes:
             return json.dumps(encoded).encode()
         case "print":
             return _print(task["html"])
+        case "carried":
+            return _carried(base64.b64decode(task["pdf"]), task["name"])
         case "docx":
             return write_docx(Document.from_json(task["document"]), pictures)
         case _:
@@ -51,6 +56,15 @@ def _do(task: dict[str, Any]) -> bytes:
                 document=document, pictures=encoded, kind_of=lambda block: type(block).__name__
             )
             return _print(page, document.attachments)
+
+
+def _carried(pdf: bytes, name: str) -> bytes:
+    """The attachment of a PDF; nothing where there is none, or where the PDF cannot be read."""
+    try:
+        found = PdfReader(io.BytesIO(pdf)).attachments.get(name)
+    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
+        return b""
+    return found[0] if found else b""
 
 
 def _print(page: str, attachments: Mapping[str, str] | None = None) -> bytes:

@@ -1,4 +1,4 @@
-"""Making documents: the work is done in a child process, so that a large one neither holds up nor brings down the service."""
+"""Making documents, and reading what a PDF carries: done in a child process, so that none holds up or brings down the service."""
 
 import base64
 import json
@@ -47,6 +47,11 @@ def draw_maps(maps: Mapping[str, MapPicture]) -> dict[str, bytes]:
     return {name: base64.b64decode(picture) for name, picture in drawn.items()}
 
 
+def carried_by(pdf: bytes, name: str) -> bytes | None:
+    """The file of that name that a PDF carries; None where it carries none, or is damaged: whoever sent it may have made it so."""
+    return _make("carried", None, pdf=base64.b64encode(pdf).decode(), name=name) or None
+
+
 def _make(form: str, maps: Mapping[str, MapPicture] | None, **content: Any) -> bytes:
     task = {
         "form": form,
@@ -77,7 +82,9 @@ def _run(task: dict[str, Any]) -> bytes:
         complaint, status = child.last_words(), child.wait()
     if status in (-24, -9):  # SIGXCPU, SIGKILL: its bounds
         raise InvalidInputError(
-            f"the document takes longer than {WALL_SECONDS} s to write; ask for a workbook (xlsx) or GeoJSON instead"
+            "the PDF is too large or too involved to be read; give the JSON that it was made with"
+            if task["form"] == "carried"
+            else f"the document takes longer than {WALL_SECONDS} s to write; ask for a workbook (xlsx) or GeoJSON instead"
         )
     if status != 0:
         raise UnavailableError(

@@ -17,7 +17,7 @@ from blueprint.footprint import Footprint
 from blueprint.snapshot import take_snapshot
 from coordination.check_report import CheckReport, Finding, given_to
 from coordination.checks import run_check
-from coordination.figures import hectares
+from coordination.figures import hectares, percent, rounded, square_metres
 from coordination.heights import checked_top_m
 from coordination.report_forms import ReportForm, write_report
 from coordination.report_verification import with_site
@@ -175,8 +175,8 @@ def print_report(report: CheckReport, name: str) -> None:
         output.print(" ".join(WITHHELD_WORDS))
     ledger = report.ledger
     output.print(
-        f"面积台账 ledger (m²): 禁止 {ledger.prohibited_m2:,.2f} · 限制 {ledger.restricted_m2:,.2f}"
-        f" · 建议 {ledger.advised_m2:,.2f} · 无冲突 {ledger.conflict_free_m2:,.2f}"
+        f"面积台账 ledger (m²): 禁止 {square_metres(ledger.prohibited_m2)} · 限制 {square_metres(ledger.restricted_m2)}"
+        f" · 建议 {square_metres(ledger.advised_m2)} · 无冲突 {square_metres(ledger.conflict_free_m2)}"
         f" · {'闭合 closes' if ledger.closes else '不闭合 does not close'}"
     )
     others: dict[str, list[str]] = {}
@@ -206,9 +206,9 @@ def _findings(report: CheckReport) -> Table:
             f"{titles[finding.layer]} v{finding.version}",
             str(finding.source_id or finding.feature_id or finding.attributes.get("threshold", "—")),
             _relation(finding),
-            f"{finding.overlap_m2:,.2f}" if finding.overlap_m2 else "",
-            f"{finding.overlap_share * 100:.2f}" if finding.overlap_m2 else "",
-            f"{length_m:,.2f}" if (length_m := finding.length_m or finding.crossing_m) else "",
+            square_metres(finding.overlap_m2) if finding.overlap_m2 else "",
+            percent(finding.overlap_share) if finding.overlap_m2 else "",
+            rounded(length_m, 2) if (length_m := finding.length_m or finding.crossing_m) else "",
         )
     return table
 
@@ -216,5 +216,5 @@ def _findings(report: CheckReport) -> Table:
 def _relation(finding: Finding) -> str:
     words = " ".join(RELATION_WORDS[str(finding.relation)])
     if finding.relation == "within_distance":
-        return f"{words} {finding.distance_m:.2f} m"
+        return f"{words} {rounded(finding.distance_m, 2)} m"
     return f"{words} ×{finding.point_count}" if finding.point_count else words

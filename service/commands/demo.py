@@ -20,8 +20,7 @@ from blueprint.tokens import issue_token, revoke_tokens
 from coordination.check_report import CheckReport, given_to
 from coordination.checks import run_check
 from coordination.models import Project
-from coordination.reports import to_html
-from service.commands.check import SEVERITY_STYLES, print_report, write
+from service.commands.check import SEVERITY_STYLES, ReportFormat, print_report, render, write
 from service.commands.context import local_operator, open_edge, output, say
 from service.commands.demo_approval import approve_sample
 from service.commands.demo_coordination import ask_about_sample, clear_sample
@@ -101,7 +100,7 @@ def _settings(folder: Path, city: str) -> Settings:
 def _check_all(edge: Edge, projects: list[SampleProject], folder: Path) -> dict[str, str]:
     """Check every sample footprint, print its report, write the first with a conflict as a page; name to verdict."""
     verdicts: dict[str, str] = {}
-    page: str | None = None
+    page: bytes | None = None
     for project in projects:
         output.print()
         try:
@@ -117,11 +116,12 @@ def _check_all(edge: Edge, projects: list[SampleProject], folder: Path) -> dict[
         verdicts[project.name] = str(report.verdict)
         print_report(report, project.name)
         if page is None and report.verdict in ("prohibit", "restrict"):
-            page = to_html(report, footprint, city=edge.city, name=project.name)
+            with Session(edge.engine, expire_on_commit=False) as session, session.begin():
+                page = render(session, report, footprint, ReportFormat.HTML, edge, project.name)
     output.print()
     _print_summary(projects, verdicts)
     if page is not None:
-        write(page.encode(), folder / "report.html")
+        write(page, folder / "report.html")
     return verdicts
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from coordination.figures import square_metres
 from coordination.plan_audit.audit import find_audit
 from coordination.plan_audit.ledger import decide, list_audits, list_differences
 from coordination.plan_audit.models import DifferenceState
@@ -59,7 +60,7 @@ def list_ledger(
                 item.first_key,
                 item.second_key,
                 f"{item.first_class or '—'} × {item.second_class or '—'}",
-                f"{item.overlap_m2:,.2f}",
+                square_metres(item.overlap_m2),
                 "是 yes" if item.is_sliver else "",
                 item.state,
                 item.reason,

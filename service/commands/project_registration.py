@@ -11,6 +11,7 @@ import typer
 from blueprint.errors import InvalidInputError
 from blueprint.permissions import Act, require
 from coordination import consultation, projects, steps
+from coordination.figures import square_metres
 from coordination.history import history_of
 from coordination.models import Check, Project
 from coordination.overview import (
@@ -362,7 +363,7 @@ def _print_check(project: Project, kept: Check) -> None:
         f"{project.planning_number} 检查 check {result.id}: {' '.join(SEVERITY_WORDS[str(result.verdict)])} · {result.digest}"
     )
     rows = (
-        [layer["title"], layer["department"], layer["feature_count"], f"{layer['overlap_m2']:,.2f}"]
+        [layer["title"], layer["department"], layer["feature_count"], square_metres(layer["overlap_m2"])]
         for layer in kept.report["layers"]
         if layer["outcome"] == "conflict"
     )

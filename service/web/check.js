@@ -1,6 +1,6 @@
 // The check of a footprint: GeoJSON in, verdict, ledger and findings out, the shapes on the map.
 
-import { RELATION_WORDS, VERDICT_WORDS, CONTROL_WORDS, ask, bilingual, element } from "./words.js";
+import { RELATION_WORDS, VERDICT_WORDS, CONTROL_WORDS, ask, bilingual, element, figure } from "./words.js";
 
 const SOURCE = "check";
 const NOTHING = { type: "FeatureCollection", features: [] };
@@ -32,15 +32,11 @@ function readText(text) {
   return text;
 }
 
-function squareMetres(value) {
-  return value.toLocaleString("zh-CN", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-}
-
 function measure(finding) {
-  if (finding.overlap_m2) return `${squareMetres(finding.overlap_m2)} m²`;
-  if (finding.length_m) return `${squareMetres(finding.length_m)} m`;
+  if (finding.overlap_m2) return `${figure(finding.overlap_m2)} m²`;
+  if (finding.length_m) return `${figure(finding.length_m)} m`;
   if (finding.point_count) return `${finding.point_count} 点`;
-  return finding.distance_m ? `距 ${squareMetres(finding.distance_m)} m` : "—";
+  return finding.distance_m ? `距 ${figure(finding.distance_m)} m` : "—";
 }
 
 function table(report) {
@@ -64,7 +60,7 @@ function table(report) {
 // What a check says, into `place`.
 export function showReport(report, place) {
   const [chinese, english] = VERDICT_WORDS[report.verdict] ?? [report.verdict, ""];
-  const area = `用地面积 ${squareMetres(report.footprint.area_m2)} m²，其中无冲突 ${squareMetres(report.ledger.conflict_free_m2)} m²`;
+  const area = `用地面积 ${figure(report.footprint.area_m2)} m²，其中无冲突 ${figure(report.ledger.conflict_free_m2)} m²`;
   const unanswered = report.layers.filter((layer) => !["conflict", "clear"].includes(layer.outcome));
   place.replaceChildren(
     element("p", { class: `verdict ${report.verdict}`, id: "verdict", "data-verdict": report.verdict },

@@ -2,7 +2,7 @@
 
 import { boundsOf } from "./bounds.js";
 import * as maplibregl from "./vendor/maplibre-gl/maplibre-gl.mjs";
-import { ask, bilingual, element, keepCsrfToken, nameOf, showCity, showLinks } from "./words.js";
+import { ask, bilingual, element, figure, keepCsrfToken, nameOf, showCity, showLinks } from "./words.js";
 
 export const STATUS = {
   draft: ["草稿", "draft"], preparing: ["策划生成", "preparing"], consulting: ["征求意见", "consulting"], adjusting: ["调整方案", "adjusting"],
@@ -35,7 +35,7 @@ let timeZone;
 // Instants by the clock of the city, wherever the reader's browser is.
 export const time = (text) => new Date(text).toLocaleString("zh-CN", { dateStyle: "medium", timeStyle: "short", timeZone });
 export const today = () => new Date().toLocaleDateString("sv-SE", { timeZone });
-export const squareMetres = (value) => `${value.toLocaleString("zh-CN", { minimumFractionDigits: 2, maximumFractionDigits: 2 })} m²`;
+export const squareMetres = (value) => `${figure(value)} m²`;
 
 export function measure(finding) {
   const parts = [];

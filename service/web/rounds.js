@@ -1,8 +1,9 @@
 // What a project's check says, what changed since the first round and why, and every round that was held.
 
 import { showReport } from "./check.js";
-import { KIND, SEVERITY, STATE, cells, mark, measure, place, table } from "./coordination.js";
-import { ask, bilingual, element } from "./words.js";
+import { KIND, SEVERITY, STATE, button, cells, mark, measure, place, table } from "./coordination.js";
+import { showVerification } from "./verify.js";
+import { ask, bilingual, element, send } from "./words.js";
 
 const FORMS = ["pdf", "docx", "xlsx", "html"];
 const CHANGE = { new: ["新增", "new"], gone: ["消失", "gone"], grown: ["增大", "grown"], shrunk: ["缩小", "shrunk"], weighs_otherwise: ["管控变化", "weighs otherwise"] };
@@ -15,7 +16,9 @@ export async function showCheck({ project, may }) {
   if (place("check-card").hidden) return null;
   const report = await ask(`/api/checks/${check.id}`);
   showReport(report, place("check-report"));
-  place("check-files").replaceChildren(...FORMS.flatMap((form) => [element("a", { class: "button", href: `/api/checks/${check.id}?f=${form}` }, `检查报告 ${form.toUpperCase()}`), " "]));
+  place("check-files").replaceChildren(...FORMS.flatMap((form) => [element("a", { class: "button", href: `/api/checks/${check.id}?f=${form}` }, `检查报告 ${form.toUpperCase()}`), " "]),
+    button(["核验", "Verify"], async () => showVerification(await send("POST", `/api/checks/${check.id}/verification`), place("check-verified"))));
+  place("check-verified").replaceChildren();
   return report;
 }
 

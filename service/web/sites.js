@@ -2,8 +2,9 @@
 
 import { boundsOf } from "./bounds.js";
 import { SEVERITY, mark, place, siteMap } from "./coordination.js";
+import { figure } from "./words.js";
 
-export const hectares = (value) => `${(value / 10000).toLocaleString("zh-CN", { minimumFractionDigits: 4, maximumFractionDigits: 4 })} 公顷`;
+export const hectares = (value) => `${figure(value / 10000, 4)} 公顷`;
 export const verdict = (value) => mark(value, SEVERITY[value]);
 let map = null;
 

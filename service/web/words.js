@@ -23,6 +23,13 @@ export const RELATION_WORDS = {
   within_distance: "在控制距离内", outside: "位于其外", uncovered: "无规划覆盖",
 };
 
+// A figure with so many decimals; what is not nought is never shown as nought: a sliver has as many as two of its digits need.
+export function figure(value, digits = 2) {
+  const isTiny = value !== 0 && Math.abs(value) < 0.5 * 10 ** -digits;
+  const most = isTiny ? Math.min(9, 1 - Math.floor(Math.log10(Math.abs(value)))) : digits;
+  return value.toLocaleString("zh-CN", { minimumFractionDigits: most, maximumFractionDigits: most });
+}
+
 export function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);

@@ -20,10 +20,10 @@ from blueprint.snapshot import take_snapshot
 from coordination.check_report import CheckReport
 from coordination.checks import run_check
 from coordination.figures import hectares, mu, percent, square_metres
-from coordination.report_document import REPORT_FILE
 from coordination.report_forms import ReportForm, write_report
 from coordination.report_land import land_classes, land_taken
 from coordination.report_maps import report_maps
+from coordination.report_reading import REPORT_FILE, read_report
 from coordination.report_verification import verify_report, with_site
 from coordination.rules import Severity
 from coordination.what_if import as_supposed, read_assumed, suppose
@@ -83,6 +83,15 @@ def test_figures_are_rounded_half_up_and_in_the_units_of_land_administration():
     assert percent(0.50005) == "50.01"
 
 
+def test_what_is_not_nought_is_never_printed_as_nought():
+    assert square_metres(0.0) == "0.00"
+    assert square_metres(0.005) == "0.01"
+    assert square_metres(0.00314) == "0.0031"
+    assert hectares(0.31) == "0.000031"
+    assert percent(0.0000025) == "0.00025"
+    assert square_metres(1e-12) == "<0.000000001"
+
+
 def test_a_pdf_says_conclusion_ledger_article_land_and_draft_and_carries_its_report(
     session: Session, plane: City
 ):
@@ -103,6 +112,29 @@ def test_a_pdf_says_conclusion_ledger_article_land_and_draft_and_carries_its_rep
     assert "建议意见：不同意" in text
     carried = json.loads(reader.attachments[REPORT_FILE][0])
     assert carried["digest"] == report.digest
+
+
+def test_a_page_says_what_the_document_says_with_a_map_for_each_conflict_and_carries_its_report(
+    session: Session, plane: City
+):
+    """A name that is markup stays a name, in the maps and in what the page carries."""
+    _publish(session, plane)
+    name = "</script><b>&"
+    publish(session, plane, "SLIVER", [square(99.999, 0, 1)], control="restrict", title=name)
+    report, footprint = _checked(session, plane)
+
+    page = write_report(
+        session, report, footprint, ReportForm.HTML, city=plane, actor=OPERATOR, verify_at="/verify"
+    ).content
+
+    text = page.decode()
+    assert "10,000.00 m² = 1.0000 公顷 ha = 15.0000 亩" in text
+    assert "占地分类" in text and "水田" in text
+    assert text.count("<svg") == 4, "overview, farmland, two uses; none for the sliver of a millimetre"
+    assert "0.0010 m²" in text
+    assert 'href="/verify"' in text
+    assert name not in text
+    assert read_report(page, "r.html") == json.loads(json.dumps(with_site(report, footprint), default=str))
 
 
 def test_a_report_has_an_overview_and_a_map_for_each_conflict_with_the_layers_around(
@@ -196,7 +228,7 @@ def test_a_report_holds_on_its_own_versions_when_newer_ones_are_in_force(session
         (lambda d: d["ledger"].update(prohibited_m2=1.0), "ledger.prohibited_m2"),
         (lambda d: d.update(verdict="clear"), "verdict"),
         (lambda d: d["findings"].pop(), "findings"),
-        (lambda d: d["findings"][0].update(basis="《别的法》"), "findings 1.basis"),
+        (lambda d: d["findings"][0].update(basis="《别的法》"), "findings FARM S1.basis"),
         (lambda d: d["layers"].pop(0), "digest"),
         (lambda d: d.update(digest="sha256:" + "0" * 64), "digest"),
         (lambda d: d["footprint"].update(area_m2=9_999.0), "footprint.area_m2"),

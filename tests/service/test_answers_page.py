@@ -134,3 +134,36 @@ def test_a_coordinator_audits_two_plans_and_accepts_a_difference_on_the_map(
     until(page, "document.getElementById('differences').innerText.includes('并行')")
     picture(page, "audits")
     assert [fault for fault in page.faults if "401" not in fault] == []
+
+
+def test_a_report_is_verified_on_its_page_by_number_and_by_file(
+    office: Office,  # noqa: F811
+    page: Page,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """A kept check by the address that its page leads to; the same report with its verdict changed is said to differ, and where."""
+    server, city = office.server, office.city
+    site = json.loads(Path(_write(tmp_path / "site.geojson", city, (220, 20, 320, 80))).read_text())
+    with server.client("zrzy") as client:
+        kept = client.post("/api/checks?keep=true", json=site)
+        assert kept.status_code == 200, kept.text
+        number = kept.json()["check_id"]
+        html = client.get(f"/api/checks/{number}?f=html").text
+    forged = tmp_path / "forged.html"
+    forged.write_text(html.replace('"verdict": "restrict"', '"verdict": "clear"', 1), encoding="utf-8")
+    sign_in(page, server, "lin")
+
+    go(page, server, f"/verify?check={number}")
+    _said(page, f"已核验检查 {number}")
+    assert "一致" in page.inner_text("#verdict-of-report")
+    picture(page, "verify-same")
+    page.set_input_files("#report", str(forged))
+    page.keyboard.press("Tab")
+    page.click("#verify button[type=submit]")
+    _said(page, "已核验。")
+    assert "不一致" in page.inner_text("#verdict-of-report")
+    assert "verdict（结论）：报告为 clear，复算为 restrict" in page.inner_text("#differences")
+    picture(page, "verify-differs")
+    page.goto(f"{server.url}/api/checks/{number}?f=html")
+    picture(page, "report")
+    assert page.locator("svg").count() > 1

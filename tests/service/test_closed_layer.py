@@ -4,6 +4,7 @@ In one world the layer SECRET is one feature of 30 m × 100 m; in the other it i
 version. What a department that may not read it gets, status, headers and body, must not tell which world it is in.
 """
 
+import json
 import re
 import secrets
 from collections.abc import Callable, Iterator
@@ -112,6 +113,15 @@ def _post(path: str, body: Any, **headers: str) -> Try:
     return lambda client: client.post(path, json=body, headers=headers)
 
 
+def _report_on(code: str) -> bytes:
+    """A report that was made up, of a layer in its first version."""
+    site = shapely.to_wkb(shapely.geometry.shape(_site()), hex=True)
+    layers = [{"code": code, "version": 1, "outcome": "conflict"}]
+    restricted: dict[str, Any] = {"conflicts": []}
+    document = {"on": "2026-01-01", "layers": layers, "site": {"wkb": site}, "restricted": restricted}
+    return json.dumps(document).encode()
+
+
 TILE = "14/13789/6137.mvt"
 LAYER = {"code": "SECRET", "title": "x", "department": READER, "geometry": "line", "control": "inform"}
 ANY = {"If-Match": "*"}
@@ -139,6 +149,9 @@ WAYS: dict[str, Try] = {
     "a check of a past day": _check("json", _site(), on="2020-06-01"),
     "a check before it was there": _check("json", _site(), on=str(BEFORE_IT)),
     "a check beside it": _check("json", _site(200)),
+    "verifying a report that names it": lambda client: client.post(
+        "/api/report-verifications", files={"file": ("r.json", _report_on("SECRET"))}
+    ),
     "a check kept": _check("json", _site(), keep=True),
     "a check kept by its owner": _get("/api/checks/2"),
     "the same as GeoJSON": _get("/api/checks/2?f=geojson"),

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from pypdf import PdfReader
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.documents.rendering import DOCX, PDF, XLSX
@@ -53,7 +55,8 @@ def test_a_forged_report_does_not_hold(command: Command, tmp_path: Path, footpri
     verified = command("report", "verify", path)
 
     assert verified.status == 1
-    assert "verdict: the report says clear, the check now prohibit" in verified.out
+    assert "摘要正确而内容不同" in verified.out
+    assert "the report says clear, checked again it is prohibit" in verified.out
 
 
 def test_a_report_without_its_site_is_verified_with_the_footprints_file(
@@ -111,6 +114,10 @@ def test_a_report_over_http_is_a_file_of_the_form_asked_for(running: Server, rul
         later = keeper.post("/api/layers/PLAN/versions", files=files, data={"in_force_from": kept["on"]})
         assert later.status_code in (200, 201), later.text
 
+        page = keeper.get(f"/api/checks/{kept['check_id']}?f=html").text
+        assert f"/verify?check={kept['check_id']}" in page
+        again = keeper.post(f"/api/checks/{kept['check_id']}/verification").json()
+        assert (again["holds"], again["digest"], again["differences"]) == (True, kept["digest"], [])
         for form, media_type, head in (("pdf", PDF, b"%PDF"), ("docx", DOCX, b"PK"), ("xlsx", XLSX, b"PK")):
             response = keeper.get(f"/api/checks/{kept['check_id']}?f={form}")
             assert response.status_code == 200, response.text
@@ -118,10 +125,26 @@ def test_a_report_over_http_is_a_file_of_the_form_asked_for(running: Server, rul
             assert response.headers["content-disposition"].startswith('attachment; filename="check-')
             assert response.content.startswith(head)
 
+        altered = page.replace('"verdict": "prohibit"', '"verdict": "clear"', 1)
+        assert altered != page
+        for content, holds in ((page, True), (altered, False)):
+            told = keeper.post("/api/report-verifications", files={"file": ("r.html", content)}).json()
+            assert told["holds"] is holds, told
+            assert told["conclusion"].startswith("一致" if holds else "不一致：摘要正确而内容不同"), told
+        nothing = keeper.post("/api/report-verifications", files={"file": ("r.pdf", b"%PDF-1.7 x")})
+        assert (nothing.status_code, "damaged" in nothing.json()["detail"]) == (422, True)
+    with Session(running.edge.engine) as session:
+        entries = session.execute(
+            text("SELECT thing, after FROM blueprint.audit_entry WHERE act = 'verify_report' ORDER BY seq")
+        ).all()
+    assert [(thing, after["holds"]) for thing, after in entries] == [
+        (kept["check_id"], True), ("file", True), ("file", False),
+    ]  # fmt: skip
+
     with running.client() as anyone:
         answered = anyone.post("/api/checks?f=pdf&name=示例小学", json=site)
-        text = "".join(page.extract_text() for page in PdfReader(io.BytesIO(answered.content)).pages)
-        assert "示例小学" in text
+        words = "".join(page.extract_text() for page in PdfReader(io.BytesIO(answered.content)).pages)
+        assert "示例小学" in words
 
 
 def test_two_reports_are_compared_by_file_and_two_kept_checks_over_http(

@@ -62,6 +62,8 @@ NOT_HELD = {
     "/api/alternatives": "nothing is kept",
     "/api/shifts": "nothing is kept",
     "/api/site-searches": "nothing is kept",
+    "/api/report-verifications": "nothing is kept",
+    "/api/checks/{check_id}/verification": "nothing is kept",
     "/api/check-batches": "a new batch, of who asks",
     "/api/tokens": "a new token",
     "/api/tokens/{token_id}": "a token is revoked once",

@@ -1,0 +1,102 @@
+"""Routes of verification (报告核验): a report that somebody holds, or a kept check, checked again on its own versions and rules."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, Path, UploadFile
+from pydantic import BaseModel
+from sqlalchemy.orm import Session
+
+from blueprint.audit.log import record
+from blueprint.crs_registry import register_for
+from blueprint.edge import ActorDep, EdgeDep, SessionDep
+from blueprint.footprint import read_footprint
+from blueprint.given import Text
+from blueprint.idempotency import IdempotentRoute
+from blueprint.layers.router import name_of
+from blueprint.permissions import Act, Actor, require
+from coordination.kept_checks import find_check
+from coordination.report_reading import MAX_BYTES, read_report
+from coordination.report_verification import Verification, verify_report
+
+router = APIRouter(tags=["checks"], route_class=IdempotentRoute)
+
+
+class VerificationOut(BaseModel):
+    """What a verification says: whether the report holds, what that means, and each difference in Chinese and English.
+
+    `told_digest` is what the report says of itself, `digest` what its footprint, versions and rules give.
+    """
+
+    holds: bool
+    conclusion: str
+    told_digest: str | None
+    digest: str
+    differences: list[str]
+
+
+@router.post("/api/report-verifications")
+def verify_file(
+    file: Annotated[
+        UploadFile, File(description="检查报告 a check report: JSON, or the PDF or HTML that carries it")
+    ],
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    footprint: Annotated[
+        UploadFile | None,
+        File(description="用地红线 the footprint's file, where the report does not carry it"),
+    ] = None,
+    crs: Annotated[
+        Text | None, Form(max_length=100, description="of the footprint, where its file says none")
+    ] = None,
+) -> VerificationOut:
+    """Check a report again on the layer versions and rules that it names, and compare digest and every figure; nothing is kept."""
+    require(actor, Act.KEEP_CHECK)
+    document = read_report(file.file.read(MAX_BYTES + 1), name_of(file))
+    site = (
+        read_footprint(
+            footprint.file,
+            name_of(footprint),
+            city=edge.city,
+            scratch=edge.scratch,
+            crs=crs,
+            register=register_for(session, actor),
+        )
+        if footprint is not None
+        else None
+    )
+    found = verify_report(session, document, city=edge.city, actor=actor, footprint=site)
+    _record(session, actor, found, "file")
+    return verification_out(found)
+
+
+@router.post("/api/checks/{check_id}/verification")
+def verify_kept(
+    check_id: Annotated[int, Path(ge=1, le=2_000_000_000)],
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+) -> VerificationOut:
+    """Check a kept report again on its own versions and rules, and compare digest and every figure."""
+    require(actor, Act.READ_CHECK)
+    check = find_check(session, check_id, actor=actor)
+    found = verify_report(session, check.report, city=edge.city, actor=actor)
+    _record(session, actor, found, check_id)
+    return verification_out(found)
+
+
+def verification_out(found: Verification) -> VerificationOut:
+    """A verification as the outside sees it."""
+    return VerificationOut(
+        holds=found.holds,
+        conclusion=found.conclusion,
+        told_digest=found.told_digest,
+        digest=found.digest,
+        differences=list(found.differences),
+    )
+
+
+def _record(session: Session, actor: Actor, found: Verification, what: str | int) -> None:
+    """Who had which report verified, and what came of it."""
+    after = {"holds": found.holds, "digest": found.digest, "differences": len(found.differences)}
+    record(session, actor, "verify_report", kind="check_report", id=what, after=after)

@@ -1,0 +1,47 @@
+// Verifying a check report (报告核验): a file that somebody holds, or a kept check by its number (?check=).
+
+import { act, begin, fail, mark, place, say } from "./coordination.js";
+import { ask, bilingual, element, send } from "./words.js";
+
+// What came of it, into `target`: same or not, why, and each difference.
+export function showVerification(found, target) {
+  const [kind, words] = found.holds ? ["clear", ["一致", "same"]] : ["prohibit", ["不一致", "differs"]];
+  target.replaceChildren(
+    element("p", { id: "verdict-of-report" }, mark(kind, words)),
+    element("p", {}, found.conclusion),
+    element("p", { class: "hint digest" }, `摘要 digest: ${found.digest}`),
+    ...(found.differences.length ? [element("ul", { id: "differences" }, ...found.differences.map((text) => element("li", {}, text)))] : []),
+  );
+}
+
+async function verifyFile() {
+  const [report, footprint] = [place("report").files[0], place("footprint").files[0]];
+  if (!report) throw new Error("请选择报告文件。 Choose the report's file.");
+  const form = new FormData();
+  form.append("file", report);
+  if (footprint) form.append("footprint", footprint);
+  place("outcome").replaceChildren(element("p", { class: "hint" }, ...bilingual("正在重新检查……", "Checking again …")));
+  try {
+    showVerification(await ask("/api/report-verifications", { method: "POST", body: form }), place("outcome"));
+  } catch (problem) {
+    place("outcome").replaceChildren();
+    throw problem;
+  }
+  say("done", ...bilingual("已核验。", "Verified."));
+}
+
+async function start() {
+  const { me } = await begin("核验报告 Verify");
+  if (me === null) return;
+  place("verify").addEventListener("submit", (event) => event.preventDefault());
+  act(place("verify").querySelector("[type=submit]"), verifyFile);
+  const check = new URLSearchParams(location.search).get("check");
+  if (check === null) {
+    say("");
+    return;
+  }
+  showVerification(await send("POST", `/api/checks/${encodeURIComponent(check)}/verification`), place("outcome"));
+  say("done", ...bilingual(`已核验检查 ${check}。`, `Check ${check} is verified.`));
+}
+
+if (place("verify")) start().catch(fail);
