@@ -106,6 +106,8 @@ class Overlay:
     not_covering: frozenset[int]
     rasters: Mapping[int, Zonal]
     """What the rasters say, by version."""
+    failed: frozenset[int] = frozenset()
+    """The versions that could not be asked, as their file cannot be read."""
 
 
 class Answer(NamedTuple):
@@ -151,13 +153,13 @@ def find_overlaps(
 
     `zones` are further areas of the ledger, each with its control; a site that is `known` is not asked.
     """
-    rasters = measure_rasters(session, footprint, layers)
+    rasters, failed = measure_rasters(session, footprint, layers)
     hits = [layer for layer in layers if _is_hit(layer, rasters)]
     all_zones = [
         *((RANKS[Control(layer.control)], _zone(rasters, layer, footprint)) for layer in hits),
         *((RANKS[control], zone) for control, zone in zones),
     ]
-    asked = [layer for layer in layers if layer.version_id not in rasters]
+    asked = [layer for layer in layers if layer.version_id not in rasters and layer.version_id not in failed]
     if known is not None:
         row = known.answer(asked, zones=all_zones, with_shapes=with_shapes)
     else:
@@ -183,6 +185,7 @@ def find_overlaps(
         not_covering=frozenset(row.not_covering)
         | {version_id for version_id, raster in rasters.items() if raster.known_share < _COVERED},
         rasters=rasters,
+        failed=failed,
     )
 
 

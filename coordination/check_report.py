@@ -120,6 +120,11 @@ class CheckReport:
     rules: tuple[RuleTold, ...] = ()
     unsigned_rules: tuple[str, ...] = ()
 
+    @property
+    def failed_layers(self) -> tuple[str, ...]:
+        """The codes of layers that could not be asked, as their files cannot be read."""
+        return tuple(layer.code for layer in self.layers if layer.outcome is Outcome.FAILED)
+
     def to_json(self) -> dict[str, Any]:
         """The report as plain JSON values, names as in the contract."""
         return {

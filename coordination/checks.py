@@ -79,6 +79,7 @@ def run_check(
         known=known,
     )
     overlay = judged.overlay
+    asked = [layer for layer in asked if layer.version_id not in overlay.failed]
     is_answered = count_answers(session, {layer.department for layer in closed}, actor=actor, city=city)
     conflicts = find_restricted_conflicts(
         session, footprint.geometry, closed if is_answered else [], city=city
@@ -258,8 +259,9 @@ def _layer_result(
         valid_until=layer.valid_until,
         hit_count=sum(not overlap.is_sliver for overlap in overlaps),
         covers_site=layer.version_id not in overlay.not_covering,
+        is_readable=layer.version_id not in overlay.failed,
     )
-    is_silent = outcome in (Outcome.NO_DATA, Outcome.NOT_PERMITTED, Outcome.EXPIRED)
+    is_silent = outcome in (Outcome.NO_DATA, Outcome.NOT_PERMITTED, Outcome.EXPIRED, Outcome.FAILED)
     version_id = None if is_silent else layer.version_id
     overlap_m2 = overlay.layer_m2.get(version_id, 0.0) if version_id is not None else None
     raster = overlay.rasters.get(version_id) if version_id is not None else None

@@ -205,7 +205,7 @@ def _check_to_consult_on(
     hidden = layers_not_seen(check.report)
     if hidden:
         raise ConflictError(
-            f"检查人无权读取部分图层，请协同主管检查后再征求 whoever made the check may not read {'、'.join(hidden)}; let the coordinator check before asking departments"
+            f"检查未见部分图层（检查人无权读取或文件不可读），请协同主管重新检查后再征求 the check did not see {'、'.join(hidden)}, which whoever made it may not read or whose file cannot be read; let the coordinator check again before asking departments"
         )
     refuse_outdated(session, check, revision, city=city, actor=actor, today=today)
     return check

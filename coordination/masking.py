@@ -10,6 +10,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
+from blueprint.errors import UnavailableError
 from blueprint.overlay import find_overlaps
 from blueprint.permissions import Act, Actor, Role, require
 from blueprint.snapshot import LayerOnDay
@@ -86,6 +87,10 @@ def find_restricted_conflicts(
     if not layers:
         return ()
     overlay = find_overlaps(session, footprint, layers, city=city)
+    if overlay.failed:  # which one is not for this reader, and that none is met is not known
+        raise UnavailableError(
+            "a layer that the check has to ask cannot be read at present; the log says which"
+        )
     department_of = {layer.version_id: layer.department for layer in layers}
     shares: dict[str, float] = defaultdict(float)
     for overlap in overlay.overlaps:

@@ -30,6 +30,7 @@ OUTCOME_WORDS = {
     "no_data": ("无现行数据", "no data"),
     "not_permitted": ("无权查看", "not permitted"),
     "expired": ("已过规划期", "expired"),
+    "failed": ("文件不可读，未能检查", "its file cannot be read; not checked"),
 }
 SIZE_WORDS = {
     "small": ("占用地不足 5%", "less than 5 % of the site"),

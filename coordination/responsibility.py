@@ -106,8 +106,8 @@ def must_be_asked(concerns: Sequence[Concern]) -> bool:
 
 
 def layers_not_seen(report: Mapping[str, Any]) -> tuple[str, ...]:
-    """The titles of layers that whoever made the check may not read: such a check is no ground for a consultation."""
-    titles = [layer["title"] for layer in report["layers"] if layer["outcome"] == "not_permitted"]
+    """The titles of layers that whoever made the check may not read, or whose file could not be read: it is no ground for a consultation."""
+    titles = [layer["title"] for layer in report["layers"] if layer["outcome"] in ("not_permitted", "failed")]
     return (*titles, *(["受限图层 restricted layers"] if report.get("restricted", {}).get("hidden") else []))
 
 

@@ -26,6 +26,7 @@ class Outcome(StrEnum):
     NO_DATA = "no_data"
     NOT_PERMITTED = "not_permitted"
     EXPIRED = "expired"
+    FAILED = "failed"
 
 
 def severity_of(control: Control, *, is_sliver: bool) -> Severity:
@@ -47,14 +48,20 @@ def outcome_of(
     valid_until: date | None,
     hit_count: int,
     covers_site: bool,
+    is_readable: bool = True,
 ) -> Outcome:
-    """What to say of a layer; a plan past its own end (`valid_until`) is not asked, its silence would mislead."""
+    """What to say of a layer; a plan past its own end (`valid_until`) is not asked, its silence would mislead.
+
+    `is_readable` is false for a raster whose file cannot be read: it says nothing, the others speak.
+    """
     if not is_permitted:
         return Outcome.NOT_PERMITTED
     if not has_version:
         return Outcome.NO_DATA
     if valid_until is not None and on > valid_until:
         return Outcome.EXPIRED
+    if not is_readable:
+        return Outcome.FAILED
     if hit_count:
         return Outcome.CONFLICT
     return Outcome.CLEAR if covers_site else Outcome.OUTSIDE_COVERAGE

@@ -8,17 +8,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from pathlib import Path
 
 import shapely
+from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
 from blueprint.city import City, polygonal
+from blueprint.database import load_statements
+from blueprint.errors import UnavailableError
 from blueprint.footprint import Footprint
 from blueprint.permissions import Act, Actor, require
 from blueprint.snapshot import LayerOnDay, take_snapshot
 from coordination.check_report import CheckReport, Finding
 from coordination.checks import run_check
 from coordination.rules import Severity
+
+_SQL = load_statements(Path(__file__).with_suffix(".sql"))
 
 SCRAP_M2 = 1.0
 """Parts smaller than this are no ground to build on: they are left out."""
@@ -33,13 +39,17 @@ class TrimLevel(StrEnum):
 
 @dataclass(frozen=True)
 class Setback:
-    """How far a footprint is from a feature with a protected width, and how much of that is missing (metres)."""
+    """How far a footprint is from a feature with a protected width, and how much of that is missing (metres).
+
+    `place` is where it is nearest, in the working CRS: a line from the footprint to the feature, a point where they meet.
+    """
 
     layer: str
     feature: str
     width_m: float
     distance_m: float
     missing_m: float
+    place: BaseGeometry | None
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,7 @@ def find_trim(
     require(actor, Act.CHECK_FOOTPRINT)
     snapshot = take_snapshot(session, on)
     report = run_check(session, footprint, city=city, actor=actor, on=on, with_shapes=True, snapshot=snapshot)
+    refuse_failed(report)
     hard = [finding for finding in report.findings if is_hard(finding, level)]
     areas = [f.shape for f in hard if f.shape is not None and f.overlap_m2 > 0]
     kept = _without(footprint.geometry, shapely.union_all(areas)) if areas else footprint.geometry
@@ -94,11 +105,20 @@ def find_trim(
         largest=largest,
         largest_m2=largest.area * scale if largest is not None else 0.0,
         verdict_after=after.verdict if after is not None else None,
-        setbacks=_setbacks(report, layers),
+        setbacks=_setbacks(session, footprint, report, layers, city=city),
         not_cleared=_left(after, level),
         has_restricted_conflicts=bool(report.restricted_conflicts),
         restricted_withheld=not report.has_answers_left,
     )
+
+
+def refuse_failed(report: CheckReport) -> None:
+    """Refuse to say what is free of conflicts where a layer could not be asked."""
+    if report.failed_layers:
+        raise UnavailableError(
+            f"the file of {', '.join(report.failed_layers)} cannot be read at present, so what is free is not known;"
+            " restore the object folder"
+        )
 
 
 def is_hard(finding: Finding, level: TrimLevel) -> bool:
@@ -113,21 +133,56 @@ def _without(site: shapely.MultiPolygon, zone: shapely.Geometry) -> shapely.Mult
     return shapely.normalize(shapely.MultiPolygon(parts)) if parts else None
 
 
-def _setbacks(report: CheckReport, layers: Mapping[str, LayerOnDay]) -> tuple[Setback, ...]:
+def _setbacks(
+    session: Session,
+    footprint: Footprint,
+    report: CheckReport,
+    layers: Mapping[str, LayerOnDay],
+    *,
+    city: City,
+) -> tuple[Setback, ...]:
     """The widths that are missed, the most missing first; a footprint that meets the feature itself misses all of it."""
+    missed = [
+        (finding, layers[finding.layer])
+        for finding in report.findings
+        if layers[finding.layer].buffer_m > 0 and not finding.sliver
+    ]
+    places = _places(session, footprint, missed, city=city)
     found = [
         Setback(
             layer=finding.layer,
             feature=str(finding.source_id or finding.feature_id or ""),
-            width_m=zone.reach_m,
+            width_m=reach_m,
             distance_m=finding.distance_m,
-            missing_m=zone.reach_m - finding.distance_m,
+            missing_m=reach_m - finding.distance_m,
+            place=places.get((layer.version_id, finding.feature_id)),
         )
-        for finding in report.findings
-        if layers[finding.layer].buffer_m > 0 and not finding.sliver
-        for zone in (layers[finding.layer].zone_of(finding.attributes),)
+        for finding, layer in missed
+        for reach_m in (layer.zone_of(finding.attributes).reach_m,)
     ]
     return tuple(sorted(found, key=lambda setback: -setback.missing_m))
+
+
+def _places(
+    session: Session, footprint: Footprint, missed: Sequence[tuple[Finding, LayerOnDay]], *, city: City
+) -> dict[tuple[int | None, int | None], BaseGeometry]:
+    """Where the footprint is nearest to the feature of each setback, by version and feature."""
+    asked = [
+        (layer.version_id, finding.feature_id) for finding, layer in missed if finding.feature_id is not None
+    ]
+    if not asked:
+        return {}
+    values = {
+        "footprint": shapely.to_wkb(footprint.geometry),
+        "working_srid": city.working_srid,
+        "version_ids": [version_id for version_id, _ in asked],
+        "feature_ids": [feature_id for _, feature_id in asked],
+    }
+    found: dict[tuple[int | None, int | None], BaseGeometry] = {}
+    for row in session.execute(_SQL["setback_places"], values):
+        line = shapely.from_wkb(bytes(row.line))
+        found[row.version_id, row.feature_id] = line if line.length > 0 else shapely.Point(line.coords[0])
+    return found
 
 
 def _left(after: CheckReport | None, level: TrimLevel) -> tuple[str, ...]:

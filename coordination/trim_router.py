@@ -23,13 +23,17 @@ router = APIRouter(tags=["checks"], route_class=IdempotentRoute)
 
 
 class SetbackOut(BaseModel):
-    """How far a footprint is from a feature with a protected width, and how much is missing (metres)."""
+    """How far a footprint is from a feature with a protected width, and how much is missing (metres).
+
+    `place` is where: GeoJSON in longitude and latitude, a line from the footprint to the feature, a point where they meet.
+    """
 
     layer: str
     feature: str
     width_m: float
     distance_m: float
     missing_m: float
+    place: dict[str, Any] | None
 
 
 class TrimOut(BaseModel):
@@ -111,7 +115,9 @@ def trim_out(found: Trim, city: City) -> TrimOut:
         largest_m2=found.largest_m2,
         kept=geojson(found.kept),
         largest=geojson(found.largest),
-        setbacks=[SetbackOut(**vars(setback)) for setback in found.setbacks],
+        setbacks=[
+            SetbackOut(**vars(setback) | {"place": geojson(setback.place)}) for setback in found.setbacks
+        ],
         not_cleared=list(found.not_cleared),
         has_restricted_conflicts=found.has_restricted_conflicts,
         restricted_withheld=found.restricted_withheld,

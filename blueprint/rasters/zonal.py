@@ -4,18 +4,20 @@ The shares are those of `exactextract` (Baston): the area of a pixel cut by the 
 inside. It keeps them in single precision, so a share of the footprint is right to about 1e-7.
 """
 
+import logging
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import rasterio.features
 import shapely
 from exactextract import exact_extract
 from exactextract.raster import NumPyRasterSource
+from rasterio.errors import RasterioError
 from rasterio.windows import Window
 from rasterio.windows import transform as window_transform
 from shapely.geometry import mapping
@@ -23,10 +25,13 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
 from blueprint.city import polygonal
+from blueprint.errors import UnavailableError
 from blueprint.objects import objects_of
 from blueprint.rasters.pool import POOL
 from blueprint.rasters.values import Threshold, ValueKind
 from blueprint.snapshot import LayerOnDay
+
+_log = logging.getLogger(__name__)
 
 BLOCK = 1024
 """Pixels a side that are looked at together: memory stays the same for any footprint."""
@@ -83,24 +88,34 @@ class _Sums:
     maximum: float = -math.inf
 
 
+class Rasters(NamedTuple):
+    """What the rasters among some layers say, by version, and the versions of those whose file cannot be read at present."""
+
+    measured: dict[int, Zonal]
+    failed: frozenset[int]
+
+
 def measure_rasters(
     session: Session, footprint: shapely.MultiPolygon, layers: Sequence[LayerOnDay]
-) -> dict[int, Zonal]:
-    """What every raster among the layers on a day says under a footprint, by version."""
-    rasters = [layer for layer in layers if layer.object_sha256 is not None]
-    if not rasters:
-        return {}
-    objects = objects_of(session)
-    return {
-        layer.version_id: measure(
-            objects.existing(layer.object_sha256),
-            footprint,
-            layer.threshold,
-            value_kind=layer.value_kind or "",
-        )
-        for layer in rasters
-        if layer.version_id is not None and layer.object_sha256 is not None
-    }
+) -> Rasters:
+    """What every raster among the layers on a day says under a footprint; one whose file is gone or damaged fails by itself.
+
+    That is said to the operator, too: the object folder is to be restored.
+    """
+    measured: dict[int, Zonal] = {}
+    failed = set()
+    for layer in layers:
+        if layer.version_id is None or layer.object_sha256 is None:
+            continue
+        try:
+            path = objects_of(session).existing(layer.object_sha256)
+            measured[layer.version_id] = measure(
+                path, footprint, layer.threshold, value_kind=layer.value_kind or ""
+            )
+        except (UnavailableError, RasterioError, OSError) as error:
+            failed.add(layer.version_id)
+            _log.error("the raster of %s v%s cannot be read: %s", layer.code, layer.version, error)
+    return Rasters(measured, frozenset(failed))
 
 
 def measure(path: Path, footprint: shapely.MultiPolygon, threshold: Threshold, *, value_kind: str) -> Zonal:

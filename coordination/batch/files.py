@@ -54,6 +54,7 @@ _COLUMNS = (
     "受限图层所属部门 restricted layers of",
     "受限图层未答复 restricted layers not answered",
     "超出覆盖 outside coverage of",
+    "未能检查 not checked, file unreadable",
     "摘要 digest",
 )
 _ABOUT = "说明 about"
@@ -122,6 +123,7 @@ def _row(answer: SiteAnswer) -> tuple[Cell, ...]:
         "、".join(answer.restricted),
         "是 yes" if answer.restricted_withheld else "",
         "、".join(answer.outside_coverage),
+        "、".join(answer.failed),
         answer.digest,
     )
 

@@ -104,6 +104,7 @@ def batch_file(
                 "layers": tuple(LayerMet(**met) for met in row["layers"]),
                 "restricted": tuple(row["restricted"]),
                 "outside_coverage": tuple(row["outside_coverage"]),
+                "failed": tuple(row.get("failed", ())),
             }
         )
         for row in rows

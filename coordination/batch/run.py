@@ -78,6 +78,8 @@ class SiteAnswer:
     outside_coverage: tuple[str, ...]
     digest: str
     top_m: float | None = None
+    failed: tuple[str, ...] = ()
+    """Layers that could not be asked, as their files cannot be read."""
     restricted_withheld: bool = False
     """Whether restricted layers were not asked, as the reader's answers of the day are used up."""
 
@@ -248,6 +250,7 @@ def _in_short(site: BatchSite, report: CheckReport) -> SiteAnswer:
             layer.code for layer in report.layers if layer.outcome is Outcome.OUTSIDE_COVERAGE
         ),
         digest=report.digest,
+        failed=report.failed_layers,
         top_m=site.top_m,
         restricted_withheld=not report.has_answers_left,
     )

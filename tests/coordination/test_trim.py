@@ -97,6 +97,11 @@ def test_a_setback_says_how_many_metres_are_missing_and_the_trim_makes_them_good
     [setback] = found.setbacks
     assert (setback.width_m, setback.distance_m) == (50, pytest.approx(30))
     assert setback.missing_m == pytest.approx(20)
+    assert setback.place is not None and setback.place.length == pytest.approx(30)
+    (from_x, _), (to_x, _) = shapely.get_coordinates(setback.place) - shapely.get_coordinates(
+        at_origin(shapely.Point(0, 0))
+    )
+    assert (from_x, to_x) == (pytest.approx(100), pytest.approx(130)), "from the site to the line"
     assert found.kept_m2 == pytest.approx(8000, abs=1e-3)
     assert found.verdict_after is Severity.CLEAR
 

@@ -12,13 +12,17 @@ import shapely
 from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City
-from blueprint.errors import InvalidInputError
+from blueprint.errors import InvalidInputError, UnavailableError
 from blueprint.footprint import Footprint
 from blueprint.layers.publication import withdraw
+from blueprint.objects import objects_of
 from blueprint.permissions import ANONYMOUS, at_console
+from blueprint.snapshot import take_snapshot
 from coordination.check_report import CheckReport
 from coordination.checks import run_check
+from coordination.responsibility import layers_not_seen
 from coordination.rules import Outcome, Severity
+from coordination.trim import TrimLevel, find_trim
 from tests.blueprint.rasters.conftest import Publish
 from tests.made import at_origin, publish, square
 from tests.rasters import slope, write_tif
@@ -54,6 +58,41 @@ def check(session: Session, plane_city: City) -> Check:
 def tif(tmp_path: Path) -> Path:
     """500 m × 400 m of slope: 0 in the westernmost 10 m, 49 in the easternmost."""
     return write_tif(tmp_path / "slope.tif", slope())
+
+
+def test_a_raster_whose_file_is_damaged_or_gone_fails_by_itself_and_the_other_layers_are_checked(
+    tif: Path, publish_raster: Publish, check: Check, session: Session, plane_city: City
+):
+    """Its digest is that of a check that did not ask it, a verdict of the others stands, and what is free is not said."""
+    site = square(100, 0, 100)
+    publish(session, plane_city, "FARM", [square(150, 0, 100)], control="prohibit")
+    without = check(site)
+    publish_raster(tif, threshold_above=5)
+    (slope_layer,) = [
+        layer for layer in take_snapshot(session, TODAY).layers if layer.object_sha256 is not None
+    ]
+    path = objects_of(session).existing(slope_layer.object_sha256 or "")
+    path.chmod(0o600)
+    path.write_bytes(b"II*\x00 no longer a raster")
+
+    damaged = check(site)
+    path.unlink()
+    gone = check(site)
+
+    for report in (damaged, gone):
+        (layer,) = [layer for layer in report.layers if layer.code == "SLOPE"]
+        assert (layer.outcome, layer.feature_count, layer.overlap_m2) == (Outcome.FAILED, None, None)
+        assert report.failed_layers == ("SLOPE",)
+        assert (report.verdict, report.digest) == (Severity.PROHIBIT, without.digest)
+        assert report.ledger == without.ledger
+        assert layers_not_seen(report.to_json()) == (layer.title,)
+    footprint = Footprint(
+        geometry=at_origin(shapely.MultiPolygon([site])), source_crs="EPSG:4550", operation="none"
+    )
+    with pytest.raises(UnavailableError, match="what is free is not known"):
+        find_trim(
+            session, footprint, city=plane_city, actor=at_console("test"), on=TODAY, level=TrimLevel.PROHIBIT
+        )
 
 
 def test_beyond_the_threshold_on_more_than_the_share_is_a_conflict(
