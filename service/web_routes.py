@@ -37,6 +37,7 @@ FRAMED = {
     "catalogue": "图层 Layers",
     "layer": "图层 Layer",
     "answers": "比选与选址 Options",
+    "live": "实时检核 Live check",
     "verify": "核验报告 Verify",
     "audits": "规划核查 Audits",
     "rules": "管控规则 Rules",

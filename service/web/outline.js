@@ -1,0 +1,116 @@
+// An outline (用地红线) that is drawn and then changed on the map: corners and sides are dragged, the whole is moved, all of it by keyboard, too.
+
+const NOTHING = { type: "FeatureCollection", features: [] };
+const METRES_PER_DEGREE = 111320;
+const REACH_PX = 12;
+
+const rounded = (corner) => corner.map((degrees) => Number(degrees.toFixed(8)));
+const middle = ([west, south], [east, north]) => [(west + east) / 2, (south + north) / 2];
+
+// A corner moved by metres east and north.
+export function moved([longitude, latitude], east, north) {
+  const across = METRES_PER_DEGREE * Math.cos((latitude * Math.PI) / 180);
+  return rounded([longitude + east / across, latitude + north / METRES_PER_DEGREE]);
+}
+
+// `changed` hears of every change: the corners, and whether the outline is closed.
+export function outlineOn(map, changed) {
+  let corners = [];
+  let isClosed = false;
+  let isDrawing = false;
+  let held = null;
+
+  map.addSource("outline-drawn", { type: "geojson", data: NOTHING });
+  const add = (id, type, kinds, paint) => map.addLayer({ id, type, source: "outline-drawn", filter: ["in", ["get", "kind"], ["literal", kinds]], paint });
+  add("outline-fill", "fill", ["area"], { "fill-color": "#e4002b", "fill-opacity": 0.12 });
+  add("outline-side", "line", ["area", "side"], { "line-color": "#e4002b", "line-width": 3 });
+  add("outline-middle", "circle", ["middle"], { "circle-color": "#ffffff", "circle-radius": 5, "circle-stroke-color": "#e4002b", "circle-stroke-width": 2, "circle-opacity": 0.8 });
+  add("outline-corner", "circle", ["corner"], { "circle-color": "#e4002b", "circle-radius": 7, "circle-stroke-color": "#ffffff", "circle-stroke-width": 2 });
+
+  const feature = (kind, number, type, coordinates) => ({ type: "Feature", properties: { kind, number }, geometry: { type, coordinates } });
+  const features = () => {
+    const found = corners.map((corner, number) => feature("corner", number, "Point", corner));
+    if (isClosed) {
+      found.unshift(feature("area", 0, "Polygon", [[...corners, corners[0]]]));
+      found.splice(1, 0, ...corners.map((corner, number) => feature("middle", number, "Point", middle(corner, corners[(number + 1) % corners.length]))));
+    } else if (corners.length > 1) found.unshift(feature("side", 0, "LineString", corners));
+    return found;
+  };
+  const draw = () => {
+    map.getSource("outline-drawn").setData({ type: "FeatureCollection", features: features() });
+    map.getCanvas().style.cursor = isDrawing ? "crosshair" : "";
+    changed({ corners: [...corners], isClosed, isDrawing });
+  };
+  const close = () => {
+    if (corners.length < 3) throw new Error("至少要三个角点。 An area has three corners at least.");
+    isDrawing = false;
+    isClosed = true;
+    draw();
+  };
+  const under = (point) => {
+    const around = [[point.x - REACH_PX, point.y - REACH_PX], [point.x + REACH_PX, point.y + REACH_PX]];
+    const hit = (layer, box) => map.queryRenderedFeatures(box, { layers: [layer] })[0];
+    return hit("outline-corner", around) ?? hit("outline-middle", around) ?? hit("outline-fill", point);
+  };
+
+  map.on("click", ({ lngLat, point }) => {
+    if (!isDrawing) return;
+    const first = corners.length > 2 && under(point)?.properties;
+    if (first?.kind === "corner" && first.number === 0) { close(); return; }
+    const corner = rounded([lngLat.lng, lngLat.lat]);
+    // The second click of a double click is no corner of its own.
+    if (String(corners.at(-1)) !== String(corner)) corners.push(corner);
+    draw();
+  });
+  map.on("dblclick", (event) => {
+    if (!isDrawing && under(event.point)?.properties.kind !== "corner") return;
+    event.preventDefault();
+    if (!isDrawing && corners.length > 3) {
+      corners.splice(under(event.point).properties.number, 1);
+      draw();
+    }
+  });
+
+  const take = (event) => {
+    if (!isClosed || event.originalEvent.touches?.length > 1) return;
+    const hit = under(event.point)?.properties;
+    if (!hit) return;
+    event.preventDefault();
+    if (hit.kind === "middle") corners.splice(hit.number + 1, 0, rounded([event.lngLat.lng, event.lngLat.lat]));
+    held = { kind: hit.kind, number: hit.kind === "middle" ? hit.number + 1 : hit.number, from: event.lngLat, corners: [...corners] };
+  };
+  const drag = ({ lngLat }) => {
+    if (held === null) return;
+    const [east, north] = [lngLat.lng - held.from.lng, lngLat.lat - held.from.lat];
+    if (held.kind === "area") corners = held.corners.map(([x, y]) => rounded([x + east, y + north]));
+    else corners[held.number] = rounded([lngLat.lng, lngLat.lat]);
+    draw();
+  };
+  const letGo = () => { held = null; };
+  for (const [began, goes, ends] of [["mousedown", "mousemove", "mouseup"], ["touchstart", "touchmove", "touchend"]]) {
+    map.on(began, take);
+    map.on(goes, drag);
+    map.on(ends, letGo);
+  }
+  window.addEventListener("mouseup", letGo);
+
+  return {
+    get shape() { return isClosed ? { type: "Polygon", coordinates: [[...corners, corners[0]]] } : null; },
+    begin() { corners = []; isClosed = false; isDrawing = true; draw(); },
+    close,
+    clear() { corners = []; isClosed = false; isDrawing = false; draw(); },
+    show(ring) { corners = ring.slice(0, -1).map(rounded); isClosed = true; isDrawing = false; draw(); },
+    addAt(corner) { corners.push(rounded(corner)); draw(); },
+    undo() { corners.pop(); draw(); },
+    remove(number) {
+      if (isClosed && corners.length <= 3) throw new Error("至少要三个角点。 An area has three corners at least.");
+      corners.splice(number, 1);
+      draw();
+    },
+    // By metres: one corner, or with null all of them.
+    move(number, east, north) {
+      corners = corners.map((corner, each) => (number === null || number === each ? moved(corner, east, north) : corner));
+      draw();
+    },
+  };
+}
