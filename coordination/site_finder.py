@@ -1,6 +1,6 @@
-"""The site finder (辅助选址): where in an area a site of a size and a use could lie without conflict, the best first."""
+"""The site finder (辅助选址): where in an area a site of a size and a use could lie without conflict, the best of all places first."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,35 +13,37 @@ from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.coverage import coverage_of_districts
+from blueprint.overlay_together import Ground, overlay_together
 from blueprint.permissions import Act, Actor, require
-from blueprint.snapshot import known_to, refuse_before_the_first, take_snapshot
+from blueprint.snapshot import Snapshot, known_to, refuse_before_the_first, take_snapshot
 from coordination.check_report import CheckReport
-from coordination.checks import run_check
-from coordination.siting import hard_ground
+from coordination.checks import asked_of, run_check
+from coordination.free_places import MIN_COMPACT, PER_WINDOW, Place, places_in, widest_m
+from coordination.siting import TakenGround, readable_by, taken_ground
 from coordination.trim import TrimLevel, is_hard
 
-TILE_M = 2_000.0
-MAX_AREA_M2 = 400e6
-MAX_SITE_M2 = 5e6
+WINDOW_M = 2_000.0
+MAX_AREA_M2 = 20e9
+MIN_SITE_M2, MAX_SITE_M2 = 100.0, 5e6
 MAX_FOUND = 20
-_PER_PART = 3
-_MIN_COMPACT = 0.4
-"""A site that fills less of the circle around it is a strip or a star: nothing is built on it."""
-
-_GRID_M = 1e-3
-"""Tiles are joined on a grid of a millimetre, so that no thread of rounding stays between them."""
 
 METHOD = (
-    "逐格（2 km）扣除硬冲突范围，在剩余地块内以最大内切圆圆心为中心取面积相当的紧凑地块，逐一复核；按其余管控面积占比由小到大、紧凑度由大到小排序；不考虑权属、地形与价格"
-    " hard conflicts are taken off tile by tile (2 km); in what is left a compact site around the centre of the largest"
-    " inscribed circle, each checked again; ranked by the share of what else weighs on it, then by compactness; ownership,"
-    " terrain and price are not looked at"
+    f"逐格（{WINDOW_M / 1000:g} km，四周外扩一处用地的宽度）扣除硬冲突范围，在剩余地块内以最大内切圆圆心为中心取面积相当的紧凑地块，先避开其余管控，每格至多 {PER_WINDOW} 处；"
+    "全部候选按其余管控面积占比由小到大、紧凑度由大到小一并排序，互不重叠者依次复核；"
+    f"局限：不旋转、不拼接地块，紧凑度不足 {MIN_COMPACT} 者不取，圆心之外的位置可能遗漏；您无权查看的受限图层只在入选地块处提示；不考虑权属、地形与价格"
+    f" window by window ({WINDOW_M / 1000:g} km, and as far around as a site is wide) hard conflicts are taken off; in what is left compact sites"
+    f" around centres of largest inscribed circles, where nothing else weighs first, {PER_WINDOW} a window at most; all candidates are ranked together by the share"
+    " of what else weighs on them, then by compactness, and those that do not overlap are checked again, one by one. Limits: places between the circles may be missed,"
+    f" below a compactness of {MIN_COMPACT} it is no site; restricted layers that you may not read are told of at the places chosen alone; ownership, terrain"
+    " and price are not looked at"
 )
+
+Tell = Callable[[str, int], None]
 
 
 @dataclass(frozen=True)
 class FoundSite:
-    """A place for the site (working CRS): its check, how compact it is (1 is a disc), how large the free ground around it."""
+    """A place for the site (working CRS): its check, how compact it is (1 is a disc), how large the free ground around it in its window."""
 
     site: shapely.MultiPolygon
     report: CheckReport
@@ -51,12 +53,28 @@ class FoundSite:
 
 @dataclass(frozen=True)
 class Search:
-    """What a search found, the best first; `free_m2` is all free ground (plane), also where no such site fits."""
+    """What a search found, the best first; `free_m2` is all free ground (plane), also where no such site fits.
+
+    `candidates` are the places that were ranked, of all windows together.
+    """
 
     sites: tuple[FoundSite, ...]
     searched_m2: float
     free_m2: float
     tiles: int
+    candidates: int
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A place with the share of it that what is not kept off takes."""
+
+    place: Place
+    soft_share: float
+
+    @property
+    def standing(self) -> tuple[float, float]:
+        return round(self.soft_share, 4), -round(self.place.compactness, 4)
 
 
 def find_sites(
@@ -69,16 +87,15 @@ def find_sites(
     on: date,
     level: TrimLevel,
     at_most: int = 10,
+    tell: Tell = lambda _phase, _done: None,
 ) -> Search:
-    """Find places of `area_m2` in an area (a district, a town) that meet nothing hard, as far as the actor may read the layers.
+    """Find places of `area_m2` in an area (a district, a town, the city) that meet nothing hard, as far as the actor may read the layers.
 
-    `area.planned_use` and `area.top_m` are what rules by use and by height are asked for. Raises InvalidInputError for an area beyond 400 km².
+    `area.planned_use` and `area.top_m` are what rules by use and by height are asked for. `tell` hears of the windows done, their number in
+    the name of the phase. Raises InvalidInputError for sizes and numbers beyond the bounds.
     """
     require(actor, Act.KEEP_CHECK)
-    if not 100 <= area_m2 <= MAX_SITE_M2:
-        raise InvalidInputError("a site is searched from 0.01 ha to 500 ha")
-    if not 1 <= at_most <= MAX_FOUND:
-        raise InvalidInputError(f"from 1 to {MAX_FOUND} places are named")
+    refuse_beyond_bounds(area_m2, at_most)
     outline = jurisdiction(city).outline
     ground = area.geometry if outline is None else polygonal(shapely.intersection(area.geometry, outline))
     if ground.area > MAX_AREA_M2:
@@ -87,30 +104,34 @@ def find_sites(
         )
     snapshot = take_snapshot(session, on)
     refuse_before_the_first(session, known_to(snapshot.layers, actor), on)
-    free, tiles = [], 0
-    for tile in _tiles(ground):
-        taken = hard_ground(session, tile, area, snapshot, city=city, actor=actor, level=level)
-        free.append(shapely.difference(shapely.intersection(ground, tile), taken))
-        tiles += 1
-    whole = polygonal(shapely.union_all(shapely.set_precision(np.array(free, dtype=object), _GRID_M)))
-    candidates = sorted(
-        (found for part in whole.geoms if part.area >= area_m2 for found in _in_part(part, area_m2)),
-        key=lambda found: -found[1],
+    readable = readable_by(snapshot, actor)
+    asked = Ground(session, asked_of(readable.layers, actor=actor, on=on), city=city)
+    windows = list(_windows(ground, side_m=max(WINDOW_M, widest_m(area_m2))))
+    candidates: list[_Candidate] = []
+    free_m2 = 0.0
+    for number, window in enumerate(windows):
+        tell(f"search of {len(windows)}", number)
+        around = shapely.box(*shapely.buffer(window, widest_m(area_m2)).bounds)
+        taken = taken_ground(session, around, area, readable, city=city, actor=actor, level=level)
+        free = shapely.difference(shapely.intersection(ground, around), taken.hard)
+        free_m2 += shapely.intersection(free, window).area
+        places = _places(free, taken, area_m2)
+        candidates += _weighed(session, places, area, readable, asked, city=city, actor=actor, level=level)
+    tell("rank", len(candidates))
+    candidates.sort(key=lambda each: each.standing)
+    chosen = _chosen(
+        session, candidates, area, snapshot, city=city, actor=actor, level=level, at_most=2 * at_most
     )
-    sites: list[FoundSite] = []
-    for shape, compactness, free_m2 in candidates[: 2 * at_most]:
-        place = Footprint(
-            shapely.MultiPolygon([shape]),
-            city.working_crs,
-            "none",
-            planned_use=area.planned_use,
-            top_m=area.top_m,
-        )
-        report = run_check(session, place, city=city, actor=actor, on=on, snapshot=snapshot)
-        if not any(is_hard(finding, level) for finding in report.findings):
-            sites.append(FoundSite(place.geometry, report, compactness, free_m2))
-    sites.sort(key=_standing)
-    return Search(tuple(sites[:at_most]), ground.area, whole.area, tiles)
+    chosen.sort(key=_standing)
+    return Search(tuple(chosen[:at_most]), ground.area, free_m2, len(windows), len(candidates))
+
+
+def refuse_beyond_bounds(area_m2: float, at_most: int) -> None:
+    """Refuse a size or a number of places that is not searched."""
+    if not MIN_SITE_M2 <= area_m2 <= MAX_SITE_M2:
+        raise InvalidInputError("a site is searched from 0.01 ha to 500 ha")
+    if not 1 <= at_most <= MAX_FOUND:
+        raise InvalidInputError(f"from 1 to {MAX_FOUND} places are named")
 
 
 def district_area(code: str, city: City) -> Footprint:
@@ -118,66 +139,90 @@ def district_area(code: str, city: City) -> Footprint:
     return Footprint(coverage_of_districts(code, city=city), city.working_crs, "none")
 
 
-def _standing(found: FoundSite) -> tuple[float, ...]:
-    """What places are ranked by: restricted layers met or not told, soft controls, compactness."""
-    ledger = found.report.ledger
-    soft = (ledger.prohibited_m2 + ledger.restricted_m2 + ledger.advised_m2) / found.report.footprint.area_m2
-    is_told_clear = found.report.has_answers_left and not found.report.restricted_conflicts
-    return (float(not is_told_clear), round(soft, 4), -round(found.compactness, 4))
-
-
-def _tiles(ground: shapely.MultiPolygon) -> Iterator[shapely.Polygon]:
+def _windows(ground: shapely.MultiPolygon, *, side_m: float) -> Iterator[shapely.Polygon]:
     west, south, east, north = ground.bounds
     shapely.prepare(ground)
-    for x in np.arange(west, east, TILE_M):
-        for y in np.arange(south, north, TILE_M):
-            tile = shapely.box(x, y, x + TILE_M, y + TILE_M)
-            if shapely.intersects(ground, tile):
-                yield tile
+    for x in np.arange(west, east, side_m):
+        for y in np.arange(south, north, side_m):
+            window = shapely.box(x, y, x + side_m, y + side_m)
+            if shapely.intersects(ground, window):
+                yield window
 
 
-def _in_part(part: shapely.Polygon, area_m2: float) -> Iterator[tuple[shapely.Polygon, float, float]]:
-    """Places in a piece of free ground, one after the other, each off the ones before."""
-    left: shapely.Geometry = part
-    for _ in range(_PER_PART):
-        pieces = [p for p in shapely.get_parts(left) if p.geom_type == "Polygon" and p.area >= area_m2]
-        if not pieces:
-            return
-        piece = max(pieces, key=_inner_radius)
-        found = _compact(piece, area_m2)
-        if found is None:
-            return
-        yield (*found, part.area)
-        left = shapely.difference(left, found[0])
+def _places(free: shapely.Geometry, taken: TakenGround, area_m2: float) -> list[Place]:
+    """Places in free ground: where nothing else weighs first, then off those in all of it."""
+    mild = shapely.difference(free, taken.soft)
+    found = list(places_in(mild, area_m2, at_most=PER_WINDOW))
+    if len(found) < PER_WINDOW and not taken.soft.is_empty:
+        left = shapely.difference(free, shapely.union_all([place.site for place in found]))
+        found += places_in(left, area_m2, at_most=PER_WINDOW - len(found))
+    return found
 
 
-def _inner_radius(shape: shapely.Polygon) -> float:
-    return float(shapely.length(_inner_line(shape)))
+def _weighed(
+    session: Session,
+    places: Sequence[Place],
+    area: Footprint,
+    readable: Snapshot,
+    asked: Ground,
+    *,
+    city: City,
+    actor: Actor,
+    level: TrimLevel,
+) -> Iterator[_Candidate]:
+    """The places that meet nothing hard, with what else weighs on them, as the layers say that the actor may read."""
+    if not places:
+        return
+    sites = [shapely.MultiPolygon([place.site]) for place in places]
+    for place, site, known in zip(places, sites, overlay_together(session, sites, asked), strict=True):
+        report = run_check(
+            session, _footprint(site, area, city), city=city, actor=actor, on=readable.day, snapshot=readable, known=known
+        )  # fmt: skip
+        if not any(is_hard(finding, level) for finding in report.findings):
+            yield _Candidate(place, _soft_share(report))
 
 
-def _inner_line(shape: shapely.Polygon) -> shapely.LineString:
-    """From the centre of the largest inscribed circle to its rim, within a metre."""
-    return shapely.maximum_inscribed_circle(shape, tolerance=1.0)
+def _chosen(
+    session: Session,
+    candidates: Sequence[_Candidate],
+    area: Footprint,
+    snapshot: Snapshot,
+    *,
+    city: City,
+    actor: Actor,
+    level: TrimLevel,
+    at_most: int,
+) -> list[FoundSite]:
+    """The first of the ranked candidates that do not overlap one that is chosen, each checked by itself as any footprint is."""
+    chosen: list[FoundSite] = []
+    for candidate in candidates:
+        if len(chosen) == at_most:
+            break
+        place = candidate.place
+        site = shapely.MultiPolygon([place.site])
+        if any(
+            shapely.intersects(other.site, site) and shapely.intersection(other.site, site).area > 1
+            for other in chosen
+        ):
+            continue
+        report = run_check(
+            session, _footprint(site, area, city), city=city, actor=actor, on=snapshot.day, snapshot=snapshot
+        )
+        if not any(is_hard(finding, level) for finding in report.findings):
+            chosen.append(FoundSite(site, report, place.compactness, place.free_m2))
+    return chosen
 
 
-def _compact(piece: shapely.Polygon, area_m2: float) -> tuple[shapely.Polygon, float] | None:
-    """What of the piece lies around its innermost point and has the area; and its share of the circle that holds it."""
-    centre = shapely.Point(_inner_line(piece).coords[0])
-    near, far = np.sqrt(area_m2 / np.pi), np.sqrt(area_m2 / np.pi / _MIN_COMPACT)
-    if _around(piece, centre, far).area < area_m2:
-        return None
-    while far - near > 0.01:
-        middle = (near + far) / 2
-        if _around(piece, centre, middle).area < area_m2:
-            near = middle
-        else:
-            far = middle
-    site = _around(piece, centre, far)
-    return site, float(site.area / (np.pi * far**2))
+def _footprint(site: shapely.MultiPolygon, area: Footprint, city: City) -> Footprint:
+    return Footprint(site, city.working_crs, "none", planned_use=area.planned_use, top_m=area.top_m)
 
 
-def _around(piece: shapely.Polygon, centre: shapely.Point, radius_m: float) -> shapely.Polygon:
-    """The part of a disc within the piece that holds the centre."""
-    parts = shapely.get_parts(shapely.intersection(piece, shapely.buffer(centre, radius_m, quad_segs=16)))
-    areas = [part for part in parts if part.geom_type == "Polygon"]
-    return min(areas, key=lambda part: part.distance(centre), default=shapely.Polygon())
+def _soft_share(report: CheckReport) -> float:
+    ledger = report.ledger
+    return (ledger.prohibited_m2 + ledger.restricted_m2 + ledger.advised_m2) / report.footprint.area_m2
+
+
+def _standing(found: FoundSite) -> tuple[float, ...]:
+    """What places are ranked by: restricted layers met or not told, soft controls, compactness."""
+    is_told_clear = found.report.has_answers_left and not found.report.restricted_conflicts
+    return (float(not is_told_clear), round(_soft_share(found.report), 4), -round(found.compactness, 4))

@@ -9,6 +9,7 @@ from datetime import date
 
 import numpy as np
 import shapely
+from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
@@ -17,12 +18,12 @@ from blueprint.footprint import Footprint
 from blueprint.jurisdiction import jurisdiction
 from blueprint.permissions import Act, Actor, may, require
 from blueprint.snapshot import Snapshot, take_snapshot
-from coordination.check_report import CheckReport
+from coordination.check_report import CheckReport, Finding
 from coordination.checks import run_check
 from coordination.judging import rule_set_of
 from coordination.rule_sets import without_thresholds
 from coordination.rules import Severity
-from coordination.trim import TrimLevel, is_hard
+from coordination.trim import TrimLevel, is_hard, refuse_failed
 
 MAX_DISTANCE_M = 2_000.0
 RINGS = 40
@@ -76,7 +77,9 @@ def find_shift(
     before = run_check(session, footprint, city=city, actor=actor, on=on, snapshot=snapshot)
     west, south, east, north = footprint.geometry.bounds
     ground = shapely.box(west - within_m, south - within_m, east + within_m, north + within_m)
-    taken = hard_ground(session, ground, footprint, snapshot, city=city, actor=actor, level=level)
+    taken = taken_ground(
+        session, ground, footprint, readable_by(snapshot, actor), city=city, actor=actor, level=level
+    ).hard
     places = _places(within_m)
     stays = not any(is_hard(finding, level) for finding in before.findings)
     best = places[0] if stays else _nearest_free(footprint.geometry, taken, places, city)
@@ -105,45 +108,66 @@ def find_shift(
     )
 
 
-def hard_ground(
+@dataclass(frozen=True)
+class TakenGround:
+    """Of a piece of ground what is kept off (`hard`), and what else weighs on it (`soft`), in the working CRS."""
+
+    hard: BaseGeometry
+    soft: BaseGeometry
+
+
+def taken_ground(
     session: Session,
     ground: shapely.Polygon,
     site: Footprint,
-    snapshot: Snapshot,
+    readable: Snapshot,
     *,
     city: City,
     actor: Actor,
     level: TrimLevel,
-) -> shapely.Geometry:
-    """Of a piece of ground what the layers of a level take, of all the layers that the actor may read.
+) -> TakenGround:
+    """Of a piece of ground what the layers of a level take, and what milder ones do, of all the layers that the actor may read.
 
     Thresholds are left out, as they go by what a site is taken of and not by what the ground is, and a surface that rises counts
     where it is lowest on the ground: what is found is checked once more, what is kept off may be more than need be.
     """
-    readable = tuple(
-        layer._replace(threshold_share=0.0)
-        for layer in snapshot.layers
-        if may(actor, Act.READ_LAYER, layer.thing)
-    )
+    layers = tuple(layer._replace(threshold_share=0.0) for layer in readable.layers)
     whole = replace(site, geometry=shapely.MultiPolygon([ground]), notes=(), strip=None)
     report = run_check(
         session,
         whole,
         city=city,
         actor=actor,
-        on=snapshot.day,
+        on=readable.day,
         with_shapes=True,
-        snapshot=Snapshot(snapshot.day, readable),
+        snapshot=Snapshot(readable.day, layers),
         rule_set=without_thresholds(rule_set) if (rule_set := rule_set_of(city)) is not None else None,
     )
+    refuse_failed(report)
     hard = [finding for finding in report.findings if is_hard(finding, level)]
-    if any(
-        finding.shape is None for finding in hard
-    ):  # pixels too ragged to be drawn: nowhere is known to be free
+    soft = [
+        finding
+        for finding in report.findings
+        if finding.severity in _WEIGHING and not finding.sliver and not is_hard(finding, level)
+    ]
+    return TakenGround(_together(hard, ground), _together(soft, ground))
+
+
+_WEIGHING = (Severity.PROHIBIT, Severity.RESTRICT, Severity.ADVISE)
+
+
+def _together(findings: Sequence[Finding], ground: shapely.Polygon) -> BaseGeometry:
+    if any(f.shape is None for f in findings):  # pixels too ragged to be drawn: nowhere is known to be free
         return ground
     # A line or a point takes no area; a hair around it is what no site may lie on.
-    taken = [shapely.buffer(f.shape, _HAIR_M) if f.overlap_m2 == 0 else f.shape for f in hard]
+    taken = [shapely.buffer(f.shape, _HAIR_M) if f.overlap_m2 == 0 else f.shape for f in findings]
     return shapely.union_all(taken) if taken else shapely.Polygon()
+
+
+def readable_by(snapshot: Snapshot, actor: Actor) -> Snapshot:
+    """The layers of a day that the actor may read: only these are kept off."""
+    layers = tuple(layer for layer in snapshot.layers if may(actor, Act.READ_LAYER, layer.thing))
+    return Snapshot(snapshot.day, layers)
 
 
 def hard_m2(report: CheckReport, level: TrimLevel) -> float:

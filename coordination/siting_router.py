@@ -1,25 +1,23 @@
-"""Routes that say where a site would fit: the nearest place for a footprint, places for a size and a use in an area."""
+"""Routes that say where a site would fit: the nearest place for a footprint, its outline with the same area, places for a size and a use in an area by a job."""
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from fastapi import APIRouter, Body, Query
-from pydantic import BaseModel
-from shapely.geometry import mapping
-from shapely.geometry.base import BaseGeometry
+from fastapi import APIRouter, Body, Query, Response
 
-from blueprint.city import City
-from blueprint.city_router import to_lonlat
 from blueprint.crs_registry import register_for
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import footprint_from_geojson
 from blueprint.given import Day, GeoJson, Text, TopM, UseCode, WidthM
 from blueprint.idempotency import IdempotentRoute
+from blueprint.jobs.schemas import JobOut, job_out
 from blueprint.permissions import Act, require
-from coordination.rules import Severity
-from coordination.site_finder import MAX_FOUND, MAX_SITE_M2, METHOD, Search, district_area, find_sites
-from coordination.siting import DIRECTIONS, MAX_DISTANCE_M, RINGS, Shift, find_shift
+from coordination.refit import find_refit
+from coordination.site_finder import MAX_FOUND, MAX_SITE_M2, MIN_SITE_M2, district_area
+from coordination.site_search_job import SiteSearch, put_in_search
+from coordination.siting import MAX_DISTANCE_M, find_shift
+from coordination.siting_schemas import RefitOut, ShiftOut, refit_out, shift_out
 from coordination.trim import TrimLevel
 
 router = APIRouter(tags=["checks"], route_class=IdempotentRoute)
@@ -31,60 +29,6 @@ Top = Annotated[
     TopM | None, Query(description="elevation of the highest point, 1985 datum; for rules of height")
 ]
 OnDay = Annotated[Day | None, Query(description="a day; today when not given")]
-
-SHIFT_METHOD = (
-    f"红线不旋转、不变形，在 {RINGS} 圈 × {DIRECTIONS} 个方向上试放，取最近者并逼近到 0.1 m，已重新检查；不考虑权属与地形"
-    f" the outline neither turned nor changed, tried on {RINGS} rings in {DIRECTIONS} directions, the nearest brought as near"
-    " as it stays free to 0.1 m, checked again; ownership and terrain are not looked at"
-)
-
-
-class ShiftOut(BaseModel):
-    """The nearest place for a footprint; `moved` is GeoJSON in longitude and latitude. Where `is_free` is false it meets least there."""
-
-    level: Literal["prohibit", "restrict"]
-    is_free: bool
-    east_m: float
-    north_m: float
-    distance_m: float
-    area_m2: float
-    verdict_before: Severity
-    verdict_after: Severity
-    hard_before_m2: float
-    hard_after_m2: float
-    has_restricted_conflicts: bool
-    restricted_withheld: bool
-    tried: int
-    step_m: float
-    moved: dict[str, Any]
-    method: str
-
-
-class FoundSiteOut(BaseModel):
-    """A place that was found, with what else weighs on it; `site` is GeoJSON in longitude and latitude."""
-
-    rank: int
-    verdict: Severity
-    area_m2: float
-    compactness: float
-    free_m2: float
-    advised_m2: float
-    restricted_m2: float
-    layers: list[str]
-    has_restricted_conflicts: bool
-    restricted_withheld: bool
-    digest: str
-    site: dict[str, Any]
-
-
-class SearchOut(BaseModel):
-    """Places for a site, the best first."""
-
-    sites: list[FoundSiteOut]
-    searched_m2: float
-    free_m2: float
-    tiles: int
-    method: str
 
 
 @router.post("/api/shifts")
@@ -124,13 +68,49 @@ def shift_footprint(
     return shift_out(found, edge.city)
 
 
-@router.post("/api/site-searches")
-def search_sites(
-    area_m2: Annotated[float, Query(ge=100, le=MAX_SITE_M2, description="how large the site is (m²)")],
+@router.post("/api/refits")
+def refit_footprint(
+    document: Annotated[GeoJson, Body()],
     session: SessionDep,
     actor: ActorDep,
     edge: EdgeDep,
     now: NowDep,
+    on: OnDay = None,
+    crs: Crs = None,
+    use: Use = None,
+    top_m: Top = None,
+    level: Level = TrimLevel.PROHIBIT,
+    within_m: Annotated[
+        float, Query(ge=1, le=MAX_DISTANCE_M, description="how far around ground may be given (m)")
+    ] = 500,
+) -> RefitOut:
+    """A footprint trimmed by its hard conflicts, with the area given back on free ground beside it; nothing is kept."""
+    require(actor, Act.KEEP_CHECK)
+    footprint = footprint_from_geojson(
+        document, city=edge.city, scratch=edge.scratch, crs=crs, register=register_for(session, actor)
+    )
+    found = find_refit(
+        session,
+        replace(footprint, planned_use=use, top_m=top_m),
+        city=edge.city,
+        actor=actor,
+        on=on or now.date(),
+        level=level,
+        within_m=within_m,
+    )
+    return refit_out(found, edge.city)
+
+
+@router.post("/api/site-searches", status_code=202)
+def search_sites(
+    area_m2: Annotated[
+        float, Query(ge=MIN_SITE_M2, le=MAX_SITE_M2, description="how large the site is (m²)")
+    ],
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+    response: Response,
     on: OnDay = None,
     crs: Crs = None,
     use: Use = None,
@@ -141,8 +121,8 @@ def search_sites(
         Text | None, Query(max_length=20, description="code of a district, instead of an area")
     ] = None,
     document: Annotated[GeoJson | None, Body()] = None,
-) -> SearchOut:
-    """Where in an area or a district, at most 400 km², a site of a size and a use could lie without conflict; nothing is kept."""
+) -> JobOut:
+    """Where in an area or a district a site of a size and a use could lie without conflict, by a job; its `result` has the places, ranked."""
     require(actor, Act.KEEP_CHECK)
     if (district is None) == (document is None):
         raise InvalidInputError("say where to search: the GeoJSON of an area, or the code of a district")
@@ -152,53 +132,7 @@ def search_sites(
         )
     else:
         area = district_area(district or "", edge.city)
-    found = find_sites(
-        session,
-        replace(area, planned_use=use, top_m=top_m),
-        area_m2=area_m2,
-        city=edge.city,
-        actor=actor,
-        on=on or now.date(),
-        level=level,
-        at_most=at_most,
-    )
-    return search_out(found, edge.city)
-
-
-def shift_out(found: Shift, city: City) -> ShiftOut:
-    """A shift as the outside sees it."""
-    values = {name: getattr(found, name) for name in ShiftOut.model_fields if name not in ("moved", "method")}
-    return ShiftOut(
-        **values | {"level": found.level.value}, moved=_geojson(found.moved, city), method=SHIFT_METHOD
-    )
-
-
-def search_out(found: Search, city: City) -> SearchOut:
-    """A search as the outside sees it."""
-    return SearchOut(
-        sites=[
-            FoundSiteOut(
-                rank=rank,
-                verdict=place.report.verdict,
-                area_m2=place.report.footprint.area_m2,
-                compactness=place.compactness,
-                free_m2=place.free_m2,
-                advised_m2=place.report.ledger.advised_m2,
-                restricted_m2=place.report.ledger.restricted_m2,
-                layers=sorted({finding.layer for finding in place.report.findings}),
-                has_restricted_conflicts=bool(place.report.restricted_conflicts),
-                restricted_withheld=not place.report.has_answers_left,
-                digest=place.report.digest,
-                site=_geojson(place.site, city),
-            )
-            for rank, place in enumerate(found.sites, start=1)
-        ],
-        searched_m2=found.searched_m2,
-        free_m2=found.free_m2,
-        tiles=found.tiles,
-        method=METHOD,
-    )
-
-
-def _geojson(shape: BaseGeometry, city: City) -> dict[str, Any]:
-    return mapping(to_lonlat(shape, city))
+    request = SiteSearch(area_m2, str(level), at_most, (on or now.date()).isoformat(), use, top_m)
+    job = put_in_search(session, area, request, actor=actor, now=now)
+    response.headers["Location"] = f"/api/jobs/{job.id}"
+    return job_out(job)

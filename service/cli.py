@@ -25,6 +25,7 @@ PARTS = {
     "trim": "trim:trim",
     "alternatives": "alternatives:alternatives",
     "shift": "siting:shift",
+    "refit": "siting:refit",
     "find-site": "siting:find_site",
     "check-batch": "batch:check_batch",
     "audit": "audit:audit",

@@ -1,4 +1,4 @@
-"""`blueprint shift FILE`: the nearest place that fits. `blueprint find-site AREA`: where a site of a size could lie."""
+"""`blueprint shift FILE`: the nearest place that fits. `blueprint refit FILE`: the same area off what it meets. `blueprint find-site AREA`: where a site of a size could lie."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +10,14 @@ from sqlalchemy.orm import Session
 from blueprint.errors import InvalidInputError
 from coordination.figures import hectares, rounded, square_metres
 from coordination.heights import checked_top_m
+from coordination.refit import find_refit
 from coordination.report_words import SEVERITY_WORDS, WITHHELD_WORDS
 from coordination.site_finder import METHOD, district_area, find_sites
 from coordination.siting import find_shift
-from coordination.siting_router import SHIFT_METHOD, search_out, shift_out
+from coordination.siting_schemas import SHIFT_METHOD, refit_out, search_out, shift_out
 from coordination.trim import TrimLevel
 from coordination.use_matrix import use_code
-from service.commands.context import local_operator, open_edge
+from service.commands.context import console, local_operator, open_edge
 from service.commands.options import (
     FormatOption,
     OutputFormat,
@@ -96,6 +97,63 @@ def shift(
     typer.echo(SHIFT_METHOD)
 
 
+def refit(
+    file: Annotated[
+        Path, typer.Argument(help="用地红线文件 footprint: GeoPackage, zipped Shapefile, GeoJSON, TXT")
+    ],
+    within_m: Annotated[
+        float, typer.Option(help="补地距离（米） how far around ground may be given, at most 2,000")
+    ] = 500.0,
+    level: Annotated[
+        TrimLevel, typer.Option(help="避让哪些管控 what to keep off: prohibit, or restrict too")
+    ] = TrimLevel.PROHIBIT,
+    crs: CrsOption = None,
+    use: UseCodeOption = None,
+    top_m: TopOption = None,
+    on: DayOption = None,
+    output_path: BoundaryOption = None,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """等面积调整：去掉硬冲突，在相邻可用地上补足面积 · the footprint without its hard conflicts, the area given back beside it."""
+    day = parse_day(on)
+    refuse_other_files(output_path)
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
+        footprint = read_site(session, edge, file, crs=crs)
+        found = find_refit(
+            session,
+            replace(footprint, planned_use=use_code(use), top_m=checked_top_m(top_m)),
+            city=edge.city,
+            actor=local_operator(),
+            on=day or edge.now().date(),
+            level=level,
+            within_m=within_m,
+        )
+        if output_path is not None:
+            write_boundaries([(found.outline, found.area_m2)], output_path, edge.city)
+        shown = refit_out(found, edge.city)
+    if output is OutputFormat.JSON:
+        print_json(shown.model_dump(mode="json"))
+        return
+    same = (
+        "面积不变 same area"
+        if found.is_same_area
+        else f"{within_m:g} m 内补不足面积 not enough ground within"
+    )
+    typer.echo(
+        f"{same}: {square_metres(found.area_before_m2)} → {square_metres(found.area_m2)} m²；保留 kept {square_metres(found.kept_m2)} m²，"
+        f"补 given {square_metres(found.given_m2)} m²，外扩 rim {rounded(found.rim_m, 2)} m"
+    )
+    typer.echo(
+        f"结论 verdict: {' '.join(SEVERITY_WORDS[found.verdict_before])} → {' '.join(SEVERITY_WORDS[found.verdict_after])}；"
+        f"硬冲突 hard {square_metres(found.hard_before_m2)} → {square_metres(found.hard_after_m2)} m²"
+    )
+    if found.restricted_withheld:
+        typer.echo(" ".join(WITHHELD_WORDS))
+    if found.has_restricted_conflicts:
+        typer.echo("另涉及受限图层 a restricted layer is met there, too")
+    typer.echo(shown.method)
+
+
 def find_site(
     area_ha: Annotated[float, typer.Option(help="所需面积（公顷） how large the site is, in hectares")],
     area: Annotated[Path | None, typer.Argument(help="搜索范围文件 a file with the area to search")] = None,
@@ -123,16 +181,18 @@ def find_site(
             ground = read_site(session, edge, area, crs=crs)
         else:
             ground = district_area(district or "", edge.city)
-        found = find_sites(
-            session,
-            replace(ground, planned_use=use_code(use), top_m=checked_top_m(top_m)),
-            area_m2=area_ha * 10_000,
-            city=edge.city,
-            actor=local_operator(),
-            on=day or edge.now().date(),
-            level=level,
-            at_most=at_most,
-        )
+        with console.status("辅助选址 searching") as shown_status:
+            found = find_sites(
+                session,
+                replace(ground, planned_use=use_code(use), top_m=checked_top_m(top_m)),
+                area_m2=area_ha * 10_000,
+                city=edge.city,
+                actor=local_operator(),
+                on=day or edge.now().date(),
+                level=level,
+                at_most=at_most,
+                tell=lambda phase, done: shown_status.update(f"辅助选址 {phase} {done:,}"),
+            )
         if output_path is not None:
             if not found.sites:
                 raise InvalidInputError("no such site was found; there is no boundary to write")
@@ -143,7 +203,8 @@ def find_site(
         print_json(shown.model_dump(mode="json"))
         return
     print_table(
-        f"辅助选址 Places for {area_ha:g} ha · 搜索 searched {hectares(found.searched_m2)} ha · 可用 free {hectares(found.free_m2)} ha",
+        f"辅助选址 Places for {area_ha:g} ha · 搜索 searched {hectares(found.searched_m2)} ha · 可用 free {hectares(found.free_m2)} ha"
+        f" · 候选 candidates {found.candidates:,}",
         [
             "名次 rank",
             "结论 verdict",

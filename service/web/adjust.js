@@ -1,7 +1,7 @@
-// A site that meets what it may not: what of it can stay (trim), and where near by it would lie free as it is (shift).
+// A site that meets what it may not: what of it can stay (trim), the same area off it (refit), and where near by it would lie free as it is (shift).
 
 import { act, cells, place, say, squareMetres, table } from "./coordination.js";
-import { draw, hectares, particulars, readJson, verdict } from "./sites.js";
+import { chosen, draw, hectares, particulars, readJson, verdict } from "./sites.js";
 import { bilingual, element, send } from "./words.js";
 
 const metres = (value) => `${value.toLocaleString("zh-CN", { minimumFractionDigits: 1, maximumFractionDigits: 1 })} m`;
@@ -10,6 +10,7 @@ const rows = (pairs) => pairs.map(([words, value]) => cells([words, value]));
 export function adjusting() {
   place("adjust").addEventListener("submit", (event) => event.preventDefault());
   act(place("trim"), trim);
+  act(place("refit"), refit);
   act(place("shift"), shift);
 }
 
@@ -32,10 +33,27 @@ async function trim() {
     ["最大一块 largest part", hectares(found.largest_m2)],
   ], found.kept, "保留范围.geojson");
   table(place("setbacks"), [["图层", "layer"], ["图斑", "feature"], ["要求退让", "width"], ["实距", "distance"], ["不足", "missing"]],
-    found.setbacks.map((one) => cells([one.layer, one.feature, metres(one.width_m), metres(one.distance_m), metres(one.missing_m)])),
-    ["没有退让不足", "No setback is missed"]);
-  await draw([{ geometry: footprint }, ...(found.kept ? [{ geometry: found.kept }] : [])]);
+    found.setbacks.map((one, number) => {
+      const row = cells([one.layer, one.feature, metres(one.width_m), metres(one.distance_m), metres(one.missing_m)]);
+      return one.place ? chosen(row, number + 3, one.place) : row;
+    }), ["没有退让不足", "No setback is missed"]);
+  const sites = [{ geometry: footprint }, found.kept ? { geometry: found.kept } : null];
+  await draw([...sites, ...found.setbacks.map((one) => (one.place ? { geometry: one.place } : null))]);
   say("done", ...(found.kept ? bilingual("已算出可保留的范围。", "What can stay is drawn.") : bilingual("没有可保留的范围。", "Nothing of it can stay.")));
+}
+
+async function refit() {
+  const [footprint, found] = await answered("/api/refits", { within_m: place("within_m").value || "500" });
+  show(found, "", [
+    ["结论 verdict", [verdict(found.verdict_before), " → ", verdict(found.verdict_after)]],
+    ["面积 area", `${hectares(found.area_before_m2)} → ${hectares(found.area_m2)}`],
+    ["保留 kept", squareMetres(found.kept_m2)],
+    ["补地 given", `${squareMetres(found.given_m2)}，外扩 rim ${metres(found.rim_m)}`],
+    ["刚性冲突 hard conflicts", `${squareMetres(found.hard_before_m2)} → ${squareMetres(found.hard_after_m2)}`],
+  ], found.outline, "等面积调整红线.geojson");
+  place("setbacks").replaceChildren();
+  await draw([{ geometry: footprint }, { geometry: found.outline }]);
+  say("done", ...(found.is_same_area ? bilingual("已补足原面积。", "The area is what it was.") : bilingual("此距离内相连的可用地不足以补足面积，图上是最多可得的范围。", "There is not enough free ground within the distance; the most there is is drawn.")));
 }
 
 async function shift() {

@@ -1,7 +1,7 @@
 // Answers that help before a project is registered: alternatives side by side, where a site could lie, many footprints at once.
 
 import { adjusting } from "./adjust.js";
-import { SEVERITY, act, begin, cells, departmentNames, fail, mark, place, say, squareMetres, table } from "./coordination.js";
+import { SEVERITY, act, begin, button, cells, departmentNames, fail, mark, place, say, squareMetres, table } from "./coordination.js";
 import { finished } from "./files.js";
 import { chosen, draw, hectares, particulars, readJson, verdict } from "./sites.js";
 import { ask, bilingual, element, send } from "./words.js";
@@ -66,8 +66,11 @@ async function find() {
   if (!(size > 0)) throw new Error("请填写面积。 Say how large the site is.");
   const query = new URLSearchParams({ area_m2: String(size * 10000), level: place("level").value, ...particulars("use", "top") });
   if (!file) query.set("district", place("district").value);
-  const found = await send("POST", `/api/site-searches?${query}`, file ? await readJson(file) : undefined);
-  place("method").textContent = `查找范围 ${hectares(found.searched_m2)}，其中无刚性冲突 ${hectares(found.free_m2)}。${found.method}`;
+  place("places").replaceChildren();
+  place("method").textContent = "";
+  const job = await send("POST", `/api/site-searches?${query}`, file ? await readJson(file) : undefined);
+  const found = await withProgress(job);
+  place("method").textContent = `查找范围 ${hectares(found.searched_m2)}，其中无刚性冲突 ${hectares(found.free_m2)}，候选 ${found.candidates.toLocaleString("zh-CN")} 处。${found.method}`;
   table(place("places"), [["名次", "rank"], ["结论", "verdict"], ["面积", "area"], ["所在空地", "free ground around"], ["建议", "advised"], ["紧凑度", "compactness"], ["涉及图层", "layers"]],
     found.sites.map((site) => chosen(cells([
       String(site.rank), verdict(site.verdict), hectares(site.area_m2), squareMetres(site.free_m2), squareMetres(site.advised_m2), site.compactness.toFixed(2),
@@ -75,6 +78,22 @@ async function find() {
     ]), site.rank, site.site)), ["此范围内没有这样大小的用地", "No place of this size here"]);
   if (found.sites.length) await draw(found.sites.map(({ site }) => ({ geometry: site })));
   say("done", ...bilingual(`找到 ${found.sites.length} 处。`, `${found.sites.length} found.`));
+}
+
+// How far a search is, and a way to call it off, until its result is there.
+function withProgress(job) {
+  const bar = place("search-progress");
+  const words = element("span", {});
+  const shown = element("progress", { "aria-label": "选址进度 progress of the search" });
+  const cancel = button(["取消", "Cancel"], () => send("POST", `/api/jobs/${job.id}/cancel`), { class: "small" });
+  bar.replaceChildren(shown, " ", words, " ", cancel);
+  const told = ({ state, phase, features_done: done }) => {
+    const windows = Number(/^search of (\d+)$/u.exec(phase ?? "")?.[1] ?? 0);
+    if (windows) Object.assign(shown, { max: windows, value: done });
+    else shown.removeAttribute("value");
+    words.textContent = state === "waiting" ? "排队中…… waiting" : windows ? `已查 ${done.toLocaleString("zh-CN")} / ${windows.toLocaleString("zh-CN")} 格 windows searched` : "正在排序复核…… ranking";
+  };
+  return finished(job, told, "选址没有完成。 The search was not finished.").finally(() => bar.replaceChildren());
 }
 
 async function checkAll() {

@@ -206,5 +206,6 @@ export async function siteMap(collection) {
     id: "site-footprint", type: "line", source: "site", filter: ["==", ["get", "kind"], "footprint"],
     paint: { "line-color": "#e4002b", "line-width": 3 },
   });
+  map.addLayer({ id: "site-point", type: "circle", source: "site", filter: ["==", ["geometry-type"], "Point"], paint: { "circle-color": "#e4002b", "circle-radius": 6 } });
   return map;
 }

@@ -30,9 +30,9 @@ export function geometries(document) {
   return [document];
 }
 
-// The sites on the map, the chosen one strongest; a row of the table chooses one.
+// The sites on the map, the chosen one strongest; a row of the table chooses one. What is null keeps its number.
 export async function draw(sites) {
-  const features = sites.flatMap(({ geometry }, place) => geometries(geometry).map((shape) => ({ type: "Feature", geometry: shape, properties: { kind: "footprint", number: place + 1 } })));
+  const features = sites.flatMap((site, place) => (site === null ? [] : geometries(site.geometry)).map((shape) => ({ type: "Feature", geometry: shape, properties: { kind: "footprint", number: place + 1 } })));
   const collection = { type: "FeatureCollection", features };
   place("map-card").hidden = false;
   if (map === null) map = await siteMap(collection);

@@ -13,6 +13,7 @@ from blueprint.city import AreaMeasure, City
 from blueprint.errors import InvalidInputError, NotPermittedError
 from blueprint.footprint import Footprint
 from blueprint.permissions import ANONYMOUS, at_console
+from coordination.refit import Refit, find_refit
 from coordination.site_finder import find_sites
 from coordination.siting import Shift, find_shift
 from coordination.trim import TrimLevel
@@ -102,6 +103,72 @@ def test_where_no_place_is_free_the_one_that_meets_least_is_given(session: Sessi
     assert found.hard_after_m2 == pytest.approx(5000)
 
 
+def _refit(session: Session, city: City, within_m: float, **more: Any) -> Refit:
+    options = {"level": TrimLevel.PROHIBIT} | more
+    site = _site(city, square(0, 0, 100))
+    return find_refit(session, site, city=city, actor=OPERATOR, on=TODAY, within_m=within_m, **options)
+
+
+def test_what_is_cut_off_is_given_back_on_the_free_sides_alone(session: Session, plane: City):
+    """Farmland takes the eastern 30 m; to the south is a lake of a metre's distance, and to the west a slope that is only advised against.
+
+    10,000 m² again: 70 × 100 m stay, and 30 m of ground are given in the north, the one side where nothing weighs.
+    """
+    publish(session, plane, "FARM", [shapely.box(70, -500, 500, 600)], control="prohibit")
+    publish(session, plane, "LAKE", [shapely.box(-500, -500, 70, 0)], control="prohibit")
+    publish(session, plane, "SLOPE", [shapely.box(-500, 0, 0, 600)], control="advise")
+
+    found = _refit(session, plane, 200)
+
+    assert (found.is_free, found.is_same_area, str(found.verdict_after)) == (True, True, "clear")
+    assert found.area_m2 == pytest.approx(10_000, abs=1)
+    assert (found.kept_m2, found.given_m2) == (pytest.approx(7000, abs=1), pytest.approx(3000, abs=1))
+    assert found.rim_m == pytest.approx(3000 / 70, abs=0.05)
+    assert (
+        shapely.symmetric_difference(found.outline, at_origin(shapely.box(0, 0, 70, 100 + 3000 / 70))).area
+        < 5
+    )
+    assert (found.hard_before_m2, found.hard_after_m2) == (pytest.approx(3000), 0)
+
+
+def test_ground_that_only_advises_is_given_where_no_other_is_enough_and_what_is_short_is_said(
+    session: Session, plane: City
+):
+    publish(
+        session,
+        plane,
+        "FARM",
+        [shapely.box(70, -500, 500, 600), shapely.box(-500, 100, 70, 600)],
+        control="prohibit",
+    )
+    publish(session, plane, "LAKE", [shapely.box(-500, -500, 70, 0)], control="prohibit")
+    publish(session, plane, "SLOPE", [shapely.box(-500, 0, 0, 100)], control="advise")
+
+    enough, short = _refit(session, plane, 200), _refit(session, plane, 20)
+
+    assert (enough.is_same_area, enough.is_free, str(enough.verdict_after)) == (True, True, "advise")
+    assert enough.area_m2 == pytest.approx(10_000, abs=1)
+    assert (short.is_same_area, short.rim_m) == (False, 20)
+    assert short.area_m2 == pytest.approx(9_000, abs=1)
+
+
+def test_ground_beyond_a_river_is_not_given_and_a_site_without_free_ground_is_refused(
+    session: Session, plane: City
+):
+    publish(session, plane, "FARM", [shapely.box(70, -500, 500, 600)], control="prohibit")
+    river = shapely.difference(square(-20, -20, 140), square(-10, -10, 120))
+    publish(session, plane, "RIVER", [river], control="prohibit")
+
+    found = _refit(session, plane, 400)
+
+    assert not found.is_same_area
+    assert at_origin(shapely.box(-10, -10, 70, 110)).buffer(0.01).covers(found.outline)
+    assert found.area_m2 == pytest.approx(80 * 120, abs=1)
+    publish(session, plane, "ALL", [square(-10, -10, 200)], control="prohibit")
+    with pytest.raises(InvalidInputError, match="shift it instead"):
+        _refit(session, plane, 400)
+
+
 def test_the_finder_names_places_of_the_size_that_meet_nothing_hard_the_milder_first(
     session: Session, plane: City
 ):
@@ -157,6 +224,32 @@ def test_ground_across_tiles_is_one_ground(session: Session, plane: City):
     assert found.sites[0].compactness > 0.8
 
 
+def test_the_best_place_is_found_behind_many_that_came_first(session: Session, plane: City):
+    """Three windows of 2 km: the first two are all free, and something advises there; in the last a field of 250 m is free of all."""
+    ground = shapely.box(0, 0, 6000, 2000)
+    field = square(5400, 800, 250)
+    publish(
+        session,
+        plane,
+        "FARM",
+        [shapely.difference(shapely.box(4000, 0, 6000, 2000), field)],
+        control="prohibit",
+    )
+    publish(session, plane, "NOISE", [shapely.box(0, 0, 4000, 2000)], control="advise")
+    heard: list[tuple[str, int]] = []
+
+    found = find_sites(
+        session, _site(plane, ground), area_m2=30_000, city=plane, actor=OPERATOR, on=TODAY,
+        level=TrimLevel.RESTRICT, at_most=2, tell=lambda phase, done: heard.append((phase, done)),
+    )  # fmt: skip
+
+    assert at_origin(field).buffer(0.01).covers(found.sites[0].site)
+    assert [str(place.report.verdict) for place in found.sites] == ["clear", "advise"]
+    assert found.candidates > 20, "all windows together, not the first places that came"
+    assert heard == [("search of 3", 0), ("search of 3", 1), ("search of 3", 2), ("rank", found.candidates)]
+    assert found.free_m2 == pytest.approx(4000 * 2000 + 250**2, abs=1)
+
+
 def test_bounds_and_rights(session: Session, plane: City):
     publish(session, plane, "FARM", [square(0, 0, 10)])
     site = _site(plane, square(0, 0, 100))
@@ -165,11 +258,21 @@ def test_bounds_and_rights(session: Session, plane: City):
     with pytest.raises(InvalidInputError, match="search distance"):
         find_shift(session, site, actor=OPERATOR, within_m=5000, **options)
     with pytest.raises(InvalidInputError, match="km²"):
+        everywhere = replace(plane, boundary_path=None)
         find_sites(
-            session, _site(plane, square(-9000, -9000, 25_000)), area_m2=1e4, actor=OPERATOR, **options
+            session,
+            _site(plane, square(-90_000, -90_000, 250_000)),
+            area_m2=1e4,
+            actor=OPERATOR,
+            **options | {"city": everywhere},
         )
     with pytest.raises(InvalidInputError, match="500 ha"):
         find_sites(session, site, area_m2=9e9, actor=OPERATOR, **options)
-    for act, more in ((find_shift, {"within_m": 10.0}), (find_sites, {"area_m2": 1e4})):
+    acts: tuple[tuple[Any, dict[str, float]], ...] = (
+        (find_shift, {"within_m": 10.0}),
+        (find_refit, {"within_m": 10.0}),
+        (find_sites, {"area_m2": 1e4}),
+    )
+    for act, more in acts:
         with pytest.raises(NotPermittedError):
             act(session, site, actor=ANONYMOUS, **options, **more)

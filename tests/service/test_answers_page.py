@@ -36,6 +36,11 @@ def _write(path: Path, city: City, *boxes: tuple[int, int, int, int]) -> str:
     return str(path)
 
 
+def _work(office: Office) -> None:  # noqa: F811
+    with seeing(KEEPER):
+        assert Worker(office.server.edge, KINDS).run_one()
+
+
 def _said(page: Page, words: str) -> None:  # noqa: F811
     until(page, f"document.getElementById('message').innerText.includes('{words}')")
 
@@ -69,6 +74,12 @@ def test_a_planner_compares_sites_finds_one_and_checks_many_on_one_page(
     page.set_input_files("#area", _write(tmp_path / "area.geojson", city, (200, -100, 700, 300)))
     page.fill("#hectares", "0.5")
     page.click("#finder button[type=submit]")
+    until(page, "document.getElementById('search-progress').innerText.includes('排队中')")
+    page.click("#search-progress button")
+    _said(page, "已取消")
+    page.click("#finder button[type=submit]")
+    until(page, "document.getElementById('search-progress').innerText.includes('排队中')")
+    _work(office)
     _said(page, "找到")
     assert "0.5000 公顷" in page.inner_text("#places")
     page.click("#places tbody tr:first-child td:first-child")
@@ -84,6 +95,9 @@ def test_a_planner_compares_sites_finds_one_and_checks_many_on_one_page(
     assert (
         json.loads(Path(kept.value.path()).read_text(encoding="utf-8"))["geometry"]["type"] == "MultiPolygon"
     )
+    page.click("#refit")
+    _said(page, "已补足原面积")
+    assert "0.6000 公顷 → 0.6000 公顷" in page.inner_text("#adjusted")
     page.click("#shift")
     _said(page, "找到最近的可避让位置")
     assert "共 80" in page.inner_text("#adjusted")
@@ -167,3 +181,71 @@ def test_a_report_is_verified_on_its_page_by_number_and_by_file(
     page.goto(f"{server.url}/api/checks/{number}?f=html")
     picture(page, "report")
     assert page.locator("svg").count() > 1
+
+
+LIVE = "document.getElementById('standing').dataset.verdict"
+
+
+def _on_screen(page: Page, city: City, x: float, y: float) -> tuple[float, float]:  # noqa: F811
+    """Where a place in local metres lies on the screen."""
+    lon, lat = shapely.get_coordinates(to_lonlat(at_origin(shapely.Point(x, y)), city))[0]
+    at = page.evaluate(
+        f"(() => {{ const p = window.blueprintMap.project([{lon}, {lat}]); return [p.x, p.y]; }})()"
+    )
+    box = page.locator("#map canvas").first.bounding_box()
+    assert box is not None
+    return box["x"] + at[0], box["y"] + at[1]
+
+
+def test_a_verdict_follows_an_outline_that_is_drawn_and_dragged_and_moved_by_keys(
+    office: Office,  # noqa: F811
+    page: Page,  # noqa: F811
+) -> None:
+    """The river lies from 200 to 300 m, all layers up to 100 m north: an outline beyond is clear, one corner dragged into it is not."""
+    server, city = office.server, office.city
+    page.goto(f"{server.url}/live")
+    until(page, "document.getElementById('standing').innerText.includes('还没有红线')")
+    assert "还没有角点" in page.inner_text("#corners")
+    lon, lat = shapely.get_coordinates(to_lonlat(at_origin(shapely.Point(450, 50)), city))[0]
+    page.evaluate(f"window.blueprintMap.jumpTo({{center: [{lon}, {lat}], zoom: 16}})")
+    until(page, "window.blueprintMap.loaded()")
+    picture(page, "live-empty")
+
+    page.click("#acts button:has-text('画红线')")
+    for x, y in ((500, 120), (600, 120), (600, 180), (500, 180)):
+        page.mouse.click(*_on_screen(page, city, x, y))
+    page.click("#acts button:has-text('完成')")
+    until(page, f"{LIVE} === 'clear'")
+    page.mouse.move(*_on_screen(page, city, 500, 120))
+    page.mouse.down()
+    for x in range(480, 220, -20):
+        page.mouse.move(*_on_screen(page, city, x, 50))
+        page.wait_for_timeout(30)
+    until(page, f"{LIVE} === 'restrict'")  # the button is still held: the verdict is that of the drag
+    page.mouse.up()
+    until(page, "document.getElementById('report').innerText.includes('河道管理范围')")
+    until(
+        page,
+        "window.blueprintMap.getSource('found')._data?.geojson?.features?.length > 0 || window.blueprintMap.querySourceFeatures('found').length > 0",
+    )
+    picture(page, "live-restrict")
+
+    corner = page.locator("[data-corner='0']")
+    corner.focus()
+    words = corner.inner_text()
+    page.keyboard.press("Shift+ArrowRight")
+    until(page, f"document.querySelector('[data-corner=\"0\"]').innerText !== '{words}'")
+    assert page.evaluate("document.activeElement.dataset.corner") == "0"
+    page.keyboard.press("Delete")
+    until(page, f"document.querySelectorAll('#corners button').length === 3 && {LIVE} === 'clear'")
+    page.focus("#move-all")
+    for key, times in (("ArrowLeft", 26), ("ArrowDown", 10)):
+        for _ in range(times):
+            page.keyboard.press(f"Shift+{key}")
+    until(page, f"{LIVE} === 'restrict'")
+    page.fill("#top", "99999")
+    until(page, f"{LIVE} === ''")
+    assert page.locator("#standing .error").count() == 1
+    page.click("#acts button:has-text('清除')")
+    until(page, "document.getElementById('standing').innerText.includes('还没有红线')")
+    assert [fault for fault in page.faults if "422" not in fault] == []

@@ -96,8 +96,13 @@ def test_a_job_of_any_kind_over_a_restricted_layer_is_nothing_to_a_third_departm
     owner, third = place.client(OWNER), place.client(THIRD)
     prefers = {"Prefer": "respond-async"}
     file = {"file": ("s.geojson", json.dumps(SITES).encode())}
+    ground = shapely.geometry.mapping(
+        shapely.box(ORIGIN[0] - 50, ORIGIN[1], ORIGIN[0] + 150, ORIGIN[1] + 100)
+    )
+    search = {"area_m2": 500, "crs": "EPSG:4550"}
     asked = {
         "batch_check": _ask_for_batch(owner),
+        "site_search": owner.post("/api/site-searches", params=search, json=ground).headers["Location"],
         "plan_audit": _ask_for_audit(owner),
         "upload": owner.post("/api/layers/SECRET/versions", files=file, headers=prefers).headers["Location"],
         "dry_run": owner.post("/api/layers/SECRET/versions/1/dry-run").headers["Location"],
@@ -120,13 +125,18 @@ def test_a_job_of_any_kind_over_a_restricted_layer_is_nothing_to_a_third_departm
             assert (
                 (place.client("zrzy") if kind == "recheck" else owner).post(f"{address}/cancel").is_success
             ), kind
-    results = {kind: _run(place, owner, asked[kind]) for kind in ("batch_check", "plan_audit", "dry_run")}
+    results = {
+        kind: _run(place, owner, asked[kind])
+        for kind in ("batch_check", "site_search", "plan_audit", "dry_run")
+    }
+    assert results["site_search"]["result"]["sites"], results["site_search"]
     assert "SECRET" in results["batch_check"]["result"]["layers"]
     assert results["plan_audit"]["result"]["second"] == "SECRET"
     is_closed()
     # Who may read the layer, but did not ask, sees neither a batch nor an audit's job; the audit itself is for them.
     guest = place.client(GUEST)
     assert guest.get(asked["batch_check"]).status_code == guest.get(asked["plan_audit"]).status_code == 404
+    assert guest.get(asked["site_search"]).status_code == 404
     audit = f"/api/plan-audits/{results['plan_audit']['result']['id']}"
     assert guest.get(audit).status_code == 200
     refused = third.get(audit)
@@ -134,7 +144,7 @@ def test_a_job_of_any_kind_over_a_restricted_layer_is_nothing_to_a_third_departm
     assert "no audit" in refused.text and "SECRET" not in refused.text
     # A token of the same department, but not for that layer, neither.
     narrow = _scoped(place, OWNER, layers=frozenset({"OPEN"}))
-    for kind in ("batch_check", "plan_audit", "dry_run"):
+    for kind in ("batch_check", "site_search", "plan_audit", "dry_run"):
         assert narrow.get(asked[kind]).status_code == 404, kind
         assert narrow.post(f"{asked[kind]}/cancel").status_code == 404, kind
     assert narrow.get("/api/jobs").json()["items"] == []

@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.documents.rendering import DOCX, PDF, XLSX
+from blueprint.jobs.worker import Worker
+from service.job_kinds import KINDS
 from service.settings import Settings
 from tests import badfiles
 from tests.badfiles import LON, lonlat_square, polygon
@@ -271,7 +273,15 @@ def test_where_it_would_fit_by_command_and_over_http(
     site = json.loads(footprint.read_text())
     with running.client("ZRZY") as keeper:
         assert keeper.post("/api/shifts?within_m=500", json=site).json()["is_free"]
-        places = keeper.post("/api/site-searches?area_m2=1000", json=site).json()
+        asked = keeper.post("/api/site-searches?area_m2=1000", json=site)
+        assert asked.status_code == 202, asked.text
+        assert Worker(running.edge, KINDS).run_one()
+        job = keeper.get(asked.headers["Location"]).json()
+        assert (job["state"], job["phase"]) == ("done", "rank"), job
+        places = job["result"]
+        assert places["candidates"] >= len(places["sites"]) > 0 and "局限" in places["method"]
         assert [place["rank"] for place in places["sites"]] == list(range(1, len(places["sites"]) + 1))
+    with running.client("SLJ") as other:
+        assert other.get(asked.headers["Location"]).status_code == 404
     with running.client() as anyone:
         assert anyone.post("/api/shifts", json=site).status_code == 401

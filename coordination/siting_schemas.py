@@ -1,0 +1,141 @@
+"""HTTP shapes of what says where a site would fit: the nearest place, places found."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel
+from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
+
+from blueprint.city import City
+from blueprint.city_router import to_lonlat
+from coordination.refit import METHOD as REFIT_METHOD
+from coordination.refit import Refit
+from coordination.rules import Severity
+from coordination.site_finder import METHOD, Search
+from coordination.siting import DIRECTIONS, RINGS, Shift
+
+SHIFT_METHOD = (
+    f"红线不旋转、不变形，在 {RINGS} 圈 × {DIRECTIONS} 个方向上试放，取最近者并逼近到 0.1 m，已重新检查；不考虑权属与地形"
+    f" the outline neither turned nor changed, tried on {RINGS} rings in {DIRECTIONS} directions, the nearest brought as near"
+    " as it stays free to 0.1 m, checked again; ownership and terrain are not looked at"
+)
+
+
+class ShiftOut(BaseModel):
+    """The nearest place for a footprint; `moved` is GeoJSON in longitude and latitude. Where `is_free` is false it meets least there."""
+
+    level: Literal["prohibit", "restrict"]
+    is_free: bool
+    east_m: float
+    north_m: float
+    distance_m: float
+    area_m2: float
+    verdict_before: Severity
+    verdict_after: Severity
+    hard_before_m2: float
+    hard_after_m2: float
+    has_restricted_conflicts: bool
+    restricted_withheld: bool
+    tried: int
+    step_m: float
+    moved: dict[str, Any]
+    method: str
+
+
+class RefitOut(BaseModel):
+    """A site of the same area off its hard conflicts; `outline` is GeoJSON in longitude and latitude.
+
+    `kept_m2` of the site stays, `given_m2` is new, within `rim_m`. Where `is_same_area` is false the ground within the distance was not enough.
+    """
+
+    level: Literal["prohibit", "restrict"]
+    is_free: bool
+    is_same_area: bool
+    area_before_m2: float
+    area_m2: float
+    kept_m2: float
+    given_m2: float
+    rim_m: float
+    verdict_before: Severity
+    verdict_after: Severity
+    hard_before_m2: float
+    hard_after_m2: float
+    has_restricted_conflicts: bool
+    restricted_withheld: bool
+    outline: dict[str, Any]
+    method: str
+
+
+class FoundSiteOut(BaseModel):
+    """A place that was found, with what else weighs on it; `site` is GeoJSON in longitude and latitude."""
+
+    rank: int
+    verdict: Severity
+    area_m2: float
+    compactness: float
+    free_m2: float
+    advised_m2: float
+    restricted_m2: float
+    layers: list[str]
+    has_restricted_conflicts: bool
+    restricted_withheld: bool
+    digest: str
+    site: dict[str, Any]
+
+
+class SearchOut(BaseModel):
+    """Places for a site, the best of all `candidates` first; `method` says how they were found and what was not looked at."""
+
+    sites: list[FoundSiteOut]
+    searched_m2: float
+    free_m2: float
+    tiles: int
+    candidates: int
+    method: str
+
+
+def shift_out(found: Shift, city: City) -> ShiftOut:
+    """A shift as the outside sees it."""
+    values = {name: getattr(found, name) for name in ShiftOut.model_fields if name not in ("moved", "method")}
+    return ShiftOut(
+        **values | {"level": found.level.value}, moved=_geojson(found.moved, city), method=SHIFT_METHOD
+    )
+
+
+def refit_out(found: Refit, city: City) -> RefitOut:
+    """A site of the same area as the outside sees it."""
+    names = RefitOut.model_fields.keys() - {"outline", "method"}
+    values = {name: getattr(found, name) for name in names} | {"level": found.level.value}
+    return RefitOut(**values, outline=_geojson(found.outline, city), method=REFIT_METHOD)
+
+
+def search_out(found: Search, city: City) -> SearchOut:
+    """A search as the outside sees it."""
+    return SearchOut(
+        sites=[
+            FoundSiteOut(
+                rank=rank,
+                verdict=place.report.verdict,
+                area_m2=place.report.footprint.area_m2,
+                compactness=place.compactness,
+                free_m2=place.free_m2,
+                advised_m2=place.report.ledger.advised_m2,
+                restricted_m2=place.report.ledger.restricted_m2,
+                layers=sorted({finding.layer for finding in place.report.findings}),
+                has_restricted_conflicts=bool(place.report.restricted_conflicts),
+                restricted_withheld=not place.report.has_answers_left,
+                digest=place.report.digest,
+                site=_geojson(place.site, city),
+            )
+            for rank, place in enumerate(found.sites, start=1)
+        ],
+        searched_m2=found.searched_m2,
+        free_m2=found.free_m2,
+        tiles=found.tiles,
+        candidates=found.candidates,
+        method=METHOD,
+    )
+
+
+def _geojson(shape: BaseGeometry, city: City) -> dict[str, Any]:
+    return mapping(to_lonlat(shape, city))
