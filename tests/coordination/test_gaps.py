@@ -74,7 +74,7 @@ def test_the_part_that_no_plan_covers_is_a_finding_beside_the_plans(session: Ses
     assert layer.outcome == "conflict"
     (words,) = report.rules
     assert words.finding == "涉及详细规划6,000.00㎡。4,000.00㎡（40.00%）没有详细规划。"
-    page = to_html(report, _footprint(square(0, 0, 100)), city=plane)
+    page = to_html(report, _footprint(square(0, 0, 100)), (), {}, city=plane)
     assert "4,000.00㎡" in page and "无规划覆盖" in page
     document = with_site(report, _footprint(square(0, 0, 100)))
     assert verify_report(session, document, city=plane, actor=OPERATOR).holds

@@ -89,7 +89,7 @@ def test_no_form_of_the_report_names_it(session: Session, city_: City, check: Ch
         repr(report),
         str(report.to_json()),
         str(to_geojson(report, footprint, city=city_)),
-        to_html(report, footprint, city=city_),
+        to_html(report, footprint, (), {}, city=city_),
     ):
         assert "SECRET" not in text and "机密" not in text
         assert "3000" not in text and "0.3000" not in text and "30.00" not in text
