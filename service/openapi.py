@@ -93,6 +93,7 @@ LIMITED = frozenset(
         "/api/me/second-factor/recovery-codes",
         "/api/me/second-factor/removal",
         "/api/layers/{code}/versions/{number}/export",
+        "/api/plan-audits/{audit_id}/export",
     }
 )
 """What somebody may do so often in a time and no more; answers 429 beyond."""

@@ -62,30 +62,57 @@ def export_layer(
     require(actor, Act.EXPORT_LAYER, layer.thing)
     refuse_draft_of_others(actor, layer, version)
     form_of(path, is_raster=version.raster is not None and write is write_version)
-    ground = ground_of(actor, layer.thing, to_export=True)
-    is_open = layer.sensitivity == Sensitivity.PUBLIC
-    conditions = layer.conditions
-    grant = None if is_open else ground.grant
-    if grant is not None:
-        conditions = _hold_to_grant(session, grant, version, now=now).conditions or conditions
-        purpose = grant.purpose
-    elif not is_open:
-        purpose = _stated(purpose, is_own=ground.purpose == OWN_DATA)
-    if not is_open and Role.CONSOLE not in actor.roles:
-        _hold_to_day(session, version, actor=actor, city=city, now=now)
+    terms = terms_of(session, layer, version.feature_count, purpose=purpose, actor=actor, city=city, now=now)
     stamp = stamp_of(
         layer,
         version,
         new_number(),
-        purpose=purpose,
-        conditions=conditions,
-        grant=grant,
+        purpose=terms.purpose,
+        conditions=terms.conditions,
+        grant=terms.grant,
         city=city,
         actor=actor,
         now=now,
     )
     features = write(session, layer, version, path, city=city, stamp=stamp)
     return register(session, version, path, stamp, features=features, actor=actor)
+
+
+@dataclass(frozen=True)
+class ExportTerms:
+    """On what something of a layer is taken away: what for, under which conditions, by which grant."""
+
+    purpose: str | None
+    conditions: str | None
+    grant: Grant | None
+
+
+def terms_of(
+    session: Session,
+    layer: Layer,
+    features: int,
+    *,
+    purpose: str | None,
+    actor: Actor,
+    city: City,
+    now: datetime,
+) -> ExportTerms:
+    """The terms on which the actor takes so many features of a layer away.
+
+    Refused without a purpose where none is granted, and beyond what the grant or the day lets be taken.
+    """
+    ground = ground_of(actor, layer.thing, to_export=True)
+    is_open = layer.sensitivity == Sensitivity.PUBLIC
+    conditions = layer.conditions
+    grant = None if is_open else ground.grant
+    if grant is not None:
+        conditions = _hold_to_grant(session, grant, features, now=now).conditions or conditions
+        purpose = grant.purpose
+    elif not is_open:
+        purpose = _stated(purpose, is_own=ground.purpose == OWN_DATA)
+    if not is_open and Role.CONSOLE not in actor.roles:
+        _hold_to_day(session, features, actor=actor, city=city, now=now)
+    return ExportTerms(purpose, conditions, grant)
 
 
 def stamp_of(
@@ -171,7 +198,7 @@ def _stated(purpose: str | None, *, is_own: bool) -> str:
     )
 
 
-def _hold_to_grant(session: Session, grant: Grant, version: LayerVersion, *, now: datetime) -> AccessGrant:
+def _hold_to_grant(session: Session, grant: Grant, taken: int, *, now: datetime) -> AccessGrant:
     """Refuse what is more than the grant lets be taken; its row is locked, so that two at once are counted one by one."""
     row = session.scalars(
         select(AccessGrant).where(AccessGrant.id == grant.number).with_for_update(),
@@ -181,7 +208,7 @@ def _hold_to_grant(session: Session, grant: Grant, version: LayerVersion, *, now
         raise NotPermittedError(f"grant {row.id} was withdrawn or is over; ask {row.owner} for access")
     files, features = _taken(session, Export.grant_id == row.id)
     left = Left(row.most_exports - files, row.most_features - features)
-    refusal = left.refusal_of(version.feature_count)
+    refusal = left.refusal_of(taken)
     if refusal is not None:
         raise NotPermittedError(
             f"grant {row.id} allows {row.most_exports} exports and {row.most_features:,} features until {row.ends_on}:"
@@ -190,7 +217,7 @@ def _hold_to_grant(session: Session, grant: Grant, version: LayerVersion, *, now
     return row
 
 
-def _hold_to_day(session: Session, version: LayerVersion, *, actor: Actor, city: City, now: datetime) -> None:
+def _hold_to_day(session: Session, taken: int, *, actor: Actor, city: City, now: datetime) -> None:
     """Refuse what is more than an account may take in a day; a lock of the account lets nobody pass beside another."""
     lock = func.hashtextextended(f"blueprint.export {actor.name}", 0)
     session.execute(select(func.pg_advisory_xact_lock(lock)))
@@ -203,7 +230,7 @@ def _hold_to_day(session: Session, version: LayerVersion, *, actor: Actor, city:
     )
     limits = city.limits
     left = Left(limits.exports_per_day - files, limits.exported_features_per_day - features)
-    refusal = left.refusal_of(version.feature_count)
+    refusal = left.refusal_of(taken)
     if refusal is not None:
         raise TooManyAttemptsError(
             f"an account takes at most {limits.exports_per_day} files and {limits.exported_features_per_day:,} features"

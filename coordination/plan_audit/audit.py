@@ -266,7 +266,11 @@ def _close(session: Session, audit_id: int, *, city: City, actor: Actor, now: da
         "tolerance_m2": _rule(audit)[0],
         "on_ellipsoid": city.area_measure is AreaMeasure.ELLIPSOID,
     }
-    for statement in ("enter_differences", "settle_differences", "forget_overlaps"):
+    for statement in (
+        "forget_met", "gather_met", "know_again", "enter_differences", "settle_differences", "forget_overlaps", "forget_met",
+    ):  # fmt: skip
         session.execute(SQL[statement], values)
+    for name, value in session.execute(SQL["standing"], values).one()._mapping.items():
+        setattr(audit, name, value)
     audit.finished_at = now
     record(session, actor, Act.AUDIT_PLANS, kind="plan_audit", id=audit_id, after={"found": audit.found})

@@ -29,18 +29,17 @@ FROM unnest(
     CAST(:first_ids AS bigint[]), CAST(:second_ids AS bigint[]), CAST(:slivers AS boolean[]), CAST(:shapes AS bytea[])
 ) AS found (first_id, second_id, is_sliver, shape);
 
--- name: enter_differences
--- The ledger takes over what an audit found. A difference is known by the source ids of its features; one that was
--- settled is open again, one that was accepted stays so unless it grew by more than the tolerance.
-INSERT INTO coordination.plan_difference AS known (
-    first_layer_id, second_layer_id, first_key, second_key, first_class, second_class, overlap_m2, first_share,
-    second_share, is_sliver, state, first_audit_id, last_audit_id, geom
-)
-SELECT :first_layer_id, :second_layer_id, met.first_key, met.second_key, met.first_class, met.second_class,
-    measured.overlap_m2, least(1, measured.overlap_m2 / met.first_m2), least(1, measured.overlap_m2 / met.second_m2),
-    met.is_sliver, 'open', :audit_id, :audit_id, met.geom
+-- name: forget_met
+DROP TABLE IF EXISTS pg_temp.audit_met;
+
+-- name: gather_met
+-- What an audit found, a row a pair. A feature is known by its source id, features of one id as one; a feature without
+-- an id by its shape, which another upload does not change.
+CREATE TEMPORARY TABLE audit_met ON COMMIT DROP AS
+SELECT met.first_key, met.second_key, met.first_class, met.second_class, met.is_sliver, met.geom, measured.overlap_m2,
+    least(1, measured.overlap_m2 / met.first_m2) AS first_share,
+    least(1, measured.overlap_m2 / met.second_m2) AS second_share
 FROM (
-    -- Features of one source id are one.
     SELECT found.first_key, found.second_key, min(found.first_class) AS first_class,
         min(found.second_class) AS second_class, sum(found.first_m2) AS first_m2, sum(found.second_m2) AS second_m2,
         bool_and(found.is_sliver) AS is_sliver,
@@ -49,8 +48,8 @@ FROM (
             ELSE ST_UnaryUnion(ST_Collect(found.geom))
         END AS geom
     FROM (
-        SELECT coalesce(one.source_id, CAST(one.feature_id AS text)) AS first_key,
-            coalesce(other.source_id, CAST(other.feature_id AS text)) AS second_key,
+        SELECT coalesce(one.source_id, '@' || left(md5(ST_AsBinary(ST_Normalize(one.geom))), 16)) AS first_key,
+            coalesce(other.source_id, '@' || left(md5(ST_AsBinary(ST_Normalize(other.geom))), 16)) AS second_key,
             one.attributes ->> :first_class_field AS first_class,
             other.attributes ->> :second_class_field AS second_class,
             CASE WHEN :on_ellipsoid THEN one.ellipsoid_m2 ELSE one.plane_m2 END AS first_m2,
@@ -65,7 +64,56 @@ FROM (
     ) AS found
     GROUP BY found.first_key, found.second_key
 ) AS met
-CROSS JOIN LATERAL (SELECT blueprint.measure_m2(met.geom, :on_ellipsoid) AS overlap_m2) AS measured
+CROSS JOIN LATERAL (SELECT blueprint.measure_m2(met.geom, :on_ellipsoid) AS overlap_m2) AS measured;
+
+-- name: know_again
+-- A feature without an id whose shape was changed: its difference is the one of the ledger that this audit does not
+-- name and that shares more than half of the larger of both. So what was accepted or is open stays one difference.
+WITH unnamed AS (
+    SELECT met.first_key, met.second_key, met.geom
+    FROM audit_met AS met
+    WHERE (left(met.first_key, 1) = '@' OR left(met.second_key, 1) = '@') AND NOT EXISTS (
+        SELECT FROM coordination.plan_difference AS same
+        WHERE same.first_layer_id = :first_layer_id AND same.second_layer_id = :second_layer_id
+            AND same.first_key = met.first_key AND same.second_key = met.second_key
+    )
+),
+near AS (
+    SELECT DISTINCT ON (known.id) known.id, unnamed.first_key, unnamed.second_key, shared.part
+    FROM unnamed
+    JOIN coordination.plan_difference AS known
+        ON known.geom && unnamed.geom AND (left(unnamed.first_key, 1) = '@' OR known.first_key = unnamed.first_key)
+        AND (left(unnamed.second_key, 1) = '@' OR known.second_key = unnamed.second_key)
+    CROSS JOIN LATERAL (
+        SELECT ST_Area(ST_Intersection(known.geom, unnamed.geom))
+            / greatest(ST_Area(known.geom), ST_Area(unnamed.geom)) AS part
+    ) AS shared
+    WHERE known.first_layer_id = :first_layer_id AND known.second_layer_id = :second_layer_id AND shared.part > 0.5
+        AND NOT EXISTS (
+            SELECT FROM audit_met AS met
+            WHERE met.first_key = known.first_key AND met.second_key = known.second_key
+        )
+    ORDER BY known.id, shared.part DESC
+)
+UPDATE coordination.plan_difference AS known
+SET first_key = again.first_key, second_key = again.second_key
+FROM (
+    SELECT DISTINCT ON (near.first_key, near.second_key) near.id, near.first_key, near.second_key
+    FROM near
+    ORDER BY near.first_key, near.second_key, near.part DESC
+) AS again
+WHERE known.id = again.id;
+
+-- name: enter_differences
+-- The ledger takes over what an audit found: one that was settled is open again, one that was accepted stays so unless
+-- it grew by more than the tolerance.
+INSERT INTO coordination.plan_difference AS known (
+    first_layer_id, second_layer_id, first_key, second_key, first_class, second_class, overlap_m2, first_share,
+    second_share, is_sliver, state, first_audit_id, last_audit_id, geom
+)
+SELECT :first_layer_id, :second_layer_id, met.first_key, met.second_key, met.first_class, met.second_class,
+    met.overlap_m2, met.first_share, met.second_share, met.is_sliver, 'open', :audit_id, :audit_id, met.geom
+FROM audit_met AS met
 ON CONFLICT (first_layer_id, second_layer_id, first_key, second_key) DO UPDATE SET
     first_class = excluded.first_class,
     second_class = excluded.second_class,
@@ -76,6 +124,7 @@ ON CONFLICT (first_layer_id, second_layer_id, first_key, second_key) DO UPDATE S
     geom = excluded.geom,
     last_audit_id = excluded.last_audit_id,
     settled_audit_id = NULL,
+    yielded = NULL,
     state = CASE
         WHEN known.state = 'accepted' AND excluded.overlap_m2 <= known.accepted_m2 + :tolerance_m2 THEN 'accepted'
         ELSE 'open'
@@ -87,11 +136,49 @@ ON CONFLICT (first_layer_id, second_layer_id, first_key, second_key) DO UPDATE S
     accepted_m2 = CASE WHEN known.state <> 'settled' THEN known.accepted_m2 END;
 
 -- name: settle_differences
--- What an earlier audit of the two layers found and this one does not: one side has yielded.
-UPDATE coordination.plan_difference
-SET state = 'settled', settled_audit_id = :audit_id
-WHERE first_layer_id = :first_layer_id AND second_layer_id = :second_layer_id
-    AND last_audit_id <> :audit_id AND state <> 'settled';
+-- What an earlier audit of the two layers found and this one does not: one side has yielded, the one whose features no
+-- longer take the whole of the patch. Where those of both still do, others have come in their place, and none is named.
+WITH gone AS MATERIALIZED (
+    SELECT known.id, known.geom, ST_Area(known.geom) AS plane_m2
+    FROM coordination.plan_difference AS known
+    WHERE known.first_layer_id = :first_layer_id AND known.second_layer_id = :second_layer_id
+        AND known.last_audit_id <> :audit_id AND known.state <> 'settled'
+),
+left_there AS MATERIALIZED (
+    SELECT gone.id,
+        taken.first_m2 < 0.99 * gone.plane_m2 AS has_first_yielded,
+        taken.second_m2 < 0.99 * gone.plane_m2 AS has_second_yielded
+    FROM gone
+    CROSS JOIN LATERAL (
+        SELECT
+            coalesce(sum(shared.plane_m2) FILTER (WHERE part.version_id = :first_version_id), 0) AS first_m2,
+            coalesce(sum(shared.plane_m2) FILTER (WHERE part.version_id = :second_version_id), 0) AS second_m2
+        FROM blueprint.part AS part
+        CROSS JOIN LATERAL (SELECT ST_Area(ST_Intersection(part.geom, gone.geom)) AS plane_m2) AS shared
+        WHERE part.geom && gone.geom AND NOT part.is_zone
+            AND part.version_id IN (:first_version_id, :second_version_id)
+    ) AS taken
+)
+UPDATE coordination.plan_difference AS known
+SET state = 'settled', settled_audit_id = :audit_id,
+    yielded = CASE
+        WHEN left_there.has_first_yielded AND left_there.has_second_yielded THEN 'both'
+        WHEN left_there.has_first_yielded THEN 'first'
+        WHEN left_there.has_second_yielded THEN 'second'
+    END
+FROM left_there
+WHERE known.id = left_there.id;
+
+-- name: standing
+-- How the ledger of two layers stands, slivers not counted.
+SELECT
+    count(*) FILTER (WHERE known.state = 'open') AS open_count,
+    coalesce(sum(known.overlap_m2) FILTER (WHERE known.state = 'open'), 0) AS open_m2,
+    count(*) FILTER (WHERE known.state = 'accepted') AS accepted_count,
+    coalesce(sum(known.overlap_m2) FILTER (WHERE known.state = 'accepted'), 0) AS accepted_m2,
+    count(*) FILTER (WHERE known.state = 'settled') AS settled_count
+FROM coordination.plan_difference AS known
+WHERE known.first_layer_id = :first_layer_id AND known.second_layer_id = :second_layer_id AND NOT known.is_sliver;
 
 -- name: statistics_by_district
 -- The same by district: a difference counts where a point inside it lies, once; outside of all outlines in none.

@@ -14,8 +14,8 @@ from blueprint.city import City
 from blueprint.city_router import to_lonlat
 from blueprint.errors import InvalidInputError
 from blueprint.layers.stamps import Stamp, new_number
-from blueprint.permissions import Act, Actor, Sensitivity, require
-from blueprint.sharing.exports import register, stamp_of
+from blueprint.permissions import Act, Actor, Role, Sensitivity, require
+from blueprint.sharing.exports import register, stamp_of, terms_of
 from blueprint.sharing.purposes import ground_of
 from coordination.plan_audit.ledger import list_differences
 from coordination.plan_audit.models import DifferenceState, PlanAudit
@@ -37,6 +37,7 @@ COLUMNS = (
     "first_audit_id",
     "last_audit_id",
     "settled_audit_id",
+    "yielded",
 )
 """What a file says of a difference."""
 
@@ -50,10 +51,12 @@ def write_differences(
     actor: Actor,
     now: datetime,
     state: DifferenceState | None = None,
+    purpose: str | None = None,
 ) -> int:
     """The differences as a GeoPackage, GeoParquet, FlatGeobuf or GeoJSON; says how many.
 
-    Asks the right to export both layers. The file is an entry of the register for each of them and has both numbers in it.
+    Asks the right to export both layers, and holds to what grants and the day let be taken of each, as an export does. The file is an
+    entry of the register for each of them and has both numbers in it.
     """
     driver = _DRIVERS.get(path.suffix.lower())
     if driver is None:
@@ -62,11 +65,15 @@ def write_differences(
         )
     for layer in (audit.first_layer, audit.second_layer):
         require(actor, Act.EXPORT_LAYER, layer.thing)
-    first, second = _stamps(audit, city=city, actor=actor, now=now)
     rows = list_differences(session, audit, actor=actor, state=state, limit=None)
+    first, second = _stamps(session, audit, len(rows), purpose=purpose, city=city, actor=actor, now=now)
     shapes = [to_shape(row.geom) for row in rows]
     frame = geopandas.GeoDataFrame(
-        {name: [getattr(row, name) for row in rows] for name in COLUMNS},
+        {name: [getattr(row, name) for row in rows] for name in COLUMNS}
+        | {
+            "first_owner": [audit.first_layer.department] * len(rows),
+            "second_owner": [audit.second_layer.department] * len(rows),
+        },
         geometry=shapely.set_srid(shapes, 0) if shapes else [],
         crs=city.working_crs,
     )
@@ -89,7 +96,16 @@ def write_differences(
     return len(frame)
 
 
-def _stamps(audit: PlanAudit, *, city: City, actor: Actor, now: datetime) -> tuple[Stamp, Stamp]:
+def _stamps(
+    session: Session,
+    audit: PlanAudit,
+    features: int,
+    *,
+    purpose: str | None,
+    city: City,
+    actor: Actor,
+    now: datetime,
+) -> tuple[Stamp, Stamp]:
     """One stamp a layer; each names the other's number, so that the file is traced to both."""
     numbers = (new_number(), new_number())
     made = []
@@ -97,16 +113,17 @@ def _stamps(audit: PlanAudit, *, city: City, actor: Actor, now: datetime) -> tup
         (0, audit.first_layer, audit.first_version),
         (1, audit.second_layer, audit.second_version),
     ):
-        is_open = layer.sensitivity == Sensitivity.PUBLIC
-        ground = ground_of(actor, layer.thing, to_export=True)
+        if Role.CONSOLE in actor.roles:
+            purpose = purpose or ground_of(actor, layer.thing, to_export=True).purpose
+        terms = terms_of(session, layer, features, purpose=purpose, actor=actor, city=city, now=now)
         made.append(
             stamp_of(
                 layer,
                 version,
                 numbers[own],
-                purpose=None if is_open else ground.purpose,
-                conditions=layer.conditions,
-                grant=None if is_open else ground.grant,
+                purpose=terms.purpose if layer.sensitivity != Sensitivity.PUBLIC else None,
+                conditions=terms.conditions,
+                grant=terms.grant,
                 city=city,
                 actor=actor,
                 now=now,

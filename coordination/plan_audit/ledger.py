@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import shapely
 from sqlalchemy import select
@@ -70,6 +70,52 @@ def statistics_by_district(
     }
     return tuple(
         DistrictPair(**row._mapping) for row in session.execute(SQL["statistics_by_district"], values)
+    )
+
+
+@dataclass(frozen=True)
+class Month:
+    """How the ledger of two layers stood after the last audit of a month (YYYY-MM); slivers not counted, areas in m²."""
+
+    month: str
+    audit_id: int
+    audited_on: date
+    open: int
+    open_m2: float
+    accepted: int
+    accepted_m2: float
+    settled: int
+
+
+def series(session: Session, audit: PlanAudit, *, actor: Actor) -> tuple[Month, ...]:
+    """The ledger of an audit's two layers month by month, the earliest first; that it was read is recorded.
+
+    A month without an audit has no entry: it stood as after the one before. Audits that ended before figures were kept have none.
+    """
+    _record(session, audit, actor)
+    ended = session.scalars(
+        select(PlanAudit)
+        .where(
+            PlanAudit.first_layer_id == audit.first_layer_id,
+            PlanAudit.second_layer_id == audit.second_layer_id,
+            PlanAudit.finished_at.is_not(None),
+            PlanAudit.open_count.is_not(None),
+        )
+        .order_by(PlanAudit.on_day, PlanAudit.id)
+    )
+    last = {each.on_day.strftime("%Y-%m"): each for each in ended}
+    return tuple(
+        Month(
+            month=month,
+            audit_id=each.id,
+            audited_on=each.on_day,
+            open=each.open_count or 0,
+            open_m2=each.open_m2 or 0.0,
+            accepted=each.accepted_count or 0,
+            accepted_m2=each.accepted_m2 or 0.0,
+            settled=each.settled_count or 0,
+        )
+        for month, each in last.items()
     )
 
 

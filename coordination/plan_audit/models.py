@@ -35,10 +35,19 @@ class DifferenceState(StrEnum):
     SETTLED = "settled"
 
 
+class Side(StrEnum):
+    """Which of the two layers yielded, so that a difference is settled."""
+
+    FIRST = "first"
+    SECOND = "second"
+    BOTH = "both"
+
+
 class PlanAudit(Base):
     """An audit of two layers, in the versions of a day; the first is the one whose code comes first.
 
-    `windows_done` are the paths of the windows that were compared: an audit that was stopped goes on after them.
+    `windows_done` are the paths of the windows that were compared: an audit that was stopped goes on after them. The counts
+    and areas are those of the ledger of the two layers when it ended, slivers not counted.
     """
 
     __tablename__ = "plan_audit"
@@ -58,6 +67,11 @@ class PlanAudit(Base):
     made_by: Mapped[str] = mapped_column(String(200))
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+    open_count: Mapped[int | None]
+    open_m2: Mapped[float | None] = mapped_column(Float(53))
+    accepted_count: Mapped[int | None]
+    accepted_m2: Mapped[float | None] = mapped_column(Float(53))
+    settled_count: Mapped[int | None]
 
     first_layer: Mapped[Layer] = relationship(foreign_keys=[first_layer_id])
     second_layer: Mapped[Layer] = relationship(foreign_keys=[second_layer_id])
@@ -80,7 +94,10 @@ plan_audit_overlap = Table(
 
 
 class PlanDifference(Base):
-    """A difference (差异图斑): two features of two layers that overlap, by their source ids, from audit to audit."""
+    """A difference (差异图斑): two features of two layers that overlap, from audit to audit.
+
+    Features are known by their source ids; one without by its shape, as a key that begins with @.
+    """
 
     __tablename__ = "plan_difference"
     __table_args__ = (
@@ -88,6 +105,7 @@ class PlanDifference(Base):
             "first_layer_id", "second_layer_id", "first_key", "second_key", name="uq_plan_difference_pair"
         ),
         CheckConstraint(check_in("state", DifferenceState), name="state"),
+        CheckConstraint(check_in("yielded", Side), name="yielded"),
         Index("ix_plan_difference_last_audit_id", "last_audit_id"),
         Index("ix_plan_difference_geom", "geom", postgresql_using="gist"),
         {"schema": "coordination"},
@@ -112,4 +130,8 @@ class PlanDifference(Base):
     first_audit_id: Mapped[int] = mapped_column(ForeignKey("coordination.plan_audit.id"))
     last_audit_id: Mapped[int] = mapped_column(ForeignKey("coordination.plan_audit.id"))
     settled_audit_id: Mapped[int | None] = mapped_column(ForeignKey("coordination.plan_audit.id"))
+    yielded: Mapped[str | None] = mapped_column(String(6))
+
+    first_layer: Mapped[Layer] = relationship(foreign_keys=[first_layer_id])
+    second_layer: Mapped[Layer] = relationship(foreign_keys=[second_layer_id])
     geom: Mapped[Any] = mapped_column(Geometry("GEOMETRY", srid=-1, spatial_index=False))

@@ -1,7 +1,9 @@
 """Routes of plan audits: ask for one, read it, read the ledger of differences, accept a difference for a reason."""
 
+import tempfile
 from dataclasses import asdict
-from typing import Annotated, Any
+from pathlib import Path as FilePath
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 
@@ -12,15 +14,18 @@ from blueprint.idempotency import IdempotentRoute
 from blueprint.jobs.queue import put_in
 from blueprint.jobs.schemas import JobOut, job_out
 from blueprint.layers import catalogue
+from blueprint.layers.export import FORMS
 from blueprint.permissions import Act, Sensitivity, require
 from coordination.plan_audit.areas import overlap_areas
 from coordination.plan_audit.audit import find_audit, open_audit
+from coordination.plan_audit.differences_file import write_differences
 from coordination.plan_audit.job import PLAN_AUDIT
 from coordination.plan_audit.ledger import (
     decide,
     find_difference,
     list_audits,
     list_differences,
+    series,
     statistics,
     statistics_by_district,
 )
@@ -31,6 +36,7 @@ from coordination.plan_audit.schemas import (
     DifferenceOut,
     DifferencePage,
     DistrictPairOut,
+    MonthOut,
     OverlapAreasOut,
     PairStandingOut,
     PlanAuditIn,
@@ -45,6 +51,18 @@ from coordination.plan_audit.tiles import MAX_ZOOM, difference_tile, difference_
 MVT = "application/vnd.mapbox-vector-tile"
 
 router = APIRouter(tags=["plan audits"], route_class=IdempotentRoute)
+
+EXPORT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "the file, with its stamp",
+        "content": {
+            "application/geopackage+sqlite3": {"schema": {"type": "string", "format": "binary"}},
+            "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
+            "application/flatgeobuf": {"schema": {"type": "string", "format": "binary"}},
+            "application/geo+json": {"schema": {"type": "object", "required": ["type", "features"]}},
+        },
+    }
+}
 
 AuditId = Annotated[int, Path(ge=1, le=2_000_000_000)]
 
@@ -136,6 +154,46 @@ def show_by_district(
     audit = find_audit(session, audit_id, actor=actor)
     found = statistics_by_district(session, audit, city=city, actor=actor)
     return [DistrictPairOut.model_validate(vars(pair)) for pair in found]
+
+
+@router.get("/api/plan-audits/{audit_id}/series")
+def show_series(audit_id: AuditId, session: SessionDep, actor: ActorDep) -> list[MonthOut]:
+    """The ledger of an audit's two layers month by month, after the last audit of each."""
+    require(actor, Act.AUDIT_PLANS)
+    audit = find_audit(session, audit_id, actor=actor)
+    return [MonthOut.model_validate(vars(month)) for month in series(session, audit, actor=actor)]
+
+
+@router.get("/api/plan-audits/{audit_id}/export", response_class=Response, responses=EXPORT)
+def export_ledger(
+    audit_id: AuditId,
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+    now: NowDep,
+    form: Annotated[
+        Literal["gpkg", "parquet", "fgb", "geojson"],
+        Query(alias="f", description="gpkg, parquet, fgb, geojson"),
+    ] = "gpkg",
+    state: Annotated[DifferenceState | None, Query(description="all when not given")] = None,
+    purpose: Annotated[
+        Text | None,
+        Query(max_length=1000, description="用途 what for; needed for what is not public and not granted"),
+    ] = None,
+) -> Response:
+    """The ledger of an audit's two layers as a file: stamped, and in the register of exports for both (403 and 429 say what is left)."""
+    require(actor, Act.AUDIT_PLANS)
+    audit = find_audit(session, audit_id, actor=actor)
+    name = f"{audit.first_layer.code}-{audit.second_layer.code}-{audit.id}.{form}"
+    edge.scratch.mkdir(parents=True, exist_ok=True, mode=0o711)
+    with tempfile.TemporaryDirectory(prefix="differences-", dir=edge.scratch) as folder:
+        path = FilePath(folder) / name
+        write_differences(
+            session, audit, path, city=edge.city, actor=actor, now=now, state=state, purpose=purpose
+        )
+        content = path.read_bytes()
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type=FORMS[form].media_type, headers=headers)
 
 
 @router.get("/api/plan-audits/{audit_id}/differences")

@@ -118,10 +118,13 @@ class PlanAuditPage(BaseModel):
 class DifferenceOut(Tagged):
     """A difference (差异图斑): features by their source ids, areas in m² by the city's measure, shares of the features.
 
-    `bounds` are west, south, east, north in degrees.
+    A key that begins with @ is of a feature without an id, known by its shape. `first_owner`, `second_owner` are the departments of the
+    layers; `yielded` says which of the two gave way, so that it is settled. `bounds` are west, south, east, north in degrees.
     """
 
     id: int
+    first_owner: str
+    second_owner: str
     first_key: str
     second_key: str
     first_class: str | None
@@ -137,7 +140,21 @@ class DifferenceOut(Tagged):
     first_audit_id: int
     last_audit_id: int
     settled_audit_id: int | None
+    yielded: Literal["first", "second", "both"] | None
     bounds: tuple[float, float, float, float]
+
+
+class MonthOut(BaseModel):
+    """How the ledger of two layers stood after the last audit of a month (YYYY-MM); slivers not counted, areas in m²."""
+
+    month: str
+    audit_id: int
+    audited_on: date
+    open: int
+    open_m2: float
+    accepted: int
+    accepted_m2: float
+    settled: int
 
 
 class DifferencePage(BaseModel):
@@ -187,10 +204,16 @@ def differences_out(rows: Sequence[PlanDifference], city: City) -> list[Differen
     """Differences as the outside sees them."""
     if not rows:
         return []
-    names = DifferenceOut.model_fields.keys() - {"bounds"}
+    owned = {"first_owner", "second_owner"}
+    names = DifferenceOut.model_fields.keys() - {"bounds", *owned}
     boxes = shapely.box(*shapely.bounds([to_shape(row.geom) for row in rows]).reshape(-1, 4).T)
     bounds = shapely.bounds(to_lonlat(boxes, city))
     return [
-        DifferenceOut(**{name: getattr(row, name) for name in names}, bounds=tuple(box.tolist()))
+        DifferenceOut(
+            **{name: getattr(row, name) for name in names},
+            first_owner=row.first_layer.department,
+            second_owner=row.second_layer.department,
+            bounds=tuple(box.tolist()),
+        )
         for row, box in zip(rows, bounds, strict=True)
     ]

@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
+from coordination.figures import hectares
 from coordination.plan_audit.areas import overlap_areas
 from coordination.plan_audit.audit import audit_layers, find_audit
 from coordination.plan_audit.differences_file import write_differences
-from coordination.plan_audit.ledger import DistrictPair, statistics, statistics_by_district
+from coordination.plan_audit.ledger import DistrictPair, Month, series, statistics, statistics_by_district
 from coordination.plan_audit.matrix import PairStanding, matrix
 from coordination.plan_audit.schemas import PlanAuditOut, audit_out
 from service.commands.context import console, local_operator, open_edge, say
@@ -58,6 +59,9 @@ def audit(
     by_district: Annotated[
         bool, typer.Option("--by-district", help="按县区统计 sum the ledger by district too")
     ] = False,
+    by_month: Annotated[
+        bool, typer.Option("--by-month", help="逐月台账 how the ledger stood month by month, too")
+    ] = False,
     areas_only: Annotated[
         bool,
         typer.Option(
@@ -78,9 +82,9 @@ def audit(
         raise InvalidInputError("--output writes the differences of one pair; name two layers")
     day = parse_day(on)
     if areas_only:
-        if output_path is not None or by_district or scheduler is not None:
+        if output_path is not None or by_district or by_month or scheduler is not None:
             raise InvalidInputError(
-                "--areas-only gives no patches and no districts; and needs no cluster; leave --output, --by-district and --scheduler out"
+                "--areas-only gives no patches, no districts and no months, and needs no cluster; leave --output, --by-district, --by-month and --scheduler out"
             )
         _areas(pairs, day, workers, output)
         return
@@ -88,6 +92,7 @@ def audit(
         begin = beginning(edge)
         found = []
         districts: dict[int, tuple[DistrictPair, ...]] = {}
+        months: dict[int, tuple[Month, ...]] = {}
         for first, second in pairs:
             with console.status(f"{first} × {second}") as shown:
                 number = audit_layers(
@@ -111,6 +116,8 @@ def audit(
                     districts[done.id] = statistics_by_district(
                         session, done, city=edge.city, actor=local_operator()
                     )
+                if by_month:
+                    months[done.id] = series(session, done, actor=local_operator())
                 if output_path is not None:
                     count = write_differences(
                         session,
@@ -126,6 +133,11 @@ def audit(
             [
                 item.model_dump(mode="json")
                 | ({"districts": [vars(pair) for pair in districts[item.id]]} if by_district else {})
+                | (
+                    {"months": [vars(m) | {"audited_on": str(m.audited_on)} for m in months[item.id]]}
+                    if by_month
+                    else {}
+                )
                 for item in found
             ]
         )
@@ -138,6 +150,8 @@ def audit(
         _print(item)
         if by_district:
             _print_districts(item, districts[item.id], names)
+        if by_month:
+            _print_months(item, months[item.id])
 
 
 def _kept_apart(on: str | None) -> list[tuple[str, str]]:
@@ -260,6 +274,25 @@ def _print_districts(item: PlanAuditOut, pairs: Sequence[DistrictPair], names: M
             if not pair.is_sliver
         ),
         empty="无差异 no difference",
+    )
+
+
+def _print_months(item: PlanAuditOut, months: Sequence[Month]) -> None:
+    print_table(
+        f"逐月台账 By month · {item.first} × {item.second}",
+        ["月 month", "核查日 audited", "未解决 open", "公顷 ha", "已认可 accepted", "已解决 settled"],
+        (
+            [
+                month.month,
+                str(month.audited_on),
+                f"{month.open:,}",
+                hectares(month.open_m2),
+                f"{month.accepted:,}",
+                f"{month.settled:,}",
+            ]
+            for month in months
+        ),
+        empty="无 none",
     )
 
 

@@ -49,6 +49,7 @@ def list_ledger(
         "m²",
         "碎面 sliver",
         "状态 state",
+        "让步方 yielded",
         "理由 reason",
     ]
     print_table(
@@ -63,6 +64,7 @@ def list_ledger(
                 square_metres(item.overlap_m2),
                 "是 yes" if item.is_sliver else "",
                 item.state,
+                item.yielded,
                 item.reason,
             ]
             for item in items

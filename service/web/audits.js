@@ -1,7 +1,7 @@
 // Plans against each other: how every pair stands that may not overlap, its differences on the map, accepted for a reason.
 
-import { act, baseMap, begin, button, cells, confirmed, fail, mark, place, say, squareMetres, table } from "./coordination.js";
-import { finished } from "./files.js";
+import { act, baseMap, begin, button, cells, confirmed, departmentNames, fail, mark, place, say, squareMetres, table } from "./coordination.js";
+import { finished, saveFile } from "./files.js";
 import { ask, bilingual, element, send } from "./words.js";
 
 const STATES = { open: ["未解决", "open"], accepted: ["已认可", "accepted"], settled: ["已解决", "settled"] };
@@ -13,6 +13,7 @@ const count = (value) => (value === null ? "—" : value.toLocaleString("zh-CN")
 let audit = null;
 let cursor = 0;
 let map = null;
+let departmentName;
 
 async function showMatrix() {
   const pairs = await ask("/api/plan-audit-matrix");
@@ -52,8 +53,32 @@ async function open(id) {
     audit.statistics.map((row) => cells([
       mark(KINDS[row.state], STATES[row.state]), row.first_class ?? "—", row.second_class ?? "—", row.is_sliver ? "是" : "", count(row.differences), hectares(row.overlap_m2),
     ])), ["没有差异", "No difference"]);
-  await Promise.all([list(), draw()]);
+  place("ledger-files").replaceChildren(...["gpkg", "parquet", "geojson"].flatMap((form) => [button([form.toUpperCase(), ""], () => saveFile(fileAddress(form)), { class: "small" }), " "]));
+  await Promise.all([list(), months(), draw()]);
 }
+
+function fileAddress(form) {
+  const query = new URLSearchParams({ f: form });
+  if (place("state").value) query.set("state", place("state").value);
+  if (place("purpose").value.trim()) query.set("purpose", place("purpose").value.trim());
+  return `/api/plan-audits/${audit.id}/export?${query}`;
+}
+
+// How the ledger stood after the last audit of each month, the latest first.
+async function months() {
+  const found = await ask(`/api/plan-audits/${audit.id}/series`);
+  table(place("months"), [["月", "month"], ["核查日", "audited"], ["未解决", "open"], ["面积", "area"], ["已认可", "accepted"], ["已解决", "settled"]],
+    found.reverse().map((each) => cells([each.month, each.audited_on, count(each.open), hectares(each.open_m2), count(each.accepted), count(each.settled)])), ["还没有核查", "No audit yet"]);
+}
+
+// Which side gave way, by its department.
+function yieldedBy(row) {
+  if (row.yielded === null) return "";
+  const owners = { first: [row.first_owner], second: [row.second_owner], both: [row.first_owner, row.second_owner] };
+  return element("span", { class: "about" }, `让步 yielded: ${owners[row.yielded].map(departmentName).join("、")}`);
+}
+
+const keyOf = (key) => (key.startsWith("@") ? "无编号 no id" : key);
 
 // Page after page: what is there already stays.
 async function list(from = 0) {
@@ -73,7 +98,8 @@ async function list(from = 0) {
 function differenceRow(row) {
   const share = (value) => `${(100 * value).toFixed(1)} %`;
   const made = cells([
-    String(row.id), [mark(KINDS[row.state], STATES[row.state]), row.is_sliver ? " 碎面" : ""], `${row.first_key}（${row.first_class ?? "—"}）`, `${row.second_key}（${row.second_class ?? "—"}）`,
+    String(row.id), [mark(KINDS[row.state], STATES[row.state]), row.is_sliver ? " 碎面" : "", yieldedBy(row)],
+    [`${keyOf(row.first_key)}（${row.first_class ?? "—"}）`, element("span", { class: "about" }, departmentName(row.first_owner))], [`${keyOf(row.second_key)}（${row.second_class ?? "—"}）`, element("span", { class: "about" }, departmentName(row.second_owner))],
     squareMetres(row.overlap_m2), `${share(row.first_share)} / ${share(row.second_share)}`, row.reason ?? "", row.state === "settled" ? "" : decision(row),
   ]);
   made.classList.add("finding-row");
@@ -119,8 +145,9 @@ async function draw() {
 }
 
 async function start() {
-  const { me } = await begin("规划核查 Audits");
+  const { city, me } = await begin("规划核查 Audits");
   if (me === null) return;
+  departmentName = departmentNames(city);
   place("other").addEventListener("submit", (event) => event.preventDefault());
   act(place("other").querySelector("[type=submit]"), () => compare(place("first").value.trim(), place("second").value.trim()));
   for (const id of ["state", "slivers"]) place(id).addEventListener("change", () => list().catch(fail));

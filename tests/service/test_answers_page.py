@@ -146,6 +146,12 @@ def test_a_coordinator_audits_two_plans_and_accepts_a_difference_on_the_map(
     assert "没有这样的差异" in page.inner_text("#differences")
     page.select_option("#state", "accepted")
     until(page, "document.getElementById('differences').innerText.includes('并行')")
+    assert "文旅局" in page.inner_text("#differences") and "水利局" in page.inner_text("#differences")
+    assert page.locator("#months tbody tr").count() == 1
+    page.fill("#purpose", "核查")
+    with page.expect_download() as ledger:
+        page.click("#ledger-files button:has-text('GPKG')")
+    assert Path(ledger.value.path()).read_bytes().startswith(b"SQLite format 3")
     picture(page, "audits")
     assert [fault for fault in page.faults if "401" not in fault] == []
 

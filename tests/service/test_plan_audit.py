@@ -1,7 +1,9 @@
 """Plan audits by the command line and over HTTP."""
 
+import io
 from pathlib import Path
 
+import geopandas
 import pytest
 
 from blueprint.jobs.worker import Worker
@@ -27,13 +29,14 @@ def test_an_audit_by_the_command_line_prints_a_ledger_writes_a_file_and_takes_de
         assert command("layer", "upload", code, path, "--in-force", "2024-01-01").status == 0
     patches = tmp_path / "patches.gpkg"
 
-    told = command("audit", "RED", "GREEN", "--by-district", "--output", patches)
+    told = command("audit", "RED", "GREEN", "--by-district", "--by-month", "--output", patches)
     as_json = command("audit", "GREEN", "RED", "--format", "json").json
     [difference] = command("difference", "list", "--format", "json").json
     accepted = command("difference", "accept", difference["id"], "--reason", "一致")
 
     assert told.status == 0, told.err
     assert "未解决差异 open 1" in told.out and "按县区 By district" in told.out
+    assert "逐月台账 By month" in told.out
     assert patches.stat().st_size > 0
     assert (as_json[0]["first"], as_json[0]["second"], as_json[0]["found"]) == ("GREEN", "RED", 1)
     assert accepted.out.strip().endswith("accepted")
@@ -107,6 +110,17 @@ def test_an_audit_over_http_is_a_job_whose_ledger_is_read_and_decided(running: S
         assert keeper.put(address, json={"state": "accepted"}).status_code == 422
         decided = keeper.put(address, json={"state": "accepted", "reason": "一致"})
         assert decided.json()["state"] == "accepted"
+        assert (row["first_owner"], row["second_owner"], row["yielded"]) == ("ZRZY", "ZRZY", None)
+        [month] = keeper.get(f"/api/plan-audits/{number}/series").json()
+        assert (month["audit_id"], month["open"], month["settled"]) == (number, 1, 0)
+        for form, reads in (("gpkg", geopandas.read_file), ("parquet", geopandas.read_parquet)):
+            file = keeper.get(f"/api/plan-audits/{number}/export?f={form}&purpose=核查")
+            assert file.status_code == 200, file.text
+            assert f"GREEN-RED-{number}.{form}" in file.headers["content-disposition"]
+            frame = reads(io.BytesIO(file.content))
+            assert list(frame["state"]) == ["accepted"] and list(frame["first_owner"]) == ["ZRZY"]
+        exports = keeper.get("/api/exports").json()["items"]
+        assert sorted(each["layer"] for each in exports) == ["GREEN", "GREEN", "RED", "RED"]
 
     with running.client("FGW") as other:
         refused = other.put(address, json={"state": "open"})

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import shapely
 from geoalchemy2.shape import to_shape
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City
@@ -23,7 +23,13 @@ from blueprint.sharing.exports import trace_file
 from coordination.plan_audit import cores
 from coordination.plan_audit.audit import audit_layers, find_audit, open_audit
 from coordination.plan_audit.differences_file import write_differences
-from coordination.plan_audit.ledger import decide, list_differences, statistics, statistics_by_district
+from coordination.plan_audit.ledger import (
+    decide,
+    list_differences,
+    series,
+    statistics,
+    statistics_by_district,
+)
 from coordination.plan_audit.models import DifferenceState, PlanAudit, PlanDifference
 from tests.made import ORIGIN, at_origin, geodesic_m2, publish, square
 
@@ -232,9 +238,71 @@ def test_a_difference_is_settled_when_one_side_yields_and_open_again_when_it_com
         audit = _audit(session, plane, on=day)
         session.expire_all()
         row = _differences(session, audit)["a", "b"]
-        states.append((row.state, row.settled_audit_id == audit.id, row.first_audit_id == audit.id))
+        states.append(
+            (row.state, row.yielded, row.settled_audit_id == audit.id, row.first_audit_id == audit.id)
+        )
 
-    assert states == [("open", False, True), ("settled", True, False), ("open", False, False)]
+    assert states == [
+        ("open", None, False, True), ("settled", "second", True, False), ("open", None, False, False),
+    ]  # fmt: skip
+
+
+def test_the_ledger_is_told_month_by_month_with_the_side_that_yielded(session: Session, plane: City):
+    """Two differences in January; in February the first layer gives one up, in March both layers half of the other. A sliver never counts."""
+    days = [date(2026, 1, 5), date(2026, 2, 3), date(2026, 3, 2)]
+    a = {"a": square(0, 0, 100), "c": square(0, 300, 100), "s": square(0, 600, 100)}
+    b = {"b": square(50, 0, 100), "d": square(50, 300, 100), "t": square(99.999, 600, 100)}
+    moved = {"a": square(-60, 0, 100)}
+    for day, first, second in (
+        (days[0], a, b),
+        (days[1], a | moved, None),
+        (days[2], a | moved | {"c": square(-25, 300, 100)}, b | {"d": square(75, 300, 100)}),
+    ):
+        _publish(session, plane, "A_PLAN", first, starts_on=day)
+        if second is not None:
+            _publish(session, plane, "B_PLAN", second, starts_on=day)
+        audit = _audit(session, plane, on=day)
+    session.expire_all()
+
+    rows = _differences(session, audit)
+    months = series(session, audit, actor=OPERATOR)
+
+    assert {key: (row.state, row.yielded) for key, row in rows.items()} == {
+        ("a", "b"): ("settled", "first"), ("c", "d"): ("settled", "both"), ("s", "t"): ("open", None),
+    }  # fmt: skip
+    assert [(m.month, m.audited_on, m.open, round(m.open_m2), m.settled) for m in months] == [
+        ("2026-01", days[0], 2, 10_000, 0), ("2026-02", days[1], 1, 5_000, 1), ("2026-03", days[2], 0, 0, 2),
+    ]  # fmt: skip
+
+
+def test_features_without_ids_are_known_again_in_another_order_and_with_a_changed_boundary(
+    session: Session, plane: City
+):
+    """What was accepted stays accepted; a difference that lies elsewhere is another one."""
+    _publish(session, plane, "A_PLAN", {"a": square(0, 0, 100), "c": square(0, 300, 100)})
+    north, south = square(50, 300, 100), square(50, 0, 100)
+    for day, shapes in (
+        (date(2026, 1, 1), [south, north]),
+        (date(2026, 1, 2), [shapely.box(53, 300, 150, 400), south, square(0, 380, 10)]),
+    ):
+        version = publish(session, plane, "B_PLAN", shapes, starts_on=day)
+        session.execute(
+            text("UPDATE blueprint.feature SET source_id = NULL WHERE version_id = :id"), {"id": version.id}
+        )
+        audit = _audit(session, plane, on=day)
+        session.expire_all()
+        if day.day == 1:
+            before = {row.id: row for row in list_differences(session, audit, actor=OPERATOR)}
+            for number in before:
+                decide(session, number, accepted=True, reason="过渡期", actor=OPERATOR, now=NOW)
+
+    after = list_differences(session, audit, actor=OPERATOR)
+
+    assert {row.id: (row.state, round(row.overlap_m2)) for row in after if row.id in before} == {
+        min(before): ("accepted", 5000), max(before): ("accepted", 4700),
+    }  # fmt: skip
+    assert [(row.state, round(row.overlap_m2)) for row in after if row.id not in before] == [("open", 100)]
+    assert all(row.second_key.startswith("@") for row in after)
 
 
 def test_an_audit_of_another_day_does_not_undo_the_ledger(session: Session, plane: City):
