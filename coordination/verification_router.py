@@ -12,7 +12,7 @@ from blueprint.edge import ActorDep, EdgeDep, SessionDep
 from blueprint.footprint import read_footprint
 from blueprint.given import Text
 from blueprint.idempotency import IdempotentRoute
-from blueprint.layers.router import name_of
+from blueprint.layers.upload_answer import name_of
 from blueprint.permissions import Act, Actor, require
 from coordination.kept_checks import find_check
 from coordination.report_reading import MAX_BYTES, read_report

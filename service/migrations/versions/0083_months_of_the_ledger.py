@@ -1,13 +1,13 @@
 """How the ledger of differences stood after each audit, and which side of a settled difference yielded.
 
 Revision ID: 0083
-Revises: 0080
+Revises: 0088
 """
 
 from alembic import op
 
 revision = "0083"
-down_revision = "0080"
+down_revision = "0088"
 branch_labels = None
 depends_on = None
 
