@@ -32,6 +32,8 @@ _SHAPERS = (
     "bench/made_city.py",
     "bench/loading.py",
     "blueprint/layers/measuring.py",
+    "blueprint/layers/compiled_ground.py",
+    "blueprint/layers/elements.py",
     "blueprint/layers/generalise.py",
     "blueprint/layers/cutting_child.py",
     "blueprint/layers/outlines.py",
