@@ -7,7 +7,8 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session
@@ -27,8 +28,7 @@ MOST = 500
 """So many of each kind are listed at most, the earliest due first."""
 
 
-@dataclass(frozen=True)
-class Late:
+class Late(NamedTuple):
     """Something that is due soon (yellow) or late (red), and who has to act: a department's code, or the applicant (None)."""
 
     kind: LateKind
@@ -77,8 +77,7 @@ def who_is_late(session: Session, desk: Desk, wanted: Wanted | None = None) -> L
     return LateFound(sorted(shown, key=lambda late: (late.due_on, late.case, late.item or "")), more)
 
 
-@dataclass(frozen=True)
-class _Due:
+class _Due(NamedTuple):
     due_on: date | None
     yellow_on: date | None
     provisional: bool = False
@@ -112,17 +111,23 @@ class _Look:
         yield from self.session.execute(statement)
 
     def table(self, row: Row[Any]) -> ProcessTable:
-        version = str(row.process_version)
-        if version not in self.tables:
-            self.tables[version] = table_kept(self.session, version)
-        return self.tables[version]
+        version = row.process_version
+        table = self.tables.get(version)
+        if table is None:
+            table = self.tables[version] = table_kept(self.session, version)
+        return table
 
     def hall(self, row: Row[Any]) -> str:
-        return row.hall or approvals_bureau(self.desk.city)
+        return row.hall or self.bureau
+
+    @cached_property
+    def bureau(self) -> str:
+        """The city's approvals bureau, whose own hall is written as none."""
+        return approvals_bureau(self.desk.city)
 
     def is_hall(self) -> ColumnElement[bool]:
         """Cases that the wanted department's hall follows."""
-        return func.coalesce(Case.hall, approvals_bureau(self.desk.city)) == self.wanted.department
+        return func.coalesce(Case.hall, self.bureau) == self.wanted.department
 
     def warned(self, row: Row[Any], due_on: date, days: int) -> _Due:
         """A limit of so many working days: yellow when its share is left."""
@@ -131,16 +136,24 @@ class _Look:
         return _Due(due_on, self.desk.today if is_near else due_on)
 
     def late(
-        self, kind: LateKind, row: Row[Any], due: _Due, *, holder: Holder, department: str | None, title: str
+        self,
+        kind: LateKind,
+        row: Row[Any],
+        due: _Due,
+        *,
+        holder: Holder,
+        department: str | None,
+        title: str,
+        code: str | None = None,
     ) -> Iterator[Late]:
-        """The thing as the list has it, unless there is time yet."""
+        """The thing as the list has it, of an item with its `code`, unless there is time yet."""
         card = self.desk.card(due, self.table(row).clock.escalation_days)
         if card is not None and card is not Card.GREEN and due.due_on is not None:
             yield Late(
                 kind,
                 row.project_code or row.planning_number,
-                Stage(row.stage) if row.stage else None,
-                getattr(row, "code", None),
+                _STAGES.get(row.stage),
+                code,
                 title,
                 holder,
                 department,
@@ -150,6 +163,7 @@ class _Look:
             )
 
 
+_STAGES = {str(stage): stage for stage in Stage}
 _ITEM = (Item.id, Item.code, Item.stage, Item.title, Item.department)
 _WITH_DEPARTMENT = [state for state, holder in HOLDERS.items() if holder in (Holder.DEPARTMENT, Holder.STOP)]
 
@@ -165,10 +179,18 @@ def _items(look: _Look) -> Iterator[Late]:
         and_(Item.state == ItemState.SUBMITTED, look.is_hall()),
     )
     for row in look.rows(statement, own, Item.due_on):
-        holder = HOLDERS[ItemState(row.state)]
-        holds = {Holder.WINDOW: look.hall(row), Holder.APPLICANT: None}.get(holder, row.department)
+        holder = HOLDERS[row.state]
+        holds = (
+            look.hall(row)
+            if holder is Holder.WINDOW
+            else None
+            if holder is Holder.APPLICANT
+            else row.department
+        )
         due = _Due(row.due_on, row.yellow_on)
-        yield from look.late(LateKind.ITEM, row, due, holder=holder, department=holds, title=row.title)
+        yield from look.late(
+            LateKind.ITEM, row, due, holder=holder, department=holds, title=row.title, code=row.code
+        )
 
 
 def _stages(look: _Look) -> Iterator[Late]:
@@ -187,8 +209,8 @@ def _stages(look: _Look) -> Iterator[Late]:
     led = led_by(look.session, own, look.desk.city, of_stage) if own is not None else false()
     leads: dict[tuple[str, Stage, str | None], str] = {}
     for row in look.rows(statement, led, CaseStage.due_on):
-        stage, due = Stage(row.stage), _Due(row.due_on, row.yellow_on)
-        of = (str(row.process_version), stage, row.district)
+        stage, due = _STAGES[row.stage], _Due(row.due_on, row.yellow_on)
+        of = (row.process_version, stage, row.district)
         if of not in leads:
             leads[of] = lead_department(look.table(row), stage, look.desk.city, row.district)
         lead, title = leads[of], STAGE_TITLES[stage]
@@ -231,7 +253,13 @@ def _promises(look: _Look) -> Iterator[Late]:
         ahead = max(1, math.ceil(promised_days * look.table(row).clock.yellow_share))
         due = _Due(row.due_on, row.due_on - timedelta(days=ahead))
         yield from look.late(
-            LateKind.PROMISE, row, due, holder=Holder.APPLICANT, department=None, title=row.title
+            LateKind.PROMISE,
+            row,
+            due,
+            holder=Holder.APPLICANT,
+            department=None,
+            title=row.title,
+            code=row.code,
         )
 
 
@@ -287,7 +315,9 @@ def _consultations(look: _Look) -> Iterator[Late]:
 
 
 def _of_department(look: _Look, kind: LateKind, row: Row[Any], due: _Due) -> Iterator[Late]:
-    yield from look.late(kind, row, due, holder=Holder.DEPARTMENT, department=row.department, title=row.title)
+    yield from look.late(
+        kind, row, due, holder=Holder.DEPARTMENT, department=row.department, title=row.title, code=row.code
+    )
 
 
 _LISTS: dict[LateKind, Callable[[_Look], Iterator[Late]]] = {

@@ -334,7 +334,7 @@ def _case_id(session: Session, number: str | None) -> int | None:
 def late_out(late: Late, desk: Desk) -> LateOut:
     """A late thing as the outside sees it."""
     return LateOut(
-        **vars(late),
+        **late._asdict(),
         department_name=desk.name_of(late.department) if late.department else None,
         working_days_late=desk.working_days_late(late.due_on),
     )
