@@ -12,7 +12,10 @@ from blueprint.errors import InvalidInputError
 _READ_BYTES = 1 << 20
 """Programs write it before the features, some after them: so much of both ends of a file is looked at."""
 
-_MEMBER = re.compile(r'"crs"\s*:\s*(?=[{"\[0-9ntf-])')
+_MEMBER = re.compile(r'"crs"\s*:')
+_BLANKS = re.compile(r"\s*")
+_MOST_TRIED = 8
+_DECODER = json.JSONDecoder()
 
 
 def named_crs(document: Mapping[str, Any]) -> str | None:
@@ -23,23 +26,52 @@ def named_crs(document: Mapping[str, Any]) -> str | None:
     return _name_in(document["crs"]) if document.get("crs") is not None else None
 
 
-def check_named_crs(path: Path) -> None:
-    """Raise InvalidInputError where a file of GeoJSON names a coordinate system that nobody knows."""
+def crs_named_in(path: Path) -> str | None:
+    """The same of a file of any size: of the document's own member, not of what features carry."""
     with path.open("rb") as opened:
-        ends = [opened.read(_READ_BYTES)]
+        head = opened.read(_READ_BYTES)
+        tail = head
         if opened.seek(0, 2) > _READ_BYTES:
             opened.seek(-_READ_BYTES, 2)
-            ends.append(opened.read())
-    decoder = json.JSONDecoder()
-    for text in (end.decode("utf-8", "replace") for end in ends):
-        for found in _MEMBER.finditer(text):
-            try:
-                member, _ = decoder.raw_decode(text, found.end())
-            except (ValueError, RecursionError):
-                continue
-            # A field of a feature may be called so, too; it is no object of this form.
-            if isinstance(member, dict) and {"type", "properties"} <= member.keys():
-                _name_in(member)
+            tail = opened.read()
+    text = head.decode("utf-8-sig", "replace")
+    start = _past_blanks(text, 0)
+    members, _ = _members(text, start + 1) if text[start : start + 1] == "{" else ({}, False)
+    if "crs" not in members:
+        members = _last_members(tail.decode("utf-8", "replace"))
+    return named_crs(members)
+
+
+def _last_members(text: str) -> dict[str, Any]:
+    """The document's members from "crs" on, where it comes after the features: from there on they lead to its end."""
+    for found in list(_MEMBER.finditer(text))[-_MOST_TRIED:]:
+        members, is_end = _members(text, found.start())
+        if is_end:
+            return members
+    return {}
+
+
+def _members(text: str, at: int) -> tuple[dict[str, Any], bool]:
+    """Members of an object as far as they can be read, up to the features; and whether they end with the text."""
+    members: dict[str, Any] = {}
+    try:
+        while True:
+            key, at = _DECODER.raw_decode(text, _past_blanks(text, at))
+            at = _past_blanks(text, at)
+            if key == "features" or text[at : at + 1] != ":":
+                return members, False
+            members[key], at = _DECODER.raw_decode(text, _past_blanks(text, at + 1))
+            at = _past_blanks(text, at)
+            if text[at : at + 1] != ",":
+                return members, text[at : at + 1] == "}" and _past_blanks(text, at + 1) == len(text)
+            at += 1
+    except (ValueError, TypeError, RecursionError):
+        return members, False
+
+
+def _past_blanks(text: str, at: int) -> int:
+    found = _BLANKS.match(text, at)
+    return found.end() if found is not None else at
 
 
 def _name_in(member: Any) -> str:

@@ -22,8 +22,8 @@ CLOSE_M = 1e-6
 SHORTEST_M = 0.01
 """The sides of a shorter edge are not certain; its pair is left to GEOS."""
 
-_MULTIPOLYGON = 6
-"""The kind in WKB; a polygon is 3."""
+_POLYGON, _MULTIPOLYGON = 3, 6
+"""The kinds in WKB."""
 
 OPEN, APART, INSIDE, AROUND, CROSSED = range(5)
 """How a part lies to a site: GEOS is to say, nothing is shared, the part lies in the site, around it, or their outlines cross."""
@@ -79,7 +79,10 @@ def _taken(content: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndar
     polygons = np.zeros(len(starts), dtype=np.int64)
     for row in range(len(starts) - 1):
         at, many = int(starts[row]), 1
-        if content[at + 1] == _MULTIPOLYGON:
+        kind = _word(content, at + 1)
+        if kind not in (_POLYGON, _MULTIPOLYGON):
+            raise ValueError("only flat polygons are walked")
+        if kind == _MULTIPOLYGON:
             many = _word(content, at + 5)
             at += 9
         for _ in range(many):

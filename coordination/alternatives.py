@@ -15,6 +15,7 @@ from blueprint.snapshot import take_snapshot
 from coordination.check_report import CheckReport, LayerResult, given_to
 from coordination.checks import run_check
 from coordination.rules import Outcome, Severity
+from coordination.trim import refuse_failed
 
 MAX_SITES = 10
 RANKING = (
@@ -71,6 +72,8 @@ def compare_sites(
         )
         for _, site in sites
     ]
+    for report in reports:
+        refuse_failed(report)
     keys = [_standing(report) for report in reports]
     return tuple(
         Alternative(name, site, report, rank=1 + sum(other < key for other in keys))

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from blueprint.city import City
 from blueprint.database import load_statements
-from blueprint.errors import BlueprintError
+from blueprint.errors import BlueprintError, UnavailableError
 from blueprint.jobs.kinds import Tell
 from blueprint.layers.difference import compare
 from blueprint.layers.models import Layer, LayerVersion, PublicationEvent
@@ -42,6 +42,7 @@ from coordination.project_states import IN_WORK, ProjectStatus
 from coordination.projects import check_project, current_revision, latest_check, lock_project
 from coordination.responsibility import Concern, Why, concerns_by_department, responsible_departments
 from coordination.rounds import Proposed, judged, standing_requests, told
+from coordination.rules import Outcome
 from coordination.update_models import LookedAt, Recheck
 
 _SQL = load_statements(Path(__file__).parent / "recheck.sql")
@@ -184,6 +185,7 @@ def recheck_project(
     try:
         with session.begin_nested():
             after = check_project(session, project_id, city=city, actor=actor, now=now)
+            _refuse_unread(after)
             recheck.findings = _changes(before, after)
             _follow_up(session, project, before, after, recheck, city=city, calendar=calendar, now=now)
             recheck.check_id, recheck.verdict_after = after.id, after.verdict
@@ -194,6 +196,15 @@ def recheck_project(
     session.flush()
     _tell(session, project, recheck, actor=actor, now=now)
     return recheck
+
+
+def _refuse_unread(check: Check) -> None:
+    """What a layer's file does not say is not gone: nobody is released by it."""
+    unread = [layer["title"] for layer in check.report["layers"] if layer["outcome"] == Outcome.FAILED]
+    if unread:
+        raise UnavailableError(
+            f"the file of {', '.join(unread)} cannot be read; restore the object folder, then check again"
+        )
 
 
 def _changes(before: Check, after: Check) -> list[dict[str, Any]]:

@@ -169,11 +169,13 @@ def _spread(folder: Path) -> None:
     template beside many that were just dropped takes ten times as long.
     """
     get_flags, set_flags, top_of_directories = 0x80086601, 0x40086602, 0x00020000
-    opened = os.open(folder, os.O_RDONLY)
     with suppress(OSError):
-        (flags,) = struct.unpack("L", fcntl.ioctl(opened, get_flags, bytes(struct.calcsize("L"))))
-        fcntl.ioctl(opened, set_flags, struct.pack("L", flags | top_of_directories))
-    os.close(opened)
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            (flags,) = struct.unpack("L", fcntl.ioctl(opened, get_flags, bytes(struct.calcsize("L"))))
+            fcntl.ioctl(opened, set_flags, struct.pack("L", flags | top_of_directories))
+        finally:
+            os.close(opened)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from typing import Any
 import weasyprint
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pypdf import PdfReader
-from pypdf.errors import PyPdfError
+from pypdf.errors import DependencyError, PyPdfError
 from weasyprint.urls import URLFetcher
 
 from blueprint.documents.blocks import Document
@@ -62,7 +62,8 @@ def _carried(pdf: bytes, name: str) -> bytes:
     """The attachment of a PDF; nothing where there is none, or where the PDF cannot be read."""
     try:
         found = PdfReader(io.BytesIO(pdf)).attachments.get(name)
-    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
+    except (PyPdfError, DependencyError, ArithmeticError, LookupError, NotImplementedError, RecursionError,
+            ValueError, TypeError, AttributeError):  # fmt: skip
         return b""
     return found[0] if found else b""
 

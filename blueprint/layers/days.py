@@ -26,9 +26,7 @@ class NoDay:
     @property
     def message(self) -> str:
         """What a person is told."""
-        return (
-            f"its field {self.field} says {self.text!r}, which is no day; write YYYY-MM-DD or leave it empty"
-        )
+        return f"its field {self.field} says {self.text!r}, which is no day as YYYY-MM-DD; write it so or leave it empty"
 
 
 def no_days_of_shapefile(shp: Path) -> Iterator[NoDay]:
@@ -44,7 +42,8 @@ def no_days_of_shapefile(shp: Path) -> Iterator[NoDay]:
     if not rows or not columns:
         return
     content = np.memmap(dbf, np.uint8, "r", offset=header_bytes, shape=(rows, row_bytes))
-    numbers = np.cumsum(content[:, 0] != ord("*"))
+    in_use = content[:, 0] != ord("*")
+    content, numbers = content[in_use], np.cumsum(in_use)[in_use]
     for column in columns:
         yield from _of_column(content, numbers, column)
 
@@ -54,7 +53,7 @@ def _of_column(content: np.ndarray, numbers: np.ndarray, column: Column) -> Iter
     texts, first = np.unique(cells.view(f"S{column.width}").ravel(), return_index=True)
     for text, row in zip(texts.tolist(), first.tolist(), strict=True):
         said = text.strip(b" \x00").decode("latin-1")
-        if said.strip("0") and not _is_day(said) and content[row, 0] != ord("*"):
+        if said.strip("0") and not _is_day(said):
             yield NoDay(int(numbers[row]), column.name.decode("utf-8", errors="replace"), said)
 
 
@@ -80,9 +79,10 @@ def no_days_of_geopackage(path: Path, table: str) -> Iterator[NoDay]:
             # Names of the file's own catalogue, quoted; the connection can change nothing. SQLite takes day 30 of February
             # and says which day it is.
             rows = connection.execute(
-                f"SELECT number, CAST(cell AS text) FROM (SELECT row_number() OVER (ORDER BY rowid) AS number, {cell} AS cell"  # noqa: S608
+                "SELECT number, CAST(cell AS text) FROM (SELECT row_number() OVER (ORDER BY rowid) AS number, "  # noqa: S608
+                f"{cell} AS cell, replace(substr({cell}, 1, 10), '/', '-') AS day"
                 f" FROM {quoted}) WHERE cell IS NOT NULL AND cell <> ''"
-                " AND date(cell, '+0 days') IS NOT cell LIMIT ?",
+                " AND date(day, '+0 days') IS NOT day LIMIT ?",
                 (MOST,),
             )
             for number, text in rows:

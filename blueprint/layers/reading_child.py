@@ -8,6 +8,7 @@ import codecs
 import contextlib
 import json
 import os
+import sqlite3
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -64,7 +65,15 @@ def read(request: dict[str, Any], fitted: type[Fitted]) -> None:
         _read(request, report, fitted)
     except InvalidInputError as error:
         report.refusal = error.message
-    except (DataSourceError, DataLayerError, FeatureError, pa.ArrowException, OSError, UnicodeError) as error:
+    except (
+        DataSourceError,
+        DataLayerError,
+        FeatureError,
+        pa.ArrowException,
+        sqlite3.Error,
+        OSError,
+        UnicodeError,
+    ) as error:
         report.refusal = f"the file cannot be read: {first_line(error, request['path'])}"
     except MemoryError:
         report.refusal = "the file needs more memory than an upload may use; split it into smaller files"

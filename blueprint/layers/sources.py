@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pyogrio
 import shapely
 
 from blueprint.errors import InvalidInputError
-from blueprint.geojson_crs import check_named_crs
+from blueprint.geojson_crs import crs_named_in
 from blueprint.layers.boundary_points import MAX_BYTES, read_boundary_points
 from blueprint.layers.days import MOST, NoDay, no_days_of_geopackage, no_days_of_shapefile
 from blueprint.layers.delimited import read_table
@@ -64,8 +64,7 @@ def open_source(request: Mapping[str, Any]) -> Iterator[Source]:
     path = Path(request["path"])
     form = FORMATS[path.suffix]
     check_file(path, form)
-    if form == GEOJSON and not request["crs"]:
-        check_named_crs(path)
+    named = crs_named_in(path) if form == GEOJSON and not request["crs"] else None
     if form == CSV:
         table = read_table(path, encoding=request["encoding"], batch_rows=BATCH_FEATURES)
         yield _checked(
@@ -95,7 +94,8 @@ def open_source(request: Mapping[str, Any]) -> Iterator[Source]:
         yield _boundary_points(path)
     else:
         with _by_gdal(path, form, request) as source:
-            yield _checked(source)
+            # GDAL passes over a name that it does not know, and says WGS 84.
+            yield _checked(source if named is None else replace(source, crs=named))
 
 
 def _checked(source: Source) -> Source:

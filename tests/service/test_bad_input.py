@@ -124,17 +124,19 @@ def test_two_layers_need_a_sublayer(defined: Command, tmp_path: Path):
     assert defined("check", path, "--sublayer", "a").status == 0
 
 
-@pytest.mark.parametrize("is_first", [True, False], ids=["before the features", "after them"])
-def test_a_geojson_of_an_unknown_crs_is_refused_until_it_is_given(
-    defined: Command, tmp_path: Path, is_first: bool
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("urn:ogc:def:crs:EPSG::999999", "which nobody knows"), ("Xian 1980", "no registered transformation")],
+)
+def test_a_geojson_of_an_unknown_crs_or_datum_is_refused_until_it_is_given(
+    defined: Command, tmp_path: Path, name: str, words: str
 ):
-    """GDAL passes over a name it does not know and takes the numbers for longitude and latitude."""
+    """GDAL passes over a name it does not know, of which PROJ knows some, and takes the numbers for degrees."""
     path = tmp_path / "plan.geojson"
-    good = json.loads(badfiles.good())
-    crs = {"crs": {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::999999"}}}
-    path.write_text(json.dumps(crs | good if is_first else good | crs), encoding="utf-8")
+    crs = {"crs": {"type": "name", "properties": {"name": name}}}
+    path.write_text(json.dumps(crs | json.loads(badfiles.good())), encoding="utf-8")
 
-    refused(defined("layer", "upload", "PLAN", path), "EPSG::999999", "which nobody knows")
+    refused(defined("layer", "upload", "PLAN", path), words)
     assert defined("layer", "upload", "PLAN", path, "--crs", "EPSG:4326").status == 0
 
 

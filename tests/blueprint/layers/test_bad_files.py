@@ -624,10 +624,17 @@ def test_b33_days_that_are_none_are_named_by_row_and_never_made_others(
     assert [(issue["feature"], issue["severity"]) for issue in named] == [(n, "error") for n in (1, 2, 3)]
     good = read(_of_days(tmp_path / "more", "2020-01-01")).rows[0]
     assert (good["RQ"], good["SJ"]) == ("2020-01-01", "2020-01-01T08:00:00Z")
+    otherwise = ["2024-05-01T00:00:00Z", "2024-05-01 00:00:00", "2024/05/01"]
+    assert read(_of_days(tmp_path / "written otherwise", *otherwise)).report["issues"] == []
     cells = [b"20190230", b"00000000", b"20200101", b"", b"20200229", b"43831"]
     table = _dbf(cells, name=b"RQ", width=8)
     taken = read(zipped(parts | {"plan.dbf": table[:43] + b"D" + table[44:]}))
     assert [issue["feature"] for issue in taken.report["issues"]] == [1, 6]
+    twice = bytearray(_dbf([b"20230230", b"20230230", *cells[2:]], name=b"RQ", width=8))
+    header = int.from_bytes(twice[8:10], "little")
+    twice[43], twice[header] = ord("D"), ord("*")
+    taken = read(zipped(parts | {"plan.dbf": bytes(twice)}))
+    assert {issue["feature"] for issue in taken.report["issues"]} == {1, 5}, "the first row is a deleted one"
     for pair in (("2020-01-01", "2019-02-30"), ("0000-00-00", "2020-01-01")):
         rows = read(geojson(*squares, properties=[{"RQ": day} for day in pair])).rows
         assert tuple(row["RQ"] for row in rows) == pair

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from blueprint.layers.publication import withdraw
 from blueprint.objects import objects_of
 from blueprint.permissions import ANONYMOUS, at_console
 from blueprint.snapshot import take_snapshot
+from coordination.alternatives import compare_sites
 from coordination.check_report import CheckReport
 from coordination.checks import run_check
 from coordination.responsibility import layers_not_seen
@@ -92,6 +93,15 @@ def test_a_raster_whose_file_is_damaged_or_gone_fails_by_itself_and_the_other_la
     with pytest.raises(UnavailableError, match="what is free is not known"):
         find_trim(
             session, footprint, city=plane_city, actor=at_console("test"), on=TODAY, level=TrimLevel.PROHIBIT
+        )
+    with pytest.raises(UnavailableError, match="what is free is not known"):
+        compare_sites(
+            session,
+            [("A", footprint), ("B", footprint)],
+            city=plane_city,
+            actor=at_console("test"),
+            on=TODAY,
+            now=datetime(2026, 11, 23, tzinfo=UTC),
         )
 
 
