@@ -4,6 +4,8 @@ import json
 import re
 from typing import Any
 
+import orjson
+
 from blueprint.documents.rendering import carried_by
 from blueprint.errors import InvalidInputError, TooLargeError
 
@@ -31,8 +33,10 @@ def read_report(content: bytes, name: str) -> dict[str, Any]:
             )
         content = found[1]
     try:
-        document = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        document = orjson.loads(
+            content
+        )  # unlike json, nothing that JSON does not have: NaN, half a surrogate
+    except ValueError as error:
         raise InvalidInputError(
             f"{name} is no report; give what `blueprint check … --format json`, `html` or `pdf` wrote",
             place="file",

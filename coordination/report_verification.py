@@ -1,6 +1,7 @@
 """Verifying a report (报告核验): the check is run again on the versions that the report names, and must say the same."""
 
 import re
+import reprlib
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import date
@@ -12,9 +13,9 @@ import shapely
 from shapely.errors import ShapelyError
 from sqlalchemy.orm import Session
 
-from blueprint.city import City, polygonal
+from blueprint.city import City
 from blueprint.errors import InvalidInputError, NotFoundError
-from blueprint.footprint import Footprint
+from blueprint.footprint import MAX_VERTICES, Footprint, placed_site
 from blueprint.layers.catalogue import find_readable
 from blueprint.layers.drafts import readable_version
 from blueprint.layers.models import LayerVersion
@@ -32,6 +33,7 @@ from coordination.masking import RestrictedConflict, SizeClass
 from coordination.report_words import DIFFERENCE_WORDS
 from coordination.rule_sets import RuleSet
 from coordination.rules import Severity
+from coordination.told_report import refuse_another_shape
 from coordination.what_if import Assumed, as_supposed
 
 _ASKED = ("conflict", "clear", "outside_coverage")
@@ -112,12 +114,13 @@ def verify_report(
     since is a difference, unless those of then are kept. Raises InvalidInputError where the document is no report.
     """
     require(actor, Act.CHECK_FOOTPRINT)
-    told = _layers_told(document)
-    use, top_m = document.get("planned_use"), document.get("top_m")
+    refuse_another_shape(document)
+    told = {layer["code"]: layer for layer in document["layers"] if layer["outcome"] in _ASKED}
+    top_m = document.get("top_m")
     site = replace(
-        _site(session, document, actor, footprint),
-        planned_use=use if isinstance(use, str) else None,
-        top_m=float(top_m) if isinstance(top_m, int | float) else None,
+        _site(session, document, actor, footprint, city),
+        planned_use=document.get("planned_use"),
+        top_m=float(top_m) if top_m is not None else None,
     )
     snapshot, supposed = _snapshot(session, document, told, actor)
     city, rule_set = _rules_of(session, document, city)
@@ -149,34 +152,21 @@ def _rules_of(session: Session, document: Mapping[str, Any], city: City) -> tupl
     sha256 = document["rule_set_sha256"]
     if sha256 is None:
         return replace(city, rules_path=None), None
-    return city, kept_rule_set(session, sha256) if isinstance(sha256, str) else None
-
-
-def _layers_told(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    try:
-        layers = {layer["code"]: layer for layer in document["layers"]}
-        return {code: layer for code, layer in layers.items() if layer["outcome"] in _ASKED}
-    except (KeyError, TypeError) as error:
-        raise InvalidInputError(
-            "this is no check report; give what `blueprint check … --format json` or `--format pdf` wrote"
-        ) from error
+    return city, kept_rule_set(session, sha256)
 
 
 def _site(
-    session: Session, document: Mapping[str, Any], actor: Actor, footprint: Footprint | None
+    session: Session, document: Mapping[str, Any], actor: Actor, footprint: Footprint | None, city: City
 ) -> Footprint:
     if footprint is not None:
         return footprint
-    given = document.get("site")
-    if isinstance(given, Mapping):
+    if (given := document.get("site")) is not None:
         try:
-            shape = polygonal(shapely.from_wkb(str(given["wkb"])))
-        except (ShapelyError, KeyError, TypeError, ValueError) as error:
+            shape = shapely.from_wkb(given["wkb"])
+        except ShapelyError as error:
             raise InvalidInputError("the report's `site` is no shape; it was changed") from error
-        if not shapely.is_valid(shape) or shape.is_empty:
-            raise InvalidInputError("the report's `site` is no valid shape; it was changed")
-        return Footprint(shape, "", "", strip=_strip(given))
-    if str(document.get("check_id") or "").isdecimal():
+        return placed_site(shape, city=city, strip=_strip(given))
+    if document.get("check_id") is not None:
         check = find_check(session, int(document["check_id"]), actor=actor)
         return kept_footprint(check, source_crs="", operation="")
     raise InvalidInputError("the report does not carry its site; give the footprint's file with --footprint")
@@ -188,9 +178,11 @@ def _strip(site: Mapping[str, Any]) -> Strip | None:
     if told is None:
         return None
     try:
-        centre = shapely.MultiLineString(list(shapely.get_parts(shapely.from_wkb(str(told["centre"])))))
-        return Strip(float(told["width_m"]), centre, int(told["points"]))
-    except (ShapelyError, KeyError, TypeError, ValueError) as error:
+        lines = shapely.force_2d(shapely.get_parts(shapely.from_wkb(told["centre"])))
+        if shapely.get_num_coordinates(lines).sum() > MAX_VERTICES or not shapely.is_valid(lines).all():
+            raise ValueError("too long, or a coordinate that is no number")
+        return Strip(float(told["width_m"]), shapely.MultiLineString(list(lines)), told["points"])
+    except (ShapelyError, TypeError, ValueError, NotImplementedError) as error:
         raise InvalidInputError(
             "the report's `site.strip` is no line with a width; it was changed"
         ) from error
@@ -339,6 +331,6 @@ def _says(place: str, told: Any, now: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    """A value as a sentence can hold it."""
-    text = "—" if value is None else str(value)
+    """A value as a sentence can hold it: one that was changed may be nested without end."""
+    text = "—" if value is None else value if isinstance(value, str) else reprlib.repr(value)
     return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 1]}…"

@@ -289,3 +289,58 @@ def test_what_is_no_report_is_refused_in_a_sentence(session: Session, plane: Cit
         verify_report(session, {"layers": 3}, city=plane, actor=OPERATOR)
     with pytest.raises(InvalidInputError, match="does not carry its site"):
         verify_report(session, {"layers": [], "on": "2026-01-01"}, city=plane, actor=OPERATOR)
+
+
+def _line(points: int) -> str:
+    return str(shapely.to_wkb(shapely.LineString([(x, x % 2) for x in range(points)]), hex=True))
+
+
+@pytest.mark.parametrize(
+    ("forge", "told"),
+    [
+        (lambda d: d["layers"].append({"code": 5, "outcome": "clear"}), r"layers\.2\.code"),
+        (lambda d: d["layers"][0].update(code=["x"]), r"layers\.0\.code"),
+        (lambda d: d["layers"][0].update(version=10**12), r"layers\.0\.version"),
+        (lambda d: d.update(layers=[{"code": "A", "outcome": "no_data"}] * 6_000), "layers"),
+        (lambda d: d.update(assumed=[{}]), r"assumed\.0"),
+        (lambda d: d.update(top_m=10**300), "top_m"),
+        (lambda d: d.update(top_m="high"), "top_m"),
+        (lambda d: d.update(check_id="9" * 5000, site=None), "check_id"),
+        (lambda d: d.update(planned_use="07\0"), "planned_use"),
+        (lambda d: d.update(rule_set_sha256="a" * 63 + "\0"), "rule_set_sha256"),
+        (lambda d: d["restricted"].update(conflicts=[{"department": {}, "size_class": []}]), "department"),
+        (lambda d: d["site"].update(wkb="00"), "no shape"),
+        (lambda d: d["site"].update(wkb=shapely.to_wkb(shapely.Point(0, 0), hex=True)), "no area"),
+        (lambda d: d["site"].update(wkb=shapely.to_wkb(shapely.box(0, 0, 1, 1), hex=True)), "outside the city"),
+        (lambda d: d["site"].update(wkb=_line(20_001)), "at most 20,000"),
+        (lambda d: d["site"].update(strip={"width_m": 4, "points": 0, "centre": _line(20_001)}), "strip"),
+        (lambda d: d["site"].update(strip={"width_m": 4, "points": 0, "centre": d["site"]["wkb"]}), "strip"),
+        (lambda d: d["site"].update(strip={"width_m": 1e308, "points": 0, "centre": ""}), "width_m"),
+        (lambda d: d.update(title="HUGE"), "no report"),
+        (lambda d: d.update(title="HALF"), "no report"),
+    ],
+)  # fmt: skip
+def test_a_report_of_another_shape_is_refused_in_a_sentence(
+    session: Session, plane: City, forge: Any, told: str
+):
+    _publish(session, plane)
+    report, footprint = _checked(session, plane)
+    document = orjson.loads(orjson.dumps(with_site(report, footprint)))
+
+    forge(document)
+
+    content = json.dumps(document).replace('"HUGE"', "9" * 400).replace('"HALF"', r'"\ud800"').encode()
+    with pytest.raises(InvalidInputError, match=told) as refused:
+        verify_report(session, read_report(content, "r.json"), city=plane, actor=OPERATOR)
+    assert "\n" not in refused.value.message and len(refused.value.message) < 300
+
+
+def test_a_figure_nested_without_end_is_a_difference_as_any_other(session: Session, plane: City):
+    _publish(session, plane)
+    report, footprint = _checked(session, plane)
+    content = orjson.dumps(with_site(report, footprint))
+    deep = content.replace(b'"working_crs":"', b'"working_crs":' + b"[" * 900 + b"]" * 900 + b',"other":"', 1)
+
+    found = verify_report(session, read_report(deep, "r.json"), city=plane, actor=OPERATOR)
+
+    assert [difference.partition("（")[0] for difference in found.differences] == ["working_crs"]
