@@ -43,6 +43,9 @@ _COMPARED = (
 _NOT_COMPARED = ("title", "title_en")
 """What a layer is called may change without changing what a report says."""
 
+_NAMED_SINCE = ("rule", "department")
+"""What findings did not say before a layer could have several rules."""
+
 _OF_THE_LINE = ("width_m", "centre_line_m", "crossing_m")
 """What follows from the centre line of a strip: compared where that is known."""
 
@@ -272,6 +275,7 @@ def _compare(
     document: Mapping[str, Any], now: CheckReport, told: Mapping[str, Any], *, has_conflicts: bool
 ) -> list[str]:
     again = orjson.loads(orjson.dumps(now.to_json()))
+    again["findings"] = _as_then(again, document.get("findings"))
     given = dict(document) | {"layers": list(told.values())}
     found: list[str] = []
     left_out = {*_NOT_COMPARED, *(_OF_THE_LINE if now.strip is None else ())}
@@ -292,6 +296,21 @@ def _compare(
             left_out,
         )
     return found
+
+
+def _as_then(again: Mapping[str, Any], given: Any) -> Any:
+    """The findings as a report from before they named their rule says them: neither rule nor department, the catalogue's basis."""
+    findings = again["findings"]
+    if not isinstance(given, list) or not all(isinstance(each, Mapping) for each in given):
+        return findings
+    if any("rule" in each for each in given):
+        return findings
+    bases = {layer["code"]: layer["basis"] for layer in again["layers"]}
+    return [
+        {key: value for key, value in finding.items() if key not in _NAMED_SINCE}
+        | {"basis": bases[finding["layer"]]}
+        for finding in findings
+    ]
 
 
 def _walk(given: Any, now: Any, place: str, found: list[str], left_out: Set[str]) -> None:

@@ -205,6 +205,24 @@ def test_another_rule_set_is_another_digest_and_a_report_holds_under_its_own(
     }
 
 
+def test_a_report_from_before_findings_named_their_rule_holds_and_an_altered_one_does_not(
+    session: Session, city_: City, tmp_path: Path
+):
+    publish(session, city_, "FOREST", [shapely.box(0, 0, 100, 10)], basis=None)
+    city = _with_rules(city_, tmp_path, _rule())
+    document = with_site(_check(session, city), _footprint(city))
+    [finding] = document["findings"]
+    assert (finding.pop("rule"), finding.pop("department")) == ("R-FOREST", None)
+    assert finding["basis"] == "《森林法》第三十七条"
+    finding["basis"] = None
+
+    assert verify_report(session, document, city=city, actor=OPERATOR).differences == ()
+
+    altered = document | {"findings": [finding | {"basis": "《水法》"}]}
+    [difference] = verify_report(session, altered, city=city, actor=OPERATOR).differences
+    assert difference.startswith("findings FOREST S1.basis（")
+
+
 def test_a_changed_rule_set_is_tried_on_projects_and_nothing_is_kept(
     world_session: Session, world: City, tmp_path: Path
 ):
