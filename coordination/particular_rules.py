@@ -25,6 +25,7 @@ _SQL = load_statements(Path(__file__).with_suffix(".sql"))
 _NEAR = prepared("near_features", _SQL["near_features"].text)
 _MEASURED = prepared("measured_shapes", _SQL["measured_shapes"].text)
 _ORDER = list(Control)
+_GROUND_IN_COMMON = (Relation.WITHIN, Relation.COVERS)
 _QUADRANT_SEGMENTS = 16
 """As the zones of the catalogue are made: a quarter of a circle in so many chords."""
 
@@ -47,13 +48,18 @@ def choose(rules: Iterable[Rule], layer: LayerOnDay, overlap: Overlap) -> Ruling
         rule
         for rule in rules
         if not asks_itself(rule, layer)
-        and (rule.relation is None or rule.relation is overlap.relation)
+        and _fits(rule.relation, overlap.relation)
         and (rule.when is None or rule.when.is_met(overlap.attributes))
     ]
     if not fitting:
         return None
     rule = min(fitting, key=_rank)
     return Ruling(_control(rule), _reason(rule, overlap.attributes), rule.id)
+
+
+def _fits(of_rule: Relation | None, met: Relation) -> bool:
+    """Whether a relation is one that a rule is for: `overlaps` is any ground in common, a site wholly inside an area among it."""
+    return of_rule is None or met is of_rule or (of_rule is Relation.OVERLAPS and met in _GROUND_IN_COMMON)
 
 
 @dataclass(frozen=True)

@@ -197,6 +197,20 @@ def test_a_relation_of_its_own_touching_within_and_inside_a_layer_whose_outside_
     assert (flexible.rule, flexible.source_id, flexible.overlap_m2) == ("R-FLEX", "S2", pytest.approx(3000))
 
 
+def test_overlaps_is_also_a_site_wholly_inside_or_over_a_feature(
+    session: Session, city: City, tmp_path: Path
+):
+    city = _city(city, tmp_path, _rule("R-ANY", "PARK", "control: prohibit", "relation: overlaps"))
+    shapes = [square(-10, -10, 200), square(20, 20, 10), shapely.box(50, 50, 150, 150), square(100, 0, 9)]
+    publish(session, city, "PARK", shapes, control="inform")
+
+    found = sorted(_check(session, city).findings, key=lambda f: f.source_id or "")
+
+    assert [(f.source_id, str(f.relation), str(f.severity)) for f in found] == [
+        ("S1", "within", "prohibit"), ("S2", "covers", "prohibit"), ("S3", "overlaps", "prohibit"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("lines", "line", "told"),
     [
