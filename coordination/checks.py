@@ -81,8 +81,9 @@ def run_check(
     overlay = judged.overlay
     asked = [layer for layer in asked if layer.version_id not in overlay.failed]
     is_answered = count_answers(session, {layer.department for layer in closed}, actor=actor, city=city)
+    particular = rule_set.particular_on(on) if rule_set is not None else {}
     conflicts = find_restricted_conflicts(
-        session, footprint.geometry, closed if is_answered else [], city=city
+        session, footprint.geometry, closed if is_answered else [], particular, city=city
     )
     of_layer: dict[int | None, list[Overlap]] = defaultdict(list)
     for overlap in overlay.overlaps:

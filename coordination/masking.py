@@ -1,7 +1,7 @@
 """What a reader without clearance is told of restricted layers: that one is met, roughly how much, whom to ask (Art. 17, 18)."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,12 +9,14 @@ import shapely
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from blueprint.city import City
+from blueprint.city import City, polygonal
 from blueprint.errors import UnavailableError
 from blueprint.overlay import find_overlaps
 from blueprint.permissions import Act, Actor, Role, require
 from blueprint.snapshot import LayerOnDay
 from coordination.models import RestrictedAnswer
+from coordination.particular_rules import ask_by_rules
+from coordination.rule_sets import Rule
 
 _PART, _MOST = 0.05, 0.5
 
@@ -81,9 +83,17 @@ def size_class_of(share: float) -> SizeClass:
 
 
 def find_restricted_conflicts(
-    session: Session, footprint: shapely.MultiPolygon, layers: Sequence[LayerOnDay], *, city: City
+    session: Session,
+    footprint: shapely.MultiPolygon,
+    layers: Sequence[LayerOnDay],
+    rules: Mapping[str, Sequence[Rule]],
+    *,
+    city: City,
 ) -> tuple[RestrictedConflict, ...]:
-    """The conflicts with `layers` that the reader may not read, one a department; the largest decides the class."""
+    """The conflicts with `layers` that the reader may not read, one a department; the largest decides the class.
+
+    `rules` are the particular rules of the day by layer: what lies within the distance of one is met, too.
+    """
     if not layers:
         return ()
     overlay = find_overlaps(session, footprint, layers, city=city)
@@ -91,13 +101,22 @@ def find_restricted_conflicts(
         raise UnavailableError(
             "a layer that the check has to ask cannot be read at present; the log says which"
         )
+    site_m2 = overlay.site.area_m2
+    found = [
+        (overlap.version_id, overlay.layer_m2.get(overlap.version_id, 0.0) / site_m2)
+        for overlap in overlay.overlaps
+        if not overlap.is_sliver
+    ]
+    zones = defaultdict(list)
+    for asked in ask_by_rules(session, footprint, layers, rules, city=city, site_m2=site_m2):
+        if asked.overlap.shape is not None and not asked.overlap.is_sliver:
+            zones[asked.overlap.version_id].append(polygonal(asked.overlap.shape))
+    found += [(layer, shapely.union_all(shapes).area / footprint.area) for layer, shapes in zones.items()]
     department_of = {layer.version_id: layer.department for layer in layers}
     shares: dict[str, float] = defaultdict(float)
-    for overlap in overlay.overlaps:
-        if not overlap.is_sliver:
-            share = overlay.layer_m2.get(overlap.version_id, 0.0) / overlay.site.area_m2
-            department = department_of[overlap.version_id]
-            shares[department] = max(shares[department], share)
+    for version_id, share in found:
+        department = department_of[version_id]
+        shares[department] = max(shares[department], share)
     return tuple(
         RestrictedConflict(department, size_class_of(share)) for department, share in sorted(shares.items())
     )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,6 +107,27 @@ def test_where_it_is_not_met_nothing_is_told(session: Session, city_: City, chec
 
     assert report.restricted_conflicts == ()
     assert report.has_hidden_layers
+
+
+@pytest.mark.parametrize(("away_m", "told"), [(30, ["part"]), (60, [])])
+def test_the_distance_of_a_rule_is_asked_of_it_too(
+    session: Session, city_: City, member: Actor, tmp_path: Path, away_m: float, told: list[str]
+):
+    """A rule of 50 m: of a wall 30 m away it takes a fifth of the site."""
+    words = [f"{name}: a" for name in ("title", "title_en", "finding", "finding_en", "remedy", "remedy_en")]
+    reach = ["control: prohibit", "relation: within_distance", "distance_m: 50"]
+    lines = ["id: R-50", "layer: SECRET", *words, "basis: [a]", "last_checked_on: 2026-11-01", *reach]
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("code: test\nversion: 1\nrules:\n  - " + "\n    ".join(lines), encoding="utf-8")
+    city = replace(city_, rules_path=rules)
+    publish(session, city, "OPEN", [square(0, 0, 10)])
+    _restricted(session, city, shapely.box(100 + away_m, -200, 400, 300))
+
+    site = _footprint(square(0, 0, 100), city)
+    report = run_check(session, site, city=city, actor=member, on=TODAY)
+
+    assert [str(conflict.size_class) for conflict in report.restricted_conflicts] == told
+    assert "R-50" not in str(report.to_json())
 
 
 def test_several_layers_and_features_of_a_department_are_one_conflict(
