@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Response, UploadFile
+from fastapi import APIRouter, File, Form, Query, Response, UploadFile
 from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse
 from sqlalchemy.orm import Session
@@ -14,7 +14,7 @@ from approval.item_router import DeskDep, ItemCode
 from approval.item_schemas import ItemOut, MaterialList, MaterialOut, ReaderList, ReaderOut
 from approval.items import find_item
 from approval.materials import FileGiven, MaterialGiven
-from approval.results import keep_result_file
+from approval.results import item_of_result, keep_result_file
 from approval.router import Number
 from blueprint.edge import ActorDep, Edge, EdgeDep, NowDep, SessionDep, TodayDep
 from blueprint.etags import tagged
@@ -42,11 +42,20 @@ def upload_result(
     desk: DeskDep,
     now: NowDep,
     response: Response,
+    number_of_round: Annotated[
+        int | None,
+        Query(
+            alias="round",
+            ge=1,
+            le=10_000,
+            description="轮次 of an item applied for again; the newest decided",
+        ),
+    ] = None,
 ) -> ItemOut:
     """Upload the certificate of an approved item, or the decision that refuses one, once; it is in the case's library from then on."""
     cases.refuse_unknown(actor, Act.DECIDE_ITEM)
     case = cases.locked_case(session, number)
-    item = find_item(session, case, code)
+    item = item_of_result(session, case, code, number_of_round)
     require(actor, Act.DECIDE_ITEM, item.thing)
     kept = _keep(session, file, edge)
     keep_result_file(session, case, item, kept, actor=actor, now=now)

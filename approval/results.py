@@ -2,15 +2,32 @@
 
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from approval.case_items import item_name
 from approval.item_models import Item, ItemResult
+from approval.items import find_item
 from approval.materials import FileGiven
 from approval.models import Case
 from blueprint.audit.log import record
 from blueprint.errors import ConflictError
 from blueprint.permissions import Act, Actor
+
+
+def item_of_result(session: Session, case: Case, code: str, number: int | None = None) -> Item:
+    """The round of an item that a signed decision belongs to: the one asked for, or the newest that has one.
+
+    After a refusal the item is often applied for again before the decision is uploaded: the new round has none yet.
+    """
+    decided = (
+        select(Item.round)
+        .join(Item.result)
+        .where(Item.case_id == case.id, Item.code == code)
+        .order_by(Item.round.desc())
+        .limit(1)
+    )
+    return find_item(session, case, code, number if number is not None else session.scalar(decided))
 
 
 def keep_result_file(

@@ -13,7 +13,7 @@ from approval.item_overview import material_out
 from approval.items import find_item
 from approval.material_router import reader_out
 from approval.materials import FileGiven, MaterialGiven
-from approval.results import keep_result_file
+from approval.results import item_of_result, keep_result_file
 from blueprint.objects import objects_of
 from blueprint.permissions import Act, require
 from service.commands.case import Number, opened
@@ -104,12 +104,18 @@ def upload_result(
     number: Number,
     code: Code,
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="证照文件 certificate")],
+    number_of_round: Annotated[
+        int | None,
+        typer.Option(
+            "--round", min=1, max=10_000, help="轮次 of an item applied for again; the newest decided"
+        ),
+    ] = None,
 ) -> None:
     """上传审批结果或不予许可决定书（第十条） · upload the certificate of an approved item, or the decision that refuses one."""
     actor = local_operator()
     with opened() as (edge, session):
         case = cases.locked_case(session, number)
-        item = find_item(session, case, code)
+        item = item_of_result(session, case, code, number_of_round)
         require(actor, Act.DECIDE_ITEM, item.thing)
         kept = keep_result_file(session, case, item, _keep(session, file), actor=actor, now=edge.now())
         typer.echo(f"{kept.number} {kept.material.sha256}")

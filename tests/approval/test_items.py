@@ -17,7 +17,7 @@ from approval.matter_models import MatterKind
 from approval.models import Case
 from approval.process_table import load_document, read_document
 from approval.requirements import acceptance_obstacles, dossier_of, needs
-from approval.results import keep_result_file
+from approval.results import item_of_result, keep_result_file
 from approval.stages import Stage
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
@@ -519,6 +519,9 @@ def test_a_refusal_is_a_signed_and_numbered_decision_that_is_uploaded_and_fills_
     assert refused.result.material.title == "不予许可决定书：建设项目用地预审与选址意见书核发"
     office.days_pass(21)
     assert ("upload", "A104", "escalated") in late(office)
+    preparation.add_item(office.session, case, "A104", city=office.city, actor=office.department("SPJ"))
+    assert item_of_result(office.session, case, "A104", 2).result is None
+    refused = item_of_result(office.session, case, "A104")
     paper = FileGiven("决定书.pdf", Stored("cd" * 32, 100))
     keep_result_file(office.session, case, refused, paper, actor=office.department("ZRZY"), now=office.now)
     assert "upload" not in {kind for kind, _, _ in late(office)}

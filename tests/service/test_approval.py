@@ -61,7 +61,8 @@ def test_an_item_goes_from_the_window_to_its_uploaded_certificate(office: Office
     certificate = {"file": ("证.pdf", b"%PDF signed")}
     address = f"{office.case}/items/A104/result-file"
     office.call("PUT", address, "SLJ", expect=403, files=certificate)
-    uploaded = office.call("PUT", address, "ZRZY", expect=200, files=certificate)
+    office.call("PUT", f"{address}?round=2", "ZRZY", expect=404, files=certificate)
+    uploaded = office.call("PUT", f"{address}?round=1", "ZRZY", expect=200, files=certificate)
     office.call("PUT", address, "ZRZY", expect=409, files=certificate)
     library = office.call("GET", f"{office.case}/materials", "FGW", expect=200)["items"]
     certificates = [material for material in library if material["code"] == "R104"]
@@ -434,7 +435,7 @@ def test_the_command_line_prepares_a_case_and_takes_steps(
     assert command("case", "step", number, "A103", "approve", *signed, "--format", "json").json["state"] == (
         "approved_with_promise"
     )
-    assert command("case", "upload-result", number, "A103", paper).status == 0
+    assert command("case", "upload-result", number, "A103", paper, "--round", "1").status == 0
     kept = {row["code"]: row["id"] for row in command("case", "materials", number, "--format", "json").json}
     assert set(kept) >= {"M01", "R103", "M04", "SITE"}
     handed = command("case", "material", number, str(kept["M04"]), "--output", tmp_path / "策划.html")
