@@ -229,13 +229,13 @@ def list_answers(
     case_id: int | None = None,
     department: str | None,
     is_open: bool,
-    led: ColumnElement[bool] | None = None,
+    copied: ColumnElement[bool] | None = None,
     after: int = 0,
     limit: int = 50,
 ) -> Sequence[ConsultationAnswer]:
     """What departments were asked, of all cases or of one: open ones are the to-do list.
 
-    `led` are those over items of stages that a department leads (`leads.led_items`): its copies.
+    `copied` are those of consultations that a stage's lead gets a copy of (`leads.copied_to`).
     """
     statement = (
         select(ConsultationAnswer)
@@ -256,6 +256,6 @@ def list_answers(
         statement = statement.where(ConsultationAnswer.department == department)
     if is_open:
         statement = statement.where(ConsultationAnswer.kind.is_(None))
-    if led is not None:
-        statement = statement.join(Item.case).where(led)
+    if copied is not None:
+        statement = statement.join(Item.case).where(copied)
     return session.scalars(statement).all()

@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
 
 from approval.item_models import Item, ProcessTableVersion
+from approval.matter_models import ConsultationAnswer, JointConsultation
 from approval.models import Case
 from approval.preparation import department_for, table_kept, table_of
 from approval.process_table import ProcessTable
@@ -43,9 +44,16 @@ def led_by(
     return or_(false(), *led)
 
 
-def led_items(session: Session, department: str, city: City) -> ColumnElement[bool]:
-    """Which items, joined with their cases, belong to a stage that a department leads (Art. 9)."""
-    return led_by(session, department, city, {stage: Item.stage == stage for stage in Stage})
+def copied_to(session: Session, department: str, city: City) -> ColumnElement[bool]:
+    """Which consultations, joined with their items and cases, a department gets a copy of (Art. 13).
+
+    Those over other departments' items of the stages that it leads (Art. 9), where it is not asked itself.
+    """
+    return and_(
+        led_by(session, department, city, {stage: Item.stage == stage for stage in Stage}),
+        Item.department != department,
+        ~JointConsultation.answers.any(ConsultationAnswer.department == department),
+    )
 
 
 def require_over_stage(

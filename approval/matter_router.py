@@ -18,7 +18,7 @@ from approval.item_schemas import ObligationOut
 from approval.items import find_item
 from approval.joint_consultation import AnswerGiven
 from approval.lateness import Late, Wanted, who_is_late
-from approval.leads import led_items, require_over_stage
+from approval.leads import copied_to, require_over_stage
 from approval.matter_models import (
     AnswerKind,
     ConsultationAnswer,
@@ -200,13 +200,16 @@ def list_consultation_answers(
     asked: AskedDep,
     lead: Annotated[
         str | None,
-        Query(max_length=40, description="牵头部门 over items of the stages that it leads: its copies"),
+        Query(
+            max_length=40,
+            description="牵头部门 over others' items of the stages that it leads, where it is not asked: its copies",
+        ),
     ] = None,
 ) -> ConsultationAnswerPage:
     """What departments were asked in joint consultations, of all cases or of one; unanswered ones are the to-do list."""
     require(actor, Act.READ_CASE)
-    led = led_items(session, lead, edge.city) if lead is not None else None
-    rows, after = asked.page(session, partial(joint_consultation.list_answers, led=led))
+    copied = copied_to(session, lead, edge.city) if lead is not None else None
+    rows, after = asked.page(session, partial(joint_consultation.list_answers, copied=copied))
     return ConsultationAnswerPage(
         items=[consultation_answer_out(row, row.consultation.item) for row in rows], next=after
     )

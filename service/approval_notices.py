@@ -12,8 +12,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from approval.case_items import case_name
-from approval.leads import lead_of
-from approval.matter_models import ConsultationAnswer, Letter, Matter, MatterState
+from approval.item_models import Item
+from approval.leads import copied_to, lead_of
+from approval.matter_models import ConsultationAnswer, JointConsultation, Letter, Matter, MatterState
 from approval.stages import STAGE_TITLES, Stage
 from blueprint.city import City
 from coordination.notice_models import Notice, NoticeKind
@@ -33,7 +34,7 @@ class _Asked:
 def tell_asked(session: Session, *, city: City, now: datetime) -> int:
     """Tell every department of the letters, questions and matters that came to it since; says how many notices were made.
 
-    The lead of a stage gets a copy of what is asked over its items (Art. 13).
+    The lead of a stage gets a copy of what is asked over others' items of it (Art. 13).
     """
     told = 0
     for asked in (*_letters(session), *_questions(session, city), *_matters(session)):
@@ -68,16 +69,25 @@ def _letters(session: Session) -> Iterator[_Asked]:
 def _questions(session: Session, city: City) -> Iterator[_Asked]:
     statement = select(ConsultationAnswer).where(ConsultationAnswer.told_at.is_(None))
     statement = statement.order_by(ConsultationAnswer.id).limit(_AT_ONCE)
-    copied: set[int] = set()
     for row in session.scalars(statement.with_for_update(skip_locked=True)):
         item, due_on = row.consultation.item, row.consultation.due_on
-        lead = lead_of(session, item.case, item.stage, city)
-        if lead not in (None, item.department, row.department) and row.consultation_id not in copied:
-            copied.add(row.consultation_id)
+        lead = _copied_lead(session, row, city)
+        if lead is not None:
             text = f"审批征询抄送：{case_name(item.case)} {item.title}，{due_on} 前答复 a copy of what was asked over your stage"
-            yield _Asked(row, str(lead), text, waits=True)
+            yield _Asked(row, lead, text, waits=True)
         text = f"审批征询：{case_name(item.case)} {item.title}，{due_on} 前答复 a question waits for your answer until then"
         yield _Asked(row, row.department, text, waits=row.answered_on is None)
+
+
+def _copied_lead(session: Session, row: ConsultationAnswer, city: City) -> str | None:
+    """The lead that gets a copy of a consultation: with the first department's question, so that it comes once."""
+    asked = row.consultation
+    lead = lead_of(session, asked.item.case, asked.item.stage, city)
+    if lead is None or row is not asked.answers[0]:
+        return None
+    copied = select(JointConsultation.id).join(JointConsultation.item).join(Item.case)
+    copied = copied.where(JointConsultation.id == asked.id, copied_to(session, lead, city))
+    return lead if session.scalar(copied) is not None else None
 
 
 def _matters(session: Session) -> Iterator[_Asked]:
