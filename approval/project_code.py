@@ -7,9 +7,12 @@ from datetime import date
 
 from blueprint.errors import InvalidInputError
 
+_REGION = ("行政区划 region, six digits", "([1-9][0-9]{2}|000)[0-9]{3}")
+"""By GB/T 2260; what begins with 000 was issued by the state."""
+
 _SINCE_2020 = (
     ("年月 year and month (YYMM, from 2011 on)", "201[12]|(2[1-9]|[3-9][0-9])(0[1-9]|1[0-2])"),
-    ("行政区划 region, six digits", "[1-9][0-9]{5}"),
+    _REGION,
     ("部门 department, two digits", "[0-9]{2}"),
     ("类型 type, two digits", "[0-9]{2}"),
     ("顺序号和校验位 number and check digit, six digits", "[0-9]{6}"),
@@ -19,7 +22,7 @@ _SINCE_2020 = (
 _OLD_YEAR = "201[4-9]|202[01]"
 _UNTIL_2020 = (
     ("年份 year, 2014 to 2021", _OLD_YEAR),
-    ("行政区划 region, six digits", "[1-9][0-9]{5}"),
+    _REGION,
     ("行业 trade, two digits", "[0-9]{2}"),
     ("类别 kind, 01 to 03", "0[1-3]"),
     ("顺序号 number, six digits", "[0-9]{6}"),
@@ -38,8 +41,8 @@ class ProjectCode:
 def read_project_code(text: str, *, today: date | None = None, region: str | None = None) -> ProjectCode:
     """Read a code as a person typed it, part by part; refuses what has neither form and names the parts that are wrong.
 
-    A wrong check digit, a month still to come (if `today` is given), or a region outside the city whose code is `region`,
-    only warns.
+    A wrong check digit, a month still to come (if `today` is given), or a region that is neither in the city whose code is
+    `region` nor its province nor the state, only warns.
     """
     code = text.strip()
     is_old = re.fullmatch(_OLD_YEAR, code.split("-")[0], re.ASCII) is not None
@@ -52,7 +55,8 @@ def read_project_code(text: str, *, today: date | None = None, region: str | Non
         )
     doubts, digits = [], code.replace("-", "")
     own = code.split("-")[1]
-    if region is not None and own[:4] != region[:4]:
+    is_above = own.startswith("000") or own == (region or own)[:2] + "0000"
+    if region is not None and own[:4] != region[:4] and not is_above:
         doubts.append(
             f"行政区划 {own} 不在本市（{region}），请核对 (the region {own} is none of this city's; compare it)"
         )
