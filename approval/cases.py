@@ -113,14 +113,13 @@ def days_of(case: Case) -> tuple[StageDays, ...]:
 
 
 def bind_project_code(
-    session: Session, number: str, code: str, *, actor: Actor, now: datetime, city: City | None = None
+    session: Session, number: str, code: str, *, actor: Actor, now: datetime, city: City
 ) -> tuple[Case, ProjectCode]:
     """Bind the investment project code: the case's one identity from here on; fixed once a stage was accepted.
 
     Who binds it takes the case on for the own hall, where no hall has done so (Art. 12).
     """
-    region = city.administrative_code if city is not None else None
-    read = read_project_code(code, today=now.date(), region=region)
+    read = read_project_code(code, today=now.date(), region=city.administrative_code)
     case = locked_case(session, number)
     if case.project_code == read.text:
         return case, read

@@ -33,8 +33,8 @@ def approve_sample(session: Session, edge: Edge, number: str, code: str, *, acto
     say(
         f"{now.date()} 确定事项 prepared as {PROJECT_TYPE}: {', '.join(i.code for i in items_of(session, case))}"
     )
-    cases.bind_project_code(session, number, code, actor=actor, now=now)
-    say(f"{now.date()} 绑定项目代码 project code bound: {code}")
+    _, read = cases.bind_project_code(session, number, code, actor=actor, now=now, city=edge.city)
+    say(f"{now.date()} 绑定项目代码 project code bound: {code} {read.warning or ''}".rstrip())
     for owed in obligations.obligations_of(session, case.id):
         obligations.assign(session, case, owed, _ORDER[0], actor=actor)
         obligations.close(

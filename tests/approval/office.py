@@ -109,7 +109,9 @@ class Office:
             now=self.now,
         )
         if code is not None:
-            cases.bind_project_code(self.session, case.planning_number, code, actor=WINDOW, now=self.now)
+            cases.bind_project_code(
+                self.session, case.planning_number, code, actor=WINDOW, now=self.now, city=self.city
+            )
             self.open(case, Stage.LAND_USE_PLANNING)
         return case
 

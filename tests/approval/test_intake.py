@@ -119,20 +119,24 @@ def test_the_same_message_delivered_eight_times_at_once_makes_one_case(fresh_dat
     engine.dispose()
 
 
-def test_a_case_is_found_by_its_code_once_it_is_bound_and_the_code_is_unique(session: Session) -> None:
+def test_a_case_is_found_by_its_code_once_it_is_bound_and_the_code_is_unique(
+    session: Session, city: City
+) -> None:
     receive(session, message(1), now=NOW)
     receive(session, message(2), now=NOW)
 
-    bound, read = cases.bind_project_code(session, "CH-210300-2026-000001", CODE, actor=OFFICER, now=NOW)
+    bound, read = cases.bind_project_code(
+        session, "CH-210300-2026-000001", CODE, actor=OFFICER, now=NOW, city=city
+    )
 
     assert read.warning is None
     assert cases.find_case(session, CODE) is bound
-    assert cases.bind_project_code(session, CODE, CODE, actor=OFFICER, now=NOW)[0] is bound
+    assert cases.bind_project_code(session, CODE, CODE, actor=OFFICER, now=NOW, city=city)[0] is bound
     with pytest.raises(ConflictError, match="another case"):
-        cases.bind_project_code(session, "CH-210300-2026-000002", CODE, actor=OFFICER, now=NOW)
+        cases.bind_project_code(session, "CH-210300-2026-000002", CODE, actor=OFFICER, now=NOW, city=city)
 
 
-def test_two_cases_that_bind_one_code_at_once_get_one_winner(fresh_database: str) -> None:
+def test_two_cases_that_bind_one_code_at_once_get_one_winner(fresh_database: str, city: City) -> None:
     engine = make_engine(fresh_database, objects=OBJECTS)
     with Session(engine) as session, session.begin():
         for number in (1, 2):
@@ -141,13 +145,15 @@ def test_two_cases_that_bind_one_code_at_once_get_one_winner(fresh_database: str
     def bind(number: int) -> bool:
         try:
             with seeing(KEEPER), Session(engine) as session, session.begin():
-                cases.bind_project_code(session, f"CH-210300-2026-{number:06d}", CODE, actor=OFFICER, now=NOW)
+                cases.bind_project_code(
+                    session, f"CH-210300-2026-{number:06d}", CODE, actor=OFFICER, now=NOW, city=city
+                )
         except ConflictError:
             return False
         return True
 
     with Session(engine) as first, first.begin():
-        cases.bind_project_code(first, "CH-210300-2026-000001", CODE, actor=OFFICER, now=NOW)
+        cases.bind_project_code(first, "CH-210300-2026-000001", CODE, actor=OFFICER, now=NOW, city=city)
         with ThreadPoolExecutor(1) as pool:
             second = pool.submit(bind, 2)
             assert not second.done()
@@ -161,7 +167,7 @@ def test_a_case_that_nobody_prepared_is_not_accepted_and_is_prepared_still(
 ) -> None:
     """Art. 3: a stage without items would be concluded with nothing done."""
     case = receive(session, message(1), now=NOW)
-    cases.bind_project_code(session, case.planning_number, CODE, actor=OFFICER, now=NOW)
+    cases.bind_project_code(session, case.planning_number, CODE, actor=OFFICER, now=NOW, city=city)
 
     with pytest.raises(ConflictError, match="not prepared yet: say its project type first"):
         in_first_stage(session, case)
@@ -181,12 +187,12 @@ def test_a_case_that_nobody_prepared_is_not_accepted_and_is_prepared_still(
 def test_a_code_is_not_changed_after_acceptance(session: Session, city: City) -> None:
     case = prepared(session, city, receive(session, message(1), now=NOW))
     number = case.planning_number
-    cases.bind_project_code(session, number, CODE, actor=OFFICER, now=NOW)
-    cases.bind_project_code(session, number, "2608-210311-04-01-402751", actor=OFFICER, now=NOW)
+    cases.bind_project_code(session, number, CODE, actor=OFFICER, now=NOW, city=city)
+    cases.bind_project_code(session, number, "2608-210311-04-01-402751", actor=OFFICER, now=NOW, city=city)
     in_first_stage(session, case)
 
     with pytest.raises(ConflictError, match="after acceptance"):
-        cases.bind_project_code(session, number, CODE, actor=OFFICER, now=NOW)
+        cases.bind_project_code(session, number, CODE, actor=OFFICER, now=NOW, city=city)
 
 
 def test_an_unknown_number_is_not_found(session: Session) -> None:

@@ -44,7 +44,7 @@ def withdrawal(of: HandoverMessage) -> WithdrawalMessage:
 def running(session: Session, city: City, sent: HandoverMessage) -> Case:
     """A case that was prepared, has its code, and is in its first stage."""
     case = prepared(session, city, receive(session, sent, now=NOW))
-    cases.bind_project_code(session, case.planning_number, CODE, actor=OFFICER, now=NOW)
+    cases.bind_project_code(session, case.planning_number, CODE, actor=OFFICER, now=NOW, city=city)
     return in_first_stage(session, case)
 
 
