@@ -69,6 +69,11 @@ def keep_papers(
         suffix, known = "geojson" if code == SITE else "html", newest.get(code)
         if known is not None and known.sha256 == stored[suffix].sha256:
             continue
+        if known is not None and known.sha256 is None:
+            # Named without a file before the papers were kept: nothing was corrected, so it stays the same version.
+            known.file_name = f"{case.planning_number}-{code}.{suffix}"
+            known.sha256, known.size_bytes = stored[suffix].sha256, stored[suffix].size_bytes
+            continue
         session.add(
             Material(
                 case_id=case.id,

@@ -39,6 +39,11 @@ def test_what_was_handed_over_lies_in_the_library_as_papers_from_the_first_day(
     filled = library(session, case.id)
     assert filled["M04"].sha256 == filled["M05"].sha256 == papers["HANDOVER"].sha256
     assert filled["HANDOVER"].id == papers["HANDOVER"].id
+    # Cases of before have these materials without a file: it is added, and no version says that it was corrected.
+    filled["M04"].file_name = filled["M04"].sha256 = filled["M04"].size_bytes = None
+    preparation.prepare(session, case, "GOV_BLD", [], district=None, city=city, actor=WINDOW, now=MONDAY)
+    mended = library(session, case.id)["M04"]
+    assert (mended.version, mended.sha256) == (1, papers["HANDOVER"].sha256)
     for hour in (1, 2):
         read_file(session, case, filled["M04"].id, actor=reader, now=MONDAY + timedelta(hours=hour))
     (who,) = readers_of(session, case, filled["M04"].id)
