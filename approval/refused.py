@@ -70,15 +70,18 @@ def _planning_number(body: bytes) -> str | None:
     return number[:40].replace("\x00", "") if isinstance(number, str) else None
 
 
-def list_refused(session: Session, *, after: int = 0, limit: int = 50) -> Sequence[RefusedHandover]:
-    """What was refused, in the order it first came, without the bodies."""
+def list_refused(
+    session: Session, *, before: int | None = None, limit: int = 50
+) -> Sequence[RefusedHandover]:
+    """What was refused, what came last first, without the bodies; those before the id `before`."""
     statement = (
         select(RefusedHandover)
-        .where(RefusedHandover.id > after)
         .options(defer(RefusedHandover.body, raiseload=True))
-        .order_by(RefusedHandover.id)
+        .order_by(RefusedHandover.id.desc())
         .limit(limit)
     )
+    if before is not None:
+        statement = statement.where(RefusedHandover.id < before)
     return session.scalars(statement).all()
 
 

@@ -42,12 +42,12 @@ class RefusedHandoverPage(BaseModel):
 def list_refused_handovers(
     session: SessionDep,
     actor: ActorDep,
-    cursor: Annotated[int, Query(ge=0, le=2_000_000_000)] = 0,
+    cursor: Annotated[int | None, Query(ge=0, le=2_000_000_000)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> RefusedHandoverPage:
-    """Handovers that were refused, in the order they first came."""
+    """Handovers that were refused, what came last first."""
     require(actor, Act.EXCHANGE_DATA)
-    rows = list_refused(session, after=cursor, limit=limit)
+    rows = list_refused(session, before=cursor, limit=limit)
     return RefusedHandoverPage(
         items=[refused_out(row) for row in rows], next=str(rows[-1].id) if len(rows) == limit else None
     )

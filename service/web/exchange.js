@@ -11,11 +11,11 @@ const time = (text) => new Date(text).toLocaleString("zh-CN");
 
 async function showHandovers() {
   const { items, next } = await ask(`/api/approval/refused-handovers?limit=${MOST}`);
-  fill("handovers", ["最近收到 last", "策划编号 planning number", "原因 why", "位置 place", "类别 kind", "推送方 from", "次数 times", "报文 message"], items.toReversed().map((row) =>
+  fill("handovers", ["最近收到 last", "策划编号 planning number", "原因 why", "位置 place", "类别 kind", "推送方 from", "次数 times", "报文 message"], items.map((row) =>
     cells([time(row.last_at), row.planning_number ?? "—", row.detail, row.place ?? "", FAMILIES[row.family] ?? row.family, row.sent_by, row.times,
       element("a", { href: `/api/approval/refused-handovers/${row.id}/body`, download: "" }, `打开 open（${row.size_bytes} B）`)])),
   ["没有被退回的推送。", "None was refused."]);
-  if (next) place("handovers").append(element("caption", {}, ...bilingual(`只列出前 ${MOST} 件。`, `The first ${MOST} are shown.`)));
+  if (next) place("handovers").append(element("caption", {}, ...bilingual(`只列出最近 ${MOST} 件。`, `The last ${MOST} are shown.`)));
 }
 
 async function showQueue() {
