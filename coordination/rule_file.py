@@ -1,22 +1,20 @@
 """The file of a rule set (规则集文件): YAML read and validated, so that an error names its line; pure but for reading the file."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from string import Formatter
 from typing import Any
 
 import yaml
 
 from blueprint.errors import InvalidInputError
 from blueprint.layers.buffers import read_buffer_rule
-from blueprint.layers.models import Control
 from blueprint.overlay import Relation
 from coordination.heights import HeightRule
+from coordination.rule_place import Loader, Place, shown
 from coordination.rule_sets import (
-    FIGURES,
     RELATIONS,
     Condition,
     GapRule,
@@ -31,7 +29,8 @@ from coordination.use_matrix import ANY, UseMatrix
 MAX_REACH_M = 5_000.0
 """No rule looks further: whatever lies within it is read for every check."""
 
-_MAX_BYTES = 2 << 20
+MAX_BYTES = 512 << 10
+"""Ten times the sample city's, and read in seconds: a coordinator may send one over HTTP."""
 
 
 def load_rule_set(path: Path) -> RuleSet:
@@ -51,17 +50,17 @@ def _read(path: Path, _written_ns: int, _size: int) -> RuleSet:
 
 def parse_rule_set(content: bytes, name: str) -> RuleSet:
     """A rule set from the bytes of its file, which is called `name` in errors."""
-    if len(content) > _MAX_BYTES:
-        raise InvalidInputError(f"the rule set {name} is larger than {_MAX_BYTES >> 20} MB")
+    if len(content) > MAX_BYTES:
+        raise InvalidInputError(f"the rule set {name} is larger than {MAX_BYTES >> 10} kB")
     try:
-        root = yaml.compose(content.decode("utf-8"), Loader=yaml.SafeLoader)
+        root = yaml.compose(content.decode("utf-8"), Loader=Loader)
     except UnicodeDecodeError as error:
         raise InvalidInputError(f"the rule set {name} is no UTF-8 text: {error.reason}") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark is not None else ""
         raise InvalidInputError(f"{name}{line}: no YAML: {getattr(error, 'problem', error)}") from error
-    document = _Place(root, name).mapping(required=("code", "version", "rules"))
+    document = Place(root, name).mapping(required=("code", "version", "rules"))
     rules = tuple(_rule(place) for place in document["rules"].sequence())
     _refuse_doubles(rules, document["rules"])
     return RuleSet(
@@ -71,98 +70,6 @@ def parse_rule_set(content: bytes, name: str) -> RuleSet:
         sha256=hashlib.sha256(content).hexdigest(),
         content=content,
     )
-
-
-class _Place:
-    """A node of the file, which knows its line."""
-
-    def __init__(self, node: yaml.Node | None, name: str) -> None:
-        self._node, self._name = node, name
-
-    def fault(self, what: str) -> InvalidInputError:
-        """An error that names the line."""
-        line = self._node.start_mark.line + 1 if self._node is not None else 1
-        return InvalidInputError(f"{self._name}:{line}: {what}", place=f"line {line}")
-
-    def mapping(self, *, required: Sequence[str] = (), optional: Sequence[str] = ()) -> "dict[str, _Place]":
-        """The values by key; no key may be unknown, twice or missing."""
-        if not isinstance(self._node, yaml.MappingNode):
-            raise self.fault(f"expected keys and values ({', '.join((*required, *optional))})")
-        found: dict[str, _Place] = {}
-        for key, value in self._node.value:
-            at = _Place(key, self._name)
-            text = at.text()
-            if text not in (*required, *optional):
-                raise at.fault(f"unknown key {text!r}; known are {', '.join((*required, *optional))}")
-            if text in found:
-                raise at.fault(f"{text!r} is there twice")
-            found[text] = _Place(value, self._name)
-        missing = [key for key in required if key not in found]
-        if missing:
-            raise self.fault(f"{', '.join(missing)} is missing")
-        return found
-
-    def entries(self) -> "dict[str, _Place]":
-        """The values by key, whatever the keys are; none twice, and at least one."""
-        if not isinstance(self._node, yaml.MappingNode) or not self._node.value:
-            raise self.fault("expected keys and values")
-        keys = [_Place(key, self._name) for key, _ in self._node.value]
-        return self.mapping(optional=[key.text() for key in keys])
-
-    def sequence(self) -> "list[_Place]":
-        """The items of a list."""
-        if not isinstance(self._node, yaml.SequenceNode):
-            raise self.fault("expected a list, each item after a dash")
-        return [_Place(node, self._name) for node in self._node.value]
-
-    def text(self) -> str:
-        """A text that is not empty."""
-        if not isinstance(self._node, yaml.ScalarNode) or not self._node.value.strip():
-            raise self.fault("expected a text")
-        return str(self._node.value).strip()
-
-    def number(self) -> float:
-        """A number of 0 or more."""
-        try:
-            value = float(self.text())
-        except ValueError:
-            raise self.fault(f"{self.text()!r} is no number") from None
-        if not 0 <= value < 1e12:
-            raise self.fault("expected a number of 0 or more")
-        return value
-
-    def whole(self) -> int:
-        """A whole number of 1 or more."""
-        text = self.text()
-        if not text.isdecimal() or int(text) < 1:
-            raise self.fault(f"{text!r} is no whole number of 1 or more")
-        return int(text)
-
-    def day(self) -> date:
-        """A day as YYYY-MM-DD."""
-        try:
-            return date.fromisoformat(self.text())
-        except ValueError:
-            raise self.fault(f"{self.text()!r} is no day; write it as 2026-01-31") from None
-
-    def control(self) -> Control:
-        """A control."""
-        text = self.text()
-        if text not in list(Control):
-            raise self.fault(f"{text!r} is no control; it is one of {', '.join(Control)}")
-        return Control(text)
-
-    def wording(self) -> str:
-        """The words of a finding, with figures in braces."""
-        text = self.text()
-        try:
-            names = [name for _, name, *_ in Formatter().parse(text) if name is not None]
-        except ValueError as error:
-            raise self.fault(f"a brace is not closed: {error}") from error
-        wrong = [name for name in names if name not in FIGURES]
-        if wrong:
-            raise self.fault(f"{{{wrong[0]}}} is no figure; they are {', '.join(FIGURES)}")
-        return text
 
 
 _NEEDED = (
@@ -196,7 +103,7 @@ _FREE = (
 )
 
 
-def _rule(place: _Place) -> Rule:
+def _rule(place: Place) -> Rule:
     given = place.mapping(required=_NEEDED, optional=_FREE)
     threshold = given.get("threshold")
     if (threshold is None) != ("below" not in given):
@@ -239,7 +146,7 @@ def _rule(place: _Place) -> Rule:
     )
 
 
-def _refuse_half_a_particular_rule(place: _Place, given: Mapping[str, _Place]) -> None:
+def _refuse_half_a_particular_rule(place: Place, given: Mapping[str, Place]) -> None:
     """A rule with `when` or `relation` decides by its control alone; a distance belongs to one relation."""
     if "when" in given or "relation" in given:
         for key in ("threshold", "matrix", "height", "gap"):
@@ -254,7 +161,7 @@ def _refuse_half_a_particular_rule(place: _Place, given: Mapping[str, _Place]) -
         raise given["distance_by"].fault("`distance_by` goes with `distance_m`")
 
 
-def _condition(place: _Place) -> Condition:
+def _condition(place: Place) -> Condition:
     given = place.mapping(required=("field", "values"))
     values = tuple(item.text() for item in given["values"].sequence())
     if not values:
@@ -262,14 +169,14 @@ def _condition(place: _Place) -> Condition:
     return Condition(given["field"].text(), values)
 
 
-def _relation(place: _Place) -> Relation:
+def _relation(place: Place) -> Relation:
     text = place.text()
     if text not in RELATIONS:
-        raise place.fault(f"{text!r} is no relation of a rule; it is one of {', '.join(RELATIONS)}")
+        raise place.fault(f"{shown(text)} is no relation of a rule; it is one of {', '.join(RELATIONS)}")
     return Relation(text)
 
 
-def _reach(given: Mapping[str, _Place]) -> Reach:
+def _reach(given: Mapping[str, Place]) -> Reach:
     distance_m = given["distance_m"].number()
     if not 0 < distance_m <= MAX_REACH_M:
         raise given["distance_m"].fault(f"a distance is more than 0 and at most {MAX_REACH_M:,.0f} m")
@@ -288,7 +195,7 @@ def _reach(given: Mapping[str, _Place]) -> Reach:
         raise place.fault(error.message) from error
 
 
-def _threshold(place: _Place) -> Threshold:
+def _threshold(place: Place) -> Threshold:
     given = place.mapping(optional=("area_m2", "share", "length_m"))
     if not given:
         raise place.fault("a threshold names an area_m2, a share or a length_m")
@@ -298,7 +205,7 @@ def _threshold(place: _Place) -> Threshold:
     return Threshold(**values)
 
 
-def _matrix(place: _Place) -> UseMatrix:
+def _matrix(place: Place) -> UseMatrix:
     given = place.mapping(required=("field", "uses"))
     uses = {}
     for use, row in given["uses"].entries().items():
@@ -310,7 +217,7 @@ def _matrix(place: _Place) -> UseMatrix:
     return UseMatrix(given["field"].text(), uses)
 
 
-def _height(place: _Place) -> HeightRule:
+def _height(place: Place) -> HeightRule:
     given = place.mapping(required=("above", "within"), optional=("limit", "slope", "azimuth"))
     names = {key: given[key].text() if key in given else None for key in ("limit", "slope", "azimuth")}
     if names["limit"] is None and names["slope"] is not None:
@@ -326,28 +233,31 @@ def _height(place: _Place) -> HeightRule:
     )
 
 
-def _gap(place: _Place) -> GapRule:
+def _gap(place: Place) -> GapRule:
     given = place.mapping(required=("control", "finding", "finding_en"))
     return GapRule(given["control"].control(), given["finding"].wording(), given["finding_en"].wording())
 
 
-def _sign_off(place: _Place) -> SignOff:
+def _sign_off(place: Place) -> SignOff:
     given = place.mapping(required=("by", "on"))
     return SignOff(given["by"].text(), given["on"].day())
 
 
-def _refuse_doubles(rules: Iterable[Rule], place: _Place) -> None:
+def _refuse_doubles(rules: Iterable[Rule], place: Place) -> None:
     """No id twice, and on no day two general rules for one layer."""
-    items = place.sequence()
-    seen: list[Rule] = []
-    for rule, at in zip(rules, items, strict=True):
-        for other in seen:
-            if other.id == rule.id:
-                raise at.fault(f"the id {rule.id} is there twice")
-            is_general = not other.is_particular and not rule.is_particular
-            if other.layer == rule.layer and is_general and _share_a_day(other, rule):
+    ids: set[str] = set()
+    general: dict[str, list[Rule]] = {}
+    for rule, at in zip(rules, place.sequence(), strict=True):
+        if rule.id in ids:
+            raise at.fault(f"the id {rule.id} is there twice")
+        ids.add(rule.id)
+        if rule.is_particular:
+            continue
+        others = general.setdefault(rule.layer, [])
+        for other in others:
+            if _share_a_day(other, rule):
                 raise at.fault(f"{other.id} is for layer {rule.layer} on the same days")
-        seen.append(rule)
+        others.append(rule)
 
 
 def _share_a_day(one: Rule, other: Rule) -> bool:

@@ -13,7 +13,7 @@ from blueprint.permissions import Act, require
 from coordination.judging import rule_set_of
 from coordination.kept_rules import rules_for
 from coordination.recheck import Turn
-from coordination.rule_file import parse_rule_set
+from coordination.rule_file import MAX_BYTES, parse_rule_set
 from coordination.rule_sets import to_json
 from coordination.rule_trial import try_rules
 from coordination.rules import Severity
@@ -61,7 +61,7 @@ class TrialIn(Given):
     many of the newest projects.
     """
 
-    rules: Annotated[str, Field(min_length=1, max_length=2 << 20)]
+    rules: Annotated[str, Field(min_length=1, max_length=MAX_BYTES)]
     on: Day | None = None
     limit: Annotated[int, Field(ge=1, le=MAX_TRIED)] = MAX_TRIED
 

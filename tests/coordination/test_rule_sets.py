@@ -94,6 +94,37 @@ def test_an_error_names_its_line(text: str, line: int, told: str):
     assert told in raised.value.message
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "told"),
+    [
+        (HEAD + _rule(finding="{area_m2:d}"), 8, "without : or !"),
+        (HEAD + _rule(finding="{area_m2:>50000000}"), 8, "without : or !"),
+        (HEAD + _rule(finding="{area_m2:{foo}}"), 8, "without : or !"),
+        (HEAD + _rule(finding_en="{area_m2!x}"), 9, "without : or !"),
+        (HEAD + _rule(finding="{area_m2.real}"), 8, "is no figure"),
+        (HEAD + _rule(finding="{}"), 8, "is no figure"),
+        (f"code: x\nversion: {'1' * 50}\nrules: []", 2, "no whole number"),
+        ('code: "a\\0b"\nversion: 1\nrules: []', 1, "NUL"),
+        ('code: "\\ud800"\nversion: 1\nrules: []', 1, "surrogate"),
+        (f"code: {'x' * 5000}\nversion: 1\nrules: []", 1, "at most 4,000"),
+        ("code: x\nversion: 1\nrules: " + "[" * 3000, 3, "nested deeper"),
+        ("code: &a x\nversion: 1\nrules: [*a, *a]", 3, "alias"),
+        ("code: x\nversion: 1\nrules: [" + "1," * 3000 + "]", 3, "at most 2,000"),
+        (
+            HEAD + _rule(matrix="[]").replace("[]", "{field: A, uses: {" + "".join(f"{n}: 1," for n in range(15_000)) + "}}"),
+            14, "15,000 entries",
+        ),
+        ("code: x\nversion: 1\nrules: [" + "1," * 60_000 + "]", 3, "more than 50,000"),
+        (HEAD + "#" * (600 << 10), None, "larger than 512 kB"),
+    ],
+)  # fmt: skip
+def test_a_file_made_to_harm_is_refused_in_a_sentence(text: str, line: int | None, told: str):
+    with pytest.raises(InvalidInputError, match=rf"rules\.yaml:{line}: " if line else "rules") as raised:
+        parse_rule_set(text.encode(), "rules.yaml")
+    assert told in raised.value.message
+    assert "\n" not in raised.value.message and len(raised.value.message) < 300
+
+
 def test_a_report_cites_the_rule_set_and_says_what_to_do_and_what_is_not_signed_off(
     session: Session, city_: City, tmp_path: Path
 ):
