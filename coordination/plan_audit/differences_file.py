@@ -113,9 +113,10 @@ def _stamps(
         (0, audit.first_layer, audit.first_version),
         (1, audit.second_layer, audit.second_version),
     ):
-        if Role.CONSOLE in actor.roles:
-            purpose = purpose or ground_of(actor, layer.thing, to_export=True).purpose
-        terms = terms_of(session, layer, features, purpose=purpose, actor=actor, city=city, now=now)
+        own_purpose = purpose
+        if own_purpose is None and Role.CONSOLE in actor.roles:
+            own_purpose = ground_of(actor, layer.thing, to_export=True).purpose
+        terms = terms_of(session, layer, features, purpose=own_purpose, actor=actor, city=city, now=now)
         made.append(
             stamp_of(
                 layer,

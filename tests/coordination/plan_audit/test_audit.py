@@ -20,6 +20,7 @@ from blueprint.city_router import to_lonlat
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError, NotPermittedError
 from blueprint.permissions import Actor, Role, at_console
 from blueprint.sharing.exports import trace_file
+from blueprint.sharing.purposes import OWN_DATA, STANDING_PURPOSES
 from coordination.plan_audit import cores
 from coordination.plan_audit.audit import audit_layers, find_audit, open_audit
 from coordination.plan_audit.differences_file import write_differences
@@ -422,3 +423,19 @@ def test_differences_are_written_to_a_file_that_is_stamped_and_traced_to_both_la
     }
     path.write_bytes(path.read_bytes() + b" ")
     assert [each.is_unchanged for each in trace_file(session, path, actor=OPERATOR)] == [False, False]
+
+
+def test_a_file_of_differences_is_entered_for_each_layer_on_its_own_ground(
+    session: Session, plane: City, tmp_path: Path
+):
+    """At the console of a department: the first layer is its own, the second another's."""
+    one, other = (d.code for d in plane.departments[:2])
+    _publish(session, plane, "A_PLAN", {"a": square(0, 0, 100)}, department=one, sensitivity="internal")
+    _publish(session, plane, "B_PLAN", {"b": square(50, 0, 100)}, department=other, sensitivity="internal")
+    audit = _audit(session, plane)
+    path = tmp_path / "differences.gpkg"
+
+    write_differences(session, audit, path, city=plane, actor=replace(OPERATOR, department=one), now=NOW)
+
+    purposes = {each.export.version.layer.code: each.export.purpose for each in trace_file(session, path, actor=OPERATOR)}  # fmt: skip
+    assert purposes == {"A_PLAN": OWN_DATA, "B_PLAN": STANDING_PURPOSES[Role.CONSOLE]}
