@@ -38,6 +38,7 @@ def run_check(
     snapshot: Snapshot | None = None,
     rule_set: RuleSet | None = None,
     keeps_rules: bool = True,
+    is_told: bool = True,
     beside: Beside | None = None,
     known: Known | None = None,
 ) -> CheckReport:
@@ -45,6 +46,7 @@ def run_check(
 
     `snapshot` is the blueprint of that day when it is known already, or as it would be; `rule_set` another one than the city's, which is
     not kept where it is only tried.
+    `is_told` is False where one of many places that are searched is checked: the search itself records whose layers it read.
     `beside` puts on record what was read while the findings are made.
     `known` is what was read before of the layers of `asked_of`.
     Restricted layers that the actor may not read leave no trace in figures, layers or digest but the conflicts that
@@ -88,7 +90,7 @@ def run_check(
     of_layer: dict[int | None, list[Overlap]] = defaultdict(list)
     for overlap in overlay.overlaps:
         of_layer[overlap.version_id].append(overlap)
-    _record_reading(session, actor, asked, of_layer.keys(), conflicts, footprint)
+    _record_reading(session, actor, asked if is_told else [], of_layer.keys(), conflicts, footprint)
     write_ahead(session, beside)
     by_version = {layer.version_id: layer for layer in judged.layers}
     general = {rule.layer: rule for rule in judged.rules.values() if not rule.is_particular}

@@ -15,6 +15,7 @@ from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.coverage import coverage_of_districts
 from blueprint.overlay_together import Ground, overlay_together
 from blueprint.permissions import Act, Actor, require
+from blueprint.sharing.purposes import record_reading
 from blueprint.snapshot import Snapshot, known_to, refuse_before_the_first, take_snapshot
 from coordination.check_report import CheckReport
 from coordination.checks import asked_of, run_check
@@ -105,14 +106,20 @@ def find_sites(
     snapshot = take_snapshot(session, on)
     refuse_before_the_first(session, known_to(snapshot.layers, actor), on)
     readable = readable_by(snapshot, actor)
-    asked = Ground(session, asked_of(readable.layers, actor=actor, on=on), city=city)
+    layers = asked_of(readable.layers, actor=actor, on=on)
+    # Once for all windows and candidates: each place that is chosen is checked, and recorded, by itself.
+    place = " ".join(f"{side:.0f}" for side in ground.bounds)
+    record_reading(session, actor, [layer.thing for layer in layers], kind="site_search", id=place)
+    asked = Ground(session, layers, city=city)
     windows = list(_windows(ground, side_m=max(WINDOW_M, widest_m(area_m2))))
     candidates: list[_Candidate] = []
     free_m2 = 0.0
     for number, window in enumerate(windows):
         tell(f"search of {len(windows)}", number)
         around = shapely.box(*shapely.buffer(window, widest_m(area_m2)).bounds)
-        taken = taken_ground(session, around, area, readable, city=city, actor=actor, level=level)
+        taken = taken_ground(
+            session, around, area, readable, city=city, actor=actor, level=level, is_told=False
+        )
         free = shapely.difference(shapely.intersection(ground, around), taken.hard)
         free_m2 += shapely.intersection(free, window).area
         places = _places(free, taken, area_m2)
@@ -176,7 +183,7 @@ def _weighed(
     sites = [shapely.MultiPolygon([place.site]) for place in places]
     for place, site, known in zip(places, sites, overlay_together(session, sites, asked), strict=True):
         report = run_check(
-            session, _footprint(site, area, city), city=city, actor=actor, on=readable.day, snapshot=readable, known=known
+            session, _footprint(site, area, city), city=city, actor=actor, on=readable.day, snapshot=readable, known=known, is_told=False
         )  # fmt: skip
         if not any(is_hard(finding, level) for finding in report.findings):
             yield _Candidate(place, _soft_share(report))

@@ -125,6 +125,7 @@ def taken_ground(
     city: City,
     actor: Actor,
     level: TrimLevel,
+    is_told: bool = True,
 ) -> TakenGround:
     """Of a piece of ground what the layers of a level take, and what milder ones do, of all the layers that the actor may read.
 
@@ -142,6 +143,7 @@ def taken_ground(
         with_shapes=True,
         snapshot=Snapshot(readable.day, layers),
         rule_set=without_thresholds(rule_set) if (rule_set := rule_set_of(city)) is not None else None,
+        is_told=is_told,
     )
     refuse_failed(report)
     hard = [finding for finding in report.findings if is_hard(finding, level)]

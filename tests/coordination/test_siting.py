@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 import shapely
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from blueprint.audit.models import AuditEntry
 from blueprint.city import AreaMeasure, City
 from blueprint.errors import InvalidInputError, NotPermittedError
 from blueprint.footprint import Footprint
@@ -235,7 +237,8 @@ def test_the_best_place_is_found_behind_many_that_came_first(session: Session, p
         [shapely.difference(shapely.box(4000, 0, 6000, 2000), field)],
         control="prohibit",
     )
-    publish(session, plane, "NOISE", [shapely.box(0, 0, 4000, 2000)], control="advise")
+    noise = [shapely.box(0, 0, 4000, 2000)]
+    publish(session, plane, "NOISE", noise, control="advise", sensitivity="internal")
     heard: list[tuple[str, int]] = []
 
     found = find_sites(
@@ -248,6 +251,11 @@ def test_the_best_place_is_found_behind_many_that_came_first(session: Session, p
     assert found.candidates > 20, "all windows together, not the first places that came"
     assert heard == [("search of 3", 0), ("search of 3", 1), ("search of 3", 2), ("rank", found.candidates)]
     assert found.free_m2 == pytest.approx(4000 * 2000 + 250**2, abs=1)
+    session.commit()  # only then is it in the audit log
+    read = session.scalars(select(AuditEntry).where(AuditEntry.act == "read_layer")).all()
+    assert [entry.after["layers"] for entry in read if entry.kind == "site_search"] == [["NOISE"]]
+    checked = [entry for entry in read if entry.kind == "check"]
+    assert 2 <= len(checked) <= 4, "each place that was chosen; no window, no candidate"
 
 
 def test_bounds_and_rights(session: Session, plane: City):
