@@ -148,7 +148,7 @@ def open_round(
     drawn = draw_findings(session, proposal.check, proposal.revision, layers, city=city, actor=actor)
     for each in asked:
         request = _request(consultation, project, each, rules=rules, calendar=calendar)
-        request.finding_places = places_of(request.findings, drawn, city=city)
+        request.finding_places = places_of(request.findings, drawn, department=request.department, city=city)
         session.add(request)
     move(project, Step.CONSULT)
     session.flush()

@@ -36,13 +36,18 @@ def draw_findings(
     )
 
 
-def places_of(findings: Sequence[Mapping[str, Any]], drawn: CheckReport | None, *, city: City) -> Any:
-    """The shapes of a request's findings (footprint and feature in common), one for each in its order, as the column takes them."""
+def places_of(
+    findings: Sequence[Mapping[str, Any]], drawn: CheckReport | None, *, department: str, city: City
+) -> Any:
+    """The shapes of the findings that a department is asked about (footprint and feature in common), one for each in its order, as the
+    column takes them.
+    """
     if drawn is None or not findings:
         return None
     found: dict[tuple[str, str, str], list[BaseGeometry | None]] = defaultdict(list)
+    owners = {layer.code: layer.department for layer in drawn.layers}
     for finding in drawn.findings:
-        if not finding.sliver:
+        if not finding.sliver and (finding.department or owners[finding.layer]) == department:
             name = feature_name(finding.source_id, finding.feature_id)
             found[finding.layer, finding.severity, name].append(finding.shape)
     shapes = []

@@ -13,7 +13,7 @@ from coordination.checks import run_check
 from coordination.models import OpinionRequest
 from coordination.projects import footprint_of
 from coordination.reports import to_geojson
-from coordination.responsibility import feature_name
+from coordination.responsibility import department_of, feature_name
 
 
 def request_map(session: Session, request: OpinionRequest, *, city: City, actor: Actor) -> dict[str, Any]:
@@ -38,9 +38,11 @@ def request_map(session: Session, request: OpinionRequest, *, city: City, actor:
         snapshot=Snapshot(day=day, layers=layers),
     )
     drawn = to_geojson(report, footprint, city=city)
+    departments = {layer.code: {"department": layer.department} for layer in report.layers}
+    # Of one feature a department may have several findings; both sides have them from the largest down.
     numbers = defaultdict(list)
     for number, finding in enumerate(request.findings, start=1):
-        numbers[finding["layer"], finding["feature"]].append(number)
+        numbers[finding["layer"], finding["severity"], finding["feature"]].append(number)
     shown = []
     for feature in drawn["features"]:
         properties = feature["properties"]
@@ -48,7 +50,11 @@ def request_map(session: Session, request: OpinionRequest, *, city: City, actor:
             shown.append(
                 feature | {"properties": {"kind": "footprint", "revision": consultation.revision.number}}
             )
-        elif (waiting := numbers[properties["layer"], _name(properties)]) and feature["geometry"] is not None:
+        elif (
+            department_of(properties, departments[properties["layer"]]) == request.department
+            and (waiting := numbers[properties["layer"], properties["severity"], _name(properties)])
+            and feature["geometry"] is not None
+        ):
             number = waiting.pop(0)
             kept = request.findings[number - 1]
             told = {name: kept[name] for name in ("layer", "title", "feature", "severity")}

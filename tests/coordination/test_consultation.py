@@ -5,8 +5,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import pytest
+import shapely
 from sqlalchemy import Engine, create_engine, select, text
 from sqlalchemy.orm import Session
 
@@ -16,9 +18,11 @@ from blueprint.permissions import Actor
 from blueprint.wall import KEEPER, seeing
 from blueprint.working_days import WorkingCalendar
 from coordination import clock, consultation, opinion_requests, opinions, projects
+from coordination.finding_places import place_of
 from coordination.limits import OpinionStatus
 from coordination.models import Consultation, Opinion, OpinionKind, OpinionRequest, Project
 from coordination.opinions import OpinionGiven
+from coordination.request_map import request_map
 from tests.coordination.world import (
     CALENDAR,
     COORDINATOR,
@@ -345,3 +349,30 @@ def _wait_until_blocked(engine: Engine) -> None:
                 return
             threading.Event().wait(0.05)
     raise AssertionError("the second act did not wait for the first")
+
+
+def test_each_department_has_the_places_of_its_own_findings_of_one_feature(
+    world_session: Session, world: City, tmp_path: Path
+) -> None:
+    """Of the river, 3 m west of the site: 2 m of its owner's 5 m, 47 m of the 50 m that another department answers for."""
+    words = [f"{name}: a" for name in ("title", "title_en", "finding", "finding_en", "remedy", "remedy_en")]
+    same = [*words, "layer: river", "basis: [a]", "last_checked_on: 2026-11-01", "control: restrict"]
+    near, far = ("id: R-5", "distance_m: 5"), ("id: R-50", "distance_m: 50", "department: wlj")
+    rules = ["\n    ".join([*each, "relation: within_distance", *same]) for each in (near, far)]
+    path = tmp_path / "rules.yaml"
+    path.write_text("code: t\nversion: 1\nrules:\n" + "".join(f"  - {r}\n" for r in rules), encoding="utf-8")
+    city = replace(world, rules_path=path)
+    opened = consult(world_session, city, register(world_session, city, 303, 403))
+    world_session.expire_all()
+
+    for department, actor, width_m in (("slj", WATER, 2), ("wlj", HERITAGE, 47)):
+        request = request_of(world_session, opened, department)
+        assert request.findings[0]["layer"] == "river"
+        place = place_of(request, 1)
+        assert place is not None
+        assert place.area == pytest.approx(60 * width_m, abs=1e-6)
+        drawn = request_map(world_session, request, city=city, actor=actor)["features"]
+        numbers = [f["properties"]["number"] for f in drawn if f["properties"]["kind"] == "finding"]
+        assert numbers == list(range(1, len(request.findings) + 1))
+        site, shape = (shapely.geometry.shape(feature["geometry"]) for feature in drawn[:2])
+        assert shape.area / site.area == pytest.approx(width_m / 100, rel=1e-3)
