@@ -1,8 +1,9 @@
 """The difference of two checks (两次检查对比): which findings are new, gone, grown or weigh otherwise, and why; pure on two reports."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import add
 from typing import Any
 
 from coordination.rules import Severity
@@ -184,23 +185,38 @@ def _causes_of(change: LayerChange | None, by_site: Collection[str]) -> Iterable
 
 
 def _measures(report: Mapping[str, Any]) -> dict[tuple[str, str], Measure]:
-    """The findings by layer and feature; several pieces of one source id count together."""
-    found: dict[tuple[str, str], Measure] = {}
+    """The findings by layer and feature; several pieces of one source id count together.
+
+    What several rules find of one piece lies in one another, as zones of several widths do: the most counts.
+    """
+    by_rule: dict[tuple[str, str, int | None, str | None], Measure] = {}
     for finding in report["findings"]:
-        key = (finding["layer"], str(finding["source_id"] or finding["feature_id"] or ""))
+        feature = str(finding["source_id"] or finding["feature_id"] or "")
         measure = Measure(
             Severity(finding["severity"]), finding["overlap_m2"], finding["length_m"], finding["point_count"]
         )
-        known = found.get(key)
-        if known is not None:
-            measure = Measure(
-                min(known.severity, measure.severity, key=_ORDER.index),
-                known.overlap_m2 + measure.overlap_m2,
-                known.length_m + measure.length_m,
-                known.point_count + measure.point_count,
-            )
-        found[key] = measure
+        of_rule = (finding["layer"], feature, finding["feature_id"], finding.get("rule"))
+        by_rule[of_rule] = _both(by_rule.get(of_rule), measure, add)
+    by_piece: dict[tuple[str, str, int | None], Measure] = {}
+    for (layer, feature, piece, _), measure in by_rule.items():
+        of_piece = (layer, feature, piece)
+        by_piece[of_piece] = _both(by_piece.get(of_piece), measure, max)
+    found: dict[tuple[str, str], Measure] = {}
+    for (layer, feature, _), measure in by_piece.items():
+        found[layer, feature] = _both(found.get((layer, feature)), measure, add)
     return found
+
+
+def _both(known: Measure | None, measure: Measure, both: Callable[[Any, Any], Any]) -> Measure:
+    """Two measures as one: the worst severity, and of each figure the sum or the maximum."""
+    if known is None:
+        return measure
+    return Measure(
+        min(known.severity, measure.severity, key=_ORDER.index),
+        both(known.overlap_m2, measure.overlap_m2),
+        both(known.length_m, measure.length_m),
+        both(known.point_count, measure.point_count),
+    )
 
 
 def _change(before: Measure | None, after: Measure | None) -> Change | None:

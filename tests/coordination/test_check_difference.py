@@ -121,3 +121,27 @@ def test_several_causes_are_all_named(session: Session, plane: City):
 
     assert found.findings[0].causes == (Cause.FOOTPRINT, Cause.LAYER_VERSION)
     assert found.causes == (Cause.FOOTPRINT, Cause.LAYER_VERSION)
+
+
+def test_findings_by_several_rules_of_one_feature_count_once_and_its_pieces_together(
+    session: Session, plane: City
+):
+    _publish(session, plane, "FARM", {"a": square(50, 0, 100)})
+    report = _report(session, plane)
+    [finding] = report["findings"]
+
+    def measured(**findings: tuple[int, str, float]) -> dict[str, Any]:
+        return report | {
+            "findings": [
+                finding | {"feature_id": piece, "rule": rule, "overlap_m2": area_m2}
+                for piece, rule, area_m2 in findings.values()
+            ]
+        }
+
+    before = measured(near=(1, "R-5", 200), far=(1, "R-50", 4700), other=(2, "R-50", 100))
+    after = measured(near=(1, "R-5", 300), far=(1, "R-50", 4700), other=(2, "R-50", 150))
+
+    [change] = compare_checks(before, after).findings
+    assert change.before is not None
+    assert change.after is not None
+    assert (change.before.overlap_m2, change.after.overlap_m2) == (4800, 4850)
