@@ -22,6 +22,8 @@ from blueprint.permissions import Act, Actor, require
 from blueprint.snapshot import LayerOnDay, take_snapshot
 from coordination.check_report import CheckReport, Finding
 from coordination.checks import run_check
+from coordination.particular_rules import asks_itself
+from coordination.rule_sets import Rule
 from coordination.rules import Severity
 
 _SQL = load_statements(Path(__file__).with_suffix(".sql"))
@@ -142,25 +144,37 @@ def _setbacks(
     city: City,
 ) -> tuple[Setback, ...]:
     """The widths that are missed, the most missing first; a footprint that meets the feature itself misses all of it."""
-    missed = [
-        (finding, layers[finding.layer])
+    rules = {told.rule.id: told.rule for told in report.rules}
+    widths = [
+        (finding, layer, _width_m(finding, layer, rules.get(finding.rule or "")))
         for finding in report.findings
-        if layers[finding.layer].buffer_m > 0 and not finding.sliver
+        for layer in (layers[finding.layer],)
+        if not finding.sliver
     ]
+    missed = [(finding, layer) for finding, layer, width_m in widths if width_m]
     places = _places(session, footprint, missed, city=city)
     found = [
         Setback(
             layer=finding.layer,
             feature=str(finding.source_id or finding.feature_id or ""),
-            width_m=reach_m,
+            width_m=width_m,
             distance_m=finding.distance_m,
-            missing_m=reach_m - finding.distance_m,
+            missing_m=width_m - finding.distance_m,
             place=places.get((layer.version_id, finding.feature_id)),
         )
-        for finding, layer in missed
-        for reach_m in (layer.zone_of(finding.attributes).reach_m,)
+        for finding, layer, width_m in widths
+        if width_m
     ]
     return tuple(sorted(found, key=lambda setback: -setback.missing_m))
+
+
+def _width_m(finding: Finding, layer: LayerOnDay, rule: Rule | None) -> float:
+    """The width that a finding is met by, in metres: its rule's own, else the catalogue's; 0 where it has none."""
+    if rule is not None and rule.reach is not None:
+        return rule.reach.zone(finding.attributes).reach_m
+    if layer.buffer_m <= 0 or (rule is not None and rule.is_particular and asks_itself(rule, layer)):
+        return 0.0
+    return layer.zone_of(finding.attributes).reach_m
 
 
 def _places(

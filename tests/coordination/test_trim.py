@@ -1,6 +1,7 @@
 """The smallest trim on whole metres: what is left, that it clears, and the missing metres of a setback."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,6 +105,23 @@ def test_a_setback_says_how_many_metres_are_missing_and_the_trim_makes_them_good
     assert (from_x, to_x) == (pytest.approx(100), pytest.approx(130)), "from the site to the line"
     assert found.kept_m2 == pytest.approx(8000, abs=1e-3)
     assert found.verdict_after is Severity.CLEAR
+
+
+def test_a_setback_goes_by_the_distance_of_its_rule(session: Session, plane: City, tmp_path: Path):
+    """Of lines 30 m and 3 m away: by a rule of 50 m; the catalogue's 5 m are missed at the nearer one alone."""
+    words = [f"{name}: a" for name in ("title", "title_en", "finding", "finding_en", "remedy", "remedy_en")]
+    reach = ["control: prohibit", "relation: within_distance", "distance_m: 50"]
+    lines = ["id: R-50", "layer: POWER", *words, "basis: [a]", "last_checked_on: 2026-11-01", *reach]
+    path = tmp_path / "rules.yaml"
+    path.write_text("code: t\nversion: 1\nrules:\n  - " + "\n    ".join(lines), encoding="utf-8")
+    power = [shapely.LineString([(x, -1000), (x, 1000)]) for x in (130, -3)]
+    publish(session, plane, "POWER", power, control="inform", buffer_m=5)
+
+    found = _trim(session, replace(plane, rules_path=path))
+
+    told = [(setback.feature, setback.width_m, round(setback.missing_m, 6)) for setback in found.setbacks]
+    assert told == [("S2", 50, 47), ("S1", 50, 20), ("S2", 5, 2)]
+    assert found.kept_m2 == pytest.approx(100 * (100 - 47 - 20), abs=1e-3)
 
 
 def test_a_line_without_a_width_is_said_not_to_be_cleared(session: Session, plane: City):
