@@ -25,6 +25,8 @@ _THREAD_M = 1.0
 """What is given back is nowhere narrower: nothing is built on a thread of ground."""
 
 _NEAR_M = 0.001
+"""The width of a rim is found to a millimetre."""
+
 _SHORT_M2 = 1.0
 """An area that is short by less is the same area."""
 
@@ -130,7 +132,7 @@ def grown_to(
     kept: shapely.MultiPolygon, free: shapely.Geometry, area_m2: float, within_m: float
 ) -> tuple[shapely.MultiPolygon, float]:
     """What is kept, with the rim over free ground that makes up an area, and how wide the rim is; the most there is within the distance."""
-    if kept.area >= area_m2 - _NEAR_M:
+    if kept.area >= area_m2 - _SHORT_M2:
         return kept, 0.0
     shapely.prepare(free)
     most = _grown(kept, free, within_m)

@@ -15,7 +15,7 @@ from blueprint.city import AreaMeasure, City
 from blueprint.errors import InvalidInputError, NotPermittedError
 from blueprint.footprint import Footprint
 from blueprint.permissions import ANONYMOUS, at_console
-from coordination.refit import Refit, find_refit
+from coordination.refit import Refit, find_refit, grown_to
 from coordination.site_finder import find_sites
 from coordination.siting import Shift, find_shift
 from coordination.trim import TrimLevel
@@ -152,6 +152,16 @@ def test_ground_that_only_advises_is_given_where_no_other_is_enough_and_what_is_
     assert enough.area_m2 == pytest.approx(10_000, abs=1)
     assert (short.is_same_area, short.rim_m) == (False, 20)
     assert short.area_m2 == pytest.approx(9_000, abs=1)
+
+
+def test_less_than_a_square_metre_is_not_given_back():
+    """The measure of what is short is an area: 0.5 m² of 10,000 moves no boundary, 2 m² do."""
+    free = square(-100, -100, 300)
+
+    for lost_m, moves in ((0.005, False), (0.02, True)):
+        kept = shapely.MultiPolygon([shapely.box(0, 0, 100 - lost_m, 100)])
+        grown, rim_m = grown_to(kept, free, 10_000, 50)
+        assert (rim_m > 0, grown.area > kept.area) == (moves, moves)
 
 
 def test_ground_beyond_a_river_is_not_given_and_a_site_without_free_ground_is_refused(
