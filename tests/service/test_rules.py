@@ -96,6 +96,10 @@ def test_a_coordinator_tries_a_changed_rule_set_over_http_and_on_its_page_and_no
     wrong = coordinator.post(
         "/api/rules/trial", json={"rules": CHANGED.replace("control: prohibit", "colour: red")}
     )
+    too_many = coordinator.post("/api/rules/trial", json={"rules": CHANGED, "limit": 26})
+    formatted = coordinator.post(
+        "/api/rules/trial", json={"rules": CHANGED.replace("{area_m2}㎡", "{area_m2:d}")}
+    )
     refused = server.client("slj").post("/api/rules/trial", json={"rules": CHANGED})
 
     assert tried.status_code == 200, tried.text
@@ -104,6 +108,8 @@ def test_a_coordinator_tries_a_changed_rule_set_over_http_and_on_its_page_and_no
     assert turn == ("restrict", "prohibit", "other", ["river"])
     assert (tried.json()["rule_set"], tried.json()["unsigned"]) == ("world v7", ["R-RIVER"])
     assert (wrong.status_code, wrong.json()["detail"][:28]) == (422, "rules.yaml:14: unknown key '")
+    assert (too_many.status_code, "25" in too_many.text) == (422, True)
+    assert (formatted.status_code, "without : or !" in formatted.json()["detail"]) == (422, True)
     assert refused.status_code == 403
     with Session(server.edge.engine) as session:
         assert session.scalar(select(func.count()).where(KeptRuleSet.name == "world v7")) == 0
