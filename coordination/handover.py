@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 from datetime import date, datetime
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import (
@@ -82,13 +82,17 @@ class HandedProject(_Part):
     )
 
 
+_Ring = Annotated[tuple[tuple[float, float], ...], Field(min_length=4)]
+_Rings = Annotated[tuple[_Ring, ...], Field(min_length=1)]
+
+
 class HandedFootprint(_Part):
     """The site boundary (用地红线): a MultiPolygon's rings in the named CRS, easting before northing, metres."""
 
     revision: int = Field(ge=1)
     crs: str = Field(pattern=r"^EPSG:[0-9]{4,6}$")
     area_m2: float = Field(gt=0)
-    coordinates: tuple[tuple[tuple[tuple[float, float], ...], ...], ...] = Field(min_length=1)
+    coordinates: tuple[_Rings, ...] = Field(min_length=1)
 
 
 class HandedConflict(_Part):

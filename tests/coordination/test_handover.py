@@ -9,7 +9,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from blueprint.errors import InvalidInputError, NotSignedInError
-from coordination.handover import HandoverMessage, canonical, read_message, sha256_of, sign, verify
+from coordination.handover import (
+    HandoverMessage,
+    canonical,
+    read_any_message,
+    read_message,
+    sha256_of,
+    sign,
+    verify,
+)
 
 NOW = datetime(2026, 11, 30, 9, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
 
@@ -59,6 +67,21 @@ def test_a_message_that_is_not_of_the_agreed_form_is_refused_with_its_field(chan
 
     with pytest.raises(InvalidInputError, match=r"check\."):
         read_message(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize(
+    "coordinates",
+    ["[]", "[[]]", "[[[]]]", "[[[[0,0]]]]", "[[[[0,0],[1,1],[0,0]]]]", "[[[[0,0],[10,0],[10,10],[0,0]],[]]]",
+     "[[[[0,0],[10,0],[10,10],[0,0]]],[]]", "[[[[0],[10,0],[10,10],[0,0]]]]", "[[[[0,0],[10,0],[10,1e999],[0,0]]]]", "{}", "null"],
+)  # fmt: skip
+def test_a_site_without_parts_or_rings_of_four_points_is_refused_with_its_field(coordinates: str) -> None:
+    document = json.loads(canonical(message()))
+    ring = json.dumps(document["footprint"]["coordinates"])
+    body = json.dumps(document).replace(ring, coordinates)
+
+    with pytest.raises(InvalidInputError, match=r"footprint\.coordinates") as refused:
+        read_any_message(body.encode())
+    assert "\n" not in refused.value.message
 
 
 def test_a_number_that_is_none_is_refused() -> None:
