@@ -19,6 +19,7 @@ from coordination.deliveries import wait_after
 from coordination.handover import SIGNATURE_HEADER, verify
 from coordination.handover_models import Handover
 from service.push import push_due
+from tests.conftest import OBJECTS
 from tests.coordination.world import CALENDAR, COORDINATOR, DETAILS, NOW, footprint, install_layer
 
 LATER = NOW + timedelta(days=8)
@@ -27,7 +28,7 @@ LATER = NOW + timedelta(days=8)
 @pytest.fixture
 def cleared(fresh_database: str, world: City) -> Iterator[Engine]:
     """A database of its own with one cleared project."""
-    engine = make_engine(fresh_database)
+    engine = make_engine(fresh_database, objects=OBJECTS)
     with Session(engine) as session, session.begin():
         install_layer(session, world, "river", (200, 300), starts_on=NOW.date())
         site = footprint(world, 400, 450)
