@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.database import make_engine
+from tests.conftest import OBJECTS
 from tests.coordination.world import install_layers, world_city
 
 
@@ -24,7 +25,7 @@ def world_engine(server: Any, template: str, world: City) -> Iterator[Engine]:
     """A database that has the layers of the small world."""
     database = f"{template.partition('_template_')[0]}_world_{secrets.token_hex(6)}"
     try:
-        engine = make_engine(server.create(database, template=template))
+        engine = make_engine(server.create(database, template=template), objects=OBJECTS)
         with Session(engine) as session, session.begin():
             install_layers(session, world)
         yield engine
