@@ -100,7 +100,9 @@ def _launch(place: Place, programs: Programs, *, durable: bool) -> None:
         _end_orphans(place)
         _remove_leftovers(place)
         place.prepare_socket_dir()
-        settings = "".join(f"{name} = {value}\n" for name, value in _settings(place, durable=durable).items())
+        settings = "".join(
+            f"{name} = {value}\n" for name, value in _settings(place, programs, durable=durable).items()
+        )
         place.write("settings.conf", settings)
         hook = "include = '../settings.conf'\n"
         configuration = place.data_dir / "postgresql.conf"
@@ -133,7 +135,7 @@ def _remove_leftovers(place: Place) -> None:
             path.unlink()
 
 
-def _settings(place: Place, *, durable: bool) -> dict[str, str]:
+def _settings(place: Place, programs: Programs, *, durable: bool) -> dict[str, str]:
     memory_mb = _memory_bytes() // 1_000_000
     settings = {
         "listen_addresses": "''",
@@ -161,6 +163,9 @@ def _settings(place: Place, *, durable: bool) -> dict[str, str]:
             "full_page_writes": "off",
             "shared_buffers": "256MB",
         }
+    elif programs.has_library("pg_prewarm"):
+        # What was in memory when the server stopped is read back after its start: else the first checks wait for pages.
+        settings["shared_preload_libraries"] = "'pg_prewarm'"
     if _shared_memory_bytes() < 256_000_000:  # containers often give 64 MB, too little for a parallel query
         settings["dynamic_shared_memory_type"] = "mmap"
     return settings

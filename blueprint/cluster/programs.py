@@ -20,6 +20,10 @@ class Programs:
     version: str
     folder: Path
 
+    def has_library(self, name: str) -> bool:
+        """Say whether a library that the server may load comes with it."""
+        return (self.folder.parent / "lib" / f"{name}.so").exists()
+
     def run(
         self, place: Place, program: str, *arguments: str, timeout_s: float
     ) -> subprocess.CompletedProcess[str]:
