@@ -44,6 +44,8 @@ class _Given:
     crs: str | None
     width_m: float | None
     register: Register
+    sublayer: str | None = None
+    """The one that is meant, of a dataset with several."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def read_footprint(
 
     `sublayer` is the one that is meant, of a dataset with several.
     """
-    given = _Given(city, crs, width_m, register)
+    given = _Given(city, crs, width_m, register, sublayer)
     if name.lower().endswith(".txt"):
         return _from_boundary_points(stream.read(MAX_TEXT_BYTES + 1), given, scratch=scratch)
     document = _plain_geojson(stream)
@@ -133,7 +135,7 @@ def read_footprint(
             document, city=city, scratch=scratch, crs=crs, width_m=width_m, register=register
         )
     with staged(stream, name, scratch=scratch, sublayer=sublayer) as file:
-        return _from_dataset(file, given, sublayer)
+        return _from_dataset(file, given)
 
 
 def _plain_geojson(stream: IO[bytes]) -> dict[str, Any] | None:
@@ -161,19 +163,19 @@ def _from_boundary_points(content: bytes, given: _Given, *, scratch: Path) -> Fo
     return replace(footprint, notes=(*surveyed.warnings, *footprint.notes))
 
 
-def _from_dataset(file: StagedFile, given: _Given, sublayer: str | None = None) -> Footprint:
+def _from_dataset(file: StagedFile, given: _Given) -> Footprint:
     """A dataset of areas; with a width one of lines or, where it holds none, of points."""
     if given.width_m is None:
-        return _of_kind("polygon", file, given, sublayer)
+        return _of_kind("polygon", file, given)
     try:
-        return _of_kind("line", file, given, sublayer)
+        return _of_kind("line", file, given)
     except InvalidInputError as error:
         if "it is a point" not in error.message:
             raise
-        return _of_kind("point", file, given, sublayer)
+        return _of_kind("point", file, given)
 
 
-def _of_kind(kind: str, file: StagedFile, given: _Given, sublayer: str | None = None) -> Footprint:
+def _of_kind(kind: str, file: StagedFile, given: _Given) -> Footprint:
     city = given.city
     request = ReadingRequest(
         geometry=kind,
@@ -181,7 +183,7 @@ def _of_kind(kind: str, file: StagedFile, given: _Given, sublayer: str | None = 
         working_srid=city.working_srid,
         surroundings=jurisdiction(city).surroundings,
         crs=given.crs,
-        sublayer=sublayer,
+        sublayer=given.sublayer,
         tolerance_m2=MAX_MENDED_M2,
         registered=given.register(),
     )
