@@ -177,7 +177,7 @@ def find_overlaps(
         ledger=_ledger(row, site),
         overlaps=(
             *(_overlap(Found(*values), site) for values in row.findings),
-            *(_raster_overlap(layer, rasters, site, with_shape=with_shapes) for layer in hits),
+            *(_of_raster(layer, rasters, site.area_m2, with_shape=with_shapes) for layer in hits),
         ),
         layer_m2={int(version_id): area for version_id, area in row.layer_areas.items()}
         | {version_id: raster.met_share * site.area_m2 for version_id, raster in rasters.items()},
@@ -280,8 +280,13 @@ def _overlap(found: Found, site: SiteMeasures) -> Overlap:
     )
 
 
-def _raster_overlap(
-    layer: LayerOnDay, rasters: Mapping[int, Zonal], site: SiteMeasures, *, with_shape: bool
+def raster_overlap(layer: LayerOnDay, rasters: Mapping[int, Zonal], *, site_m2: float) -> Overlap | None:
+    """What a raster that was measured says by its layer's threshold, with its shape where it can be drawn; None where that does not hold."""
+    return _of_raster(layer, rasters, site_m2, with_shape=True) if _is_hit(layer, rasters) else None
+
+
+def _of_raster(
+    layer: LayerOnDay, rasters: Mapping[int, Zonal], site_m2: float, *, with_shape: bool
 ) -> Overlap:
     """A raster beyond its threshold on more than its share: no feature, but where and how much."""
     assert layer.version_id is not None
@@ -293,7 +298,7 @@ def _raster_overlap(
         attributes=raster.to_json(layer.threshold, unit=layer.unit),
         relation=Relation.WITHIN if raster.met_share >= _COVERED else Relation.OVERLAPS,
         is_areal=True,
-        overlap_m2=raster.met_share * site.area_m2,
+        overlap_m2=raster.met_share * site_m2,
         overlap_share=raster.met_share,
         feature_share=None,
         length_m=0.0,

@@ -1,6 +1,6 @@
 """What a rule set makes of a check: each layer's control, softened below its threshold, by class, by height, by particular rules, its gaps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -71,7 +71,8 @@ def judge(
         city=city,
         site_m2=site_m2,
     )
-    found = ask_by_rules(session, site, layers, particular, city=city, site_m2=site_m2)
+    read = [layer for layer in layers if layer.version_id not in overlay.failed]
+    found = ask_by_rules(session, site, read, particular, city=city, site_m2=site_m2)
     more = tuple(each.overlap for each in found)
     by_rules = {key_of(each.overlap): each.ruling for each in found}
     softer = softened(layers, overlay, rules)
@@ -90,10 +91,11 @@ def judge(
             )
             for layer in layers
         ]
+        met = [*overlay.overlaps, *more]
         layers = tuple(
-            layer._replace(control=softer.get(layer.code, _worst(layer, weighing))) for layer in layers
+            layer._replace(control=_worst(layer, softer.get(layer.code), met, weighing)) for layer in layers
         )
-        zones = [*_zones([*overlay.overlaps, *more], weighing), *_zones(gaps, open_ground)]
+        zones = [*_zones(met, weighing, site), *_zones(gaps, open_ground, site)]
         overlay = find_overlaps(
             session, site, weighed, city=city, with_shapes=shaped, zones=zones, known=known
         )
@@ -146,11 +148,10 @@ def _is_raster(layer: LayerOnDay) -> bool:
 def _by_feature(
     layer: LayerOnDay, rules: Mapping[str, Rule], particular: Mapping[str, Sequence[Rule]]
 ) -> bool:
-    """Whether each feature of a layer has a control of its own."""
+    """Whether each feature of a layer, or each threshold of a raster, has a control of its own."""
     rule = rules.get(layer.code)
-    return not _is_raster(layer) and (
-        layer.code in particular
-        or (rule is not None and (rule.matrix is not None or rule.height is not None))
+    return layer.code in particular or (
+        not _is_raster(layer) and rule is not None and (rule.matrix is not None or rule.height is not None)
     )
 
 
@@ -234,23 +235,27 @@ def _of_gaps(
     }
 
 
-def _worst(layer: LayerOnDay, rulings: Mapping[Key, Ruling]) -> str:
-    """The worst control that a layer's features have; its own where none is met."""
+def _worst(
+    layer: LayerOnDay, softer: Control | None, met: Iterable[Overlap], rulings: Mapping[Key, Ruling]
+) -> str:
+    """The worst control of what is met of a layer; its own, or the softer one below its threshold, where no feature has another."""
     controls = [
-        ruling.control for (version_id, _, _), ruling in rulings.items() if version_id == layer.version_id
+        rulings[key].control if (key := key_of(overlap)) in rulings else softer or Control(layer.control)
+        for overlap in met
+        if overlap.version_id == layer.version_id
     ]
     return min(controls, key=_ORDER.index, default=layer.control)
 
 
 def _zones(
-    overlaps: Sequence[Overlap], rulings: Mapping[Key, Ruling]
+    overlaps: Sequence[Overlap], rulings: Mapping[Key, Ruling], site: shapely.MultiPolygon
 ) -> list[tuple[Control, shapely.MultiPolygon]]:
-    """What the ruled features share with the site, by their control; slivers weigh nothing."""
+    """What is ruled of the site, by its control; slivers weigh nothing, pixels too ragged to be drawn are all of the site."""
     shapes: dict[Control, list[shapely.Geometry]] = {}
     for overlap in overlaps:
         ruling = rulings.get(key_of(overlap))
-        if ruling is not None and overlap.is_areal and not overlap.is_sliver and overlap.shape is not None:
-            shapes.setdefault(ruling.control, []).append(overlap.shape)
+        if ruling is not None and overlap.is_areal and not overlap.is_sliver:
+            shapes.setdefault(ruling.control, []).append(overlap.shape if overlap.shape is not None else site)
     return [(control, polygonal(shapely.union_all(found))) for control, found in shapes.items()]
 
 

@@ -109,8 +109,9 @@ def find_restricted_conflicts(
     ]
     zones = defaultdict(list)
     for asked in ask_by_rules(session, footprint, layers, rules, city=city, site_m2=site_m2):
-        if asked.overlap.shape is not None and not asked.overlap.is_sliver:
-            zones[asked.overlap.version_id].append(polygonal(asked.overlap.shape))
+        if not asked.overlap.is_sliver:
+            shape = asked.overlap.shape
+            zones[asked.overlap.version_id].append(polygonal(shape) if shape is not None else footprint)
     found += [(layer, shapely.union_all(shapes).area / footprint.area) for layer, shapes in zones.items()]
     department_of = {layer.version_id: layer.department for layer in layers}
     shares: dict[str, float] = defaultdict(float)

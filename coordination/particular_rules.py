@@ -1,10 +1,11 @@
-"""Particular rules (特别规则): those of some features, of a relation or of a distance, which prevail over their layer's general rule.
+"""Particular rules (特别规则): those of some features, of a relation, of a distance or of some values of a raster, which prevail over
+their layer's general rule.
 
-Most choose among what the overlay found. Others ask for themselves: what lies within their distance, what only touches, and what
-is met of a layer whose outside is the conflict.
+Most choose among what the overlay found. Others ask for themselves: what lies within their distance, what only touches, what is
+met of a layer whose outside is the conflict, and where a raster has their values.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from sqlalchemy.orm import Session
 from blueprint.city import AreaMeasure, City, polygonal
 from blueprint.database import execute_prepared, load_statements, prepared
 from blueprint.layers.models import ConflictWhen, Control, GeometryKind
-from blueprint.overlay import NOISE_M, Overlap, Relation
+from blueprint.overlay import NOISE_M, Overlap, Relation, raster_overlap
+from blueprint.rasters.values import Threshold as Pixels
+from blueprint.rasters.zonal import measure_rasters
 from blueprint.snapshot import LayerOnDay
 from coordination.rule_sets import Rule
 from coordination.use_matrix import Ruling
@@ -32,8 +35,10 @@ _QUADRANT_SEGMENTS = 16
 
 def asks_itself(rule: Rule, layer: LayerOnDay) -> bool:
     """Whether a rule asks what the overlay does not tell of its layer."""
-    if layer.geometry == GeometryKind.RASTER or layer.version_id is None:
+    if layer.version_id is None:
         return False
+    if layer.geometry == GeometryKind.RASTER:
+        return rule.pixels is not None
     is_polygon = layer.geometry == GeometryKind.POLYGON
     return (
         rule.reach is not None
@@ -79,13 +84,61 @@ def ask_by_rules(
     city: City,
     site_m2: float,
 ) -> tuple[Asked, ...]:
-    """What the rules that ask for themselves find of a site (working CRS, `site_m2` by the city's measure)."""
+    """What the rules that ask for themselves find of a site (working CRS, `site_m2` by the city's measure).
+
+    Of the `layers` each can be read: a raster whose file is gone has failed before.
+    """
     asking = {
         layer.version_id: (layer, [rule for rule in rules[layer.code] if asks_itself(rule, layer)])
         for layer in layers
         if layer.code in rules and layer.version_id is not None
     }
     asking = {version_id: (layer, own) for version_id, (layer, own) in asking.items() if own}
+    rasters = [pair for pair in asking.values() if pair[0].geometry == GeometryKind.RASTER]
+    features = {
+        version_id: pair for version_id, pair in asking.items() if pair[0].geometry != GeometryKind.RASTER
+    }
+    return (
+        *_ask_features(session, site, features, city=city, site_m2=site_m2),
+        *_ask_rasters(session, site, rasters, site_m2=site_m2),
+    )
+
+
+def _ask_rasters(
+    session: Session,
+    site: shapely.MultiPolygon,
+    asking: Iterable[tuple[LayerOnDay, Sequence[Rule]]],
+    *,
+    site_m2: float,
+) -> Iterator[Asked]:
+    """Where rasters have the values of a rule on more than its share of the site; each rule is a finding of its own."""
+    for layer, own in asking:
+        for rule in own:
+            pixels = rule.pixels or Pixels()
+            asked = layer._replace(
+                threshold_above=pixels.above,
+                threshold_below=pixels.below,
+                threshold_values=list(pixels.values),
+                threshold_share=pixels.share,
+            )
+            measured, _ = measure_rasters(session, site, [asked])
+            overlap = raster_overlap(asked, measured, site_m2=site_m2)
+            if overlap is not None:
+                # Pixels too ragged to be drawn: the whole site stands for them in the ledger.
+                shape = overlap.shape if overlap.shape is not None else site
+                yield Asked(
+                    overlap._replace(shape=shape, rule=rule.id), Ruling(_control(rule), None, rule.id)
+                )
+
+
+def _ask_features(
+    session: Session,
+    site: shapely.MultiPolygon,
+    asking: Mapping[int, tuple[LayerOnDay, Sequence[Rule]]],
+    *,
+    city: City,
+    site_m2: float,
+) -> tuple[Asked, ...]:
     if not asking:
         return ()
     reaches = [
@@ -99,13 +152,17 @@ def ask_by_rules(
         "reaches": reaches,
     }
     found: list[tuple[LayerOnDay, Overlap, Rule]] = []
-    for version_id, feature_id, source_id, attributes, wkb in execute_prepared(session, _NEAR, values):
+    for version_id, feature_id, source_id, attributes, plane_m2, wkb in execute_prepared(
+        session, _NEAR, values
+    ):
         layer, own = asking[version_id]
         near = shapely.union_all(shapely.get_parts(shapely.from_wkb(bytes(wkb))))
         for rule in own:
             if rule.when is not None and not rule.when.is_met(attributes or {}):
                 continue
-            overlap = _overlap(rule, layer, site, near, (feature_id, source_id, attributes or {}))
+            overlap = _overlap(
+                rule, layer, site, _Near(feature_id, source_id, attributes or {}, plane_m2, near)
+            )
             if overlap is not None:
                 found.append((layer, overlap, rule))
     areas = _measured(session, [overlap.shape for _, overlap, _ in found], city)
@@ -122,15 +179,20 @@ def ask_by_rules(
     )
 
 
-def _overlap(
-    rule: Rule,
-    layer: LayerOnDay,
-    site: shapely.MultiPolygon,
-    near: BaseGeometry,
-    feature: tuple[int, str | None, Mapping[str, Any]],
-) -> Overlap | None:
+@dataclass(frozen=True)
+class _Near:
+    """A feature near a site: of its shape the parts within the reach, and how large the whole is (None for lines and points)."""
+
+    feature_id: int
+    source_id: str | None
+    attributes: Mapping[str, Any]
+    plane_m2: float | None
+    shape: BaseGeometry
+
+
+def _overlap(rule: Rule, layer: LayerOnDay, site: shapely.MultiPolygon, feature: _Near) -> Overlap | None:
     """What a rule finds of one feature, its area still to be measured; None where it finds nothing."""
-    feature_id, source_id, attributes = feature
+    near, attributes = feature.shape, feature.attributes
     distance_m = float(shapely.distance(site, near))
     common = shapely.intersection(site, near)
     relation = rule.relation or Relation.OVERLAPS
@@ -142,13 +204,13 @@ def _overlap(
         reach_m = rule.reach.zone(attributes).reach_m if rule.reach is not None else 0.0
         grown = shapely.buffer(near, reach_m, quad_segs=_QUADRANT_SEGMENTS) if reach_m else near
         shape, is_areal = polygonal(shapely.intersection(site, grown)), True
-        if _is_noise(shape) or not _stands_so(relation, site, near):
+        if _is_noise(shape) or not _stands_so(relation, site, common, feature):
             return None
     is_thin = is_areal and _is_thin(shape, layer.sliver_width_m)
     return Overlap(
         version_id=layer.version_id or 0,
-        feature_id=feature_id,
-        source_id=source_id,
+        feature_id=feature.feature_id,
+        source_id=feature.source_id,
         attributes=attributes,
         relation=relation,
         is_areal=is_areal,
@@ -165,10 +227,12 @@ def _overlap(
     )
 
 
-def _stands_so(relation: Relation, site: shapely.MultiPolygon, near: BaseGeometry) -> bool:
-    """Whether the site stands to a feature that it shares ground with as a rule says; of the feature only what is near is known."""
+def _stands_so(relation: Relation, site: shapely.MultiPolygon, common: BaseGeometry, feature: _Near) -> bool:
+    """Whether the site stands to a feature that it shares ground with as a rule says, by areas, as the overlay tells it."""
     if relation is Relation.WITHIN:
-        return bool(shapely.covers(near, site))
+        return bool(site.area - common.area <= NOISE_M * site.length)
+    if relation is Relation.COVERS:
+        return feature.plane_m2 is not None and feature.plane_m2 - common.area <= NOISE_M * common.length
     return relation in (Relation.OVERLAPS, Relation.WITHIN_DISTANCE)
 
 

@@ -1,6 +1,6 @@
 -- name: near_features
 -- The features within the reach of a layer's particular rules, with those of their parts that lie within it.
-SELECT near.version_id, near.feature_id, feature.source_id, feature.attributes, near.shape
+SELECT near.version_id, near.feature_id, feature.source_id, feature.attributes, feature.plane_m2, near.shape
 FROM (
     SELECT asked.version_id, part.feature_id, ST_AsBinary(ST_Collect(part.geom)) AS shape
     FROM ST_SetSRID(ST_GeomFromWKB(:footprint), :working_srid) AS site

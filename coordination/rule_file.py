@@ -12,6 +12,7 @@ import yaml
 from blueprint.errors import InvalidInputError
 from blueprint.layers.buffers import read_buffer_rule
 from blueprint.overlay import Relation
+from blueprint.rasters.values import Threshold as Pixels
 from coordination.heights import HeightRule
 from coordination.rule_place import Loader, Place, shown
 from coordination.rule_sets import (
@@ -69,6 +70,7 @@ def parse_rule_set(content: bytes, name: str) -> RuleSet:
         rules=rules,
         sha256=hashlib.sha256(content).hexdigest(),
         content=content,
+        file=name,
     )
 
 
@@ -95,6 +97,7 @@ _FREE = (
     "relation",
     "distance_m",
     "distance_by",
+    "pixels",
     "department",
     "valid_from",
     "valid_until",
@@ -139,6 +142,8 @@ def _rule(place: Place) -> Rule:
         when=_condition(given["when"]) if "when" in given else None,
         relation=_relation(given["relation"]) if "relation" in given else None,
         reach=_reach(given) if "distance_m" in given else None,
+        pixels=_pixels(given["pixels"]) if "pixels" in given else None,
+        line=next((given[key].line for key in _ABOUT if key in given), place.line),
         department=given["department"].text() if "department" in given else None,
         signed_off=_sign_off(signed) if signed is not None else None,
         unsure=given["unsure"].text() if "unsure" in given else None,
@@ -146,14 +151,20 @@ def _rule(place: Place) -> Rule:
     )
 
 
+_ABOUT = ("relation", "pixels", "when", "matrix", "gap")
+"""What may not fit the layer of a rule, the first of them that it has."""
+
+
 def _refuse_half_a_particular_rule(place: Place, given: Mapping[str, Place]) -> None:
-    """A rule with `when` or `relation` decides by its control alone; a distance belongs to one relation."""
-    if "when" in given or "relation" in given:
+    """A rule with `when`, `relation` or `pixels` decides by its control alone; a distance belongs to one relation."""
+    if "when" in given or "relation" in given or "pixels" in given:
         for key in ("threshold", "matrix", "height", "gap"):
             if key in given:
-                raise given[key].fault(f"`{key}` is for a rule without `when` or `relation`")
+                raise given[key].fault(f"`{key}` is for a rule without `when`, `relation` or `pixels`")
         if "control" not in given:
-            raise place.fault("control is missing: a rule with `when` or `relation` decides by it")
+            raise place.fault("control is missing: a rule with `when`, `relation` or `pixels` decides by it")
+    if "pixels" in given and ("when" in given or "relation" in given):
+        raise given["pixels"].fault("`pixels` are of a raster, `when` and `relation` of features")
     is_far = "relation" in given and given["relation"].text() == Relation.WITHIN_DISTANCE
     if is_far != ("distance_m" in given):
         raise place.fault("`relation: within_distance` and `distance_m` go together")
@@ -193,6 +204,28 @@ def _reach(given: Mapping[str, Place]) -> Reach:
         return Reach(distance_m, read_buffer_rule(values, distance_m, "distance_by"))
     except InvalidInputError as error:
         raise place.fault(error.message) from error
+
+
+def _pixels(place: Place) -> Pixels:
+    given = place.mapping(optional=("above", "below", "values", "share"))
+    if not {"above", "below", "values"} & given.keys():
+        raise place.fault("pixels are `above` or `below` a value, or of `values` (classes)")
+    share = given["share"].number() if "share" in given else 0.0
+    if share >= 1:
+        raise given["share"].fault("a share is a number from 0 to less than 1")
+    return Pixels(
+        above=given["above"].value() if "above" in given else None,
+        below=given["below"].value() if "below" in given else None,
+        values=tuple(_class(item) for item in given["values"].sequence()) if "values" in given else (),
+        share=share,
+    )
+
+
+def _class(place: Place) -> int:
+    value = place.value()
+    if not value.is_integer():
+        raise place.fault(f"{shown(place.text())} is no code of a class, which is a whole number")
+    return int(value)
 
 
 def _threshold(place: Place) -> Threshold:

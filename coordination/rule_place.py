@@ -42,10 +42,14 @@ class Place:
     def __init__(self, node: yaml.Node | None, name: str) -> None:
         self._node, self._name = node, name
 
+    @property
+    def line(self) -> int:
+        """Its line in the file, counted from 1."""
+        return int(self._node.start_mark.line) + 1 if self._node is not None else 1
+
     def fault(self, what: str) -> InvalidInputError:
         """An error that names the line."""
-        line = self._node.start_mark.line + 1 if self._node is not None else 1
-        return InvalidInputError(f"{self._name}:{line}: {what}", place=f"line {line}")
+        return InvalidInputError(f"{self._name}:{self.line}: {what}", place=f"line {self.line}")
 
     def mapping(self, *, required: Sequence[str] = (), optional: Sequence[str] = ()) -> "dict[str, Place]":
         """The values by key; no key may be unknown, twice or missing."""
@@ -98,12 +102,19 @@ class Place:
 
     def number(self) -> float:
         """A number of 0 or more."""
+        value = self.value()
+        if value < 0:
+            raise self.fault("expected a number of 0 or more")
+        return value
+
+    def value(self) -> float:
+        """A number of either sign, as pixels have them."""
         try:
             value = float(self.text())
         except ValueError:
             raise self.fault(f"{shown(self.text())} is no number") from None
-        if not 0 <= value < 1e12:
-            raise self.fault("expected a number of 0 or more")
+        if not abs(value) < 1e12:
+            raise self.fault("expected a number of at most twelve digits")
         return value
 
     def whole(self) -> int:

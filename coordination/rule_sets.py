@@ -2,7 +2,8 @@
 
 A rule speaks for one layer from a day to a day: its control, a threshold below which it is softer, the finding and what the
 applicant can do in words, its legal basis, when its text was last checked and who signed it off. A layer has one general rule a
-day and any number of particular ones (特别规则), which go by an attribute, a relation or a distance and prevail over it.
+day and any number of particular ones (特别规则), which go by an attribute, a relation, a distance or the values of a raster and prevail
+over it.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any
 from blueprint.layers.buffers import PLAIN, BufferRule, Zone
 from blueprint.layers.models import Control
 from blueprint.overlay import Relation
+from blueprint.rasters.values import Threshold as Pixels
 from coordination.heights import HeightRule
 from coordination.use_matrix import UseMatrix
 
@@ -123,17 +125,21 @@ class Rule:
     when: Condition | None = None
     relation: Relation | None = None
     reach: Reach | None = None
+    pixels: Pixels | None = None
+    """Of a raster: the values that it is about, and on more than which share of the site."""
     department: str | None = None
     """Who answers for what this rule finds; None: the department of the layer."""
     valid_from: date | None = None
     valid_until: date | None = None
     signed_off: SignOff | None = None
     unsure: str | None = None
+    line: int = field(default=1, compare=False)
+    """Where in the file it says what it is about."""
 
     @property
     def is_particular(self) -> bool:
-        """Whether the rule is about some features, a relation or a distance, and not about the layer."""
-        return self.when is not None or self.relation is not None
+        """Whether the rule is about some features, a relation, a distance or some values, and not about the layer."""
+        return self.when is not None or self.relation is not None or self.pixels is not None
 
     def holds_on(self, day: date) -> bool:
         """Say whether the rule is in force on a day; both ends belong to it."""
@@ -152,6 +158,7 @@ class RuleSet:
     sha256: str
     content: bytes = field(default=b"", repr=False, compare=False)
     """The file itself, which is kept for reports that cite it."""
+    file: str = field(default="", repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -179,9 +186,16 @@ class RuleSet:
 
 def without_thresholds(rule_set: RuleSet) -> RuleSet:
     """The same rules as they are where a layer is met by as much as you like."""
-    return replace(
-        rule_set, rules=tuple(replace(rule, threshold=None, below=None) for rule in rule_set.rules)
+    rules = tuple(
+        replace(
+            rule,
+            threshold=None,
+            below=None,
+            pixels=replace(rule.pixels, share=0.0) if rule.pixels is not None else None,
+        )
+        for rule in rule_set.rules
     )
+    return replace(rule_set, rules=rules)
 
 
 def to_json(rule: Rule) -> dict[str, Any]:
@@ -202,6 +216,7 @@ def to_json(rule: Rule) -> dict[str, Any]:
         "gap": vars(rule.gap) if rule.gap else None,
         "when": {"field": rule.when.field, "values": list(rule.when.values)} if rule.when else None,
         "reach": _reach_json(rule.reach) if rule.reach else None,
+        "pixels": vars(rule.pixels) | {"values": list(rule.pixels.values)} if rule.pixels else None,
         "signed_off": signed,
         "basis": list(rule.basis),
         "last_checked_on": rule.last_checked_on.isoformat(),

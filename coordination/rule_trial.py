@@ -10,13 +10,15 @@ from sqlalchemy.orm import Session
 
 from blueprint.audit.log import record
 from blueprint.city import City
-from blueprint.permissions import Act, Actor, require
+from blueprint.permissions import Act, Actor, may, require
+from blueprint.snapshot import layers_on
 from coordination.check_report import CheckReport
 from coordination.checks import run_check
 from coordination.judging import of_city
 from coordination.models import FootprintRevision, Project
 from coordination.projects import footprint_of
 from coordination.recheck import Turn, turn_of
+from coordination.rule_layers import refuse_never_met
 from coordination.rule_sets import RuleSet
 from coordination.rules import Severity
 
@@ -36,9 +38,13 @@ class Trial:
 def try_rules(
     session: Session, rule_set: RuleSet, *, city: City, actor: Actor, on: date, limit: int = 1000
 ) -> tuple[Trial, ...]:
-    """Check the newest projects' footprints twice on a day, by today's rule set and by another one; that is not kept."""
+    """Check the newest projects' footprints twice on a day, by today's rule set and by another one; that is not kept.
+
+    InvalidInputError names the line of a rule that is never met on its layer, of those that the actor may read.
+    """
     require(actor, Act.CONSULT_DEPARTMENTS)
     of_city(rule_set, city)
+    refuse_unfit(session, rule_set, actor=actor, on=on)
     newest = (
         select(FootprintRevision, Project)
         .join(Project, Project.id == FootprintRevision.project_id)
@@ -74,6 +80,12 @@ def try_rules(
         after={"sha256": rule_set.sha256, "projects": len(trials)},
     )
     return tuple(trials)
+
+
+def refuse_unfit(session: Session, rule_set: RuleSet, *, actor: Actor, on: date) -> None:
+    """Refuse a rule set with a rule that is never met on its layer as it is on a day, of those layers that the actor may read."""
+    layers = layers_on(session, on)
+    refuse_never_met(rule_set, (layer for layer in layers if may(actor, Act.READ_LAYER, layer.thing)))
 
 
 def _weigh_otherwise(before: CheckReport, after: CheckReport) -> tuple[str, ...]:

@@ -10,10 +10,12 @@ from blueprint.errors import NotFoundError
 from blueprint.given import Day, Given
 from blueprint.idempotency import IdempotentRoute
 from blueprint.permissions import Act, require
+from blueprint.snapshot import layers_on
 from coordination.judging import rule_set_of
 from coordination.kept_rules import rules_for
 from coordination.recheck import Turn
 from coordination.rule_file import MAX_BYTES, parse_rule_set
+from coordination.rule_layers import never_met
 from coordination.rule_sets import to_json
 from coordination.rule_trial import try_rules
 from coordination.rules import Severity
@@ -26,13 +28,14 @@ MAX_TRIED = 25
 
 class RuleSetOut(BaseModel):
     """The rule set of the city: its code, version and SHA-256, its rules of layers that the reader may read, and the ids of
-    those that are not signed off.
+    those that are not signed off; `never_met` says by the id of a rule why it cannot be met on its layer, where that is so.
     """
 
     code: str
     version: int
     sha256: str
     unsigned: list[str]
+    never_met: dict[str, str]
     rules: list[dict[str, Any]]
 
 
@@ -47,11 +50,14 @@ def show_rules(session: SessionDep, actor: ActorDep, city: CityDep, now: NowDep)
         raise NotFoundError("the city's profile names no rule set; the catalogue's controls hold")
     rules = rules_for(session, rule_set, actor=actor)
     today = [rule for rule in rules if rule.holds_on(now.date())]
+    layers = {layer.code: layer for layer in layers_on(session, now.date())}
+    reasons = {rule.id: never_met(rule, layers[rule.layer]) for rule in rules if rule.layer in layers}
     return RuleSetOut(
         code=rule_set.code,
         version=rule_set.version,
         sha256=rule_set.sha256,
         unsigned=[rule.id for rule in today if rule.signed_off is None],
+        never_met={id_: reason for id_, reason in reasons.items() if reason is not None},
         rules=[to_json(rule) for rule in rules],
     )
 

@@ -7,11 +7,11 @@ import typer
 from sqlalchemy.orm import Session
 
 from blueprint.errors import NotFoundError
-from coordination.judging import rule_set_of
+from coordination.judging import of_city, rule_set_of
 from coordination.report_words import SEVERITY_WORDS
 from coordination.rule_file import load_rule_set
 from coordination.rule_sets import RuleSet, to_json
-from coordination.rule_trial import try_rules
+from coordination.rule_trial import refuse_unfit, try_rules
 from service.commands.context import local_operator, open_edge
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
 
@@ -21,9 +21,24 @@ File = Annotated[Path, typer.Argument(help="规则集文件 the YAML file of a r
 
 
 @app.command("validate")
-def validate(file: File, output: FormatOption = OutputFormat.TABLE) -> None:
-    """校验规则集，错误指明行号 · validate a rule set; an error names the line."""
-    _show(load_rule_set(file), output)
+def validate(
+    file: File,
+    by_layers: Annotated[
+        bool,
+        typer.Option(
+            "--layers/--file-alone",
+            help="是否核对图层 also whether each rule fits its layer; the file alone needs no database",
+        ),
+    ] = True,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """校验规则集，错误指明行号 · validate a rule set, by itself and by the layers of the catalogue; an error names the line."""
+    rule_set = load_rule_set(file)
+    if by_layers:
+        with open_edge() as edge, Session(edge.engine) as session:
+            of_city(rule_set, edge.city)
+            refuse_unfit(session, rule_set, actor=local_operator(), on=edge.now().date())
+    _show(rule_set, output)
 
 
 @app.command("show")

@@ -15,6 +15,11 @@ function about(rule) {
     const widths = Object.entries(rule.reach.widths).map(([value, width]) => `${value} ${width} m`);
     told.push(widths.length ? `${rule.reach.field}：${widths.join("、")}，不明 ${rule.reach.distance_m} m` : `${rule.reach.distance_m} m`);
   }
+  if (rule.pixels) {
+    const { above, below, values, share } = rule.pixels;
+    const asked = [...(above !== null ? [`> ${above}`] : []), ...(below !== null ? [`< ${below}`] : []), ...(values.length ? [`= ${values.join("、")}`] : [])];
+    told.push(`像元 pixels ${asked.join(" | ")}${share ? `，占 ${share * 100}% 以上` : ""}`);
+  }
   if (rule.matrix) told.push(`用途 × ${rule.matrix.field}`);
   if (rule.height) told.push("高度 height");
   if (rule.gap) told.push("覆盖缺口 gap");
@@ -22,11 +27,11 @@ function about(rule) {
   return told.join("；");
 }
 
-function ruleRow(rule) {
+function ruleRow(rule, neverMet) {
   const signed = rule.signed_off ? `${rule.signed_off.by} ${rule.signed_off.on}` : mark("soon", ["未签认", "not signed off"]);
   return cells([
     [element("strong", {}, rule.title), element("br"), element("span", { lang: "en" }, `${rule.title_en} · ${rule.id}`)],
-    rule.layer, about(rule), rule.control ? mark(rule.control, CONTROL_WORDS[rule.control]) : "—",
+    rule.layer, neverMet ? [about(rule), element("br"), element("strong", {}, `不会命中 never met：${neverMet}`)] : about(rule), rule.control ? mark(rule.control, CONTROL_WORDS[rule.control]) : "—",
     [rule.basis.join("；"), ...(rule.unsure ? [element("br"), element("span", { class: "hint" }, `待核：${rule.unsure}`)] : [])],
     rule.remedy, `${rule.valid_from ?? ""}…${rule.valid_until ?? ""}`, rule.last_checked_on, signed,
   ]);
@@ -36,7 +41,7 @@ async function showRules() {
   const set = await ask("/api/rules");
   place("rules-about").textContent = `${set.code} v${set.version} · ${set.rules.length} rules, ${set.unsigned.length} not signed off · sha256:${set.sha256.slice(0, 12)}`;
   table(place("rules"), [["规则", "rule"], ["图层", "layer"], ["针对", "about"], ["管控", "control"], ["依据", "basis"], ["可采取的措施", "what can be done"], ["有效期", "valid"], ["核对日", "checked"], ["签认", "signed off"]],
-    set.rules.map(ruleRow), ["没有您可读的图层的规则", "No rule of a layer that you may read"]);
+    set.rules.map((rule) => ruleRow(rule, set.never_met[rule.id])), ["没有您可读的图层的规则", "No rule of a layer that you may read"]);
 }
 
 async function tryFile() {

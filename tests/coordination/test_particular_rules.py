@@ -11,12 +11,14 @@ from blueprint.city import AreaMeasure, City
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint
 from blueprint.permissions import at_console
+from blueprint.snapshot import layers_on
 from coordination.check_report import CheckReport, Finding
 from coordination.checks import run_check
 from coordination.judging import rule_set_of, rules_beyond_m
 from coordination.report_verification import verify_report, with_site
 from coordination.responsibility import concerns_by_department
 from coordination.rule_file import parse_rule_set
+from coordination.rule_layers import refuse_never_met
 from coordination.rule_sets import to_json
 from tests.coordination.world import TODAY
 from tests.made import at_origin, publish, square
@@ -172,14 +174,15 @@ def test_a_relation_of_its_own_touching_within_and_inside_a_layer_whose_outside_
 ):
     rules = (
         _rule("R-TOUCH", "PARK", "control: advise", "relation: touches")
+        + _rule("R-WHOLE", "EDGE", "control: advise", "relation: covers")
         + _rule("R-IN", "PLAN", "control: prohibit", "relation: within")
         + _rule("R-FLEX", "EDGE", "control: restrict", "when: {field: FQLX, values: [弹性发展区]}")
     )
     city = _city(city, tmp_path, rules)
     publish(session, city, "PARK", [shapely.box(100, 0, 150, 40), shapely.box(101, 50, 150, 90)])
     publish(session, city, "PLAN", [square(-10, -10, 200), square(50, 0, 80)], control="inform")
-    zones = [{"FQLX": "集中建设区"}, {"FQLX": "弹性发展区"}]
-    halves = [shapely.box(-50, -50, 70, 150), shapely.box(70, -50, 200, 150)]
+    zones = [{"FQLX": "集中建设区"}, {"FQLX": "弹性发展区"}, {"FQLX": "特别用途区"}]
+    halves = [shapely.box(-50, -50, 70, 150), shapely.box(70, -50, 200, 150), shapely.box(0, 0, 30, 30)]
     publish(session, city, "EDGE", halves, attributes=zones, conflict_when="outside")
 
     report = _check(session, city)
@@ -193,8 +196,11 @@ def test_a_relation_of_its_own_touching_within_and_inside_a_layer_whose_outside_
     )
     plans = [(f.source_id, str(f.severity)) for f in report.findings if f.layer == "PLAN"]
     assert sorted(plans) == [("S1", "prohibit"), ("S2", "inform")]
-    [flexible] = [f for f in report.findings if f.layer == "EDGE"]
-    assert (flexible.rule, flexible.source_id, flexible.overlap_m2) == ("R-FLEX", "S2", pytest.approx(3000))
+    found = {f.rule: f for f in report.findings if f.layer == "EDGE"}
+    flexible, whole = found["R-FLEX"], found["R-WHOLE"]
+    assert (flexible.source_id, flexible.overlap_m2) == ("S2", pytest.approx(3000))
+    assert (whole.source_id, str(whole.relation), whole.overlap_m2) == ("S3", "covers", pytest.approx(900))
+    assert len(report.findings) == 5
 
 
 def test_overlaps_is_also_a_site_wholly_inside_or_over_a_feature(
@@ -222,13 +228,48 @@ def test_overlaps_is_also_a_site_wholly_inside_or_over_a_feature(
         (["control: advise", "when: {field: A, values: []}"], 15, "at least one value"),
         (["control: advise", "relation: within_distance", "distance_m: 5",
           "distance_by: {field: A, widths: {b: 9}}"], 17, "must be the strictest width"),
-        (["control: advise", "relation: covers", "gap: {}"], 16, "without `when` or `relation`"),
+        (["control: advise", "relation: covers", "gap: {}"], 16, "without `when`, `relation` or `pixels`"),
+        (["control: advise", "pixels: {share: 0.1}"], 15, "`above` or `below`"),
+        (["control: advise", "when: {field: A, values: [b]}", "pixels: {above: 5}"], 16, "of a raster"),
     ],
 )  # fmt: skip
 def test_half_a_particular_rule_is_refused_with_its_line(lines: list[str], line: int, told: str):
     with pytest.raises(InvalidInputError, match=f"^rules.yaml:{line}: ") as raised:
         parse_rule_set((HEAD + _rule("R", "L", *lines)).encode(), "rules.yaml")
     assert told in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("shape", "layer", "lines", "told"),
+    [
+        (square(0, 0, 9), {"conflict_when": "outside"}, ["relation: crosses"], "a rule of it is for overlaps, within, covers"),
+        (square(0, 0, 9), {}, ["relation: contains"], "no site contains a polygon"),
+        (shapely.LineString([(0, 0), (9, 9)]), {}, ["relation: overlaps"], "for crosses, contains, touches"),
+        (shapely.Point(0, 0), {}, ["relation: crosses"], "for contains, touches"),
+        (square(0, 0, 9), {}, ["pixels: {above: 15}"], "is no raster"),
+        (square(0, 0, 9), {}, ["relation: covers"], None),
+        (shapely.Point(0, 0), {"buffer_m": 5}, ["relation: covers"], None),
+    ],
+)  # fmt: skip
+def test_a_rule_that_its_layer_never_meets_is_refused_with_its_line(
+    session: Session,
+    city: City,
+    shape: shapely.Geometry,
+    layer: dict[str, object],
+    lines: list[str],
+    told: str | None,
+):
+    publish(session, city, "L", [shape], **layer)
+    rules = parse_rule_set((HEAD + _rule("R", "L", "control: advise", *lines)).encode(), "rules.yaml")
+    layers = layers_on(session, TODAY)
+
+    if told is None:
+        refuse_never_met(rules, layers)
+    else:
+        with pytest.raises(InvalidInputError, match=r"^rules\.yaml:15: R: 图层 L") as raised:
+            refuse_never_met(rules, layers)
+        assert told in raised.value.message
+    refuse_never_met(rules, [])
 
 
 def test_a_rule_names_a_department_of_the_city(city: City, tmp_path: Path):

@@ -44,6 +44,31 @@ def test_a_wrong_rule_set_is_refused_with_its_line(command: Command, tmp_path: P
     assert command("rules", "validate", tmp_path / "none.yaml").status == 2
 
 
+def test_the_sample_rules_fit_their_layers_and_one_that_does_not_is_refused_by_its_line(
+    command: Command, tmp_path: Path
+):
+    for code in ("YJJBNT", "CZKFBJ"):
+        defined = command("layer", "define", code, "--title", code, "--department", "ZRZY", "--geometry", "polygon",
+                          "--control", "restrict")  # fmt: skip
+        assert defined.status == 0, defined.err
+    path = tmp_path / "rules.yaml"
+    text = RULES.read_text(encoding="utf-8")
+    path.write_text(
+        text
+        + CHANGED.split("rules:\n")[1].replace("river", "YJJBNT").replace("R-RIVER", "R-NEVER")
+        + "    pixels: {above: 5}\n",
+        encoding="utf-8",
+    )
+
+    assert command("rules", "validate", RULES).status == 0
+    refused = command("rules", "validate", path)
+    alone = command("rules", "validate", path, "--file-alone")
+
+    line = path.read_text(encoding="utf-8").count("\n")
+    assert (refused.status, f"rules.yaml:{line}: R-NEVER: " in refused.err) == (2, True)
+    assert alone.status == 0
+
+
 def test_anybody_reads_the_rules_of_the_layers_that_he_may_read(running: Server, city: City):
     classes = {"YJJBNT": "public", "CZKFBJ": "internal", "GDX_66": "restricted"}
     with Session(running.edge.engine) as session, session.begin():
@@ -55,6 +80,7 @@ def test_anybody_reads_the_rules_of_the_layers_that_he_may_read(running: Server,
             answer = client.get("/api/rules").json()
         assert (answer["code"], answer["version"]) == ("anshan-2019", 2)
         assert set(answer["unsigned"]) == {rule["id"] for rule in answer["rules"]}
+        assert answer["never_met"] == {}
         return {rule["layer"] for rule in answer["rules"]}
 
     assert shown() == {"YJJBNT"}
@@ -100,6 +126,7 @@ def test_a_coordinator_tries_a_changed_rule_set_over_http_and_on_its_page_and_no
     formatted = coordinator.post(
         "/api/rules/trial", json={"rules": CHANGED.replace("{area_m2}㎡", "{area_m2:d}")}
     )
+    never_met = coordinator.post("/api/rules/trial", json={"rules": CHANGED + "    relation: crosses\n"})
     refused = server.client("slj").post("/api/rules/trial", json={"rules": CHANGED})
 
     assert tried.status_code == 200, tried.text
@@ -110,6 +137,7 @@ def test_a_coordinator_tries_a_changed_rule_set_over_http_and_on_its_page_and_no
     assert (wrong.status_code, wrong.json()["detail"][:28]) == (422, "rules.yaml:14: unknown key '")
     assert (too_many.status_code, "25" in too_many.text) == (422, True)
     assert (formatted.status_code, "without : or !" in formatted.json()["detail"]) == (422, True)
+    assert (never_met.status_code, never_met.json()["detail"][:25]) == (422, "rules.yaml:15: R-RIVER: 图")
     assert refused.status_code == 403
     with Session(server.edge.engine) as session:
         assert session.scalar(select(func.count()).where(KeptRuleSet.name == "world v7")) == 0

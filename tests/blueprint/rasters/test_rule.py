@@ -21,6 +21,7 @@ from blueprint.snapshot import take_snapshot
 from coordination.alternatives import compare_sites
 from coordination.check_report import CheckReport
 from coordination.checks import run_check
+from coordination.report_verification import verify_report, with_site
 from coordination.responsibility import layers_not_seen
 from coordination.rules import Outcome, Severity
 from coordination.trim import TrimLevel, find_trim
@@ -124,6 +125,63 @@ def test_beyond_the_threshold_on_more_than_the_share_is_a_conflict(
     assert report.ledger.restricted_m2 == pytest.approx(4000, abs=1e-3)
     assert report.ledger.conflict_free_m2 == pytest.approx(6000, abs=1e-3)
     assert report.ledger.closes
+
+
+RULES = """code: test
+version: 1
+rules:
+"""
+
+
+def _rule(id_: str, control: str, *lines: str) -> str:
+    """A rule of the layer SLOPE."""
+    words = f"title: {id_}, title_en: {id_}, finding: '{{area_m2}}㎡', finding_en: '{{area_m2}} m²', remedy: 避让, remedy_en: Keep off"
+    given = f"id: {id_}, layer: SLOPE, {words}, basis: [《{id_}》], last_checked_on: 2026-11-01, control: {control}"
+    return f"  - {{{', '.join([given, *lines])}}}\n"
+
+
+def test_rules_by_value_of_one_raster_divide_the_ledger_each_with_its_own_control_basis_and_department(
+    tif: Path, publish_raster: Publish, session: Session, plane_city: City, tmp_path: Path
+):
+    """Of 20° to 29° the layer itself advises above 15°, a rule restricts above 25° (40 m), another prohibits above 28° on more than 20 %."""
+    path = tmp_path / "rules.yaml"
+    rules = (
+        _rule("R-25", "restrict", "pixels: {above: 25}", "department: YJJ")
+        + _rule("R-28", "prohibit", "pixels: {above: 28, share: 0.2}")
+        + _rule("R-ALL", "advise")
+    )
+    path.write_text(RULES + rules, encoding="utf-8")
+    city = replace(plane_city, rules_path=path)
+    publish_raster(tif, threshold_above=15, unit="°", control="advise")
+    site = Footprint(
+        geometry=shapely.normalize(at_origin(shapely.MultiPolygon([shapely.box(200, 100, 300, 200)]))),
+        source_crs="EPSG:4550",
+        operation="none",
+    )
+
+    report = run_check(session, site, city=city, actor=at_console("test"), on=TODAY, with_shapes=True)
+
+    steep, whole = report.findings
+    assert (steep.rule, str(steep.severity), steep.basis, steep.department) == (
+        "R-25",
+        "restrict",
+        "《R-25》",
+        "YJJ",
+    )
+    assert steep.overlap_m2 == pytest.approx(4000, abs=1e-3) and steep.attributes["threshold"] == "> 25 °"
+    assert steep.shape is not None and steep.shape.equals(at_origin(shapely.box(260, 100, 300, 200)))
+    assert (whole.rule, str(whole.severity), str(whole.relation)) == ("R-ALL", "advise", "within")
+    ledger = report.ledger
+    assert (ledger.prohibited_m2, ledger.restricted_m2) == (0, pytest.approx(4000, abs=1e-3))
+    assert ledger.advised_m2 == pytest.approx(6000, abs=1e-3) and ledger.closes
+    assert (report.verdict, report.layers[0].control) == (Severity.RESTRICT, "restrict")
+    assert {told.rule.id: told.finding for told in report.rules} == {
+        "R-25": "4,000.00㎡",
+        "R-ALL": "10,000.00㎡",
+    }
+    assert verify_report(session, with_site(report, site), city=city, actor=at_console("test")).holds
+    trim = find_trim(session, site, city=city, actor=at_console("test"), on=TODAY, level=TrimLevel.RESTRICT)
+    assert (trim.kept_m2, trim.verdict_after) == (pytest.approx(6000, abs=1e-3), Severity.ADVISE)
 
 
 def test_on_the_share_or_less_it_is_told_but_no_conflict(tif: Path, publish_raster: Publish, check: Check):

@@ -1,0 +1,68 @@
+"""Whether a rule can be met on its layer at all (规则与图层相配): its relation, pixels or parts go by what the layer's features are; pure."""
+
+from collections.abc import Iterable, Mapping
+
+from blueprint.errors import InvalidInputError
+from blueprint.layers.models import ConflictWhen, GeometryKind
+from blueprint.overlay import Relation
+from blueprint.rasters.values import ValueKind
+from blueprint.snapshot import LayerOnDay
+from coordination.rule_sets import Rule, RuleSet
+
+_OF_KIND = {
+    GeometryKind.POLYGON: (Relation.OVERLAPS, Relation.WITHIN, Relation.COVERS),
+    GeometryKind.LINE: (Relation.CROSSES, Relation.CONTAINS),
+    GeometryKind.POINT: (Relation.CONTAINS,),
+}
+"""How a site can stand to the features of a kind, beside touching them and lying within a distance."""
+
+_OF_ANY = (Relation.TOUCHES, Relation.WITHIN_DISTANCE)
+
+
+def never_met(rule: Rule, layer: LayerOnDay) -> str | None:
+    """Why a rule is never met on its layer, as one sentence; None where it may be."""
+    kind = GeometryKind(layer.geometry)
+    if kind is GeometryKind.RASTER:
+        if rule.when is not None or rule.relation is not None or rule.matrix is not None:
+            return (
+                f"图层 {layer.code} 为栅格，没有图斑：请用 pixels"
+                f" layer {layer.code} is a raster, which has no features: `pixels` says which values are meant"
+            )
+        if rule.pixels is not None and rule.pixels.values and layer.value_kind != ValueKind.CLASSES:
+            return (
+                f"图层 {layer.code} 为连续值栅格，请用 above 或 below"
+                f" layer {layer.code} holds measures, not classes: say `above` or `below`"
+            )
+    elif rule.pixels is not None:
+        return f"图层 {layer.code} 不是栅格 layer {layer.code} is no raster: `pixels` are for rasters, `when` is for features"
+    elif rule.relation is not None and rule.relation not in (fitting := _fitting(layer)):
+        return (
+            f"图层 {layer.code} 的图斑与用地不可能有此关系"
+            f" no site {rule.relation} a {kind} of layer {layer.code}; a rule of it is for {', '.join(fitting)}"
+        )
+    if rule.gap is not None and (
+        kind is not GeometryKind.POLYGON or layer.conflict_when == ConflictWhen.OUTSIDE
+    ):
+        return (
+            f"图层 {layer.code} 无覆盖缺口可言"
+            f" a `gap` is for a layer of polygons whose inside is the conflict, which {layer.code} is not"
+        )
+    return None
+
+
+def _fitting(layer: LayerOnDay) -> tuple[Relation, ...]:
+    """The relations that a rule of a layer may be for; a point with a zone is met as that."""
+    kind = GeometryKind(layer.geometry)
+    is_zone = kind is GeometryKind.POINT and layer.buffer_m > 0
+    return (*_OF_KIND[GeometryKind.POLYGON if is_zone else kind], *_OF_ANY)
+
+
+def refuse_never_met(rule_set: RuleSet, layers: Iterable[LayerOnDay]) -> None:
+    """Refuse a rule set with a rule that is never met on its layer, naming its line; of layers that are not there nothing is known."""
+    by_code: Mapping[str, LayerOnDay] = {layer.code: layer for layer in layers}
+    for rule in rule_set.rules:
+        reason = never_met(rule, by_code[rule.layer]) if rule.layer in by_code else None
+        if reason is not None:
+            raise InvalidInputError(
+                f"{rule_set.file}:{rule.line}: {rule.id}: {reason}", place=f"line {rule.line}"
+            )
