@@ -21,6 +21,7 @@ from approval.models import Case
 from approval.process_table import Obtained
 from approval.requirements import Dossier, dossier_of, needs, still_lacking
 from approval.stages import STAGE_TITLES, Stage, StageDays, StageStatus, in_sight
+from approval.vouchers import KINDS, vouchers_of
 from blueprint.accounts.throttle import Attempt, count_at_once, forget_attempts
 from blueprint.audit.log import record
 from blueprint.errors import ConflictError, NotSignedInError
@@ -69,10 +70,20 @@ class StageProgress:
 
 
 @dataclass(frozen=True)
+class VoucherProgress:
+    """A written voucher that the applicant was handed of a step (书面凭证)."""
+
+    step: int
+    title: str
+    given_on: date
+
+
+@dataclass(frozen=True)
 class ItemProgress:
     """An item as the applicant sees it: who has it, until when, and what the applicant has to hand in."""
 
     code: str
+    round: int
     stage: Stage | None
     title: str
     department: str
@@ -86,6 +97,7 @@ class ItemProgress:
     reason: str | None
     result_number: str | None
     concluded_on: date | None
+    vouchers: list[VoucherProgress]
 
 
 @dataclass(frozen=True)
@@ -152,6 +164,7 @@ def _item(item: Item, names: dict[str, str], to_hand_in: list[str]) -> ItemProgr
     )
     return ItemProgress(
         code=item.code,
+        round=item.round,
         stage=Stage(item.stage) if item.stage else None,
         title=item.title,
         department=names.get(item.department, item.department),
@@ -165,6 +178,10 @@ def _item(item: Item, names: dict[str, str], to_hand_in: list[str]) -> ItemProgr
         reason=last.reason if last and ended_without else None,
         result_number=item.result.number if item.result is not None else None,
         concluded_on=item.concluded_on,
+        vouchers=[
+            VoucherProgress(row.number, KINDS[Step(row.step)].title, row.taken_on)
+            for row in vouchers_of(item)
+        ],
     )
 
 

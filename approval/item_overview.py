@@ -35,6 +35,7 @@ from approval.process_table import DayUnit, Obtained
 from approval.requirements import acceptance_obstacles, dossier_of, needs
 from approval.spans import stage_spans
 from approval.stages import Stage
+from approval.vouchers import KINDS
 from blueprint.city import City
 from blueprint.working_days import DueDate, WorkingCalendar
 
@@ -243,9 +244,11 @@ def item_out(session: Session, item: Item, desk: Desk) -> ItemOut:
 
 def _step(step: ItemStep) -> StepOut:
     state = ItemState(step.state)
-    names = set(StepOut.model_fields) - {"step", "state", "exchange_code"}
+    names = set(StepOut.model_fields) - {"step", "state", "exchange_code", "voucher"}
+    kind = KINDS.get(Step(step.step))
     return StepOut(
         step=Step(step.step),
+        voucher=kind.title if kind is not None else None,
         state=state,
         exchange_code=EXCHANGE_CODE.get(state),
         **{name: getattr(step, name) for name in names},

@@ -79,7 +79,7 @@ class StepsIn(Given):
 
 
 class StepOut(BaseModel):
-    """A step that was taken; `exchange_code` is its 办理状态 BLZT."""
+    """A step that was taken; `exchange_code` is its 办理状态 BLZT, `voucher` what the applicant is handed of it, if anything."""
 
     number: int
     step: Step
@@ -91,6 +91,7 @@ class StepOut(BaseModel):
     department: str | None
     reason: str | None
     detail: dict[str, Any]
+    voucher: str | None
 
 
 class SpanOut(BaseModel):

@@ -17,6 +17,7 @@ from approval.matter_router import router as matters_router
 from approval.refused_router import router as refused_router
 from approval.router import router as approval_router
 from approval.statistics_router import router as statistics_router
+from approval.voucher_router import router as vouchers_router
 from blueprint.accounts.own_router import router as own_account_router
 from blueprint.accounts.router import router as accounts_router
 from blueprint.accounts.sign_in_router import router as sign_in_router
@@ -128,6 +129,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         approval_router,
         refused_router,
         items_router,
+        vouchers_router,
         materials_router,
         matters_router,
         statistics_router,

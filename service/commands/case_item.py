@@ -284,8 +284,12 @@ def _print_item(item: ItemOut, output: OutputFormat) -> None:
         for need in item.needs
     )
     print_table("材料 materials", ["材料", "状态 state", "所在 place"], needs, empty="")
-    steps = ([s.taken_on, STEP_WORDS[s.step], STATE_WORDS[s.state], s.taken_by, s.reason] for s in item.steps)
-    print_table("经过 steps", ["日期", "步骤 step", "状态 state", "经办 by", "理由 reason"], steps, empty="")
+    steps = (
+        [s.number, s.taken_on, STEP_WORDS[s.step], STATE_WORDS[s.state], s.taken_by, s.reason, s.voucher]
+        for s in item.steps
+    )
+    columns = ["序号", "日期", "步骤 step", "状态 state", "经办 by", "理由 reason", "凭证 voucher"]
+    print_table("经过 steps", columns, steps, empty="")
 
 
 def applicant_secret(number: Number) -> None:

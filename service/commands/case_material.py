@@ -14,6 +14,8 @@ from approval.items import find_item
 from approval.material_router import reader_out
 from approval.materials import FileGiven, MaterialGiven
 from approval.results import item_of_result, keep_result_file
+from approval.vouchers import VoucherForm, write_voucher
+from blueprint.errors import InvalidInputError
 from blueprint.objects import objects_of
 from blueprint.permissions import Act, require
 from service.commands.case import Number, opened
@@ -100,6 +102,30 @@ def readers(number: Number, material_id: MaterialId, output: FormatOption = Outp
     print_table("查阅记录 readers", columns, table, empty="还没有人查阅 nobody yet")
 
 
+def voucher(
+    number: Number,
+    code: Code,
+    step: Annotated[int, typer.Argument(min=1, max=10_000, help="步骤序号 number of the step (case item)")],
+    file: Annotated[Path, typer.Argument(dir_okay=False, help="写入的文件 .pdf 或 .docx the file to write")],
+    number_of_round: Annotated[
+        int | None, typer.Option("--round", min=1, max=1000, help="轮次 the newest when not given")
+    ] = None,
+) -> None:
+    """书面凭证 · the written voucher of a step: 受理、补正、不受理、不予受理、延期、特别程序."""
+    actor = local_operator()
+    require(actor, Act.READ_CASE)
+    try:
+        form = VoucherForm(file.suffix.lower().removeprefix("."))
+    except ValueError:
+        raise InvalidInputError(f"{file} is neither .pdf nor .docx; name the file so") from None
+    with opened() as (edge, session):
+        case = cases.find_case(session, number)
+        item = find_item(session, case, code, number_of_round)
+        written = write_voucher(session, case, item, step, form, city=edge.city, actor=actor)
+    file.write_bytes(written.content)
+    typer.echo(str(file))
+
+
 def upload_result(
     number: Number,
     code: Code,
@@ -130,6 +156,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "materials": list_materials,
     "material": read_material,
     "readers": readers,
+    "voucher": voucher,
     "upload-result": upload_result,
 }
 """What `blueprint case` has besides, by its name."""

@@ -20,10 +20,10 @@ export function sendForm(address, form, told) {
 }
 
 // A file that the service writes on demand, saved under the name it gives; what it refuses is a sentence here, no page of JSON.
-export async function saveFile(address) {
+export async function saveFile(address, options = {}) {
   let response;
   try {
-    response = await fetch(address);
+    response = await fetch(address, options);
   } catch {
     throw new Error(AWAY);
   }

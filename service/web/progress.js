@@ -1,5 +1,6 @@
 // The applicant's page: project code and secret, and where the case is, without an account. Nothing is kept in the browser.
 
+import { saveFile } from "./files.js";
 import { explain, onSubmit, showError } from "./forms.js";
 import { ask, bilingual, element, send, showCity } from "./words.js";
 
@@ -21,8 +22,27 @@ function row(item) {
   const why = [item.stopped_for, item.reason, item.result_number, remedies].filter(Boolean).join("；");
   const due = item.due_on ? `${item.due_on}${item.provisional ? "（暂定）" : ""}` : item.concluded_on ?? "";
   const cells = [item.title, item.department, item.state_words, held, due, why];
-  return element("tr", {}, ...cells.map((text) => element("td", text === due ? { class: "day" } : {}, text)));
+  return element("tr", {}, ...cells.map((text) => element("td", text === due ? { class: "day" } : {}, text)), element("td", {}, ...item.vouchers.flatMap((each) => [voucher(item, each), " "])));
 }
+
+// A written voucher: fetched with the secret in the body, which stands in no address.
+function voucher(item, { step, title, given_on }) {
+  const button = element("button", { type: "button", class: "link", title: given_on }, title);
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      const body = JSON.stringify({ ...asked(), item: item.code, round: item.round, step });
+      await saveFile("/api/approval/progress/voucher", { method: "POST", headers: { "content-type": "application/json" }, body });
+    } catch (problem) {
+      showError(place("secret"), ...explain(problem));
+    } finally {
+      button.disabled = false;
+    }
+  });
+  return button;
+}
+
+const asked = () => ({ project_code: place("code").value, secret: place("secret").value });
 
 const withdrawn = (day) => bilingual(`前期策划已于 ${day} 撤回，重新推送前不再办理。`, `Coordination withdrew the project on ${day}; nothing goes on until it is handed over again.`);
 
@@ -37,7 +57,7 @@ function show(progress) {
     element("ul", {}, ...owed.map((text) => element("li", {}, text))),
   );
   place("to-do").hidden = owed.length === 0;
-  const head = ["事项 item", "审批部门 department", "状态 state", "在谁处 with", "期限 until", "说明 note"];
+  const head = ["事项 item", "审批部门 department", "状态 state", "在谁处 with", "期限 until", "说明 note", "凭证 vouchers"];
   place("items").replaceChildren(
     element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))),
     element("tbody", {}, ...progress.items.map(row)),
@@ -48,7 +68,7 @@ function show(progress) {
 onSubmit(place("look-form"), async () => {
   place("found").hidden = true;
   try {
-    show(await send("POST", "/api/approval/progress", { project_code: place("code").value, secret: place("secret").value }));
+    show(await send("POST", "/api/approval/progress", asked()));
   } catch (problem) {
     const wrong = ["项目代码或查询密码不正确，请核对，或到窗口重新领取。", "Code or secret is wrong; compare them, or ask the window for a new one."];
     showError(place("secret"), ...explain(problem, { 401: wrong }));

@@ -1,5 +1,6 @@
 // An item on the page of approval work: what it needs, what was done, and the acts that its reader may do now.
 
+import { saveFile } from "./files.js";
 import { ask, bilingual, element } from "./words.js";
 import { showBetween } from "./work_between.js";
 import { fileLink } from "./work_case.js";
@@ -207,6 +208,16 @@ function contentOf({ reason, detail }, at) {
   ].filter(Boolean).join("；");
 }
 
+// What the applicant is handed of a step (行政许可法 32, 42, 45), to print and seal, or to be worked on.
+function voucherLinks({ number, voucher }, item, at) {
+  const save = (form) => {
+    const button = element("button", { type: "button" }, form.toUpperCase());
+    button.addEventListener("click", () => perform(() => saveFile(`${address(at)}/items/${encodeURIComponent(item.code)}/vouchers/${number}?round=${item.round}&f=${form}`)));
+    return button;
+  };
+  return element("span", {}, `${voucher} `, save("pdf"), " ", save("docx"));
+}
+
 export async function showItem(at) {
   const item = await ask(`${address(at)}/items/${encodeURIComponent(at.code)}`);
   place("item-name").replaceChildren(`${item.title} `, element("small", {}, `${item.code} · ${at.number}`));
@@ -228,8 +239,8 @@ export async function showItem(at) {
   place("basis").replaceChildren(...item.basis.map((row) => element("li", {}, `${at.names[row.department] ?? row.department} ${row.given_on}：${[KINDS[row.kind] ?? row.kind, row.text].filter(Boolean).join("，")}`)));
   if (item.result?.sha256) place("item-facts").lastChild.append(" ", fileLink(at, item.result.material_id, item.state === "refused" ? "决定书 decision" : "证照 certificate"));
   await showBetween(item, { ...at, show: () => at.changed().then(() => showItem(at)) });
-  fill("steps", ["日期 day", "步骤 step", "经办 by", "理由和内容 reason and content"], item.steps.filter(isWhole).map((row) =>
-    cells([row.taken_on, STEP_WORDS[row.step]?.join(" ") ?? row.step, row.taken_by, contentOf(row, at)])), ["还没有办理。", "Nothing was done yet."]);
+  fill("steps", ["日期 day", "步骤 step", "经办 by", "理由和内容 reason and content", "凭证 voucher"], item.steps.filter(isWhole).map((row) =>
+    cells([row.taken_on, STEP_WORDS[row.step]?.join(" ") ?? row.step, row.taken_by, contentOf(row, at), row.voucher ? voucherLinks(row, item, at) : ""])), ["还没有办理。", "Nothing was done yet."]);
   place("item-card").hidden = false;
   place("item-name").scrollIntoView({ block: "start" });
 }

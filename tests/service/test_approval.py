@@ -271,6 +271,15 @@ def test_an_applicant_sees_the_own_case_by_code_and_secret_and_who_guesses_waits
         "2026-04-01",
     )
     assert shown["stages"][0]["status"] == "accepted"
+    (handed,) = item["vouchers"]
+    assert handed == {"step": 2, "title": "补正材料一次性告知书", "given_on": "2026-03-02"}
+    wanted = {"project_code": CODE, "secret": second, "item": "A104", "step": 2}
+    fetched = httpx.post(f"{office.place.url}{look}/voucher", json=wanted, timeout=60)
+    assert fetched.status_code == 200 and fetched.content.startswith(b"%PDF")
+    none = httpx.post(f"{office.place.url}{look}/voucher", json=wanted | {"step": 1})
+    assert none.status_code == 404 and "2 补正材料一次性告知书" in none.json()["detail"]
+    stranger = httpx.post(f"{office.place.url}{look}/voucher", json=wanted | {"secret": first})
+    assert stranger.status_code == 401
     assert "张" not in seen.text and "opinions" not in seen.text
     for _ in range(8):
         assert ask(CODE, second).status_code == 200
@@ -283,7 +292,7 @@ def test_an_applicant_sees_the_own_case_by_code_and_secret_and_who_guesses_waits
         looked = session.scalar(
             text("SELECT count(*) FROM blueprint.audit_entry WHERE act = 'read_progress'")
         )
-    assert looked == 9
+    assert looked == 10
 
 
 def test_the_lead_of_a_stage_writes_to_who_is_late_in_it_and_no_other_department_does(office: Office) -> None:

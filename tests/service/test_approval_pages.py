@@ -182,6 +182,9 @@ def test_clerk_and_department_take_an_item_through_on_the_page_of_work(office: O
         page.click("#act-form button[type=submit]")
         until(page, f"document.getElementById('item-facts').textContent.includes('已受理') && {AT_REST}")
         assert "容缺 promised：项目建议书及批复依据，2026-03-31 前补交" in page.inner_text("#steps")
+        with page.expect_download(timeout=120_000) as voucher:
+            page.click("#steps tr:has-text('受理通知书') button:has-text('DOCX')")
+        assert voucher.value.suggested_filename == f"{CODE}-A104-1-2.docx"
         page.click("#library-part summary")
         until(page, "document.querySelector('#library a') !== null")
         assert page.get_attribute("#needs a", "href") in [
@@ -334,6 +337,9 @@ def test_a_case_says_on_both_pages_that_it_was_withdrawn_and_its_papers_are_open
         until(page, "!document.getElementById('found').hidden")
         assert "已于 2026-12-01 撤回" in page.inner_text("#withdrawn")
         assert "行政复议" in page.inner_text("#items")
+        with page.expect_download(timeout=120_000) as voucher:
+            page.click("#items button:has-text('受理通知书')")
+        assert Path(voucher.value.path()).read_bytes().startswith(b"%PDF")
         assert page.faults == []
         if SHOTS:
             page.screenshot(path=f"{SHOTS}/progress-withdrawn.png", full_page=True)

@@ -59,6 +59,7 @@ ABOUT_ONESELF = {
     ("POST", "/api/me/second-factor/recovery-codes"),
     ("POST", "/api/me/second-factor/removal"),
     ("POST", "/api/approval/progress"),
+    ("POST", "/api/approval/progress/voucher"),
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
 }

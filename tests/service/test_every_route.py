@@ -18,6 +18,7 @@ PUBLIC = {
     ("get", "/api/standards/{code}"),
     ("post", "/api/checks"),
     ("post", "/api/approval/progress"),
+    ("post", "/api/approval/progress/voucher"),
     ("get", "/api/rules"),
     ("post", "/api/trims"),
     ("post", "/api/alternatives"),

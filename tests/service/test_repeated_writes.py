@@ -215,6 +215,7 @@ def test_every_write_of_the_api_takes_a_key(place: Server):
         "post /api/session/code",
         "delete /api/session",
         "post /api/approval/progress",
+        "post /api/approval/progress/voucher",
     }
 
 

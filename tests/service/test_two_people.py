@@ -51,6 +51,7 @@ NOT_HELD = {
     "/api/approval/cases/{number}/materials": "a new version beside the others, with a reason",
     "/api/approval/cases/{number}/applicant-secret": "a new secret",
     "/api/approval/progress": "nothing is changed",
+    "/api/approval/progress/voucher": "nothing is changed",
     "/api/session/code": "a code is taken once",
     "/api/identities/{identity_id}/end": "a link is ended once",
     "/api/departments/{code}/sections": "a new section",
@@ -76,7 +77,12 @@ NOT_HELD = {
 }
 """Writes that nobody can undo for another by them, and why; below `/api/me` and `/api/accounts` all of them."""
 
-SIGN_IN = {("post", "/api/session"), ("post", "/api/session/code"), ("post", "/api/approval/progress")}
+SIGN_IN = {
+    ("post", "/api/session"),
+    ("post", "/api/session/code"),
+    ("post", "/api/approval/progress"),
+    ("post", "/api/approval/progress/voucher"),
+}
 """Before somebody is known there is nobody whose key it would be; a code is taken once anyway."""
 
 
