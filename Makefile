@@ -7,7 +7,7 @@ WORKERS ?= 2
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-bench demo test fuzz check format-check lint types imports sql migrations format bench clean
+.PHONY: help setup setup-test setup-bench demo test fuzz check format-check lint types imports sql migrations sentences format bench clean
 
 help: ## 列出全部目标 / list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -49,6 +49,9 @@ sql: setup ## SQL 规范 / lint of the named SQL statements
 
 migrations: setup ## 数据库迁移是否成一条链 / are the migrations one chain
 	@$(BIN)/python -m service.migrations
+
+sentences: setup ## 更新中文语句目录，列出尚缺的中文 / update the catalogue of sentences, list what lacks its Chinese
+	@$(BIN)/python -m blueprint.sentences
 
 format: setup ## 自动整理格式 / format the code
 	@$(BIN)/ruff check --fix-only --quiet $(CODE)

@@ -64,7 +64,7 @@ def find_case(session: Session, number: str) -> Case:
     case = session.scalars(select(Case).where(_numbered(number))).one_or_none()
     if case is None:
         raise NotFoundError(
-            f"no case {number[:40]!r}; give its project code or its planning number (策划编号)"
+            "no case {number!r}; give its project code or its planning number (策划编号)", number=number[:40]
         )
     return case
 
@@ -125,7 +125,9 @@ def bind_project_code(
         return case, read
     if any(row.accepted_on is not None for row in case.stages):
         raise ConflictError(
-            f"{case.planning_number} runs under {case.project_code}; a code is not changed after acceptance"
+            "{planning_number} runs under {project_code}; a code is not changed after acceptance",
+            planning_number=case.planning_number,
+            project_code=case.project_code,
         )
     _refuse_taken(session, read.text)
     before, case.project_code = case.project_code, read.text
@@ -155,7 +157,7 @@ def _refuse_taken(session: Session, code: str) -> None:
 
 
 def _taken(code: str) -> ConflictError:
-    return ConflictError(f"project code {code} is bound to another case already; compare the two")
+    return ConflictError("project code {code} is bound to another case already; compare the two", code=code)
 
 
 def accept_stage(

@@ -19,6 +19,7 @@ from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError
 from blueprint.permissions import Act, Actor, Role
+from blueprint.sentences import Sentence
 from coordination.handover import (
     CorrectionMessage,
     HandoverMessage,
@@ -52,7 +53,9 @@ def receive_message(session: Session, message: Message, *, now: datetime) -> Cas
     if known is not None:
         if known.sha256 != sha256:
             raise ConflictError(
-                f"message {message.message_id} came before with another body; a changed message needs an id of its own"
+                "message {message_id} came before with another body; a changed message needs an id of its"
+                " own",
+                message_id=message.message_id,
             )
         return known
     came = messages_of(session, number)
@@ -92,8 +95,12 @@ def refuse_other_city(message: Message, city: City) -> None:
     """Refuse a handover that names another city: it was sent to the wrong service."""
     if isinstance(message, HandoverMessage) and message.city_code != city.administrative_code:
         raise InvalidInputError(
-            f"the handover is of {message.city_name} ({message.city_code[:20]}), and this is {city.name}"
-            f" ({city.administrative_code}): compare the address that it is sent to",
+            "the handover is of {handed_city} ({city_code}), and this is {city_name}"
+            " ({administrative_code}): compare the address that it is sent to",
+            handed_city=message.city_name,
+            city_code=message.city_code[:20],
+            city_name=city.name,
+            administrative_code=city.administrative_code,
             place="city_code",
         )
 
@@ -108,8 +115,11 @@ def refuse_withdrawn(case: Case) -> None:
     """Refuse to grant anything in a case whose clearance coordination took back; what is under way may be stopped or ended."""
     if case.withdrawn_on is not None:
         raise ConflictError(
-            f"coordination withdrew the clearance of {case.planning_number} on {case.withdrawn_on}: {case.withdrawn_why};"
-            " nothing of the case is accepted or granted until it is handed over again"
+            "coordination withdrew the clearance of {planning_number} on {withdrawn_on}: {withdrawn_why};"
+            " nothing of the case is accepted or granted until it is handed over again",
+            planning_number=case.planning_number,
+            withdrawn_on=case.withdrawn_on,
+            withdrawn_why=case.withdrawn_why,
         )
 
 
@@ -125,13 +135,16 @@ def _take_in(
     follows = str(message.follows) if message.follows is not None else None
     if last is not None and last.kind != _WITHDRAWAL:
         raise ConflictError(
-            f"{message.planning_number} was handed over already by another message;"
-            " a project is handed over again when its clearance was withdrawn"
+            "{planning_number} was handed over already by another message; a project is handed over again"
+            " when its clearance was withdrawn",
+            planning_number=message.planning_number,
         )
     if follows != (last.message_id if last is not None else None):
         raise ConflictError(
-            f"the handover of {message.planning_number} follows {follows or 'no message'}, but the last one that came is"
-            f" {last.message_id if last is not None else 'none'}"
+            "the handover of {planning_number} follows {follows}, but the last one that came is {last}",
+            planning_number=message.planning_number,
+            follows=follows or Sentence("no message"),
+            last=last.message_id if last is not None else Sentence("none"),
         )
     case = _case_of(came, session)
     if case is None:
@@ -168,7 +181,9 @@ def _new_case(session: Session, message: HandoverMessage, *, sha256: str, now: d
     )
     new_id = session.execute(statement).scalar_one_or_none()
     if new_id is None:
-        raise ConflictError(f"message {message.message_id} came before about another project")
+        raise ConflictError(
+            "message {message_id} came before about another project", message_id=message.message_id
+        )
     session.add_all(
         CaseStage(case_id=new_id, stage=stage, position=position)
         for position, stage in enumerate(Stage, start=1)
@@ -188,12 +203,17 @@ def _correct(session: Session, message: CorrectionMessage, came: Sequence[CaseMe
     last = came[-1] if came else None
     if case is None or last is None or last.message_id != str(message.follows):
         raise ConflictError(
-            f"the correction of {message.planning_number} follows {message.follows}, but the last message that came is"
-            f" {last.message_id if last is not None else 'none'}"
+            "the correction of {planning_number} follows {follows}, but the last message that came is {last}",
+            planning_number=message.planning_number,
+            follows=message.follows,
+            last=last.message_id if last is not None else Sentence("none"),
         )
     _refuse_other_handover(case, message)
     if last.kind == _WITHDRAWAL:
-        raise ConflictError(f"the clearance of {message.planning_number} was withdrawn; nothing is corrected")
+        raise ConflictError(
+            "the clearance of {planning_number} was withdrawn; nothing is corrected",
+            planning_number=message.planning_number,
+        )
     _tell_project(case, message)
     case.message = case.message | {"project": message.project.model_dump(mode="json")}
     return case
@@ -207,7 +227,11 @@ def _withdraw(session: Session, message: WithdrawalMessage, came: Sequence[CaseM
     case = _case_of(came, session)
     handover = str(message.handover_id)
     if any(each.kind == _WITHDRAWAL and each.message["handover_id"] == handover for each in came):
-        raise ConflictError(f"handover {handover} of {message.planning_number} was withdrawn already")
+        raise ConflictError(
+            "handover {handover} of {planning_number} was withdrawn already",
+            handover=handover,
+            planning_number=message.planning_number,
+        )
     if case is None:
         return None
     if case.withdrawn_on is None:
@@ -227,8 +251,12 @@ def _case_of(came: Sequence[CaseMessage], session: Session) -> Case | None:
 def _refuse_other_handover(case: Case, message: CorrectionMessage | WithdrawalMessage) -> None:
     if case.message_id != str(message.handover_id):
         raise ConflictError(
-            f"message {message.message_id} is about handover {message.handover_id};"
-            f" {case.planning_number} was handed over by {case.message_id}"
+            "message {message_id} is about handover {handover_id}; {planning_number} was handed over by"
+            " {case_message_id}",
+            message_id=message.message_id,
+            handover_id=message.handover_id,
+            planning_number=case.planning_number,
+            case_message_id=case.message_id,
         )
 
 

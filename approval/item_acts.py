@@ -20,6 +20,7 @@ from approval.process_table import Obtained
 from approval.requirements import acceptance_obstacles, needs, still_lacking
 from approval.stages import STAGE_TITLES, Stage
 from blueprint.errors import ConflictError
+from blueprint.sentences import Sentence
 
 Detail = dict[str, object]
 
@@ -31,11 +32,17 @@ def _submit(work: Work) -> Detail:
             "bind the investment project code first: a case is prepared without it, and nothing of it taken in (Art. 12)"
         )
     if stage is not None and stage.accepted_on is None:
-        raise ConflictError(f"accept the stage {STAGE_TITLES[Stage(stage.stage)]} before its items")
+        raise ConflictError(
+            "accept the stage {stage_titles} before its items", stage_titles=STAGE_TITLES[Stage(stage.stage)]
+        )
     if stage is None and work.case.stages[0].accepted_on is None:
         raise ConflictError("accept the first stage before items that run beside the stages")
     if work.given.on_commitment and not work.rule.on_commitment:
-        raise work.wrong(f"{work.rule.title} is not approved on commitment (告知承诺)", "on_commitment")
+        raise work.wrong(
+            "{rule_title} is not approved on commitment (告知承诺)",
+            "on_commitment",
+            rule_title=work.rule.title,
+        )
     work.item.on_commitment = work.given.on_commitment
     work.item.submitted_on = work.today
     return {"on_commitment": True} if work.given.on_commitment else {}
@@ -52,17 +59,25 @@ def _accept(work: Work) -> Detail:
     latest = work.calendar.due_date(work.today, working_days=work.table.clock.promise_days).on
     for promised in work.given.promised:
         if promised.material not in needed:
-            raise work.wrong(f"{promised.material!r} is none of the item's materials", "promised")
+            raise work.wrong(
+                "{material!r} is none of the item's materials", "promised", material=promised.material
+            )
         rule = work.table.material(promised.material)
         if rule.obtained_from is not Obtained.APPLICANT:
             raise work.wrong(
-                f"{rule.title} ({rule.code}) comes {ORIGIN_WORDS[rule.obtained_from]}: the applicant cannot promise it",
+                "{rule_title} ({rule_code}) comes {origin_words}: the applicant cannot promise it",
                 "promised",
+                rule_title=rule.title,
+                rule_code=rule.code,
+                origin_words=ORIGIN_WORDS[rule.obtained_from],
             )
         if not work.today <= promised.due_on <= latest:
             raise work.wrong(
-                f"{rule.title} is promised until a day from today to {latest}: {work.table.clock.promise_days} working days",
+                "{rule_title} is promised until a day from today to {latest}: {promise_days} working days",
                 "promised",
+                rule_title=rule.title,
+                latest=latest,
+                promise_days=work.table.clock.promise_days,
             )
         refuse_known(dossier.library, promised.material, work.today)
     if len(stated) < len(work.given.promised):
@@ -71,7 +86,7 @@ def _accept(work: Work) -> Detail:
     dossier = replace(dossier, promises=[*dossier.promises, *made])
     obstacles = acceptance_obstacles(dossier, work.item, work.today)
     if obstacles:
-        raise ConflictError("; ".join(obstacles))
+        raise ConflictError("{obstacles}", obstacles=obstacles)
     work.session.add_all(made)
     work.item.accepted_on = work.today
     return {
@@ -83,8 +98,9 @@ def _ask_correction(work: Work) -> Detail:
     """Art. 14 and 行政许可法 32(四): everything that is lacking, said at once, and only once."""
     if work.item.correction_asked_on is not None:
         raise ConflictError(
-            f"what is lacking was said on {work.item.correction_asked_on} already, once and for all (一次性告知);"
-            " accept the item, or refuse to"
+            "what is lacking was said on {correction_asked_on} already, once and for all (一次性告知); accept"
+            " the item, or refuse to",
+            correction_asked_on=work.item.correction_asked_on,
         )
     if not work.given.lacking:
         raise work.wrong("lists everything that is lacking", "lacking")
@@ -94,12 +110,25 @@ def _ask_correction(work: Work) -> Detail:
         rule = work.table.material(lack.material)
         if rule.obtained_from is not Obtained.APPLICANT:
             raise ConflictError(
-                f"{rule.title} ({rule.code}) is obtained by the system and not asked of the applicant (Art. 14)"
+                "{rule_title} ({rule_code}) is obtained by the system and not asked of the applicant (Art."
+                " 14)",
+                rule_title=rule.title,
+                rule_code=rule.code,
             )
         if rule.code not in needed:
-            raise work.wrong(f"{rule.title} ({rule.code}) is none of the item's materials", "lacking")
+            raise work.wrong(
+                "{rule_title} ({rule_code}) is none of the item's materials",
+                "lacking",
+                rule_title=rule.title,
+                rule_code=rule.code,
+            )
         if any(each["material"] == rule.code for each in listed):
-            raise work.wrong(f"{rule.title} ({rule.code}) is listed twice: say all of it at once", "lacking")
+            raise work.wrong(
+                "{rule_title} ({rule_code}) is listed twice: say all of it at once",
+                "lacking",
+                rule_title=rule.title,
+                rule_code=rule.code,
+            )
         if not (lack.defect or "").strip():
             refuse_known(dossier.library, lack.material, work.today)
         there = dossier.library.get(rule.code)
@@ -120,35 +149,46 @@ def _correct(work: Work) -> Detail:
     asked = next(step for step in reversed(work.item.steps) if step.step == Step.ASK_CORRECTION)
     missing = [str(lack["title"]) for lack in still_lacking(asked, work.dossier.library)]
     if missing:
-        raise ConflictError(f"still lacking: {'、'.join(missing)}; hand them in first")
+        raise ConflictError("still lacking: {missing}; hand them in first", missing=missing)
     return {}
 
 
 def _stop(work: Work) -> Detail:
     if work.given.stop_kind is None:
-        raise work.wrong(f"says which special procedure: {', '.join(work.table.stops)}", "stop_kind")
+        raise work.wrong("says which special procedure: {stops}", "stop_kind", stops=work.table.stops)
     stop = work.table.stop(work.given.stop_kind)
     days = work.given.working_days
     if days is None or not 1 <= days <= stop.most_days:
         raise work.wrong(
-            f"{stop.title} takes 1 to {stop.most_days} working days, and the applicant is told how many",
+            "{stop_title} takes 1 to {most_days} working days, and the applicant is told how many",
             "working_days",
+            stop_title=stop.title,
+            most_days=stop.most_days,
         )
-    _refuse_late(work, "no clock is stopped after it")
+    _refuse_late(work, Sentence("no clock is stopped after it"))
     used = sum(span.working_days or 0 for span in work.item.spans if span.stop_kind == stop.code)
     if used + days > stop.most_days:
         raise ConflictError(
-            f"{stop.title} took {used} working days of this item already, and takes {stop.most_days} at most in all:"
-            f" {max(0, stop.most_days - used)} are left"
+            "{stop_title} took {used} working days of this item already, and takes {most_days} at most in"
+            " all: {left} are left",
+            stop_title=stop.title,
+            used=used,
+            most_days=stop.most_days,
+            left=max(0, stop.most_days - used),
         )
     return {"stop_kind": stop.code, "title": stop.title, "working_days": days}
 
 
-def _refuse_late(work: Work, what: str) -> None:
+def _refuse_late(work: Work, what: Sentence) -> None:
     """A limit that ran out stays so; none runs out on a provisional date."""
     due_on = work.item.due_on
     if due_on is not None and not work.item.provisional and work.today > due_on:
-        raise ConflictError(f"the limit of {work.item.title} ran out on {due_on}: {what} (行政许可法 42, 45)")
+        raise ConflictError(
+            "the limit of {item_title} ran out on {due_on}: {what} (行政许可法 42, 45)",
+            item_title=work.item.title,
+            due_on=due_on,
+            what=what,
+        )
 
 
 def _extend(work: Work) -> Detail:
@@ -156,13 +196,14 @@ def _extend(work: Work) -> Detail:
     most, days = work.table.clock.extension_days, work.given.working_days
     if work.item.extended_days:
         raise ConflictError(
-            f"the limit was extended by {work.item.extended_days} days already; it is extended once"
+            "the limit was extended by {extended_days} days already; it is extended once",
+            extended_days=work.item.extended_days,
         )
     if work.item.limit_days is None:
-        raise ConflictError(f"{work.item.title} has no limit that could be extended")
+        raise ConflictError("{item_title} has no limit that could be extended", item_title=work.item.title)
     if days is None or not 1 <= days <= most:
-        raise work.wrong(f"extends by 1 to {most} working days", "working_days")
-    _refuse_late(work, "only a limit that still runs is extended")
+        raise work.wrong("extends by 1 to {most} working days", "working_days", most=most)
+    _refuse_late(work, Sentence("only a limit that still runs is extended"))
     work.item.extended_days = days
     return {"working_days": days}
 
@@ -170,14 +211,16 @@ def _extend(work: Work) -> Detail:
 def _approve(work: Work) -> Detail:
     still_open = open_obligations(work.session, work.case.id, work.item.code)
     if still_open:
-        raise ConflictError(f"close these obligations first (建设条件): {'；'.join(still_open)}")
+        raise ConflictError("close these obligations first (建设条件): {still_open}", still_open=still_open)
     still_asked = awaited(work.session, work.item, today=work.today)
     if still_asked:
-        raise ConflictError(f"wait for the answers of {'、'.join(still_asked)} (统一征询, Art. 13)")
+        raise ConflictError(
+            "wait for the answers of {still_asked} (统一征询, Art. 13)", still_asked=still_asked
+        )
     against = disagreeing(work.session, work.item)
     if against and not (work.given.reason or "").strip():
         raise work.wrong(
-            f"{'、'.join(against)} disagreed 不同意: say in writing how that was dealt with", "reason"
+            "{against} disagreed 不同意: say in writing how that was dealt with", "reason", against=against
         )
     overdue = [
         f"{promise.material} ({promise.due_on})"
@@ -186,7 +229,7 @@ def _approve(work: Work) -> Detail:
     ]
     if overdue:
         raise ConflictError(
-            f"promised and not handed in by its day 容缺逾期: {'、'.join(overdue)}; take it in first, or refuse"
+            "promised and not handed in by its day: {overdue}; take it in first, or refuse", overdue=overdue
         )
     rule = work.table.material(work.rule.result)
     detail = _sign(work, rule.code, rule.title)
@@ -238,16 +281,22 @@ def _sign(work: Work, code: str, title: str) -> Detail:
             work.session.flush()
     except IntegrityError as error:
         raise ConflictError(
-            f"the number {given.number.strip()[:40]!r} was given to another result already; a number is given once"
+            "the number {number!r} was given to another result already; a number is given once",
+            number=given.number.strip()[:40],
         ) from error
     return {"number": given.number.strip(), "signed_by": given.signed_by.strip()}
 
 
 def _verify(work: Work) -> Detail:
     if work.item.verify_due_on is None:
-        raise ConflictError(f"{work.item.title} was not approved on commitment: there is nothing to check")
+        raise ConflictError(
+            "{item_title} was not approved on commitment: there is nothing to check",
+            item_title=work.item.title,
+        )
     if work.item.verified_on is not None:
-        raise ConflictError(f"the commitment was checked on {work.item.verified_on} already")
+        raise ConflictError(
+            "the commitment was checked on {verified_on} already", verified_on=work.item.verified_on
+        )
     work.item.verified_on = work.today
     return {}
 
@@ -261,7 +310,11 @@ def _revoke(work: Work) -> Detail:
 
 def _drop(work: Work) -> Detail:
     if work.rule.always:
-        raise ConflictError(f"every {work.case.project_type} project needs {work.rule.title}")
+        raise ConflictError(
+            "every {project_type} project needs {rule_title}",
+            project_type=work.case.project_type,
+            rule_title=work.rule.title,
+        )
     return {}
 
 

@@ -231,7 +231,7 @@ def item_out(session: Session, item: Item, desk: Desk) -> ItemOut:
         possible=list(TRANSITIONS.get(state, {})),
         spans=[_span(span, desk) for span in item.spans],
         needs=[_need(need, desk.today) for need in needs(dossier, item, desk.today)],
-        obstacles=acceptance_obstacles(dossier, item, desk.today) if waiting else [],
+        obstacles=[each.both for each in acceptance_obstacles(dossier, item, desk.today)] if waiting else [],
         result=_result(item),
         basis=[BasisOut(**vars(basis)) for basis in basis_of(session, item.case, item)],
         obligations=[

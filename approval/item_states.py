@@ -6,6 +6,7 @@ Pure rules. Silence never approves here: no state is left by itself (Art. 11 spe
 from enum import StrEnum
 
 from blueprint.errors import ConflictError
+from blueprint.sentences import Sentence
 
 
 class ItemState(StrEnum):
@@ -186,8 +187,14 @@ def next_state(state: ItemState, step: Step) -> ItemState:
     """Where a step leads; ConflictError names the steps that there are."""
     steps = TRANSITIONS.get(state, {})
     if step not in steps:
-        open_steps = "、".join(f"{STEP_WORDS[s]} {s}" for s in steps) or "none 已结束"
+        open_steps = [f"{STEP_WORDS[s]} {s}" for s in steps] or Sentence("none: it is over")
         raise ConflictError(
-            f"the item is {STATE_WORDS[state]} ({state}): {STEP_WORDS[step]} ({step}) is not possible now; possible: {open_steps}"
+            "the item is {state_words} ({state}): {step_words} ({step}) is not possible now; possible:"
+            " {open_steps}",
+            state_words=STATE_WORDS[state],
+            state=state,
+            step_words=STEP_WORDS[step],
+            step=step,
+            open_steps=open_steps,
         )
     return steps[step]

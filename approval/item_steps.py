@@ -12,6 +12,7 @@ from approval.process_table import ItemRule, ProcessTable
 from approval.requirements import Dossier, dossier_of
 from blueprint.errors import InvalidInputError
 from blueprint.permissions import Actor
+from blueprint.sentences import Sentence
 from blueprint.working_days import WorkingCalendar
 
 
@@ -81,6 +82,12 @@ class Work:
         """The day on which it is taken."""
         return self.now.date()
 
-    def wrong(self, message: str, place: str) -> InvalidInputError:
+    def wrong(self, template: str, place: str, /, **values: object) -> InvalidInputError:
         """What is wrong with what was given, as the step's own error."""
-        return InvalidInputError(f"{STEP_WORDS[self.given.step]} ({self.given.step}): {message}", place=place)
+        return InvalidInputError(
+            "{words} ({step}): {what}",
+            words=STEP_WORDS[self.given.step],
+            step=self.given.step,
+            what=Sentence(template, **values),
+            place=place,
+        )

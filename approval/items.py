@@ -58,7 +58,9 @@ def find_item(session: Session, case: Case, code: str, number: int | None = None
     item = session.scalars(statement).one_or_none()
     if item is None:
         raise NotFoundError(
-            f"{case.planning_number} has no item {code[:20]!r}; add it if the project needs it (POST …/items)"
+            "{planning_number} has no item {code!r}; add it if the project needs it (POST …/items)",
+            planning_number=case.planning_number,
+            code=code[:20],
         )
     return item
 

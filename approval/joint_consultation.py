@@ -46,7 +46,9 @@ def ask(
 ) -> JointConsultation:
     """Ask several departments at once about an item under review; all have the same days to answer."""
     if HOLDERS.get(ItemState(item.state)) not in (Holder.DEPARTMENT, Holder.STOP):
-        raise ConflictError(f"{item.title} is not under review: nobody is asked about it now")
+        raise ConflictError(
+            "{item_title} is not under review: nobody is asked about it now", item_title=item.title
+        )
     for code in departments:
         city.department(code)
     if not departments:
@@ -103,7 +105,7 @@ def find_answer(session: Session, answer_id: int) -> ConsultationAnswer:
         options=[joinedload(ConsultationAnswer.consultation).joinedload(JointConsultation.item)],
     )
     if found is None:
-        raise NotFoundError(f"no consultation answer {answer_id}")
+        raise NotFoundError("no consultation answer {answer_id}", answer_id=answer_id)
     return found
 
 
@@ -115,7 +117,7 @@ def answer(
     Where that was decided already, of the first item that the answering department's trade has still to decide.
     """
     if asked.kind is not None:
-        raise ConflictError(f"the department answered on {asked.answered_on} already")
+        raise ConflictError("the department answered on {answered_on} already", answered_on=asked.answered_on)
     conditions = (given.conditions or "").strip() or None
     if (given.kind is AnswerKind.AGREE_WITH_CONDITIONS) != (conditions is not None):
         raise InvalidInputError(

@@ -123,8 +123,9 @@ def refuse_known(known: Library, code: str, today: date) -> None:
     material = known.get(code)
     if material is not None and is_valid(material, today):
         raise ConflictError(
-            f"{place_of(material)} 已在材料库中，不得要求重复提交 is in the case already and is not asked for again (Art. 14);"
-            " a version that has to be replaced needs a reason"
+            "{place_of} is in the case already and is not asked for again (Art. 14); a"
+            " version that has to be replaced needs a reason",
+            place_of=place_of(material),
         )
 
 
@@ -160,14 +161,22 @@ def submit(
     rule, today = table.material(given.code), now.date()
     if rule.obtained_from is not Obtained.APPLICANT:
         raise ConflictError(
-            f"{rule.title} ({rule.code}) comes {ORIGIN_WORDS[rule.obtained_from]}; the applicant is not asked for it (Art. 14)"
+            "{rule_title} ({rule_code}) comes {origin_words}; the applicant is not asked for it (Art. 14)",
+            rule_title=rule.title,
+            rule_code=rule.code,
+            origin_words=ORIGIN_WORDS[rule.obtained_from],
         )
     known = library(session, case.id, rule.code)
     reason = (given.replaces_reason or "").strip() or None
     if reason is None:
         refuse_known(known, rule.code, today)
     if given.valid_until is not None and given.valid_until < today:
-        raise InvalidInputError(f"{rule.title} was valid until {given.valid_until} only", place="valid_until")
+        raise InvalidInputError(
+            "{rule_title} was valid until {valid_until} only",
+            rule_title=rule.title,
+            valid_until=given.valid_until,
+            place="valid_until",
+        )
     material = Material(
         case_id=case.id,
         code=rule.code,
@@ -230,7 +239,11 @@ def read_file(session: Session, case: Case, material_id: int, *, actor: Actor, n
     """The material whose file is shown to somebody; who read it is recorded, and told in the list of its readers."""
     material = _find(session, case, material_id)
     if material.sha256 is None:
-        raise NotFoundError(f"{material.title} has no file (yet): {ORIGIN_WORDS[Obtained(material.origin)]}")
+        raise NotFoundError(
+            "{material_title} has no file (yet): {origin_words}",
+            material_title=material.title,
+            origin_words=ORIGIN_WORDS[Obtained(material.origin)],
+        )
     _note(session, actor, case, material, act=Act.READ_CASE)
     session.execute(
         insert(MaterialReader)
@@ -260,7 +273,7 @@ def readers_of(session: Session, case: Case, material_id: int) -> Sequence[Mater
 def _find(session: Session, case: Case, material_id: int) -> Material:
     material = session.get(Material, material_id)
     if material is None or material.case_id != case.id:
-        raise NotFoundError(f"no material {material_id} in this case")
+        raise NotFoundError("no material {material_id} in this case", material_id=material_id)
     return material
 
 

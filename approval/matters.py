@@ -20,6 +20,7 @@ from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.permissions import Act, Actor
+from blueprint.sentences import spoken
 
 _NEXT = {
     MatterState.ASKED: {MatterState.CONVENED, MatterState.DECIDED, MatterState.DECLINED},
@@ -51,11 +52,14 @@ def addressee(
         case MatterKind.GUIDANCE:
             if city.department(item.department).district is None:
                 raise ConflictError(
-                    f"{item.department} is a department of the city: guidance is asked by a district's (Art. 16)"
+                    "{department} is a department of the city: guidance is asked by a district's (Art. 16)",
+                    department=item.department,
                 )
             if involved[0] != item.department:
                 raise ConflictError(
-                    f"guidance is asked over the own item: {item.title} is with {item.department} (Art. 16)"
+                    "guidance is asked over the own item: {item_title} is with {department} (Art. 16)",
+                    item_title=item.title,
+                    department=item.department,
                 )
             return department_for(rule.department, city, None)
         case MatterKind.DISPUTE:
@@ -114,7 +118,7 @@ def find_matter(session: Session, matter_id: int) -> Matter:
     options = [joinedload(Matter.item).joinedload(Item.case)]
     found = session.get(Matter, matter_id, populate_existing=True, options=options)
     if found is None:
-        raise NotFoundError(f"no matter {matter_id}")
+        raise NotFoundError("no matter {matter_id}", matter_id=matter_id)
     return found
 
 
@@ -142,7 +146,11 @@ def settle(session: Session, matter: Matter, turn: Turn, *, actor: Actor, today:
     """Convene, decide or decline a matter; what a decision asks of items binds them until it is done."""
     before = MatterState(matter.state)
     if turn.state not in _NEXT[before]:
-        raise ConflictError(f"the matter is {before} already; it cannot become {turn.state}")
+        raise ConflictError(
+            "the matter is {before} already; it cannot become {turn_state}",
+            before=spoken(before),
+            turn_state=spoken(turn.state),
+        )
     if turn.state is MatterState.CONVENED:
         if turn.meets_at is None or not (turn.place or "").strip():
             raise InvalidInputError("a meeting has a time and a place", place="meets_at")

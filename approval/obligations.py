@@ -83,7 +83,9 @@ def _refuse_decided(session: Session, case: Case, item_code: str) -> None:
     codes = [item.code for item in undecided(session, case)]
     if item_code not in codes:
         raise InvalidInputError(
-            f"{item_code!r} is no item of the case that is still to be decided; there are: {', '.join(codes) or 'none'}",
+            "{item_code!r} is no item of the case that is still to be decided; there are: {codes}",
+            item_code=item_code,
+            codes=codes,
             place="item_code",
         )
 
@@ -97,7 +99,7 @@ def find_obligation(session: Session, case: Case, obligation_id: int) -> Obligat
         .execution_options(populate_existing=True)
     ).one_or_none()
     if found is None:
-        raise NotFoundError(f"no obligation {obligation_id} in this case")
+        raise NotFoundError("no obligation {obligation_id} in this case", obligation_id=obligation_id)
     return found
 
 
@@ -132,7 +134,9 @@ def close(
 
 def _refuse_closed(obligation: Obligation) -> None:
     if obligation.closed_on is not None:
-        raise ConflictError(f"the obligation was closed on {obligation.closed_on} already")
+        raise ConflictError(
+            "the obligation was closed on {closed_on} already", closed_on=obligation.closed_on
+        )
 
 
 def open_obligations(session: Session, case_id: int, item_code: str | None = None) -> list[str]:

@@ -59,7 +59,8 @@ def table_of(session: Session, case: Case) -> ProcessTable:
     """The table that a case started under."""
     if case.process_version is None:
         raise ConflictError(
-            f"{case.planning_number} is not prepared yet: say its project type first (PUT …/process)"
+            "{planning_number} is not prepared yet: say its project type first (PUT …/process)",
+            planning_number=case.planning_number,
         )
     return table_kept(session, case.process_version)
 
@@ -94,7 +95,8 @@ def keep_table(session: Session, table: ProcessTable, city: City, now: datetime)
         session.info.setdefault(_OWN_TABLES, {})[table.version] = table
     elif kept.sha256 != table.sha256:
         raise ConflictError(
-            f"the process table {table.version} was changed after cases started under it; give it a new version"
+            "the process table {version} was changed after cases started under it; give it a new version",
+            version=table.version,
         )
 
 
@@ -114,7 +116,8 @@ def approvals_bureau(city: City) -> str:
     if bureaus:
         return min(bureaus, key=lambda each: each.district is not None).code
     raise ConflictError(
-        f'the city profile of {city.name} names no department with role = "approvals"; add it'
+        'the city profile of {city_name} names no department with role = "approvals"; add it',
+        city_name=city.name,
     )
 
 
@@ -135,17 +138,28 @@ def prepare(
     """
     if case.project_type is not None and any(row.accepted_on is not None for row in case.stages):
         raise ConflictError(
-            f"{case.planning_number} is under way under {case.process_version}; add single items instead (POST …/items)"
+            "{planning_number} is under way under {process_version}; add single items instead (POST …/items)",
+            planning_number=case.planning_number,
+            process_version=case.process_version,
         )
     if district is not None and district not in {d.code for d in city.districts}:
-        raise InvalidInputError(f"there is no district {district!r} in {city.name}", place="district")
+        raise InvalidInputError(
+            "there is no district {district!r} in {city_name}",
+            district=district,
+            city_name=city.name,
+            place="district",
+        )
     table = table_in_force(city, today=now.date())
     table.project_type(project_type)
     rules = {rule.code: rule for rule in table.items_of(project_type)}
     for code in chosen:
         if code not in rules:
             raise InvalidInputError(
-                f"{project_type} has no item {code!r}; it has: {', '.join(rules)}", place="items"
+                "{project_type} has no item {code!r}; it has: {rules}",
+                project_type=project_type,
+                code=code,
+                rules=rules,
+                place="items",
             )
     keep_table(session, table, city, now)
     brought = {
@@ -189,7 +203,9 @@ def _let_go(session: Session, case: Case, needed: Collection[str]) -> None:
     held = set(session.scalars(brought_up))
     if held:
         names = "、".join(f"{item.title} ({item.code})" for item in gone if item.id in held)
-        raise ConflictError(f"a meeting, guidance or dispute was brought up over {names}: choose it too")
+        raise ConflictError(
+            "a meeting, guidance or dispute was brought up over {names}: choose it too", names=names
+        )
     session.execute(delete(ItemStep).where(ItemStep.item_id.in_([item.id for item in items])))
     session.execute(
         update(Material).where(Material.item_id.in_([item.id for item in gone])).values(item_id=None)
@@ -223,13 +239,24 @@ def add_item(session: Session, case: Case, code: str, *, city: City, actor: Acto
     table = table_of(session, case)
     rule = table.item(code)
     if case.project_type not in rule.project_types:
-        raise InvalidInputError(f"{rule.title} is no item of {case.project_type} projects", place="code")
+        raise InvalidInputError(
+            "{rule_title} is no item of {project_type} projects",
+            rule_title=rule.title,
+            project_type=case.project_type,
+            place="code",
+        )
     rounds = session.scalars(select(Item).where(Item.case_id == case.id, Item.code == code)).all()
     if any(ItemState(item.state) not in ENDED_WITHOUT for item in rounds):
-        raise ConflictError(f"{rule.title} ({code}) is among the case's items already")
+        raise ConflictError(
+            "{rule_title} ({code}) is among the case's items already", rule_title=rule.title, code=code
+        )
     stage = next((row for row in case.stages if row.stage == rule.stage), None)
     if stage is not None and stage.concluded_on is not None and not rounds:
-        raise ConflictError(f"the stage of {rule.title} was concluded on {stage.concluded_on}")
+        raise ConflictError(
+            "the stage of {rule_title} was concluded on {concluded_on}",
+            rule_title=rule.title,
+            concluded_on=stage.concluded_on,
+        )
     item = _item(case, rule, len(rounds) + 1, city)
     session.add(item)
     session.flush()

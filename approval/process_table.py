@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from approval.stages import Stage
 from blueprint.errors import InvalidInputError, NotFoundError
+from blueprint.sentences import Sentence
 
 _Row = TypeVar("_Row")
 
@@ -131,28 +132,30 @@ class ProcessTable:
 
     def project_type(self, code: str) -> ProjectType:
         """The project type of that code."""
-        return _found(self.project_types, code, "project type (项目类型)")
+        return _found(self.project_types, code, Sentence("project type"))
 
     def item(self, code: str) -> ItemRule:
         """The item of that code."""
-        return _found(self.items, code, "item (事项)")
+        return _found(self.items, code, Sentence("item"))
 
     def stop(self, code: str) -> StopRule:
         """The reason for a stop of that code."""
-        return _found(self.stops, code, "special procedure (特别程序)")
+        return _found(self.stops, code, Sentence("special procedure"))
 
     def material(self, code: str) -> MaterialRule:
         """The material of that code."""
-        return _found(self.materials, code, "material (材料)")
+        return _found(self.materials, code, Sentence("material"))
 
     def items_of(self, project_type: str) -> list[ItemRule]:
         """The items that projects of a type may need, in the table's order."""
         return [item for item in self.items.values() if project_type in item.project_types]
 
 
-def _found(known: dict[str, _Row], code: str, what: str) -> _Row:
+def _found(known: dict[str, _Row], code: str, what: Sentence) -> _Row:
     if code not in known:
-        raise NotFoundError(f"no {what} {code[:40]!r} in this table; it has: {', '.join(known)}")
+        raise NotFoundError(
+            "no {what} {code!r} in this table; it has: {known}", what=what, code=code[:40], known=known
+        )
     return known[code]
 
 
@@ -163,7 +166,9 @@ def load_document(folder: Path) -> dict[str, Any]:
         document["item"] = _rows(folder / "items.csv")
         document["material"] = _rows(folder / "materials.csv")
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidInputError(f"the process table in {folder} cannot be read: {error}") from error
+        raise InvalidInputError(
+            "the process table in {folder} cannot be read: {error}", folder=folder, error=error
+        ) from error
     plain: dict[str, Any] = json.loads(json.dumps(document, default=str))
     return plain
 
@@ -179,12 +184,18 @@ def read_document(document: dict[str, Any]) -> ProcessTable:
         table = _table(document)
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidInputError(
-            f"the process table has a value of the wrong form: {type(error).__name__} {error}"
+            "the process table has a value of the wrong form: {type_name} {error}",
+            type_name=type(error).__name__,
+            error=error,
         ) from error
     wrong = list(_mistakes(table))
     if wrong:
         raise InvalidInputError(
-            f"the process table {table.version} has {len(wrong)} rows that cannot be; the first: {wrong[0]['row']}: {wrong[0]['what']}",
+            "the process table {version} has {count} rows that cannot be; the first: {row}: {what}",
+            version=table.version,
+            count=len(wrong),
+            row=wrong[0]["row"],
+            what=wrong[0]["what"],
             rows=wrong,
         )
     return table
@@ -287,5 +298,5 @@ def newest(tables: Iterable[ProcessTable], *, today: date) -> ProcessTable:
     """The table that cases start under on a day: the latest that is in force."""
     in_force = [table for table in tables if table.in_force_from <= today]
     if not in_force:
-        raise NotFoundError(f"no process table is in force on {today}")
+        raise NotFoundError("no process table is in force on {today}", today=today)
     return max(in_force, key=lambda table: (table.in_force_from, table.version))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from blueprint.errors import InvalidInputError
+from blueprint.sentences import Sentence
 
 _REGION = ("行政区划 region, six digits", "([1-9][0-9]{2}|000)[0-9]{3}")
 """By GB/T 2260; what begins with 000 was issued by the state."""
@@ -49,8 +50,10 @@ def read_project_code(text: str, *, today: date | None = None, region: str | Non
     wrong = _mistakes(code, _UNTIL_2020 if is_old else _SINCE_2020)
     if wrong:
         raise InvalidInputError(
-            f"{code[:40]!r} is no project code (项目代码): {'; '.join(wrong)}; it reads like"
-            " 2109-210302-04-01-315727 or, until 2020, 2019-210302-47-01-004312",
+            "{code!r} is no project code (项目代码): {wrong}; it reads like 2109-210302-04-01-315727 or, until"
+            " 2020, 2019-210302-47-01-004312",
+            code=code[:40],
+            wrong=wrong,
             place="project_code",
         )
     doubts, digits = [], code.replace("-", "")
@@ -73,13 +76,17 @@ def read_project_code(text: str, *, today: date | None = None, region: str | Non
     return ProjectCode(code, warning="；".join(doubts) or None)
 
 
-def _mistakes(code: str, form: Sequence[tuple[str, str]]) -> list[str]:
+def _mistakes(code: str, form: Sequence[tuple[str, str]]) -> list[Sentence]:
     """Which parts of a code are not as this form has them."""
     parts = code.split("-")
     if len(parts) != len(form):
-        return [f"{len(form)} parts with hyphens between them, not {len(parts)}"]
+        return [
+            Sentence(
+                "{count} parts with hyphens between them, not {given}", count=len(form), given=len(parts)
+            )
+        ]
     return [
-        f"{name}, not {part[:10]!r}"
+        Sentence("{part}, not {given!r}", part=name, given=part[:10])
         for part, (name, pattern) in zip(parts, form, strict=True)
         if not re.fullmatch(pattern, part, re.ASCII)
     ]

@@ -89,6 +89,6 @@ def read_refused(session: Session, number: int, *, actor: Actor) -> RefusedHando
     """One of them with its body; who read it is recorded."""
     found = session.get(RefusedHandover, number)
     if found is None:
-        raise NotFoundError(f"no refused handover {number}")
+        raise NotFoundError("no refused handover {number}", number=number)
     record(session, actor, "read_refused_handover", kind="handover", id=found.body_sha256[:12])
     return found

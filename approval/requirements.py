@@ -14,6 +14,7 @@ from approval.materials import Library, Need, NeedState, library, needs_of, open
 from approval.models import Case
 from approval.preparation import table_of
 from approval.process_table import ProcessTable
+from blueprint.sentences import Sentence
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def dossier_of(session: Session, case: Case) -> Dossier:
     )
 
 
-def acceptance_obstacles(dossier: Dossier, item: Item, today: date) -> list[str]:
+def acceptance_obstacles(dossier: Dossier, item: Item, today: date) -> list[Sentence]:
     """What is in the way of accepting an item, each in a sentence: items that come first, materials that are missing."""
     table, states = dossier.table, dossier.states
     rule = table.item(item.code)
@@ -50,12 +51,23 @@ def acceptance_obstacles(dossier: Dossier, item: Item, today: date) -> list[str]
             titles = " / ".join(
                 f"{table.item(code).title} ({code}: {STATE_WORDS[states[code][-1]]})" for code in present
             )
-            found.append(f"{rule.title} comes after {titles}: approve that first (前置事项)")
+            found.append(
+                Sentence(
+                    "{item_title} comes after {titles}: approve that first (前置事项)",
+                    item_title=rule.title,
+                    titles=titles,
+                )
+            )
     for need in needs(dossier, item, today):
         if need.state in (NeedState.MISSING, NeedState.EXPIRED) and not item.on_commitment:
-            was = "expired 已过期" if need.state is NeedState.EXPIRED else "missing 缺少"
+            is_expired = need.state is NeedState.EXPIRED
             found.append(
-                f"{need.title} ({'|'.join(need.codes)}) is {was}: hand it in, or promise it until a day (容缺受理)"
+                Sentence(
+                    "{material_title} ({codes}) is {state}: hand it in, or promise it until a day (容缺受理)",
+                    material_title=need.title,
+                    codes="|".join(need.codes),
+                    state=Sentence("expired") if is_expired else Sentence("missing"),
+                )
             )
     return found
 

@@ -37,11 +37,15 @@ def keep_result_file(
     result = item.result
     if result is None:
         raise ConflictError(
-            f"{item.title} ({item.code}) has no signed decision yet; approve or refuse it first"
+            "{item_title} ({item_code}) has no signed decision yet; approve or refuse it first",
+            item_title=item.title,
+            item_code=item.code,
         )
     if result.uploaded_at is not None:
         raise ConflictError(
-            f"the result {result.number} was uploaded on {result.uploaded_at:%Y-%m-%d} already"
+            "the result {result_number} was uploaded on {uploaded_at:%Y-%m-%d} already",
+            result_number=result.number,
+            uploaded_at=result.uploaded_at,
         )
     result.uploaded_at, result.uploaded_by = now, actor.name
     material = result.material

@@ -48,7 +48,9 @@ async def _body(request: Request) -> bytes:
     async for piece in request.stream():
         body += piece
         if len(body) > MAX_MESSAGE_BYTES:
-            raise TooLargeError(f"a handover has at most {MAX_MESSAGE_BYTES} bytes")
+            raise TooLargeError(
+                "a handover has at most {max_message_bytes} bytes", max_message_bytes=MAX_MESSAGE_BYTES
+            )
     return bytes(body)
 
 

@@ -6,6 +6,7 @@ from datetime import date
 from enum import StrEnum
 
 from blueprint.errors import ConflictError
+from blueprint.sentences import Sentence
 
 
 class Stage(StrEnum):
@@ -56,11 +57,13 @@ def refuse_acceptance(stages: Sequence[StageDays], stage: Stage, *, project_code
             "bind the investment project code first: without it no stage can be accepted (Art. 12)"
         )
     if _of(stages, stage).status is not StageStatus.NOT_ACCEPTED:
-        raise ConflictError(f"{_title(stage)} was accepted already; a stage is not opened again")
+        raise ConflictError("{stage} was accepted already; a stage is not opened again", stage=_title(stage))
     for earlier in list(Stage)[: list(Stage).index(stage)]:
         if _of(stages, earlier).status is not StageStatus.CONCLUDED:
             raise ConflictError(
-                f"conclude {_title(earlier)} before accepting {_title(stage)}; no stage is skipped"
+                "conclude {earlier} before accepting {stage}; no stage is skipped",
+                earlier=_title(earlier),
+                stage=_title(stage),
             )
 
 
@@ -68,11 +71,13 @@ def refuse_conclusion(stages: Sequence[StageDays], stage: Stage, *, unfinished: 
     """Refuse to conclude a stage that was not accepted, was concluded already, or has items that are not approved."""
     status = _of(stages, stage).status
     if status is StageStatus.NOT_ACCEPTED:
-        raise ConflictError(f"accept {_title(stage)} before concluding it")
+        raise ConflictError("accept {stage} before concluding it", stage=_title(stage))
     if status is StageStatus.CONCLUDED:
-        raise ConflictError(f"{_title(stage)} was concluded already")
+        raise ConflictError("{stage} was concluded already", stage=_title(stage))
     if unfinished:
-        raise ConflictError(f"{_title(stage)} is not finished: {'、'.join(unfinished)}")
+        raise ConflictError(
+            "{stage} is not finished: {unfinished}", stage=_title(stage), unfinished=unfinished
+        )
 
 
 def current_stage(stages: Sequence[StageDays]) -> Stage | None:
@@ -84,8 +89,8 @@ def _of(stages: Sequence[StageDays], stage: Stage) -> StageDays:
     return next(days for days in stages if days.stage is stage)
 
 
-def _title(stage: Stage) -> str:
-    return f"{STAGE_TITLES[stage]} ({stage.replace('_', ' ')})"
+def _title(stage: Stage) -> Sentence:
+    return Sentence("{title} ({stage})", title=STAGE_TITLES[stage], stage=stage.replace("_", " "))
 
 
 def in_sight(day: date | None) -> date | None:

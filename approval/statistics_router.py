@@ -100,7 +100,9 @@ def period_of(
     end = ends_on or today
     start = starts_on or _months_before(end, 11)
     if start > end:
-        raise InvalidInputError(f"the period ends on {end}, before it begins on {start}", place="from")
+        raise InvalidInputError(
+            "the period ends on {end}, before it begins on {start}", end=end, start=start, place="from"
+        )
     return Period(start, end, stage, project_type, department, district, item, hall)
 
 

@@ -75,16 +75,21 @@ def _late(session: Session, case: Case, about: About, desk: Desk) -> Late:
     ]
     if not found:
         raise ConflictError(
-            f"nobody is late with {case_name(case)}/{about.item or about.stage} ({about.kind}): no letter is sent before"
-            " the yellow card"
+            "nobody is late with {case_name}/{item} ({about_kind}): no letter is sent before the yellow card",
+            case_name=case_name(case),
+            item=about.item or about.stage,
+            about_kind=about.kind,
         )
     if len({late.department for late in found}) > 1:
         late_ones = "、".join(str(late.department) for late in found)
         raise InvalidInputError(
-            f"several are late ({late_ones}): say to which department", place="department"
+            "several are late ({late_ones}): say to which department", late_ones=late_ones, place="department"
         )
     if found[0].department is None:
-        raise ConflictError(f"{found[0].title} is with the applicant, to whom no letter of supervision goes")
+        raise ConflictError(
+            "{found_title} is with the applicant, to whom no letter of supervision goes",
+            found_title=found[0].title,
+        )
     return found[0]
 
 
@@ -94,14 +99,16 @@ def find_letter(session: Session, letter_id: int) -> Letter:
     options = [joinedload(Letter.item).joinedload(Item.case), joinedload(Letter.stage)]
     letter = session.get(Letter, letter_id, populate_existing=True, options=options)
     if letter is None:
-        raise NotFoundError(f"no letter {letter_id}")
+        raise NotFoundError("no letter {letter_id}", letter_id=letter_id)
     return letter
 
 
 def answer_letter(session: Session, letter: Letter, answer: str, *, actor: Actor, today: date) -> Letter:
     """Answer a letter, once: why it is late and by when it will be done."""
     if letter.answered_on is not None:
-        raise ConflictError(f"the letter was answered on {letter.answered_on} already")
+        raise ConflictError(
+            "the letter was answered on {answered_on} already", answered_on=letter.answered_on
+        )
     letter.answer, letter.answered_by, letter.answered_on = answer, actor.name, today
     session.flush()
     record(

@@ -54,7 +54,10 @@ def take_together(
     """Take in or accept the items named, or without names all whose turn it is, of a case that is held (`shared_case`)."""
     if step not in TOGETHER:
         raise InvalidInputError(
-            f"{step} is taken item by item; together go: {', '.join(TOGETHER)}", place="step"
+            "{step} is taken item by item; together go: {together}",
+            step=step,
+            together=TOGETHER,
+            place="step",
         )
     refuse_withdrawn(case)
     turn = [ItemState(state) for state, steps in TRANSITIONS.items() if step in steps]
@@ -62,12 +65,18 @@ def take_together(
     absent = sorted(set(codes or ()) - {item.code for item in items})
     if absent:
         raise ConflictError(
-            f"{', '.join(code[:20] for code in absent)}: no item of the case that could be {_WORDS[step]} now"
+            "{absent}: no item of the case that could be {words} now",
+            absent=[code[:20] for code in absent],
+            words=_WORDS[step],
         )
     if codes is None and step is Step.SUBMIT:
         items = [item for item in items if _is_its_turn(case, item)]
     if not items:
-        raise ConflictError(f"{case.planning_number} has no item that could be {_WORDS[step]} now")
+        raise ConflictError(
+            "{planning_number} has no item that could be {words} now",
+            planning_number=case.planning_number,
+            words=_WORDS[step],
+        )
     known = dossier_of(session, case)
     taken, not_taken = [], []
     for item in items:
@@ -78,7 +87,7 @@ def take_together(
                 )
             )
         except ConflictError as error:  # raised before the item was changed (`item_acts`)
-            not_taken.append(NotTaken(item, error.message))
+            not_taken.append(NotTaken(item, error.sentence.both))
     return Together(taken, not_taken)
 
 

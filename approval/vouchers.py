@@ -24,6 +24,7 @@ from blueprint.documents.blocks import Block, Column, Document, Heading, Paragra
 from blueprint.documents.rendering import DOCX, PDF, to_docx, to_pdf
 from blueprint.errors import NotFoundError
 from blueprint.permissions import Actor
+from blueprint.sentences import Sentence
 
 
 class VoucherForm(StrEnum):
@@ -93,7 +94,10 @@ def write_voucher(
     if row is None:
         there = "、".join(f"{each.number} {KINDS[Step(each.step)].title}" for each in vouchers_of(item))
         raise NotFoundError(
-            f"step {number} of {item_name(case, item)} has no voucher (书面凭证); there are: {there or 'none 无'}"
+            "step {number} of {item_name} has no voucher (书面凭证); there are: {there}",
+            number=number,
+            item_name=item_name(case, item),
+            there=there or Sentence("none 无"),
         )
     document = voucher(session, case, item, row, city)
     record(session, actor, "read_voucher", kind="item", id=item_name(case, item), after={"step": number})

@@ -177,7 +177,8 @@ class City:
         authority = geodetic.to_authority(min_confidence=20) if geodetic is not None else None
         if authority is None:
             raise InvalidInputError(
-                f"working_crs {self.working_crs} has no geographic base CRS with an EPSG number"
+                "working_crs {working_crs} has no geographic base CRS with an EPSG number",
+                working_crs=self.working_crs,
             )
         return int(authority[1])
 
@@ -186,8 +187,13 @@ class City:
         for department in self.departments:
             if department.code == code:
                 return department
-        known = ", ".join(d.code for d in self.departments) or "none"
-        raise NotFoundError(f"no department {code!r} in the city profile of {self.name}; it has: {known}")
+        known = [d.code for d in self.departments]
+        raise NotFoundError(
+            "no department {code!r} in the city profile of {name}; it has: {known}",
+            code=code,
+            name=self.name,
+            known=known,
+        )
 
     def name_of(self, code: str) -> str:
         """The name of a department, with its code where another has the same name; the code where it left the profile."""
@@ -201,7 +207,12 @@ class City:
             if group.code == code:
                 return group
         known = ", ".join(group.code for group in self.layer_groups)
-        raise NotFoundError(f"no layer group {code!r} in the city profile of {self.name}; it has: {known}")
+        raise NotFoundError(
+            "no layer group {code!r} in the city profile of {name}; it has: {known}",
+            code=code,
+            name=self.name,
+            known=known,
+        )
 
     def project_type(self, code: str) -> ProjectType:
         """The project type of that code; InvalidInputError names the codes that exist."""
@@ -210,7 +221,10 @@ class City:
                 return kind
         known = ", ".join(f"{kind.code} {kind.name}" for kind in self.project_types)
         raise InvalidInputError(
-            f"no project type {code!r} in the city profile of {self.name}; it has: {known}",
+            "no project type {code!r} in the city profile of {name}; it has: {known}",
+            code=code,
+            name=self.name,
+            known=known,
             place="project_type",
         )
 
@@ -243,19 +257,25 @@ def load_city(path: Path) -> City:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InvalidInputError(f"no city profile at {path}; set BLUEPRINT_CITY to a city.toml") from None
+        raise InvalidInputError(
+            "no city profile at {path}; set BLUEPRINT_CITY to a city.toml", path=path
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInputError(f"{path} is not a TOML file: {error}") from error
+        raise InvalidInputError("{path} is not a TOML file: {error}", path=path, error=error) from error
     try:
         return _city(document, path)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise InvalidInputError(f"{path}: a key has the wrong form: {error}") from error
+        raise InvalidInputError(
+            "{path}: a key has the wrong form: {error}", path=path, error=error
+        ) from error
 
 
 def _city(document: dict[str, Any], path: Path) -> City:
     missing = [key for key in ("name", "administrative_code", "working_crs") if not document.get(key)]
     if missing:
-        raise InvalidInputError(f"{path} lacks {', '.join(missing)}; add it at the top of the file")
+        raise InvalidInputError(
+            "{path} lacks {missing}; add it at the top of the file", path=path, missing=missing
+        )
     calendar = document.get("calendar", {})
     boundary = document.get("boundary")
     districts = tuple(District(code=str(d["code"]), name=d["name"]) for d in document.get("district", []))
@@ -308,11 +328,13 @@ def _project_types(
         for entry in entries
     )
     if len({kind.code for kind in types}) < len(types):
-        raise InvalidInputError(f"{path}: two project types have the same code; rename one")
+        raise InvalidInputError("{path}: two project types have the same code; rename one", path=path)
     unknown = {code for kind in types for code in kind.always_asked} - {d.code for d in departments}
     if unknown:
         raise InvalidInputError(
-            f"{path}: a project type asks {', '.join(sorted(unknown))}, which is no department of the profile"
+            "{path}: a project type asks {unknown}, which is no department of the profile",
+            path=path,
+            unknown=sorted(unknown),
         )
     return types or PROJECT_TYPES
 
@@ -337,7 +359,9 @@ def _kept_apart(entries: list[dict[str, Any]], path: Path) -> tuple[KeptApart, .
     for entry in found:
         if not entry.pairs:
             raise InvalidInputError(
-                f"{path}: [[kept_apart]] {entry.name} names no two layers; give two or more, or `against`"
+                "{path}: [[kept_apart]] {entry_name} names no two layers; give two or more, or `against`",
+                path=path,
+                entry_name=entry.name,
             )
     return found
 
@@ -364,15 +388,26 @@ def _refuse_misplaced(departments: tuple[Department, ...], districts: set[str], 
     codes: set[str] = set()
     for department in departments:
         if department.code in codes:
-            raise InvalidInputError(f"{path}: there are two departments {department.code!r}; rename one")
+            raise InvalidInputError(
+                "{path}: there are two departments {department_code!r}; rename one",
+                path=path,
+                department_code=department.code,
+            )
         codes.add(department.code)
         if (department.level is Level.DISTRICT) != (department.district is not None):
             raise InvalidInputError(
-                f'{path}: department {department.code} must name both level = "district" and its district, or neither'
+                '{path}: department {department_code} must name both level = "district" and its district,'
+                " or neither",
+                path=path,
+                department_code=department.code,
             )
         if districts and department.district is not None and department.district not in districts:
             raise InvalidInputError(
-                f"{path}: department {department.code} is of the district {department.district!r}, which the profile lacks"
+                "{path}: department {department_code} is of the district {district!r}, which the profile"
+                " lacks",
+                path=path,
+                department_code=department.code,
+                district=department.district,
             )
 
 
@@ -380,11 +415,15 @@ def _working_crs(text: str, path: Path) -> str:
     try:
         crs = CRS.from_user_input(text)
     except CRSError as error:
-        raise InvalidInputError(f"{path}: working_crs {text!r} is no CRS; write it as EPSG:4550") from error
+        raise InvalidInputError(
+            "{path}: working_crs {text!r} is no CRS; write it as EPSG:4550", path=path, text=text
+        ) from error
     units = {axis.unit_name for axis in crs.axis_info}
     if not crs.is_projected or units != {"metre"} or not text.startswith("EPSG:"):
         raise InvalidInputError(
-            f"{path}: working_crs {text!r} must be a projected EPSG CRS in metres, e.g. EPSG:4550"
+            "{path}: working_crs {text!r} must be a projected EPSG CRS in metres, e.g. EPSG:4550",
+            path=path,
+            text=text,
         )
     return text
 

@@ -19,25 +19,30 @@ def read_credit_code(text: str) -> str:
     code = "".join(text.split()).replace("-", "").upper()
     if len(code) != _LENGTH:
         raise InvalidInputError(
-            f"统一社会信用代码应为 18 位 a unified social credit code has 18 characters, this one has {len(code)}; compare it with"
-            " the licence",
+            "a unified social credit code has 18 characters, this one has {count}; compare it with the"
+            " licence",
+            count=len(code),
             place="applicant_code",
         )
     foreign = sorted(set(code) - set(_ALPHABET))
     if foreign:
         raise InvalidInputError(
-            f"统一社会信用代码含有不用的字符 a unified social credit code has no {', '.join(foreign)} (neither I, O, S, V nor Z); compare it with the licence",
+            "a unified social credit code has no {foreign} (neither I, O, S, V nor Z); compare it with the"
+            " licence",
+            foreign=foreign,
             place="applicant_code",
         )
     if not code[2:8].isdigit():
         raise InvalidInputError(
-            "统一社会信用代码第 3 至 8 位应为行政区划数字 characters 3 to 8 of a unified social credit code are the six digits of a district; compare it with the licence",
+            "characters 3 to 8 of a unified social credit code are the six digits of a district; compare it"
+            " with the licence",
             place="applicant_code",
         )
     if check_character(code[:-1]) != code[-1]:
         raise InvalidInputError(
-            f"统一社会信用代码校验位不符 the credit code {code} does not end in its check character (GB 32100-2015): one character is wrong, or two"
-            " changed places; compare it with the licence",
+            "the credit code {code} does not end in its check character (GB 32100-2015): one character is"
+            " wrong, or two changed places; compare it with the licence",
+            code=code,
             place="applicant_code",
         )
     return code

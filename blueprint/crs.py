@@ -54,7 +54,7 @@ def parse_crs(text: str) -> CRS:
     except CRSError as error:
         short = text if len(text) < 60 else text[:57] + "…"
         raise InvalidInputError(
-            f"{short!r} is no coordinate system I know; write it like EPSG:4550"
+            "{short!r} is no coordinate system I know; write it like EPSG:4550", short=short
         ) from error
 
 
@@ -78,7 +78,7 @@ def best_operation(source_text: str, working_crs: str) -> Operation:
         return Operation(label(source), "none", 0.0, (Transformer.from_crs(source, target, always_xy=True),))
     if not (source.is_projected or source.is_geographic or source.is_bound):
         raise InvalidInputError(
-            f"{label(source)} is neither projected nor geographic; give the layer's map CRS"
+            "{source} is neither projected nor geographic; give the layer's map CRS", source=label(source)
         )
     if _datum(source) == "WGS 84" and _datum(target) == "CGCS2000":
         # Both follow the ITRF within decimetres (hazards of GCJ-02 are another matter); PROJ has no operation for it,
@@ -129,12 +129,17 @@ def _no_path(source: CRS, target: CRS) -> NoPathError:
     if is_alike and geodetic is not None and geodetic.datum is not None:
         # Parameters of CGCS2000 under a name of somebody's own: local grids look the same, so only a person can tell.
         return NoPathError(
-            f"the coordinate system {source.name!r} is on a datum {geodetic.datum.name!r} that is not named as CGCS2000,"
-            " though it has its ellipsoid; if it is CGCS2000, say so by naming its system, like --crs EPSG:4550; a local"
-            " grid needs its parameters (blueprint crs register)"
+            "the coordinate system {source_name!r} is on a datum {datum_name!r} that is not named as"
+            " CGCS2000, though it has its ellipsoid; if it is CGCS2000, say so by naming its system, like"
+            " --crs EPSG:4550; a local grid needs its parameters (blueprint crs register)",
+            source_name=source.name,
+            datum_name=geodetic.datum.name,
         )
     return NoPathError(
-        f"there is no registered transformation from {label(source)} ({source.name}) to {label(target)}; have the data"
-        " transformed to CGCS2000 with official parameters and upload it again, or have the operator register the"
-        " parameters (blueprint crs register)"
+        "there is no registered transformation from {source} ({source_name}) to {target}; have the data"
+        " transformed to CGCS2000 with official parameters and upload it again, or have the operator"
+        " register the parameters (blueprint crs register)",
+        source=label(source),
+        source_name=source.name,
+        target=label(target),
     )

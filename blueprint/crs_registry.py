@@ -105,7 +105,9 @@ def register_transformation(
     )
     _refuse_known(source, rule, city)
     if any(rule.fits(other.source) for other in registered_transformations(session)):
-        raise ConflictError(f"there is a transformation from {source} already; withdraw that one first")
+        raise ConflictError(
+            "there is a transformation from {source} already; withdraw that one first", source=source
+        )
     _prove(rule, entry, city)
     row = CrsTransformation(
         source=source,
@@ -136,7 +138,9 @@ def _refuse_known(source: str, rule: RegisteredTransformation, city: City) -> No
         best_operation(source, city.working_crs)
     except NoPathError:
         return
-    raise InvalidInputError(f"{source} is taken as it is; only old datums and local grids are registered")
+    raise InvalidInputError(
+        "{source} is taken as it is; only old datums and local grids are registered", source=source
+    )
 
 
 def _prove(rule: RegisteredTransformation, entry: Registration, city: City) -> None:
@@ -146,8 +150,11 @@ def _prove(rule: RegisteredTransformation, entry: Registration, city: City) -> N
         off_m = math.hypot(moved.x - point.easting, moved.y - point.northing)
         if not off_m <= entry.accuracy_m:
             raise InvalidInputError(
-                f"control point {number} comes out {off_m:,.3f} m beside where it is, the accuracy is"
-                f" {entry.accuracy_m:g} m; check the parameters, their signs and the order of x and y"
+                "control point {number} comes out {off_m:,.3f} m beside where it is, the accuracy is"
+                " {accuracy_m:g} m; check the parameters, their signs and the order of x and y",
+                number=number,
+                off_m=off_m,
+                accuracy_m=entry.accuracy_m,
             )
 
 
@@ -157,9 +164,11 @@ def withdraw_transformation(
     """Let a transformation be used no more; versions that were made with it keep its name."""
     row = session.get(CrsTransformation, number)
     if row is None:
-        raise NotFoundError(f"no registered transformation {number}; `blueprint crs list` shows them")
+        raise NotFoundError(
+            "no registered transformation {number}; `blueprint crs list` shows them", number=number
+        )
     if row.withdrawn_at is not None:
-        raise ConflictError(f"transformation {number} was withdrawn already")
+        raise ConflictError("transformation {number} was withdrawn already", number=number)
     row.withdrawn_by, row.withdrawn_at = actor.name, now
     record(session, actor, Act.REGISTER_CRS, kind="crs_transformation", id=row.id, after={"withdrawn": True})
     return row

@@ -5,21 +5,40 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from blueprint.sentences import Sentence
+
 
 class BlueprintError(Exception):
-    """Something the user can read and act on; `service.problems` turns the family into HTTP or an exit status."""
+    """Something the user can read and act on; `service.problems` turns the family into HTTP or an exit status.
+
+    `raise NotFoundError("no layer {code!r}", code=code)`: the English where it happens, its values by name and never
+    formatted in, for the Chinese of the same template is in `blueprint/sentences/zh_CN.po` (`make sentences`).
+    """
 
     def __init__(
-        self, message: str, *, place: str | None = None, rows: Sequence[Mapping[str, Any]] = ()
+        self,
+        template: str | Sentence,
+        /,
+        *,
+        place: str | None = None,
+        rows: Sequence[Mapping[str, Any]] = (),
+        **values: object,
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        self.sentence = template if isinstance(template, Sentence) else Sentence(template, **values)
+        """What is wrong and how to mend it, in both languages."""
+        self.message = self.sentence.english
+        super().__init__(self.message)
         self.members: dict[str, Any] = {"rows": list(rows)} if rows else {}
         """What a problem document has beside the sentence (RFC 9457, 3.2), as JSON."""
         self.place = place
         """Where it is wrong: a field, a feature's number or coordinates, when one place can be named."""
         self.rows = rows
         """The rows of a file that are wrong, each with what is wrong with it."""
+
+    @property
+    def chinese(self) -> str:
+        """The sentence in Chinese."""
+        return self.sentence.chinese
 
 
 class InvalidInputError(BlueprintError):
@@ -53,8 +72,8 @@ class TooLargeError(InvalidInputError):
 class TooManyAttemptsError(BlueprintError):
     """Somebody must wait before trying again (HTTP 429, exit 1)."""
 
-    def __init__(self, message: str, *, retry_after: timedelta) -> None:
-        super().__init__(message)
+    def __init__(self, template: str | Sentence, /, *, retry_after: timedelta, **values: object) -> None:
+        super().__init__(template if isinstance(template, Sentence) else Sentence(template, **values))
         self.retry_after = retry_after
 
 

@@ -24,6 +24,7 @@ from blueprint.layers.boundary_points import read_boundary_points
 from blueprint.layers.confinement import Bounds
 from blueprint.layers.reading import ReadingRequest, StagedFile, reading, staged
 from blueprint.layers.storing import judge_reading, upload_stream
+from blueprint.sentences import Sentence
 from blueprint.strip import Strip, grow
 from blueprint.transformations import Register, find_operation
 
@@ -340,14 +341,19 @@ def placed_site(shape: shapely.Geometry, *, city: City, strip: Strip | None = No
 
 
 def _outside(city: City, source_crs: str, swapped: np.ndarray | None) -> InvalidInputError:
-    hint = f"check that its coordinates really are {source_crs}, or say what they are, as EPSG:4550, by `crs`"
+    hint = Sentence(
+        "check that its coordinates really are {crs}, or say what they are, as EPSG:4550, by `crs`",
+        crs=source_crs,
+    )
     is_known = swapped is not None and bool(np.isfinite(shapely.get_coordinates(swapped)).all())
     if is_known and bool(shapely.intersects(jurisdiction(city).reach, swapped).any()):
-        hint = "latitude and longitude (x and y) seem to be swapped"
-    return InvalidInputError(f"the footprint lies outside the city; {hint}")
+        hint = Sentence("latitude and longitude (x and y) seem to be swapped")
+    return InvalidInputError("the footprint lies outside the city; {hint}", hint=hint)
 
 
 def _too_many(count: int) -> InvalidInputError:
     return InvalidInputError(
-        f"the footprint has {count:,} vertices, at most {MAX_VERTICES:,} are taken; simplify it"
+        "the footprint has {count:,} vertices, at most {max_vertices:,} are taken; simplify it",
+        count=count,
+        max_vertices=MAX_VERTICES,
     )

@@ -85,6 +85,7 @@ def _name_in(member: Any) -> str:
         parse_crs(name)
     except InvalidInputError as error:
         raise InvalidInputError(
-            f"the GeoJSON names the coordinate system {name[:60]!r}, which nobody knows; name it like EPSG:4550"
+            "the GeoJSON names the coordinate system {name!r}, which nobody knows; name it like EPSG:4550",
+            name=name[:60],
         ) from error
     return name

@@ -56,12 +56,16 @@ def jurisdiction(city: City) -> Jurisdiction:
         shapes = np.array([shape(f["geometry"]) for f in document["features"]], dtype=object)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidInputError(
-            f"the city's boundary file {city.boundary_path} is no GeoJSON of polygons: {error}"
+            "the city's boundary file {boundary_path} is no GeoJSON of polygons: {error}",
+            boundary_path=city.boundary_path,
+            error=error,
         ) from error
     areas = best_operation(CRS84, city.working_crs).apply(shapes)
     outline = polygonal(shapely.union_all(areas))
     if outline.is_empty:
-        raise InvalidInputError(f"the city's boundary file {city.boundary_path} holds no polygon")
+        raise InvalidInputError(
+            "the city's boundary file {boundary_path} holds no polygon", boundary_path=city.boundary_path
+        )
     shapely.prepare(outline)
     west, south, east, north = outline.bounds
     lines = shapely.union_all(shapely.boundary(areas))
@@ -92,7 +96,8 @@ def _area_of_use(city: City) -> tuple[float, float, float, float]:
     area = CRS.from_user_input(city.working_crs).area_of_use
     if area is None:
         raise InvalidInputError(
-            f"{city.working_crs} has no area of use; name the city's boundary file in its profile"
+            "{working_crs} has no area of use; name the city's boundary file in its profile",
+            working_crs=city.working_crs,
         )
     frame = shapely.segmentize(shapely.box(area.west, area.south, area.east, area.north), 0.1)
     moved = best_operation(CRS84, city.working_crs).apply(np.array([frame], dtype=object))[0]

@@ -33,5 +33,5 @@ def read_layer_groups(entries: list[dict[str, Any]], path: Path) -> tuple[LayerG
         LayerGroup(str(entry["code"]), str(entry["name"]), entry.get("name_en")) for entry in entries
     )
     if len({group.code for group in groups}) < len(groups):
-        raise InvalidInputError(f"{path}: two layer groups have the same code; rename one")
+        raise InvalidInputError("{path}: two layer groups have the same code; rename one", path=path)
     return groups or LAYER_GROUPS

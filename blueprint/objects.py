@@ -43,7 +43,9 @@ class ObjectFolder:
                     "the disk of the object folder is full; nothing was stored, free some space and try again"
                 ) from error
             raise UnavailableError(
-                f"the object folder {self.folder} cannot be used: {error.strerror}"
+                "the object folder {folder} cannot be used: {strerror}",
+                folder=self.folder,
+                strerror=error.strerror,
             ) from error
 
     def _put(self, source: Path) -> Stored:
@@ -53,7 +55,7 @@ class ObjectFolder:
         descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
         with os.fdopen(descriptor, "rb") as opened:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise UnavailableError(f"{source.name} is no regular file")
+                raise UnavailableError("{source_name} is no regular file", source_name=source.name)
             handle, name = tempfile.mkstemp(prefix=".incoming-", dir=self.folder)
             partial = Path(name)
             try:
@@ -82,8 +84,10 @@ class ObjectFolder:
         path = self.path(sha256)
         if not path.is_file():
             raise UnavailableError(
-                f"the object folder {self.folder} lacks {sha256[:12]}…; restore it from the backup of the same day"
-                " as the database"
+                "the object folder {folder} lacks {sha256}…; restore it from the backup of the same day as"
+                " the database",
+                folder=self.folder,
+                sha256=sha256[:12],
             )
         return path
 

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from blueprint.sentences import Sentence
+
 
 class Owed(StrEnum):
     """What a person who signed in has to do before any role counts."""
@@ -12,8 +14,10 @@ class Owed(StrEnum):
 
 
 HOW = {
-    Owed.CODE: "give the code of the second factor (POST /api/session/code)",
-    Owed.NEW_PASSWORD: "change the password (POST /api/me/password)",
-    Owed.SECOND_FACTOR: "set up a second factor, which a role of theirs needs (POST /api/me/second-factor)",
+    Owed.CODE: Sentence("give the code of the second factor (POST /api/session/code)"),
+    Owed.NEW_PASSWORD: Sentence("change the password (POST /api/me/password)"),
+    Owed.SECOND_FACTOR: Sentence(
+        "set up a second factor, which a role of theirs needs (POST /api/me/second-factor)"
+    ),
 }
 """How each is done."""

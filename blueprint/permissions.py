@@ -10,6 +10,7 @@ from enum import StrEnum
 from blueprint.errors import NotPermittedError, NotSignedInError
 from blueprint.levels import WHOLE_CITY, Reach, Territory
 from blueprint.owed import HOW, Owed
+from blueprint.sentences import Sentence, spoken
 
 
 class Role(StrEnum):
@@ -372,8 +373,8 @@ def rights_of(actor: Actor) -> list[Act]:
 class RefusedError(NotPermittedError):
     """Somebody known may not do this; says who, what and on which thing, so that it can be put on record."""
 
-    def __init__(self, message: str, *, actor: Actor, act: Act, thing: Thing) -> None:
-        super().__init__(message)
+    def __init__(self, why: Sentence, *, actor: Actor, act: Act, thing: Thing) -> None:
+        super().__init__(why)
         self.actor = actor
         self.act = act
         self.thing = thing
@@ -383,19 +384,24 @@ def require(actor: Actor, act: Act, thing: Thing | None = None) -> None:
     """Refuse in one sentence what `may` does not allow."""
     if may(actor, act, thing):
         return
+    words = spoken(act)
     if not actor.signed_in and actor.person_id is None:
         raise NotSignedInError(
-            f"sign in first: {act.replace('_', ' ')} needs a session or a token (Authorization: Bearer …)"
+            "sign in first: {right} needs a session or a token (Authorization: Bearer …)", right=words
         )
     thing = thing or Thing()
-    words = act.replace("_", " ")
     if not actor.signed_in:
-        first = (
-            f"first has to {HOW[actor.owes]}" if actor.owes is not None else "holds no role at this moment"
+        why = (
+            Sentence("{name} first has to {what}", name=actor.name, what=HOW[actor.owes])
+            if actor.owes is not None
+            else Sentence("{name} holds no role at this moment", name=actor.name)
         )
-        why = f"{actor.name} {first}"
     elif not actor.scope.covers(act, thing):
-        why = f"this token is not made for: {words} here; ask the operator for one that is"
+        why = Sentence(
+            "this token is not made for: {right} here; ask the operator for one that is", right=words
+        )
     else:
-        why = f"{actor.name} may not {words} here; ask the department that keeps it"
+        why = Sentence(
+            "{name} may not {right} here; ask the department that keeps it", name=actor.name, right=words
+        )
     raise RefusedError(why, actor=actor, act=act, thing=thing)

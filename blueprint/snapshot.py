@@ -147,7 +147,9 @@ def refuse_before_the_first(session: Session, known: Sequence[LayerOnDay], day: 
     first = session.scalar(periods.where(Layer.code.in_(codes)))
     if first is None:
         raise _nothing_in_force()
-    raise InvalidInputError(f"no layer was in force on {day}; the blueprint begins on {first}")
+    raise InvalidInputError(
+        "no layer was in force on {day}; the blueprint begins on {first}", day=day, first=first
+    )
 
 
 def _nothing_in_force() -> InvalidInputError:

@@ -58,11 +58,14 @@ def grow(shapes: np.ndarray, width_m: float | None) -> tuple[np.ndarray, Strip |
         return shapes, None
     if width_m is None:
         raise InvalidInputError(
-            f"the footprint is a {shapes[thin][0].geom_type}; say its working width in metres"
-            " (--width-m, ?width_m=), or send a Polygon"
+            "the footprint is a {geom_type}; say its working width in metres (--width-m, ?width_m=), or"
+            " send a Polygon",
+            geom_type=shapes[thin][0].geom_type,
         )
     if not 0 < width_m <= MAX_WIDTH_M:
-        raise InvalidInputError(f"a working width is more than 0 and at most {MAX_WIDTH_M:g} m")
+        raise InvalidInputError(
+            "a working width is more than 0 and at most {max_width_m:g} m", max_width_m=MAX_WIDTH_M
+        )
     centre = _centre_line(shapes[is_line])
     points = shapely.get_parts(shapes[is_point])
     grown = [*shapes[~thin], *_sides(centre, width_m / 2), *_discs(points, width_m / 2)]

@@ -96,7 +96,9 @@ def make_token(
         raise InvalidInputError("a token is of a department or of the interface; say one of the two")
     if not now < expires_at <= now + timedelta(days=MOST_DAYS):
         raise InvalidInputError(
-            f"a token ends later than now and within {MOST_DAYS} days, not on {expires_at}"
+            "a token ends later than now and within {most_days} days, not on {expires_at}",
+            most_days=MOST_DAYS,
+            expires_at=expires_at,
         )
     enter(
         session, DOOR
@@ -144,9 +146,13 @@ def revoke_token(session: Session, token_id: int, *, actor: Actor, now: datetime
     require(actor, Act.ADMINISTER_ACCOUNTS)
     token = session.get(Token, token_id)
     if token is None:
-        raise NotFoundError(f"no token {token_id}; `blueprint token list` shows them")
+        raise NotFoundError("no token {token_id}; `blueprint token list` shows them", token_id=token_id)
     if not _revoke(session, Token.id == token_id, actor=actor, now=now):
-        raise ConflictError(f"token {token_id} was revoked on {token.revoked_at} already")
+        raise ConflictError(
+            "token {token_id} was revoked on {revoked_at} already",
+            token_id=token_id,
+            revoked_at=token.revoked_at,
+        )
 
 
 def revoke_tokens(
@@ -310,14 +316,21 @@ def _refuse_more_than_the_departments(
     more = sorted(scope.acts - set(rights)) if scope.acts is not None else []
     if more:
         raise InvalidInputError(
-            f"{department} may not {', '.join(more)} itself; its tokens are for some of: {', '.join(rights)}"
+            "{department} may not {more} itself; its tokens are for some of: {rights}",
+            department=department,
+            more=more,
+            rights=rights,
         )
     if scope.layers is not None:
         things = session.scalars(select(Layer).where(Layer.code.in_(scope.layers)))
         known = {layer.code for layer in things if may(owner, Act.READ_LAYER, layer.thing)}
         unknown = sorted(scope.layers - known)
         if unknown:
-            raise InvalidInputError(f"{department} reads no layer {', '.join(code[:60] for code in unknown)}")
+            raise InvalidInputError(
+                "{department} reads no layer {unknown}",
+                department=department,
+                unknown=[code[:60] for code in unknown],
+            )
 
 
 def _refuse_empty(scope: Scope) -> None:
@@ -333,7 +346,9 @@ def scope_of(acts: Iterable[str] | None, layers: Iterable[str] | None) -> Scope:
         acts = list(acts)
         unknown = sorted(set(acts) - set(Act))
         if unknown:
-            raise InvalidInputError(f"no act {unknown[0][:60]!r}; `blueprint account rights` lists them")
+            raise InvalidInputError(
+                "no act {unknown!r}; `blueprint account rights` lists them", unknown=unknown[0][:60]
+            )
     return Scope(
         frozenset(Act(act) for act in acts) if acts is not None else None,
         frozenset(layers) if layers is not None else None,

@@ -97,7 +97,7 @@ def _pipeline(text: str) -> Transformer:
     try:
         return Transformer.from_pipeline(text)
     except ProjError as error:
-        raise InvalidInputError(f"PROJ cannot read the pipeline: {error}") from error
+        raise InvalidInputError("PROJ cannot read the pipeline: {error}", error=error) from error
 
 
 def _seven_parameters(parameters: str, old: CRS, new: CRS) -> str:

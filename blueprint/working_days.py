@@ -74,10 +74,12 @@ def read_day_rules(path: Path) -> dict[date, DayRule]:
                 for row in csv.DictReader(file)
             }
     except FileNotFoundError:
-        raise InvalidInputError(f"no calendar file at {path}; mend [calendar] overrides") from None
+        raise InvalidInputError("no calendar file at {path}; mend [calendar] overrides", path=path) from None
     except (KeyError, ValueError, AttributeError) as error:
         raise InvalidInputError(
-            f"{path}: a row has the wrong form ({error}); it needs date, is_workday (0 or 1), name"
+            "{path}: a row has the wrong form ({error}); it needs date, is_workday (0 or 1), name",
+            path=path,
+            error=error,
         ) from error
 
 

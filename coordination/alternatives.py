@@ -58,7 +58,9 @@ def compare_sites(
     require(actor, Act.CHECK_FOOTPRINT)
     names = [name for name, _ in sites]
     if not 2 <= len(sites) <= MAX_SITES:
-        raise InvalidInputError(f"from 2 to {MAX_SITES} sites are compared, not {len(sites)}")
+        raise InvalidInputError(
+            "from 2 to {max_sites} sites are compared, not {count}", max_sites=MAX_SITES, count=len(sites)
+        )
     if len(set(names)) < len(names):
         raise InvalidInputError("two sites have the same name; give each its own")
     snapshot = take_snapshot(session, on)

@@ -67,9 +67,9 @@ def kind_of(path: Path) -> AttachmentKind:
     """What a file is by its content; InvalidInputError for any other kind, and for programs in a document."""
     size = path.stat().st_size
     if size == 0:
-        raise InvalidInputError("文件为空 the file is empty", place="file")
+        raise InvalidInputError("the file is empty", place="file")
     if size > MAX_MB << 20:
-        raise TooLargeError(f"附件过大 an attachment has at most {MAX_MB} MB", place="file")
+        raise TooLargeError("an attachment has at most {max_mb} MB", max_mb=MAX_MB, place="file")
     with path.open("rb") as opened:
         head = opened.read(8)
     for beginning, kind in _BEGINNINGS:
@@ -77,7 +77,7 @@ def kind_of(path: Path) -> AttachmentKind:
             return kind
     if head.startswith(b"PK\x03\x04"):
         return _kind_of_package(path, size)
-    raise InvalidInputError(f"不收此类文件 this kind of file is not taken; {_TAKEN}", place="file")
+    raise InvalidInputError("this kind of file is not taken; {taken}", taken=_TAKEN, place="file")
 
 
 def _kind_of_package(path: Path, size: int) -> AttachmentKind:
@@ -89,23 +89,24 @@ def _kind_of_package(path: Path, size: int) -> AttachmentKind:
     members = int.from_bytes(tail[at + 10 : at + 12], "little") if at >= 0 else 0
     if not 0 < members <= _MAX_MEMBERS:
         raise InvalidInputError(
-            f"压缩包没有目录或目录过大 the package has no directory, or too long a one; {_TAKEN}",
+            "the package has no directory, or too long a one; {taken}",
+            taken=_TAKEN,
             place="file",
         )
     try:
         with zipfile.ZipFile(path) as package:
             names = set(package.namelist())
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
-        raise InvalidInputError(f"文件已损坏 the file is damaged; {_TAKEN}", place="file") from error
+        raise InvalidInputError("the file is damaged; {taken}", taken=_TAKEN, place="file") from error
     if any(name.lower().endswith(("vbaproject.bin", ".exe", ".dll", ".js", ".vbs")) for name in names):
         raise InvalidInputError(
-            "文档含宏或程序，请另存后再传 the document has macros or programs in it; save it without (.docx, .xlsx)",
+            "the document has macros or programs in it; save it without (.docx, .xlsx)",
             place="file",
         )
     for name, kind in _MEMBERS:
         if name in names:
             return kind
-    raise InvalidInputError(f"不收此类压缩包 this kind of package is not taken; {_TAKEN}", place="file")
+    raise InvalidInputError("this kind of package is not taken; {taken}", taken=_TAKEN, place="file")
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def attach_to_project(
     project = lock_project(session, project_id)
     if project.status == ProjectStatus.ENDED:
         raise ConflictError(
-            f"项目已终止，不再添加附件 {project.planning_number} has ended; nothing is added to it"
+            "{planning_number} has ended; nothing is added to it", planning_number=project.planning_number
         )
     return _attach(session, project, None, path, name, about=about, actor=actor, now=now)
 
@@ -181,12 +182,14 @@ def _attach(
     words = (about or "").strip() or None
     if words is not None and len(words) > MAX_TEXT:
         raise InvalidInputError(
-            f"附件说明过长 say in at most {MAX_TEXT} characters what the file is", place="about"
+            "say in at most {max_text} characters what the file is", max_text=MAX_TEXT, place="about"
         )
     known = session.scalars(select(Attachment.id).where(Attachment.project_id == project.id)).all()
     if len(known) >= MAX_OF_PROJECT:
         raise ConflictError(
-            f"项目附件已满 {project.planning_number} has {MAX_OF_PROJECT} attachments; no more are taken"
+            "{planning_number} has {max_of_project} attachments; no more are taken",
+            planning_number=project.planning_number,
+            max_of_project=MAX_OF_PROJECT,
         )
     file = keep(session, path, name)
     made = Attachment(
@@ -225,7 +228,7 @@ def read_attachment(session: Session, attachment_id: int, *, actor: Actor) -> tu
     """A file and where it lies; who read it is recorded. One of another department's request is as unknown as none."""
     found = session.get(Attachment, attachment_id)
     if found is None or not _may_see(actor, found):
-        raise NotFoundError(f"没有该附件 no attachment {attachment_id}")
+        raise NotFoundError("no attachment {attachment_id}", attachment_id=attachment_id)
     record(session, actor, "read_attachment", kind="attachment", id=found.id, after={"sha256": found.sha256})
     return found, objects_of(session).existing(found.sha256)
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from blueprint.city import City
 from blueprint.errors import ConflictError
 from blueprint.permissions import Act, Actor
+from blueprint.sentences import Sentence
 from blueprint.working_days import WorkingCalendar
 from coordination.clock import close_overdue
 from coordination.composition import compose_message, department_names
@@ -79,48 +80,56 @@ class Standing:
     asked_of_other_findings: tuple[str, ...] = ()
 
 
-def obstacles(standing: Standing) -> tuple[str, ...]:
+def obstacles(standing: Standing) -> tuple[Sentence, ...]:
     """Say everything that stands in the way of a clearance, each in one clause; empty when nothing does."""
     found = []
     if not standing.is_scope_decided:
-        found.append(
-            "请先决定是否适用本办法 it is not decided whether it is in the regulation's scope (Art. 5)"
-        )
+        found.append(Sentence("it is not decided whether it is in the regulation's scope (Art. 5)"))
     elif not standing.in_scope:
-        found.append("不适用本办法 it is outside the regulation's scope (Art. 5)")
+        found.append(Sentence("it is outside the regulation's scope (Art. 5)"))
     if standing.is_prohibited:
-        found.append(
-            "检查结论为禁止，须调整红线或提出异议 the check found a prohibition; change the footprint, or contest the finding"
-        )
+        found.append(Sentence("the check found a prohibition; change the footprint, or contest the finding"))
     if standing.layers_not_seen:
         found.append(
-            f"检查未见图层，请协同主管检查 the check did not see {'、'.join(standing.layers_not_seen)}; let the coordinator check"
+            Sentence(
+                "the check did not see {layers}; let the coordinator check", layers=standing.layers_not_seen
+            )
         )
     if standing.prohibitions_expired:
         found.append(
-            f"禁止类图层已过有效期，须由其部门更新后重新检查 what prohibits has expired: {'、'.join(standing.prohibitions_expired)};"
-            " let its department bring a version into force, and check again"
+            Sentence(
+                "what prohibits has expired: {layers}; let its department bring a version into force, and check again",
+                layers=standing.prohibitions_expired,
+            )
         )
     if standing.awaited:
-        found.append(f"尚待反馈意见 opinions are awaited of {'、'.join(standing.awaited)}")
+        found.append(Sentence("opinions are awaited of {departments}", departments=standing.awaited))
     if standing.undecided:
-        found.append(f"异议待处理 contested findings are to be decided by {'、'.join(standing.undecided)}")
+        found.append(
+            Sentence("contested findings are to be decided by {departments}", departments=standing.undecided)
+        )
     if standing.disagreeing:
         found.append(
-            f"不同意，须调整红线再征求或经协调会解决 {'、'.join(standing.disagreeing)} disagree; change the footprint and consult again, or settle it in a meeting"
+            Sentence(
+                "{departments} disagree; change the footprint and consult again, or settle it in a meeting",
+                departments=standing.disagreeing,
+            )
         )
     if standing.with_tasks:
         found.append(
-            f"协调会任务未落实 a meeting's tasks (协调会任务) are open with {'、'.join(standing.with_tasks)}"
+            Sentence("a meeting's tasks are open with {departments}", departments=standing.with_tasks)
         )
     if standing.not_asked:
         found.append(
-            f"尚未征求，请再开一轮 {'、'.join(standing.not_asked)} were not asked; open another round"
+            Sentence("{departments} were not asked; open another round", departments=standing.not_asked)
         )
     if standing.asked_of_other_findings:
         found.append(
-            f"征求后涉及内容有变化，请再开一轮 the findings of {'、'.join(standing.asked_of_other_findings)} changed since they were asked,"
-            " or what is registered of the project did; open another round"
+            Sentence(
+                "the findings of {departments} changed since they were asked, or what is registered of the project did;"
+                " open another round",
+                departments=standing.asked_of_other_findings,
+            )
         )
     return tuple(found)
 
@@ -146,7 +155,11 @@ def clear_project(
     amended = amended_at(session, project)
     found = obstacles(_standing(project, check, required, asked, tasks, amended, now=now, city=city))
     if found:
-        raise ConflictError(f"尚不能通过 {project.planning_number} cannot be cleared: {'; '.join(found)}")
+        raise ConflictError(
+            "{planning_number} cannot be cleared: {found}",
+            planning_number=project.planning_number,
+            found=found,
+        )
     refuse_outdated(session, check, revision, city=city, actor=actor, today=now.date())
     clearance = Clearance(
         project_id=project.id,
@@ -206,12 +219,17 @@ def _grounds(session: Session, project: Project, revision: FootprintRevision) ->
     check, consultation = latest_check(session, revision), consultation_of(session, revision)
     if check is None:
         raise ConflictError(
-            f"红线第 {revision.number} 版尚未检查 footprint revision {revision.number} of {project.planning_number} was not checked; check it and consult first"
+            "footprint revision {revision_number} of {planning_number} was not"
+            " checked; check it and consult first",
+            revision_number=revision.number,
+            planning_number=project.planning_number,
         )
     if consultation is None:
         raise ConflictError(
-            f"尚未就红线第 {revision.number} 版征求意见 departments were not asked about footprint revision {revision.number} of {project.planning_number};"
-            " open a consultation first"
+            "departments were not asked about footprint revision {revision_number}"
+            " of {planning_number}; open a consultation first",
+            revision_number=revision.number,
+            planning_number=project.planning_number,
         )
     return check, consultation
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, selectinload
 from blueprint.audit.log import record
 from blueprint.errors import ConflictError
 from blueprint.permissions import Act, Actor, require
+from blueprint.sentences import Sentence, spoken
 from blueprint.working_days import DueDate, WorkingCalendar
 from coordination.limits import (
     ClockDay,
@@ -101,11 +102,13 @@ def stop_clock(
 ) -> OpinionRequest:
     """Let a request's clock stand still: material has to be supplemented (补充材料). The day itself counts unless it is the last."""
     request = _own(session, request_id, actor)
-    text = trimmed_reason(reason, "the stop: which material is missing")
+    text = trimmed_reason(reason, Sentence("the stop: which material is missing"))
     settle(request, calendar=calendar, now=now)
     status = request_status(request, now.date())
     if status is not OpinionStatus.AWAITED:
-        raise ConflictError(f"不能停表 the clock of a request that is {status} cannot be stopped")
+        raise ConflictError(
+            "the clock of a request that is {status} cannot be stopped", status=spoken(status)
+        )
     request.stopped_on = now.date()
     request.stops.append(ClockStop(stopped_on=now.date(), stop_reason=text, stopped_by=actor.name))
     session.flush()
@@ -124,9 +127,9 @@ def restart_clock(
 ) -> OpinionRequest:
     """Start a clock again; the working days of the stop are added, at least one is left, and the due day moves with its trace."""
     request = _own(session, request_id, actor)
-    text = trimmed_reason(reason, "the restart: what was supplemented")
+    text = trimmed_reason(reason, Sentence("the restart: what was supplemented"))
     if request.stopped_on is None or request_status(request, now.date()) is not OpinionStatus.STOPPED:
-        raise ConflictError("未停表 this clock does not stand still")
+        raise ConflictError("this clock does not stand still")
     end_stop(request, reason=text, by=actor.name, calendar=calendar, now=now)
     session.flush()
     _record(session, actor, "restart_clock", request, text, now=now, kind=NoticeKind.CLOCK_RESTARTED)

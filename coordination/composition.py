@@ -250,7 +250,7 @@ def handed_opinion(request: OpinionRequest, restricted: Set[str], city: City) ->
     """What a department said, as every reader of the case may know it; `restricted` are the codes of such layers."""
     opinion = request.opinion
     if opinion is None:
-        raise ConflictError(f"意见尚未反馈 the opinion of {request.department} is awaited")
+        raise ConflictError("the opinion of {department} is awaited", department=request.department)
     if opinion.settled_words is not None:
         return HandedOpinion(
             department=request.department,

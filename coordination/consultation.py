@@ -97,8 +97,9 @@ def open_consultation(
     )
     if not asked and consultation_of(session, proposal.revision) is not None:
         raise ConflictError(
-            f"已就该版红线征求意见且无变化 departments were asked about footprint revision {proposal.revision.number} already and nothing changed for"
-            " any of them; give the footprint again, or name whom to add and why"
+            "departments were asked about footprint revision {revision_number} already and nothing changed"
+            " for any of them; give the footprint again, or name whom to add and why",
+            revision_number=proposal.revision.number,
         )
     return open_round(
         session,
@@ -184,13 +185,17 @@ def open_round(
 def _refuse_out_of_scope(project: Project) -> None:
     if project.scope_decided_by is None:
         raise ConflictError(
-            f"请先决定是否适用本办法（第五条） it is not decided whether {project.planning_number} is in the regulation's scope (Art. 5):"
-            f" {'；'.join(project.scope_doubts)}; decide it first"
+            "it is not decided whether {planning_number} is in the regulation's scope (Art. 5):"
+            " {scope_doubts}; decide it first",
+            planning_number=project.planning_number,
+            scope_doubts=project.scope_doubts,
         )
     if not project.in_scope:
         raise ConflictError(
-            f"不适用本办法，只可检查，不征求意见 {project.planning_number} is outside the regulation's scope (Art. 5): {project.scope_reason};"
-            " it may be checked, not consulted"
+            "{planning_number} is outside the regulation's scope (Art. 5): {scope_reason}; it may be"
+            " checked, not consulted",
+            planning_number=project.planning_number,
+            scope_reason=project.scope_reason,
         )
 
 
@@ -200,12 +205,16 @@ def _check_to_consult_on(
     check = latest_check(session, revision)
     if check is None:
         raise ConflictError(
-            f"请先检查红线第 {revision.number} 版 footprint revision {revision.number} of {project.planning_number} was not checked; check it first"
+            "footprint revision {revision_number} of {planning_number} was not checked; check it first",
+            revision_number=revision.number,
+            planning_number=project.planning_number,
         )
     hidden = layers_not_seen(check.report)
     if hidden:
         raise ConflictError(
-            f"检查未见部分图层（检查人无权读取或文件不可读），请协同主管重新检查后再征求 the check did not see {'、'.join(hidden)}, which whoever made it may not read or whose file cannot be read; let the coordinator check again before asking departments"
+            "the check did not see {hidden}, which whoever made it may not read or whose file cannot be"
+            " read; let the coordinator check again before asking departments",
+            hidden=hidden,
         )
     refuse_outdated(session, check, revision, city=city, actor=actor, today=today)
     return check

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from blueprint.audit.log import record
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.permissions import Act, Actor, require
+from blueprint.sentences import Sentence
 from coordination.consultation import requests_of
 from coordination.models import Contest, OpinionRequest
 from coordination.notice_models import NoticeKind, Office
@@ -29,19 +30,21 @@ def contest_finding(
     require(actor, Act.CONTEST_FINDING, request.thing)
     project = request.consultation.project
     refuse_cleared(session, project)
-    text = trimmed_reason(reason, "the contest")
+    text = trimmed_reason(reason, Sentence("the contest"))
     if not 1 <= finding <= len(request.findings):
         raise InvalidInputError(
-            f"没有该处，请按序号指明 the request has {len(request.findings)} findings; name one by its number",
+            "the request has {count} findings; name one by its number",
+            count=len(request.findings),
             place="finding",
         )
     if standing_requests(requests_of(session, project)).get(request.department) is not request:
         raise ConflictError(
-            "该征询已收回或已另行征求 this request was taken back, or its department was asked again; contest the finding in the present round"
+            "this request was taken back, or its department was asked again; contest the finding in the"
+            " present round"
         )
     if any(contest.finding == finding for contest in request.contests):
         raise ConflictError(
-            f"已提出异议 finding {finding} is contested already; a finding is contested once a round"
+            "finding {finding} is contested already; a finding is contested once a round", finding=finding
         )
     request.contests.append(Contest(finding=finding, reason=text, contested_by=actor.name, contested_at=now))
     session.flush()
@@ -73,12 +76,20 @@ def decide_contest(
     request = seen(locked(session, OpinionRequest.id == request_id).get(request_id), request_id, actor)
     require(actor, Act.DECIDE_CONTEST, request.thing)
     refuse_cleared(session, request.consultation.project)
-    text = trimmed_reason(reason, "the decision")
+    text = trimmed_reason(reason, Sentence("the decision"))
     contest = next((each for each in request.contests if each.finding == finding), None)
     if contest is None:
-        raise NotFoundError(f"该处未提出异议 finding {finding} of request {request_id} is not contested")
+        raise NotFoundError(
+            "finding {finding} of request {request_id} is not contested",
+            finding=finding,
+            request_id=request_id,
+        )
     if contest.decided_at is not None:
-        raise ConflictError(f"异议已处理 finding {finding} was decided by {contest.decided_by} already")
+        raise ConflictError(
+            "finding {finding} was decided by {decided_by} already",
+            finding=finding,
+            decided_by=contest.decided_by,
+        )
     contest.is_upheld, contest.decision = is_upheld, text
     contest.decided_by, contest.decided_at = actor.name, now
     session.flush()

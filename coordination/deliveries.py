@@ -51,14 +51,18 @@ def resend(session: Session, message_id: str, *, actor: Actor, now: datetime) ->
     statement = select(Handover).where(Handover.message_id == message_id).with_for_update()
     handover = session.scalars(statement).one_or_none()
     if handover is None:
-        raise NotFoundError(f"没有该推送 no handover {message_id[:40]!r}")
+        raise NotFoundError("no handover {message_id!r}", message_id=message_id[:40])
     if handover.delivered_at is not None:
         raise ConflictError(
-            f"审批系统已收到 approval took handover {message_id} at {handover.delivered_at} already"
+            "approval took handover {message_id} at {delivered_at} already",
+            message_id=message_id,
+            delivered_at=handover.delivered_at,
         )
     if handover.cancelled_at is not None:
         raise ConflictError(
-            f"通过已撤回，不再推送 the clearance of handover {message_id} was withdrawn at {handover.cancelled_at}; it is not sent"
+            "the clearance of handover {message_id} was withdrawn at {cancelled_at}; it is not sent",
+            message_id=message_id,
+            cancelled_at=handover.cancelled_at,
         )
     handover.next_try_at = now
     session.flush()

@@ -80,7 +80,9 @@ def write_generation_opinion(
     clearance = standing_clearance(session, project)
     if clearance is None:
         raise ConflictError(
-            f"{project.planning_number} is not cleared; the generation opinion (策划生成意见书) is written with the clearance"
+            "{planning_number} is not cleared; the generation opinion (策划生成意见书) is written with the"
+            " clearance",
+            planning_number=project.planning_number,
         )
     message = handed_over(clearance)
     revision = session.get_one(FootprintRevision, clearance.footprint_revision_id)

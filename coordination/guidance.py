@@ -14,6 +14,7 @@ from blueprint.database import Base
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.levels import Level
 from blueprint.permissions import Act, Actor, Thing, may, require
+from blueprint.sentences import Sentence
 from coordination.history import note
 from coordination.models import Consultation, OpinionRequest, Project
 from coordination.notice_models import NoticeKind
@@ -64,15 +65,17 @@ def ask_for_guidance(
     asker, keeper = city.department(department), city.department(asked_of)
     if asker.level is not Level.DISTRICT or keeper.level is not Level.CITY:
         raise InvalidInputError(
-            "由区县部门向市级部门请求指导 a district's department asks one of the city for guidance (Art. 16); name one of each",
+            "a district's department asks one of the city for guidance (Art. 16); name one of each",
             place="asked_of",
         )
-    words = trimmed_reason(question, "the guidance: what is asked")
+    words = trimmed_reason(question, Sentence("the guidance: what is asked"))
     project = lock_project(session, project_id)
     refuse_not_in_work(session, project)
     if project.district != asker.district and not _was_asked(session, project, department):
         raise ConflictError(
-            f"该部门与本项目无关 {asker.name} has no part in {project.planning_number}: it lies elsewhere, and nobody asked it"
+            "{asker_name} has no part in {planning_number}: it lies elsewhere, and nobody asked it",
+            asker_name=asker.name,
+            planning_number=project.planning_number,
         )
     made = GuidanceRequest(
         project_id=project.id,
@@ -113,11 +116,15 @@ def give_guidance(
     statement = select(GuidanceRequest).where(GuidanceRequest.id == guidance_id).with_for_update()
     found = session.scalars(statement).one_or_none()
     if found is None or not _sees(actor, found):
-        raise NotFoundError(f"没有该业务指导请求 no request for guidance {guidance_id}")
+        raise NotFoundError("no request for guidance {guidance_id}", guidance_id=guidance_id)
     require(actor, Act.GIVE_GUIDANCE, Thing(department=found.asked_of))
     if found.answered_at is not None:
-        raise ConflictError(f"已答复 {found.asked_of} answered on {found.answered_at:%Y-%m-%d} already")
-    found.answer = trimmed_reason(answer, "the guidance: what is answered")
+        raise ConflictError(
+            "{asked_of} answered on {answered_at:%Y-%m-%d} already",
+            asked_of=found.asked_of,
+            answered_at=found.answered_at,
+        )
+    found.answer = trimmed_reason(answer, Sentence("the guidance: what is answered"))
     found.answered_by, found.answered_at = actor.name, now
     session.flush()
     _enter(session, found, "give_guidance", actor=actor, now=now)

@@ -79,9 +79,7 @@ def ask_for_guidance(
     department = asked.department or actor.department
     require(actor, Act.ASK_FOR_GUIDANCE, Thing(department=department))
     if department is None:
-        raise InvalidInputError(
-            "请指明提出请求的区县部门 name the district's department that asks", place="department"
-        )
+        raise InvalidInputError("name the district's department that asks", place="department")
     made = guidance.ask_for_guidance(
         session,
         project_id,

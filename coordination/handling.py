@@ -15,6 +15,7 @@ from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.permissions import Act, Actor, Post, RefusedError, Role, Thing, require
+from blueprint.sentences import Sentence, spoken
 from blueprint.working_days import WorkingCalendar
 from coordination.drafts import draft_of, given_by
 from coordination.handling_models import (
@@ -119,13 +120,18 @@ def take_step(
     named = responsible_for(session, [request.department]).get(request.department)
     if not works_in_steps(city.department(request.department), has_responsible_section=named is not None):
         raise ConflictError(
-            f"该部门直接反馈，不分科室办理 {request.department} answers at once: it has named no responsible section, or the profile says so"
+            "{department} answers at once: it has named no responsible section, or the profile says so",
+            department=request.department,
         )
     refuse_past(request, calendar=calendar, now=now)
     handling = session.get(Handling, request_id)
     place = place_of(handling, request, named, city)
     post = _post(actor, step, place)
-    text = trimmed_reason(reason or "", f"the step {step}") if step in NEEDS_REASON or reason else None
+    text = (
+        trimmed_reason(reason or "", Sentence("the step {step}", step=spoken(step)))
+        if step in NEEDS_REASON or reason
+        else None
+    )
     if handling is None:
         handling = Handling(
             request_id=request_id, state=place.state, section_id=place.section_id, officer=place.officer
@@ -134,12 +140,10 @@ def take_step(
     _carry_out(session, request, handling, step, actor, section_id=section_id, officer=officer, now=now)
     if draft is not None:
         if step not in (HandlingStep.SAVE, HandlingStep.SUBMIT, HandlingStep.APPROVE, HandlingStep.ISSUE):
-            raise InvalidInputError(f"该步骤不带草稿 no draft goes with the step {step}", place="draft")
+            raise InvalidInputError("no draft goes with the step {step}", step=spoken(step), place="draft")
         handling.draft = draft_of(draft.checked().fits(request))
     if step in (HandlingStep.SAVE, HandlingStep.SUBMIT) and handling.draft is None:
-        raise InvalidInputError(
-            "还没有草稿 there is no draft yet; give the opinion as it is meant to be", place="draft"
-        )
+        raise InvalidInputError("there is no draft yet; give the opinion as it is meant to be", place="draft")
     handling.state = TRANSITIONS[place.state][step]
     session.flush()
     if step is HandlingStep.ISSUE:
@@ -172,9 +176,7 @@ def _carry_out(
             handling.section_id, handling.officer = section_id, None
         case HandlingStep.ASSIGN:
             if officer is None:
-                raise InvalidInputError(
-                    "请指明承办人账号 name whom it is assigned to, by login", place="officer"
-                )
+                raise InvalidInputError("name whom it is assigned to, by login", place="officer")
             handling.officer = _member(session, department, handling.section_id, officer, now)
         case HandlingStep.REOPEN:
             assert request.opinion is not None
@@ -188,13 +190,19 @@ def _post(actor: Actor, step: HandlingStep, place: Place) -> Post:
     if step not in TRANSITIONS[place.state]:
         may_follow = ", ".join(TRANSITIONS[place.state])
         raise ConflictError(
-            f"科室流转状态已变 the request is {place.state} inside its department; what may follow: {may_follow}"
+            "the request is {place_state} inside its department; what may follow: {may_follow}",
+            place_state=spoken(place.state),
+            may_follow=may_follow,
         )
     post = post_to(actor, step, place)
     if post is None:
         raise RefusedError(
-            f"目前不由您办理 {actor.name} may not {step.replace('_', ' ')} this request where it lies; it is with"
-            f" {place.officer or 'its section'}, or for whoever reviews or signs there",
+            Sentence(
+                "{name} may not {step} this request where it lies; it is with {officer}, or for whoever reviews or signs there",
+                name=actor.name,
+                step=spoken(step),
+                officer=place.officer or Sentence("its section"),
+            ),
             actor=actor,
             act=Act.HANDLE_REQUEST,
             thing=Thing(department=place.department.code),
@@ -240,8 +248,9 @@ def answer(
     post = post_for(actor, Act.ISSUE_OPINION, place_of(handling, request, named, city))
     if post is None:
         raise ConflictError(
-            f"须经科室流转，由有权人员签发 {department.name} answers in steps: submit the draft for its review, and who is entitled issues it"
-            " (POST …/handling/steps)"
+            "{department_name} answers in steps: submit the draft for its review, and who is entitled"
+            " issues it (POST …/handling/steps)",
+            department_name=department.name,
         )
     give_opinion(session, request_id, given, actor=actor, calendar=calendar, now=now)
     if handling is None:
@@ -267,7 +276,9 @@ def _open_section(session: Session, department: str, section_id: int, now: datet
         or (section.ends_at is not None and section.ends_at <= now)
     ):
         raise NotFoundError(
-            f"没有该科室 {department} has no open section {section_id}; `blueprint department tree` shows them"
+            "{department} has no open section {section_id}; `blueprint department tree` shows them",
+            department=department,
+            section_id=section_id,
         )
     return section
 
@@ -285,7 +296,8 @@ def _member(session: Session, department: str, section_id: int | None, login: st
         if section_id is None or row.section_id in (None, section_id):
             return f"{row.name} {login}"
     raise InvalidInputError(
-        f"该人员不是本部门审查员、科长或分管领导 {login[:60]} is no reviewer, section head or director there; name one who is",
+        "{login} is no reviewer, section head or director there; name one who is",
+        login=login[:60],
         place="officer",
     )
 

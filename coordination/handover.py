@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_core import from_json
 
 from blueprint.errors import InvalidInputError, NotSignedInError
+from blueprint.sentences.validation import sentence_of_validation
 
 SIGNATURE_HEADER = "Blueprint-Signature"
 SIGNATURE_LIFETIME_S = 300
@@ -301,7 +302,7 @@ def read_any_message(body: bytes) -> Message:
     try:
         document = from_json(body)
     except ValueError as error:
-        raise InvalidInputError(f"the message is no JSON: {error}", place="message") from error
+        raise InvalidInputError("the message is no JSON: {error}", error=error, place="message") from error
     named = document.get("format") if isinstance(document, dict) else None
     match named:
         case "one-blueprint-correction/1":
@@ -322,7 +323,10 @@ def _read(model: type[_M], body: bytes) -> _M:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "message"
         raise InvalidInputError(
-            f"the handover cannot be read: {where}: {first['msg']}", place=where
+            "the handover cannot be read: {where}: {msg}",
+            where=where,
+            msg=sentence_of_validation(first),
+            place=where,
         ) from error
 
 
@@ -337,7 +341,9 @@ def verify(header: str, body: bytes, *, secret: str, now: datetime) -> None:
     values = dict(part.partition("=")[::2] for part in header.split(","))
     text = values.get("t", "")
     if not (text.isascii() and text.isdigit() and len(text) <= 12):
-        raise NotSignedInError(f"the {SIGNATURE_HEADER} header must read t=SECONDS,v1=HEX")
+        raise NotSignedInError(
+            "the {signature_header} header must read t=SECONDS,v1=HEX", signature_header=SIGNATURE_HEADER
+        )
     expected = _mac(body, secret=secret, instant=int(text))
     if not hmac.compare_digest(expected.encode(), values.get("v1", "").encode()):
         raise NotSignedInError("the handover's signature is not of the shared secret and this body")

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError
 from blueprint.permissions import Actor
+from blueprint.sentences import Sentence
 from blueprint.working_days import WorkingCalendar
 from coordination.composition import handed_project
 from coordination.consultation import consultations_of, supersede_rounds
@@ -44,9 +45,9 @@ def correct_handover(
     now: datetime,
 ) -> Clearance:
     """Correct what was registered of a cleared project; `changes` are new values of `CORRECTABLE` by name, others stay."""
-    text = trimmed_reason(reason, "the correction")
+    text = trimmed_reason(reason, Sentence("the correction"))
     project = lock_project(session, project_id)
-    clearance = _standing(session, project, "correct")
+    clearance = _standing(session, project, Sentence("correct"))
     _refuse_not_correctable(changes)
     old = ProjectDetails(**{name: getattr(project, name) for name in PARTICULARS}, in_scope=True)
     new = checked(replace(old, **changes), city)
@@ -55,13 +56,16 @@ def correct_handover(
     changed = [name for name in CORRECTABLE if before[name] != after[name]]
     if not changed:
         raise ConflictError(
-            f"内容没有变化，无需更正 {project.planning_number} reads like that already; there is nothing to correct"
+            "{planning_number} reads like that already; there is nothing to correct",
+            planning_number=project.planning_number,
         )
     doubts = set(scope_doubts(new)) - set(project.scope_doubts)
     if doubts:
         raise ConflictError(
-            f"更正后可能不适用本办法，请撤回通过后再决定 with this {project.planning_number} may be outside the regulation's scope (Art. 5):"
-            f" {'；'.join(sorted(doubts))}; withdraw the clearance and decide on the scope"
+            "with this {planning_number} may be outside the regulation's scope (Art. 5): {doubts}; withdraw"
+            " the clearance and decide on the scope",
+            planning_number=project.planning_number,
+            doubts=sorted(doubts),
         )
     for name in changed:
         setattr(project, name, getattr(new, name))
@@ -106,10 +110,10 @@ def withdraw_clearance(
 
     What approval does not have yet is not sent any more; whether it came after all is for approval to find out.
     """
-    text = trimmed_reason(reason, "the withdrawal of the clearance")
+    text = trimmed_reason(reason, Sentence("the withdrawal of the clearance"))
     project = lock_project(session, project_id)
     before = last_withdrawal(session, project)
-    clearance = _standing(session, project, "withdraw")
+    clearance = _standing(session, project, Sentence("withdraw"))
     move(project, Step.RECALL)
     clearance.withdrawn_at, clearance.withdrawn_by, clearance.withdrawn_why = now, actor.name, text
     for sent in _messages(session, clearance):
@@ -162,11 +166,13 @@ def last_withdrawal(session: Session, project: Project) -> Handover | None:
     return session.scalars(statement).one_or_none()
 
 
-def _standing(session: Session, project: Project, what: str) -> Clearance:
+def _standing(session: Session, project: Project, what: Sentence) -> Clearance:
     clearance = standing_clearance(session, project)
     if clearance is None:
         raise ConflictError(
-            f"项目未通过，没有可更正或撤回的推送 {project.planning_number} is not cleared; there is no handover to {what}"
+            "{planning_number} is not cleared; there is no handover to {what}",
+            planning_number=project.planning_number,
+            what=what,
         )
     return clearance
 
@@ -175,8 +181,10 @@ def _refuse_not_correctable(changes: Mapping[str, Any]) -> None:
     for name in changes:
         if name not in CORRECTABLE:
             raise InvalidInputError(
-                f"该项已征求部门意见，须撤回通过后重新征求 {name} is what departments were asked about; withdraw the clearance and consult again"
-                f" (corrected are {', '.join(CORRECTABLE)})",
+                "{name} is what departments were asked about; withdraw the clearance and consult again"
+                " (corrected are {correctable})",
+                name=name,
+                correctable=CORRECTABLE,
                 place=name,
             )
 

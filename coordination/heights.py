@@ -114,8 +114,11 @@ def checked_top_m(top_m: float | None) -> float | None:
     """The elevation of a project's highest point; InvalidInputError for one that no building has."""
     if top_m is not None and not LOWEST_TOP_M <= top_m <= HIGHEST_TOP_M:
         raise InvalidInputError(
-            f"the highest point (拟建最高点高程) is an elevation in metres from {LOWEST_TOP_M:g} to {HIGHEST_TOP_M:g},"
-            f" not {top_m:g}",
+            "the highest point (拟建最高点高程) is an elevation in metres from {lowest_top_m:g} to"
+            " {highest_top_m:g}, not {top_m:g}",
+            lowest_top_m=LOWEST_TOP_M,
+            highest_top_m=HIGHEST_TOP_M,
+            top_m=top_m,
             place="top_m",
         )
     return top_m

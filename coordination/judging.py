@@ -281,8 +281,9 @@ def of_city(rule_set: RuleSet, city: City) -> RuleSet:
     for rule in rule_set.rules:
         if rule.department is not None and rule.department not in known:
             raise InvalidInputError(
-                f"规则 {rule.id} 的责任部门 {rule.department} 不在城市档案中"
-                f" rule {rule.id} names the department {rule.department}, which the city profile does not have"
+                "rule {rule_id} names the department {department}, which the city profile does not have",
+                rule_id=rule.id,
+                department=rule.department,
             )
     return rule_set
 

@@ -61,7 +61,9 @@ def find_check(session: Session, check_id: int, *, actor: Actor) -> Check:
     """A kept check, for a reader who may read every layer that it speaks of; for others there is no such check."""
     check = session.get(Check, check_id)
     if check is None or not may_see(session, check, actor):
-        raise NotFoundError(f"no check {check_id} was kept, or it speaks of layers that you may not read")
+        raise NotFoundError(
+            "no check {check_id} was kept, or it speaks of layers that you may not read", check_id=check_id
+        )
     record_reading(session, actor, _things_of(session, check), kind="kept_check", id=check.id)
     return check
 

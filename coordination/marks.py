@@ -22,7 +22,9 @@ def read_mark(document: Mapping[str, Any], city: City, *, place: str) -> BaseGeo
     """A GeoJSON geometry in longitude and latitude as a shape in the working CRS; InvalidInputError says what is wrong."""
     if str(document.get("type")) not in _KINDS:
         raise InvalidInputError(
-            f"图示须为 GeoJSON 图形 a mark is a GeoJSON geometry: {', '.join(sorted(_KINDS))}; this is {str(document.get('type'))[:40]!r}",
+            "a mark is a GeoJSON geometry: {kinds}; this is {kind!r}",
+            kinds=sorted(_KINDS),
+            kind=str(document.get("type"))[:40],
             place=place,
         )
     try:
@@ -37,24 +39,23 @@ def read_mark(document: Mapping[str, Any], city: City, *, place: str) -> BaseGeo
         RecursionError,
         shapely.errors.ShapelyError,
     ) as error:
-        raise InvalidInputError(
-            "图示坐标无法读取 the mark's coordinates cannot be read", place=place
-        ) from error
+        raise InvalidInputError("the mark's coordinates cannot be read", place=place) from error
     if not 1 <= len(coordinates) <= MAX_VERTICES or not np.isfinite(coordinates).all():
         raise InvalidInputError(
-            f"图示顶点过多、缺失或不是数值 a mark has from 1 to {MAX_VERTICES:,} vertices, all of them numbers",
+            "a mark has from 1 to {max_vertices:,} vertices, all of them numbers",
+            max_vertices=MAX_VERTICES,
             place=place,
         )
     shape = shapely.force_2d(shape)
     if not shape.is_valid:
         raise InvalidInputError(
-            f"图示图形有误 the mark is not valid: {shapely.is_valid_reason(shape)}", place=place
+            "the mark is not valid: {shapely}", shapely=shapely.is_valid_reason(shape), place=place
         )
     moved = best_operation(CRS84, city.working_crs).apply(np.array([shape], dtype=object))[0]
     bounds = shapely.box(*jurisdiction(city).bounds)
     if not np.isfinite(shapely.get_coordinates(moved)).all() or not bounds.intersects(moved):
         raise InvalidInputError(
-            "图示不在本市范围内，须先经度后纬度 the mark lies outside the city; give longitude before latitude, in degrees",
+            "the mark lies outside the city; give longitude before latitude, in degrees",
             place=place,
         )
     marked: BaseGeometry = shapely.set_srid(moved, city.working_srid)

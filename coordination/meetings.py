@@ -16,6 +16,7 @@ from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError, NotPermittedError
 from blueprint.permissions import Act, Actor, Thing, may, require
+from blueprint.sentences import Sentence, spoken
 from coordination.composition import about_finding, restricted_layers
 from coordination.consultation import requests_of
 from coordination.contradictions import find_contradictions
@@ -54,12 +55,12 @@ def ask_for_meeting(
     asked = {request.department for request in requests_of(session, project)}
     if not may(actor, Act.CONSULT_DEPARTMENTS) and actor.department not in asked:
         raise NotPermittedError(
-            "协调会由协同主管或被征求部门申请 a meeting is asked for by the coordinator, or by a department that was asked about the project"
+            "a meeting is asked for by the coordinator, or by a department that was asked about the project"
         )
     meeting = Meeting(
         project=project,
         state=MeetingState.ASKED,
-        question=trimmed_reason(question, "the meeting: what it is about"),
+        question=trimmed_reason(question, Sentence("the meeting: what it is about")),
         departments=_participants(actor, departments, city),
         agenda=[],
         asked_by=actor.name,
@@ -86,7 +87,7 @@ def _participants(actor: Actor, departments: Sequence[str], city: City) -> list[
         city.department(code)
     if len(involved) < 2:
         raise InvalidInputError(
-            "协调会须涉及两个以上部门，请列明其他部门 a meeting is about a problem of two or more departments (Art. 15): name the others",
+            "a meeting is about a problem of two or more departments (Art. 15): name the others",
             place="departments",
         )
     return involved
@@ -100,12 +101,10 @@ def call_meeting(
     meeting = _held(session, meeting_id, MeetingState.ASKED, MeetingState.CALLED)
     refuse_cleared(session, meeting.project)
     if meets_at <= now:
-        raise InvalidInputError(
-            "会议时间须晚于现在 a meeting is called for a time that is still to come", place="meets_at"
-        )
+        raise InvalidInputError("a meeting is called for a time that is still to come", place="meets_at")
     where = place.strip()
     if not where:
-        raise InvalidInputError("请写明会议地点 say where the meeting is", place="place")
+        raise InvalidInputError("say where the meeting is", place="place")
     meeting.state, meeting.called_by = MeetingState.CALLED, actor.name
     meeting.meets_at, meeting.place = meets_at, where
     meeting.agenda = agenda_of(session, meeting.project)
@@ -159,7 +158,7 @@ def decline_meeting(
     """Say that a meeting is not held, and why."""
     require(actor, Act.CONSULT_DEPARTMENTS)
     meeting = _held(session, meeting_id, MeetingState.ASKED, MeetingState.CALLED)
-    meeting.minutes = trimmed_reason(reason, "holding no meeting")
+    meeting.minutes = trimmed_reason(reason, Sentence("holding no meeting"))
     meeting.state = MeetingState.DECLINED
     meeting.closed_by, meeting.closed_on = actor.name, now.date()
     session.flush()
@@ -189,7 +188,7 @@ def record_minutes(
     require(actor, Act.CONSULT_DEPARTMENTS)
     meeting = _held(session, meeting_id, MeetingState.CALLED)
     refuse_cleared(session, meeting.project)
-    meeting.minutes = trimmed_reason(minutes, "the minutes")
+    meeting.minutes = trimmed_reason(minutes, Sentence("the minutes"))
     meeting.state = MeetingState.HELD
     meeting.closed_by, meeting.closed_on = actor.name, now.date()
     opposed = {
@@ -200,19 +199,22 @@ def record_minutes(
     for number, decided in enumerate(decisions, start=1):
         if decided.department not in meeting.departments:
             raise InvalidInputError(
-                f"该部门未参加会议，决定只针对参会部门 {decided.department} takes no part in the meeting; it decides for its participants",
+                "{department} takes no part in the meeting; it decides for its participants",
+                department=decided.department,
                 place="decisions",
             )
         if decided.request_id is not None and opposed.get(decided.request_id) != decided.department:
             raise InvalidInputError(
-                f"该意见征询不是该部门现有的反对意见 request {decided.request_id} is no disagreement of {decided.department} that stands",
+                "request {request_id} is no disagreement of {department} that stands",
+                request_id=decided.request_id,
+                department=decided.department,
                 place="decisions",
             )
         meeting.decisions.append(
             MeetingDecision(
                 number=number,
                 department=decided.department,
-                text=trimmed_reason(decided.text, "a decision"),
+                text=trimmed_reason(decided.text, Sentence("a decision")),
                 request_id=decided.request_id,
             )
         )
@@ -239,13 +241,17 @@ def close_decision(
     session.refresh(meeting, ["decisions"])
     decision = next((each for each in meeting.decisions if each.number == number), None)
     if decision is None:
-        raise NotFoundError(f"没有该项决定 meeting {meeting_id} has no decision {number}")
+        raise NotFoundError(
+            "meeting {meeting_id} has no decision {number}", meeting_id=meeting_id, number=number
+        )
     settles = decision.request_id is not None
     require(actor, Act.DECIDE_CONTEST if settles else Act.GIVE_OPINION, Thing(department=decision.department))
     if decision.closed_at is not None:
-        raise ConflictError(f"该项决定已办结 decision {number} was closed by {decision.closed_by} already")
+        raise ConflictError(
+            "decision {number} was closed by {closed_by} already", number=number, closed_by=decision.closed_by
+        )
     refuse_cleared(session, meeting.project)
-    decision.how = trimmed_reason(how, "closing a decision: how it was met")
+    decision.how = trimmed_reason(how, Sentence("closing a decision: how it was met"))
     decision.closed_by, decision.closed_at = actor.name, now
     if decision.request_id is not None:
         _settle(session, decision, actor=actor, now=now)
@@ -260,7 +266,7 @@ def _settle(session: Session, decision: MeetingDecision, *, actor: Actor, now: d
     opinion = request.opinion
     if opinion is None or not is_opposed(request):
         raise ConflictError(
-            f"该部门已不再反对，无需解决 {decision.department} disagrees no more; there is nothing to settle"
+            "{department} disagrees no more; there is nothing to settle", department=decision.department
         )
     opinion.settled_at, opinion.settled_by, opinion.settled_words = now, actor.name, decision.text
     after = {"meeting": decision.meeting_id, "decision": decision.number}
@@ -287,7 +293,7 @@ def find_meeting(session: Session, meeting_id: int, *, actor: Actor) -> Meeting:
     """The meeting of that id, for the coordinator and those who take part; for others there is none."""
     meeting = session.get(Meeting, meeting_id)
     if meeting is None or not _may_see(actor, meeting):
-        raise NotFoundError(f"没有该协调会 no meeting {meeting_id}")
+        raise NotFoundError("no meeting {meeting_id}", meeting_id=meeting_id)
     return meeting
 
 
@@ -306,11 +312,13 @@ def _held(session: Session, meeting_id: int, *states: MeetingState) -> Meeting:
     """The meeting, its project held; ConflictError when it stands elsewhere than the act needs."""
     meeting = session.get(Meeting, meeting_id)
     if meeting is None:
-        raise NotFoundError(f"没有该协调会 no meeting {meeting_id}")
+        raise NotFoundError("no meeting {meeting_id}", meeting_id=meeting_id)
     lock_project(session, meeting.project_id)
     session.refresh(meeting)
     if meeting.state not in states:
-        raise ConflictError(f"协调会目前的状态不能这样办理 the meeting is {meeting.state} already")
+        raise ConflictError(
+            "the meeting is {meeting_state} already", meeting_state=spoken(MeetingState(meeting.state))
+        )
     return meeting
 
 

@@ -145,7 +145,7 @@ def mark_read(session: Session, notice_id: UUID, *, actor: Actor, now: datetime)
         select(Notice).where(Notice.id == notice_id, addressed_to(actor)).with_for_update()
     ).one_or_none()
     if notice is None:
-        raise NotFoundError(f"没有该通知 no notice {notice_id}")
+        raise NotFoundError("no notice {notice_id}", notice_id=notice_id)
     if notice.read_at is None:
         notice.read_at, notice.read_by = now, actor.name
         session.flush()

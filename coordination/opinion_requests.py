@@ -49,7 +49,7 @@ def find_request(session: Session, request_id: int, *, actor: Actor) -> OpinionR
 def seen(request: OpinionRequest | None, request_id: int, actor: Actor) -> OpinionRequest:
     """The request, if there is one for this actor; else it is as unknown as one that does not exist."""
     if request is None or not may_see(actor, request):
-        raise NotFoundError(f"没有该意见征询 no opinion request {request_id}")
+        raise NotFoundError("no opinion request {request_id}", request_id=request_id)
     return request
 
 

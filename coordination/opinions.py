@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from blueprint.audit.log import record
 from blueprint.errors import ConflictError, InvalidInputError
 from blueprint.permissions import Act, Actor, may, require
+from blueprint.sentences import Sentence
 from blueprint.working_days import WorkingCalendar
 from coordination.clock import end_stop, settle
 from coordination.limits import OpinionStatus
@@ -102,20 +103,18 @@ class OpinionGiven:
         listed = self._listed(texts["conditions"])
         if (self.kind is OpinionKind.AGREE_WITH_CONDITIONS) != bool(listed):
             raise InvalidInputError(
-                "有条件同意须写明条件 agree_with_conditions needs its conditions, and no other answer has any",
+                "agree_with_conditions needs its conditions, and no other answer has any",
                 place="conditions",
             )
         is_opposed = self.kind is OpinionKind.DISAGREE
         if is_opposed != (texts["reason"] is not None):
-            raise InvalidInputError(
-                "不同意须写明理由 disagree needs its reason, and no other answer has one", place="reason"
-            )
+            raise InvalidInputError("disagree needs its reason, and no other answer has one", place="reason")
         for name in ("basis", "would_agree_if"):
             if texts[name] is not None and not is_opposed:
-                raise InvalidInputError(f"{name} belongs to disagree (不同意) alone", place=name)
+                raise InvalidInputError("{name} belongs to disagree (不同意) alone", name=name, place=name)
         if (self.source is not Source.SYSTEM) != (texts["evidence"] is not None):
             raise InvalidInputError(
-                "来函、电话意见须注明凭据（文号、通话记录） an answer by letter or telephone needs its evidence, and no other has one",
+                "an answer by letter or telephone needs its evidence, and no other has one",
                 place="evidence",
             )
         answers = tuple(replace(a, text=_trimmed(a.text, "answers")) for a in self.answers)
@@ -135,7 +134,7 @@ class OpinionGiven:
     def _listed(self, text: str | None) -> tuple[Condition, ...]:
         if text is not None and self.condition_list:
             raise InvalidInputError(
-                "条件以文本或列表提供，只选其一 give the conditions as one text or as a list, not as both",
+                "give the conditions as one text or as a list, not as both",
                 place="conditions",
             )
         if text is not None:
@@ -145,12 +144,14 @@ class OpinionGiven:
         )
         if len(listed) > MAX_CONDITIONS or any(not each.text for each in listed):
             raise InvalidInputError(
-                f"条件不能为空，且不能过多 a condition says something, and an opinion has at most {MAX_CONDITIONS} of them",
+                "a condition says something, and an opinion has at most {max_conditions} of them",
+                max_conditions=MAX_CONDITIONS,
                 place="condition_list",
             )
         if sum(len(each.text) + 1 for each in listed) > MAX_TEXT:
             raise InvalidInputError(
-                f"条件合计过长，请缩短 the conditions together have more than {MAX_TEXT} characters; shorten them",
+                "the conditions together have more than {max_text} characters; shorten them",
+                max_text=MAX_TEXT,
                 place="condition_list",
             )
         return listed
@@ -160,25 +161,29 @@ class OpinionGiven:
         for answer in answers:
             if answer.kind in _NEEDS_TEXT and answer.text is None:
                 raise InvalidInputError(
-                    f"第 {answer.finding} 处须写明条件或理由 the answer to finding {answer.finding} ({answer.kind}) needs its words",
+                    "the answer to finding {finding} ({answer_kind}) needs its words",
+                    finding=answer.finding,
+                    answer_kind=answer.kind,
                     place="answers",
                 )
         texts = {(answer.kind, answer.text) for answer in answers if answer.text}
         conditions = [kind for kind, _ in texts if kind is FindingKind.AGREE_WITH_CONDITIONS]
         if len(conditions) + max(len(listed), 1) > MAX_CONDITIONS:
             raise InvalidInputError(
-                f"条件过多 an opinion has at most {MAX_CONDITIONS} conditions, those of its findings among them",
+                "an opinion has at most {max_conditions} conditions, those of its findings among them",
+                max_conditions=MAX_CONDITIONS,
                 place="answers",
             )
         if sum(len(text or "") for _, text in texts) > MAX_ANSWERS:
             raise InvalidInputError(
-                f"对单项的意见合计过长，请缩短 what is said of findings has more than {MAX_ANSWERS} characters together; shorten it",
+                "what is said of findings has more than {max_answers} characters together; shorten it",
+                max_answers=MAX_ANSWERS,
                 place="answers",
             )
         strictest = max((_STRICTNESS.get(str(answer.kind), 0) for answer in answers), default=0)
         if strictest > _STRICTNESS.get(self.kind, 0):
             raise InvalidInputError(
-                "总体意见不能宽于对单项的意见 the opinion as a whole is milder than what is said of a finding; make the whole as strict",
+                "the opinion as a whole is milder than what is said of a finding; make the whole as strict",
                 place="kind",
             )
 
@@ -189,19 +194,18 @@ class OpinionGiven:
         named = [*numbers, *(c.finding for c in self.condition_list if c.finding is not None)]
         if any(not 1 <= number <= count for number in named):
             raise InvalidInputError(
-                f"没有该处，请按序号指明 the request has {count} findings, numbered from 1 to {count}; name one of them",
+                "the request has {count} findings, numbered from 1 to {count}; name one of them",
+                count=count,
                 place="answers",
             )
         if len(set(numbers)) < len(numbers):
-            raise InvalidInputError(
-                "同一处答复了两次，请只答复一次 a finding is answered twice; answer it once", place="answers"
-            )
+            raise InvalidInputError("a finding is answered twice; answer it once", place="answers")
         if self.kind is not OpinionKind.DISAGREE or self.basis is not None:
             return self
         bases = dict.fromkeys(finding["basis"] for finding in request.findings if finding.get("basis"))
         if not bases:
             raise InvalidInputError(
-                "不同意须有法律依据 disagree needs its legal basis: no finding of this request has one",
+                "disagree needs its legal basis: no finding of this request has one",
                 place="basis",
             )
         return replace(self, basis="；".join(bases)[:MAX_TEXT])
@@ -211,7 +215,9 @@ def _trimmed(text: str | None, place: str) -> str | None:
     trimmed = (text or "").strip() or None
     if trimmed is not None and len(trimmed) > MAX_TEXT:
         raise InvalidInputError(
-            f"内容过长，请缩短 the opinion's {place} is longer than {MAX_TEXT} characters; shorten it",
+            "the opinion's {where} is longer than {max_text} characters; shorten it",
+            where=place,
+            max_text=MAX_TEXT,
             place=place,
         )
     return trimmed
@@ -283,7 +289,8 @@ def refused_by_the_database() -> Iterator[None]:
         if not isinstance(told, CheckViolation) or told.diag.constraint_name is not None:
             raise
         raise ConflictError(
-            f"已过期限或已收回，意见未保存 the opinion was not stored, the database refuses it (Art. 11): {told.diag.message_primary}"
+            "the opinion was not stored, the database refuses it (Art. 11): {message_primary}",
+            message_primary=told.diag.message_primary,
         ) from error
 
 
@@ -321,8 +328,10 @@ def _refuse_amendment(
         raise ConflictError(_too_late(request))
     if amends != opinion.number:
         raise ConflictError(
-            f"该部门已反馈 the department answered on {opinion.given_on} already; to amend that before the limit ends, say which"
-            f" opinion you amend (amends: {opinion.number})"
+            "the department answered on {given_on} already; to amend that before the limit ends, say which"
+            " opinion you amend (amends: {opinion_number})",
+            given_on=opinion.given_on,
+            opinion_number=opinion.number,
         )
     if today > request.due_on and not request.provisional:
         raise ConflictError(_ended(request))
@@ -333,7 +342,8 @@ def _refuse_amendment(
     session.refresh(consultation.project)
     if consultation.superseded_on is not None or consultation.project.status != ProjectStatus.CONSULTING:
         raise ConflictError(
-            "本轮已结束，意见不再修改 the project goes on by what was said: its round has ended, and an opinion of it is amended no more"
+            "the project goes on by what was said: its round has ended, and an opinion of it is amended no"
+            " more"
         )
 
 
@@ -354,14 +364,21 @@ def refuse_past(request: OpinionRequest, *, calendar: WorkingCalendar, now: date
         raise ConflictError(_ended(request))
 
 
-def _ended(request: OpinionRequest) -> str:
-    return f"已过期限，意见不能再改 the limit ended on {request.due_on}: an opinion is amended until then (Art. 11)"
+def _ended(request: OpinionRequest) -> Sentence:
+    return Sentence(
+        "the limit ended on {due_on}: an opinion is amended until then (Art. 11)", due_on=request.due_on
+    )
 
 
-def _too_late(request: OpinionRequest) -> str:
-    return f"已过期限，视为无意见 the limit ended on {request.due_on}: silence counts as no objection and the request is withdrawn (Art. 11)"
+def _too_late(request: OpinionRequest) -> Sentence:
+    return Sentence(
+        "the limit ended on {due_on}: silence counts as no objection and the request is withdrawn (Art. 11)",
+        due_on=request.due_on,
+    )
 
 
-def _withdrawn(request: OpinionRequest) -> str:
-    why = request.withdrawn_why or "the footprint was changed"
-    return f"已收回 the request was withdrawn on {request.withdrawn_on}: {why}"
+def _withdrawn(request: OpinionRequest) -> Sentence:
+    why = request.withdrawn_why or Sentence("the footprint was changed")
+    return Sentence(
+        "the request was withdrawn on {withdrawn_on}: {why}", withdrawn_on=request.withdrawn_on, why=why
+    )

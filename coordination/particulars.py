@@ -85,15 +85,17 @@ def checked(details: ProjectDetails, city: City) -> ProjectDetails:
     for name, at_most in _AT_MOST.items():
         value = texts[name]
         if value is None and name in _NEEDED:
-            raise InvalidInputError(f"请填写 the project's {name} is empty; say it", place=name)
+            raise InvalidInputError("the project's {name} is empty; say it", name=name, place=name)
         if value is not None and len(value) > at_most:
             raise InvalidInputError(
-                f"内容过长，请缩短 the project's {name} has more than {at_most} characters; shorten it",
+                "the project's {name} has more than {at_most} characters; shorten it",
+                name=name,
+                at_most=at_most,
                 place=name,
             )
     if details.in_scope is False and texts["scope_reason"] is None:
         raise InvalidInputError(
-            "不适用本办法须说明理由 a project outside the regulation's scope needs the reason for it (Art. 5)",
+            "a project outside the regulation's scope needs the reason for it (Art. 5)",
             place="scope_reason",
         )
     code = (details.applicant_code or "").strip()
@@ -113,9 +115,12 @@ def checked(details: ProjectDetails, city: City) -> ProjectDetails:
 def _refuse_unknown_district(code: str | None, city: City) -> None:
     known = {district.code: district.name for district in city.districts}
     if code is not None and code not in known:
-        words = ", ".join(f"{c} {name}" for c, name in known.items()) or "none"
+        words = [f"{c} {name}" for c, name in known.items()]
         raise InvalidInputError(
-            f"没有该区县 no district {code!r} in the city profile; it has: {words}", place="district"
+            "no district {code!r} in the city profile; it has: {words}",
+            code=code,
+            words=words,
+            place="district",
         )
 
 

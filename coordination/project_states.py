@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from blueprint.errors import ConflictError
+from blueprint.sentences import Sentence, spoken
 
 
 class ProjectStatus(StrEnum):
@@ -88,9 +89,12 @@ def status_after(status: ProjectStatus, step: Step) -> ProjectStatus:
     """Where a step leads from a state; ConflictError says which steps are possible where this one is not."""
     following = TRANSITIONS.get(status, {})
     if step not in following:
-        possible = ", ".join(following) or "none: it is over"
+        possible = tuple(following) or Sentence("none: it is over")
         raise ConflictError(
-            f"项目现状不能办理此步 a project that is {STATUS_WORDS[status]} cannot {step.replace('_', ' ')}; possible steps: {possible}"
+            "a project that is {status_words} cannot {step}; possible steps: {possible}",
+            status_words=STATUS_WORDS[status],
+            step=spoken(step),
+            possible=possible,
         )
     return following[step]
 

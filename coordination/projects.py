@@ -13,6 +13,7 @@ from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.footprint import Footprint
 from blueprint.permissions import Act, Actor
+from blueprint.sentences import Sentence
 from coordination.checks import run_check
 from coordination.handover_models import Clearance
 from coordination.history import note
@@ -120,8 +121,10 @@ def _refuse_other_grounds(project: Project, changed: Sequence[str]) -> None:
     grounds = [name for name in GROUNDS if name in changed]
     if grounds and project.status == ProjectStatus.CONSULTING:
         raise ConflictError(
-            f"正在征求意见，请先结束本轮（调整方案） departments are being asked about {project.planning_number} and judge it by its"
-            f" {', '.join(grounds)}: end the round first (step adjust), amend it then, and ask them again"
+            "departments are being asked about {planning_number} and judge it by its {grounds}: end the"
+            " round first (step adjust), amend it then, and ask them again",
+            planning_number=project.planning_number,
+            grounds=grounds,
         )
 
 
@@ -154,9 +157,11 @@ def decide_scope(
     refuse_not_in_work(session, project)
     if project.status == ProjectStatus.CONSULTING and not in_scope:
         raise ConflictError(
-            f"正在征求意见 departments are being asked about {project.planning_number}; return or end it before it leaves the scope"
+            "departments are being asked about {planning_number}; return or end it before it leaves the"
+            " scope",
+            planning_number=project.planning_number,
         )
-    text = trimmed_reason(reason, "the decision on the scope (Art. 5)")
+    text = trimmed_reason(reason, Sentence("the decision on the scope (Art. 5)"))
     before = {"in_scope": project.in_scope, "scope_reason": project.scope_reason}
     project.in_scope, project.scope_reason, project.scope_decided_by = in_scope, text, actor.name
     session.flush()
@@ -172,14 +177,14 @@ def decide_scope(
     return project
 
 
-def trimmed_reason(reason: str, of_what: str) -> str:
+def trimmed_reason(reason: str, of_what: Sentence) -> str:
     """A reason without blanks around it; InvalidInputError when there is none, or too much of it."""
     text = reason.strip()
     if not text:
-        raise InvalidInputError(f"请说明理由 say the reason of {of_what}", place="reason")
+        raise InvalidInputError("say the reason of {of_what}", of_what=of_what, place="reason")
     if len(text) > MAX_TEXT:
         raise InvalidInputError(
-            f"理由过长，请缩短 the reason has more than {MAX_TEXT} characters; shorten it", place="reason"
+            "the reason has more than {max_text} characters; shorten it", max_text=MAX_TEXT, place="reason"
         )
     return text
 
@@ -210,7 +215,7 @@ def find_project(session: Session, project_id: int) -> Project:
     project = session.get(Project, project_id)
     if project is None:
         raise NotFoundError(
-            f"没有该项目 no project {project_id}; `blueprint project list` shows what there is"
+            "no project {project_id}; `blueprint project list` shows what there is", project_id=project_id
         )
     return project
 
@@ -223,7 +228,7 @@ def find_project_by_number(session: Session, number: str) -> Project:
     project = session.scalars(select(Project).where(Project.planning_number == text.upper())).one_or_none()
     if project is None:
         raise NotFoundError(
-            f"没有该项目 no project {text!r}; a planning number reads like CH-210300-2026-000123"
+            "no project {text!r}; a planning number reads like CH-210300-2026-000123", text=text
         )
     return project
 
@@ -285,8 +290,10 @@ def refuse_cleared(session: Session, project: Project) -> None:
     clearance = standing_clearance(session, project)
     if clearance is not None:
         raise ConflictError(
-            f"已通过并推送 {project.planning_number} was cleared on {clearance.cleared_on} and handed over; it is with approval now:"
-            " correct what was handed over, or withdraw the clearance first"
+            "{planning_number} was cleared on {cleared_on} and handed over; it is with approval now:"
+            " correct what was handed over, or withdraw the clearance first",
+            planning_number=project.planning_number,
+            cleared_on=clearance.cleared_on,
         )
 
 
@@ -295,7 +302,9 @@ def refuse_not_in_work(session: Session, project: Project) -> None:
     refuse_cleared(session, project)
     if project.status not in IN_WORK:
         raise ConflictError(
-            f"项目不在办理中，须先恢复 {project.planning_number} is {STATUS_WORDS[ProjectStatus(project.status)]}; resume it first, if it can be"
+            "{planning_number} is {status_words}; resume it first, if it can be",
+            planning_number=project.planning_number,
+            status_words=STATUS_WORDS[ProjectStatus(project.status)],
         )
 
 
@@ -346,5 +355,5 @@ def refuse_outdated(
     report = run_check(session, footprint_of(revision), city=city, actor=actor, on=today)
     if report.digest != check.digest:
         raise ConflictError(
-            f"检查后图层已更新，请重新检查 the blueprint changed since the check of {check.on_day}; check again"
+            "the blueprint changed since the check of {on_day}; check again", on_day=check.on_day
         )

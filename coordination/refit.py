@@ -78,7 +78,9 @@ def find_refit(
     """
     require(actor, Act.KEEP_CHECK)
     if not 1 <= within_m <= MAX_DISTANCE_M:
-        raise InvalidInputError(f"a search distance is from 1 to {MAX_DISTANCE_M:,.0f} m")
+        raise InvalidInputError(
+            "a search distance is from 1 to {max_distance_m:,.0f} m", max_distance_m=MAX_DISTANCE_M
+        )
     if footprint.strip is not None:
         raise InvalidInputError(
             "a line or a point with a width has no outline of its own to change; shift it"

@@ -22,14 +22,19 @@ _BLOCK = re.compile(rb'<script type="application/json" id="report">(.*?)</script
 def read_report(content: bytes, name: str) -> dict[str, Any]:
     """The report that a file's bytes are or carry. InvalidInputError names the file where there is none."""
     if len(content) > MAX_BYTES:
-        raise TooLargeError(f"{name} is larger than {MAX_BYTES >> 20} MB; it is no report", place="file")
+        raise TooLargeError(
+            "{name} is larger than {max_mb} MB; it is no report",
+            name=name,
+            max_mb=MAX_BYTES >> 20,
+            place="file",
+        )
     if content.startswith(b"%PDF"):
         content = _attached(content, name)
     elif content.lstrip()[:1] == b"<":
         found = _BLOCK.search(content)
         if found is None:
             raise InvalidInputError(
-                f"the page {name} carries no report; give the JSON of its check", place="file"
+                "the page {name} carries no report; give the JSON of its check", name=name, place="file"
             )
         content = found[1]
     try:
@@ -38,11 +43,12 @@ def read_report(content: bytes, name: str) -> dict[str, Any]:
         )  # unlike json, nothing that JSON does not have: NaN, half a surrogate
     except ValueError as error:
         raise InvalidInputError(
-            f"{name} is no report; give what `blueprint check … --format json`, `html` or `pdf` wrote",
+            "{name} is no report; give what `blueprint check … --format json`, `html` or `pdf` wrote",
+            name=name,
             place="file",
         ) from error
     if not isinstance(document, dict):
-        raise InvalidInputError(f"{name} is no report; a report is a JSON object", place="file")
+        raise InvalidInputError("{name} is no report; a report is a JSON object", name=name, place="file")
     return document
 
 
@@ -55,6 +61,9 @@ def _attached(content: bytes, name: str) -> bytes:
     carried = carried_by(content, REPORT_FILE)
     if carried is None:
         raise InvalidInputError(
-            f"the PDF {name} is damaged or carries no {REPORT_FILE}; give the JSON of its check", place="file"
+            "the PDF {name} is damaged or carries no {report_file}; give the JSON of its check",
+            name=name,
+            report_file=REPORT_FILE,
+            place="file",
         )
     return carried

@@ -208,7 +208,8 @@ def _snapshot(
     missing = set(told) - {layer.code for layer in layers}
     if missing:
         raise NotFoundError(
-            f"the layers {', '.join(sorted(missing))} of the report are not in this catalogue, or you may not read them"
+            "the layers {missing} of the report are not in this catalogue, or you may not read them",
+            missing=sorted(missing),
         )
     layers, never = in_versions(
         session, layers, {code: layer.get("version") for code, layer in told.items()}, day, actor

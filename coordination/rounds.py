@@ -7,6 +7,7 @@ from typing import Any
 
 from blueprint.city import City
 from blueprint.errors import InvalidInputError
+from blueprint.sentences import Sentence
 from coordination.models import MAX_TEXT, OpinionKind, OpinionRequest
 from coordination.responsibility import Concern, Why, must_be_asked, responsible_departments
 
@@ -154,7 +155,8 @@ def decide(
     for choice in drop:
         if choice.department not in known:
             raise InvalidInputError(
-                f"该部门本不征求，无需去掉 {choice.department} is not asked anyway; leave it out",
+                "{department} is not asked anyway; leave it out",
+                department=choice.department,
                 place="drop",
             )
         _refuse_drop(known[choice.department])
@@ -164,7 +166,7 @@ def decide(
         city.department(choice.department)
         if choice.department in asked:
             raise InvalidInputError(
-                f"该部门本已征求，无需增加 {choice.department} is asked anyway; leave it out", place="add"
+                "{department} is asked anyway; leave it out", department=choice.department, place="add"
             )
         asked[choice.department] = Proposed(
             department=choice.department,
@@ -178,18 +180,20 @@ def decide(
 def _refuse_drop(each: Proposed) -> None:
     """Nobody is left out whose layers bind, whose opinion stands, or with whom something is not settled."""
     if each.must_be_asked:
-        why = "其图层禁止或限制 layers of its own prohibit or restrict here"
+        why = Sentence("layers of its own prohibit or restrict here")
     elif each.last is not None and is_running(each.last):
-        why = "征询尚未结束 it was asked and its limit still runs"
+        why = Sentence("it was asked and its limit still runs")
     elif each.last is not None and is_opposed(each.last):
-        why = "该部门不同意 it disagrees; it is asked again, or a meeting settles it"
+        why = Sentence("it disagrees; it is asked again, or a meeting settles it")
     elif each.standing is not None and not any(c.decided_at is None for c in each.standing.contests):
-        why = "意见有效 its opinion stands, and it is not asked again"
+        why = Sentence("its opinion stands, and it is not asked again")
     elif binds(each.last):
-        why = "有附带条件或异议待处理 it set conditions, or has a contested finding to decide"
+        why = Sentence("it set conditions, or has a contested finding to decide")
     else:
         return
-    raise InvalidInputError(f"不能不征求 {each.department} cannot be left out: {why}", place="drop")
+    raise InvalidInputError(
+        "{department} cannot be left out: {why}", department=each.department, why=why, place="drop"
+    )
 
 
 def _refuse_double(add: Sequence[Choice], drop: Sequence[Choice]) -> None:
@@ -198,15 +202,17 @@ def _refuse_double(add: Sequence[Choice], drop: Sequence[Choice]) -> None:
         for choice in choices:
             if not choice.reason.strip():
                 raise InvalidInputError(
-                    f"请说明增加或不征求的理由 say why {choice.department} is {'added' if place == 'add' else 'left out'}",
+                    "say why {department} is {what}",
+                    department=choice.department,
+                    what=Sentence("added") if place == "add" else Sentence("left out"),
                     place=place,
                 )
             if len(choice.reason) > MAX_TEXT:
                 raise InvalidInputError(
-                    f"理由过长，请缩短 the reason has more than {MAX_TEXT} characters", place=place
+                    "the reason has more than {max_text} characters", max_text=MAX_TEXT, place=place
                 )
             if choice.department in seen:
                 raise InvalidInputError(
-                    f"同一部门列了两次 {choice.department} is named twice; name it once", place=place
+                    "{department} is named twice; name it once", department=choice.department, place=place
                 )
             seen.add(choice.department)

@@ -40,7 +40,9 @@ def load_rule_set(path: Path) -> RuleSet:
         state = path.stat()
         return _read(path, state.st_mtime_ns, state.st_size)
     except OSError as error:
-        raise InvalidInputError(f"cannot read the rule set {path}: {error.strerror}") from error
+        raise InvalidInputError(
+            "cannot read the rule set {path}: {strerror}", path=path, strerror=error.strerror
+        ) from error
 
 
 @lru_cache(maxsize=8)
@@ -52,15 +54,24 @@ def _read(path: Path, _written_ns: int, _size: int) -> RuleSet:
 def parse_rule_set(content: bytes, name: str) -> RuleSet:
     """A rule set from the bytes of its file, which is called `name` in errors."""
     if len(content) > MAX_BYTES:
-        raise InvalidInputError(f"the rule set {name} is larger than {MAX_BYTES >> 10} kB")
+        raise InvalidInputError(
+            "the rule set {name} is larger than {max_kb} kB", name=name, max_kb=MAX_BYTES >> 10
+        )
     try:
         root = yaml.compose(content.decode("utf-8"), Loader=Loader)
     except UnicodeDecodeError as error:
-        raise InvalidInputError(f"the rule set {name} is no UTF-8 text: {error.reason}") from error
+        raise InvalidInputError(
+            "the rule set {name} is no UTF-8 text: {reason}", name=name, reason=error.reason
+        ) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark is not None else ""
-        raise InvalidInputError(f"{name}{line}: no YAML: {getattr(error, 'problem', error)}") from error
+        raise InvalidInputError(
+            "{name}{line_number}: no YAML: {error}",
+            name=name,
+            line_number=line,
+            error=getattr(error, "problem", error),
+        ) from error
     document = Place(root, name).mapping(required=("code", "version", "rules"))
     rules = tuple(_rule(place) for place in document["rules"].sequence())
     _refuse_doubles(rules, document["rules"])
@@ -160,7 +171,9 @@ def _refuse_half_a_particular_rule(place: Place, given: Mapping[str, Place]) -> 
     if "when" in given or "relation" in given or "pixels" in given:
         for key in ("threshold", "matrix", "height", "gap"):
             if key in given:
-                raise given[key].fault(f"`{key}` is for a rule without `when`, `relation` or `pixels`")
+                raise given[key].fault(
+                    "`{key}` is for a rule without `when`, `relation` or `pixels`", key=key
+                )
         if "control" not in given:
             raise place.fault("control is missing: a rule with `when`, `relation` or `pixels` decides by it")
     if "pixels" in given and ("when" in given or "relation" in given):
@@ -183,14 +196,18 @@ def _condition(place: Place) -> Condition:
 def _relation(place: Place) -> Relation:
     text = place.text()
     if text not in RELATIONS:
-        raise place.fault(f"{shown(text)} is no relation of a rule; it is one of {', '.join(RELATIONS)}")
+        raise place.fault(
+            "{text} is no relation of a rule; it is one of {relations}", text=shown(text), relations=RELATIONS
+        )
     return Relation(text)
 
 
 def _reach(given: Mapping[str, Place]) -> Reach:
     distance_m = given["distance_m"].number()
     if not 0 < distance_m <= MAX_REACH_M:
-        raise given["distance_m"].fault(f"a distance is more than 0 and at most {MAX_REACH_M:,.0f} m")
+        raise given["distance_m"].fault(
+            "a distance is more than 0 and at most {max_reach_m:,.0f} m", max_reach_m=MAX_REACH_M
+        )
     if "distance_by" not in given:
         return Reach(distance_m)
     place = given["distance_by"]
@@ -203,7 +220,7 @@ def _reach(given: Mapping[str, Place]) -> Reach:
     try:
         return Reach(distance_m, read_buffer_rule(values, distance_m, "distance_by"))
     except InvalidInputError as error:
-        raise place.fault(error.message) from error
+        raise place.fault(error.sentence) from error
 
 
 def _pixels(place: Place) -> Pixels:
@@ -224,7 +241,7 @@ def _pixels(place: Place) -> Pixels:
 def _class(place: Place) -> int:
     value = place.value()
     if not value.is_integer():
-        raise place.fault(f"{shown(place.text())} is no code of a class, which is a whole number")
+        raise place.fault("{text} is no code of a class, which is a whole number", text=shown(place.text()))
     return int(value)
 
 
@@ -244,9 +261,9 @@ def _matrix(place: Place) -> UseMatrix:
     for use, row in given["uses"].entries().items():
         uses[use] = {value: control.control() for value, control in row.entries().items()}
         if ANY not in uses[use]:
-            raise row.fault(f'a row says what holds for other classes: "{ANY}": restrict')
+            raise row.fault('a row says what holds for other classes: "{any}": restrict', any=ANY)
     if ANY not in uses:
-        raise given["uses"].fault(f'a matrix says what holds for other uses: "{ANY}": {{...}}')
+        raise given["uses"].fault('a matrix says what holds for other uses: "{any}": {{...}}', any=ANY)
     return UseMatrix(given["field"].text(), uses)
 
 
@@ -282,14 +299,14 @@ def _refuse_doubles(rules: Iterable[Rule], place: Place) -> None:
     general: dict[str, list[Rule]] = {}
     for rule, at in zip(rules, place.sequence(), strict=True):
         if rule.id in ids:
-            raise at.fault(f"the id {rule.id} is there twice")
+            raise at.fault("the id {rule_id} is there twice", rule_id=rule.id)
         ids.add(rule.id)
         if rule.is_particular:
             continue
         others = general.setdefault(rule.layer, [])
         for other in others:
             if _share_a_day(other, rule):
-                raise at.fault(f"{other.id} is for layer {rule.layer} on the same days")
+                raise at.fault("{id} is for layer {layer} on the same days", id=other.id, layer=rule.layer)
         others.append(rule)
 
 

@@ -6,6 +6,7 @@ from blueprint.errors import InvalidInputError
 from blueprint.layers.models import ConflictWhen, GeometryKind
 from blueprint.overlay import Relation
 from blueprint.rasters.values import ValueKind
+from blueprint.sentences import Sentence
 from blueprint.snapshot import LayerOnDay
 from coordination.rule_sets import Rule, RuleSet
 
@@ -19,33 +20,34 @@ _OF_KIND = {
 _OF_ANY = (Relation.TOUCHES, Relation.WITHIN_DISTANCE)
 
 
-def never_met(rule: Rule, layer: LayerOnDay) -> str | None:
-    """Why a rule is never met on its layer, as one sentence; None where it may be."""
-    kind = GeometryKind(layer.geometry)
+def never_met(rule: Rule, layer: LayerOnDay) -> Sentence | None:
+    """Why a rule is never met on its layer; None where it may be."""
+    kind, code = GeometryKind(layer.geometry), layer.code
     if kind is GeometryKind.RASTER:
         if rule.when is not None or rule.relation is not None or rule.matrix is not None:
-            return (
-                f"图层 {layer.code} 为栅格，没有图斑：请用 pixels"
-                f" layer {layer.code} is a raster, which has no features: `pixels` says which values are meant"
+            return Sentence(
+                "layer {code} is a raster, which has no features: `pixels` says which values are meant",
+                code=code,
             )
         if rule.pixels is not None and rule.pixels.values and layer.value_kind != ValueKind.CLASSES:
-            return (
-                f"图层 {layer.code} 为连续值栅格，请用 above 或 below"
-                f" layer {layer.code} holds measures, not classes: say `above` or `below`"
-            )
+            return Sentence("layer {code} holds measures, not classes: say `above` or `below`", code=code)
     elif rule.pixels is not None:
-        return f"图层 {layer.code} 不是栅格 layer {layer.code} is no raster: `pixels` are for rasters, `when` is for features"
+        return Sentence(
+            "layer {code} is no raster: `pixels` are for rasters, `when` is for features", code=code
+        )
     elif rule.relation is not None and rule.relation not in (fitting := _fitting(layer)):
-        return (
-            f"图层 {layer.code} 的图斑与用地不可能有此关系"
-            f" no site {rule.relation} a {kind} of layer {layer.code}; a rule of it is for {', '.join(fitting)}"
+        return Sentence(
+            "no site {relation} a {kind} of layer {code}; a rule of it is for {fitting}",
+            relation=rule.relation,
+            kind=kind,
+            code=code,
+            fitting=fitting,
         )
     if rule.gap is not None and (
         kind is not GeometryKind.POLYGON or layer.conflict_when == ConflictWhen.OUTSIDE
     ):
-        return (
-            f"图层 {layer.code} 无覆盖缺口可言"
-            f" a `gap` is for a layer of polygons whose inside is the conflict, which {layer.code} is not"
+        return Sentence(
+            "a `gap` is for a layer of polygons whose inside is the conflict, which {code} is not", code=code
         )
     return None
 
@@ -64,5 +66,10 @@ def refuse_never_met(rule_set: RuleSet, layers: Iterable[LayerOnDay]) -> None:
         reason = never_met(rule, by_code[rule.layer]) if rule.layer in by_code else None
         if reason is not None:
             raise InvalidInputError(
-                f"{rule_set.file}:{rule.line}: {rule.id}: {reason}", place=f"line {rule.line}"
+                "{file}:{number}: {rule_id}: {reason}",
+                file=rule_set.file,
+                number=rule.line,
+                rule_id=rule.id,
+                reason=reason,
+                place=f"line {rule.line}",
             )

@@ -9,6 +9,7 @@ import yaml
 
 from blueprint.errors import InvalidInputError
 from blueprint.layers.models import Control
+from blueprint.sentences import Sentence
 from coordination.rule_sets import FIGURES
 
 _MAX_ENTRIES, _MAX_NODES, _MAX_TEXT, _MAX_DEPTH = 2_000, 50_000, 4_000, 20
@@ -47,27 +48,30 @@ class Place:
         """Its line in the file, counted from 1."""
         return int(self._node.start_mark.line) + 1 if self._node is not None else 1
 
-    def fault(self, what: str) -> InvalidInputError:
+    def fault(self, template: str | Sentence, /, **values: object) -> InvalidInputError:
         """An error that names the line."""
-        return InvalidInputError(f"{self._name}:{self.line}: {what}", place=f"line {self.line}")
+        what = template if isinstance(template, Sentence) else Sentence(template, **values)
+        return InvalidInputError(
+            "{file}:{number}: {what}", file=self._name, number=self.line, what=what, place=f"line {self.line}"
+        )
 
     def mapping(self, *, required: Sequence[str] = (), optional: Sequence[str] = ()) -> "dict[str, Place]":
         """The values by key; no key may be unknown, twice or missing."""
         if not isinstance(self._node, yaml.MappingNode):
-            raise self.fault(f"expected keys and values ({', '.join((*required, *optional))})")
+            raise self.fault("expected keys and values ({keys})", keys=(*required, *optional))
         found: dict[str, Place] = {}
         known = dict.fromkeys((*required, *optional))
         for key, value in self._node.value:
             at = Place(key, self._name)
             text = at.text()
             if text not in known:
-                raise at.fault(f"unknown key {shown(text)}; known are {', '.join(known)}")
+                raise at.fault("unknown key {text}; known are {known}", text=shown(text), known=known)
             if text in found:
-                raise at.fault(f"{shown(text)} is there twice")
+                raise at.fault("{text} is there twice", text=shown(text))
             found[text] = Place(value, self._name)
         missing = [key for key in required if key not in found]
         if missing:
-            raise self.fault(f"{', '.join(missing)} is missing")
+            raise self.fault("{missing} is missing", missing=missing)
         return found
 
     def entries(self) -> "dict[str, Place]":
@@ -87,7 +91,11 @@ class Place:
 
     def _refuse_too_many(self) -> None:
         if self._node is not None and len(self._node.value) > _MAX_ENTRIES:
-            raise self.fault(f"{len(self._node.value):,} entries, at most {_MAX_ENTRIES:,} are taken")
+            raise self.fault(
+                "{count:,} entries, at most {max_entries:,} are taken",
+                count=len(self._node.value),
+                max_entries=_MAX_ENTRIES,
+            )
 
     def text(self) -> str:
         """A text that is not empty, which can be kept and sent as UTF-8."""
@@ -95,7 +103,11 @@ class Place:
             raise self.fault("expected a text")
         text = str(self._node.value).strip()
         if len(text) > _MAX_TEXT:
-            raise self.fault(f"a text of {len(text):,} characters, at most {_MAX_TEXT:,} are taken")
+            raise self.fault(
+                "a text of {count:,} characters, at most {max_text:,} are taken",
+                count=len(text),
+                max_text=_MAX_TEXT,
+            )
         if any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in text):
             raise self.fault("a text with a NUL character or half a surrogate, which cannot be stored")
         return text
@@ -112,7 +124,7 @@ class Place:
         try:
             value = float(self.text())
         except ValueError:
-            raise self.fault(f"{shown(self.text())} is no number") from None
+            raise self.fault("{text} is no number", text=shown(self.text())) from None
         if not abs(value) < 1e12:
             raise self.fault("expected a number of at most twelve digits")
         return value
@@ -121,7 +133,7 @@ class Place:
         """A whole number of 1 or more, of nine digits at most."""
         text = self.text()
         if not text.isdecimal() or len(text) > 9 or int(text) < 1:
-            raise self.fault(f"{shown(text)} is no whole number from 1 to 999,999,999")
+            raise self.fault("{text} is no whole number from 1 to 999,999,999", text=shown(text))
         return int(text)
 
     def day(self) -> date:
@@ -129,13 +141,15 @@ class Place:
         try:
             return date.fromisoformat(self.text())
         except ValueError:
-            raise self.fault(f"{shown(self.text())} is no day; write it as 2026-01-31") from None
+            raise self.fault("{text} is no day; write it as 2026-01-31", text=shown(self.text())) from None
 
     def control(self) -> Control:
         """A control."""
         text = self.text()
         if text not in list(Control):
-            raise self.fault(f"{shown(text)} is no control; it is one of {', '.join(Control)}")
+            raise self.fault(
+                "{text} is no control; it is one of {control}", text=shown(text), control=Control
+            )
         return Control(text)
 
     def wording(self) -> str:
@@ -144,12 +158,14 @@ class Place:
         try:
             figures = [(n, spec, how) for _, n, spec, how in Formatter().parse(text) if n is not None]
         except ValueError as error:
-            raise self.fault(f"a brace is not closed: {error}") from error
+            raise self.fault("a brace is not closed: {error}", error=error) from error
         for name, spec, conversion in figures:
             if name not in FIGURES:
-                raise self.fault(f"{{{name[:60]}}} is no figure; they are {', '.join(FIGURES)}")
+                raise self.fault(
+                    "{{{name}}} is no figure; they are {figures}", name=name[:60], figures=FIGURES
+                )
             if spec or conversion:
-                raise self.fault(f"a figure is given as it is written: {{{name}}}, without : or !")
+                raise self.fault("a figure is given as it is written: {{{name}}}, without : or !", name=name)
         return text
 
 

@@ -57,7 +57,7 @@ def show_rules(session: SessionDep, actor: ActorDep, city: CityDep, now: NowDep)
         version=rule_set.version,
         sha256=rule_set.sha256,
         unsigned=[rule.id for rule in today if rule.signed_off is None],
-        never_met={id_: reason for id_, reason in reasons.items() if reason is not None},
+        never_met={id_: reason.both for id_, reason in reasons.items() if reason is not None},
         rules=[to_json(rule) for rule in rules],
     )
 

@@ -101,7 +101,9 @@ def find_sites(
     ground = area.geometry if outline is None else polygonal(shapely.intersection(area.geometry, outline))
     if ground.area > MAX_AREA_M2:
         raise InvalidInputError(
-            f"the area has {ground.area / 1e6:,.0f} km², at most {MAX_AREA_M2 / 1e6:,.0f} are searched; take a part of it"
+            "the area has {area:,.0f} km², at most {max_area_m2:,.0f} are searched; take a part of it",
+            area=ground.area / 1000000.0,
+            max_area_m2=MAX_AREA_M2 / 1000000.0,
         )
     snapshot = take_snapshot(session, on)
     refuse_before_the_first(session, known_to(snapshot.layers, actor), on)
@@ -138,7 +140,7 @@ def refuse_beyond_bounds(area_m2: float, at_most: int) -> None:
     if not MIN_SITE_M2 <= area_m2 <= MAX_SITE_M2:
         raise InvalidInputError("a site is searched from 0.01 ha to 500 ha")
     if not 1 <= at_most <= MAX_FOUND:
-        raise InvalidInputError(f"from 1 to {MAX_FOUND} places are named")
+        raise InvalidInputError("from 1 to {max_found} places are named", max_found=MAX_FOUND)
 
 
 def district_area(code: str, city: City) -> Footprint:

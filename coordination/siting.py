@@ -72,7 +72,9 @@ def find_shift(
     """
     require(actor, Act.KEEP_CHECK)
     if not 1 <= within_m <= MAX_DISTANCE_M:
-        raise InvalidInputError(f"a search distance is from 1 to {MAX_DISTANCE_M:,.0f} m")
+        raise InvalidInputError(
+            "a search distance is from 1 to {max_distance_m:,.0f} m", max_distance_m=MAX_DISTANCE_M
+        )
     snapshot = take_snapshot(session, on)
     before = run_check(session, footprint, city=city, actor=actor, on=on, snapshot=snapshot)
     west, south, east, north = footprint.geometry.bounds

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.errors import InvalidInputError
 from blueprint.permissions import Actor
+from blueprint.sentences import Sentence, spoken
 from blueprint.working_days import WorkingCalendar
 from coordination.consultation import supersede_rounds
 from coordination.history import note
@@ -27,11 +28,13 @@ def take_step(
     """Move a project by hand; when it leaves the consultation, what is still open of it is taken back."""
     if step not in BY_HAND:
         raise InvalidInputError(
-            f"该步骤不能单独办理 {step} is no step by itself: it comes with the consultation, the clearance or the withdrawal of a handover",
+            "{step} is no step by itself: it comes with the consultation, the clearance or the withdrawal"
+            " of a handover",
+            step=spoken(step),
             place="step",
         )
     needs = step in NEEDS_REASON or bool((reason or "").strip())
-    text = trimmed_reason(reason or "", f"the step {step}") if needs else None
+    text = trimmed_reason(reason or "", Sentence("the step {step}", step=spoken(step))) if needs else None
     project = lock_project(session, project_id)
     before = ProjectStatus(project.status)
     move(project, step)

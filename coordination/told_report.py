@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from blueprint.errors import InvalidInputError
 from blueprint.given import Text, TopM, WidthM
+from blueprint.sentences.validation import sentence_of_validation
 
 _MAX_LAYERS = 5_000
 
@@ -63,7 +64,9 @@ def refuse_another_shape(document: Mapping[str, Any]) -> None:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InvalidInputError(
-            f"this is no check report ({where}: {first['msg']}); give what `blueprint check … --format json` or"
+            "this is no check report ({where}: {msg}); give what `blueprint check … --format json` or"
             " `--format pdf` wrote",
+            where=where,
+            msg=sentence_of_validation(first),
             place=where,
         ) from error

@@ -118,8 +118,9 @@ def refuse_failed(report: CheckReport) -> None:
     """Refuse to say what is free of conflicts where a layer could not be asked."""
     if report.failed_layers:
         raise UnavailableError(
-            f"the file of {', '.join(report.failed_layers)} cannot be read at present, so what is free is not known;"
-            " restore the object folder"
+            "the file of {failed_layers} cannot be read at present, so what is free is not known; restore"
+            " the object folder",
+            failed_layers=report.failed_layers,
         )
 
 

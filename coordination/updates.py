@@ -203,7 +203,7 @@ def _refuse_unread(check: Check) -> None:
     unread = [layer["title"] for layer in check.report["layers"] if layer["outcome"] == Outcome.FAILED]
     if unread:
         raise UnavailableError(
-            f"the file of {', '.join(unread)} cannot be read; restore the object folder, then check again"
+            "the file of {unread} cannot be read; restore the object folder, then check again", unread=unread
         )
 
 

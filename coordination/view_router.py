@@ -219,7 +219,7 @@ def show_statistics(
     last = last or today
     first = first or last.replace(month=1, day=1)
     if first > last:
-        raise InvalidInputError(f"起始日晚于截止日 {first} lies after {last}", place="first")
+        raise InvalidInputError("{first} lies after {last}", first=first, last=last, place="first")
     names = {department.code: department.name for department in edge.city.departments}
     found = views.opinion_figures(session, first=first, last=last, today=today, calendar=edge.calendar)
     items = [

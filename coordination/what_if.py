@@ -30,13 +30,14 @@ class Assumed:
 def read_assumed(texts: Sequence[str]) -> tuple[Assumed, ...]:
     """What is to apply, written as `CODE:N`; InvalidInputError for anything else, or a layer twice."""
     if len(texts) > MAX_ASSUMED:
-        raise InvalidInputError(f"at most {MAX_ASSUMED} versions are assumed at once")
+        raise InvalidInputError("at most {max_assumed} versions are assumed at once", max_assumed=MAX_ASSUMED)
     found = []
     for text in texts:
         code, colon, number = text.rpartition(":")
         if not colon or not number.isascii() or not number.isdigit() or not 0 < int(number) < 1_000_000:
             raise InvalidInputError(
-                f"{text[:80]!r} names no version of a layer; write the layer's code and the number, as PLAN:3"
+                "{text!r} names no version of a layer; write the layer's code and the number, as PLAN:3",
+                text=text[:80],
             )
         found.append(Assumed(code, int(number)))
     if len({assumed.layer for assumed in found}) < len(found):
@@ -51,7 +52,7 @@ def suppose(session: Session, snapshot: Snapshot, assumed: Sequence[Assumed], *,
         layer = catalogue.find_readable(session, each.layer, actor)
         if layer.geometry == GeometryKind.RASTER:
             raise InvalidInputError(
-                f"{each.layer} is a raster layer; another version of it cannot be assumed"
+                "{layer} is a raster layer; another version of it cannot be assumed", layer=each.layer
             )
         version = readable_version(session, layer, each.number, actor)
         layers = with_version(layers, version, starts_on=snapshot.day)

@@ -71,7 +71,7 @@ class Writing:
         info.size, info.mode = size, 0o600
         header = info.tobuf(tarfile.GNU_FORMAT)
         if len(header) != tarfile.BLOCKSIZE:
-            raise InvalidInputError(f"{name} has too long a name for a backup; shorten it")
+            raise InvalidInputError("{name} has too long a name for a backup; shorten it", name=name)
         self._file.seek(header_at)
         self._file.write(header)
         self._file.seek(end_at)
@@ -99,8 +99,10 @@ def writing(path: Path, progress: Progress) -> Iterator[Writing]:
         _sync_folder(path.parent)
     except OSError as error:
         if error.errno == 28:  # ENOSPC
-            raise StorageFullError(f"the disk of {path} is full; nothing was kept") from error
-        raise InvalidInputError(f"cannot write {path}: {error.strerror}") from error
+            raise StorageFullError("the disk of {path} is full; nothing was kept", path=path) from error
+        raise InvalidInputError(
+            "cannot write {path}: {strerror}", path=path, strerror=error.strerror
+        ) from error
     finally:
         draft.unlink(missing_ok=True)
 
@@ -134,14 +136,16 @@ class Reading:
                     size += len(piece)
                     progress(len(piece))
             if (size, digest.hexdigest()) != (told.bytes, told.sha256):
-                raise InvalidInputError(f"{self._path} is damaged: {name} is not what was backed up")
+                raise InvalidInputError(
+                    "{path} is damaged: {name} is not what was backed up", path=self._path, name=name
+                )
 
     def open(self, name: str) -> IO[bytes]:
         """The bytes of a member."""
         info = self._found.get(name)
         stream = self._tar.extractfile(info) if info is not None else None
         if stream is None:
-            raise InvalidInputError(f"{self._path} is damaged: {name} is missing")
+            raise InvalidInputError("{path} is damaged: {name} is missing", path=self._path, name=name)
         return stream
 
     def objects(self) -> Iterator[tuple[Path, IO[bytes]]]:
@@ -150,7 +154,9 @@ class Reading:
             if name.startswith(OBJECTS):
                 relative = Path(name.removeprefix(OBJECTS))
                 if relative.is_absolute() or ".." in relative.parts:
-                    raise InvalidInputError(f"{self._path} is no backup of ours: it names {name}")
+                    raise InvalidInputError(
+                        "{path} is no backup of ours: it names {name}", path=self._path, name=name
+                    )
                 with self.open(name) as stream:
                     yield relative, stream
 
@@ -161,23 +167,27 @@ def reading(path: Path) -> Iterator[Reading]:
     try:
         tar = tarfile.open(path, "r:")  # noqa: SIM115  # closed below
     except OSError as error:
-        raise InvalidInputError(f"cannot read {path}: {error.strerror}") from error
+        raise InvalidInputError(
+            "cannot read {path}: {strerror}", path=path, strerror=error.strerror
+        ) from error
     except (tarfile.TarError, EOFError) as error:
-        raise InvalidInputError(f"{path} is no backup of One Blueprint") from error
+        raise InvalidInputError("{path} is no backup of One Blueprint", path=path) from error
     with tar:
         try:
             found = {info.name: info for info in tar if info.isreg()}
         except (tarfile.TarError, EOFError, OSError) as error:
             raise _cut_off(path) from error
         if DUMP not in found and _MANIFEST not in found:
-            raise InvalidInputError(f"{path} is no backup of One Blueprint")
+            raise InvalidInputError("{path} is no backup of One Blueprint", path=path)
         if _MANIFEST not in found:
             raise _cut_off(path)
         yield Reading(path, tar, found, _manifest(path, tar, found[_MANIFEST]))
 
 
 def _cut_off(path: Path) -> InvalidInputError:
-    return InvalidInputError(f"{path} was cut off: its end is missing; copy it again from where it was made")
+    return InvalidInputError(
+        "{path} was cut off: its end is missing; copy it again from where it was made", path=path
+    )
 
 
 def _manifest(path: Path, tar: tarfile.TarFile, info: tarfile.TarInfo) -> Manifest:
@@ -187,9 +197,13 @@ def _manifest(path: Path, tar: tarfile.TarFile, info: tarfile.TarInfo) -> Manife
         members = {name: Member(**told) for name, told in values.pop("members").items()}
         manifest = Manifest(members=members, **values)
     except (ValueError, TypeError, KeyError, AttributeError, tarfile.TarError, OSError) as error:
-        raise InvalidInputError(f"{path} is no backup that this version reads: {error}") from error
+        raise InvalidInputError(
+            "{path} is no backup that this version reads: {error}", path=path, error=error
+        ) from error
     if manifest.format != _FORMAT:
         raise InvalidInputError(
-            f"{path} is a backup of another kind ({manifest.format}); use the version that made it"
+            "{path} is a backup of another kind ({format}); use the version that made it",
+            path=path,
+            format=manifest.format,
         )
     return manifest

@@ -107,15 +107,23 @@ def refuse_unfit(manifest: Manifest, city: City) -> None:
     """Refuse a backup of another city, or of a newer version, before anything is touched."""
     if (manifest.administrative_code, manifest.working_srid) != (city.administrative_code, city.working_srid):
         raise ConflictError(
-            f"this backup is of {manifest.city} ({manifest.administrative_code}, EPSG:{manifest.working_srid}), the profile is of"
-            f" {city.name} ({city.administrative_code}, {city.working_crs}); use that city's profile (BLUEPRINT_CITY)"
+            "this backup is of {city} ({administrative_code}, EPSG:{working_srid}), the profile is of"
+            " {city_name} ({city_administrative_code}, {working_crs}); use that city's profile"
+            " (BLUEPRINT_CITY)",
+            city=manifest.city,
+            administrative_code=manifest.administrative_code,
+            working_srid=manifest.working_srid,
+            city_name=city.name,
+            city_administrative_code=city.administrative_code,
+            working_crs=city.working_crs,
         )
     try:
         migrations.refuse_unknown(manifest.schema_revision)
     except ResolutionError as error:
         raise ConflictError(
-            f"this backup is of schema revision {manifest.schema_revision}, which this version does not know; install the"
-            " version that made it, or a newer one"
+            "this backup is of schema revision {schema_revision}, which this version does not know; install"
+            " the version that made it, or a newer one",
+            schema_revision=manifest.schema_revision,
         ) from error
 
 
@@ -244,7 +252,9 @@ def _running(
             words, env=_environment(url), cwd="/", stdin=stdin, stdout=stdout, stderr=subprocess.PIPE
         )
     except OSError as error:
-        raise UnavailableError(f"{words[0]} cannot be run: {error.strerror}") from error
+        raise UnavailableError(
+            "{words} cannot be run: {strerror}", words=words[0], strerror=error.strerror
+        ) from error
     try:
         yield process
     finally:
@@ -268,7 +278,9 @@ def _end(process: subprocess.Popen[bytes], name: str) -> None:
     told = process.stderr.read().decode("utf-8", "replace").strip().splitlines()
     if process.wait() != 0:
         reason = next((line for line in told if "error:" in line), told[-1] if told else "no reason given")
-        raise UnavailableError(f"{name} failed: {reason.partition('error: ')[2] or reason}")
+        raise UnavailableError(
+            "{name} failed: {reason}", name=name, reason=reason.partition("error: ")[2] or reason
+        )
 
 
 Say = Callable[[str], None]
@@ -290,6 +302,8 @@ def counting(say: Say, what: str, *, every: int = 100_000_000) -> Progress:
 def refuse_existing(path: Path, *, yes: bool) -> None:
     """Refuse to write over a file unless that was said."""
     if path.is_dir():
-        raise InvalidInputError(f"{path} is a folder; name a file")
+        raise InvalidInputError("{path} is a folder; name a file", path=path)
     if path.exists() and not yes:
-        raise InvalidInputError(f"{path} is there already; name another file, or say --yes to replace it")
+        raise InvalidInputError(
+            "{path} is there already; name another file, or say --yes to replace it", path=path
+        )

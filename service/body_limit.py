@@ -14,6 +14,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 
 from blueprint.footprint import MAX_TEXT_BYTES
+from blueprint.sentences import Sentence
 from coordination.handover import MAX_MESSAGE_BYTES
 from service.settings import Settings
 
@@ -36,8 +37,6 @@ LINGER_SECONDS = 2.0
 LINGER_BYTES = 16 << 20
 """How much of a refused body is still read and thrown away: a connection closed on unread bytes would lose the answer."""
 
-_CLOSE = {"Connection": "close"}
-
 
 @dataclass(frozen=True)
 class BodyLimit:
@@ -47,6 +46,14 @@ class BodyLimit:
     seconds: float
     needs_sign_in: bool = False
     """Whether it is refused at once without a token or a session: large files are not spooled for strangers."""
+
+
+class BodyRefusedError(HTTPException):
+    """A body that is not read (any further); the connection is closed behind the answer."""
+
+    def __init__(self, status: int, sentence: Sentence, **headers: str) -> None:
+        super().__init__(status, sentence.english, headers={"Connection": "close"} | headers)
+        self.sentence = sentence
 
 
 def limit_of(path: str, settings: Settings) -> BodyLimit:
@@ -83,15 +90,17 @@ class LimitedBody:
     def _judge_headers(self) -> HTTPException | None:
         length = self._headers.get(b"content-length", b"0")
         if not length.isdigit():
-            return HTTPException(400, "Content-Length must be a number of bytes", headers=_CLOSE)
+            return BodyRefusedError(400, Sentence("Content-Length must be a number of bytes"))
         if int(length) > self._limit.bytes:
             return self._too_large()
         has_body = int(length) > 0 or b"transfer-encoding" in self._headers
         if self._limit.needs_sign_in and has_body and not is_signed_in(self._headers):
-            return HTTPException(
+            return BodyRefusedError(
                 401,
-                "sign in first: a file is taken with a token (Authorization: Bearer …) or a session only",
-                headers=_CLOSE | {"WWW-Authenticate": "Bearer"},
+                Sentence(
+                    "sign in first: a file is taken with a token (Authorization: Bearer …) or a session only"
+                ),
+                **{"WWW-Authenticate": "Bearer"},
             )
         return None
 
@@ -106,10 +115,12 @@ class LimitedBody:
                 message = await self._receive()
         except TimeoutError:
             self.is_refused = True
-            raise HTTPException(
+            raise BodyRefusedError(
                 408,
-                f"the body took longer than {self._limit.seconds:g} seconds; send it again over a faster line",
-                headers=_CLOSE,
+                Sentence(
+                    "the body took longer than {seconds:g} seconds; send it again over a faster line",
+                    seconds=self._limit.seconds,
+                ),
             ) from None
         self._left -= len(message.get("body", b""))
         if self._left < 0:
@@ -131,9 +142,9 @@ class LimitedBody:
 
     def _too_large(self) -> HTTPException:
         limit = self._limit.bytes
-        size = f"{limit >> 20} MB" if limit >= 1 << 20 else f"{limit} bytes"
-        return HTTPException(
-            413, f"the body is larger than {size}, the most this route takes", headers=_CLOSE
+        size = f"{limit >> 20} MB" if limit >= 1 << 20 else Sentence("{limit} bytes", limit=limit)
+        return BodyRefusedError(
+            413, Sentence("the body is larger than {size}, the most this route takes", size=size)
         )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from typer.exceptions import TyperException
 
 from blueprint.errors import BlueprintError, StorageFullError
-from service.commands.context import console
+from service.commands.context import console, say
 from service.problems import as_blueprint_error, exit_status_of
 from service.settings import read_settings
 
@@ -112,13 +112,16 @@ def _full_disk() -> BlueprintError | None:
     if shutil.disk_usage(settings.home).free > _NO_ROOM_BYTES:
         return None
     return StorageFullError(
-        f"the disk of {settings.home.resolve()} is full; nothing was stored, free some space and try again"
+        "the disk of {home} is full; nothing was stored, free some space and try again",
+        home=settings.home.resolve(),
     )
 
 
 def _say(error: BlueprintError) -> int:
-    console.print(f"blueprint: {error.message}", markup=False, soft_wrap=True)
+    if error.chinese != error.message:
+        say(error.chinese)
+    say(f"blueprint: {error.message}")
     for row in error.rows:
         told = ", ".join(f"{name} {value}" for name, value in row.items())
-        console.print(f"  {told}", markup=False, soft_wrap=True)
+        say(f"  {told}")
     return exit_status_of(error)

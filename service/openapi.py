@@ -15,12 +15,14 @@ from blueprint.problem import PROBLEM_MEDIA_TYPE
 _PROBLEM = {
     "type": "object",
     "description": "What is wrong and how to mend it (RFC 9457).",
-    "required": ["type", "title", "status", "detail"],
+    "required": ["type", "title", "title_zh", "status", "detail", "detail_zh"],
     "properties": {
         "type": {"type": "string"},
         "title": {"type": "string"},
+        "title_zh": {"type": "string", "description": "标题 the title in Chinese"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
+        "detail_zh": {"type": "string", "description": "错在哪里、怎么改 the same as `detail` in Chinese"},
         "instance": {"type": "string"},
         "request_id": {"type": "string"},
         "issues": {

@@ -32,6 +32,9 @@ from blueprint.errors import (
 )
 from blueprint.permissions import RefusedError
 from blueprint.problem import PROBLEM_MEDIA_TYPE, problem_document
+from blueprint.sentences import Sentence
+from blueprint.sentences.validation import sentence_of_validation
+from service.body_limit import BodyRefusedError
 
 _log = logging.getLogger("blueprint")
 
@@ -51,9 +54,13 @@ _FAMILIES: list[tuple[type[BlueprintError], int]] = [
 
 
 _SENTENCES = {
-    "Not Found": "nothing has this address; /api/docs lists what there is",
-    "Method Not Allowed": "this address does not take that method; the Allow header names those it takes",
-    "There was an error parsing the body": "the body cannot be read; is it what its Content-Type says?",
+    "Not Found": Sentence("nothing has this address; /api/docs lists what there is"),
+    "Method Not Allowed": Sentence(
+        "this address does not take that method; the Allow header names those it takes"
+    ),
+    "There was an error parsing the body": Sentence(
+        "the body cannot be read; is it what its Content-Type says?"
+    ),
 }
 """What the frameworks say, in our words."""
 
@@ -118,7 +125,7 @@ def _on(answer: Callable[..., JSONResponse]) -> Callable[[Request, Exception], J
 def _problem(
     request: Request,
     status: int,
-    detail: str,
+    detail: Sentence,
     headers: dict[str, str] | None = None,
     members: dict[str, Any] | None = None,
 ) -> JSONResponse:
@@ -134,31 +141,38 @@ def _blueprint_error(request: Request, error: BlueprintError) -> JSONResponse:
     headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status)
     if isinstance(error, TooManyAttemptsError):
         headers = {"Retry-After": str(math.ceil(error.retry_after.total_seconds()))}
-    return _problem(request, status, error.message, headers, error.members)
+    return _problem(request, status, error.sentence, headers, error.members)
 
 
 def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
     return _problem(request, 422, _sentence_of(error.errors()[0]))
 
 
-def _sentence_of(first: Mapping[str, Any]) -> str:
+def _sentence_of(first: Mapping[str, Any]) -> Sentence:
     """What is wrong with a request that does not fit its description, and where."""
     kind, is_body = first["type"], first["loc"] == ("body",)
     if kind == "json_invalid":
-        return f"the body is no JSON: {first['ctx']['error']} at character {first['loc'][-1]}; mend it and send it again"
+        return Sentence(
+            "the body is no JSON: {error} at character {position}; mend it and send it again",
+            error=str(first["ctx"]["error"]),
+            position=first["loc"][-1],
+        )
     if kind == "missing" and is_body:
-        return "the request has no body; send one, JSON as Content-Type: application/json"
+        return Sentence("the request has no body; send one, JSON as Content-Type: application/json")
     if kind in ("dict_type", "model_attributes_type") and is_body:
-        return "the body is no JSON object; send one as Content-Type: application/json"
+        return Sentence("the body is no JSON object; send one as Content-Type: application/json")
     where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-    return f"{where}: {str(first['msg']).removeprefix('Value error, ')}"
+    return Sentence("{field}: {what}", field=where, what=sentence_of_validation(first))
 
 
 def _http_error(request: Request, error: HTTPException) -> JSONResponse:
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["Allow"] = ", ".join(_methods_of(request))
-    detail = _SENTENCES.get(str(error.detail), str(error.detail))
+    if isinstance(error, BodyRefusedError):
+        detail = error.sentence
+    else:
+        detail = _SENTENCES.get(str(error.detail)) or Sentence(str(error.detail))
     return _problem(request, error.status_code, detail, headers)
 
 
@@ -181,5 +195,5 @@ def _database_error(request: Request, error: DBAPIError | PoolTimeoutError) -> J
 
 def _internal_error(request: Request, error: Exception) -> JSONResponse:
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    detail = "the service failed; the fault is in its log under this request's id"
+    detail = Sentence("the service failed; the fault is in its log under this request's id")
     return _problem(request, 500, detail)

@@ -89,7 +89,9 @@ def _deliver_by_http(approval_url: str, way: _Way, handover: Handover, *, now: d
         timeout=way.timeout_s,
     )
     if not answer.is_success:
-        raise ConflictError(f"approval answered {answer.status_code}: {answer.text[:500]}")
+        raise ConflictError(
+            "approval answered {status_code}: {text}", status_code=answer.status_code, text=answer.text[:500]
+        )
     try:
         receipt = answer.json()
     except ValueError as error:

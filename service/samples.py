@@ -51,7 +51,7 @@ def sample_folder(city: str) -> Path:
     folder = SAMPLE_LAYERS / city
     if not (folder / "city.toml").is_file():
         known = sorted(path.parent.name for path in SAMPLE_LAYERS.glob("*/city.toml"))
-        raise InvalidInputError(f"no sample city {city!r}; there are: {', '.join(known)}")
+        raise InvalidInputError("no sample city {city!r}; there are: {known}", city=city, known=known)
     return folder
 
 

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from blueprint.errors import InvalidInputError
+from blueprint.sentences.validation import sentence_of_validation
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE_LAYERS = ROOT / "data" / "sample_layers"
@@ -81,4 +82,6 @@ def read_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise InvalidInputError(f"the setting {name} is wrong: {first['msg']}") from error
+        raise InvalidInputError(
+            "the setting {name} is wrong: {msg}", name=name, msg=sentence_of_validation(first)
+        ) from error

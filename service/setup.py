@@ -9,6 +9,7 @@ from blueprint.city import City
 from blueprint.database import CONNECT_ARGS, SCHEMAS
 from blueprint.errors import ConflictError, UnavailableError
 from blueprint.models import CityRow
+from blueprint.sentences import Sentence
 from blueprint.wall import set_key
 from service import migrations
 
@@ -73,26 +74,36 @@ def hold_to_city(engine: Engine, city: City) -> None:
                 raise ConflictError("the database has no blueprint yet; run `blueprint database migrate`")
             if revision != migrations.head_revision():
                 raise ConflictError(
-                    f"the database is at schema revision {revision}, this version needs"
-                    f" {migrations.head_revision()}; run `blueprint database migrate`"
+                    "the database is at schema revision {revision}, this version needs {head}; run"
+                    " `blueprint database migrate`",
+                    revision=revision,
+                    head=migrations.head_revision(),
                 )
             row = Session(connection).scalars(select(CityRow)).one()
     except OperationalError as error:
         raise _unreachable(error) from error
     if row.working_srid != city.working_srid:
         raise ConflictError(
-            f"this database was made for {row.name} in EPSG:{row.working_srid} and cannot be used with"
-            f" {city.name} in {city.working_crs}; use that city's profile, or another database for this one"
+            "this database was made for {row_name} in EPSG:{working_srid} and cannot be used with"
+            " {city_name} in {working_crs}; use that city's profile, or another database for this one",
+            row_name=row.name,
+            working_srid=row.working_srid,
+            city_name=city.name,
+            working_crs=city.working_crs,
         )
     if row.administrative_code != city.administrative_code:
         raise ConflictError(
-            f"this database belongs to {row.name} ({row.administrative_code}), the profile is of"
-            f" {city.name} ({city.administrative_code}); use that city's profile, or another database for this one"
+            "this database belongs to {row_name} ({administrative_code}), the profile is of {city_name}"
+            " ({city_administrative_code}); use that city's profile, or another database for this one",
+            row_name=row.name,
+            administrative_code=row.administrative_code,
+            city_name=city.name,
+            city_administrative_code=city.administrative_code,
         )
 
 
 def _unreachable(error: OperationalError) -> UnavailableError:
-    reason = str(error.orig).strip().splitlines()[0] if error.orig else "no answer"
+    reason = str(error.orig).strip().splitlines()[0] if error.orig else Sentence("no answer")
     return UnavailableError(
-        f"the database cannot be reached: {reason}; is it started, and is DATABASE_URL right?"
+        "the database cannot be reached: {reason}; is it started, and is DATABASE_URL right?", reason=reason
     )

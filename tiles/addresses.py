@@ -6,6 +6,7 @@ from datetime import date
 from urllib.parse import parse_qs
 
 from blueprint.errors import BlueprintError, InvalidInputError, NotFoundError
+from blueprint.sentences import Sentence
 
 MAX_ZOOM = 22
 """Tiles below this zoom would show millimetres."""
@@ -117,7 +118,7 @@ def read_address(path: str, query: bytes) -> Address:
 
 def no_such_layer(code: str) -> BlueprintError:
     """The error for a layer that does not exist, and for one that the caller may not know of: the same words."""
-    return NoSuchTileError(f"no layer {code!r}; GET /api/layers lists those that exist")
+    return NoSuchTileError("no layer {code!r}; GET /api/layers lists those that exist", code=code)
 
 
 def _code(text: str) -> str:
@@ -134,9 +135,9 @@ def _codes(query: bytes) -> tuple[str, ...] | None:
 
 
 def _version(text: str) -> int:
-    number = _number(text, "the version")
+    number = _number(text, Sentence("the version"))
     if not 1 <= number <= _LARGEST_VERSION:
-        raise NoSuchTileError(f"no version {number}; versions are counted from 1")
+        raise NoSuchTileError("no version {number}; versions are counted from 1", number=number)
     return number
 
 
@@ -146,15 +147,24 @@ def _coordinates(z_text: str, x_text: str, row_text: str, *, least_zoom: int = 0
     z, x = _number(z_text, "z"), _number(x_text, "x")
     y = _number(row_text.removesuffix(".mvt"), "y")
     if not least_zoom <= z <= MAX_ZOOM:
-        raise NoSuchTileError(f"no zoom {z}; tiles exist for z from {least_zoom} to {MAX_ZOOM}")
+        raise NoSuchTileError(
+            "no zoom {z}; tiles exist for z from {least_zoom} to {max_zoom}",
+            z=z,
+            least_zoom=least_zoom,
+            max_zoom=MAX_ZOOM,
+        )
     if not (0 <= x < 2**z and 0 <= y < 2**z):
-        raise NoSuchTileError(f"no tile {z}/{x}/{y}; at z {z} x and y run from 0 to {2**z - 1}")
+        raise NoSuchTileError(
+            "no tile {z}/{x}/{y}; at z {z} x and y run from 0 to {most}", z=z, x=x, y=y, most=2**z - 1
+        )
     return Coordinates(z, x, y)
 
 
-def _number(text: str, name: str) -> int:
+def _number(text: str, name: str | Sentence) -> int:
     if len(text) > 20 or not _NUMBER.fullmatch(text):
-        raise BadAddressError(f"{name} must be a whole number in plain digits, not {text[:40]!r}")
+        raise BadAddressError(
+            "{name} must be a whole number in plain digits, not {text!r}", name=name, text=text[:40]
+        )
     return int(text)
 
 
@@ -167,7 +177,9 @@ def _day(query: bytes) -> date | None:
             raise ValueError(given)
         return date.fromisoformat(given)
     except ValueError:
-        raise BadAddressError(f"on must be a day such as 2026-11-23, not {given[:40]!r}") from None
+        raise BadAddressError(
+            "on must be a day such as 2026-11-23, not {given!r}", given=given[:40]
+        ) from None
 
 
 def _parameter(query: bytes, name: str) -> str | None:

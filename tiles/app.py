@@ -25,6 +25,7 @@ from blueprint.edge import Edge
 from blueprint.errors import BlueprintError, NotSignedInError
 from blueprint.permissions import ANONYMOUS, Act, Actor, may
 from blueprint.problem import PROBLEM_MEDIA_TYPE, problem_document
+from blueprint.sentences import Sentence
 from blueprint.sharing.purposes import record_reading
 from tiles.addresses import (
     Address,
@@ -142,7 +143,9 @@ class TilesApp:
         path: str = scope["path"]
         try:
             if scope["method"] not in ("GET", "HEAD"):
-                return _problem(405, "tiles are only read: use GET", path, [(b"allow", b"GET, HEAD")])
+                return _problem(
+                    405, Sentence("tiles are only read: use GET"), path, [(b"allow", b"GET, HEAD")]
+                )
             root: str = scope.get("root_path", "") or "/tiles"
             address = read_address(path.removeprefix(root).removeprefix("/"), scope.get("query_string", b""))
             loop = asyncio.get_running_loop()
@@ -153,11 +156,14 @@ class TilesApp:
         except BlueprintError as error:
             status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
             headers = [(b"www-authenticate", b"Bearer")] if status == 401 else []
-            return _problem(status, error.message, path, headers)
+            return _problem(status, error.sentence, path, headers)
         except (psycopg2.Error, SQLAlchemyError) as error:
             _log.warning("no tile for %s: %s", path, error)
             return _problem(
-                503, "the database does not answer; try again in a moment", path, [(b"retry-after", b"5")]
+                503,
+                Sentence("the database does not answer; try again in a moment"),
+                path,
+                [(b"retry-after", b"5")],
             )
         return answer
 
@@ -302,7 +308,7 @@ def _tile_answer(tile: Tile, headers: list[tuple[bytes, bytes]]) -> Answer:
     return _finished(200, [(b"content-type", _MVT), *encoding, *headers], tile.body)
 
 
-def _problem(status: int, detail: str, path: str, headers: list[tuple[bytes, bytes]]) -> Answer:
+def _problem(status: int, detail: Sentence, path: str, headers: list[tuple[bytes, bytes]]) -> Answer:
     document = problem_document(status, detail, path)
     return _finished(status, [(b"content-type", PROBLEM_MEDIA_TYPE.encode()), *headers], _json(document))
 

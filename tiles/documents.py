@@ -77,9 +77,9 @@ def tilejson(session: Session, code: str, scene: Scene, actor: Actor) -> Descrip
         raise no_such_layer(code)
     layer, version, starts_on = row.Layer, row.LayerVersion, row.starts_on
     if layer.geometry == GeometryKind.RASTER:
-        raise NoSuchTileError(f"layer {code} is a raster; it has no vector tiles")
+        raise NoSuchTileError("layer {code} is a raster; it has no vector tiles", code=code)
     if version is None:
-        raise NoSuchTileError(f"no version of layer {code} is in force on {scene.day}")
+        raise NoSuchTileError("no version of layer {code} is in force on {day}", code=code, day=scene.day)
     record_reading(session, actor, [layer.thing], kind="tilejson", id=f"{layer.code} v{version.number}")
     control = _CONTROL_NAMES[Control(layer.control)]
     department = _department_name(layer.department, scene.city)

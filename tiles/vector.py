@@ -112,7 +112,11 @@ def drawn_version(
     version = _version(rows[0])
     if version is None:
         if isinstance(address, VersionTile):
-            raise NoSuchTileError(f"layer {address.code} has no version {address.number}")
+            raise NoSuchTileError(
+                "layer {address_code} has no version {address_number}",
+                address_code=address.code,
+                address_number=address.number,
+            )
         raise _not_in_force(address.code, address.on or today)
     return version
 
@@ -124,7 +128,7 @@ def _several(
     if codes is None:
         versions = [version for version in readable.values() if version is not None]
         if not versions:
-            raise NoSuchTileError(f"no layer is in force on {day}")
+            raise NoSuchTileError("no layer is in force on {day}", day=day)
         return versions
     asked = []
     for code in codes:
@@ -138,7 +142,7 @@ def _several(
 
 
 def _not_in_force(code: str, day: date) -> NoSuchTileError:
-    return NoSuchTileError(f"no version of layer {code} is in force on {day}")
+    return NoSuchTileError("no version of layer {code} is in force on {day}", code=code, day=day)
 
 
 def _thing(row: Sequence[Any]) -> Thing:

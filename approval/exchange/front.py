@@ -72,7 +72,9 @@ def engine_of(url: str) -> Engine:
     try:
         return create_engine(url, poolclass=NullPool, hide_parameters=True)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
-        raise InvalidInputError(f"the address of the front database cannot be used: {error}") from error
+        raise InvalidInputError(
+            "the address of the front database cannot be used: {error}", error=error
+        ) from error
 
 
 @lru_cache(maxsize=4)
@@ -117,7 +119,7 @@ def hold_to_tables(front: Front) -> None:
                 ]
     if lacking:
         raise ConflictError(
-            f"the front database lacks {', '.join(lacking)}; make them with --create, or there"
+            "the front database lacks {lacking}; make them with --create, or there", lacking=lacking
         )
 
 
@@ -200,4 +202,6 @@ def _reached(front: Front) -> Iterator[None]:
     except SQLAlchemyError as error:
         where = front.engine.url.render_as_string(hide_password=True)
         said = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise UnavailableError(f"the front database {where} did not take it: {said[:300]}") from error
+        raise UnavailableError(
+            "the front database {where} did not take it: {said}", where=where, said=said[:300]
+        ) from error

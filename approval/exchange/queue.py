@@ -186,7 +186,7 @@ def _of_batch(session: Session, number: int) -> Sequence[ExchangeRow]:
         select(ExchangeRow).where(ExchangeRow.batch == number).order_by(ExchangeRow.id).with_for_update()
     ).all()
     if not rows:
-        raise NotFoundError(f"no batch {number} of the exchange")
+        raise NotFoundError("no batch {number} of the exchange", number=number)
     return rows
 
 
@@ -219,7 +219,13 @@ def take_answers(
     known = {(row.table_name, row.key): row for row in rows}
     for table, key in refused:
         if (table, key) not in known:
-            raise InvalidInputError(f"batch {number} has no row {key!r} of {table!r}", place="refused")
+            raise InvalidInputError(
+                "batch {number} has no row {key!r} of {table!r}",
+                number=number,
+                key=key,
+                table=table,
+                place="refused",
+            )
     for place, row in known.items():
         if row.state not in (RowState.SENT, RowState.REFUSED, RowState.TAKEN):
             continue  # it changed after it was sent, and waits to be sent again

@@ -24,7 +24,7 @@ def link(
         select(Person.login).join(LinkedIdentity).where(*_now(issuer, subject)).with_for_update()
     )
     if holder is not None:
-        raise ConflictError(f"this subject is linked to {holder}; end that link first")
+        raise ConflictError("this subject is linked to {holder}; end that link first", holder=holder)
     identity = LinkedIdentity(
         person=person, issuer=issuer, subject=subject, linked_by=actor.name, linked_at=now
     )
@@ -46,9 +46,15 @@ def unlink(session: Session, identity_id: int, *, actor: Actor, now: datetime) -
     require(actor, Act.ADMINISTER_ACCOUNTS)
     identity = session.get(LinkedIdentity, identity_id, with_for_update=True)
     if identity is None:
-        raise NotFoundError(f"no link {identity_id}; `blueprint account show LOGIN` lists them")
+        raise NotFoundError(
+            "no link {identity_id}; `blueprint account show LOGIN` lists them", identity_id=identity_id
+        )
     if identity.ended_at is not None:
-        raise ConflictError(f"link {identity_id} ended on {identity.ended_at} already")
+        raise ConflictError(
+            "link {identity_id} ended on {ended_at} already",
+            identity_id=identity_id,
+            ended_at=identity.ended_at,
+        )
     identity.ended_by, identity.ended_at = actor.name, now
     session.flush()
     record(

@@ -45,7 +45,9 @@ def refuse_weak(password: str, *, own_words: tuple[str, ...]) -> None:
     """Refuse what is short, monotonous, built around a common word, or holds one of the person's own words."""
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise InvalidInputError(
-            f"a password has {MIN_LENGTH} to {MAX_LENGTH} characters; three or four words make a good one"
+            "a password has {min_length} to {max_length} characters; three or four words make a good one",
+            min_length=MIN_LENGTH,
+            max_length=MAX_LENGTH,
         )
     folded = password.casefold()
     if len(set(folded)) < _FEWEST_DIFFERENT or _is_run(folded):

@@ -43,12 +43,14 @@ def add_person(
     folded = login.strip().casefold()
     if not _LOGIN.fullmatch(folded):
         raise InvalidInputError(
-            f"login {login[:60]!r} must be 2 to 60 letters a-z, digits, '.', '_' or '-', beginning with a letter or digit"
+            "login {login!r} must be 2 to 60 letters a-z, digits, '.', '_' or '-', beginning with a letter"
+            " or digit",
+            login=login[:60],
         )
     if not name.strip():
         raise InvalidInputError("an account needs the person's name")
     if session.scalar(select(Person.id).where(Person.login == folded)) is not None:
-        raise ConflictError(f"login {folded} is taken; choose another")
+        raise ConflictError("login {folded} is taken; choose another", folded=folded)
     chosen = password or make_password()
     person = Person(
         login=folded,
@@ -86,7 +88,9 @@ def appoint(
         raise ConflictError("nobody appoints himself; let another operator do it")
     if role not in APPOINTABLE:
         raise InvalidInputError(
-            f"{role} is a role of machines; appoint to one of: {', '.join(sorted(APPOINTABLE))}"
+            "{role} is a role of machines; appoint to one of: {appointable}",
+            role=role,
+            appointable=sorted(APPOINTABLE),
         )
     _refuse_misplaced(role, department, city)
     starts_at = starts_at or now
@@ -96,7 +100,9 @@ def appoint(
     refuse_together([role, *(Role(other.role) for other in others)])
     if department is not None and any(other.department not in (None, department) for other in others):
         raise ConflictError(
-            f"{person.login} holds roles in another department then; end them first (a person works for one department)"
+            "{login} holds roles in another department then; end them first (a person works for one"
+            " department)",
+            login=person.login,
         )
     appointment = Appointment(
         person=person,
@@ -121,9 +127,16 @@ def end_appointment(
     require(actor, Act.ADMINISTER_ACCOUNTS)
     appointment = session.get(Appointment, appointment_id, with_for_update=True)
     if appointment is None:
-        raise NotFoundError(f"no appointment {appointment_id}; `blueprint account show LOGIN` lists them")
+        raise NotFoundError(
+            "no appointment {appointment_id}; `blueprint account show LOGIN` lists them",
+            appointment_id=appointment_id,
+        )
     if appointment.ends_at is not None and appointment.ends_at <= now:
-        raise ConflictError(f"appointment {appointment_id} ended on {appointment.ends_at} already")
+        raise ConflictError(
+            "appointment {appointment_id} ended on {ends_at} already",
+            appointment_id=appointment_id,
+            ends_at=appointment.ends_at,
+        )
     appointment.ends_at = max(at or now, appointment.starts_at)
     appointment.ended_by, appointment.ended_at = actor.name, now
     session.flush()
@@ -177,7 +190,11 @@ def deactivate(session: Session, person: Person, *, actor: Actor, now: datetime)
     if actor.person_id == person.id:
         raise ConflictError("nobody closes the own account; let another operator do it")
     if person.deactivated_at is not None:
-        raise ConflictError(f"{person.login} was deactivated on {person.deactivated_at} already")
+        raise ConflictError(
+            "{login} was deactivated on {deactivated_at} already",
+            login=person.login,
+            deactivated_at=person.deactivated_at,
+        )
     person.deactivated_at = now
     close_all_sessions(session, person.id, now=now)
     for appointment in _held(session, person, now, None):
@@ -200,7 +217,7 @@ def find_person(session: Session, login: str) -> Person:
         select(Person).where(Person.login == login.strip().casefold()).options(*_WHOLE)
     ).one_or_none()
     if person is None:
-        raise NotFoundError(f"no account {login[:60]!r}; `blueprint account list` shows them")
+        raise NotFoundError("no account {login!r}; `blueprint account list` shows them", login=login[:60])
     return person
 
 
@@ -219,13 +236,18 @@ def sample_logins(session: Session) -> list[str]:
 def _refuse_misplaced(role: Role, department: str | None, city: City) -> None:
     if role in (Role.OPERATOR, Role.AUDITOR, Role.SUPERVISOR):
         if department is not None:
-            raise InvalidInputError(f"{role} is a role of the whole city; leave the department out")
+            raise InvalidInputError("{role} is a role of the whole city; leave the department out", role=role)
         return
     if department is None:
-        raise InvalidInputError(f"{role} is a role in a department; name it")
+        raise InvalidInputError("{role} is a role in a department; name it", role=role)
     keeper = _KEEPERS.get(role)
     if keeper is not None and city.department(department).role is not keeper:
-        raise InvalidInputError(f"{role} is a role of the department that is {keeper}; {department} is not")
+        raise InvalidInputError(
+            "{role} is a role of the department that is {keeper}; {department} is not",
+            role=role,
+            keeper=keeper,
+            department=department,
+        )
     city.department(department)
 
 

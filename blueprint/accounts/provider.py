@@ -151,7 +151,9 @@ class Provider:
                 )
             )
         except httpx.HTTPStatusError as error:
-            raise ProviderAwayError(f"the provider answers {error.response.status_code}") from error
+            raise ProviderAwayError(
+                "the provider answers {status_code}", status_code=error.response.status_code
+            ) from error
         except (AuthlibBaseError, ValueError) as error:
             raise ProviderRefusedError("the provider did not take the code; begin again") from error
 
@@ -181,7 +183,7 @@ class Provider:
             )
             claims.validate(now=int(now.timestamp()), leeway=LEEWAY_SECONDS)
         except (JoseError, AuthlibBaseError, ValueError, TypeError, KeyError) as error:
-            raise ProviderRefusedError(f"the provider's ID token is not good: {error}") from error
+            raise ProviderRefusedError("the provider's ID token is not good: {error}", error=error) from error
         subject: str = claims["sub"]
         if not 0 < len(subject) <= 255 or "\x00" in subject:
             raise ProviderRefusedError("the provider's ID token names no subject of 1 to 255 characters")
@@ -209,7 +211,7 @@ class Provider:
                 )
             for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
                 if not isinstance(document.get(name), str):
-                    raise ProviderAwayError(f"the provider's description names no {name}")
+                    raise ProviderAwayError("the provider's description names no {name}", name=name)
                 _refuse_open(document[name], ProviderAwayError)
             kept = self._metadata = _Kept(document)
         metadata: dict[str, Any] = kept.content
@@ -235,7 +237,9 @@ class Provider:
             ) as http:
                 yield http
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ProviderAwayError(f"the provider does not answer: {type(error).__name__}") from error
+            raise ProviderAwayError(
+                "the provider does not answer: {type_name}", type_name=type(error).__name__
+            ) from error
         finally:
             self._at_once.release()
 
@@ -287,9 +291,9 @@ def _refuse_open(address: str, family: type[InvalidInputError | ProviderAwayErro
     try:
         parts = urlsplit(address)
     except ValueError as error:
-        raise family(f"{address!r} is no address") from error
+        raise family("{address!r} is no address", address=address) from error
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_this_machine(parts.hostname or "")):
-        raise family(f"{address} must begin with https:// (http only on this machine itself)")
+        raise family("{address} must begin with https:// (http only on this machine itself)", address=address)
 
 
 def _is_this_machine(host: str) -> bool:

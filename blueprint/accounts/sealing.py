@@ -46,7 +46,10 @@ class Sealer:
             return AESGCM(_key_of_file(self._path))
         except OSError as error:
             raise UnavailableError(
-                f"the key file {self._path} cannot be read or made: {error.strerror}; mend it, or set BLUEPRINT_SECRET_KEY"
+                "the key file {path} cannot be read or made: {strerror}; mend it, or set"
+                " BLUEPRINT_SECRET_KEY",
+                path=self._path,
+                strerror=error.strerror,
             ) from error
 
 
@@ -55,9 +58,14 @@ def read_key(text: str) -> bytes:
     try:
         key = base64.b64decode(text.strip(), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError) as error:
-        raise InvalidInputError(f"the key is not written in base64; {_HOW}") from error
+        raise InvalidInputError("the key is not written in base64; {how}", how=_HOW) from error
     if len(key) != KEY_BYTES:
-        raise InvalidInputError(f"the key has {len(key)} bytes and not {KEY_BYTES}; {_HOW}")
+        raise InvalidInputError(
+            "the key has {count} bytes and not {key_bytes}; {how}",
+            count=len(key),
+            key_bytes=KEY_BYTES,
+            how=_HOW,
+        )
     return key
 
 
@@ -80,5 +88,5 @@ def _key_of_file(path: Path) -> bytes:
         finally:
             made.unlink()
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise ConflictError(f"others can read the key file {path}; run `chmod 600 {path}`")
+        raise ConflictError("others can read the key file {path}; run `chmod 600 {path}`", path=path)
     return read_key(path.read_text(encoding="ascii", errors="replace"))

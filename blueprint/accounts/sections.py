@@ -61,7 +61,9 @@ def add_section(
         raise InvalidInputError("a section's name is longer than 100 characters; shorten it")
     starts_at = starts_at or now
     if abs(starts_at - now) > _A_CENTURY:
-        raise InvalidInputError(f"a section begins within a hundred years of today, not at {starts_at}")
+        raise InvalidInputError(
+            "a section begins within a hundred years of today, not at {starts_at}", starts_at=starts_at
+        )
     # One at a time for a department, so that the name is looked up and taken as one.
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"section {department}", 0))))
     taken = session.scalar(
@@ -73,7 +75,10 @@ def add_section(
     )
     if taken is not None:
         raise ConflictError(
-            f"{department} has a section {name} then; close number {taken} first, or name another"
+            "{department} has a section {name} then; close number {taken} first, or name another",
+            department=department,
+            name=name,
+            taken=taken,
         )
     section = Section(
         department=department,
@@ -94,9 +99,15 @@ def end_section(session: Session, section_id: int, *, actor: Actor, now: datetim
     require(actor, Act.ADMINISTER_ACCOUNTS)
     section = session.get(Section, section_id, with_for_update=True)
     if section is None:
-        raise NotFoundError(f"no section {section_id}; `blueprint department tree` shows them")
+        raise NotFoundError(
+            "no section {section_id}; `blueprint department tree` shows them", section_id=section_id
+        )
     if section.ends_at is not None and section.ends_at <= now:
-        raise ConflictError(f"section {section.name} was closed on {section.ends_at} already")
+        raise ConflictError(
+            "section {section_name} was closed on {ends_at} already",
+            section_name=section.name,
+            ends_at=section.ends_at,
+        )
     held = session.scalars(
         select(Appointment.id)
         .where(
@@ -108,7 +119,9 @@ def end_section(session: Session, section_id: int, *, actor: Actor, now: datetim
     if held:
         numbers = ", ".join(str(number) for number in held[:10])
         raise ConflictError(
-            f"roles are held in {section.name}: end appointment {numbers} first, or move them"
+            "roles are held in {section_name}: end appointment {numbers} first, or move them",
+            section_name=section.name,
+            numbers=numbers,
         )
     section.ends_at = max(now, section.starts_at)
     section.ended_by, section.ended_at = actor.name, now
@@ -136,7 +149,10 @@ def find_section(
     ).one_or_none()
     if found is None:
         raise NotFoundError(
-            f"{department} has no section {name[:60]!r} for all of that time; `blueprint department tree` shows them"
+            "{department} has no section {name!r} for all of that time; `blueprint department tree` shows"
+            " them",
+            department=department,
+            name=name[:60],
         )
     return found
 

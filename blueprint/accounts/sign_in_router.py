@@ -119,7 +119,7 @@ def come_from_provider(
         if flow is None or state is None:
             raise NotSignedInError("no sign-in is under way in this browser; begin again")
         if error is not None or code is None:
-            raise NotSignedInError(f"the provider did not sign in: {(error or 'no code')[:100]}")
+            raise NotSignedInError("the provider did not sign in: {error}", error=(error or "no code")[:100])
         subject = provider.finish(flow, state=state, code=code, issuer=iss, now=edge.now())
         token = signing_in.by_provider(
             edge.engine,

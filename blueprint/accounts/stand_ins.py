@@ -43,7 +43,9 @@ def arrange_stand_in(
     require(actor, Act.ARRANGE_STAND_IN if is_own(actor, login) else Act.ORGANISE_DEPARTMENT, thing)
     words = reason.strip()
     if not words or len(words) > _MAX_REASON:
-        raise InvalidInputError(f"say why, in at most {_MAX_REASON} characters", place="reason")
+        raise InvalidInputError(
+            "say why, in at most {max_reason} characters", max_reason=_MAX_REASON, place="reason"
+        )
     if login == deputy:
         raise InvalidInputError("nobody stands in for themselves; name somebody else", place="deputy")
     if not now.date() <= ends_on or not starts_on <= ends_on <= starts_on + _LONGEST:
@@ -53,17 +55,25 @@ def arrange_stand_in(
         )
     if not any(role in _LENT and where == department for _, role, where, _ in known.get(deputy, ())):
         raise InvalidInputError(
-            f"{deputy[:60]} holds no role in {department}; name a reviewer, section head or director of it",
+            "{deputy} holds no role in {department}; name a reviewer, section head or director of it",
+            deputy=deputy[:60],
+            department=department,
             place="deputy",
         )
     if act is not None:
         held = {role for _, role, where, _ in known[login] if where == department and role in _LENT}
         if act not in DELEGABLE or not held & RIGHTS[act].keys():
             raise InvalidInputError(
-                f"{login} does not hold the right {act}; delegated are: {', '.join(DELEGABLE)}", place="act"
+                "{login} does not hold the right {right}; delegated are: {delegable}",
+                login=login,
+                right=act,
+                delegable=DELEGABLE,
+                place="act",
             )
     elif _absences(session, (login, deputy), starts_on, ends_on):
-        raise ConflictError(f"{login} or {deputy} is away in that time already; end that first")
+        raise ConflictError(
+            "{login} or {deputy} is away in that time already; end that first", login=login, deputy=deputy
+        )
     made = StandIn(
         department=department,
         login=login,
@@ -90,13 +100,13 @@ def end_stand_in(session: Session, number: int, *, actor: Actor, now: datetime) 
     """End it at once: who was away is back, or takes the right back."""
     found = session.scalars(select(StandIn).where(StandIn.id == number).with_for_update()).one_or_none()
     if found is None:
-        raise NotFoundError(f"no stand-in {number}")
+        raise NotFoundError("no stand-in {number}", number=number)
     own = is_own(actor, found.login)
     require(
         actor, Act.ARRANGE_STAND_IN if own else Act.ORGANISE_DEPARTMENT, Thing(department=found.department)
     )
     if found.ended_at is not None or found.ends_on < now.date():
-        raise ConflictError(f"stand-in {number} is over already")
+        raise ConflictError("stand-in {number} is over already", number=number)
     found.ended_at, found.ended_by = now, actor.name
     session.flush()
     _record(session, actor, "end_stand_in", found)
@@ -162,7 +172,7 @@ def _department_of(known: dict[str, list[_Member]], login: str, city: City) -> s
     codes = {department.code for department in city.departments}
     places = [where for _, role, where, _ in known.get(login, ()) if role in _LENT and where in codes]
     if not places:
-        raise NotFoundError(f"no reviewer, section head or director {login[:60]!r}")
+        raise NotFoundError("no reviewer, section head or director {login!r}", login=login[:60])
     return str(places[-1])
 
 

@@ -69,7 +69,9 @@ def retire(session: Session, before: date, path: Path, *, who: str, today: date)
     Says how many; InvalidInputError when the day is less than 180 days ago or the file is there already.
     """
     if before > today - timedelta(days=KEPT_DAYS):
-        raise InvalidInputError(f"entries are kept for {KEPT_DAYS} days at least; name a day before that")
+        raise InvalidInputError(
+            "entries are kept for {kept_days} days at least; name a day before that", kept_days=KEPT_DAYS
+        )
     last = session.scalar(select(func.max(AuditEntry.seq)).where(AuditEntry.at < before))
     if last is None:
         return 0
@@ -82,9 +84,11 @@ def retire(session: Session, before: date, path: Path, *, who: str, today: date)
                 stream.write(line)
                 digest.update(line.encode())
     except FileExistsError:
-        raise InvalidInputError(f"{path} is there already; name a new file") from None
+        raise InvalidInputError("{path} is there already; name a new file", path=path) from None
     except OSError as error:
-        raise InvalidInputError(f"cannot write {path}: {error.strerror}") from error
+        raise InvalidInputError(
+            "cannot write {path}: {strerror}", path=path, strerror=error.strerror
+        ) from error
     removed = session.scalar(
         text("SELECT blueprint.retire_audit(:last, :sha256, :who)"),
         {"last": last, "sha256": digest.hexdigest(), "who": who},

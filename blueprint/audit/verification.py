@@ -85,7 +85,9 @@ def verify(
         text("SELECT count(*), coalesce(max(seq), :seq) FROM blueprint.audit_entry"), {"seq": seq}
     ).one()
     if after > head:
-        raise InvalidInputError(f"the log has {head} entries, none {after}; begin anew", place="cursor")
+        raise InvalidInputError(
+            "the log has {head} entries, none {after}; begin anew", head=head, after=after, place="cursor"
+        )
     if after > seq:
         reached = session.get(AuditEntry, after, populate_existing=True)
         if reached is None:
@@ -149,7 +151,7 @@ def read_anchors(path: Path) -> list[Anchor]:
     try:
         return [Anchor(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines() if line]
     except (ValueError, TypeError) as error:
-        raise InvalidInputError(f"{path} is no file of anchors: {error}") from error
+        raise InvalidInputError("{path} is no file of anchors: {error}", path=path, error=error) from error
 
 
 def _genesis(session: Session) -> bytes:

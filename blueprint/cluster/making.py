@@ -32,7 +32,7 @@ def make_files(place: Place, programs: Programs, *, durable: bool, say: Callable
     say(f"建立私有数据库 / making the private database (PostgreSQL {programs.version}): {place.base}")
     # Asked first: on a full disk initdb ends by a signal as often as by a message.
     if shutil.disk_usage(place.base).free < _NEEDED_BYTES:
-        raise StorageFullError(_full(place))
+        raise _full(place)
     place.make_passwords(OWNER_ROLE, SERVICE_ROLE, ADMIN_ROLE)
     made = programs.run(
         place,
@@ -52,9 +52,11 @@ def make_files(place: Place, programs: Programs, *, durable: bool, say: Callable
         return
     _remove(place.data_dir)
     if "No space left on device" in made.stdout:
-        raise StorageFullError(_full(place))
+        raise _full(place)
     reason = made.stdout.strip().splitlines()[-1:] or ["no reason given"]
-    raise UnavailableError(f"the private database cannot be made in {place.base}: {reason[0]}")
+    raise UnavailableError(
+        "the private database cannot be made in {base}: {reason}", base=place.base, reason=reason[0]
+    )
 
 
 def make_database(place: Place, database: str) -> None:
@@ -99,14 +101,18 @@ def _remove(folder: Path) -> None:
         except OSError as error:
             if time.monotonic() > deadline:
                 raise UnavailableError(
-                    f"{folder} cannot be removed: {error.strerror}; remove it by hand"
+                    "{folder} cannot be removed: {strerror}; remove it by hand",
+                    folder=folder,
+                    strerror=error.strerror,
                 ) from error
             time.sleep(0.1)
 
 
-def _full(place: Place) -> str:
-    free_mb = shutil.disk_usage(place.base).free // 1_000_000
-    return (
-        f"the disk of {place.base} is full ({free_mb} MB free), the private database needs {_NEEDED_BYTES // 1_000_000} MB to begin with;"
-        " free some space or set BLUEPRINT_HOME to another disk"
+def _full(place: Place) -> StorageFullError:
+    return StorageFullError(
+        "the disk of {base} is full ({free_mb} MB free), the private database needs {needed_mb} MB to begin with;"
+        " free some space or set BLUEPRINT_HOME to another disk",
+        base=place.base,
+        free_mb=shutil.disk_usage(place.base).free // 1_000_000,
+        needed_mb=_NEEDED_BYTES // 1_000_000,
     )

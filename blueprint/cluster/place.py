@@ -100,8 +100,9 @@ class Place:
         password = _first_line(self.base / f"password-{role}")
         if password is None:
             raise UnavailableError(
-                f"the password file of the private database is missing in {self.base}; put it back,"
-                " or remove that folder to start with an empty database"
+                "the password file of the private database is missing in {base}; put it back, or remove"
+                " that folder to start with an empty database",
+                base=self.base,
             )
         return password
 
@@ -201,7 +202,7 @@ def refuse_stranger(home: Path, place: Place | None) -> Place:
     """The place that was found, or an error that says that `home` has no cluster."""
     if place is None:
         raise UnavailableError(
-            f"there is no private database in {home} yet; start it with `blueprint database start`"
+            "there is no private database in {home} yet; start it with `blueprint database start`", home=home
         )
     return place
 
@@ -224,8 +225,9 @@ def make_place(home: Path, say: Callable[[str], None]) -> Place:
     try:
         if base.exists() and any(path.name != f".{_MARKER}.new" for path in base.iterdir()):
             raise InvalidInputError(
-                f"{base} is not empty and was not made by One Blueprint;"
-                " move it away, or set BLUEPRINT_HOME to another folder"
+                "{base} is not empty and was not made by One Blueprint; move it away, or set BLUEPRINT_HOME"
+                " to another folder",
+                base=base,
             )
         place.make_folder(base)
         place.write(_MARKER, "making\n")
@@ -263,8 +265,10 @@ def _take(descriptor: int, home: Path, say: Callable[[str], None]) -> None:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 raise UnavailableError(
-                    f"another process has been starting or stopping the private database in {home} for"
-                    f" {_LOCK_TIMEOUT_S // 60} minutes; end it and try again"
+                    "another process has been starting or stopping the private database in {home} for"
+                    " {lock_timeout_s} minutes; end it and try again",
+                    home=home,
+                    lock_timeout_s=_LOCK_TIMEOUT_S // 60,
                 ) from None
             if not told:
                 say(
@@ -291,7 +295,7 @@ def _check_user(place: Place) -> None:
         raise _not_ours(place.base)
     if place.user_id == 0:
         raise UnavailableError(
-            f"{place.base} belongs to root, whom PostgreSQL refuses; chown it to `postgres`"
+            "{base} belongs to root, whom PostgreSQL refuses; chown it to `postgres`", base=place.base
         )
 
 
@@ -331,12 +335,16 @@ def _first_line(path: Path) -> str | None:
 
 def _not_ours(folder: Path) -> UnavailableError:
     return UnavailableError(
-        f"the private database in {folder} belongs to another user of this machine;"
-        " run as that user, or set BLUEPRINT_HOME to a folder of your own"
+        "the private database in {folder} belongs to another user of this machine; run as that user, or set"
+        " BLUEPRINT_HOME to a folder of your own",
+        folder=folder,
     )
 
 
 def _cannot_write(folder: Path, error: OSError) -> UnavailableError:
     return UnavailableError(
-        f"the private database cannot be kept in {folder}: {error.strerror}; set BLUEPRINT_HOME to a folder you can write"
+        "the private database cannot be kept in {folder}: {strerror}; set BLUEPRINT_HOME to a folder you"
+        " can write",
+        folder=folder,
+        strerror=error.strerror,
     )

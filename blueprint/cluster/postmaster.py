@@ -111,7 +111,9 @@ def _launch(place: Place, programs: Programs, *, durable: bool) -> None:
                 file.write(hook)
     except OSError as error:
         raise UnavailableError(
-            f"the private database in {place.base} cannot be started: {error.strerror}"
+            "the private database in {base} cannot be started: {strerror}",
+            base=place.base,
+            strerror=error.strerror,
         ) from error
     programs.launch(place)
 
@@ -208,7 +210,8 @@ def _wait(place: Place, deadline: float, say: Callable[[str], None]) -> bool:
                 say_at = last_seen + 3
             if "password authentication failed" in str(error):
                 raise UnavailableError(
-                    f"the private database in {place.base} refuses its own password file; put back the right one"
+                    "the private database in {base} refuses its own password file; put back the right one",
+                    base=place.base,
                 ) from error
         now = time.monotonic()
         if recovering and now > say_at:
@@ -246,7 +249,8 @@ def _signal(place: Place, process_id: int, how: signal.Signals) -> None:
         return
     except PermissionError as error:
         raise UnavailableError(
-            f"the private database in {place.base} runs as another user of this machine; stop it as that user"
+            "the private database in {base} runs as another user of this machine; stop it as that user",
+            base=place.base,
         ) from error
 
 
@@ -274,8 +278,11 @@ def _did_not_start(place: Place) -> UnavailableError:
     words = _last_words(place)
     if "No space left on device" in words:
         return StorageFullError(
-            f"the disk of {place.base} is full: the private database cannot start; free some space"
+            "the disk of {base} is full: the private database cannot start; free some space", base=place.base
         )
     return UnavailableError(
-        f"the private database in {place.base} did not start; the end of {place.log_file} says:\n{words}"
+        "the private database in {base} did not start; the end of {log_file} says:\n{words}",
+        base=place.base,
+        log_file=place.log_file,
+        words=words,
     )

@@ -48,12 +48,15 @@ def find_programs(made_with: str | None) -> Programs:
     }
     if made_with is not None and int(made_with) not in found:
         raise UnavailableError(
-            f"this database was made with PostgreSQL {made_with}, which is not installed with PostGIS;"
-            f" apt-get install --no-install-recommends postgresql-{made_with}-postgis-3"
+            "this database was made with PostgreSQL {made_with}, which is not installed with PostGIS;"
+            " apt-get install --no-install-recommends postgresql-{made_with}-postgis-3",
+            made_with=made_with,
         )
     version = int(made_with) if made_with is not None else max(found, default=0)
     if version < _OLDEST:
-        raise UnavailableError(f"PostgreSQL {_OLDEST} with PostGIS is not installed: {_INSTALL}")
+        raise UnavailableError(
+            "PostgreSQL {oldest} with PostGIS is not installed: {install}", oldest=_OLDEST, install=_INSTALL
+        )
     return Programs(str(version), found[version])
 
 
@@ -76,7 +79,11 @@ def _run(place: Place, program: str, words: list[str], timeout_s: float) -> subp
         )
     except subprocess.TimeoutExpired as error:
         raise UnavailableError(
-            f"PostgreSQL's {program} did not end within {timeout_s:.0f} seconds"
+            "PostgreSQL's {program} did not end within {timeout_s:.0f} seconds",
+            program=program,
+            timeout_s=timeout_s,
         ) from error
     except OSError as error:
-        raise UnavailableError(f"PostgreSQL's {program} cannot be run: {error.strerror}") from error
+        raise UnavailableError(
+            "PostgreSQL's {program} cannot be run: {strerror}", program=program, strerror=error.strerror
+        ) from error

@@ -12,6 +12,7 @@ from blueprint.documents.maps import MapPicture
 from blueprint.errors import InvalidInputError, UnavailableError
 from blueprint.layers.children import PLAIN_ENVIRONMENT, Kind, child_of
 from blueprint.layers.confinement import Bounds
+from blueprint.sentences import Sentence
 
 PDF = "application/pdf"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -81,13 +82,17 @@ def _run(task: dict[str, Any]) -> bytes:
         written = child.output.read()
         complaint, status = child.last_words(), child.wait()
     if status in (-24, -9):  # SIGXCPU, SIGKILL: its bounds
+        if task["form"] == "carried":
+            raise InvalidInputError(
+                "the PDF is too large or too involved to be read; give the JSON that it was made with"
+            )
         raise InvalidInputError(
-            "the PDF is too large or too involved to be read; give the JSON that it was made with"
-            if task["form"] == "carried"
-            else f"the document takes longer than {WALL_SECONDS} s to write; ask for a workbook (xlsx) or GeoJSON instead"
+            "the document takes longer than {seconds} s to write; ask for a workbook (xlsx) or GeoJSON instead",
+            seconds=WALL_SECONDS,
         )
     if status != 0:
         raise UnavailableError(
-            f"the document could not be written: {complaint or f'its process ended with {status}'}"
+            "the document could not be written: {complaint}",
+            complaint=complaint or Sentence("its process ended with {status}", status=status),
         )
     return written

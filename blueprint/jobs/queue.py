@@ -92,7 +92,9 @@ def put_in(
         other = session.scalar(select(Job).where(Job.key == key, Job.state.in_(UNFINISHED)))
         if other is None or not _readable(session, [other], actor):
             raise ConflictError("somebody asked for the same already; wait until it is done") from error
-        raise ConflictError(f"job {other.id} does the same already; wait for it, or cancel it") from error
+        raise ConflictError(
+            "job {id} does the same already; wait for it, or cancel it", id=other.id
+        ) from error
     record(
         session, actor, "put_in_job", kind="job", id=job.id, after={"kind": kind.name, "layer": thing.layer}
     )
@@ -213,7 +215,7 @@ def cancel(session: Session, job: Job, *, actor: Actor, now: datetime) -> Job:
     )
     if session.execute(statement).one_or_none() is None:
         session.refresh(job)
-        raise ConflictError(f"job {job.id} has ended already: {job.state}")
+        raise ConflictError("job {job_id} has ended already: {job_state}", job_id=job.id, job_state=job.state)
     record(session, actor, "cancel_job", kind="job", id=job.id, before={"state": job.state})
     session.refresh(job)
     return job
@@ -285,4 +287,4 @@ def _record_reading(session: Session, jobs: Sequence[Job], actor: Actor) -> None
 
 
 def _no_such(job_id: int) -> NotFoundError:
-    return NotFoundError(f"no job {job_id}; `blueprint job list` shows what there is")
+    return NotFoundError("no job {job_id}; `blueprint job list` shows what there is", job_id=job_id)

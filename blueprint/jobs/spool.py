@@ -33,7 +33,9 @@ def keep(source: IO[bytes], *, scratch: Path) -> str:
             raise StorageFullError(
                 "the disk is full; nothing was stored, free some space and upload again"
             ) from error
-        raise UnavailableError(f"the scratch folder cannot be used: {error.strerror}") from error
+        raise UnavailableError(
+            "the scratch folder cannot be used: {strerror}", strerror=error.strerror
+        ) from error
     return name
 
 

@@ -101,7 +101,7 @@ def unpack(archive: Path, into: Path, *, wanted: str | None = None) -> Unpacked:
         UnicodeDecodeError,
         struct.error,
     ) as error:
-        raise InvalidInputError(f"the zip archive is damaged: {error}; pack it again") from error
+        raise InvalidInputError("the zip archive is damaged: {error}; pack it again", error=error) from error
     names = tuple(entry.filename for entry in entries)
     return Unpacked(path=into / chosen.main, name=chosen.name, metadata=(*names, *metadata))
 
@@ -138,7 +138,9 @@ def _judged(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     entries = [entry for entry in opened.infolist() if not entry.is_dir()]
     if len(entries) > MAX_ENTRIES:
         raise TooLargeError(
-            f"the zip archive has {len(entries):,} entries, at most {MAX_ENTRIES:,} are taken"
+            "the zip archive has {count:,} entries, at most {max_entries:,} are taken",
+            count=len(entries),
+            max_entries=MAX_ENTRIES,
         )
     seen: set[str] = set()
     for entry in entries:
@@ -153,27 +155,34 @@ def _judged(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
             or len(name) > 255
         ):
             raise InvalidInputError(
-                f"the zip archive holds an unsafe path {name[:80]!r}; pack the files without folders"
+                "the zip archive holds an unsafe path {name!r}; pack the files without folders",
+                name=name[:80],
             )
         suffix = path.suffix.lower()
         if suffix in _NESTED:
             raise InvalidInputError(
-                f"the zip archive holds another archive, {path.name[:80]!r}; unpack it and pack its files alone"
+                "the zip archive holds another archive, {file_name!r}; unpack it and pack its files alone",
+                file_name=path.name[:80],
             )
         if suffix in _PROGRAMS:
             raise InvalidInputError(
-                f"the zip archive holds a program, {path.name[:80]!r}; pack the data alone"
+                "the zip archive holds a program, {file_name!r}; pack the data alone",
+                file_name=path.name[:80],
             )
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise InvalidInputError(
-                f"{path.name[:80]!r} in the zip archive is packed in a way that is not taken; pack it with plain zip (deflate)"
+                "{file_name!r} in the zip archive is packed in a way that is not taken; pack it with plain"
+                " zip (deflate)",
+                file_name=path.name[:80],
             )
         if entry.flag_bits & 1:
             raise InvalidInputError("the zip archive is encrypted; pack it without a password")
         if (entry.external_attr >> 16) & 0o170000 == 0o120000:
-            raise InvalidInputError(f"the zip archive holds a link {name[:80]!r}; pack the file itself")
+            raise InvalidInputError(
+                "the zip archive holds a link {name!r}; pack the file itself", name=name[:80]
+            )
         if name.lower() in seen:
-            raise InvalidInputError(f"the zip archive holds {name[:80]!r} twice; pack it again")
+            raise InvalidInputError("the zip archive holds {name!r} twice; pack it again", name=name[:80])
         seen.add(name.lower())
     unpacked = sum(entry.file_size for entry in entries)
     packed = sum(entry.compress_size for entry in entries)
@@ -223,7 +232,11 @@ def _with_side_files(main: zipfile.ZipInfo, suffix: str, entries: list[zipfile.Z
     for needed in _NEEDED[suffix]:
         if needed not in beside:
             kind = {".shp": "Shapefile", ".tab": "MapInfo table", ".mif": "MapInfo MIF"}[suffix]
-            raise InvalidInputError(f"the {kind} in the zip archive lacks its {needed} file; pack all parts")
+            raise InvalidInputError(
+                "the {kind} in the zip archive lacks its {needed} file; pack all parts",
+                kind=kind,
+                needed=needed,
+            )
     parts = {f"data{s}": beside[s] for s in (suffix, *_SIDE_FILES[suffix]) if s in beside}
     return _Candidate(PurePosixPath(main.filename).stem, f"data{suffix}", parts)
 
@@ -242,7 +255,8 @@ def _geodatabases(entries: list[zipfile.ZipInfo]) -> list[_Candidate]:
         if not any(e.filename.lower().endswith(".gdbtable") for e in files):
             if folder.suffix.lower() == ".gdb":
                 raise InvalidInputError(
-                    f"the FileGDB {folder.name[:80]!r} holds no table; pack the whole .gdb folder"
+                    "the FileGDB {folder_name!r} holds no table; pack the whole .gdb folder",
+                    folder_name=folder.name[:80],
                 )
             continue
         parts = {f"data.gdb/{PurePosixPath(e.filename).name}": e for e in files}
@@ -254,11 +268,13 @@ def _choose(candidates: list[_Candidate], wanted: str | None) -> _Candidate:
     if len(candidates) == 1:
         return candidates[0]
     if not candidates:
-        raise InvalidInputError(f"the zip archive holds no geodata file; {TAKEN} are taken")
+        raise InvalidInputError("the zip archive holds no geodata file; {taken} are taken", taken=TAKEN)
     for candidate in candidates:
         if wanted is not None and wanted == candidate.name:
             return candidate
     names = ", ".join(sorted(candidate.name for candidate in candidates)[:20])
     raise InvalidInputError(
-        f"the zip archive must hold one dataset, it holds {len(candidates)}; name one with --sublayer: {names}"
+        "the zip archive must hold one dataset, it holds {count}; name one with --sublayer: {names}",
+        count=len(candidates),
+        names=names,
     )

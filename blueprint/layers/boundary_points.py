@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import shapely
 
 from blueprint.errors import InvalidInputError, TooLargeError
+from blueprint.sentences import Sentence
 
 MAX_BYTES = 5 << 20
 MAX_POINTS = 100_000
@@ -75,7 +76,7 @@ def read_boundary_points(content: bytes) -> BoundaryPointFile:
     """Read a boundary-point file in GBK or UTF-8; InvalidInputError names the line that is wrong."""
     if len(content) > MAX_BYTES:
         raise TooLargeError(
-            f"the boundary-point file is larger than {MAX_BYTES >> 20} MB; split it by parcel"
+            "the boundary-point file is larger than {max_mb} MB; split it by parcel", max_mb=MAX_BYTES >> 20
         )
     text = _decode(content)
     header = _header(text)
@@ -106,7 +107,9 @@ def _decode(content: bytes) -> str:
         if POINTS_SECTION in text:
             return text
     raise InvalidInputError(
-        f"the file is no boundary-point file: it has no line {POINTS_SECTION}; export it as 勘测定界 TXT in GBK or UTF-8"
+        "the file is no boundary-point file: it has no line {points_section}; export it as 勘测定界 TXT in GBK"
+        " or UTF-8",
+        points_section=POINTS_SECTION,
     )
 
 
@@ -130,26 +133,38 @@ def _listed(text: str) -> list[_Listed]:
             raise _wrong(number, "a point stands before the first parcel; a parcel's line ends with @")
         count += 1
         if count > MAX_POINTS:
-            raise TooLargeError(f"the file has more than {MAX_POINTS:,} points; split it by parcel")
+            raise TooLargeError(
+                "the file has more than {max_points:,} points; split it by parcel", max_points=MAX_POINTS
+            )
         ring, point = _point(number, fields)
         rings = parcels[-1].rings
         rings.setdefault(ring, []).append(point)
         if len(rings) > MAX_RINGS:
-            raise TooLargeError(f"{parcels[-1].label} has more than {MAX_RINGS:,} rings; split it")
+            raise TooLargeError(
+                "{label} has more than {max_rings:,} rings; split it",
+                label=parcels[-1].label,
+                max_rings=MAX_RINGS,
+            )
     if not parcels:
-        raise InvalidInputError(f"the file lists no parcel after {POINTS_SECTION}; export it again")
+        raise InvalidInputError(
+            "the file lists no parcel after {points_section}; export it again", points_section=POINTS_SECTION
+        )
     _refuse_empty(parcels)
     for parcel in parcels:
         for name, ring_points in parcel.rings.items():
             if len({(point.x, point.y) for point in ring_points}) < 3:
-                message = f"ring {name[:20]} of {parcel.label} has fewer than three points; complete it"
-                raise _wrong(ring_points[0].line, message)
+                raise _wrong(
+                    ring_points[0].line,
+                    "ring {name} of {label} has fewer than three points; complete it",
+                    name=name[:20],
+                    label=parcel.label,
+                )
     return parcels
 
 
 def _refuse_empty(parcels: list[_Listed]) -> None:
     if parcels and not parcels[-1].rings:
-        raise _wrong(parcels[-1].line, f"{parcels[-1].label} has no points; export it again")
+        raise _wrong(parcels[-1].line, "{label} has no points; export it again", label=parcels[-1].label)
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -168,12 +183,12 @@ def _parcel(line: int, fields: list[str]) -> _Listed:
         )
     count, area, number, name, kind, *rest = fields[:-1]
     if kind not in ("面", ""):
-        raise _wrong(line, f"the parcel is a {kind[:20]!r}; only areas (面) can be a footprint")
+        raise _wrong(line, "the parcel is a {kind!r}; only areas (面) can be a footprint", kind=kind[:20])
     area_ha = _number(line, area.removesuffix("公顷"), "the area in hectares") if area else None
     if area_ha is not None and area_ha < 0:
         raise _wrong(line, "the area is negative; correct it")
     if count and not count.isdecimal():
-        raise _wrong(line, f"the number of points {count[:20]!r} is no whole number; correct it")
+        raise _wrong(line, "the number of points {count!r} is no whole number; correct it", count=count[:20])
     return _Listed(
         line=line,
         point_count=int(count[:9]) if count else None,
@@ -198,12 +213,17 @@ def _number(line: int, text: str, what: str) -> float:
     except ValueError:
         value = float("nan")
     if not math.isfinite(value):
-        raise _wrong(line, f"{what} {text[:30]!r} is no number; correct it")
+        raise _wrong(line, "{what} {text!r} is no number; correct it", what=what, text=text[:30])
     return value
 
 
-def _wrong(line: int, message: str) -> InvalidInputError:
-    return InvalidInputError(f"line {line} of the boundary-point file: {message}", place=f"line {line}")
+def _wrong(line: int, template: str, /, **values: object) -> InvalidInputError:
+    return InvalidInputError(
+        "line {number} of the boundary-point file: {what}",
+        number=line,
+        what=Sentence(template, **values),
+        place=f"line {line}",
+    )
 
 
 def _points(listed: list[_Listed]) -> list[_Point]:
@@ -233,13 +253,15 @@ def _zone_prefix(points: list[_Point]) -> int | None:
         if max(abs(point.x), abs(point.y)) <= 360:
             raise _wrong(point.line, "X and Y look like degrees; export the points in metres (Gauss-Krüger)")
         if not (_is_northing(point.x) and _is_easting(point.y)):
-            message = (
-                f"X={point.x:.3f} Y={point.y:.3f} is no northing and easting in metres; X is the northing"
+            raise _wrong(
+                point.line,
+                "X={x:.3f} Y={y:.3f} is no northing and easting in metres; X is the northing",
+                x=point.x,
+                y=point.y,
             )
-            raise _wrong(point.line, message)
         if point.y // _MILLION != first:
             raise _wrong(
-                point.line, f"Y={point.y:.3f} is in another zone than the points before; use one zone"
+                point.line, "Y={y:.3f} is in another zone than the points before; use one zone", y=point.y
             )
     return first or None
 
@@ -248,26 +270,34 @@ def _crs(header: dict[str, str], prefix: int | None, warnings: list[str]) -> str
     """The CGCS2000 zone that the header and the eastings agree on; None when the datum or the zone is not said."""
     unit, projection = header.get("计量单位", ""), header.get("投影类型", "")
     if unit and unit not in ("米", "m"):
-        raise InvalidInputError(f"the file says 计量单位={unit[:20]}; export the points in metres (米)")
+        raise InvalidInputError(
+            "the file says 计量单位={unit}; export the points in metres (米)", unit=unit[:20]
+        )
     if projection and "高斯" not in projection and "gauss" not in projection.lower():
-        raise InvalidInputError(f"the file says 投影类型={projection[:20]}; export the points in 高斯克吕格")
+        raise InvalidInputError(
+            "the file says 投影类型={projection}; export the points in 高斯克吕格", projection=projection[:20]
+        )
     is_known = _is_cgcs2000(header.get("坐标系", ""), warnings)
     stated = _ZONE.search(header.get("带号", ""))
     zone = int(stated.group()) if stated else prefix
     if prefix and zone != prefix:
         raise InvalidInputError(
-            f"the file says 带号={zone} but its eastings begin with {prefix}; correct one"
+            "the file says 带号={zone} but its eastings begin with {prefix}; correct one",
+            zone=zone,
+            prefix=prefix,
         )
     if zone is None:
         return None
     is_three = 25 <= zone <= 45
     if not is_three and not 13 <= zone <= 23:
         raise InvalidInputError(
-            f"the file says 带号={zone}; zones are 25 to 45 (3°) or 13 to 23 (6°): correct it"
+            "the file says 带号={zone}; zones are 25 to 45 (3°) or 13 to 23 (6°): correct it", zone=zone
         )
     width = _WIDTH.search(header.get("几度分带") or header.get("分带", ""))
     if width and float(width.group()) != (3 if is_three else 6):
-        raise InvalidInputError(f"the file says 几度分带={width.group()} but 带号={zone}; correct one")
+        raise InvalidInputError(
+            "the file says 几度分带={width} but 带号={zone}; correct one", width=width.group(), zone=zone
+        )
     if not is_known:
         return None
     # EPSG numbers CGCS2000's zones by four series: 3° and 6°, with the zone before the easting and without.
@@ -285,8 +315,10 @@ def _is_cgcs2000(name: str, warnings: list[str]) -> bool:
     }.items():
         if any(mark in name.lower() for mark in marks):
             raise InvalidInputError(
-                f"the file says 坐标系={name[:40]} ({old}), which has no public transformation to CGCS2000;"
-                " have the surveyor convert it to the 2000国家大地坐标系"
+                "the file says 坐标系={name} ({old}), which has no public transformation to CGCS2000; have the"
+                " surveyor convert it to the 2000国家大地坐标系",
+                name=name[:40],
+                old=old,
             )
     warnings.append(
         f"the file says 坐标系={name[:40]}, which is not known here"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from blueprint.errors import InvalidInputError
+from blueprint.sentences import Sentence
 
 MAX_WIDTH_M = 100_000.0
 _LEADING_NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
@@ -86,25 +87,29 @@ def read_buffer_rule(given: Mapping[str, Any] | None, strictest_m: float, code: 
     unknown = set(given) - {"field", "widths", "edge_width_field", "edge_width_m"}
     if unknown:
         raise InvalidInputError(
-            f"buffer_by of layer {code} has the unknown key {sorted(unknown)[0]!r};"
-            " known are field, widths, edge_width_field, edge_width_m"
+            "buffer_by of layer {code} has the unknown key {unknown!r}; known are field, widths,"
+            " edge_width_field, edge_width_m",
+            code=code,
+            unknown=sorted(unknown)[0],
         )
     name, widths = given.get("field"), given.get("widths") or {}
     if (name is None) != (not widths):
-        raise InvalidInputError(f"buffer_by of layer {code}: `field` and `widths` go together")
+        raise InvalidInputError("buffer_by of layer {code}: `field` and `widths` go together", code=code)
     if not isinstance(widths, Mapping) or not all(_is_width(width) for width in widths.values()):
         raise InvalidInputError(
-            f"widths of layer {code} must be metres by value, each more than 0 and at most 100,000"
+            "widths of layer {code} must be metres by value, each more than 0 and at most 100,000", code=code
         )
     edge_m = given.get("edge_width_m", 0.0)
     if edge_m != 0 and not _is_width(edge_m):
-        raise InvalidInputError(f"edge_width_m of layer {code} must be a number from 0 to 100,000")
+        raise InvalidInputError("edge_width_m of layer {code} must be a number from 0 to 100,000", code=code)
     for key in ("field", "edge_width_field"):
         if given.get(key) is not None and not isinstance(given[key], str):
-            raise InvalidInputError(f"{key} of layer {code} must be the name of a field")
+            raise InvalidInputError("{key} of layer {code} must be the name of a field", key=key, code=code)
     if strictest_m <= 0 or any(width > strictest_m for width in widths.values()):
         raise InvalidInputError(
-            f"buffer_m of layer {code} must be the strictest width: it holds where {name or 'the value'} is missing"
+            "buffer_m of layer {code} must be the strictest width: it holds where {name} is missing",
+            code=code,
+            name=name or Sentence("the value"),
         )
     return BufferRule(
         name,

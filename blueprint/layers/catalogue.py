@@ -112,11 +112,12 @@ def check_definition(definition: LayerDefinition, city: City) -> None:
     """Refuse a definition that makes no sense, naming the key and what it may be."""
     if not _CODE.match(definition.code) or definition.code.lower() in _RESERVED:
         raise InvalidInputError(
-            f"layer code {definition.code!r} must be 1 to 60 letters, digits or _, begin with a letter,"
-            " and not be 'blueprint' or 'style'"
+            "layer code {layer_code!r} must be 1 to 60 letters, digits or _, begin with a letter, and not"
+            " be 'blueprint' or 'style'",
+            layer_code=definition.code,
         )
     if not definition.title.strip():
-        raise InvalidInputError(f"layer {definition.code} needs a title")
+        raise InvalidInputError("layer {layer_code} needs a title", layer_code=definition.code)
     city.department(definition.department)
     for key, values in (
         ("geometry", GeometryKind),
@@ -127,25 +128,44 @@ def check_definition(definition: LayerDefinition, city: City) -> None:
         value = getattr(definition, key)
         if value not in set(values):
             raise InvalidInputError(
-                f"{key} {value!r} of layer {definition.code} must be one of: {', '.join(values)}"
+                "{key} {value!r} of layer {layer_code} must be one of: {values}",
+                key=key,
+                value=value,
+                layer_code=definition.code,
+                values=values,
             )
     for key in ("buffer_m", "tolerance_m2", "sliver_width_m"):
         if not 0 <= getattr(definition, key) <= 100_000:
-            raise InvalidInputError(f"{key} of layer {definition.code} must be a number from 0 to 100,000")
+            raise InvalidInputError(
+                "{key} of layer {layer_code} must be a number from 0 to 100,000",
+                key=key,
+                layer_code=definition.code,
+            )
     read_buffer_rule(definition.buffer_by, definition.buffer_m, definition.code)
     if definition.color is not None and not _COLOR.match(definition.color):
-        raise InvalidInputError(f"color {definition.color!r} of layer {definition.code} must be like #2e7d32")
+        raise InvalidInputError(
+            "color {color!r} of layer {layer_code} must be like #2e7d32",
+            color=definition.color,
+            layer_code=definition.code,
+        )
     if definition.standard is not None:
         standard = find_standard(definition.standard)
         if standard.geometry != definition.geometry:
             raise InvalidInputError(
-                f"standard {standard.code} {standard.title} is of {standard.geometry}s, layer {definition.code} of {definition.geometry}s"
+                "standard {standard_code} {standard_title} is of {geometry}s, layer {layer_code} of"
+                " {definition_geometry}s",
+                standard_code=standard.code,
+                standard_title=standard.title,
+                geometry=standard.geometry,
+                layer_code=definition.code,
+                definition_geometry=definition.geometry,
             )
     if definition.conflict_when == ConflictWhen.OUTSIDE and (
         definition.geometry != GeometryKind.POLYGON or definition.buffer_m
     ):
         raise InvalidInputError(
-            f"layer {definition.code}: conflict_when 'outside' is for polygon layers without a buffer"
+            "layer {layer_code}: conflict_when 'outside' is for polygon layers without a buffer",
+            layer_code=definition.code,
         )
     _check_threshold(definition)
     _check_catalogue_entry(definition, city)
@@ -157,22 +177,26 @@ def _check_catalogue_entry(definition: LayerDefinition, city: City) -> None:
     if definition.group is not None:
         city.layer_group(definition.group)
     if not isinstance(definition.position, int) or not -1000 <= definition.position <= 1000:
-        raise InvalidInputError(f"position of layer {code} must be a whole number from -1000 to 1000")
+        raise InvalidInputError(
+            "position of layer {code} must be a whole number from -1000 to 1000", code=code
+        )
     if definition.symbology is not None:
         if definition.symbology not in set(Symbology):
-            raise InvalidInputError(f"symbology of layer {code} must be one of: {', '.join(Symbology)}")
+            raise InvalidInputError(
+                "symbology of layer {code} must be one of: {ways}", code=code, ways=Symbology
+            )
         if definition.class_field is None or definition.geometry != GeometryKind.POLYGON:
             raise InvalidInputError(
-                f"layer {code} is drawn by classes: it must be of polygons and name its class_field"
+                "layer {code} is drawn by classes: it must be of polygons and name its class_field", code=code
             )
     if definition.scale is not None and not (
         isinstance(definition.scale, int) and 1 <= definition.scale <= 100_000_000
     ):
         raise InvalidInputError(
-            f"scale of layer {code} must be the denominator, a whole number: 2000 for 1:2000"
+            "scale of layer {code} must be the denominator, a whole number: 2000 for 1:2000", code=code
         )
     if definition.data_on is not None and not isinstance(definition.data_on, date):
-        raise InvalidInputError(f"data_on of layer {code} must be a day like 2026-01-31")
+        raise InvalidInputError("data_on of layer {code} must be a day like 2026-01-31", code=code)
 
 
 def _check_threshold(definition: LayerDefinition) -> None:
@@ -181,28 +205,36 @@ def _check_threshold(definition: LayerDefinition) -> None:
     thresholds = (definition.threshold_above, definition.threshold_below, definition.threshold_values)
     if definition.geometry != GeometryKind.RASTER:
         if definition.value_kind or definition.threshold_share or thresholds != (None, None, None):
-            raise InvalidInputError(f"layer {code}: value_kind and thresholds are for raster layers")
+            raise InvalidInputError(
+                "layer {code}: value_kind and thresholds are for raster layers", code=code
+            )
         return
     if definition.value_kind not in set(ValueKind):
         raise InvalidInputError(
-            f"raster layer {code} needs value_kind: {', '.join(ValueKind)} (resampling and thresholds go by it)"
+            "raster layer {code} needs value_kind: {kinds} (resampling and thresholds go by it)",
+            code=code,
+            kinds=ValueKind,
         )
     if definition.buffer_m:
-        raise InvalidInputError(f"raster layer {code} has pixels, around which there is no buffer")
+        raise InvalidInputError("raster layer {code} has pixels, around which there is no buffer", code=code)
     for name, limit in zip(("threshold_above", "threshold_below"), thresholds[:2], strict=True):
         if limit is not None and not (isinstance(limit, int | float) and isfinite(limit)):
-            raise InvalidInputError(f"{name} of layer {code} must be a number")
+            raise InvalidInputError("{name} of layer {code} must be a number", name=name, code=code)
     values = definition.threshold_values
     if values is not None:
         if definition.value_kind != ValueKind.CLASSES:
-            raise InvalidInputError(f"threshold_values of layer {code} are for value_kind 'classes'")
+            raise InvalidInputError(
+                "threshold_values of layer {code} are for value_kind 'classes'", code=code
+            )
         if not 1 <= len(values) <= 1000 or not all(
             isinstance(value, int) and abs(value) < 2**31 for value in values
         ):
-            raise InvalidInputError(f"threshold_values of layer {code} must be 1 to 1,000 whole numbers")
+            raise InvalidInputError(
+                "threshold_values of layer {code} must be 1 to 1,000 whole numbers", code=code
+            )
     if not 0 <= definition.threshold_share < 1:
         raise InvalidInputError(
-            f"threshold_share of layer {code} must be from 0 to less than 1 (0.1 is 10 %)"
+            "threshold_share of layer {code} must be from 0 to less than 1 (0.1 is 10 %)", code=code
         )
 
 
@@ -228,7 +260,9 @@ def define_layer(
         require(actor, Act.DEFINE_LAYER, layer.thing)
     if not is_new and layer.geometry != definition.geometry and _has_versions(session, layer):
         raise ConflictError(
-            f"layer {layer.code} has versions of {layer.geometry}s; define another layer for others"
+            "layer {layer_code} has versions of {geometry}s; define another layer for others",
+            layer_code=layer.code,
+            geometry=layer.geometry,
         )
     columns = [column.name for column in fields(LayerDefinition)]
     before = None if is_new else {name: getattr(layer, name) for name in columns}
@@ -276,7 +310,7 @@ def find_readable(session: Session, code: str, actor: Actor) -> Layer:
 
 def layer_not_found(code: str) -> NotFoundError:
     """What is said of a layer that is not there, or not for who asks."""
-    return NotFoundError(f"no layer {code[:60]!r}; `blueprint layer list` shows the codes")
+    return NotFoundError("no layer {code!r}; `blueprint layer list` shows the codes", code=code[:60])
 
 
 def list_layers(session: Session, city: City, *, after: str = "", search: str = "") -> list[Layer]:
@@ -314,12 +348,14 @@ def read_catalogue(path: Path) -> list[CatalogueEntry]:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InvalidInputError(f"cannot open {path}: {error.strerror}") from error
+        raise InvalidInputError(
+            "cannot open {path}: {strerror}", path=path, strerror=error.strerror
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInputError(f"{path} is not a TOML file: {error}") from error
+        raise InvalidInputError("{path} is not a TOML file: {error}", path=path, error=error) from error
     entries = document.get("layer", [])
     if not isinstance(entries, list) or not entries:
-        raise InvalidInputError(f"{path} defines no [[layer]]")
+        raise InvalidInputError("{path} defines no [[layer]]", path=path)
     return [_entry(entry, path) for entry in entries]
 
 
@@ -328,12 +364,14 @@ def _entry(entry: Mapping[str, Any], path: Path) -> CatalogueEntry:
     unknown = sorted(set(entry) - known)
     name = entry.get("code", "?")
     if unknown:
-        raise InvalidInputError(f"{path}: layer {name} has unknown keys {', '.join(unknown)}")
+        raise InvalidInputError(
+            "{path}: layer {name} has unknown keys {unknown}", path=path, name=name, unknown=unknown
+        )
     try:
         definition = LayerDefinition(**{key: value for key, value in entry.items() if key != "version"})
         versions = tuple(_version_file(version, path) for version in entry.get("version", []))
     except (TypeError, KeyError) as error:
-        raise InvalidInputError(f"{path}: layer {name}: {error}") from error
+        raise InvalidInputError("{path}: layer {name}: {error}", path=path, name=name, error=error) from error
     return CatalogueEntry(definition=definition, versions=versions)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from blueprint.errors import InvalidInputError, UnavailableError
 from blueprint.layers.children import PLAIN_ENVIRONMENT, Child, Kind, child_of
 from blueprint.layers.confinement import GDAL_ENVIRONMENT, Bounds
+from blueprint.sentences import Sentence
 
 
 @contextmanager
@@ -49,7 +50,11 @@ def cause_of_death(child: Child) -> InvalidInputError | UnavailableError:
         return InvalidInputError(
             "the file brings its reader down; it is damaged or made to harm, export it again"
         )
-    return UnavailableError(f"the reading process ended with {status}: {complaint or 'no word'}")
+    return UnavailableError(
+        "the reading process ended with {status}: {complaint}",
+        status=status,
+        complaint=complaint or Sentence("no word"),
+    )
 
 
 def refuse_unreachable(folder: Path) -> None:
@@ -57,8 +62,9 @@ def refuse_unreachable(folder: Path) -> None:
     for parent in folder.parents:
         if os.geteuid() == 0 and not parent.stat().st_mode & 0o001:
             raise UnavailableError(
-                f"the scratch folder lies in {parent}, which the confined reader cannot enter;"
-                " set BLUEPRINT_SCRATCH to a folder like /var/tmp/blueprint"
+                "the scratch folder lies in {parent}, which the confined reader cannot enter; set"
+                " BLUEPRINT_SCRATCH to a folder like /var/tmp/blueprint",
+                parent=parent,
             )
 
 

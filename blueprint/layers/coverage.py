@@ -24,7 +24,7 @@ def read_coverage(
             document = json.loads(polygon)
         except (ValueError, RecursionError) as error:
             raise InvalidInputError(
-                f"the coverage is no GeoJSON: {error}; send a Polygon as text", place="coverage"
+                "the coverage is no GeoJSON: {error}; send a Polygon as text", error=error, place="coverage"
             ) from error
         if not isinstance(document, dict):
             raise InvalidInputError("the coverage is no GeoJSON; send a Polygon as text", place="coverage")
@@ -40,10 +40,11 @@ def coverage_of_districts(districts: str, *, city: City) -> shapely.MultiPolygon
     codes = [code.strip() for code in districts.split(",") if code.strip()]
     unknown = [code for code in codes if code not in outlines]
     if unknown or not codes:
-        known = ", ".join(sorted(outlines)) or "none"
         raise InvalidInputError(
-            f"no outline of district {unknown[0][:40] if unknown else ''!r} in the city's boundary file (XZQDM; it has"
-            f" {known}); give the coverage as a polygon",
+            "no outline of district {unknown!r} in the city's boundary file (XZQDM; it has {known}); give"
+            " the coverage as a polygon",
+            unknown=unknown[0][:40] if unknown else "",
+            known=sorted(outlines),
             place="districts",
         )
     return polygonal(shapely.union_all([outlines[code] for code in codes]))

@@ -26,6 +26,7 @@ from blueprint.layers.confinement import Bounds
 from blueprint.layers.cut_streams import PARTS, SHEETS
 from blueprint.layers.mapped_features import FEATURES
 from blueprint.layers.models import LayerVersion
+from blueprint.sentences import Sentence
 
 Progress = Callable[[str, int], None]
 
@@ -81,7 +82,11 @@ def cut_features(
         return
     if status in (-24, -9, -6, -11) or "MemoryError" in complaint:
         raise InvalidInputError("cutting the features came to its bounds of time and memory; split the layer")
-    raise UnavailableError(f"cutting the features ended with {status}: {complaint or 'no word'}") from broken
+    raise UnavailableError(
+        "cutting the features ended with {status}: {complaint}",
+        status=status,
+        complaint=complaint or Sentence("no word"),
+    ) from broken
 
 
 @cache

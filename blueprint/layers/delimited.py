@@ -74,11 +74,17 @@ def _rows(path: Path, encoding: str, mark: str) -> Iterator[tuple[int, list[str]
                 if row:
                     yield reader.line_num, row
     except UnicodeDecodeError as error:
-        raise InvalidInputError(f"the table is no {encoding}; give its encoding with --encoding") from error
+        raise InvalidInputError(
+            "the table is no {encoding}; give its encoding with --encoding", encoding=encoding
+        ) from error
     except LookupError:
-        raise InvalidInputError(f"no encoding {encoding!r} is known; write it like GB18030") from None
+        raise InvalidInputError(
+            "no encoding {encoding!r} is known; write it like GB18030", encoding=encoding
+        ) from None
     except csv.Error as error:
-        raise InvalidInputError(f"line {reader.line_num} of the table cannot be read: {error}") from error
+        raise InvalidInputError(
+            "line {line_num} of the table cannot be read: {error}", line_num=reader.line_num, error=error
+        ) from error
 
 
 def _numeric(rows: Iterator[tuple[int, list[str]]], width: int) -> dict[int, pa.DataType]:
@@ -113,12 +119,19 @@ def _batches(
     for line, row in rows:
         if len(row) != len(names):
             raise InvalidInputError(
-                f"line {line} of the table has {len(row)} cells, its header {len(names)}; put shapes in quotes",
+                "line {line_number} of the table has {count} cells, its header {names_count}; put shapes in"
+                " quotes",
+                line_number=line,
+                count=len(row),
+                names_count=len(names),
                 place=f"line {line}",
             )
         found = _SRID.match(row[shapes])
         if int(found.group(1) if found else 0) != srid:
-            raise InvalidInputError(f"line {line} of the table has another SRID than the first; use one CRS")
+            raise InvalidInputError(
+                "line {line_number} of the table has another SRID than the first; use one CRS",
+                line_number=line,
+            )
         block.append(row)
         if len(block) == batch_rows:
             yield _batch(block, names, shapes, numeric)

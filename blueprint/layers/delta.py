@@ -26,6 +26,7 @@ from blueprint.layers.reading import StagedFile, reading, staged
 from blueprint.layers.storing import Progress, Upload, silent
 from blueprint.permissions import Act
 from blueprint.quality.receipts import keep_receipts
+from blueprint.sentences import Sentence
 
 _SQL = load_statements(Path(__file__).with_suffix(".sql"))
 
@@ -66,10 +67,19 @@ class Fault:
 
     number: int | None
     source_id: str | None
-    what: str
+    what: Sentence
+
+    def told(self) -> dict[str, Any]:
+        """The row of a problem document."""
+        return {
+            "number": self.number,
+            "source_id": self.source_id,
+            "what_zh": self.what.chinese,
+            "what": self.what.english,
+        }
 
 
-def judge(change: Change, *, has_states: bool, is_partial: bool = False) -> str | None:
+def judge(change: Change, *, has_states: bool, is_partial: bool = False) -> Sentence | None:
     """Why a change does not fit the base or contradicts itself; None when it is sound.
 
     A changed shape is a removal and an addition of the same feature (`WHLX` 3 and 1), or a change (2). Where rows may
@@ -77,26 +87,36 @@ def judge(change: Change, *, has_states: bool, is_partial: bool = False) -> str 
     """
     kinds = {WORDS.get(str(kind).lower(), "?") for kind in change.kinds}
     if "?" in kinds or not kinds:
-        return f"{KIND_FIELD} says {', '.join(map(str, change.kinds)) or 'nothing'}; write 1, 2 or 3"
+        return Sentence(
+            "{field} says {kinds}; write 1, 2 or 3",
+            field=KIND_FIELD,
+            kinds=[str(kind) for kind in change.kinds],
+        )
     if kinds == {ADDED}:
         if change.is_known:
-            return "it is added, but the base has it already"
+            return Sentence("it is added, but the base has it already")
         if not change.has_after:
-            return "it is added, but its state after is missing"
-        return None if change.has_shape else "it is added, but has no shape"
+            return Sentence("it is added, but its state after is missing")
+        return None if change.has_shape else Sentence("it is added, but has no shape")
     if not change.is_known:
-        return "the base has no such feature"
+        return Sentence("the base has no such feature")
     if kinds == {REMOVED}:
         if has_states and change.has_after:
-            return "it is removed, but has a state after"
+            return Sentence("it is removed, but has a state after")
         return (
-            None if change.has_before or not has_states else "it is removed, but its state before is missing"
+            None
+            if change.has_before or not has_states
+            else Sentence("it is removed, but its state before is missing")
         )
     if not change.has_after:
-        return "it is changed, but its state after is missing"
+        return Sentence("it is changed, but its state after is missing")
     if not change.has_shape and not is_partial:
-        return "its state after has no shape"
-    return None if change.has_before or not has_states else "it is changed, but its state before is missing"
+        return Sentence("its state after has no shape")
+    return (
+        None
+        if change.has_before or not has_states
+        else Sentence("it is changed, but its state before is missing")
+    )
 
 
 def apply_delta(
@@ -170,7 +190,9 @@ _COUNTED = (("added", ADDED), ("changed", CHANGED), ("removed", REMOVED))
 def _refuse_unfit(session: Session, layer: Layer, base: LayerVersion) -> None:
     """Refuse a base that is not the layer's newest version, or on which features cannot be told apart."""
     if layer.geometry == GeometryKind.RASTER:
-        raise ConflictError(f"{layer.code} is a raster and has no features to change; upload all of it")
+        raise ConflictError(
+            "{layer_code} is a raster and has no features to change; upload all of it", layer_code=layer.code
+        )
     newest = session.scalar(
         select(func.max(LayerVersion.number)).where(
             LayerVersion.layer_id == layer.id, LayerVersion.withdrawn_on.is_(None)
@@ -178,20 +200,29 @@ def _refuse_unfit(session: Session, layer: Layer, base: LayerVersion) -> None:
     )
     if newest != base.number:
         raise ConflictError(
-            f"the base has moved on: version {newest} of {layer.code} was stored since version {base.number};"
-            " make the delta from it, or withdraw it"
+            "the base has moved on: version {newest} of {layer_code} was stored since version"
+            " {base_number}; make the delta from it, or withdraw it",
+            newest=newest,
+            layer_code=layer.code,
+            base_number=base.number,
         )
     if layer.source_id_field is None:
         raise ConflictError(
-            f"layer {layer.code} names no field with the source id; define it (source_id_field) and upload all once"
+            "layer {layer_code} names no field with the source id; define it (source_id_field) and upload"
+            " all once",
+            layer_code=layer.code,
         )
     if (base.buffer_m, base.buffer_by) != (layer.buffer_m, layer.buffer_by):
         raise ConflictError(
-            f"the buffer of {layer.code} was changed since version {base.number}; upload all once"
+            "the buffer of {layer_code} was changed since version {base_number}; upload all once",
+            layer_code=layer.code,
+            base_number=base.number,
         )
     if not session.execute(_SQL["has_keys"], {"base": base.id}).scalar_one():
         raise ConflictError(
-            f"in version {base.number} the source ids are missing or not unique; upload all once with good ones"
+            "in version {base_number} the source ids are missing or not unique; upload all once with good"
+            " ones",
+            base_number=base.number,
         )
 
 
@@ -234,8 +265,9 @@ def _read(
     if change_field is not None:
         if change_field not in report["fields"]:
             raise InvalidInputError(
-                f"the file has no field {change_field!r} that says what a row is; it has:"
-                f" {', '.join(report['fields'][:30])}"
+                "the file has no field {change_field!r} that says what a row is; it has: {fields}",
+                change_field=change_field,
+                fields=report["fields"][:30],
             )
         values = {"change_field": change_field, "removed": _removing_words()}
         session.execute(_SQL["say_changes"])
@@ -267,7 +299,10 @@ def _removing_words() -> list[str]:
 
 
 def _faulty(session: Session, values: dict[str, Any]) -> list[Fault]:
-    words = {"no_id": "it has no source id", "twice": "its source id stands twice"}
+    words = {
+        "no_id": Sentence("it has no source id"),
+        "twice": Sentence("its source id stands twice"),
+    }
     rows = session.execute(_SQL["faulty_rows"], values)
     return [Fault(row.number, row.source_id, words[row.fault]) for row in rows]
 
@@ -279,24 +314,26 @@ def _misfits(changes: Iterable[Change], *, has_states: bool, is_partial: bool) -
 
 def _differing(session: Session, values: dict[str, Any]) -> list[Fault]:
     rows = session.execute(_SQL["differing_before"], values)
-    kinds = {True: "shape", False: "attributes"}
-    return [
-        Fault(
-            row.number, row.source_id, f"its {kinds[row.is_shape]} before the change is not what the base has"
-        )
-        for row in rows
-    ]
+    kinds = {
+        True: Sentence("its shape before the change is not what the base has"),
+        False: Sentence("its attributes before the change are not what the base has"),
+    }
+    return [Fault(row.number, row.source_id, kinds[row.is_shape]) for row in rows]
 
 
 def _refuse_faults(faults: list[Fault]) -> None:
     if not faults:
         return
     first = faults[0]
-    more = f" (and {len(faults) - 1} more rows)" if len(faults) > 1 else ""
+    more = Sentence(" (and {count} more rows)", count=len(faults) - 1) if len(faults) > 1 else ""
     raise ConflictError(
-        f"row {first.number}, {first.source_id}: {first.what}{more}; nothing was changed",
+        "row {number}, {source_id}: {what}{more}; nothing was changed",
+        number=first.number,
+        source_id=first.source_id,
+        what=first.what,
+        more=more,
         place=first.source_id,
-        rows=[dict(vars(fault)) for fault in faults[:MAX_TOLD]],
+        rows=[fault.told() for fault in faults[:MAX_TOLD]],
     )
 
 

@@ -44,7 +44,9 @@ class DeltaWriter:
         found = compare(session, self.old, version, city=city)
         if found.compared_by != "source_id" or layer.source_id_field is None:
             raise ConflictError(
-                f"features of {layer.code} cannot be told apart by a source id; there is no delta of these versions"
+                "features of {layer_code} cannot be told apart by a source id; there is no delta of these"
+                " versions",
+                layer_code=layer.code,
             )
         patches = list(read_patches(session, self.old, version))
         day = f"{stamp.exported_at:%Y%m%d}"
@@ -65,7 +67,9 @@ class DeltaWriter:
             for prefix, rows in states.items():
                 _write(path, f"{prefix}{layer.code}", rows, layer, city, stamp)
         except OSError as error:
-            raise InvalidInputError(f"cannot write {path}: {error.strerror}") from error
+            raise InvalidInputError(
+                "cannot write {path}: {strerror}", path=path, strerror=error.strerror
+            ) from error
         return found.changed
 
     def _silent_changes(

@@ -20,6 +20,7 @@ from blueprint.objects import objects_of
 from blueprint.rasters.difference import BlockDifference, RasterChange, compare_blocks, raster_change
 from blueprint.rasters.pool import POOL
 from blueprint.rasters.values import Threshold
+from blueprint.sentences import Sentence
 
 _SQL = load_statements(Path(__file__).with_suffix(".sql"))
 _SIDES = ("wests", "souths", "easts", "norths")
@@ -82,14 +83,25 @@ def refuse_long_comparison(old: LayerVersion, new: LayerVersion) -> None:
     """Refuse to compare over HTTP what would take long and keep others waiting; the command line takes its time."""
     pair = (old, new)
     for words, count, most in (
-        ("features", sum(version.feature_count for version in pair), MOST_FEATURES),
-        ("vertices", sum(version.vertex_count for version in pair), MOST_VERTICES),
-        ("pixels", sum(v.raster.width * v.raster.height for v in pair if v.raster is not None), MOST_PIXELS),
+        (Sentence("features"), sum(version.feature_count for version in pair), MOST_FEATURES),
+        (Sentence("vertices"), sum(version.vertex_count for version in pair), MOST_VERTICES),
+        (
+            Sentence("pixels"),
+            sum(v.raster.width * v.raster.height for v in pair if v.raster is not None),
+            MOST_PIXELS,
+        ),
     ):
         if count > most:
             raise ConflictError(
-                f"versions {old.number} and {new.number} have {count:,} {words} together, and over HTTP at most {most:,} are"
-                f" compared; `blueprint layer difference {new.layer.code} {old.number} {new.number}` compares any number"
+                "versions {old_number} and {new_number} have {count:,} {words} together, and over HTTP at"
+                " most {most:,} are compared; `blueprint layer difference {layer_code} {old_number}"
+                " {new_number}` compares any number",
+                old_number=old.number,
+                new_number=new.number,
+                count=count,
+                words=words,
+                most=most,
+                layer_code=new.layer.code,
             )
 
 

@@ -23,6 +23,7 @@ from blueprint.layers.shapefile_export import notes_on, pack, shortened
 from blueprint.layers.stamps import Stamp
 from blueprint.layers.table import GEOMETRY, Table, batches, table_of
 from blueprint.rasters.export import write_raster
+from blueprint.sentences import Sentence
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,10 @@ def form_of(path: Path, *, is_raster: bool) -> Form:
             return form
     suffixes = ", ".join(form.suffix for form in fitting)
     raise InvalidInputError(
-        f"cannot export {'a raster' if is_raster else 'features'} to {path.suffix or 'a file without suffix'};"
-        f" use {suffixes}{'' if is_raster else ' (a zipped Shapefile)'}"
+        "cannot export {things} to {suffix}; use {suffixes}",
+        things=Sentence("a raster") if is_raster else Sentence("features"),
+        suffix=path.suffix or Sentence("a file without suffix"),
+        suffixes=suffixes,
     )
 
 
@@ -106,7 +109,9 @@ def write_version(
                     )
             shutil.move(partial, path)
     except OSError as error:
-        raise InvalidInputError(f"cannot write {path}: {error.strerror}") from error
+        raise InvalidInputError(
+            "cannot write {path}: {strerror}", path=path, strerror=error.strerror
+        ) from error
     return rows.count
 
 
@@ -151,7 +156,9 @@ def _write(
             **options,
         )
     except (DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError) as error:
-        raise InvalidInputError(f"cannot write {path.name}: {error}") from error
+        raise InvalidInputError(
+            "cannot write {file_name}: {error}", file_name=path.name, error=error
+        ) from error
 
 
 def _write_shapefile(archive: Path, layer: Layer, table: Table, rows: _Rows, crs: str, stamp: Stamp) -> None:

@@ -68,8 +68,10 @@ def forecast(
     # Of a raster what is counted are pixels, and what they meet is not looked for.
     if at_most is not None and difference.raster is None and difference.changed > at_most:
         raise ConflictError(
-            f"{difference.changed:,} features change, more than can be looked at while you wait ({at_most:,});"
-            " ask for the dry run as a job (POST)"
+            "{changed:,} features change, more than can be looked at while you wait ({at_most:,}); ask for"
+            " the dry run as a job (POST)",
+            changed=difference.changed,
+            at_most=at_most,
         )
     before = layers_on(session, starts_on)
     others = [

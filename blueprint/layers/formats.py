@@ -162,7 +162,7 @@ def _xml(text: bytes) -> Format:
         name == b"FeatureCollection" and b"opengis.net" in attributes
     ):
         return GML
-    raise InvalidInputError(f"this is no geodata file that can be read; {TAKEN} are taken")
+    raise InvalidInputError("this is no geodata file that can be read; {taken} are taken", taken=TAKEN)
 
 
 def _text(text: bytes) -> Format:
@@ -184,7 +184,7 @@ def _text(text: bytes) -> Format:
             raise InvalidInputError(
                 "the table has no column with shapes as WKT; name one WKT and write shapes like POLYGON((…)) in it"
             )
-    raise InvalidInputError(f"this is no geodata file that can be read; {TAKEN} are taken")
+    raise InvalidInputError("this is no geodata file that can be read; {taken} are taken", taken=TAKEN)
 
 
 def decoded_head(head: bytes) -> str:

@@ -29,7 +29,9 @@ def read_geoparquet(path: Path, *, batch_rows: int) -> GeoParquet:
     try:
         opened = pq.ParquetFile(path, memory_map=False, pre_buffer=False)
     except (pa.ArrowInvalid, OSError) as error:
-        raise InvalidInputError(f"the Parquet file is damaged: {error}; export it again") from error
+        raise InvalidInputError(
+            "the Parquet file is damaged: {error}; export it again", error=error
+        ) from error
     schema = opened.schema_arrow
     try:
         geo = json.loads((schema.metadata or {})[b"geo"])
@@ -41,7 +43,9 @@ def read_geoparquet(path: Path, *, batch_rows: int) -> GeoParquet:
             "the Parquet file has no GeoParquet metadata that can be read; export it as GeoParquet"
         ) from None
     if encoding != "WKB" or primary not in schema.names:
-        raise InvalidInputError(f"the shapes are stored as {encoding}; export the file with the encoding WKB")
+        raise InvalidInputError(
+            "the shapes are stored as {encoding}; export the file with the encoding WKB", encoding=encoding
+        )
     others = set(geo["columns"]) - {primary}
     fields = tuple(name for name in schema.names if name != primary and name not in others and name != "bbox")
     notes = [f"the second geometry column {name} was left out" for name in sorted(others & set(schema.names))]

@@ -52,8 +52,8 @@ def refuse_misplaced(report: dict[str, Any], city: City, *, kind: str) -> None:
     option = "--accept-crs" if kind.startswith("layer") else "--crs"
     if not report["source_crs"]:
         raise InvalidInputError(
-            "the file does not say its coordinate system; give it with --crs EPSG:n: "
-            + advice(report["sample"], city, option=option)
+            "the file does not say its coordinate system; give it with --crs EPSG:n: {advice}",
+            advice=advice(report["sample"], city, option=option),
         )
     placed = np.array(report["placed_sample"], dtype=float).reshape(-1, 2)
     west, south, east, north = jurisdiction(city).surroundings
@@ -63,7 +63,7 @@ def refuse_misplaced(report: dict[str, Any], city: City, *, kind: str) -> None:
         hint = advice(report["sample"], city, option=option)
         if report["source_crs"] in hint:
             hint = f"check that its coordinates really are {report['source_crs']}"
-        raise InvalidInputError(f"the {kind} lies outside the city; {hint}")
+        raise InvalidInputError("the {kind} lies outside the city; {hint}", kind=kind, hint=hint)
 
 
 @dataclass(frozen=True)
@@ -163,4 +163,6 @@ def decision_of(accepted: str, report: dict[str, Any], city: City) -> dict[str, 
                 "why": list(guess.why),
             }
     fitting = "; ".join(guess.sentence() for guess in guesses) or "no known system puts them there"
-    raise InvalidInputError(f"the data do not fall into the city in {accepted[:60]}: {fitting}")
+    raise InvalidInputError(
+        "the data do not fall into the city in {accepted}: {fitting}", accepted=accepted[:60], fitting=fitting
+    )

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from blueprint.errors import InvalidInputError
 from blueprint.layers.texts import digits
+from blueprint.sentences import Sentence
 
 _SECRET = re.compile(r"(?<![非不无未])(绝密|机密|秘密)")
 _ISO_CLASS = re.compile(
@@ -67,15 +68,17 @@ def refuse_marked_rows(batch: pa.RecordBatch, class_fields: Collection[str] = ()
         if key in _MARK_FIELDS:
             for value in _values(batch.column(name)):
                 if _SECRET.search(value) or value.strip().lower() in _MARK_VALUES:
-                    raise _marked(f"{value[:20]} (in the field {name})")
+                    raise _marked(Sentence("{value} (in the field {name})", value=value[:20], name=name))
         is_said = name in class_fields
         if key in _CLASS_FIELDS or is_said:
             for value in _values(batch.column(name)):
                 is_military = (is_said or key in _MILITARY_FIELDS) and value.strip() in _MILITARY_CODES
                 if is_military or value.strip().startswith("军事"):
                     raise InvalidInputError(
-                        f"the file holds military ground ({name} = {value[:20]}), which this service must not keep;"
-                        " take those features out"
+                        "the file holds military ground ({name} = {value}), which this service must not"
+                        " keep; take those features out",
+                        name=name,
+                        value=value[:20],
                     )
 
 
@@ -83,7 +86,8 @@ def _values(column: pa.Array) -> Iterable[str]:
     return (str(digits(value)) for value in pc.unique(column).to_pylist() if value is not None)
 
 
-def _marked(what: str) -> InvalidInputError:
+def _marked(what: str | Sentence) -> InvalidInputError:
     return InvalidInputError(
-        f"the file is marked {what}; this service takes public and internal data only, nothing of it was kept"
+        "the file is marked {what}; this service takes public and internal data only, nothing of it was kept",
+        what=what,
     )

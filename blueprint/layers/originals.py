@@ -59,7 +59,11 @@ def take_original(session: Session, version: LayerVersion, objects: Path | None,
     name = f"{version.layer.code} v{version.number}"
     kept = original_path(objects, version.source_sha256) if objects is not None else None
     if kept is None or not kept.is_file():
-        raise NotFoundError(f"the original file of {name} is not kept here: {version.source_name}")
+        raise NotFoundError(
+            "the original file of {name} is not kept here: {source_name}",
+            name=name,
+            source_name=version.source_name,
+        )
     record(
         session,
         actor,
@@ -76,6 +80,8 @@ def refuse_full(folder: Path, wanted_bytes: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < wanted_bytes + RESERVE_BYTES:
         raise StorageFullError(
-            f"the disk of {folder} has {free >> 20:,} MB left, too few for this file; nothing was stored,"
-            " free some space and upload again"
+            "the disk of {folder} has {free_mb:,} MB left, too few for this file; nothing was stored, free"
+            " some space and upload again",
+            folder=folder,
+            free_mb=free >> 20,
         )

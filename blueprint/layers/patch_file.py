@@ -30,7 +30,9 @@ class PatchWriter:
         """GeoJSON is in longitude and latitude, the others in the working CRS; says how many patches."""
         driver = form_of(path, is_raster=False).driver
         if driver not in _DRIVERS:
-            raise ConflictError(f"differences are written to .gpkg, .geojson or .fgb, not to {path.suffix}")
+            raise ConflictError(
+                "differences are written to .gpkg, .geojson or .fgb, not to {suffix}", suffix=path.suffix
+            )
         compare(session, self.old, version, city=city)
         rows = [dict(vars(patch)) for patch in read_patches(session, self.old, version)]
         for row in rows:
@@ -48,5 +50,7 @@ class PatchWriter:
             path.parent.mkdir(parents=True, exist_ok=True)
             frame.to_file(path, layer=layer.code, driver=driver, engine="pyogrio", **stamp.options(driver))
         except OSError as error:
-            raise InvalidInputError(f"cannot write {path}: {error.strerror}") from error
+            raise InvalidInputError(
+                "cannot write {path}: {strerror}", path=path, strerror=error.strerror
+            ) from error
         return len(frame)

@@ -82,22 +82,26 @@ def _check_geopackage(path: Path) -> None:
             ).fetchall()
             metadata = _metadata(connection) if "gpkg_metadata" in names else []
     except sqlite3.DatabaseError as error:
-        raise InvalidInputError(f"the GeoPackage cannot be read: {error}; export it again") from error
+        raise InvalidInputError(
+            "the GeoPackage cannot be read: {error}; export it again", error=error
+        ) from error
     tables = {row[0] for row in contents}
     if len(tables) > MAX_SUBLAYERS:
-        raise InvalidInputError(f"the GeoPackage has {len(tables):,} layers; upload the one that you mean")
+        raise InvalidInputError(
+            "the GeoPackage has {count:,} layers; upload the one that you mean", count=len(tables)
+        )
     for kind, name, sql in things:
         if kind == "view" and name in tables:
             raise InvalidInputError(
-                f"the GeoPackage's layer {name!r} is a view; save it as a table and upload again"
+                "the GeoPackage's layer {name!r} is a view; save it as a table and upload again", name=name
             )
         if kind == "trigger" and not name.lower().startswith(_TRIGGERS):
             raise InvalidInputError(
-                f"the GeoPackage has a trigger {name[:80]!r}; export the layer to a new file"
+                "the GeoPackage has a trigger {name!r}; export the layer to a new file", name=name[:80]
             )
         if kind == "table" and "virtual" in sql[:40].lower() and not _MODULES.search(sql):
             raise InvalidInputError(
-                f"the GeoPackage has a virtual table {name[:80]!r}; export the layer to a new file"
+                "the GeoPackage has a virtual table {name!r}; export the layer to a new file", name=name[:80]
             )
     refuse_marked(*(str(text) for row in contents for text in row if text), *metadata)
 

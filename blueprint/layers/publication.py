@@ -27,7 +27,9 @@ def version_of(session: Session, layer: Layer, number: int) -> LayerVersion:
     ).one_or_none()
     if version is None:
         raise NotFoundError(
-            f"layer {layer.code} has no version {number}; see `blueprint layer versions {layer.code}`"
+            "layer {layer_code} has no version {number}; see `blueprint layer versions {layer_code}`",
+            layer_code=layer.code,
+            number=number,
         )
     return version
 
@@ -112,7 +114,10 @@ def roll_back(
     session.execute(select(Layer.id).where(Layer.id == layer.id).with_for_update())
     version = version_to_roll_back_to(session, layer, number, today=now.date())
     if not version.periods:
-        raise ConflictError(f"version {version.number} was never in force; bring it into force instead")
+        raise ConflictError(
+            "version {version_number} was never in force; bring it into force instead",
+            version_number=version.number,
+        )
     bring_into_force(
         session,
         version,
@@ -128,7 +133,11 @@ def withdraw(session: Session, version: LayerVersion, *, on: date, actor: Actor)
     """Withdraw a version from `on` (收回): checks of earlier days still find it; nothing takes its place by itself."""
     session.execute(select(Layer.id).where(Layer.id == version.layer_id).with_for_update())
     if version.withdrawn_on is not None:
-        raise ConflictError(f"version {version.number} was withdrawn on {version.withdrawn_on} already")
+        raise ConflictError(
+            "version {version_number} was withdrawn on {withdrawn_on} already",
+            version_number=version.number,
+            withdrawn_on=version.withdrawn_on,
+        )
     version.withdrawn_on, version.withdrawn_by = on, actor.name
     session.flush()
     for period in _planned(session, version, after=on):

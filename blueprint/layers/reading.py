@@ -37,6 +37,7 @@ from blueprint.layers.formats import (
     sniff,
 )
 from blueprint.layers.marks import refuse_marked
+from blueprint.sentences import sentence_from
 from blueprint.transformations import RegisteredTransformation, find_operation
 
 MAX_UPLOAD_BYTES = 2 << 30
@@ -122,7 +123,7 @@ def staged(
         scratch.mkdir(parents=True, exist_ok=True, mode=0o711)
         if scratch.lstat().st_uid != os.geteuid():
             raise UnavailableError(
-                f"the scratch folder {scratch} belongs to another user; set BLUEPRINT_SCRATCH"
+                "the scratch folder {scratch} belongs to another user; set BLUEPRINT_SCRATCH", scratch=scratch
             )
         folder = Path(tempfile.mkdtemp(prefix="upload-", dir=scratch))
     except OSError as error:
@@ -152,7 +153,10 @@ def _copy(source: IO[bytes], target: Path) -> str:
         while block := source.read(1 << 20):
             size += len(block)
             if size > MAX_UPLOAD_BYTES:
-                raise TooLargeError(f"the file is larger than {MAX_UPLOAD_BYTES >> 30} GB; split the layer")
+                raise TooLargeError(
+                    "the file is larger than {max_upload_gb} GB; split the layer",
+                    max_upload_gb=MAX_UPLOAD_BYTES >> 30,
+                )
             digest.update(block)
             opened.write(block)
     if size == 0:
@@ -163,7 +167,7 @@ def _copy(source: IO[bytes], target: Path) -> str:
 def _storage_error(error: OSError) -> StorageFullError | UnavailableError:
     if is_disk_full(error):
         return StorageFullError("the disk is full; nothing was stored, free some space and upload again")
-    return UnavailableError(f"the scratch folder cannot be used: {error.strerror}")
+    return UnavailableError("the scratch folder cannot be used: {strerror}", strerror=error.strerror)
 
 
 def _dataset(upload: Path, folder: Path, wanted: str | None) -> tuple[Path, str | None]:
@@ -182,7 +186,11 @@ def _dataset(upload: Path, folder: Path, wanted: str | None) -> tuple[Path, str 
     form = sniff(path)
     if len(list(folder.iterdir())) > 2:  # a dataset of several files keeps its names
         if form != FORMATS.get(path.suffix):
-            raise InvalidInputError(f"{unpacked.name!r} in the zip archive is {form.name}; name it so")
+            raise InvalidInputError(
+                "{unpacked_name!r} in the zip archive is {form_name}; name it so",
+                unpacked_name=unpacked.name,
+                form_name=form.name,
+            )
         return path, unpacked.name
     return path.rename(folder / f"data{form.suffix}"), unpacked.name
 
@@ -262,4 +270,4 @@ def _batches(child: Child, result: Reading) -> Iterator[pa.RecordBatch]:
     child.wait()
     result.report, result.peak_bytes = json.loads(text), child.peak_bytes
     if result.report["refusal"] is not None:
-        raise InvalidInputError(result.report["refusal"])
+        raise InvalidInputError(sentence_from(result.report["refusal"]))

@@ -35,6 +35,7 @@ from blueprint.layers.mending import mend
 from blueprint.layers.reading_report import Report
 from blueprint.layers.sources import Source, open_source
 from blueprint.layers.texts import clean_name, digits, readable
+from blueprint.sentences import Sentence
 from blueprint.transformations import RegisteredTransformation, find_operation
 
 MAX_FEATURES = 5_000_000
@@ -64,7 +65,7 @@ def read(request: dict[str, Any], fitted: type[Fitted]) -> None:
         drop_rights(request["uid"], request["gid"])
         _read(request, report, fitted)
     except InvalidInputError as error:
-        report.refusal = error.message
+        report.refusal = error.sentence.as_json()
     except (
         DataSourceError,
         DataLayerError,
@@ -74,9 +75,13 @@ def read(request: dict[str, Any], fitted: type[Fitted]) -> None:
         OSError,
         UnicodeError,
     ) as error:
-        report.refusal = f"the file cannot be read: {first_line(error, request['path'])}"
+        report.refusal = Sentence(
+            "the file cannot be read: {error}", error=first_line(error, request["path"])
+        ).as_json()
     except MemoryError:
-        report.refusal = "the file needs more memory than an upload may use; split it into smaller files"
+        report.refusal = Sentence(
+            "the file needs more memory than an upload may use; split it into smaller files"
+        ).as_json()
     sys.stdout.buffer.flush()
     sys.stdout.buffer.close()
     with os.fdopen(REPORT_FD, "w") as stream:
@@ -124,8 +129,10 @@ def _read(request: dict[str, Any], report: Report, fitted: type[Fitted]) -> None
             report.place_sample(operation)
         if source.expected is not None and report.row_count != source.expected:
             raise InvalidInputError(
-                f"the file says that it has {source.expected:,} rows, only {report.row_count:,} could be read;"
-                " it is damaged, export it again"
+                "the file says that it has {expected:,} rows, only {row_count:,} could be read; it is"
+                " damaged, export it again",
+                expected=source.expected,
+                row_count=report.row_count,
             )
 
 
@@ -141,7 +148,9 @@ def _features(
         numbers = np.arange(report.row_count + 1, report.row_count + 1 + batch.num_rows)
         report.row_count += batch.num_rows
         if report.row_count > MAX_FEATURES:
-            raise InvalidInputError(f"the layer has more than {MAX_FEATURES:,} features; split it")
+            raise InvalidInputError(
+                "the layer has more than {max_features:,} features; split it", max_features=MAX_FEATURES
+            )
         clean = readable(batch, source.geometry_name, report.add)
         refuse_marked_rows(clean, request["class_fields"])
         values = batch.column(source.geometry_name).to_pylist()
@@ -207,7 +216,10 @@ def _settle(
     report.feature_count += int(keep.sum())
     report.vertex_count += int(shapely.get_num_coordinates(shapes[keep]).sum())
     if report.vertex_count > MAX_LAYER_VERTICES:
-        raise InvalidInputError(f"the layer has more than {MAX_LAYER_VERTICES:,} vertices; split it")
+        raise InvalidInputError(
+            "the layer has more than {max_layer_vertices:,} vertices; split it",
+            max_layer_vertices=MAX_LAYER_VERTICES,
+        )
     return keep, shapes
 
 

@@ -43,7 +43,7 @@ class Report:
     fields: list[str] = field(default_factory=list)
     mendings: list[dict[str, Any]] = field(default_factory=list)
     mended_vertices: int = 0
-    refusal: str | None = None
+    refusal: dict[str, Any] | None = None
 
     def add(
         self,
@@ -75,7 +75,10 @@ class Report:
         self.mended_m2 += mending.changed_m2
         if self.mended_count > MAX_MENDED or not self._has_room(original):
             raise InvalidInputError(
-                f"more than {MAX_MENDED:,} features, or {MAX_MENDED_VERTICES:,} vertices, need mending; mend the layer first"
+                "more than {max_mended:,} features, or {max_mended_vertices:,} vertices, need mending; mend"
+                " the layer first",
+                max_mended=MAX_MENDED,
+                max_mended_vertices=MAX_MENDED_VERTICES,
             )
         self.mendings.append(
             {

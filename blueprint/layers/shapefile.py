@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from blueprint.errors import InvalidInputError
+from blueprint.sentences import Sentence
 
 _HEAD = 100
 _LANGUAGES = {0x4D: "GB18030", 0x7A: "GB18030", 0x4F: "Big5", 0x78: "Big5", 0x03: "cp1252", 0x57: "cp1252"}
@@ -53,15 +54,21 @@ def check_shapefile(shp: Path) -> int:
         with path.open("rb") as opened:
             head = opened.read(_HEAD)
         if len(head) < _HEAD or struct.unpack(">i", head[:4])[0] != 9994:
-            raise InvalidInputError(f"the {path.suffix} file is no Shapefile part; export it again")
+            raise InvalidInputError(
+                "the {suffix} file is no Shapefile part; export it again", suffix=path.suffix
+            )
         if struct.unpack(">i", head[24:28])[0] * 2 != path.stat().st_size:
-            raise InvalidInputError(f"the {path.suffix} file is cut short or padded; copy it again")
+            raise InvalidInputError(
+                "the {suffix} file is cut short or padded; copy it again", suffix=path.suffix
+            )
     index = np.fromfile(shx, dtype=">i4", offset=_HEAD).reshape(-1, 2).astype(np.int64) * 2
     _check_records(shp, index)
     rows = _dbf_rows(dbf)
     if rows != len(index):
         raise InvalidInputError(
-            f"the Shapefile has {len(index)} shapes but {rows} attribute rows; export it again"
+            "the Shapefile has {shapes} shapes but {row_count} attribute rows; export it again",
+            shapes=len(index),
+            row_count=rows,
         )
     return rows
 
@@ -73,16 +80,18 @@ def _check_records(shp: Path, index: np.ndarray) -> None:
     content = _mapped(shp)
     starts, lengths = index[:, 0], index[:, 1]
     inside = (starts >= _HEAD) & (lengths >= 4) & (starts + 8 + lengths <= len(content))
-    _refuse_first(~inside, "lies outside the .shp file")
-    _refuse_first(_numbers(content, starts + 4, ">i4") * 2 != lengths, "is not as long as the .shx file says")
+    _refuse_first(~inside, Sentence("lies outside the .shp file"))
+    _refuse_first(
+        _numbers(content, starts + 4, ">i4") * 2 != lengths, Sentence("is not as long as the .shx file says")
+    )
     kinds = _numbers(content, starts + 8, "<i4")
     many = np.isin(kinds, (3, 5, 13, 15, 23, 25, 31)) & (lengths >= 44)
-    _refuse_first(np.isin(kinds, (3, 5, 13, 15, 23, 25, 31)) & (lengths < 44), "is cut short")
+    _refuse_first(np.isin(kinds, (3, 5, 13, 15, 23, 25, 31)) & (lengths < 44), Sentence("is cut short"))
     parts, points = np.zeros_like(lengths), np.zeros_like(lengths)
     parts[many] = _numbers(content, starts[many] + 44, "<i4")
     points[many] = _numbers(content, starts[many] + 48, "<i4")
     whole = (parts >= 0) & (points >= 0) & (44 + 4 * parts + 16 * points <= lengths)
-    _refuse_first(many & ~whole, "announces more points than it holds")
+    _refuse_first(many & ~whole, Sentence("announces more points than it holds"))
 
 
 def _mapped(path: Path) -> np.ndarray:
@@ -97,11 +106,14 @@ def _numbers(content: np.ndarray, offsets: np.ndarray, kind: str) -> np.ndarray:
     return np.ascontiguousarray(taken).view(kind).reshape(-1).astype(np.int64)
 
 
-def _refuse_first(bad: np.ndarray, what: str) -> None:
+def _refuse_first(bad: np.ndarray, what: Sentence) -> None:
     if bad.any():
         number = int(np.argmax(bad)) + 1
         raise InvalidInputError(
-            f"shape {number} of the Shapefile {what}; export it again", place=f"feature {number}"
+            "shape {number} of the Shapefile {what}; export it again",
+            number=number,
+            what=what,
+            place=f"feature {number}",
         )
 
 

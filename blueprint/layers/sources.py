@@ -34,6 +34,7 @@ from blueprint.layers.formats import (
 from blueprint.layers.geoparquet import read_geoparquet
 from blueprint.layers.preflight import check_file
 from blueprint.layers.shapefile import mend_field_names, rows_in_use, settle_encoding
+from blueprint.sentences import Sentence
 
 BATCH_FEATURES = 1000
 MAX_FIELDS = 1000
@@ -101,7 +102,9 @@ def open_source(request: Mapping[str, Any]) -> Iterator[Source]:
 def _checked(source: Source) -> Source:
     if len(source.fields) > MAX_FIELDS:
         raise InvalidInputError(
-            f"the layer has {len(source.fields):,} fields, at most {MAX_FIELDS:,} are taken; leave out what nobody needs"
+            "the layer has {count:,} fields, at most {max_fields:,} are taken; leave out what nobody needs",
+            count=len(source.fields),
+            max_fields=MAX_FIELDS,
         )
     return source
 
@@ -217,12 +220,16 @@ def choose_sublayer(names: list[str], wanted: str | None, hint: str | None) -> s
     """The sublayer that was asked for, the one called like the layer, or the only one."""
     if wanted is not None:
         if wanted not in names:
-            raise InvalidInputError(f"the file has no sublayer {wanted!r}; it has: {', '.join(names[:20])}")
+            raise InvalidInputError(
+                "the file has no sublayer {wanted!r}; it has: {names}", wanted=wanted, names=names[:20]
+            )
         return wanted
     if len(names) > 1 and hint not in names:
-        more = f" … ({len(names)} in all)" if len(names) > 20 else ""
+        more = Sentence(" … ({count} in all)", count=len(names)) if len(names) > 20 else ""
         raise InvalidInputError(
-            f"the file holds several layers; name one with --sublayer: {', '.join(names[:20])}{more}"
+            "the file holds several layers; name one with --sublayer: {names}{more}",
+            names=names[:20],
+            more=more,
         )
     return hint if hint in names and hint is not None else names[0]
 
@@ -236,7 +243,9 @@ def _expected(path: Path, form: Format, sublayer: str) -> int | None:
                 # The name is of the file's own catalogue, quoted; the connection can change nothing.
                 return int(connection.execute(f"SELECT count(*) FROM {quoted}").fetchone()[0])  # noqa: S608
         except sqlite3.DatabaseError as error:
-            raise InvalidInputError(f"the GeoPackage is damaged: {error}; export it again") from error
+            raise InvalidInputError(
+                "the GeoPackage is damaged: {error}; export it again", error=error
+            ) from error
     if form == SHAPEFILE:
         return rows_in_use(path)
     return int(pyogrio.read_info(str(path), force_feature_count=True)["features"])

@@ -35,6 +35,7 @@ from blueprint.layers.succession import (
 from blueprint.permissions import Act, Actor
 from blueprint.quality.receipts import keep_receipts, refused
 from blueprint.rasters.storing import CrsAccepted, store_raster
+from blueprint.sentences import Sentence
 from blueprint.sharing.purposes import record_reading
 from blueprint.standards.entries import FieldRole
 from blueprint.standards.loading import find_standard
@@ -277,7 +278,9 @@ def settle_place(
     version.quality = version.quality | {"placed_on": place.lies_on}
     if upload.accept_crs is None:
         if shift is not None:
-            raise InvalidInputError(f"{shift.sentence()}, or say with --accept-crs that they are right")
+            raise InvalidInputError(
+                "{shift}, or say with --accept-crs that they are right", shift=shift.sentence()
+            )
         return
     decision = decision_of(upload.accept_crs, report, city) | {"accepted_by": upload.actor.name}
     if shift is not None:
@@ -292,7 +295,10 @@ def _named_reference(session: Session, version: LayerVersion, upload: Upload) ->
     layer = find_readable(session, upload.reference, upload.actor)
     found = version_on(session, layer.id, version.uploaded_at.date())
     if found is None:
-        raise ConflictError(f"no version of {layer.code} is in force; name another layer to compare with")
+        raise ConflictError(
+            "no version of {layer_code} is in force; name another layer to compare with",
+            layer_code=layer.code,
+        )
     record_reading(session, upload.actor, [layer.thing], kind="reference", id=version.name)
     return found
 
@@ -304,16 +310,24 @@ def judge_reading(report: dict[str, Any], *, kind: str, city: City) -> None:
     errors = [issue for issue in report["issues"] if issue["severity"] == "error"]
     if errors:
         first = errors[0]
-        more = f" (and {report['error_count'] - 1:,} more errors)" if report["error_count"] > 1 else ""
-        place = f" at {first['place']}" if first["place"] else ""
+        count = report["error_count"] - 1
+        more = Sentence(" (and {count:,} more errors)", count=count) if count else ""
+        place = Sentence(" at {place_named}", place_named=first["place"]) if first["place"] else ""
         raise InvalidInputError(
-            f"feature {first['feature']}{place}: {first['message']}{more}", place=first["place"]
+            "feature {feature}{where}: {message}{more}",
+            feature=first["feature"],
+            where=place,
+            message=first["message"],
+            more=more,
+            place=first["place"],
         )
     if report["feature_count"] == 0:
-        raise InvalidInputError(f"the {kind} holds 0 features; check the export and the sublayer")
+        raise InvalidInputError("the {kind} holds 0 features; check the export and the sublayer", kind=kind)
     if report["inside_count"] == 0:
         raise InvalidInputError(
-            f"the {kind} lies outside the city; check that its coordinates really are {report['source_crs']}"
+            "the {kind} lies outside the city; check that its coordinates really are {source_crs}",
+            kind=kind,
+            source_crs=report["source_crs"],
         )
 
 
@@ -370,4 +384,6 @@ def upload_stream(path: Path) -> IO[bytes]:
     try:
         return path.open("rb")
     except OSError as error:
-        raise InvalidInputError(f"cannot open {path}: {error.strerror}") from error
+        raise InvalidInputError(
+            "cannot open {path}: {strerror}", path=path, strerror=error.strerror
+        ) from error

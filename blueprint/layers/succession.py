@@ -46,12 +46,18 @@ def find_place(session: Session, version: LayerVersion, *, starts_on: date, now:
     today = now.date()
     if version.withdrawn_on is not None:
         raise ConflictError(
-            f"version {version.number} was withdrawn on {version.withdrawn_on}; upload it again"
+            "version {version_number} was withdrawn on {withdrawn_on}; upload it again",
+            version_number=version.number,
+            withdrawn_on=version.withdrawn_on,
         )
     periods = _periods(session, version.layer_id)
     own = [each for each in periods if each.version_id == version.id]
     if any(each.starts_on == starts_on for each in own):
-        raise ConflictError(f"version {version.number} is in force since {starts_on} already")
+        raise ConflictError(
+            "version {version_number} is in force since {starts_on} already",
+            version_number=version.number,
+            starts_on=starts_on,
+        )
     free = {each.starts_on: each.ends_on for each in own if each.starts_on > today}
     before, following = None, None
     for period in periods:
@@ -65,17 +71,24 @@ def find_place(session: Session, version: LayerVersion, *, starts_on: date, now:
         elif ends_on is None or ends_on > starts_on:
             before = period
     if before is not None and before.version_id == version.id:
-        raise ConflictError(f"version {version.number} is in force since {before.starts_on} already")
+        raise ConflictError(
+            "version {version_number} is in force since {starts_on} already",
+            version_number=version.number,
+            starts_on=before.starts_on,
+        )
     if before is not None:
         told_from = max(starts_on, before.decided_at.astimezone(now.tzinfo).date())
         if told_from < today and (before.ends_on is None or told_from < before.ends_on):
             raise ConflictError(
-                f"version {before.version.number} was in force on {told_from} and checks of that day found it;"
-                " what was in force on a past day stays, choose today or a later day"
+                "version {version_number} was in force on {told_from} and checks of that day found it; what"
+                " was in force on a past day stays, choose today or a later day",
+                version_number=before.version.number,
+                told_from=told_from,
             )
     if following is not None and following.starts_on <= today:
         raise ConflictError(
-            f"a version of this layer came into force on {following.starts_on} already; choose that day or a later one"
+            "a version of this layer came into force on {starts_on} already; choose that day or a later one",
+            starts_on=following.starts_on,
         )
     return Place(before, following.starts_on if following is not None else None)
 
@@ -148,7 +161,10 @@ def version_to_return_to(session: Session, layer: Layer, *, today: date) -> Laye
         statement = statement.where(InForcePeriod.id < min(period.id for period in current.periods))
     earlier = session.scalars(statement).first()
     if earlier is None:
-        raise ConflictError(f"no earlier version of {layer.code} was in force; there is nothing to return to")
+        raise ConflictError(
+            "no earlier version of {layer_code} was in force; there is nothing to return to",
+            layer_code=layer.code,
+        )
     return earlier
 
 

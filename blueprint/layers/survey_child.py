@@ -23,6 +23,7 @@ from blueprint.layers.reading_child import first_line, open_databases
 from blueprint.layers.sampling import Sample
 from blueprint.layers.sources import list_sublayers, open_source
 from blueprint.layers.texts import clean_name, readable
+from blueprint.sentences import Sentence
 
 SHOWN_ROWS = 5
 
@@ -42,7 +43,7 @@ class Survey:
     notes: list[str] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
     points: list[list[float]] = field(default_factory=list)
-    refusal: str | None = None
+    refusal: dict[str, Any] | None = None
 
 
 def main(request: dict[str, Any]) -> None:
@@ -53,11 +54,15 @@ def main(request: dict[str, Any]) -> None:
         drop_rights(request["uid"], request["gid"])
         _survey(request, survey)
     except InvalidInputError as error:
-        survey.refusal = error.message
+        survey.refusal = error.sentence.as_json()
     except (DataSourceError, DataLayerError, FeatureError, pa.ArrowException, OSError, UnicodeError) as error:
-        survey.refusal = f"the file cannot be read: {first_line(error, request['path'])}"
+        survey.refusal = Sentence(
+            "the file cannot be read: {error}", error=first_line(error, request["path"])
+        ).as_json()
     except MemoryError:
-        survey.refusal = "the file needs more memory than an upload may use; split it into smaller files"
+        survey.refusal = Sentence(
+            "the file needs more memory than an upload may use; split it into smaller files"
+        ).as_json()
     with pa.ipc.new_stream(sys.stdout.buffer, pa.schema([])):
         pass
     sys.stdout.buffer.close()

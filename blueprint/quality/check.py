@@ -25,6 +25,7 @@ from blueprint.permissions import Act, Actor
 from blueprint.quality.check_child import COVERAGE, OUTLINE
 from blueprint.quality.kinds import Level, kinds
 from blueprint.quality.models import QualityIssue
+from blueprint.sentences import Sentence
 from blueprint.standards.loading import find_standard
 
 BOUNDS = Bounds(cpu_seconds=1800, memory_bytes=12 << 30, file_bytes=0)
@@ -59,7 +60,9 @@ def check_version(
     session.execute(select(Layer.id).where(Layer.id == layer.id).with_for_update())
     session.refresh(version, ["periods"])
     if version.periods:
-        raise ConflictError(f"version {version.number} was in force already; its check stands")
+        raise ConflictError(
+            "version {version_number} was in force already; its check stands", version_number=version.number
+        )
     with ExitStack() as stack:
         if folder is None:
             folder = stack.enter_context(features_folder(scratch))
@@ -134,12 +137,17 @@ def hold_to_check(
     counts = version.issue_counts
     if version.checked_at is None or counts is None:
         raise ConflictError(
-            f"version {version.number} was not checked yet; run `blueprint layer quality {name} --check`"
+            "version {version_number} was not checked yet; run `blueprint layer quality {name} --check`",
+            version_number=version.number,
+            name=name,
         )
     if counts[Level.FATAL] + counts[Level.ERROR]:
         raise ConflictError(
-            f"version {version.number} has {counts[Level.ERROR]:,} errors and cannot come into force;"
-            f" `blueprint layer quality {name}` lists them"
+            "version {version_number} has {count:,} errors and cannot come into force; `blueprint layer"
+            " quality {name}` lists them",
+            version_number=version.number,
+            count=counts[Level.ERROR],
+            name=name,
         )
     if not counts[Level.WARNING]:
         return
@@ -156,8 +164,11 @@ def hold_to_check(
         )
     elif version.warnings_reason is None:
         raise ConflictError(
-            f"version {version.number} has {counts[Level.WARNING]:,} warnings; read them (`blueprint layer quality {name}`)"
-            ' and confirm with a reason (--confirm-warnings "…", `confirm_warnings` over HTTP)'
+            "version {version_number} has {count:,} warnings; read them (`blueprint layer quality {name}`)"
+            ' and confirm with a reason (--confirm-warnings "…", `confirm_warnings` over HTTP)',
+            version_number=version.number,
+            count=counts[Level.WARNING],
+            name=name,
         )
 
 
@@ -231,7 +242,11 @@ def _heard(
     complaint, status = child.last_words(), child.wait()
     if status in (-24, -9, -6, -11) or "MemoryError" in complaint:
         raise InvalidInputError("the quality check came to its bounds of time and memory; split the layer")
-    raise UnavailableError(f"the quality check ended with {status}: {complaint or 'no word'}")
+    raise UnavailableError(
+        "the quality check ended with {status}: {complaint}",
+        status=status,
+        complaint=complaint or Sentence("no word"),
+    )
 
 
 def _row(version: LayerVersion, city: City, line: dict[str, Any]) -> dict[str, Any]:

@@ -13,13 +13,14 @@ from blueprint.layers.models import LayerVersion
 from blueprint.quality.kinds import Level, kinds
 from blueprint.quality.models import mending
 from blueprint.quality.report import Drawn, told_of
+from blueprint.sentences import Sentence
 
 
 class FileRefusedError(InvalidInputError):
     """A file whose features cannot be taken: every issue that was listed, with what can be drawn of it (HTTP 422, exit 2)."""
 
-    def __init__(self, message: str, *, place: str | None, drawn: Sequence[Drawn]) -> None:
-        super().__init__(message, place=place)
+    def __init__(self, why: Sentence, *, place: str | None, drawn: Sequence[Drawn]) -> None:
+        super().__init__(why, place=place)
         self.drawn = drawn
         self.members = {"issues": [issue.told.model_dump(mode="json") for issue in drawn]}
 
@@ -64,7 +65,7 @@ def refused(error: InvalidInputError, report: dict[str, Any], *, file: str, city
                 row=issue["feature"],
             )
             drawn.append(Drawn(told, shape))
-    return FileRefusedError(error.message, place=error.place, drawn=drawn)
+    return FileRefusedError(error.sentence, place=error.place, drawn=drawn)
 
 
 def _point(place: str | None) -> shapely.Point | None:

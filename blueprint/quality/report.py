@@ -27,6 +27,7 @@ from blueprint.quality.schemas import (
     QualityOut,
     WordsOut,
 )
+from blueprint.sentences import Sentence
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,8 @@ def write_errors(
     """
     if path.suffix.lower() != ".gpkg":
         raise InvalidInputError(
-            f"error geometries are written as .gpkg, not {path.suffix or 'without suffix'}"
+            "error geometries are written as .gpkg, not {suffix}",
+            suffix=path.suffix or Sentence("without suffix"),
         )
     rows: dict[str, list[dict[str, Any]]] = {}
     count = 0
@@ -225,7 +227,9 @@ def write_errors(
             )
         partial.replace(path)
     except OSError as error:
-        raise InvalidInputError(f"cannot write {path}: {error.strerror}") from error
+        raise InvalidInputError(
+            "cannot write {path}: {strerror}", path=path, strerror=error.strerror
+        ) from error
     return count
 
 

@@ -139,7 +139,9 @@ def common_grid(old: Any | None, new: Any | None) -> Pixels:
         raise InvalidInputError("the two rasters lie too far apart to be compared pixel by pixel")
     if old is not None and (t.a > MAX_FINER * old.transform.a or t.e < MAX_FINER * old.transform.e):
         raise InvalidInputError(
-            f"a pixel of the newer raster holds more than {MAX_FINER}² of the older one's; they are not compared"
+            "a pixel of the newer raster holds more than {max_finer}² of the older one's; they are not"
+            " compared",
+            max_finer=MAX_FINER,
         )
     return grid
 

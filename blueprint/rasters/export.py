@@ -17,7 +17,7 @@ def write_raster(session: Session, version: LayerVersion, path: Path, *, stamp: 
     """Write the version's raster as a COG whose description and metadata say whose export it is; pixels stay as they are."""
     raster = version.raster
     if raster is None:
-        raise InvalidInputError(f"version {version.number} has no raster")
+        raise InvalidInputError("version {version_number} has no raster", version_number=version.number)
     source = objects_of(session).existing(raster.object_sha256)
     plain, partial = path.with_name(f".{path.stem}.plain.tif"), path.with_name(f".{path.stem}.part.tif")
     try:
@@ -39,7 +39,9 @@ def write_raster(session: Session, version: LayerVersion, path: Path, *, stamp: 
     except OSError as error:
         if is_disk_full(error):
             raise
-        raise UnavailableError(f"cannot write {path}: {error.strerror or error}") from error
+        raise UnavailableError(
+            "cannot write {path}: {strerror}", path=path, strerror=error.strerror or error
+        ) from error
     finally:
         plain.unlink(missing_ok=True)
         partial.unlink(missing_ok=True)

@@ -69,7 +69,9 @@ def grid_over(grid: Grid, operation: Operation) -> Grid:
     """
     xs, ys = operation.move(*grid.outline()) if operation.name != "none" else grid.outline()
     if not (np.isfinite(xs).all() and np.isfinite(ys).all()):
-        raise InvalidInputError(f"the raster lies where {operation.source} cannot be transformed from")
+        raise InvalidInputError(
+            "the raster lies where {source} cannot be transformed from", source=operation.source
+        )
     west, south, east, north = float(xs.min()), float(ys.min()), float(xs.max()), float(ys.max())
     # The first and the last of the outline's first edges are the corners of one diagonal.
     diagonal = math.hypot(xs[2 * _EDGE_POINTS - 1] - xs[0], ys[2 * _EDGE_POINTS - 1] - ys[0])

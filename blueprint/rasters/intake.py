@@ -15,6 +15,7 @@ from blueprint.layers.cell import cause_of_death, cell
 from blueprint.layers.children import Kind
 from blueprint.layers.confinement import Bounds, skip_drivers
 from blueprint.layers.reading import StagedFile
+from blueprint.sentences import sentence_from
 
 _ALLOWED_DRIVERS = ("GTiff", "COG", "MEM")
 
@@ -70,6 +71,8 @@ def take_in(
             raise cause_of_death(child)
     report = json.loads(text)
     if report["refusal"] is not None:
-        advice = f"; {advise(report['sample'])}" if report["is_misplaced"] else ""
-        raise InvalidInputError(report["refusal"] + advice)
+        refusal = sentence_from(report["refusal"])
+        if report["is_misplaced"]:
+            raise InvalidInputError("{refusal}; {advice}", refusal=refusal, advice=advise(report["sample"]))
+        raise InvalidInputError(refusal)
     return RasterReading(cog, report)

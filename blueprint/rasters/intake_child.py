@@ -25,6 +25,7 @@ from blueprint.errors import InvalidInputError
 from blueprint.layers.confinement import REPORT_FD, drop_rights
 from blueprint.rasters.grid import Grid, grid_of, grid_over
 from blueprint.rasters.scan import Scan, scan
+from blueprint.sentences import Sentence
 
 MAX_BYTES = 2 << 30
 """Width × height × bands × bytes a value: what the file would be without compression, whatever it weighs."""
@@ -63,7 +64,7 @@ class Report:
     sample: list[list[float]] = field(default_factory=list)
     is_misplaced: bool = False
     statistics: dict[str, Any] = field(default_factory=dict)
-    refusal: str | None = None
+    refusal: dict[str, Any] | None = None
 
 
 class _ElsewhereError(InvalidInputError):
@@ -78,11 +79,15 @@ def main(request: dict[str, Any]) -> None:
         drop_rights(request["uid"], request["gid"])
         _take_in(request, report)
     except InvalidInputError as error:
-        report.refusal, report.is_misplaced = error.message, isinstance(error, _ElsewhereError)
+        report.refusal, report.is_misplaced = error.sentence.as_json(), isinstance(error, _ElsewhereError)
     except (RasterioError, CPLE_BaseError, SystemError, ValueError) as error:
-        report.refusal = f"the file cannot be read as a GeoTIFF: {_first_line(error)}"
+        report.refusal = Sentence(
+            "the file cannot be read as a GeoTIFF: {error}", error=_first_line(error)
+        ).as_json()
     except MemoryError:
-        report.refusal = "the file needs more memory than an upload may use; store it in tiles and try again"
+        report.refusal = Sentence(
+            "the file needs more memory than an upload may use; store it in tiles and try again"
+        ).as_json()
     with os.fdopen(REPORT_FD, "w") as stream:
         json.dump(asdict(report), stream)
 
@@ -126,28 +131,37 @@ def _band(source: Any, wanted: str | None) -> int:
     if wanted is None:
         if source.count > 1:
             raise InvalidInputError(
-                f"the file has {source.count:,} bands; name the one that holds the values with --sublayer 1"
+                "the file has {count:,} bands; name the one that holds the values with --sublayer 1",
+                count=source.count,
             )
         return 1
     if not wanted.isascii() or not wanted.isdigit() or not 1 <= int(wanted[:9]) <= source.count:
-        raise InvalidInputError(f"the file has no band {wanted[:20]!r}; it has 1 to {source.count:,}")
+        raise InvalidInputError(
+            "the file has no band {wanted!r}; it has 1 to {count:,}", wanted=wanted[:20], count=source.count
+        )
     return int(wanted)
 
 
 def _refuse_what_cannot_be(source: Any, band: int) -> None:
     name = source.dtypes[band - 1]
     if name not in _TYPES:
-        raise InvalidInputError(f"values of the type {name} are not taken; store them as {', '.join(_TYPES)}")
+        raise InvalidInputError(
+            "values of the type {name} are not taken; store them as {types}", name=name, types=_TYPES
+        )
     claimed = source.width * source.height * source.count * np.dtype(name).itemsize
     if claimed > MAX_BYTES:
         raise InvalidInputError(
-            f"the raster of {source.width:,} × {source.height:,} pixels and {source.count:,} bands is"
-            f" {claimed / 2**30:,.1f} GB without compression, at most {MAX_BYTES >> 30} GB are taken;"
-            " cut it to the city, or make its pixels larger"
+            "the raster of {width:,} × {height:,} pixels and {count:,} bands is {raw_gb:,.1f} GB without"
+            " compression, at most {max_gb} GB are taken; cut it to the city, or make its pixels larger",
+            width=source.width,
+            height=source.height,
+            count=source.count,
+            raw_gb=claimed / 2**30,
+            max_gb=MAX_BYTES >> 30,
         )
     if source.transform.is_identity:
-        how = "only ground control points" if source.gcps[0] else "no georeference"
-        raise InvalidInputError(f"the raster has {how}; rectify it to a map CRS and upload it again")
+        how = Sentence("only ground control points") if source.gcps[0] else Sentence("no georeference")
+        raise InvalidInputError("the raster has {how}; rectify it to a map CRS and upload it again", how=how)
     if not all(math.isfinite(value) for value in source.transform) or not source.transform.determinant:
         raise InvalidInputError("the raster's georeference has no meaning; export it again")
 
@@ -171,7 +185,7 @@ def _target(upright: Grid, operation: Operation, request: dict[str, Any]) -> Gri
     west, south, east, north = (target or upright).bounds
     around = request["surroundings"]
     if east < around[0] or west > around[2] or north < around[1] or south > around[3]:
-        raise _ElsewhereError(f"the raster lies outside the city in {operation.source}")
+        raise _ElsewhereError("the raster lies outside the city in {source}", source=operation.source)
     return target
 
 
@@ -183,8 +197,10 @@ def _refuse_other_place(upright: Grid, crs: CRS, operation: Operation, request: 
     apart_m = float(np.abs(moved - np.column_stack(other[:2])).max())
     if not apart_m < 0.05:
         raise InvalidInputError(
-            f"the way from {operation.source} to the working CRS is not certain ({apart_m:.2f} m apart);"
-            " have the raster transformed and upload it again"
+            "the way from {source} to the working CRS is not certain ({apart_m:.2f} m apart); have the"
+            " raster transformed and upload it again",
+            source=operation.source,
+            apart_m=apart_m,
         )
 
 

@@ -52,8 +52,11 @@ class Scan:
                 return float(value)
         if self.missing_count or is_needed:
             raise InvalidInputError(
-                f"every value of {data_type} from {limits.min} to {limits.max} occurs, none is left for missing"
-                " pixels; store the raster with a larger type"
+                "every value of {data_type} from {min} to {max} occurs, none is left for missing pixels;"
+                " store the raster with a larger type",
+                data_type=data_type,
+                min=limits.min,
+                max=limits.max,
             )
         return None
 
@@ -95,6 +98,7 @@ def _count_classes(found: Scan, values: np.ndarray) -> None:
     found.classes.update(dict(zip(codes.astype(np.int64).tolist(), counts.tolist(), strict=True)))
     if len(found.classes) > MAX_CLASSES:
         raise InvalidInputError(
-            f"the raster has more than {MAX_CLASSES:,} different values, so they are no classes; define the layer"
-            " with --value-kind continuous"
+            "the raster has more than {max_classes:,} different values, so they are no classes; define the"
+            " layer with --value-kind continuous",
+            max_classes=MAX_CLASSES,
         )

@@ -97,7 +97,9 @@ def export_version(
     except OSError as error:
         if is_disk_full(error):
             raise StorageFullError("the disk is full; nothing was exported") from error
-        raise UnavailableError(f"the scratch folder cannot be used: {error.strerror}") from error
+        raise UnavailableError(
+            "the scratch folder cannot be used: {strerror}", strerror=error.strerror
+        ) from error
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',
         "Content-Length": str(export.bytes),

@@ -21,6 +21,7 @@ from blueprint.layers.export import Write, form_of, write_version
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.layers.stamps import Stamp, new_number, trace_of
 from blueprint.permissions import Act, Actor, Grant, Role, Sensitivity, require
+from blueprint.sentences import Sentence
 from blueprint.sharing.models import AccessGrant, Export, GrantState
 from blueprint.sharing.purposes import OWN_DATA, ground_of
 
@@ -32,12 +33,16 @@ class Left:
     exports: int
     features: int
 
-    def refusal_of(self, features: int) -> str | None:
+    def refusal_of(self, features: int) -> Sentence | None:
         """Why one more file of so many features is too much; None when it is not."""
         if self.exports <= 0:
-            return "no export is left"
+            return Sentence("no export is left")
         if features > self.features:
-            return f"{max(0, self.features):,} features are left, and this version has {features:,}"
+            return Sentence(
+                "{left:,} features are left, and this version has {features:,}",
+                left=max(0, self.features),
+                features=features,
+            )
         return None
 
 
@@ -154,7 +159,9 @@ def register(
     try:
         trace = trace_of(path)
     except OSError as error:
-        raise UnavailableError(f"the file that was written cannot be read again: {error.strerror}") from error
+        raise UnavailableError(
+            "the file that was written cannot be read again: {strerror}", strerror=error.strerror
+        ) from error
     export = Export(
         number=stamp.number,
         version_id=version.id,
@@ -205,14 +212,22 @@ def _hold_to_grant(session: Session, grant: Grant, taken: int, *, now: datetime)
         execution_options={"populate_existing": True},
     ).one()
     if row.state != GrantState.GRANTED or row.ends_on is None or row.ends_on < now.date():
-        raise NotPermittedError(f"grant {row.id} was withdrawn or is over; ask {row.owner} for access")
+        raise NotPermittedError(
+            "grant {row_id} was withdrawn or is over; ask {owner} for access", row_id=row.id, owner=row.owner
+        )
     files, features = _taken(session, Export.grant_id == row.id)
     left = Left(row.most_exports - files, row.most_features - features)
     refusal = left.refusal_of(taken)
     if refusal is not None:
         raise NotPermittedError(
-            f"grant {row.id} allows {row.most_exports} exports and {row.most_features:,} features until {row.ends_on}:"
-            f" {refusal}; ask {row.owner} for a new grant"
+            "grant {row_id} allows {most_exports} exports and {most_features:,} features until {ends_on}:"
+            " {refusal}; ask {owner} for a new grant",
+            row_id=row.id,
+            most_exports=row.most_exports,
+            most_features=row.most_features,
+            ends_on=row.ends_on,
+            refusal=refusal,
+            owner=row.owner,
         )
     return row
 
@@ -233,8 +248,11 @@ def _hold_to_day(session: Session, taken: int, *, actor: Actor, city: City, now:
     refusal = left.refusal_of(taken)
     if refusal is not None:
         raise TooManyAttemptsError(
-            f"an account takes at most {limits.exports_per_day} files and {limits.exported_features_per_day:,} features"
-            f" that are not public away in a day: {refusal}; go on tomorrow",
+            "an account takes at most {exports_per_day} files and {exported_features_per_day:,} features"
+            " that are not public away in a day: {refusal}; go on tomorrow",
+            exports_per_day=limits.exports_per_day,
+            exported_features_per_day=limits.exported_features_per_day,
+            refusal=refusal,
             retry_after=midnight + timedelta(days=1) - now,
         )
 
@@ -293,7 +311,9 @@ def trace_file(session: Session, path: Path, *, actor: Actor) -> list[Traced]:
     try:
         trace = trace_of(path)
     except OSError as error:
-        raise InvalidInputError(f"cannot read {path}: {error.strerror}") from error
+        raise InvalidInputError(
+            "cannot read {path}: {strerror}", path=path, strerror=error.strerror
+        ) from error
     same = list_exports(session, actor=actor, sha256=trace.sha256)
     if same:
         return [Traced(export, is_unchanged=True) for export in same]
@@ -302,11 +322,13 @@ def trace_file(session: Session, path: Path, *, actor: Actor) -> list[Traced]:
     ]
     if not named:
         told = (
-            f"it names {', '.join(trace.numbers)}, which is"
+            Sentence("it names {numbers}, which is", numbers=trace.numbers)
             if trace.numbers
-            else "it has no stamp, and its SHA-256 is"
+            else Sentence("it has no stamp, and its SHA-256 is")
         )
         raise NotFoundError(
-            f"{path.name} cannot be traced: {told} not in the register of exports that you see"
+            "{file_name} cannot be traced: {told} not in the register of exports that you see",
+            file_name=path.name,
+            told=told,
         )
     return [Traced(export, is_unchanged=False) for export in named]

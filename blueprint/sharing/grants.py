@@ -61,7 +61,11 @@ def grant_access(
     """Grant what was asked for; the owner says which layer, until when and under which conditions."""
     require(actor, Act.GRANT_ACCESS, Thing(department=request.owner))
     if request.state != GrantState.REQUESTED:
-        raise ConflictError(f"request {request.id} was {request.state} already")
+        raise ConflictError(
+            "request {request_id} was {request_state} already",
+            request_id=request.id,
+            request_state=request.state,
+        )
     return _grant(session, request, terms, actor=actor, now=now)
 
 
@@ -91,7 +95,11 @@ def refuse_access(
     """Refuse a request, with a reason."""
     require(actor, Act.GRANT_ACCESS, Thing(department=request.owner))
     if request.state != GrantState.REQUESTED:
-        raise ConflictError(f"request {request.id} was {request.state} already")
+        raise ConflictError(
+            "request {request_id} was {request_state} already",
+            request_id=request.id,
+            request_state=request.state,
+        )
     request.state, request.reason = GrantState.REFUSED, reason
     request.decided_by, request.decided_at = actor.name, now
     session.flush()
@@ -116,7 +124,11 @@ def withdraw_access(
         grant.state, grant.reason = GrantState.WITHDRAWN, reason
         grant.withdrawn_by, grant.withdrawn_at = actor.name, now
     else:
-        raise ConflictError(f"grant {grant.id} is {grant.state}; only a granted one can be withdrawn")
+        raise ConflictError(
+            "grant {grant_id} is {grant_state}; only a granted one can be withdrawn",
+            grant_id=grant.id,
+            grant_state=grant.state,
+        )
     session.flush()
     _record(session, actor, Act.REQUEST_ACCESS if asker else Act.GRANT_ACCESS, grant)
     return grant
@@ -129,7 +141,7 @@ def find_grant(session: Session, grant_id: int, *, actor: Actor) -> AccessGrant:
         select(AccessGrant).where(AccessGrant.id == grant_id).with_for_update(of=AccessGrant)
     ).one_or_none()
     if grant is None or not _concerns(grant, actor):
-        raise NotFoundError(f"no access request or grant {grant_id} of your department")
+        raise NotFoundError("no access request or grant {grant_id} of your department", grant_id=grant_id)
     return grant
 
 
@@ -172,11 +184,17 @@ def active_grants(session: Session, department: str, today: date) -> tuple[Grant
 def _grant(session: Session, grant: AccessGrant, terms: Terms, *, actor: Actor, now: datetime) -> AccessGrant:
     layer = _grantable(session, terms.layer, actor)
     if layer.department != grant.owner:
-        raise ConflictError(f"layer {layer.code} is not of {grant.owner}; its own department grants access")
+        raise ConflictError(
+            "layer {layer_code} is not of {owner}; its own department grants access",
+            layer_code=layer.code,
+            owner=grant.owner,
+        )
     starts_on = terms.starts_on or now.date()
     if not starts_on <= terms.ends_on <= starts_on + timedelta(days=MOST_DAYS):
         raise ConflictError(
-            f"the last day must lie between {starts_on} and a year later, not be {terms.ends_on}"
+            "the last day must lie between {starts_on} and a year later, not be {ends_on}",
+            starts_on=starts_on,
+            ends_on=terms.ends_on,
         )
     grant.layer_id, grant.state = layer.id, GrantState.GRANTED
     grant.starts_on, grant.ends_on = starts_on, terms.ends_on
@@ -193,7 +211,7 @@ def _grantable(session: Session, code: str, actor: Actor) -> Layer:
     """A layer that the actor may grant; another department's does not exist here, so that nobody learns of it."""
     layer = session.scalars(select(Layer).where(Layer.code == code)).one_or_none()
     if layer is None or not may(actor, Act.GRANT_ACCESS, layer.thing):
-        raise NotFoundError(f"your department has no layer {code[:60]!r}")
+        raise NotFoundError("your department has no layer {code!r}", code=code[:60])
     return layer
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from blueprint.errors import InvalidInputError, NotFoundError
+from blueprint.sentences import Sentence
 from blueprint.standards.entries import (
     Code,
     FieldRole,
@@ -37,32 +38,45 @@ class _Row:
     line: int
     cells: dict[str, str]
 
-    def fault(self, message: str) -> InvalidInputError:
-        return InvalidInputError(f"{self.path}:{self.line}: {message}", place=f"{self.path.name}:{self.line}")
+    def fault(self, template: str, /, **values: object) -> InvalidInputError:
+        return InvalidInputError(
+            "{file}:{number}: {what}",
+            file=self.path,
+            number=self.line,
+            what=Sentence(template, **values),
+            place=f"{self.path.name}:{self.line}",
+        )
 
     def text(self, column: str) -> str:
         return self.cells[column].strip()
 
     def needed(self, column: str) -> str:
         if not self.text(column):
-            raise self.fault(f"{column} is empty")
+            raise self.fault("{column} is empty", column=column)
         return self.text(column)
 
     def words(self, column: str) -> tuple[str, ...]:
         return tuple(self.text(column).split())
 
-    def take(self, column: str, kind: Callable[[str], _Value], what: str) -> _Value:
+    def take(self, column: str, kind: Callable[[str], _Value], what: Sentence) -> _Value:
         try:
             return kind(self.text(column))
         except ValueError:
-            raise self.fault(f"{column} {self.text(column)!r} is no {what}") from None
+            raise self.fault(
+                "{column} {text!r} is no {what}", column=column, text=self.text(column), what=what
+            ) from None
 
     def number(self, column: str) -> int | None:
-        return self.take(column, int, "whole number") if self.text(column) else None
+        return self.take(column, int, Sentence("whole number")) if self.text(column) else None
 
     def one_of(self, column: str, *words: str) -> str:
         if self.text(column) not in words:
-            raise self.fault(f"{column} {self.text(column)!r} must be one of: {', '.join(words)}")
+            raise self.fault(
+                "{column} {text!r} must be one of: {words}",
+                column=column,
+                text=self.text(column),
+                words=words,
+            )
         return self.text(column)
 
 
@@ -76,7 +90,7 @@ def find_standard(name: str) -> LayerStandard:
     """The standard of that code or alias; NotFoundError says how to see what there is."""
     found = standards().find(name)
     if found is None:
-        raise NotFoundError(f"no standard {name[:60]!r}; `blueprint standard list` shows the codes")
+        raise NotFoundError("no standard {name!r}; `blueprint standard list` shows the codes", name=name[:60])
     return found
 
 
@@ -103,22 +117,24 @@ def _rows(folder: Path, name: str, columns: str) -> Iterator[_Row]:
             reader = csv.DictReader(opened, strict=True)
             wanted = columns.split()
             if list(reader.fieldnames or ()) != wanted:
-                raise InvalidInputError(f"{path}:1: the columns must be: {', '.join(wanted)}")
+                raise InvalidInputError("{path}:1: the columns must be: {wanted}", path=path, wanted=wanted)
             for cells in reader:
                 row = _Row(path, reader.line_num, cells)
                 if None in cells or None in cells.values():
-                    raise row.fault(f"the line must have {len(wanted)} cells")
+                    raise row.fault("the line must have {count} cells", count=len(wanted))
                 yield row
     except OSError as error:
-        raise InvalidInputError(f"cannot open {path}: {error.strerror}") from error
+        raise InvalidInputError(
+            "cannot open {path}: {strerror}", path=path, strerror=error.strerror
+        ) from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidInputError(f"{path}: not a CSV file in UTF-8: {error}") from error
+        raise InvalidInputError("{path}: not a CSV file in UTF-8: {error}", path=path, error=error) from error
 
 
 def _source(row: _Row, sources: dict[str, str]) -> str:
     for key in row.needed("source").split():
         if key not in sources:
-            raise row.fault(f"source {key!r} is not in sources.csv")
+            raise row.fault("source {key!r} is not in sources.csv", key=key)
     return row.text("source")
 
 
@@ -128,7 +144,7 @@ def _codes(folder: Path, sources: dict[str, str]) -> dict[str, dict[str, Code]]:
         entries = lists.setdefault(row.needed("list"), {})
         code = row.needed("code")
         if code in entries:
-            raise row.fault(f"code {code!r} is in list {row.text('list')} twice")
+            raise row.fault("code {code!r} is in list {row} twice", code=code, row=row.text("list"))
         entries[code] = Code(code, row.needed("title"), _source(row, sources), row.text("unsure"))
     return lists
 
@@ -142,7 +158,9 @@ def _field_sets(
         field = _field(row, sources, known)
         fields = sets.setdefault(row.needed("set"), [])
         if field.name in {other.name for other in fields}:
-            raise row.fault(f"field {field.name} is in set {row.text('set')} twice")
+            raise row.fault(
+                "field {field_name} is in set {row} twice", field_name=field.name, row=row.text("set")
+            )
         fields.append(field)
     return {name: tuple(fields) for name, fields in sets.items()}
 
@@ -150,13 +168,13 @@ def _field_sets(
 def _field(row: _Row, sources: dict[str, str], known: set[str]) -> FieldStandard:
     codes = row.text("codes") or None
     if codes is not None and codes not in known:
-        raise row.fault(f"codes {codes!r} is no list of codes.csv")
+        raise row.fault("codes {codes!r} is no list of codes.csv", codes=codes)
     least, excluded, most = _range(row)
     return FieldStandard(
         name=row.needed("field"),
         title=row.needed("title"),
-        type=row.take("type", FieldType, "type of field"),
-        required=row.take("required", Required, "M, C or O"),
+        type=row.take("type", FieldType, Sentence("type of field")),
+        required=row.take("required", Required, Sentence("M, C or O")),
         length=row.number("length"),
         decimals=row.number("decimals"),
         codes=codes,
@@ -164,7 +182,7 @@ def _field(row: _Row, sources: dict[str, str], known: set[str]) -> FieldStandard
         least_excluded=excluded,
         most=most,
         unit=row.one_of("unit", "", "m2", "km2", "ha") or None,
-        role=row.take("role", FieldRole, "role of a field") if row.text("role") else None,
+        role=row.take("role", FieldRole, Sentence("role of a field")) if row.text("role") else None,
         aliases=row.words("aliases"),
         source=_source(row, sources),
         unsure=row.text("unsure"),
@@ -183,7 +201,7 @@ def _range(row: _Row) -> tuple[float | None, bool, float | None]:
         least, most = text.split("..")
         return float(least), False, float(most)
     except ValueError:
-        raise row.fault(f"range {text!r} must be like >0, >=0 or 0..1") from None
+        raise row.fault("range {text!r} must be like >0, >=0 or 0..1", text=text) from None
 
 
 def _layers(
@@ -196,12 +214,12 @@ def _layers(
     for row in rows:
         layer = _layer(row, sources, sets)
         if layer.code in layers:
-            raise row.fault(f"layer {layer.code} is there twice")
+            raise row.fault("layer {layer_code} is there twice", layer_code=layer.code)
         layers[layer.code] = layer
     for row in rows:
         for alias in row.words("aliases"):
             if alias.upper() in layers or aliases.get(alias.upper(), row.text("code")) != row.text("code"):
-                raise row.fault(f"alias {alias} belongs to another layer")
+                raise row.fault("alias {alias} belongs to another layer", alias=alias)
             aliases[alias.upper()] = row.text("code")
     return layers, aliases
 
@@ -209,7 +227,7 @@ def _layers(
 def _layer(row: _Row, sources: dict[str, str], sets: dict[str, tuple[FieldStandard, ...]]) -> LayerStandard:
     unknown = [name for name in row.words("fields") if name not in sets]
     if unknown:
-        raise row.fault(f"fields {', '.join(unknown)} is no set of fields.csv")
+        raise row.fault("fields {unknown} is no set of fields.csv", unknown=unknown)
     fields = tuple(field for name in row.words("fields") for field in sets[name])
     names = [field.name for field in fields]
     if len(set(names)) < len(names):
@@ -240,7 +258,7 @@ def _land_use(folder: Path, sources: dict[str, str]) -> dict[str, dict[str, Land
         entries = editions[row.one_of("edition", *editions)]
         code = row.needed("code")
         if code in entries or not code.isdigit() or len(code) not in (2, 4, 6):
-            raise row.fault(f"code {code!r} is there twice, or not of 2, 4 or 6 digits")
+            raise row.fault("code {code!r} is there twice, or not of 2, 4 or 6 digits", code=code)
         entries[code] = LandUseClass(
             edition=row.text("edition"),
             code=code,
@@ -255,7 +273,12 @@ def _land_use(folder: Path, sources: dict[str, str]) -> dict[str, dict[str, Land
     for row in rows:
         for column, edition in (("parent", row.text("edition")), ("maps_to_2023", "2023")):
             if row.text(column) and row.text(column) not in editions[edition]:
-                raise row.fault(f"{column} {row.text(column)!r} is no code of {edition}")
+                raise row.fault(
+                    "{column} {row!r} is no code of {edition}",
+                    column=column,
+                    row=row.text(column),
+                    edition=edition,
+                )
     return editions
 
 
@@ -263,7 +286,7 @@ def _limits(folder: Path, sources: dict[str, str]) -> dict[str, Limit]:
     return {
         row.needed("name"): Limit(
             name=row.text("name"),
-            value=row.take("value", float, "number"),
+            value=row.take("value", float, Sentence("number")),
             unit=row.needed("unit"),
             title=row.needed("title"),
             source=_source(row, sources),

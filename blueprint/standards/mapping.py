@@ -81,14 +81,17 @@ def parse_pairs(pairs: Iterable[str], standard: LayerStandard | None) -> dict[st
     for pair in pairs:
         source, sign, name = (part.strip() for part in pair.partition("="))
         if not sign or not source or not name:
-            raise InvalidInputError(f"mapping {pair!r} must be like YOURS=STANDARD, e.g. MJ1=MJ")
+            raise InvalidInputError("mapping {pair!r} must be like YOURS=STANDARD, e.g. MJ1=MJ", pair=pair)
         assert standard is not None
         if name not in standard.by_name:
             raise InvalidInputError(
-                f"standard {standard.code} has no field {name!r}; `blueprint standard show {standard.code}` shows them"
+                "standard {standard_code} has no field {name!r}; `blueprint standard show {standard_code}`"
+                " shows them",
+                standard_code=standard.code,
+                name=name,
             )
         if name in chosen or source in chosen.values():
-            raise InvalidInputError(f"mapping {pair!r} maps a field that is mapped already")
+            raise InvalidInputError("mapping {pair!r} maps a field that is mapped already", pair=pair)
         chosen[name] = source
     return chosen
 

@@ -78,8 +78,10 @@ def find_batch(session: Session, batch_id: int, *, actor: Actor) -> BatchCheck:
     ).one_or_none()
     if batch is None or not all(may(actor, Act.READ_LAYER, t) for t in _things_of(session, batch.layers)):
         raise NotFoundError(
-            f"no batch {batch_id} of yours, or it speaks of layers that you may not read any more;"
-            f" a batch is kept for {KEPT.days} days at least"
+            "no batch {batch_id} of yours, or it speaks of layers that you may not read any more; a batch"
+            " is kept for {days} days at least",
+            batch_id=batch_id,
+            days=KEPT.days,
         )
     return batch
 

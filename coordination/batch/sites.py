@@ -74,7 +74,9 @@ def read_sites(file: StagedFile, request: BatchRequest, *, city: City) -> BatchF
         for batch in opened.batches:
             rows = batch.to_pylist()
             if len(sites) + len(rows) > MAX_SITES:
-                raise InvalidInputError(f"the file has more than {MAX_SITES:,} footprints; split it")
+                raise InvalidInputError(
+                    "the file has more than {max_sites:,} footprints; split it", max_sites=MAX_SITES
+                )
             shapes = np.array([shapely.from_wkb(row["geom"]) for row in rows], dtype=object)
             for row, shape in zip(rows, shapes, strict=True):
                 sites.append(_site(row, shape, request))
@@ -84,7 +86,7 @@ def read_sites(file: StagedFile, request: BatchRequest, *, city: City) -> BatchF
     for field in (request.name_field, request.use_field, request.top_field):
         if field is not None and field not in known:
             raise InvalidInputError(
-                f"the file has no field {field!r}; it has: {', '.join(sorted(known)) or 'none'}"
+                "the file has no field {field!r}; it has: {known}", field=field, known=sorted(known)
             )
     notes = tuple(
         f"feature {issue['feature']}: {issue['message']}"
@@ -102,7 +104,11 @@ def _site(row: Mapping[str, Any], shape: shapely.Geometry, request: BatchRequest
     grown, _ = grow(np.array([shape], dtype=object), request.width_m)
     site = shapely.normalize(polygonal(shapely.union_all(grown)))
     if shapely.get_num_coordinates(site) > MAX_VERTICES:
-        raise InvalidInputError(f"feature {number} has more than {MAX_VERTICES:,} vertices; simplify it")
+        raise InvalidInputError(
+            "feature {number} has more than {max_vertices:,} vertices; simplify it",
+            number=number,
+            max_vertices=MAX_VERTICES,
+        )
     return BatchSite(
         number=number,
         name=str(name)[:200] if name is not None else str(number),
@@ -120,5 +126,7 @@ def _top_m(value: Any, number: int) -> float | None:
         return checked_top_m(float(value))
     except (TypeError, ValueError, InvalidInputError) as error:
         raise InvalidInputError(
-            f"feature {number}: {value!r} is no elevation of a highest point, in metres"
+            "feature {number}: {value!r} is no elevation of a highest point, in metres",
+            number=number,
+            value=value,
         ) from error

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -24,7 +24,6 @@ from coordination.plan_audit.cluster import on_cluster
 from coordination.plan_audit.cores import on_cores
 from coordination.plan_audit.models import PlanAudit
 from coordination.plan_audit.overlaps import FoundOverlaps, WindowTask
-from coordination.plan_audit.partitions import shared_folder
 from coordination.plan_audit.windows import MAX_FEATURES, Window, windows
 
 SQL = load_statements(Path(__file__).with_suffix(".sql"))
@@ -55,16 +54,14 @@ def audit_layers(
     now: datetime,
     workers: int | None = None,
     scheduler: str | None = None,
-    through: Path | None = None,
     tell: Tell = lambda _phase, _done: None,
     most: int = MAX_FEATURES,
 ) -> int:
     """Compare two polygon layers in the versions of a day; gives the audit's id.
 
     Windows are compared by `workers` threads (all cores when not given), or by the workers of a Dask cluster whose
-    `scheduler` is given, which they reach over the network or as GeoParquet in a folder that all share (`through`); they are
-    kept one by one: an audit of the same versions that was stopped goes on where it was. The figures do not depend on who
-    compared, nor on the number of workers or windows.
+    `scheduler` is given, and kept one by one: an audit of the same versions that was stopped goes on where it was. The
+    figures do not depend on who compared, nor on the number of workers or windows.
     """
     with begin() as session:
         audit_id = open_audit(session, first, second, actor=actor, on=on, now=now).id
@@ -77,16 +74,15 @@ def audit_layers(
     left = (w for w in windows(sides[0].boxes, sides[1].boxes, most=most) if w.path not in done)
     compared = 0
     tasks = (_task(begin, window, sides, rule) for window in left)
-    with shared_folder(through, city.working_crs) if through is not None else nullcontext() as shared:
-        if scheduler is not None:
-            compared_windows = on_cluster(scheduler, tasks, shared)
-        else:
-            compared_windows = on_cores(tasks, workers or os.cpu_count() or 1)
-        for path, found in compared_windows:
-            with begin() as session:
-                _keep(session, audit_id, path, found, city)
-            compared += len(found)
-            tell("compare", compared)
+    if scheduler is not None:
+        compared_windows = on_cluster(scheduler, tasks)
+    else:
+        compared_windows = on_cores(tasks, workers or os.cpu_count() or 1)
+    for path, found in compared_windows:
+        with begin() as session:
+            _keep(session, audit_id, path, found, city)
+        compared += len(found)
+        tell("compare", compared)
     tell("ledger", compared)
     with begin() as session:
         _close(session, audit_id, city=city, actor=actor, now=now)
@@ -101,7 +97,9 @@ def open_audit(
     require(actor, Act.AUDIT_PLANS)
     if on > now.date():
         raise InvalidInputError(
-            f"{on} is yet to come; the ledger of differences is of what is in force: audit today, or dry-run the version"
+            "{on} is yet to come; the ledger of differences is of what is in force: audit today, or dry-run"
+            " the version",
+            on=on,
         )
     same = (
         select(PlanAudit)
@@ -151,7 +149,9 @@ def find_audit(session: Session, audit_id: int, *, actor: Actor) -> PlanAudit:
     audit = session.get(PlanAudit, audit_id, options=_WITH_LAYERS)
     layers = (audit.first_layer, audit.second_layer) if audit is not None else ()
     if audit is None or not all(may(actor, Act.READ_LAYER, layer.thing) for layer in layers):
-        raise NotFoundError(f"no audit {audit_id}, or it is of layers that you may not read")
+        raise NotFoundError(
+            "no audit {audit_id}, or it is of layers that you may not read", audit_id=audit_id
+        )
     return audit
 
 
@@ -166,14 +166,22 @@ _WITH_LAYERS = (
 def _polygon_layer(session: Session, code: str, actor: Actor) -> Layer:
     layer = catalogue.find_readable(session, code, actor)
     if layer.geometry != GeometryKind.POLYGON:
-        raise InvalidInputError(f"layer {code} is of kind {layer.geometry}; an audit compares polygon layers")
+        raise InvalidInputError(
+            "layer {code} is of kind {geometry}; an audit compares polygon layers",
+            code=code,
+            geometry=layer.geometry,
+        )
     return layer
 
 
 def _in_force(session: Session, layer: Layer, on: date) -> LayerVersion:
     version = version_on(session, layer.id, on)
     if version is None:
-        raise ConflictError(f"no version of layer {layer.code} is in force on {on}; nothing can be compared")
+        raise ConflictError(
+            "no version of layer {layer_code} is in force on {on}; nothing can be compared",
+            layer_code=layer.code,
+            on=on,
+        )
     return version
 
 
@@ -197,8 +205,12 @@ def _refuse_earlier(session: Session, layers: Sequence[Layer], on: date, *, afte
     day = session.scalars(done.order_by(PlanAudit.on_day.desc()).limit(1)).first()
     if day is not None:
         raise ConflictError(
-            f"the ledger of {layers[0].code} and {layers[1].code} stands at an audit of {day};"
-            f" one of {on} would undo it: audit a day from then on"
+            "the ledger of {layers_code} and {layers_1_code} stands at an audit of {day}; one of {on} would"
+            " undo it: audit a day from then on",
+            layers_code=layers[0].code,
+            layers_1_code=layers[1].code,
+            day=day,
+            on=on,
         )
 
 

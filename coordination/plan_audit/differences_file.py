@@ -61,7 +61,9 @@ def write_differences(
     driver = _DRIVERS.get(path.suffix.lower())
     if driver is None:
         raise InvalidInputError(
-            f"differences are written to {', '.join(_DRIVERS)}, not to {path.suffix or path}"
+            "differences are written to {drivers}, not to {suffix}",
+            drivers=_DRIVERS,
+            suffix=path.suffix or path,
         )
     for layer in (audit.first_layer, audit.second_layer):
         require(actor, Act.EXPORT_LAYER, layer.thing)
@@ -90,7 +92,9 @@ def write_differences(
         else:
             frame.to_file(path, layer=name, driver=driver, engine="pyogrio", **first.options(driver))
     except OSError as error:
-        raise InvalidInputError(f"cannot write {path}: {error.strerror}") from error
+        raise InvalidInputError(
+            "cannot write {path}: {strerror}", path=path, strerror=error.strerror
+        ) from error
     for stamp, version in ((first, audit.first_version), (second, audit.second_version)):
         register(session, version, path, stamp, features=len(frame), actor=actor)
     return len(frame)

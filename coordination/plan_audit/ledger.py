@@ -190,7 +190,10 @@ def _readable(
     ids = (difference.first_layer_id, difference.second_layer_id) if difference is not None else ()
     layers = [session.get_one(Layer, layer_id) for layer_id in ids]
     if difference is None or not all(may(actor, Act.READ_LAYER, layer.thing) for layer in layers):
-        raise NotFoundError(f"no difference {difference_id}, or it is of layers that you may not read")
+        raise NotFoundError(
+            "no difference {difference_id}, or it is of layers that you may not read",
+            difference_id=difference_id,
+        )
     return difference, layers
 
 
@@ -205,12 +208,16 @@ def decide(
     if not any(may(actor, Act.JUDGE_DIFFERENCE, layer.thing) for layer in layers):
         require(actor, Act.JUDGE_DIFFERENCE, layers[0].thing)
     if difference.state == DifferenceState.SETTLED:
-        raise ConflictError(f"difference {difference_id} is settled; there is nothing to decide")
+        raise ConflictError(
+            "difference {difference_id} is settled; there is nothing to decide", difference_id=difference_id
+        )
     reason = (reason or "").strip() or None
     if accepted and reason is None:
         raise InvalidInputError("a difference is accepted with its reason; say why", place="reason")
     if reason is not None and len(reason) > _MAX_REASON:
-        raise InvalidInputError(f"the reason is longer than {_MAX_REASON} characters", place="reason")
+        raise InvalidInputError(
+            "the reason is longer than {max_reason} characters", max_reason=_MAX_REASON, place="reason"
+        )
     before = {"state": difference.state, "reason": difference.reason}
     difference.state = DifferenceState.ACCEPTED if accepted else DifferenceState.OPEN
     difference.reason, difference.decided_by, difference.decided_at = reason, actor.name, now

@@ -34,7 +34,13 @@ def difference_tile(
     The audit was found for the actor, who may read both layers. NotFoundError for what is no tile of its zoom.
     """
     if not (0 <= x < 2**z and 0 <= y < 2**z):
-        raise NotFoundError(f"there is no tile {z}/{x}/{y}: at zoom {z} columns and rows go to {2**z - 1}")
+        raise NotFoundError(
+            "there is no tile {z}/{x}/{y}: at zoom {z} columns and rows go to {most}",
+            z=z,
+            x=x,
+            y=y,
+            most=2**z - 1,
+        )
     _record(session, audit, actor, f"difference tile {z}/{x}/{y}")
     values = {"z": z, "x": x, "y": y, "working_srid": city.working_srid, "states": list(states)}
     content = session.execute(_SQL["difference_tile"], values | _layers(audit)).scalar_one()

@@ -140,7 +140,7 @@ def appoint(
 ) -> None:
     """任命岗位 · give a role."""
     if role not in set(APPOINTABLE):
-        raise InvalidInputError(f"no role {role!r}; choose one of: {_ROLES}")
+        raise InvalidInputError("no role {role!r}; choose one of: {roles}", role=role, roles=_ROLES)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         appointment = persons.appoint(
             session,

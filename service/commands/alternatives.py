@@ -60,11 +60,13 @@ def alternatives(
     """方案比选：多个选址并列检查并排序 · several sites for one project, checked side by side and ranked."""
     day = parse_day(on)
     if form in _FILES and output_path is None:
-        raise InvalidInputError(f"a comparison as {form} is a file; say where with --output FILE")
+        raise InvalidInputError("a comparison as {form} is a file; say where with --output FILE", form=form)
     tops: list[float | None] = [*top_m] if top_m else [None]
     if len(tops) not in (1, len(files)):
         raise InvalidInputError(
-            f"{len(tops)} highest points for {len(files)} sites; give one --top-m for all or one for each"
+            "{count} highest points for {files_count} sites; give one --top-m for all or one for each",
+            count=len(tops),
+            files_count=len(files),
         )
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         sites = [

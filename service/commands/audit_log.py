@@ -114,7 +114,9 @@ def export(
                 stream.writelines(export_lines(session, question, form))
             partial.replace(file)
         except OSError as error:
-            raise InvalidInputError(f"cannot write {file}: {error.strerror}") from error
+            raise InvalidInputError(
+                "cannot write {file}: {strerror}", file=file, strerror=error.strerror
+            ) from error
         record(session, local_operator(), Act.EXPORT_AUDIT_LOG, kind="audit_log", id=form)
     say(f"wrote {file}")
 

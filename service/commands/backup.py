@@ -121,7 +121,7 @@ class _Restoring:
             name for name in databases.connected_to(home, url) if not name.startswith(application_name())
         ]
         if others:
-            raise ConflictError(f"the database is in use by {', '.join(others)}; stop the service first")
+            raise ConflictError("the database is in use by {others}; stop the service first", others=others)
         name, owner, service = databases.make_beside(home)
         try:
             found = self.into(owner, service)
@@ -146,8 +146,10 @@ class _Restoring:
         found = backups.prove(owner, manifest, self._anchors)
         if not found.holds and not self._accepts_broken_log:
             raise ConflictError(
-                f"the audit log of this backup was tampered with: entry {found.wrong_seq}: {found.reason};"
-                " nothing was replaced; say --accept-broken-log to restore it nevertheless"
+                "the audit log of this backup was tampered with: entry {wrong_seq}: {reason}; nothing was"
+                " replaced; say --accept-broken-log to restore it nevertheless",
+                wrong_seq=found.wrong_seq,
+                reason=found.reason,
             )
         backups.record_restore(owner, self._file, manifest, replaced=self._replaced, actor=local_operator())
         return found

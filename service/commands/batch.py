@@ -104,6 +104,6 @@ def _form(path: Path) -> BatchForm:
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in list(BatchForm):
         raise InvalidInputError(
-            f"the result is written to .xlsx, .csv, .gpkg or .json, not to {path.suffix!r}"
+            "the result is written to .xlsx, .csv, .gpkg or .json, not to {suffix!r}", suffix=path.suffix
         )
     return BatchForm(suffix)

@@ -157,7 +157,7 @@ def _answers(file: Path) -> dict[tuple[str, str], str]:
     with file.open(encoding="utf-8-sig", newline="") as content:
         reader = csv.DictReader(content)
         if not {"table", "DFSJZJ", "SBYY"} <= set(reader.fieldnames or ()):
-            raise InvalidInputError(f"{file} needs the columns table, DFSJZJ and SBYY")
+            raise InvalidInputError("{file} needs the columns table, DFSJZJ and SBYY", file=file)
         return {(row["table"], row["DFSJZJ"]): row["SBYY"] or "—" for row in reader}
 
 

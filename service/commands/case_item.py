@@ -232,7 +232,7 @@ def step(
 def _pair(text: str) -> tuple[str, str]:
     code, separator, what = text.partition("=")
     if not separator or not what.strip():
-        raise InvalidInputError(f"{text!r} is not CODE=TEXT")
+        raise InvalidInputError("{text!r} is not CODE=TEXT", text=text)
     return code, what.strip()
 
 

@@ -117,7 +117,7 @@ def voucher(
     try:
         form = VoucherForm(file.suffix.lower().removeprefix("."))
     except ValueError:
-        raise InvalidInputError(f"{file} is neither .pdf nor .docx; name the file so") from None
+        raise InvalidInputError("{file} is neither .pdf nor .docx; name the file so", file=file) from None
     with opened() as (edge, session):
         case = cases.find_case(session, number)
         item = find_item(session, case, code, number_of_round)

@@ -236,7 +236,7 @@ def settle(
 def _duty(text: str) -> Duty:
     parts = text.split(":", 2)
     if len(parts) < 3:
-        raise InvalidInputError(f"{text!r} is not DEPARTMENT:ITEM:TEXT")
+        raise InvalidInputError("{text!r} is not DEPARTMENT:ITEM:TEXT", text=text)
     return Duty(department=parts[0], item_code=parts[1], content=parts[2])
 
 

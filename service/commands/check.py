@@ -81,7 +81,9 @@ def check(
     """检查用地红线与现行图层的冲突 · check a footprint against every layer in force."""
     day = parse_day(on)
     if report_format in _FILES and output_path is None:
-        raise InvalidInputError(f"a report as {report_format} is a file; say where with --output FILE")
+        raise InvalidInputError(
+            "a report as {report_format} is a file; say where with --output FILE", report_format=report_format
+        )
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         footprint = read_site(session, edge, file, crs=crs, width_m=width_m, sublayer=sublayer)
         footprint = replace(footprint, planned_use=use_code(use), top_m=checked_top_m(top_m))
@@ -139,7 +141,9 @@ def write(content: bytes, path: Path | None) -> None:
         partial.write_bytes(content)
         partial.replace(path)
     except OSError as error:
-        raise InvalidInputError(f"cannot write {path}: {error.strerror}") from error
+        raise InvalidInputError(
+            "cannot write {path}: {strerror}", path=path, strerror=error.strerror
+        ) from error
     say(f"wrote {path}")
 
 

@@ -122,7 +122,9 @@ def _with_driver(given: str, setting: str = "DATABASE_URL") -> str:
         url = make_url(given)
     if url is None or url.drivername not in ("postgres", "postgresql", _DRIVER):
         raise InvalidInputError(
-            f"{setting} is no address of a PostgreSQL server; one reads postgresql://USER:PASSWORD@HOST:5432/NAME"
+            "{setting} is no address of a PostgreSQL server; one reads"
+            " postgresql://USER:PASSWORD@HOST:5432/NAME",
+            setting=setting,
         )
     return url.set(drivername=_DRIVER).render_as_string(hide_password=False)
 

@@ -73,7 +73,9 @@ def _point(text: str) -> ControlPoint:
     try:
         x, y, easting, northing = (float(part) for part in text.split(","))
     except ValueError:
-        raise InvalidInputError(f"{text!r} is no control point; write it as X,Y,EASTING,NORTHING") from None
+        raise InvalidInputError(
+            "{text!r} is no control point; write it as X,Y,EASTING,NORTHING", text=text
+        ) from None
     return ControlPoint(x, y, easting, northing)
 
 

@@ -88,7 +88,12 @@ def show(
     else:
         print_table(f"任务 job {number}", ["项 key", "值 value"], item.model_dump().items(), empty="")
     if item.state in ("failed", "cancelled"):
-        raise ConflictError(f"job {number} {item.state}: {item.error or 'by ' + str(item.cancel_asked_by)}")
+        raise ConflictError(
+            "job {number} {item_state}: {error}",
+            number=number,
+            item_state=item.state,
+            error=item.error or "by " + str(item.cancel_asked_by),
+        )
 
 
 @app.command("cancel")

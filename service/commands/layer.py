@@ -170,7 +170,9 @@ def export(
             layer = catalogue.find_layer(session, code)
             number = version or layer_out(layer, edge.city, edge.now().date()).version
             if number is None:
-                raise InvalidInputError(f"no version of {code} is in force; name one with --version")
+                raise InvalidInputError(
+                    "no version of {code} is in force; name one with --version", code=code
+                )
             made = exports.export_layer(
                 session,
                 layer,
@@ -184,7 +186,9 @@ def export(
             kept = export_out(made)
         draft.replace(file)
     except OSError as error:
-        raise InvalidInputError(f"cannot write {file}: {error.strerror}") from error
+        raise InvalidInputError(
+            "cannot write {file}: {strerror}", file=file, strerror=error.strerror
+        ) from error
     finally:
         draft.unlink(missing_ok=True)
     what = "the raster" if file.suffix.lower() == ".tif" else f"{kept.features:,} features"

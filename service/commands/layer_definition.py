@@ -123,7 +123,9 @@ def _buffer_by(
         try:
             by_value[value] = float(metres)
         except ValueError:
-            raise InvalidInputError(f"{text!r} is no width of a value; write it as 220=15") from None
+            raise InvalidInputError(
+                "{text!r} is no width of a value; write it as 220=15", text=text
+            ) from None
     return {
         "field": field,
         "widths": by_value,
@@ -137,6 +139,6 @@ def _definitions(from_file: Path | None, given: dict[str, Any]) -> list[catalogu
         return [entry.definition for entry in catalogue.read_catalogue(from_file)]
     missing = [name for name in ("code", "title", "department", "geometry", "control") if given[name] is None]
     if missing:
-        raise InvalidInputError(f"give {', '.join(missing)}, or a catalogue with --from layers.toml")
+        raise InvalidInputError("give {missing}, or a catalogue with --from layers.toml", missing=missing)
     keys = catalogue.LayerDefinition.__dataclass_fields__
     return [catalogue.LayerDefinition(**{key: value for key, value in given.items() if key in keys})]

@@ -279,5 +279,7 @@ def original(
         try:
             shutil.copyfile(kept, file)
         except OSError as error:
-            raise InvalidInputError(f"cannot write {file}: {error.strerror}") from error
+            raise InvalidInputError(
+                "cannot write {file}: {strerror}", file=file, strerror=error.strerror
+            ) from error
     say(f"wrote {version.source_name} of {code} version {number} to {file}")

@@ -53,7 +53,7 @@ def parse_day(text: str | None) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise InvalidInputError(f"{text!r} is no day; write it as 2026-01-31") from None
+        raise InvalidInputError("{text!r} is no day; write it as 2026-01-31", text=text) from None
 
 
 def print_json(value: Any) -> None:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from blueprint.errors import InvalidInputError
 from blueprint.permissions import Act, Thing, require
+from blueprint.sentences.validation import sentence_of_validation
 from coordination import handling, opinion_requests
 from coordination.models import OpinionKind, Source
 from coordination.opinion_router import opinion_given
@@ -101,7 +102,9 @@ def _of_finding(text: str) -> dict[str, Any]:
     kind, _, words = said.replace("：", ":", 1).partition(":")
     if not number.strip().isdecimal() or kind.strip() not in list(FindingKind):
         raise InvalidInputError(
-            f"--finding {text!r} 应写作 must read NUMBER=KIND[:WORDS]; KIND is one of {', '.join(FindingKind)}"
+            "--finding {text!r} must read NUMBER=KIND[:WORDS]; KIND is one of {kinds}",
+            text=text,
+            kinds=FindingKind,
         )
     return {"finding": int(number), "kind": kind.strip(), "text": words.strip() or None}
 
@@ -111,9 +114,9 @@ def read_object(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InvalidInputError(f"{path} 不是 JSON 文件 is no JSON: {error}") from error
+        raise InvalidInputError("{path} is no JSON: {error}", path=path, error=error) from error
     if not isinstance(document, dict):
-        raise InvalidInputError(f"{path} 不是 JSON 对象 holds no JSON object")
+        raise InvalidInputError("{path} holds no JSON object", path=path)
     return document
 
 
@@ -122,7 +125,7 @@ def _geometry(path: Path) -> dict[str, Any]:
     document = read_object(path)
     geometry = document.get("geometry", document)
     if not isinstance(geometry, dict):
-        raise InvalidInputError(f"{path} 没有 GeoJSON 图形 holds no GeoJSON geometry")
+        raise InvalidInputError("{path} holds no GeoJSON geometry", path=path)
     return geometry
 
 
@@ -134,7 +137,10 @@ def checked_opinion(given: dict[str, Any]) -> OpinionIn:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InvalidInputError(
-            f"意见有误 the opinion is wrong: {where}: {first['msg']}", place=where
+            "the opinion is wrong: {where}: {msg}",
+            where=where,
+            msg=sentence_of_validation(first),
+            place=where,
         ) from error
 
 

@@ -28,7 +28,7 @@ def attach(
     actor = local_operator()
     require(actor, Act.REGISTER_PROJECT)
     if not file.is_file():
-        raise InvalidInputError(f"no file {file}")
+        raise InvalidInputError("no file {file}", file=file)
     with opened() as (edge, session):
         if request is not None:
             made = attachments.attach_to_request(

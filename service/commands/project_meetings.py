@@ -85,7 +85,7 @@ def call_meeting(
         try:
             meets_at = datetime.fromisoformat(at)
         except ValueError:
-            raise InvalidInputError(f"{at!r} is no time; write it as 2026-12-01T09:30") from None
+            raise InvalidInputError("{at!r} is no time; write it as 2026-12-01T09:30", at=at) from None
         meets_at = meets_at if meets_at.tzinfo is not None else meets_at.replace(tzinfo=now.tzinfo)
         _say(
             meeting_out(
@@ -121,7 +121,7 @@ def record_minutes(
     try:
         given = MinutesIn.model_validate(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        raise InvalidInputError(f"the minutes cannot be read: {error}") from error
+        raise InvalidInputError("the minutes cannot be read: {error}", error=error) from error
     decisions = [Decided(**decision.model_dump()) for decision in given.decisions]
     with opened() as (edge, session):
         _say(

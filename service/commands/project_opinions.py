@@ -85,7 +85,7 @@ def _choices(given: list[str] | None, option: str) -> list[Choice]:
     for text in given or ():
         department, equals, reason = text.partition("=")
         if not equals or not reason.strip():
-            raise InvalidInputError(f"{option} {text!r}: write DEPARTMENT=REASON")
+            raise InvalidInputError("{option} {text!r}: write DEPARTMENT=REASON", option=option, text=text)
         chosen.append(Choice(department.strip(), reason.strip()))
     return chosen
 

@@ -125,7 +125,9 @@ def read_money(text: str | None) -> Decimal | None:
     try:
         return round(Decimal(text), 4)
     except InvalidOperation:
-        raise InvalidInputError(f"{text!r} is no sum; write it in units of 10,000 yuan, as 1250.5") from None
+        raise InvalidInputError(
+            "{text!r} is no sum; write it in units of 10,000 yuan, as 1250.5", text=text
+        ) from None
 
 
 def _say_doubts(project: ProjectOut) -> None:

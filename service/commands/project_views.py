@@ -281,7 +281,11 @@ def handover_schema(
 ) -> None:
     """推送接口的 JSON Schema · the JSON Schema of a message to approval."""
     if format_name not in FORMATS:
-        raise InvalidInputError(f"no message format {format_name!r}; there are: {', '.join(FORMATS)}")
+        raise InvalidInputError(
+            "no message format {format_name!r}; there are: {formats}",
+            format_name=format_name,
+            formats=FORMATS,
+        )
     print_json(FORMATS[format_name].model_json_schema())
 
 
@@ -296,7 +300,7 @@ def generation_opinion(
     try:
         form = DocumentForm(file.suffix.lower().removeprefix("."))
     except ValueError:
-        raise InvalidInputError(f"{file} is neither .pdf nor .docx; name the file so") from None
+        raise InvalidInputError("{file} is neither .pdf nor .docx; name the file so", file=file) from None
     with opened() as (edge, session):
         project = find_project_by_number(session, number)
         written = write_generation_opinion(

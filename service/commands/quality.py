@@ -110,7 +110,9 @@ def map_fields(
         layer = catalogue.find_readable(session, code, actor)
         require(actor, Act.UPLOAD_VERSION, layer.thing)
         if layer.standard is None:
-            raise InvalidInputError(f"layer {code} names no standard; define it with --standard first")
+            raise InvalidInputError(
+                "layer {code} names no standard; define it with --standard first", code=code
+            )
         standard = find_standard(layer.standard)
         fields = _fields_of(edge, layer, file, sublayer, crs) if file is not None else []
         chosen = parse_pairs(mapping or (), standard)

@@ -92,8 +92,12 @@ def read_report_file(path: Path) -> dict[str, Any]:
     """The report that a file is, or that a PDF or a page of this service carries."""
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise InvalidInputError(f"{path} is larger than {MAX_BYTES >> 20} MB; it is no report")
+            raise InvalidInputError(
+                "{path} is larger than {max_mb} MB; it is no report", path=path, max_mb=MAX_BYTES >> 20
+            )
         content = path.read_bytes()
     except OSError as error:
-        raise InvalidInputError(f"cannot read {path}: {error.strerror}") from error
+        raise InvalidInputError(
+            "cannot read {path}: {strerror}", path=path, strerror=error.strerror
+        ) from error
     return read_report(content, str(path))

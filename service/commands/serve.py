@@ -65,8 +65,9 @@ def refuse_sample_passwords(edge: Edge) -> None:
         logins = sample_logins(session)
     if logins:
         raise ConflictError(
-            f"sample accounts are in use ({', '.join(logins)}); close each with `blueprint account deactivate LOGIN`,"
-            " or give it a password of its own with `blueprint account reset-password LOGIN`"
+            "sample accounts are in use ({logins}); close each with `blueprint account deactivate LOGIN`,"
+            " or give it a password of its own with `blueprint account reset-password LOGIN`",
+            logins=logins,
         )
 
 
@@ -89,9 +90,13 @@ def bind(host: str, port: int) -> socket.socket:
         listener.close()
         if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
             raise InvalidInputError(
-                f"port {port} of {host} is taken; choose another with --port, or 0 for a free one"
+                "port {port} of {host} is taken; choose another with --port, or 0 for a free one",
+                port=port,
+                host=host,
             ) from None
-        raise InvalidInputError(f"cannot listen on {host} port {port}: {error}") from error
+        raise InvalidInputError(
+            "cannot listen on {host} port {port}: {error}", host=host, port=port, error=error
+        ) from error
     listener.set_inheritable(True)
     return listener
 

@@ -130,5 +130,5 @@ def _instant(text: str, edge: Edge) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
-        raise InvalidInputError(f"{text!r} is no instant; write it as 2026-12-31T18:00") from None
+        raise InvalidInputError("{text!r} is no instant; write it as 2026-12-31T18:00", text=text) from None
     return instant if instant.tzinfo is not None else instant.replace(tzinfo=ZoneInfo(edge.city.time_zone))

@@ -82,7 +82,9 @@ def trim(
 def refuse_other_files(path: Path | None) -> None:
     """Refuse a name for a boundary whose format is not written."""
     if path is not None and path.suffix.lower() not in _DRIVERS:
-        raise InvalidInputError(f"a boundary is written to .gpkg or .geojson, not to {path.suffix!r}")
+        raise InvalidInputError(
+            "a boundary is written to .gpkg or .geojson, not to {suffix!r}", suffix=path.suffix
+        )
 
 
 def write_boundaries(
@@ -99,7 +101,9 @@ def write_boundaries(
         path.parent.mkdir(parents=True, exist_ok=True)
         frame.to_file(path, layer="footprint", driver=driver, engine="pyogrio")
     except OSError as error:
-        raise InvalidInputError(f"cannot write {path}: {error.strerror}") from error
+        raise InvalidInputError(
+            "cannot write {path}: {strerror}", path=path, strerror=error.strerror
+        ) from error
     say(f"wrote {path}")
 
 

@@ -78,7 +78,11 @@ class Client:
         text = answer.read()
         if answer.status >= 500 or (answer.status >= 400 and not may_fail):
             raise InvalidInputError(
-                f"{method} {path} answered {answer.status}: {text[:400].decode(errors='replace')}"
+                "{method} {path} answered {answer_status}: {text}",
+                method=method,
+                path=path,
+                answer_status=answer.status,
+                text=text[:400].decode(errors="replace"),
             )
         told = json.loads(text) if text and answer.status < 400 else None
         return answer.getheader("Set-Cookie") or "", told

@@ -1,7 +1,7 @@
 // The page of one's own account: who am I, password, second factor, sessions; what is owed comes first and alone.
 
 import { busy, clearErrors, explain, onSubmit, showError, TEXTS } from "./forms.js";
-import { ROLE_WORDS, ask, bilingual, element, keepCsrfToken, nameOf, send, showCity, showLinks } from "./words.js";
+import { ROLE_WORDS, ask, bilingual, element, keepCsrfToken, nameOf, send, showCity, showLinks, wordsOf } from "./words.js";
 
 const OWED = {
   new_password: ["这是一次性密码，请先修改，之后岗位权限才生效。", "This password is good for one sign-in; change it first, then your roles count."],
@@ -90,7 +90,7 @@ onSubmit(place("password-form"), async () => {
   try {
     await send("POST", "/api/me/password", { old: old.value, new: chosen.value });
   } catch (problem) {
-    if (problem.status === 422) showError(chosen, "新密码不符合要求。", problem.detail);
+    if (problem.status === 422) showError(chosen, ...problem.words);
     else showError(old, ...explain(problem, { 401: WRONG_PASSWORD }));
     return;
   }
@@ -187,4 +187,4 @@ async function start() {
   say("");
 }
 
-start().catch((error) => say("error", error.message));
+start().catch((error) => say("error", ...wordsOf(error)));

@@ -4,7 +4,7 @@ import { adjusting } from "./adjust.js";
 import { SEVERITY, act, begin, button, cells, departmentNames, fail, mark, place, say, squareMetres, table } from "./coordination.js";
 import { finished } from "./files.js";
 import { chosen, draw, hectares, particulars, readJson, verdict } from "./sites.js";
-import { ask, bilingual, element, send } from "./words.js";
+import { ask, bilingual, element, problemOf, send } from "./words.js";
 
 const FILES = ["xlsx", "csv", "gpkg", "json"];
 async function compare() {
@@ -53,7 +53,7 @@ function download(name, words, fetching) {
 
 async function fetched(address, form, body) {
   const response = await fetch(`${address}?f=${form}`, { method: "POST", headers: { "content-type": "application/json", ...csrf() }, body: JSON.stringify(body) });
-  if (!response.ok) throw new Error((await response.json().catch(() => ({}))).detail ?? `服务答复 ${response.status}。 The service answered ${response.status}.`);
+  if (!response.ok) throw problemOf(response.status, await response.json().catch(() => null), null);
   return response.blob();
 }
 

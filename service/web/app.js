@@ -4,7 +4,7 @@ import * as maplibregl from "./vendor/maplibre-gl/maplibre-gl.mjs";
 import { boundsToShow } from "./bounds.js";
 import { prepareForm, prepareMap } from "./check.js";
 import { readLayers, showFeatures, showLayers } from "./layers.js";
-import { ask, bilingual, element, keepCsrfToken, nameOf, showCity, showLinks } from "./words.js";
+import { ask, bilingual, element, keepCsrfToken, nameOf, showCity, showLinks, wordsOf } from "./words.js";
 
 const message = document.getElementById("message");
 
@@ -82,4 +82,4 @@ async function start() {
   else say(...bilingual("还没有现行图层，请先上传并启用一个。", "No layer is in force yet; upload one and bring it into force."));
 }
 
-start().catch((error) => say(element("span", { class: "error", role: "alert" }, error.message)));
+start().catch((error) => say(element("span", { class: "error", role: "alert" }, ...wordsOf(error))));

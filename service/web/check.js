@@ -1,6 +1,6 @@
 // The check of a footprint: GeoJSON in, verdict, ledger and findings out, the shapes on the map.
 
-import { RELATION_WORDS, VERDICT_WORDS, CONTROL_WORDS, ask, bilingual, element, figure } from "./words.js";
+import { CONTROL_WORDS, RELATION_WORDS, VERDICT_WORDS, ask, bilingual, element, figure, wordsOf } from "./words.js";
 
 const SOURCE = "check";
 const NOTHING = { type: "FeatureCollection", features: [] };
@@ -116,7 +116,7 @@ export function prepareForm(map, form, place) {
       map.getSource(SOURCE).setData({ ...shapes, features: shapes.features.filter((feature) => feature.geometry) });
       map.fitBounds(boundsOf(shapes), { padding: 80, maxZoom: 17, duration: 0 });
     } catch (error) {
-      place.replaceChildren(element("p", { class: "error", role: "alert" }, error.message));
+      place.replaceChildren(element("p", { class: "error", role: "alert" }, ...wordsOf(error)));
     } finally {
       button.disabled = false;
     }

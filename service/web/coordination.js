@@ -2,7 +2,7 @@
 
 import { boundsOf } from "./bounds.js";
 import * as maplibregl from "./vendor/maplibre-gl/maplibre-gl.mjs";
-import { ask, bilingual, element, figure, keepCsrfToken, nameOf, showCity, showLinks } from "./words.js";
+import { ask, bilingual, element, figure, keepCsrfToken, nameOf, showCity, showLinks, wordsOf } from "./words.js";
 
 export const STATUS = {
   draft: ["草稿", "draft"], preparing: ["策划生成", "preparing"], consulting: ["征求意见", "consulting"], adjusting: ["调整方案", "adjusting"],
@@ -71,7 +71,7 @@ export function say(kind, ...words) {
 export function fail(problem) {
   if (problem.status === 401) say("error", ...bilingual("请先登录。", "Sign in first."), " ", element("a", { href: "/sign-in" }, "登录 Sign in"));
   else if (problem.status === 412) say("error", ...bilingual("别人刚刚作了改动，请重新读取后再办。", "Somebody changed it meanwhile; read it again."));
-  else say("error", problem.message);
+  else say("error", ...wordsOf(problem));
   place("message").scrollIntoView({ block: "nearest" });
 }
 

@@ -37,7 +37,7 @@ export function explain(problem, sentences = {}) {
   }
   const known = sentences[problem.status];
   if (known) return known;
-  return problem.status >= 500 ? [TEXTS.away[0], problem.detail] : ["服务未接受。", problem.detail];
+  return problem.words;
 }
 
 // Runs `act` when the form is sent and every field has something; a problem is shown beside the field that `act` is about.

@@ -6,7 +6,7 @@ import { SEVERITY, baseMap, begin, button, drawable, fail, mark, place, say } fr
 import { saveAs } from "./files.js";
 import { outlineOn } from "./outline.js";
 import { geometries, particulars, readJson } from "./sites.js";
-import { Problem, ask, bilingual, element } from "./words.js";
+import { ask, bilingual, element, wordsOf } from "./words.js";
 
 const PAUSE_MS = 120;
 const LONGEST_MS = 400;
@@ -38,7 +38,7 @@ async function answered(form, show) {
     map.getSource("found").setData(NOTHING);
     place("report").replaceChildren();
     // What is wrong with an outline (it crosses itself, lies outside the city) is said where its verdict stands.
-    place("standing").replaceChildren(element("span", { class: "error" }, problem instanceof Problem ? problem.detail : problem.message));
+    place("standing").replaceChildren(element("span", { class: "error" }, ...wordsOf(problem)));
     place("standing").dataset.verdict = "";
   }
 }

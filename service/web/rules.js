@@ -46,7 +46,7 @@ async function showRules() {
 
 async function tryFile() {
   const [file] = place("file").files;
-  if (!file) throw new Problem(0, "请选择规则集文件。 Choose the file of a rule set.");
+  if (!file) throw new Problem(0, ["请选择规则集文件。", "Choose the file of a rule set."]);
   const body = { rules: await file.text() };
   if (place("on").value) body.on = place("on").value;
   const found = await send("POST", "/api/rules/trial", body);

@@ -47,7 +47,7 @@ onSubmit(codeForm, async () => {
     goOn(await send("POST", "/api/session/code", { code: code.value }));
   } catch (problem) {
     code.value = "";
-    if (problem.status === 401 && problem.detail.includes("session is over")) {
+    if (problem.status === 401 && problem.members.detail?.includes("session is over")) {
       location.replace("/sign-in");
       return;
     }
@@ -73,4 +73,4 @@ async function start() {
   if (now.me) goOn(now.me);
 }
 
-start().catch((error) => say(error.message));
+start().catch((error) => say(...(error.words ?? [error.message])));

@@ -41,13 +41,16 @@ export function bilingual(chinese, english) {
   return english ? [`${chinese} `, element("span", { lang: "en" }, english)] : [chinese];
 }
 
-// What the service answers instead of what was asked for (RFC 9457).
+// What the service answers instead of what was asked for (RFC 9457): `words` are its sentence in Chinese and in English.
 export class Problem extends Error {
-  constructor(status, detail, retryAfter, members = {}) {
-    super(detail);
-    Object.assign(this, { status, detail, retryAfter, members });
+  constructor(status, words, retryAfter, members = {}) {
+    super(words.join(" "));
+    Object.assign(this, { status, words, retryAfter, members });
   }
 }
+
+// What went wrong, as a page says it wherever that is: Chinese first, the English beside it.
+export const wordsOf = (problem) => (problem instanceof Problem ? bilingual(...problem.words) : [problem.message]);
 
 export const AWAY = "服务没有应答，请确认它仍在运行。 The service does not answer; is it still running?";
 let csrfToken = null;
@@ -77,7 +80,9 @@ export async function ask(address, options = {}) {
 }
 
 export function problemOf(status, document, retryAfter) {
-  return new Problem(status, document?.detail ?? `服务答复 ${status}。 The service answered ${status}.`, retryAfter, document ?? {});
+  const { detail, detail_zh: chinese } = document ?? {};
+  const words = detail ? [...new Set([chinese ?? detail, detail])] : [`服务答复 ${status}。`, `The service answered ${status}.`];
+  return new Problem(status, words, retryAfter, document ?? {});
 }
 
 // Every page of a list that is short; long registers are read page by page.

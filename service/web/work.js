@@ -1,6 +1,6 @@
 // Approval work: what waits for the window or the own department, a case with its stages, and (work_item.js) an item with its acts.
 
-import { ask, bilingual, element, keepCsrfToken, showCity } from "./words.js";
+import { ask, bilingual, element, keepCsrfToken, showCity, wordsOf } from "./words.js";
 import { showCaseParts } from "./work_case.js";
 import { showItem } from "./work_item.js";
 import { cardMark, cells, change, fill, perform, place, say, sure } from "./work_parts.js";
@@ -259,7 +259,7 @@ async function start() {
   const mine = LISTS.filter(({ right }) => may(right));
   place("lists").replaceChildren(...mine.map((list) => {
     const button = element("button", { type: "button", "data-state": list.name, "aria-pressed": "false" }, ...bilingual(...list.words));
-    button.addEventListener("click", () => showList(list).catch((problem) => say("error", problem.message)));
+    button.addEventListener("click", () => showList(list).catch((problem) => say("error", ...wordsOf(problem))));
     return button;
   }));
   place("message").hidden = true;

@@ -1,6 +1,6 @@
 // What belongs to a case as a whole on the page of approval work: conditions to be met, its library, whose its days were, more items.
 
-import { ask, bilingual, element, withoutLogin } from "./words.js";
+import { ask, bilingual, element, withoutLogin, wordsOf } from "./words.js";
 import { showCaseLetters } from "./work_between.js";
 import { cells, change, fill, perform, place, say, sure } from "./work_parts.js";
 
@@ -117,7 +117,7 @@ export async function showCaseParts(at) {
   offerItems(at);
   offerSecret(at);
   for (const [id, show] of Object.entries(PARTS)) {
-    place(id).ontoggle = () => place(id).open && show(at).catch((problem) => say("error", problem.message));
+    place(id).ontoggle = () => place(id).open && show(at).catch((problem) => say("error", ...wordsOf(problem)));
   }
   await Promise.all([showObligations(at), showCaseLetters(at), ...Object.entries(PARTS).filter(([id]) => place(id).open).map(([, show]) => show(at))]);
 }

@@ -1,6 +1,6 @@
 // Parts of the page of approval work: tables, messages, the question before what cannot be undone, changes sent once.
 
-import { ask, bilingual, element } from "./words.js";
+import { ask, bilingual, element, wordsOf } from "./words.js";
 
 const CARDS = { yellow: ["黄牌", "yellow"], red: ["红牌", "red"], escalated: ["督办升级", "escalated"], green: ["正常", "green"] };
 
@@ -64,7 +64,7 @@ export async function perform(act) {
   try {
     await act();
   } catch (problem) {
-    say("error", problem.message);
+    say("error", ...wordsOf(problem));
   } finally {
     page.ariaBusy = "false";
   }

@@ -105,7 +105,7 @@ def test_items_of_a_stage_run_in_parallel_and_what_comes_first_explains_itself(o
     obstacles = acceptance_obstacles(
         dossier_of(office.session, case), find_item(office.session, case, "A102"), office.now.date()
     )
-    assert len(obstacles) == 1 and obstacles[0].startswith("可行性研究报告 (M11) is missing 缺少")
+    assert len(obstacles) == 1 and obstacles[0].english.startswith("可行性研究报告 (M11) is missing")
 
 
 def test_what_is_lacking_is_said_once_and_whole(office: Office) -> None:
@@ -144,7 +144,7 @@ def test_only_what_the_item_needs_is_asked_for_once_and_a_version_of_before_mend
 
     faulty = (lacking("M01", defect="印章不清"), lacking("M02"))
     office.step(case, "A104", Step.ASK_CORRECTION, lacking=faulty)
-    with pytest.raises(ConflictError, match="still lacking: 申请表、申请人主体资格"):
+    with pytest.raises(ConflictError, match="still lacking: 申请表, 申请人主体资格"):
         office.step(case, "A104", Step.CORRECT)
     office.hand_in(case, "M02")
     shown = {
@@ -329,7 +329,7 @@ def test_a_promise_is_for_what_the_applicant_has_within_its_days_and_ends_with_t
     office.step(case, "A102", Step.BEGIN)
     office.days_pass(3)
 
-    with pytest.raises(ConflictError, match=r"容缺逾期: M11 \(2026-03-04\)"):
+    with pytest.raises(ConflictError, match=r"handed in by its day: M11 \(2026-03-04\)"):
         office.approve(case, "A102")
     assert ("promise", "A102", "red") in late(office)
     refused = office.refuse(case, "A102", "逾期未补齐")

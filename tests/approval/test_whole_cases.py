@@ -143,7 +143,7 @@ def test_whatever_is_done_with_a_case_its_ledger_steps_and_stages_agree(engine: 
                 assert not [
                     o
                     for o in acceptance_obstacles(dossier_of(self.session, self.case), item, self.today)
-                    if "missing" in o
+                    if "missing" in o.english
                 ]
 
         def promises_of_all(self, item: Item, days: int) -> tuple[Promised, ...]:

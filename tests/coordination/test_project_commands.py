@@ -181,7 +181,7 @@ def test_a_disagreement_is_answered_shown_discussed_and_settled_by_commands(
     decision = {"department": "fgw", "text": "列入下年计划后开工", "request_id": int(plan)}
     minutes.write_text(json.dumps({"minutes": "议定。", "decisions": [decision]}))
     commands.run(project.app, "minutes", meeting, str(minutes))
-    with pytest.raises(ConflictError, match="不同意"):
+    with pytest.raises(ConflictError, match="disagree; change the footprint"):
         commands.run(project.app, "clear", number)
     commands.run(project.app, "close-decision", meeting, "1", "--how", "同意")
     commands.run(project.app, "clear", number)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,13 @@ def defined(command: Command) -> Command:
 
 
 def refused(result: Result, *words: str) -> None:
-    """One sentence on standard error with these words, exit status 2, no traceback, nothing on standard output."""
+    """One sentence on standard error, in Chinese and below it in English with these words, exit status 2, no traceback, nothing on standard output."""
     assert result.status == 2, result
     lines = [line for line in result.err.splitlines() if line.strip()]
     assert "Traceback" not in result.err
-    assert len(lines) == 1, result.err
+    assert len(lines) == 2 and re.search("[一-鿿]", lines[0]), result.err
     for word in words:
-        assert word in lines[0]
+        assert word in lines[1]
     assert result.out == ""
 
 

@@ -1,0 +1,152 @@
+"""Which sentences the code says, and which of them have no Chinese yet: `make sentences`."""
+
+import ast
+import string
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po, write_po
+
+from blueprint.sentences.catalogue import CATALOGUE
+from blueprint.sentences.validation import TEMPLATES
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("blueprint", "coordination", "approval", "tiles", "service")
+CALLS = {"Sentence": 0, "fault": 0, "wrong": 0, "_wrong": 1, "family": 0}
+"""What takes a sentence besides the families of errors, and as which of its arguments."""
+OPTIONS = frozenset({"actor", "act", "drawn", "place", "retry_after", "rows", "thing"})
+"""What errors take by name beside the values of their sentence."""
+SPOKEN = frozenset(
+    {
+        ("blueprint/permissions.py", "Act"),
+        ("coordination/handling_models.py", "HandlingState"),
+        ("coordination/handling_models.py", "HandlingStep"),
+        ("coordination/limits.py", "OpinionStatus"),
+        ("coordination/meeting_models.py", "MeetingState"),
+        ("coordination/project_states.py", "Step"),
+        ("approval/matter_models.py", "MatterState"),
+    }
+)
+"""The states, steps and rights that `spoken` puts into sentences."""
+_HEADER = r"""# 本系统各句话的中文。`make sentences` 按代码更新本文件，并列出尚无中文的句子。
+# The Chinese of our sentences. `make sentences` brings the file up to the code and lists what has no Chinese yet.
+msgid ""
+msgstr ""
+"Language: zh_CN\n"
+"MIME-Version: 1.0\n"
+"Content-Type: text/plain; charset=utf-8\n"
+"Content-Transfer-Encoding: 8bit\n"
+
+"""
+PLURAL = "expected_plural"
+"""The one value that Chinese has no use for."""
+
+
+@dataclass
+class Gathered:
+    """The sentences of the code, and what is wrong with the way in which some are said, with file and line."""
+
+    templates: set[str] = field(default_factory=set)
+    faults: list[str] = field(default_factory=list)
+
+
+def names_of(template: str) -> set[str]:
+    """The names of the values that a template says."""
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name}
+
+
+def gather(root: Path = ROOT) -> Gathered:
+    """Every sentence that the packages say."""
+    trees = {
+        path: ast.parse(path.read_text(encoding="utf-8"))
+        for package in PACKAGES
+        for path in sorted((root / package).rglob("*.py"))
+    }
+    calls = CALLS | dict.fromkeys(_families(trees), 0)
+    gathered = Gathered(templates=set(TEMPLATES.values()))
+    for path, tree in trees.items():
+        here = path.relative_to(root).as_posix()
+        for call, said in _calls(tree, calls):
+            _take(gathered, f"{here}:{call.lineno}", call, said)
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and (here, node.name) in SPOKEN:
+                gathered.templates |= set(_members(node))
+    return gathered
+
+
+def _families(trees: Mapping[Path, ast.Module]) -> set[str]:
+    """The names of the errors of ours: `BlueprintError` and what is derived from it."""
+    classes = [node for tree in trees.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    known = {"BlueprintError"}
+    while more := {
+        node.name
+        for node in classes
+        if node.name not in known
+        and any(isinstance(base, ast.Name) and base.id in known for base in node.bases)
+    }:
+        known |= more
+    return known
+
+
+def _calls(tree: ast.Module, calls: Mapping[str, int]) -> Iterator[tuple[ast.Call, ast.expr]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+            name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+            at = calls.get(name)
+            if at is not None and len(node.args) > at:
+                yield node, node.args[at]
+
+
+def _members(kind: ast.ClassDef) -> Iterator[str]:
+    for node in kind.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            yield str(node.value.value).replace("_", " ")
+
+
+def _take(gathered: Gathered, place: str, call: ast.Call, said: ast.expr) -> None:
+    if isinstance(said, ast.JoinedStr):
+        gathered.faults.append(f"{place}: values are formatted in; give them by name")
+    if not isinstance(said, ast.Constant) or not isinstance(said.value, str):
+        return
+    gathered.templates.add(said.value)
+    given = {keyword.arg for keyword in call.keywords if keyword.arg is not None} - OPTIONS
+    if given and any(keyword.arg is None for keyword in call.keywords):
+        return
+    named = names_of(said.value) if given else set()
+    if given != named:
+        gathered.faults.append(f"{place}: says {sorted(named)} and is given {sorted(given)}")
+
+
+def read_catalogue() -> Catalog:
+    """The catalogue as it is kept."""
+    with CATALOGUE.open("rb") as opened:
+        return read_po(opened, locale="zh_CN")
+
+
+def faults_of(catalogue: Catalog, templates: set[str]) -> list[str]:
+    """What the catalogue lacks or says wrongly, one line each."""
+    said = {str(message.id): str(message.string) for message in catalogue if message.id}
+    found = [f"no Chinese: {template}" for template in sorted(templates) if not said.get(template)]
+    found += [f"nobody says: {template}" for template in sorted(said.keys() - templates)]
+    for template in sorted(templates & said.keys()):
+        chinese = said[template]
+        # A text without values is never filled in, so braces in it are braces.
+        if chinese and "{" in template and names_of(template) - {PLURAL} != names_of(chinese):
+            found.append(f"other values in the Chinese: {template}")
+    return found
+
+
+def update() -> list[str]:
+    """Bring the file up to what the code says, and name what is still to be done by hand."""
+    gathered = gather()
+    old = read_catalogue()
+    new = Catalog(locale="zh_CN")
+    for template in sorted(gathered.templates):
+        known = old.get(template)
+        new.add(template, known.string if known is not None else "")
+    with CATALOGUE.open("wb") as opened:
+        opened.write(_HEADER.encode())
+        write_po(opened, new, width=0, omit_header=True, sort_output=True)
+    return gathered.faults + faults_of(new, gathered.templates)
