@@ -4,6 +4,8 @@ import resource
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import numpy as np
@@ -13,8 +15,11 @@ from distributed import Client, LocalCluster
 from bench.made_city import CITY, TENTH, Ground, MadeLayer, made_layers, polygons, tenth_of
 from bench.setting import say
 from coordination.plan_audit.cluster import on_cluster
-from coordination.plan_audit.overlaps import WindowTask
+from coordination.plan_audit.overlaps import WindowTask, overlaps_of
+from coordination.plan_audit.partitions import shared_folder
 from coordination.plan_audit.windows import windows
+
+CRS = "EPSG:4550"
 
 SAME_M2 = 1.0
 """The differences of two full coverages sum to the ground within this."""
@@ -73,17 +78,24 @@ def _run(sides: list[np.ndarray], ground: Ground, workers: int) -> _Run:
     with LocalCluster(
         n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
     ) as cluster:
+        with Client(cluster.scheduler_address) as client:
+            client.run(_compare_nothing)  # an existing cluster has the program loaded
         started, own = time.perf_counter(), time.process_time()
         count, shared_m2 = 0, 0.0
-        for _, found in on_cluster(cluster.scheduler_address, tasks_of(sides)):
-            count += len(found)
-            shared_m2 += float(found.areas_m2.sum())
+        with shared_folder(Path(gettempdir()), CRS) as shared:
+            for _, found in on_cluster(cluster.scheduler_address, tasks_of(sides), shared):
+                count += len(found)
+                shared_m2 += float(found.areas_m2.sum())
         seconds, handing_s = time.perf_counter() - started, time.process_time() - own
         with Client(cluster.scheduler_address) as client:
             worker_mb = max(client.run(_most_mb).values())
     if abs(shared_m2 - ground.side_m**2) > SAME_M2:
         raise SystemExit(f"the differences sum to {shared_m2:.2f} m², the ground is {ground.side_m**2:.2f}")
     return _Run(seconds, handing_s, worker_mb, count, shared_m2)
+
+
+def _compare_nothing() -> None:
+    overlaps_of(WindowTask("", (0.0, 0.0, 1.0, 1.0), [], [], [], [], 0.0, 0.0))
 
 
 def _most_mb() -> int:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from coordination.plan_audit.cluster import on_cluster
 from coordination.plan_audit.cores import on_cores
 from coordination.plan_audit.models import PlanAudit
 from coordination.plan_audit.overlaps import FoundOverlaps, WindowTask
+from coordination.plan_audit.partitions import shared_folder
 from coordination.plan_audit.windows import MAX_FEATURES, Window, windows
 
 SQL = load_statements(Path(__file__).with_suffix(".sql"))
@@ -54,14 +55,16 @@ def audit_layers(
     now: datetime,
     workers: int | None = None,
     scheduler: str | None = None,
+    through: Path | None = None,
     tell: Tell = lambda _phase, _done: None,
     most: int = MAX_FEATURES,
 ) -> int:
     """Compare two polygon layers in the versions of a day; gives the audit's id.
 
     Windows are compared by `workers` threads (all cores when not given), or by the workers of a Dask cluster whose
-    `scheduler` is given, and kept one by one: an audit of the same versions that was stopped goes on where it was. The
-    figures do not depend on who compared, nor on the number of workers or windows.
+    `scheduler` is given, which they reach over the network or as GeoParquet in a folder that all share (`through`); they are
+    kept one by one: an audit of the same versions that was stopped goes on where it was. The figures do not depend on who
+    compared, nor on the number of workers or windows.
     """
     with begin() as session:
         audit_id = open_audit(session, first, second, actor=actor, on=on, now=now).id
@@ -74,15 +77,16 @@ def audit_layers(
     left = (w for w in windows(sides[0].boxes, sides[1].boxes, most=most) if w.path not in done)
     compared = 0
     tasks = (_task(begin, window, sides, rule) for window in left)
-    if scheduler is not None:
-        compared_windows = on_cluster(scheduler, tasks)
-    else:
-        compared_windows = on_cores(tasks, workers or os.cpu_count() or 1)
-    for path, found in compared_windows:
-        with begin() as session:
-            _keep(session, audit_id, path, found, city)
-        compared += len(found)
-        tell("compare", compared)
+    with shared_folder(through, city.working_crs) if through is not None else nullcontext() as shared:
+        if scheduler is not None:
+            compared_windows = on_cluster(scheduler, tasks, shared)
+        else:
+            compared_windows = on_cores(tasks, workers or os.cpu_count() or 1)
+        for path, found in compared_windows:
+            with begin() as session:
+                _keep(session, audit_id, path, found, city)
+            compared += len(found)
+            tell("compare", compared)
     tell("ledger", compared)
     with begin() as session:
         _close(session, audit_id, city=city, actor=actor, now=now)

@@ -1,7 +1,8 @@
 """Windows of an audit on several machines: an existing cluster of Dask workers does what the processes of one machine do.
 
 The workers have this program of the same version installed and need no database: windows come to them whole, a few at a
-time, so that neither they nor the scheduler hold more than these.
+time, so that neither they nor the scheduler hold more than these. They come over the network, or through a folder that all
+machines share: then the scheduler hands on only where they lie.
 """
 
 from collections.abc import Iterator
@@ -9,14 +10,17 @@ from importlib import import_module
 
 from blueprint.errors import InvalidInputError, UnavailableError
 from coordination.plan_audit.overlaps import FoundOverlaps, WindowTask, overlaps_of
+from coordination.plan_audit.partitions import Partition, SharedFolder, compare_partition
 
 _CONNECT_S = 10
 _RETRIES = 3
 """A window whose worker died is done by another one; so often it may kill its worker."""
 
 
-def on_cluster(address: str, tasks: Iterator[WindowTask]) -> Iterator[tuple[str, FoundOverlaps]]:
-    """The overlaps of every window, as they come back from the cluster at `address` (tcp://host:8786).
+def on_cluster(
+    address: str, tasks: Iterator[WindowTask], shared: SharedFolder | None = None
+) -> Iterator[tuple[str, FoundOverlaps]]:
+    """The overlaps of every window, as they come back from the cluster at `address` (tcp://host:8786), or through `shared`.
 
     Raises UnavailableError where there is no scheduler, or no worker; InvalidInputError where Dask is not installed.
     """
@@ -38,12 +42,23 @@ def on_cluster(address: str, tasks: Iterator[WindowTask]) -> Iterator[tuple[str,
             )
         waiting = dask.as_completed()
         for task in tasks:
-            waiting.add(client.submit(_named, task, pure=False, retries=_RETRIES))
+            given = task if shared is None else shared.put_down(task)
+            waiting.add(client.submit(_compared, given, pure=False, retries=_RETRIES))
             if waiting.count() >= 2 * workers:
-                yield next(waiting).result()
+                yield _taken(next(waiting).result(), shared)
         for future in waiting:
-            yield future.result()
+            yield _taken(future.result(), shared)
 
 
-def _named(task: WindowTask) -> tuple[str, FoundOverlaps]:
-    return task.path, overlaps_of(task)
+def _compared(given: WindowTask | Partition) -> tuple[str, FoundOverlaps | Partition]:
+    return given.path, compare_partition(given) if isinstance(given, Partition) else overlaps_of(given)
+
+
+def _taken(
+    answer: tuple[str, FoundOverlaps | Partition], shared: SharedFolder | None
+) -> tuple[str, FoundOverlaps]:
+    path, found = answer
+    if isinstance(found, Partition):
+        assert shared is not None  # only what was put down there comes back as a partition
+        found = shared.take_up(found)
+    return path, found

@@ -49,6 +49,12 @@ def audit(
             help="在 Dask 集群上运行 on a Dask cluster, by the address of its scheduler: tcp://host:8786"
         ),
     ] = None,
+    through: Annotated[
+        Path | None,
+        typer.Option(
+            help="经共享文件夹以 GeoParquet 分区交给集群 windows go to the cluster as GeoParquet in this shared folder"
+        ),
+    ] = None,
     output_path: Annotated[
         Path | None,
         typer.Option(
@@ -80,6 +86,8 @@ def audit(
         raise InvalidInputError("an audit compares two different layers; name two or more, or --kept-apart")
     if output_path is not None and len(pairs) > 1:
         raise InvalidInputError("--output writes the differences of one pair; name two layers")
+    if through is not None and scheduler is None:
+        raise InvalidInputError("--through is how windows go to a cluster; name it by --scheduler")
     day = parse_day(on)
     if areas_only:
         if output_path is not None or by_district or by_month or scheduler is not None:
@@ -105,6 +113,7 @@ def audit(
                     now=edge.now(),
                     workers=workers,
                     scheduler=scheduler,
+                    through=through,
                     tell=lambda phase, done, f=first, s=second, shown=shown: shown.update(  # type: ignore[misc]
                         f"{f} × {s} · {phase} {done:,}"
                     ),

@@ -11,6 +11,7 @@ import geopandas
 import numpy as np
 import pytest
 import shapely
+from distributed import LocalCluster
 from geoalchemy2.shape import to_shape
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -179,7 +180,9 @@ def test_the_overlaps_of_two_full_coverages_sum_to_the_ground_and_are_those_of_g
         assert found[key].overlap_m2 == pytest.approx(area, abs=1e-3)
 
 
-def test_two_workers_and_small_windows_find_what_one_finds(session: Session, plane: City):
+def test_two_workers_a_cluster_and_small_windows_find_what_one_finds(
+    session: Session, plane: City, cluster: LocalCluster, tmp_path: Path
+):
     _publish(session, plane, "A_PLAN", {f"a{n}": cell for n, cell in enumerate(_coverage(3, 50))})
     _publish(session, plane, "B_PLAN", {f"b{n}": cell for n, cell in enumerate(_coverage(4, 50))})
     alone = {key: row.overlap_m2 for key, row in _differences(session, _audit(session, plane)).items()}
@@ -190,6 +193,14 @@ def test_two_workers_and_small_windows_find_what_one_finds(session: Session, pla
     together = _differences(session, _audit(session, plane, workers=2, most=20))
 
     assert {key: row.overlap_m2 for key, row in together.items()} == alone
+    session.execute(PlanDifference.__table__.delete())
+    session.execute(PlanAudit.__table__.delete())
+    session.expire_all()
+
+    by_others = _audit(session, plane, scheduler=cluster.scheduler_address, through=tmp_path, most=20)
+
+    assert len(by_others.windows_done) > 1
+    assert {key: row.overlap_m2 for key, row in _differences(session, by_others).items()} == alone
 
 
 def test_an_audit_that_was_stopped_goes_on_after_the_windows_it_did(

@@ -3,25 +3,23 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
 
+import geopandas
 import numpy as np
 import pytest
 import shapely
 from distributed import Client, LocalCluster
+from pyproj import CRS
 
 from blueprint.errors import UnavailableError
 from coordination.plan_audit import cluster as cluster_module
 from coordination.plan_audit.cluster import on_cluster
 from coordination.plan_audit.overlaps import FoundOverlaps, WindowTask, overlaps_of
+from coordination.plan_audit.partitions import Partition, SharedFolder, compare_partition, shared_folder
 from coordination.plan_audit.windows import windows
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[LocalCluster]:
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
-    ) as made:
-        yield made
 
 
 def _tasks() -> list[WindowTask]:
@@ -49,7 +47,10 @@ def _sorted(found: Iterator[tuple[str, FoundOverlaps]]) -> dict[str, list[tuple[
     }
 
 
-def test_a_cluster_finds_what_one_machine_finds_though_a_worker_is_killed(cluster: LocalCluster):
+@pytest.mark.parametrize("is_through_files", [False, True], ids=["over the network", "through files"])
+def test_a_cluster_finds_what_one_machine_finds_though_a_worker_is_killed(
+    cluster: LocalCluster, tmp_path: Path, is_through_files: bool
+):
     tasks = _tasks()
     alone = _sorted((task.path, overlaps_of(task)) for task in tasks)
 
@@ -63,7 +64,34 @@ def test_a_cluster_finds_what_one_machine_finds_though_a_worker_is_killed(cluste
             yield task
 
     assert len(tasks) > 10
-    assert _sorted(on_cluster(cluster.scheduler_address, killing())) == alone
+    with shared_folder(tmp_path, "EPSG:4550") if is_through_files else nullcontext() as shared:
+        assert _sorted(on_cluster(cluster.scheduler_address, killing(), shared)) == alone
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_partition_is_geoparquet_that_others_read(tmp_path: Path):
+    task = _tasks()[0]
+
+    with shared_folder(tmp_path, "EPSG:4550") as shared:
+        partition = compare_partition(shared.put_down(task))
+        first, found = (geopandas.read_parquet(partition.file(side)) for side in ("first", "found"))
+
+    assert first.crs == found.crs == CRS("EPSG:4550")
+    assert list(first.feature_id) == list(task.first_ids)
+    assert list(first.geometry.to_wkb()) == list(task.first_shapes)
+    assert found.plane_m2.tolist() == pytest.approx(found.area.tolist())
+
+
+def test_a_worker_that_does_not_see_the_folder_is_said(cluster: LocalCluster, tmp_path: Path):
+    class Elsewhere(SharedFolder):
+        """A folder that the workers do not have."""
+
+        def put_down(self, task: WindowTask) -> Partition:
+            return replace(super().put_down(task), folder=str(tmp_path / "elsewhere"))
+
+    with shared_folder(tmp_path, "EPSG:4550") as shared, pytest.raises(UnavailableError, match="same path"):
+        elsewhere = Elsewhere(shared.folder, shared.crs)
+        list(on_cluster(cluster.scheduler_address, iter(_tasks()[:1]), elsewhere))
 
 
 def test_without_a_scheduler_it_is_said(monkeypatch: pytest.MonkeyPatch):
