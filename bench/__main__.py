@@ -1,4 +1,4 @@
-"""`python -m bench [all|check|tiles|publication|intake|topology|audit|scaling|batch|growth|approval|year|city] [--small] [--rebuild]`: measure and print ratios; a full run, scaling and batch are kept."""
+"""`python -m bench [all|check|tiles|publication|intake|topology|audit|scaling|batch|growth|oereb|approval|year|city] [--small] [--rebuild]`: measure and print ratios; a full run, scaling and batch are kept."""
 
 import argparse
 import json
@@ -14,6 +14,7 @@ from bench.growth import measure_growth
 from bench.guard import measure_guard
 from bench.intake import measure_intake
 from bench.live import measure_live
+from bench.oereb import measure_oereb
 from bench.publication import measure_publication
 from bench.scaling import measure_scaling
 from bench.setting import made_city, our_server, say
@@ -38,6 +39,9 @@ def main() -> int:
         return 0
     if arguments.what == "intake":  # has one of its own
         return _end({"intake": measure_intake(small=arguments.small)}, arguments)
+    if arguments.what == "oereb":  # and this
+        measured = measure_oereb(small=arguments.small, rebuild=arguments.rebuild)
+        return _end({"oereb": measured}, arguments)
     with made_city(small=arguments.small, rebuild=arguments.rebuild) as setting:
         result: dict[str, Any] = report.circumstances(setting)
         if arguments.what in ("all", "check"):
@@ -64,6 +68,7 @@ def main() -> int:
             result["audit"] = measure_audit(small=arguments.small)
             result["scaling"] = measure_scaling(small=arguments.small)
             result["intake"] = measure_intake(small=arguments.small)
+            result["oereb"] = measure_oereb(small=arguments.small, rebuild=arguments.rebuild)
             result["approval"] = measure_approval(small=arguments.small)
         result["load_average_after"] = round(os.getloadavg()[0], 2)
     return _end(result, arguments)
@@ -76,7 +81,7 @@ def _end(result: dict[str, Any], arguments: argparse.Namespace) -> int:
         return 0
     if arguments.what == "all":
         report.keep(result)
-    elif arguments.what in ("scaling", "batch"):
+    elif arguments.what in ("scaling", "batch", "oereb"):
         report.keep_part(arguments.what, result)
     for title in report.missed(result):
         say(f"not as asked: {title}")
@@ -100,6 +105,7 @@ def _arguments() -> argparse.Namespace:
             "scaling",
             "batch",
             "growth",
+            "oereb",
             "approval",
             "year",
             "city",

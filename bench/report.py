@@ -152,6 +152,14 @@ BARS = (
     ),
     *(
         Bar(
+            f"a parcel of {title} on a layer of 200,000, pyramid_oereb's JSON extract ÷ our check over HTTP",
+            ("oereb", kind, "theirs_over_ours"),
+            5,
+        )
+        for kind, title in (("few", "1 ha"), ("350", "about 350 hits"))
+    ),
+    *(
+        Bar(
             f"approval with 4 million items: {title} ÷ the bare query",
             ("approval", name, "ratio"),
             3,
@@ -244,12 +252,30 @@ def to_markdown(result: dict[str, Any]) -> str:
             f" rolled back in {made['roll_back_ms']:.0f} ms; a check of 1 ha takes {made['read_ms']:.1f} ms at other times and"
             f" {made['longest_read_ms']:.1f} ms at most meanwhile.",
         ]
-    return "\n".join([*lines, *_intake(result), *_approval(result)]) + "\n"
+    return "\n".join([*lines, *_intake(result), *_oereb(result), *_approval(result)]) + "\n"
 
 
 def findings(result: dict[str, Any]) -> list[str]:
     """The ratios of a part that was measured alone, with the figures they come from."""
-    return [*ratios(result), *_intake(result), *_approval(result)]
+    return [*ratios(result), *_intake(result), *_oereb(result), *_approval(result)]
+
+
+def _oereb(result: dict[str, Any]) -> list[str]:
+    if "oereb" not in result:
+        return []
+    made = result["oereb"]
+    return [
+        "",
+        f"A layer of {made['polygons']:,} polygons; milliseconds, median / 95th percentile, and kilobytes of an answer:",
+        "",
+        "| parcel | hits | ours | pyramid_oereb |",
+        "| --- | ---: | ---: | ---: |",
+        *(
+            f"| {each['parcels']} {title} | {each['hits']} | {each['ours_ms']} / {each['ours_p95_ms']}, {each['ours_kb']} kB"
+            f" | {each['theirs_ms']} / {each['theirs_p95_ms']}, {each['theirs_kb']} kB |"
+            for title, each in (("of 1 ha", made["few"]), ("with about 350 hits", made["350"]))
+        ),
+    ]
 
 
 def _approval(result: dict[str, Any]) -> list[str]:

@@ -44,7 +44,7 @@ _SHAPERS = (
 )
 """The files that decide what is in the loaded city: when one changes it is made anew."""
 
-_START_TIMEOUT_S = 60
+_START_TIMEOUT_S = 180
 
 
 @dataclass(frozen=True)
@@ -70,24 +70,28 @@ def say(message: str) -> None:
 
 @contextmanager
 def made_city(*, small: bool, rebuild: bool, is_tenth: bool = False) -> Iterator[Setting]:
-    """The made city in a private, durable cluster of its own, which is kept for the next run and stopped after this.
-
-    One run at a time: another one would take away the city that this one is still making. `is_tenth`: the city on a tenth
-    of its ground, in a cluster beside the whole one's.
-    """
+    """The made city of all layers; `is_tenth`: on a tenth of its ground, in a cluster beside the whole one's."""
     name = ("bench-small" if small else "bench") + ("-tenth" if is_tenth else "")
-    home = ROOT / ".blueprint" / name
     layers = made_layers(small=small)
+    layers, ground = (tenth_of(layers), TENTH) if is_tenth else (layers, CITY)
+    with city_of(name, layers, ground, rebuild=rebuild) as setting:
+        yield setting
+
+
+@contextmanager
+def city_of(name: str, layers: tuple[MadeLayer, ...], ground: Ground, *, rebuild: bool) -> Iterator[Setting]:
+    """These layers in a private, durable cluster of their own, which is kept for the next run and stopped after this.
+
+    One run at a time: another one would take away the city that this one is still making.
+    """
+    home = ROOT / ".blueprint" / name
     home.parent.mkdir(exist_ok=True)
     with home.with_suffix(".running").open("w") as mark:
         try:
             fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise SystemExit("another benchmark is running here; wait for its end") from None
-        if is_tenth:
-            yield from _made_city(home, tenth_of(layers), TENTH, rebuild=rebuild)
-        else:
-            yield from _made_city(home, layers, CITY, rebuild=rebuild)
+        yield from _made_city(home, layers, ground, rebuild=rebuild)
 
 
 def _made_city(
@@ -130,8 +134,8 @@ def our_server(setting: Setting) -> Iterator[str]:
     """`blueprint serve` with one worker, as a user starts it; gives host:port."""
     environment = os.environ | {"BLUEPRINT_HOME": str(setting.home), "BLUEPRINT_CITY": str(PROFILE)}
     environment.pop("DATABASE_URL", None)
-    program = [str(Path(sys.executable).parent / "blueprint"), "serve"]
-    with _running(program, environment, setting.home / "serve.log", ready="/health/ready") as host:
+    program = [str(Path(sys.executable).parent / "blueprint"), "serve", "--port", "{port}"]
+    with running(program, environment, setting.home / "serve.log", ready="/health/ready") as host:
         yield host
 
 
@@ -154,16 +158,21 @@ def tipg_server(setting: Setting) -> Iterator[str]:
         "DB_MAX_CONN_SIZE": "8",
     }
     words = [str(program), "tipg.main:app", "--workers", "1", "--log-level", "warning", "--no-access-log"]
-    with _running(words, environment, setting.home / "tipg.log", ready="/healthz") as host:
+    words += ["--port", "{port}"]
+    with running(words, environment, setting.home / "tipg.log", ready="/healthz") as host:
         yield host
 
 
 @contextmanager
-def _running(words: list[str], environment: dict[str, str], log: Path, *, ready: str) -> Iterator[str]:
+def running(words: list[str], environment: dict[str, str], log: Path, *, ready: str) -> Iterator[str]:
+    """A server that ends with the run; `{port}` in its words is a free one. Gives host:port when `ready` answers."""
     host = f"127.0.0.1:{_free_port()}"
     with log.open("w", encoding="utf-8") as out:
         process = subprocess.Popen(
-            [*words, "--port", host.split(":")[1]], env=environment, stdout=out, stderr=subprocess.STDOUT
+            [word.replace("{port}", host.split(":")[1]) for word in words],
+            env=environment,
+            stdout=out,
+            stderr=subprocess.STDOUT,
         )
     try:
         _wait(process, f"http://{host}{ready}", log)
