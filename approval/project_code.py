@@ -11,6 +11,9 @@ from blueprint.sentences import Sentence
 _REGION = ("行政区划 region, six digits", "([1-9][0-9]{2}|000)[0-9]{3}")
 """By GB/T 2260; what begins with 000 was issued by the state."""
 
+_MUNICIPALITIES = frozenset({"11", "12", "31", "50"})
+"""北京、天津、上海、重庆 (GB/T 2260): cities of a province's rank, whose counties have other digits in the third and fourth place."""
+
 _SINCE_2020 = (
     ("年月 year and month (YYMM, from 2011 on)", "201[12]|(2[1-9]|[3-9][0-9])(0[1-9]|1[0-2])"),
     _REGION,
@@ -59,7 +62,7 @@ def read_project_code(text: str, *, today: date | None = None, region: str | Non
     doubts, digits = [], code.replace("-", "")
     own = code.split("-")[1]
     is_above = own.startswith("000") or own == (region or own)[:2] + "0000"
-    if region is not None and own[:4] != region[:4] and not is_above:
+    if region is not None and not own.startswith(_city_digits(region)) and not is_above:
         doubts.append(
             f"行政区划 {own} 不在本市（{region}），请核对 (the region {own} is none of this city's; compare it)"
         )
@@ -74,6 +77,11 @@ def read_project_code(text: str, *, today: date | None = None, region: str | Non
             f"年月 {code[:4]} 尚未到来，请核对 (its year and month are still to come; compare them)"
         )
     return ProjectCode(code, warning="；".join(doubts) or None)
+
+
+def _city_digits(region: str) -> str:
+    """What the codes of a city's districts have in common; those of a municipality share no more than the province's digits."""
+    return region[:2] if region[:2] in _MUNICIPALITIES else region[:4]
 
 
 def _mistakes(code: str, form: Sequence[tuple[str, str]]) -> list[Sentence]:

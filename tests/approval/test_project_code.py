@@ -94,6 +94,9 @@ def test_a_code_issued_by_the_province_or_the_state_is_the_citys_too() -> None:
     for issuer in ("210000", "000000", "000052"):
         assert read_project_code(f"2019-{issuer}-47-01-004312", region="210300").warning is None
     assert "不在本市" in str(read_project_code("2019-220000-47-01-004312", region="210300").warning)
+    for district in ("500103", "500229"):  # a district and a county of Chongqing
+        assert read_project_code(f"2019-{district}-47-01-004312", region="500000").warning is None
+    assert "不在本市" in str(read_project_code("2019-510104-47-01-004312", region="500000").warning)
 
 
 def test_the_check_digit_is_iso_7064_mod_11_10() -> None:
