@@ -2,16 +2,18 @@
 
 import io
 import struct
-from collections.abc import Callable, Collection, Iterable
-from itertools import chain
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from psycopg2.errors import DiskFull
 from sqlalchemy.orm import Session
 
 from blueprint.errors import StorageFullError
+from blueprint.layers.elements import binaries, lengths
 
 _SIGNATURE = b"PGCOPY\n\xff\r\n\x00"
 _HEAD = struct.Struct(">ii")
@@ -22,106 +24,109 @@ _NULL = _LENGTH.pack(-1)
 _NUMBERS = {pa.bool_(): "?", pa.int16(): ">i2", pa.int32(): ">i4", pa.int64(): ">i8", pa.float64(): ">f8"}
 
 
-def copy_in(
-    session: Session,
-    table: str,
-    batches: Iterable[pa.RecordBatch],
-    *,
-    version_id: int,
-    jsonb: Collection[str] = (),
-) -> None:
-    """Copy batches into the columns of the table that bear their names; `version_id` is the same in every row.
+@dataclass(frozen=True)
+class Rows:
+    """Rows as COPY takes them, the columns that they fill, and how many they are."""
+
+    columns: str
+    count: int
+    content: bytes
+
+
+def rows_of(batch: pa.RecordBatch, *, version_id: int, jsonb: Collection[str] = ()) -> Rows:
+    """The rows of a batch, for a table whose columns bear its names; `version_id` is the same in every row.
 
     Columns of bytes are what the type's receive function takes; those of `jsonb` are JSON as text.
     """
-    connection: Any = session.connection().connection.dbapi_connection
-    with connection.cursor() as cursor:
-        for batch in batches:
-            names = ", ".join(["version_id", *batch.schema.names])
-            content = _copied(version_id, batch, jsonb)
-            try:
-                cursor.copy_expert(
-                    f"COPY {table} ({names}) FROM STDIN (FORMAT binary)", io.BytesIO(content), size=1 << 18
-                )
-            except DiskFull as error:
-                raise StorageFullError(
-                    "the database's disk is full; nothing was stored, free some space and try again"
-                ) from error
-
-
-def _copied(version_id: int, batch: pa.RecordBatch, jsonb: Collection[str]) -> bytes:
-    rows = _Rows(batch.num_rows)
-    rows.add_same(struct.pack(">hii", batch.num_columns + 1, 4, version_id))
+    filled = _Filled(batch.num_rows)
+    filled.add_same(struct.pack(">hii", batch.num_columns + 1, 4, version_id))
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         if column.null_count == len(column):
-            rows.add_same(_NULL)
+            filled.add_same(_NULL)
         elif column.type in _NUMBERS and not column.null_count:
-            rows.add_numbers(column.to_numpy(zero_copy_only=False), _NUMBERS[column.type])
+            filled.add_numbers(column.to_numpy(zero_copy_only=False), _NUMBERS[column.type])
         else:
-            rows.add_values(
-                _values(column), b"\x01" if name in jsonb else b""
-            )  # jsonb's binary form, version 1
-    return b"".join(chain([_SIGNATURE, _HEAD.pack(0, 0)], rows.pieces(), [_WIDTH.pack(_END)]))
+            # The binary form of jsonb is its text behind a version, 1.
+            filled.add_values(_values(column), b"\x01" if name in jsonb else b"")
+    content = b"".join([_SIGNATURE, _HEAD.pack(0, 0), filled.content(), _WIDTH.pack(_END)])
+    return Rows(", ".join(["version_id", *batch.schema.names]), batch.num_rows, content)
 
 
-class _Rows:
-    """Rows of the format, column by column: what is of one width in all rows is filled for all rows at once."""
+def copy_in(session: Session, table: str, rows: Rows) -> None:
+    """Copy rows into a table."""
+    connection: Any = session.connection().connection.dbapi_connection
+    with connection.cursor() as cursor:
+        try:
+            cursor.copy_expert(
+                f"COPY {table} ({rows.columns}) FROM STDIN (FORMAT binary)",
+                io.BytesIO(rows.content),
+                size=1 << 18,
+            )
+        except DiskFull as error:
+            raise StorageFullError(
+                "the database's disk is full; nothing was stored, free some space and try again"
+            ) from error
+
+
+class _Filled:
+    """Rows of the format, column by column: no row and no value is ever an object of Python."""
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._runs: list[list[np.ndarray]] = [[]]
-        """Fields of one width that follow each other; after each run but the last come values of any length."""
+        self._run: list[np.ndarray] = []
+        """Fields of one width that follow each other, up to the next of any length."""
 
-        self._values: list[list[bytes]] = []
+        self._columns: list[pa.LargeBinaryArray] = []
 
     def add_same(self, content: bytes) -> None:
         """The same bytes in every row."""
-        self._runs[-1].append(np.broadcast_to(np.frombuffer(content, np.uint8), (self._count, len(content))))
+        self._run.append(np.broadcast_to(np.frombuffer(content, np.uint8), (self._count, len(content))))
 
     def add_numbers(self, numbers: np.ndarray, kind: str) -> None:
         """Numbers, each after its length."""
         filled = np.empty(self._count, np.dtype([("length", ">i4"), ("value", kind)]))
         filled["length"] = filled.dtype.itemsize - _LENGTH.size
         filled["value"] = numbers
-        self._runs[-1].append(filled.view(np.uint8).reshape(self._count, -1))
+        self._run.append(filled.view(np.uint8).reshape(self._count, -1))
 
-    def add_values(self, values: list[bytes | None], mark: bytes) -> None:
-        """Values of any length after it, and behind the mark of their type."""
-        lengths = np.array([-1 if value is None else len(value) + len(mark) for value in values], ">i4")
-        self._runs[-1].append(lengths.view(np.uint8).reshape(self._count, -1))
-        if mark and None not in values:
-            self.add_same(mark)
-            mark = b""
-        self._values.append([b"" if value is None else mark + value for value in values])
-        self._runs.append([])
+    def add_values(self, values: pa.LargeBinaryArray, mark: bytes) -> None:
+        """Values of any length after it, and behind the mark of their type; of what is null, no more than that it is."""
+        is_there = values.is_valid().to_numpy(zero_copy_only=False)
+        values = values.fill_null(b"")
+        sizes = np.where(is_there, lengths(values) + len(mark), -1).astype(">i4")
+        self._run.append(sizes.view(np.uint8).reshape(self._count, -1))
+        self._end_run()
+        if mark:
+            ends = np.concatenate([[0], np.cumsum(is_there * len(mark))])
+            self._columns.append(binaries(mark * int(is_there.sum()), ends))
+        self._columns.append(values)
 
-    def pieces(self) -> Iterable[bytes]:
-        """The rows, in pieces."""
-        runs = [self._cut(run) for run in self._runs]
-        columns = [column for pair in zip(runs, self._values, strict=False) for column in pair]
-        return chain.from_iterable(zip(*columns, *runs[len(self._values) :], strict=True))
+    def content(self) -> pa.Buffer:
+        """The rows, one after the other."""
+        self._end_run()
+        joined = pc.binary_join_element_wise(*self._columns, pa.scalar(b"", pa.large_binary()))
+        return joined.buffers()[2] if self._count else pa.py_buffer(b"")
 
-    def _cut(self, run: list[np.ndarray]) -> Iterable[bytes]:
-        if not run:
-            return [b""] * self._count
-        filled = np.concatenate(run, axis=1)
-        width, content = filled.shape[1], filled.tobytes()
-        return [content[at : at + width] for at in range(0, len(content), width)]
+    def _end_run(self) -> None:
+        if self._run:
+            filled = np.concatenate(self._run, axis=1)
+            self._columns.append(binaries(filled, np.arange(self._count + 1) * filled.shape[1]))
+            self._run = []
 
 
-def _values(column: pa.Array) -> list[bytes | None]:
+def _values(column: pa.Array) -> pa.LargeBinaryArray:
     """What a type's receive function takes of each value."""
     kind = _NUMBERS.get(column.type)
     if kind is None:
-        return list(column.cast(pa.large_binary()).to_pylist())
-    content = (
-        column.fill_null(pa.scalar(0).cast(column.type)).to_numpy(zero_copy_only=False).astype(kind).tobytes()
+        return column.cast(pa.large_binary())
+    is_there = column.is_valid().to_numpy(zero_copy_only=False)
+    numbers = column.drop_null().to_numpy(zero_copy_only=False).astype(kind)
+    ends = np.concatenate([[0], np.cumsum(is_there * numbers.itemsize)])
+    offsets = pa.py_buffer(np.ascontiguousarray(ends, np.int64))
+    valid = pa.array(is_there).buffers()[1]
+    return pa.LargeBinaryArray.from_buffers(
+        pa.large_binary(), len(column), [valid, offsets, pa.py_buffer(np.ascontiguousarray(numbers))]
     )
-    width = np.dtype(kind).itemsize
-    return [
-        content[row * width : (row + 1) * width] if there else None
-        for row, there in enumerate(column.is_valid().to_pylist())
-    ]
 
 
 class CopiedRows:

@@ -10,13 +10,14 @@ from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyproj import Transformer
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from blueprint.ahead import ahead
 from blueprint.city import City
-from blueprint.copying import copy_in
+from blueprint.copying import Rows, copy_in, rows_of
 from blueprint.equal_area import equal_area_proj4
 from blueprint.errors import InvalidInputError, UnavailableError
 from blueprint.jurisdiction import jurisdiction
@@ -100,15 +101,23 @@ def _to_tiles(working_crs: str) -> str | None:
 
 
 def _store(session: Session, version_id: int, child: Child, progress: Progress) -> None:
+    """Copy in what the child sends, while what it sent next is made into rows."""
     done = 0
-    with closing(ahead(_batches(child))) as batches:
-        for batch in batches:
-            is_part = batch.schema.equals(PARTS)
-            if is_part:
-                done += len(batch.column("feature_id").unique())
+    with closing(ahead(_rows(child, version_id))) as waiting:
+        for table, features, rows in waiting:
+            copy_in(session, table, rows)
+            if features:
+                done += features
                 progress("cut", done)
-            table = "blueprint.part" if is_part else "blueprint.tile_sheet"
-            copy_in(session, table, [batch], version_id=version_id)
+
+
+def _rows(child: Child, version_id: int) -> Iterator[tuple[str, int, Rows]]:
+    """The table, the features where it is of parts, and the rows of each batch."""
+    for batch in _batches(child):
+        is_part = batch.schema.equals(PARTS)
+        table = "blueprint.part" if is_part else "blueprint.tile_sheet"
+        features = pc.count_distinct(batch.column("feature_id")).as_py() if is_part else 0
+        yield table, features, rows_of(batch, version_id=version_id)
 
 
 def _batches(child: Child) -> Iterator[pa.RecordBatch]:

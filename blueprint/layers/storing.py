@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from blueprint.ahead import ahead
 from blueprint.audit.log import record
 from blueprint.city import City
-from blueprint.copying import copy_in
+from blueprint.copying import copy_in, rows_of
 from blueprint.crs_registry import registered_transformations
 from blueprint.equal_area import equal_area_proj4
 from blueprint.errors import ConflictError, InvalidInputError
@@ -367,16 +367,16 @@ def copy_features(
 ) -> None:
     """Copy the batches of a reading in as they come, measured: into the features, or into a table like theirs."""
     session.flush()
-
-    def told(waiting: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        done = 0
-        for batch in waiting:
-            done += batch.num_rows
+    version_id, done = version.id, 0
+    made = (
+        rows_of(batch.drop_columns(list(BOUNDS)), version_id=version_id, jsonb={"attributes"})
+        for batch in batches
+    )
+    with closing(ahead(made)) as waiting:
+        for rows in waiting:
+            copy_in(session, table, rows)
+            done += rows.count
             progress("copy", done)
-            yield batch.drop_columns(list(BOUNDS))
-
-    with closing(ahead(batches)) as waiting:
-        copy_in(session, table, told(waiting), version_id=version.id, jsonb={"attributes"})
 
 
 def upload_stream(path: Path) -> IO[bytes]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from blueprint.copying import CopiedRows, copy_in
+from blueprint.copying import CopiedRows, copy_in, rows_of
 
 _ROWS = "SELECT CAST(n AS bigint), CASE WHEN n % 3 > 0 THEN '图斑' || n END FROM generate_series(1, 7) AS n"
 
@@ -76,7 +76,7 @@ def test_columns_with_and_without_gaps_are_copied_in_as_they_are(session: Sessio
     batch = pa.record_batch(list(columns.values()), names=list(columns))
 
     for some in (batch, batch.slice(1), batch.slice(0, 0)):
-        copy_in(session, "copied", [some], version_id=7, jsonb={"row", "row_too"})
+        copy_in(session, "copied", rows_of(some, version_id=7, jsonb={"row", "row_too"}))
 
     rows = [
         (7, 1, True, 0.5, {"a": 1}, None, "图斑", 1),
