@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from blueprint.fitted import Fitted
 from blueprint.layers.generalise import FULL_LEVEL, MAX_SHAPE_VERTICES, pixel_m, unit_m
-from blueprint.layers.outlines import DRAWN, Outlines, drawn, outlines_of, turned
+from blueprint.layers.outlines import DRAWN, Outlines, drawn, outlines_in, turned
 from blueprint.layers.tile_shapes import Areas, Shapes
 
 
@@ -43,9 +43,6 @@ class CompiledAreas(Areas):
 
 def compiled_areas(column: pa.LargeBinaryArray, to_tiles: Fitted, chances: np.ndarray) -> Areas:
     """Areas of the working CRS (EWKB) to be drawn."""
-    _, offsets, content = column.buffers()
-    starts = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1]
-    taken = np.frombuffer(content, np.uint8)[starts[0] : starts[-1]].copy()
-    outlines = outlines_of(taken, starts - starts[0])
+    outlines = outlines_in(column)
     projected, areas_m2, centroids = turned(outlines, to_tiles.apply(outlines.points))
     return CompiledAreas(areas_m2, centroids, chances, projected.shape, projected)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+import pyarrow as pa
 import shapely
 
 DRAWN, LEFT = 0, 1
@@ -76,6 +77,14 @@ def outlines_of(content: np.ndarray, starts: np.ndarray) -> Outlines:
     rings, parts, features = (np.zeros(n + 1, np.int64) for n in (counts[1], counts[2], len(starts) - 1))
     _take(content, starts, points.view(np.uint64), rings, parts, features)
     return Outlines(points, rings, parts, features)
+
+
+def outlines_in(column: pa.LargeBinaryArray) -> Outlines:
+    """The same in a column, of which none is missing."""
+    _, offsets, content = column.buffers()
+    starts = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1]
+    taken = np.frombuffer(content, np.uint8)[starts[0] : starts[-1]].copy()
+    return outlines_of(taken, starts - starts[0])
 
 
 def turned(outlines: Outlines, points: np.ndarray) -> tuple[Outlines, np.ndarray, np.ndarray]:

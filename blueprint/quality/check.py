@@ -17,9 +17,10 @@ from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, UnavailableError
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.cell import cell
-from blueprint.layers.children import Child
+from blueprint.layers.children import LARGE_BYTES, Child, Kind
 from blueprint.layers.confinement import Bounds
 from blueprint.layers.features_file import features_folder, write_features
+from blueprint.layers.mapped_features import FEATURES
 from blueprint.layers.models import GeometryKind, Layer, LayerVersion
 from blueprint.permissions import Act, Actor
 from blueprint.quality.check_child import COVERAGE, OUTLINE
@@ -87,8 +88,14 @@ def started_check(layer: Layer, version: LayerVersion, *, city: City, folder: Pa
         "fields": version.quality.get("fields", []),
         "city_codes": [city.administrative_code, *(district.code for district in city.districts)],
     }
+    is_large = (folder / FEATURES).stat().st_size > LARGE_BYTES
     with cell(
-        "blueprint.quality.check_child", message, folder=folder, skipped_drivers="", bounds=BOUNDS
+        "blueprint.quality.large_check_child" if is_large else "blueprint.quality.check_child",
+        message,
+        folder=folder,
+        skipped_drivers="",
+        bounds=BOUNDS,
+        kind=Kind.SHAPES if is_large else Kind.VECTOR,
     ) as child:
         yield child
 

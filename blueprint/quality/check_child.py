@@ -6,14 +6,12 @@ the loose edges, whatever the size of the layer. Standard output carries JSON li
 
 import json
 import sys
-from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import shapely
 from shapely.geometry.base import BaseGeometry
 
@@ -23,6 +21,8 @@ from blueprint.layers.overlapping import may_overlap_each_other
 from blueprint.quality.attributes import AttributeCheck
 from blueprint.quality.issues import MAX_LISTED, Issue, Issues
 from blueprint.quality.kinds import kinds
+from blueprint.quality.mapped_layer import MappedLayer, bounds_of
+from blueprint.quality.shape_batch import ShapeBatch
 from blueprint.quality.shapes import ShapeCheck, of_one_box
 from blueprint.quality.topology import Faces, faces_of, find_overlaps
 from blueprint.standards.entries import LayerStandard, Standards
@@ -32,45 +32,13 @@ OUTLINE = "outline.wkb"
 COVERAGE = "coverage.wkb"
 
 
-@dataclass(frozen=True)
-class MappedLayer:
-    """The features of the Arrow file by row, as the topology asks for them."""
-
-    table: pa.Table
-
-    @cached_property
-    def bounds(self) -> np.ndarray:
-        """West, south, east, north of every feature."""
-        return bounds_of(self.table)
-
-    @cached_property
-    def _batches(self) -> list[pa.RecordBatch]:
-        return list(self.table.to_batches())
-
-    @cached_property
-    def _first_rows(self) -> np.ndarray:
-        """The row at which each batch begins; at the end, how many there are."""
-        return np.cumsum([0, *(batch.num_rows for batch in self._batches)])
-
-    def take(self, rows: np.ndarray) -> np.ndarray:
-        """The shapes of these rows, batch by batch: taken of the whole column, it would be copied first."""
-        shapes = np.empty(len(rows), dtype=object)
-        of_batch = np.searchsorted(self._first_rows, rows, side="right") - 1
-        for number in np.unique(of_batch):
-            here = of_batch == number
-            taken = pc.take(
-                self._batches[number].column("geom"), pa.array(rows[here] - self._first_rows[number])
-            )
-            shapes[here] = shapely.from_wkb(taken.to_numpy(zero_copy_only=False))
-        return shapes
-
-    def number(self, row: int) -> int:
-        """The feature's number in the file."""
-        return int(self.table.column("feature_id")[row].as_py())
-
-
 def main(request: dict[str, Any]) -> None:
     """Check the version of the request."""
+    check(request, ShapeBatch, MappedLayer)
+
+
+def check(request: dict[str, Any], of_batch: type[ShapeBatch], of_layer: type[MappedLayer]) -> None:
+    """The same, with the shapes of areas looked at by `of_batch` and their edges summed by `of_layer`."""
     known = standards()
     kinds()
     standard = known.find(request["standard"]) if request["standard"] else None
@@ -79,10 +47,10 @@ def main(request: dict[str, Any]) -> None:
     with pa.memory_map(str(folder / FEATURES)) as mapped:
         table = pa.ipc.open_file(mapped).read_all()
         issues = Issues(is_strict=standard is not None)
-        _one_by_one(table, standard, known, request, folder, issues)
+        _one_by_one(table, standard, known, request, folder, of_batch, issues)
         has_overlaps = None
         if request["is_areal"] and table.num_rows:
-            layer = MappedLayer(table)
+            layer = of_layer(table)
             faces = faces_of(layer, tell=lambda done: _write({"step": "topology", "done": done}))
             has_overlaps = may_overlap_each_other(layer, faces)
             if standard is not None:
@@ -93,17 +61,13 @@ def main(request: dict[str, Any]) -> None:
     _write({"levels": dict(issues.levels), "counts": dict(issues.counts), "has_overlaps": has_overlaps})
 
 
-def bounds_of(table: pa.Table) -> np.ndarray:
-    """West, south, east, north of the features of a file, as they were measured."""
-    return np.column_stack([table.column(name).to_numpy() for name in ("west", "south", "east", "north")])
-
-
 def _one_by_one(
     table: pa.Table,
     standard: LayerStandard | None,
     known: Standards,
     request: dict[str, Any],
     folder: Path,
+    of_batch: type[ShapeBatch],
     issues: Issues,
 ) -> None:
     suspects = of_one_box(table.column("feature_id").to_numpy(), bounds_of(table))
@@ -117,16 +81,20 @@ def _one_by_one(
     done = 0
     for batch in table.to_batches():
         numbers = batch.column("feature_id").to_numpy()
-        shapes = np.asarray(shapely.from_wkb(batch.column("geom").to_numpy(zero_copy_only=False)))
-        shape_check.check(numbers, shapes, issues)
+        made = of_batch if request["is_areal"] else ShapeBatch
+        shapes = made(numbers, batch.column("geom"), bounds_of(batch))
+        shape_check.check(shapes, issues, is_areal=request["is_areal"])
         if attribute_check is not None:
             areas = batch.column("ellipsoid_m2").to_pylist()
-            for number, text, area, shape in zip(
-                numbers.tolist(), batch.column("attributes").to_pylist(), areas, shapes, strict=True
-            ):
-                attribute_check.check(number, json.loads(text), area, shape.representative_point, issues)
+            texts = batch.column("attributes").to_pylist()
+            for row, (number, text, area) in enumerate(zip(numbers.tolist(), texts, areas, strict=True)):
+                attribute_check.check(number, json.loads(text), area, partial(_point_on, shapes, row), issues)
         done += batch.num_rows
         _write({"step": "features", "done": done})
+
+
+def _point_on(batch: ShapeBatch, row: int) -> BaseGeometry:
+    return batch.take(np.array([row]))[0].representative_point()
 
 
 def _among_each_other(

@@ -1,7 +1,7 @@
 """Geometry of features one by one: slivers, spikes, multipart features, duplicates, what lies outside the city."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +9,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from blueprint.quality.issues import Issues
+from blueprint.quality.shape_batch import ShapeBatch
 from blueprint.standards.entries import LayerStandard, Limit
 
 OUTSIDE_M2 = 1.0
@@ -26,84 +27,72 @@ class ShapeCheck:
 
     seen: dict[bytes, int] = field(default_factory=dict)
 
-    def check(self, numbers: np.ndarray, shapes: np.ndarray, issues: Issues) -> None:
-        """Check a batch of valid shapes; `numbers` are the features' numbers."""
-        self._duplicates(numbers, shapes, issues)
+    def check(self, batch: ShapeBatch, issues: Issues, *, is_areal: bool) -> None:
+        """Check a batch of valid shapes."""
+        self._duplicates(batch, issues)
         if self.standard is not None and self.standard.single_part:
-            parts = shapely.get_num_geometries(shapes)
-            for row in np.nonzero(parts > 1)[0]:
-                issues.add("multipart", int(numbers[row]), place=_on(shapes[row]), parts=int(parts[row]))
-        if shapely.get_dimensions(shapes[:1])[0] == 2:
-            self._slivers(numbers, shapes, issues)
-            self._spikes(numbers, shapes, issues)
+            counts = batch.part_counts
+            for row, shape in _shapes(batch, counts > 1):
+                issues.add("multipart", int(batch.numbers[row]), place=_on(shape), parts=int(counts[row]))
+        if is_areal:
+            self._slivers(batch, issues)
+            self._spikes(batch, issues)
         if self.outline is not None:
-            self._outside(numbers, shapes, self.outline, issues)
+            self._outside(batch, self.outline, issues)
 
-    def _duplicates(self, numbers: np.ndarray, shapes: np.ndarray, issues: Issues) -> None:
+    def _duplicates(self, batch: ShapeBatch, issues: Issues) -> None:
         # Equal shapes have the same box: most share theirs with none, and need not be put in a normal form.
-        rows = np.nonzero(np.isin(numbers, self.suspects))[0]
-        normal = shapely.to_wkb(shapely.normalize(shapes[rows]))
-        for number, content, shape in zip(numbers[rows], normal, shapes[rows], strict=True):
-            digest = hashlib.blake2b(content, digest_size=16).digest()
-            first = self.seen.setdefault(digest, int(number))
+        for row, shape in _shapes(batch, np.isin(batch.numbers, self.suspects)):
+            number, content = int(batch.numbers[row]), shapely.to_wkb(shapely.normalize(shape))
+            first = self.seen.setdefault(hashlib.blake2b(content, digest_size=16).digest(), number)
             if first != number:
-                issues.add("duplicate-geometry", int(number), other=first, place=shape)
+                issues.add("duplicate-geometry", number, other=first, place=shape)
 
-    def _slivers(self, numbers: np.ndarray, shapes: np.ndarray, issues: Issues) -> None:
-        area, length = shapely.area(shapes), shapely.length(shapes)
+    def _slivers(self, batch: ShapeBatch, issues: Issues) -> None:
+        area, length = batch.areas_and_lengths
         thinness = 4 * np.pi * area / np.square(length)
-        for row in np.nonzero(area < self.limits["sliver_m2"].value)[0]:
+        is_small = area < self.limits["sliver_m2"].value
+        for row, shape in _shapes(batch, is_small):
             issues.add(
-                "sliver-area", int(numbers[row]), place=shapes[row], area_m2=round(float(area[row]), 4)
+                "sliver-area", int(batch.numbers[row]), place=shape, area_m2=round(float(area[row]), 4)
             )
-        thin = (thinness < self.limits["sliver_thinness"].value) & (area >= self.limits["sliver_m2"].value)
-        for row in np.nonzero(thin)[0]:
+        for row, shape in _shapes(batch, ~is_small & (thinness < self.limits["sliver_thinness"].value)):
             issues.add(
                 "sliver",
-                int(numbers[row]),
-                place=shapes[row],
+                int(batch.numbers[row]),
+                place=shape,
                 area_m2=round(float(area[row]), 2),
                 thinness=round(float(thinness[row]), 4),
             )
 
-    def _spikes(self, numbers: np.ndarray, shapes: np.ndarray, issues: Issues) -> None:
-        limit = self.limits["spike_degrees"].value
-        parts, of_shape = shapely.get_parts(shapes, return_index=True)
-        rings, of_part = shapely.get_rings(parts, return_index=True)
-        points, ring = shapely.get_coordinates(rings, return_index=True)
-        # A ring's last point is its first: what comes before the first is the last but one.
-        is_first = np.concatenate([[True], ring[1:] != ring[:-1]])
-        is_last = np.concatenate([is_first[1:], [True]])
-        ends = np.nonzero(is_last)[0]
-        before = np.arange(len(points)) - 1
-        before[is_first] = ends - 1
-        corner = np.nonzero(~is_last)[0]
-        back = points[before[corner]] - points[corner]
-        ahead = points[corner + 1] - points[corner]
-        cross = np.abs(back[:, 0] * ahead[:, 1] - back[:, 1] * ahead[:, 0])
-        along = back[:, 0] * ahead[:, 0] + back[:, 1] * ahead[:, 1]
-        # The angle itself is worked out only where its tangent says that it is small.
-        for row in np.nonzero((along > 0) & (cross < np.tan(np.radians(limit)) * along))[0]:
-            at, angle = corner[row], np.arctan2(cross[row], along[row])
+    def _spikes(self, batch: ShapeBatch, issues: Issues) -> None:
+        corners = batch.sharp_corners(self.limits["spike_degrees"].value)
+        for row, point, degrees in zip(corners.rows, corners.points, corners.degrees, strict=True):
             issues.add(
                 "spike",
-                int(numbers[of_shape[of_part[ring[at]]]]),
-                place=shapely.Point(points[at]),
-                degrees=round(float(np.degrees(angle)), 2),
+                int(batch.numbers[row]),
+                place=shapely.Point(point),
+                degrees=round(float(degrees), 2),
             )
 
-    def _outside(
-        self, numbers: np.ndarray, shapes: np.ndarray, outline: BaseGeometry, issues: Issues
-    ) -> None:
+    def _outside(self, batch: ShapeBatch, outline: BaseGeometry, issues: Issues) -> None:
         shapely.prepare(outline)
-        for row in np.nonzero(~shapely.covers(outline, shapes))[0]:
-            beyond = shapely.difference(shapes[row], outline)
+        # What lies in a box within the outline lies within it.
+        for row, shape in _shapes(batch, ~shapely.covers(outline, shapely.box(*batch.bounds.T))):
+            if outline.covers(shape):
+                continue
+            number, beyond = int(batch.numbers[row]), shapely.difference(shape, outline)
             if self.standard is None or beyond.area <= OUTSIDE_M2:
-                issues.add("crosses-city", int(numbers[row]), place=beyond)
+                issues.add("crosses-city", number, place=beyond)
             else:
-                issues.add(
-                    "outside-city", int(numbers[row]), place=beyond, area_m2=round(float(beyond.area), 2)
-                )
+                issues.add("outside-city", number, place=beyond, area_m2=round(float(beyond.area), 2))
+
+
+def _shapes(batch: ShapeBatch, wanted: np.ndarray) -> Iterator[tuple[int, BaseGeometry]]:
+    """The rows that are wanted, with their shapes."""
+    rows = np.nonzero(wanted)[0]
+    if len(rows):
+        yield from zip(rows.tolist(), batch.take(rows), strict=True)
 
 
 def of_one_box(numbers: np.ndarray, bounds: np.ndarray) -> np.ndarray:
