@@ -31,11 +31,15 @@ class Operation:
     accuracy_m: float | None
     transformers: tuple[Transformer, ...]
 
+    @property
+    def moves(self) -> bool:
+        """Whether it does anything at all: not where both systems are one."""
+        return self.name != "none"
+
     def apply(self, geometries: np.ndarray) -> np.ndarray:
         """Transform an array of 2D shapely geometries, x before y on both sides."""
-        if self.name == "none":
+        if not self.moves:
             return geometries
-
         return np.asarray(
             shapely.transform(geometries, lambda xy: np.column_stack(self.move(xy[:, 0], xy[:, 1])))
         )

@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 
 from blueprint.fitted import FOLLOWED_M, Fitted
-from blueprint.layers.outlines import compiled, outlines_of
+from blueprint.layers.outlines import Outlines, compiled, outlines_of
 
 _AT_ONCE = 256
 """Points whose powers lie in the nearest cache."""
@@ -24,11 +24,13 @@ class CompiledGround(Fitted):
             return np.empty(0)
         if contents is None:
             contents = list(shapely.to_wkb(shapes))
-        outlines = outlines_of(
-            np.frombuffer(bytearray(b"".join(contents)), np.uint8), np.cumsum([0, *map(len, contents)])
-        )
+        flat = np.frombuffer(bytearray(b"".join(contents)), np.uint8)
+        return self.areas_of(outlines_of(flat, np.cumsum([0, *map(len, contents)])))
+
+    def areas_of(self, outlines: Outlines) -> np.ndarray:
+        """The same of outlines."""
         points, rings = followed(outlines.points, outlines.rings, FOLLOWED_M)
-        areas = np.empty(len(shapes))
+        areas = np.empty(len(outlines.features) - 1)
         _sum(self.apply(points), rings, outlines.parts, outlines.features, areas)
         return areas
 

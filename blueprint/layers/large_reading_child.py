@@ -4,8 +4,9 @@ from typing import Any
 
 from blueprint.layers import reading_child
 from blueprint.layers.compiled_ground import CompiledGround
+from blueprint.layers.plain_areas import plain_areas
 
 
 def main(request: dict[str, Any]) -> None:
     """Read the file of the request."""
-    reading_child.read(request, CompiledGround)
+    reading_child.read(request, CompiledGround, plain_areas)

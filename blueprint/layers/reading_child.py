@@ -10,12 +10,11 @@ import json
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyogrio
@@ -32,9 +31,11 @@ from blueprint.layers.kinds import KIND_NAMES, TYPES, closed_lines_as_areas, gat
 from blueprint.layers.marks import refuse_marked_rows
 from blueprint.layers.measuring import SCHEMA, equal_area, measured, without_shape
 from blueprint.layers.mending import mend
+from blueprint.layers.plain import Plain, Plainly
 from blueprint.layers.reading_report import Report
+from blueprint.layers.row_texts import row_texts
 from blueprint.layers.sources import Source, open_source
-from blueprint.layers.texts import clean_name, digits, readable
+from blueprint.layers.texts import clean_name, readable
 from blueprint.sentences import Sentence
 from blueprint.transformations import RegisteredTransformation, find_operation
 
@@ -57,13 +58,13 @@ def main(request: dict[str, Any]) -> None:
     read(request, Fitted)
 
 
-def read(request: dict[str, Any], fitted: type[Fitted]) -> None:
-    """The same, with areas on the ellipsoid measured by `fitted`."""
+def read(request: dict[str, Any], fitted: type[Fitted], plainly: Plainly | None = None) -> None:
+    """The same, with areas on the ellipsoid measured by `fitted`, and batches of plain areas found by `plainly`."""
     report = Report()
     try:
         open_databases(request)
         drop_rights(request["uid"], request["gid"])
-        _read(request, report, fitted)
+        _read(request, report, fitted, plainly)
     except InvalidInputError as error:
         report.refusal = error.sentence.as_json()
     except (
@@ -100,7 +101,7 @@ def open_databases(request: dict[str, Any]) -> None:
             best_operation(source, request["working_crs"])
 
 
-def _read(request: dict[str, Any], report: Report, fitted: type[Fitted]) -> None:
+def _read(request: dict[str, Any], report: Report, fitted: type[Fitted], plainly: Plainly | None) -> None:
     projection = request["equal_area"]
     to_equal_area = equal_area(request["working_crs"], projection, fitted) if projection else None
     registered = tuple(RegisteredTransformation(**values) for values in request["registered"])
@@ -120,7 +121,7 @@ def _read(request: dict[str, Any], report: Report, fitted: type[Fitted]) -> None
                 message = f"the file says {report.declared_crs}; it was read as {operation.source}, as the uploader asked"
                 report.add("warning", "crs-declared", None, message)
         with pa.ipc.new_stream(sys.stdout.buffer, SCHEMA) as sink:
-            for batch in _features(source, operation, request, report, to_equal_area):
+            for batch in _features(source, operation, request, report, to_equal_area, plainly):
                 sink.write_batch(batch)
                 report.output_bytes += batch.nbytes
                 if report.output_bytes > MAX_OUTPUT_BYTES:
@@ -142,8 +143,11 @@ def _features(
     request: dict[str, Any],
     report: Report,
     to_equal_area: Fitted | None,
+    plainly: Plainly | None,
 ) -> Iterator[pa.RecordBatch]:
     """Batch by batch, the features that are kept; without an operation only a sample is taken."""
+    if request["geometry"] != "polygon" or request["buffer_m"] > 0 or operation is None or operation.moves:
+        plainly = None
     for batch in source.batches:
         numbers = np.arange(report.row_count + 1, report.row_count + 1 + batch.num_rows)
         report.row_count += batch.num_rows
@@ -153,6 +157,18 @@ def _features(
             )
         clean = readable(batch, source.geometry_name, report.add)
         refuse_marked_rows(clean, request["class_fields"])
+        plain = (
+            plainly(batch.column(source.geometry_name), most_vertices=MAX_FEATURE_VERTICES)
+            if plainly
+            else None
+        )
+        if plain is not None:
+            _count_plain(plain, batch.num_rows, request, report)
+            if not report.error_count:
+                srid = request["working_srid"]
+                texts = row_texts(clean, request["source_id_field"])
+                yield plain.measured(numbers, *texts, srid=srid, to_equal_area=to_equal_area)
+            continue
         values = batch.column(source.geometry_name).to_pylist()
         shapes, curved = shapes_of(values)
         present = np.array([value is not None for value in values])
@@ -171,7 +187,10 @@ def _features(
             yield _batch(clean, numbers, keep, shapes, request, to_equal_area)
         if request["keep_shapeless"] and shapeless.any():
             report.shapeless_count += int(shapeless.sum())
-            yield without_shape(numbers[shapeless], *_texts(pc.filter(clean, pa.array(shapeless)), request))
+            yield without_shape(
+                numbers[shapeless],
+                *row_texts(pc.filter(clean, pa.array(shapeless)), request["source_id_field"]),
+            )
 
 
 def _settle(
@@ -211,15 +230,10 @@ def _settle(
     keep &= _finite(
         shapes, keep, numbers, report, f"it lies where {report.source_crs} cannot be transformed from"
     )
-    _locate(shapes[keep], request, report)
+    if keep.any():
+        _locate(shapely.bounds(shapes[keep]), lambda rows: shapes[keep][rows], request, report)
     keep &= _mend(shapes, keep, numbers, request, report)
-    report.feature_count += int(keep.sum())
-    report.vertex_count += int(shapely.get_num_coordinates(shapes[keep]).sum())
-    if report.vertex_count > MAX_LAYER_VERTICES:
-        raise InvalidInputError(
-            "the layer has more than {max_layer_vertices:,} vertices; split it",
-            max_layer_vertices=MAX_LAYER_VERTICES,
-        )
+    _count(int(keep.sum()), int(shapely.get_num_coordinates(shapes[keep]).sum()), report)
     return keep, shapes
 
 
@@ -260,14 +274,39 @@ def _small_enough(shapes: np.ndarray, keep: np.ndarray, numbers: np.ndarray, rep
     return np.asarray(counts <= MAX_FEATURE_VERTICES)
 
 
-def _locate(shapes: np.ndarray, request: dict[str, Any], report: Report) -> None:
-    """Count the features that lie in the city's surroundings."""
-    around = shapely.box(*request["surroundings"])
-    if len(shapes):
-        bounds = shapely.total_bounds(shapes)
-        old = report.extent or list(bounds)
-        report.extent = [*np.minimum(bounds[:2], old[:2]).tolist(), *np.maximum(bounds[2:], old[2:]).tolist()]
-        report.inside_count += int(shapely.intersects(shapes, around).sum())
+def _count_plain(plain: Plain, count: int, request: dict[str, Any], report: Report) -> None:
+    report.sample.take_points(count, plain.points)
+    _locate(plain.bounds, plain.shapes, request, report)
+    _count(count, plain.vertex_count, report)
+
+
+def _count(features: int, vertices: int, report: Report) -> None:
+    report.feature_count += features
+    report.vertex_count += vertices
+    if report.vertex_count > MAX_LAYER_VERTICES:
+        raise InvalidInputError(
+            "the layer has more than {max_layer_vertices:,} vertices; split it",
+            max_layer_vertices=MAX_LAYER_VERTICES,
+        )
+
+
+def _locate(
+    bounds: np.ndarray,
+    shapes_of_rows: Callable[[np.ndarray], np.ndarray],
+    request: dict[str, Any],
+    report: Report,
+) -> None:
+    """Count the features that lie in the city's surroundings; a shape is asked for where its box does not tell."""
+    west, south, east, north = request["surroundings"]
+    low, high = bounds[:, :2], bounds[:, 2:]
+    extent = [*low.min(axis=0).tolist(), *high.max(axis=0).tolist()]
+    old = report.extent or extent
+    report.extent = [*np.minimum(extent[:2], old[:2]).tolist(), *np.maximum(extent[2:], old[2:]).tolist()]
+    is_within = ((low >= (west, south)) & (high <= (east, north))).all(axis=1)
+    is_near = ((low <= (east, north)) & (high >= (west, south))).all(axis=1)
+    doubtful = shapes_of_rows(np.nonzero(is_near & ~is_within)[0])
+    around = shapely.box(west, south, east, north)
+    report.inside_count += int(is_within.sum()) + int(shapely.intersects(doubtful, around).sum())
 
 
 def _mend(
@@ -329,52 +368,11 @@ def _batch(
         zones = shapely.set_srid(grown, request["working_srid"])
     return measured(
         numbers[keep],
-        *_texts(batch, request),
+        *row_texts(batch, request["source_id_field"]),
         kept,
         zones,
         to_equal_area=to_equal_area,
     )
-
-
-def _texts(batch: pa.RecordBatch, request: dict[str, Any]) -> tuple[list[str | None], list[str]]:
-    """The source ids and the attributes of rows."""
-    names = batch.schema.names
-    id_field = request["source_id_field"]
-    source_ids: list[str | None] = [None] * batch.num_rows
-    if id_field in names:
-        source_ids = [_source_id(value) for value in batch.column(id_field).to_pylist()]
-    rows = batch.select([name for name in names if name != "OGC_FID"]).to_pylist()
-    return source_ids, [_json(row) for row in rows]
-
-
-def _source_id(value: Any) -> str | None:
-    text = value if value is None or isinstance(value, str) else str(digits(value))
-    return None if text is None else text.replace("\x00", "")[:200]
-
-
-def _json(row: dict[str, Any]) -> str:
-    """A row's attributes as JSON: days and instants in ISO 8601, what JSON cannot hold as null or text."""
-    content = orjson.dumps(row, default=_told)
-    if b"\\u0000" in content:  # which PostgreSQL's jsonb cannot hold
-        content = orjson.dumps(_without_nul(row), default=_told)
-    return content.decode()
-
-
-def _told(value: Any) -> str | None:
-    """What JSON has no form for: bytes are left out, anything else is written as text."""
-    if isinstance(value, bytes):
-        return None
-    return str(value.isoformat() if hasattr(value, "isoformat") else value)
-
-
-def _without_nul(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.replace("\x00", "")
-    if isinstance(value, list):
-        return [_without_nul(item) for item in value]
-    if isinstance(value, dict):
-        return {_without_nul(name): _without_nul(item) for name, item in value.items()}
-    return value
 
 
 def first_line(error: Exception, path: str) -> str:

@@ -1,5 +1,7 @@
 """A small sample of a layer's vertices in the file's own coordinates, spread over all of it: what the CRS doctor looks at."""
 
+from collections.abc import Callable
+
 import numpy as np
 import shapely
 
@@ -18,11 +20,15 @@ class Sample:
 
     def take(self, shapes: np.ndarray) -> None:
         """Look at the next shapes of the layer."""
-        first = -self._seen % self._step
-        self._seen += len(shapes)
-        few = len(shapes) <= FEW_SHAPES
-        for shape in shapes[first :: self._step]:
-            points = shapely.get_coordinates(shape)
+        self.take_points(len(shapes), lambda row: shapely.get_coordinates(shapes[row]))
+
+    def take_points(self, count: int, points_of: Callable[[int], np.ndarray]) -> None:
+        """The same of so many shapes, whose vertices by row are told when they are asked for."""
+        first, step = -self._seen % self._step, self._step
+        self._seen += count
+        few = count <= FEW_SHAPES
+        for row in range(first, count, step):
+            points = points_of(row)
             if len(points):
                 last = len(points) - (1 if len(points) < 3 else 2)  # a ring's last is its first
                 taken = np.linspace(0, last, VERTICES_OF_FEW).round() if few else [0, len(points) // 2, last]
