@@ -34,7 +34,7 @@ class CompiledAreas(Areas):
         yield Shapes(
             rows[is_drawn],
             np.zeros(int(is_drawn.sum()), dtype=bool),
-            made.content.tobytes(),
+            made.content,
             np.concatenate([[0], made.ends[is_drawn]]),
             made.bounds[is_drawn],
         )

@@ -4,8 +4,9 @@ Features are taken from the file along a Hilbert curve, so that parts and shapes
 tables and of the indexes. Standard output carries Arrow streams, one after the other: parts, then sheets, of some features.
 """
 
+import io
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,15 @@ from typing import Any
 import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
+from pyarrow.json import ParseOptions, ReadOptions, read_json
 from pyproj import Transformer
 
 from blueprint.fitted import Fitted
 from blueprint.hilbert import hilbert_keys
 from blueprint.layers.confinement import drop_rights
-from blueprint.layers.cut_streams import PARTS
+from blueprint.layers.cut_streams import PARTS, SHEETS
 from blueprint.layers.elements import lengths, texts
 from blueprint.layers.generalise import FULL_LEVEL, GENERALISED_LEVELS, chances
 from blueprint.layers.mapped_features import FEATURES, MappedFeatures
@@ -33,7 +36,10 @@ MAX_PART_VERTICES = 128
 _LEVELS = (*GENERALISED_LEVELS, FULL_LEVEL)
 _FEATURES_AT_ONCE = 4_000
 _BYTES_AT_ONCE = 8 << 20
+_LINES_BYTES = 64 << 20
 _TILE_TOLERANCE_M = 1e-6
+_CLASS_CODE = "YSDM"
+"""The standard's own field of a feature's class, where a layer names none or a row leaves it out."""
 
 
 Drawer = Callable[[pa.LargeBinaryArray, Fitted, np.ndarray], Areas]
@@ -74,8 +80,8 @@ def cut(request: dict[str, Any], drawer: Drawer, fitted: type[Fitted]) -> None:
     order = np.argsort(hilbert_keys(centres, bounds), kind="stable")
     for rows in _some(order, features.sizes("geom")[order]):
         batch = features.take(rows)
-        _send(cutter.parts(batch))
-        _send(cutter.sheets(batch, rows))
+        _send(PARTS, [cutter.parts(batch)])
+        _send(SHEETS, cutter.sheets(batch, rows))
         features.forget()
 
 
@@ -90,9 +96,10 @@ def _some(order: np.ndarray, sizes: np.ndarray) -> Iterator[np.ndarray]:
     yield order[begin:]
 
 
-def _send(batch: pa.RecordBatch) -> None:
-    with pa.ipc.new_stream(sys.stdout.buffer, batch.schema) as sink:
-        sink.write_batch(batch)
+def _send(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+    with pa.ipc.new_stream(sys.stdout.buffer, schema) as sink:
+        for batch in batches:
+            sink.write_batch(batch)
 
 
 class _Cutter:
@@ -154,7 +161,7 @@ class _Cutter:
             shapely.to_wkb(pieces, include_srid=True),
         )
 
-    def sheets(self, batch: pa.RecordBatch, rows: np.ndarray) -> pa.RecordBatch:
+    def sheets(self, batch: pa.RecordBatch, rows: np.ndarray) -> Iterator[pa.RecordBatch]:
         """The features on every level, in sheets."""
         return sheets_of(
             self._drawn(batch, rows), self._names(batch), geometry_oid=self._request["geometry_oid"]
@@ -176,17 +183,34 @@ class _Cutter:
 
     def _names(self, batch: pa.RecordBatch) -> Names:
         label_field, class_field = self._request["label_field"], self._request["class_field"]
-        attributes = [orjson.loads(text) for text in batch.column("attributes").to_pylist()]
-        classes = [row.get(class_field) for row in attributes]
-        classes = [
-            row.get("YSDM") if code is None else code for code, row in zip(classes, attributes, strict=True)
-        ]
+        fields = _fields(batch.column("attributes"), {label_field, class_field, _CLASS_CODE} - {None})
+        nothing = pa.nulls(batch.num_rows, pa.string())
         return Names(
             feature_ids=batch.column("feature_id").to_numpy(),
-            labels=texts(pa.array([_text(row.get(label_field)) for row in attributes], pa.string())),
+            labels=texts(fields.get(label_field, nothing)),
             source_ids=texts(batch.column("source_id")),
-            class_codes=texts(pa.array([_text(value) for value in classes], pa.string())),
+            class_codes=texts(pc.coalesce(fields.get(class_field, nothing), fields[_CLASS_CODE])),
         )
+
+
+def _fields(column: pa.StringArray, names: set[str]) -> dict[str, pa.StringArray]:
+    """Fields of JSON objects as `->>` gives them; row by row only where one of them is no text."""
+    lines = pc.binary_join_element_wise(
+        column.cast(pa.large_string()), *(pa.scalar(mark, pa.large_string()) for mark in ("\n", ""))
+    )
+    try:
+        table = read_json(
+            io.BytesIO(lines.buffers()[2]),
+            read_options=ReadOptions(use_threads=False, block_size=_LINES_BYTES),
+            parse_options=ParseOptions(
+                explicit_schema=pa.schema([(name, pa.string()) for name in names]),
+                unexpected_field_behavior="ignore",
+            ),
+        )
+    except pa.ArrowInvalid:
+        rows = [orjson.loads(text) for text in column.to_pylist()]
+        return {name: pa.array([_text(row.get(name)) for row in rows], pa.string()) for name in names}
+    return {name: table.column(name).combine_chunks() for name in names}
 
 
 def _projected(column: pa.LargeBinaryArray, to_tiles: Fitted) -> np.ndarray:

@@ -35,7 +35,7 @@ class Shapes:
 
     rows: np.ndarray
     are_pieces: np.ndarray
-    content: bytes
+    content: np.ndarray
     ends: np.ndarray
     bounds: np.ndarray
 
@@ -47,7 +47,8 @@ class Shapes:
         contents = shapely.to_wkb(shapes)
         ends = np.cumsum([0, *(len(content) + _LENGTH.size for content in contents)])
         content = b"".join(part for content in contents for part in (_LENGTH.pack(len(content)), content))
-        return cls(rows[order], are_pieces[order], content, ends, shapely.bounds(shapes))
+        flat = np.frombuffer(content, np.uint8)
+        return cls(rows[order], are_pieces[order], flat, ends, shapely.bounds(shapes))
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class Areas:
         low, high = self.centroids[rows] - half, self.centroids[rows] + half
         bounds = np.rint(np.column_stack([low, high]) / unit_m(level))
         squares = box_elements(boxes(*bounds.T))
-        return Shapes(rows, np.zeros(len(rows), dtype=bool), squares.content.tobytes(), squares.ends, bounds)
+        return Shapes(rows, np.zeros(len(rows), dtype=bool), squares.content, squares.ends, bounds)
 
 
 def _valid(shapes: np.ndarray) -> np.ndarray:

@@ -31,7 +31,7 @@ def drawn_by_row(areas: Areas, level: int) -> dict[int, shapely.Geometry]:
     drawn = {}
     for shapes in areas.draw(level):
         for row, begin, end in zip(shapes.rows.tolist(), shapes.ends[:-1], shapes.ends[1:], strict=True):
-            drawn[row] = shapely.from_wkb(shapes.content[begin + 4 : end])
+            drawn[row] = shapely.from_wkb(shapes.content[begin + 4 : end].tobytes())
     return drawn
 
 
