@@ -91,7 +91,7 @@ def _goes_on(points: np.ndarray, before: int, here: int, after: int) -> bool:
         return True
     one = (points[before, 0] - points[here, 0]) * (points[after, 0] - points[here, 0])
     other = (points[before, 1] - points[here, 1]) * (points[after, 1] - points[here, 1])
-    return one + other < -_ROUNDING * (abs(one) + abs(other))
+    return bool(one + other < -_ROUNDING * (abs(one) + abs(other)))
 
 
 @compiled("boolean(float64[:, ::1], int64, int64)")

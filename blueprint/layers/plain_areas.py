@@ -38,7 +38,7 @@ class PlainAreas:
 
     @cached_property
     def _first_points(self) -> np.ndarray:
-        return self.outlines.rings[self.outlines.parts[self.outlines.features]]
+        return np.asarray(self.outlines.rings[self.outlines.parts[self.outlines.features]])
 
     @property
     def bounds(self) -> np.ndarray:

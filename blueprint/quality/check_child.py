@@ -94,7 +94,8 @@ def _one_by_one(
 
 
 def _point_on(batch: ShapeBatch, row: int) -> BaseGeometry:
-    return batch.take(np.array([row]))[0].representative_point()
+    shape: BaseGeometry = batch.take(np.array([row]))[0]
+    return shape.representative_point()
 
 
 def _among_each_other(

@@ -4,6 +4,7 @@ What the loops are not sure of is left to GEOS: a ring so thin that rounding mig
 """
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -86,7 +87,7 @@ def _sharp(
 
 
 @compiled("uint64(uint64)")
-def _mixed(bits: int) -> int:
+def _mixed(bits: Any) -> Any:
     """As `edges` mixes them."""
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -94,7 +95,7 @@ def _mixed(bits: int) -> int:
 
 
 @compiled("uint64(float64[:, ::1], uint64[:, ::1], int64)")
-def _hash(points: np.ndarray, bits: np.ndarray, point: int) -> int:
+def _hash(points: np.ndarray, bits: np.ndarray, point: int) -> Any:
     """As `edges` hashes a point."""
     x = bits[point, 0] if points[point, 0] != 0 else np.uint64(0)
     y = bits[point, 1] if points[point, 1] != 0 else np.uint64(0)
@@ -124,6 +125,8 @@ def _sum(
 ) -> bool:  # fmt: skip
     """Fill the table, whose length is a power of two: an edge's key, its sum, its ends. False where a way is not known."""
     last, nothing = np.uint64(len(keys) - 1), np.uint64(0)
+    key: Any
+    slot: Any
     for part in range(len(parts) - 1):
         for ring in range(parts[part], parts[part + 1]):
             begin, stop = rings[ring], rings[ring + 1]
