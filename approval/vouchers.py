@@ -24,7 +24,6 @@ from blueprint.documents.blocks import Block, Column, Document, Heading, Paragra
 from blueprint.documents.rendering import DOCX, PDF, to_docx, to_pdf
 from blueprint.errors import NotFoundError
 from blueprint.permissions import Actor
-from blueprint.sentences import Sentence
 
 
 class VoucherForm(StrEnum):
@@ -92,12 +91,12 @@ def write_voucher(
     """The voucher of the step of that number as a file; NotFoundError where the step has none. Who fetched it is recorded."""
     row = next((each for each in vouchers_of(item) if each.number == number), None)
     if row is None:
-        there = "、".join(f"{each.number} {KINDS[Step(each.step)].title}" for each in vouchers_of(item))
+        there = [f"{each.number} {KINDS[Step(each.step)].title}" for each in vouchers_of(item)]
         raise NotFoundError(
             "step {number} of {item_name} has no voucher (书面凭证); there are: {there}",
             number=number,
             item_name=item_name(case, item),
-            there=there or Sentence("none 无"),
+            there=there,
         )
     document = voucher(session, case, item, row, city)
     record(session, actor, "read_voucher", kind="item", id=item_name(case, item), after={"step": number})

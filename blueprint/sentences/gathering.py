@@ -4,6 +4,7 @@ import ast
 import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -108,6 +109,8 @@ def _members(kind: ast.ClassDef) -> Iterator[str]:
 def _take(gathered: Gathered, place: str, call: ast.Call, said: ast.expr) -> None:
     if isinstance(said, ast.JoinedStr):
         gathered.faults.append(f"{place}: values are formatted in; give them by name")
+    if isinstance(said, ast.BinOp):
+        gathered.faults.append(f"{place}: words are put together; write one template")
     if not isinstance(said, ast.Constant) or not isinstance(said.value, str):
         return
     gathered.templates.add(said.value)
@@ -138,15 +141,25 @@ def faults_of(catalogue: Catalog, templates: set[str]) -> list[str]:
     return found
 
 
+def renewed(old: Catalog, templates: set[str]) -> Catalog:
+    """The catalogue of these sentences, with the Chinese that it had."""
+    new = Catalog(locale="zh_CN")
+    for template in sorted(templates):
+        known = old.get(template)
+        new.add(template, known.string if known is not None else "")
+    return new
+
+
+def written(catalogue: Catalog) -> bytes:
+    """A catalogue as a file: in the order of its sentences, so that two people's new ones seldom meet."""
+    body = BytesIO()
+    write_po(body, catalogue, width=0, omit_header=True, sort_output=True)
+    return _HEADER.encode() + body.getvalue()
+
+
 def update() -> list[str]:
     """Bring the file up to what the code says, and name what is still to be done by hand."""
     gathered = gather()
-    old = read_catalogue()
-    new = Catalog(locale="zh_CN")
-    for template in sorted(gathered.templates):
-        known = old.get(template)
-        new.add(template, known.string if known is not None else "")
-    with CATALOGUE.open("wb") as opened:
-        opened.write(_HEADER.encode())
-        write_po(opened, new, width=0, omit_header=True, sort_output=True)
+    new = renewed(read_catalogue(), gathered.templates)
+    CATALOGUE.write_bytes(written(new))
     return gathered.faults + faults_of(new, gathered.templates)

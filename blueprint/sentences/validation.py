@@ -58,12 +58,19 @@ TEMPLATES: Mapping[str, str] = {
 
 def sentence_of_validation(error: Mapping[str, Any]) -> Sentence:
     """The sentence of one of `ValidationError.errors()`, without the place of the value."""
-    values = dict(error.get("ctx", {}))
-    if error["type"] == "value_error" and values["error"].args:  # raised by a validator of ours
-        said = values["error"].args[0]
+    values = {name: _plain(value) for name, value in error.get("ctx", {}).items()}
+    raised = values.get("error")
+    if (
+        error["type"] == "value_error" and isinstance(raised, ValueError) and raised.args
+    ):  # a validator of ours
+        said = raised.args[0]
         return said if isinstance(said, Sentence) else Sentence(str(said))
-    most = values.get("max_length", values.get("min_length"))
-    values["expected_plural"] = "" if most == 1 else "s"
+    values["expected_plural"] = "" if values.get("max_length", values.get("min_length")) == 1 else "s"
     template = TEMPLATES.get(error["type"])
     sentence = Sentence(template, **values) if template is not None else None
     return sentence if sentence is not None and sentence.english == error["msg"] else Sentence(error["msg"])
+
+
+def _plain(value: object) -> object:
+    """A bound as Pydantic says it: a whole one without decimals."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value

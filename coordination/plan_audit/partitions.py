@@ -80,7 +80,9 @@ def shared_folder(parent: Path, crs: str) -> Iterator[SharedFolder]:
     try:
         made = TemporaryDirectory(prefix="plan-audit-", dir=parent.resolve(), ignore_cleanup_errors=True)
     except OSError as error:
-        raise InvalidInputError(f"no partitions can be written to {parent}: {error.strerror}") from error
+        raise InvalidInputError(
+            "no partitions can be written to {parent}: {strerror}", parent=parent, strerror=error.strerror
+        ) from error
     with made as name:
         for side in ("first", "second", "found"):
             (Path(name) / side).mkdir()
@@ -130,7 +132,7 @@ def _write(path: Path, columns: dict[str, pa.Array], shapes: Any, crs: str) -> N
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise UnavailableError(
-            f"the partition {path} cannot be written: {error.strerror or error}"
+            "the partition {path} cannot be written: {strerror}", path=path, strerror=error.strerror or error
         ) from error
 
 
@@ -139,7 +141,9 @@ def _read(path: Path) -> pa.Table:
         return pq.ParquetFile(path).read(use_threads=False)
     except (OSError, pa.ArrowInvalid) as error:
         raise UnavailableError(
-            f"the partition {path} cannot be read where it is asked for; the folder must be there at the same path on every worker"
+            "the partition {path} cannot be read where it is asked for; the folder must be there at the"
+            " same path on every worker",
+            path=path,
         ) from error
 
 
