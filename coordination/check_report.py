@@ -1,12 +1,13 @@
 """What a check says (检查报告): layers, findings, ledger, and whom it was given to; as the JSON of the contract."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from shapely.geometry.base import BaseGeometry
 
+from blueprint.errors import UnavailableError
 from blueprint.overlay import ENGINE, Ledger, SiteMeasures
 from blueprint.permissions import Actor, Grant
 from blueprint.strip import Strip
@@ -180,3 +181,13 @@ def reader_of(actor: Actor, codes: Iterable[str], now: datetime) -> Reader:
     """Who reads a report on these layers, with the grants that open some of them."""
     grants = (actor.grant_of(code) for code in codes)
     return Reader(actor.name, actor.department, now, tuple(grant for grant in grants if grant is not None))
+
+
+def refuse_unread(layers: Sequence[str]) -> None:
+    """Refuse to go on with a check for which the files of layers could not be read: what they say is not known, so nothing is free or gone."""
+    if layers:
+        raise UnavailableError(
+            "the file of {layers} cannot be read at present, so what it says of the site is not known;"
+            " restore the object folder",
+            layers=tuple(layers),
+        )

@@ -7,25 +7,26 @@ import shapely
 from fastapi import APIRouter, Body, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from geoalchemy2.shape import to_shape
+from sqlalchemy.orm import Session
 
 from blueprint import snapshot
 from blueprint.crs_registry import register_for
 from blueprint.edge import ActorDep, Edge, EdgeDep, NowDep, SessionDep, ask_ahead, who_asks
 from blueprint.errors import ConflictError, InvalidInputError
-from blueprint.footprint import footprint_from_geojson
+from blueprint.footprint import Footprint, footprint_from_geojson
 from blueprint.given import Day, GeoJson, Text, TopM, UseCode, WidthM
 from blueprint.idempotency import IdempotentRoute, is_claimed
-from blueprint.permissions import Act, require
+from blueprint.permissions import Act, Actor, require
 from coordination import live
 from coordination.check_difference import compare_checks
-from coordination.check_report import given_to, reader_of
+from coordination.check_report import CheckReport, given_to, reader_of
 from coordination.checks import run_check
 from coordination.difference_schemas import CheckDifferenceOut
 from coordination.kept_checks import find_check, keep_check
 from coordination.kept_footprints import kept_footprint
 from coordination.kept_rules import kept_rule_set
 from coordination.models import Project
-from coordination.report_forms import MEDIA_TYPES, ReportForm, WrittenReport, write_report
+from coordination.report_forms import MEDIA_TYPES, ReportForm, write_report
 from coordination.report_verification import snapshot_told
 from coordination.what_if import MAX_ASSUMED, as_supposed, read_assumed, suppose
 
@@ -128,19 +129,10 @@ def check_footprint(
         check = keep_check(session, report, footprint, city=edge.city, actor=actor, now=now)
         report = replace(report, check_id=str(check.id))
     report = given_to(report, actor, now)
-    written = write_report(
-        session,
-        report,
-        footprint,
-        output,
-        city=edge.city,
-        actor=actor,
-        name=name,
-        verify_at=_verify_at(edge, report.check_id),
-    )
+    answer = _written(session, report, footprint, output, edge=edge, actor=actor, name=name)
     if not is_claimed(request):
         session.commit()  # here, in the thread that has the connection, rather than by one more change of threads
-    return _answer(written, output, report.digest)
+    return answer
 
 
 @router.get("/{check_id}", response_class=Response, responses=REPORT)
@@ -185,17 +177,7 @@ def show_check(
     report = given_to(replace(report, check_id=str(check.id)), actor, now)
     project = session.get(Project, check.project_id) if check.project_id is not None else None
     name = project.name if project is not None else ""
-    written = write_report(
-        session,
-        report,
-        footprint,
-        output,
-        city=edge.city,
-        actor=actor,
-        name=name,
-        verify_at=_verify_at(edge, report.check_id),
-    )
-    return _answer(written, output, report.digest)
+    return _written(session, report, footprint, output, edge=edge, actor=actor, name=name)
 
 
 @router.get("/{check_id}/difference")
@@ -213,18 +195,37 @@ def show_difference(
     return CheckDifferenceOut.model_validate(found, from_attributes=True)
 
 
-def _verify_at(edge: Edge, check_id: str | None) -> str:
-    """Where a report is verified: a kept one by its number, another by its file."""
-    address = f"{edge.base_url.rstrip('/')}/verify"
-    return f"{address}?check={check_id}" if check_id is not None else address
-
-
-def _answer(written: WrittenReport, form: ReportForm, digest: str) -> Response:
+def _written(
+    session: Session,
+    report: CheckReport,
+    footprint: Footprint,
+    form: ReportForm,
+    *,
+    edge: Edge,
+    actor: Actor,
+    name: str,
+) -> Response:
     """The report as an answer: a page is shown within its policy, a document is a file with a name of its own."""
+    written = write_report(
+        session,
+        report,
+        footprint,
+        form,
+        city=edge.city,
+        actor=actor,
+        name=name,
+        verify_at=_verify_at(edge, report.check_id),
+    )
     headers = {}
     if form is ReportForm.HTML:
         headers = PAGE_HEADERS
     elif form in (ReportForm.PDF, ReportForm.DOCX, ReportForm.XLSX):
-        name = f"check-{digest.removeprefix('sha256:')[:12]}.{form}"
-        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        file = f"check-{report.digest.removeprefix('sha256:')[:12]}.{form}"
+        headers = {"Content-Disposition": f'attachment; filename="{file}"'}
     return Response(written.content, media_type=written.media_type, headers=headers)
+
+
+def _verify_at(edge: Edge, check_id: str | None) -> str:
+    """Where a report is verified: a kept one by its number, another by its file."""
+    address = f"{edge.base_url.rstrip('/')}/verify"
+    return f"{address}?check={check_id}" if check_id is not None else address

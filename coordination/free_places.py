@@ -11,10 +11,9 @@ import shapely
 MIN_COMPACT = 0.4
 """A site that fills less of the circle around it is a strip or a star: nothing is built on it."""
 
-PER_WINDOW = 12
-"""So many places are named in a piece of ground."""
+_TRIED = 3
+"""So many times the places that are wanted are tried, since some are no site."""
 
-_TRIED = 3 * PER_WINDOW
 _GRID_M = 1e-3
 """What is cut off is cut on a grid of a millimetre, so that no thread of rounding is left of it."""
 
@@ -46,7 +45,7 @@ def places_in(free: shapely.Geometry, area_m2: float, *, at_most: int) -> Iterat
 
     wait(free, None)
     found = tried = 0
-    while waiting and found < at_most and tried < _TRIED:
+    while waiting and found < at_most and tried < _TRIED * at_most:
         _, _, piece, free_m2 = heapq.heappop(waiting)
         tried += 1
         made = _compact(piece, area_m2)

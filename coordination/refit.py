@@ -1,7 +1,7 @@
 """The trimmed outline of the same area (等面积调整): what hard conflicts cut off a site is given back where the ground beside it is free.
 
-The site keeps all of itself that is free; a rim around that grows evenly over free ground until the area is again what it was, first where
-nothing else weighs. It is checked again before it is given. Only layers that the actor may read are kept off.
+The site keeps all of itself that is free; that grows over free ground, evenly or to one side, until the area is again what it was, first
+where nothing else weighs. It is checked again before it is given. Only layers that the actor may read are kept off.
 """
 
 from dataclasses import dataclass, replace
@@ -17,23 +17,17 @@ from blueprint.jurisdiction import jurisdiction
 from blueprint.permissions import Act, Actor, require
 from blueprint.snapshot import take_snapshot
 from coordination.checks import run_check
+from coordination.given_ground import SHORT_M2, regrown
 from coordination.rules import Severity
 from coordination.siting import MAX_DISTANCE_M, hard_m2, readable_by, taken_ground
 from coordination.trim import SCRAP_M2, TrimLevel, is_hard
 
-_THREAD_M = 1.0
-"""What is given back is nowhere narrower: nothing is built on a thread of ground."""
-
-_NEAR_M = 0.001
-"""The width of a rim is found to a millimetre."""
-
-_SHORT_M2 = 1.0
-"""An area that is short by less is the same area."""
-
 METHOD = (
-    "保留原红线中无刚性冲突的部分，自其外缘在相邻的无冲突地块上等距外扩，先避开其余管控，补足原面积，已重新检查；宽度不足 1 m 处不补；局限：只在相连的地块上补，不优化形状，不考虑权属与地形"
-    " what of the site is free is kept, and a rim of even width around it over free ground, first where nothing else weighs, makes up the"
-    " area; checked again; nowhere narrower than 1 m. Limits: ground that is joined alone, no better shape is looked for, ownership and terrain are not looked at"
+    "保留原红线中无刚性冲突的部分，在相邻的无冲突地块上补足原面积，先避开其余管控：或等距外扩，或向外接矩形的一侧平推，取最接近矩形者，已重新检查；宽度不足 1 m 处不补；"
+    "局限：只在相连的地块上补，只比较这五种补法（界址点超过 500 个时只等距外扩），不同时向两侧补，不考虑权属与地形"
+    " what of the site is free is kept, and free ground that is joined to it, first where nothing else weighs, makes up the area: a rim of even"
+    " width, or one side of its rectangle moved out; of those the one that is most of a rectangle; checked again; nowhere narrower than 1 m."
+    " Limits: only these five ways are compared (the rim alone beyond 500 corners), never two sides at once; ownership and terrain are not looked at"
 )
 
 
@@ -41,7 +35,7 @@ METHOD = (
 class Refit:
     """A site of the same area off its hard conflicts (working CRS; areas by the city's measure), and what its check says before and after.
 
-    `kept_m2` of the site stays, `given_m2` is new; `rim_m` is how far the rim reaches. `is_same_area` is false where the ground within the
+    `kept_m2` of the site stays, `given_m2` is new; `rim_m` is how far that reaches, evenly around or to the side `toward_deg` (from north). `is_same_area` is false where the ground within the
     distance is not enough.
     """
 
@@ -52,6 +46,7 @@ class Refit:
     kept_m2: float
     given_m2: float
     rim_m: float
+    toward_deg: float | None
     is_same_area: bool
     is_free: bool
     verdict_before: Severity
@@ -103,9 +98,10 @@ def find_refit(
             "nothing of the site is free of hard conflicts, so there is nothing to give ground to; shift it instead"
         )
     mild = shapely.union(shapely.difference(free, taken.soft), kept)
-    made, rim_m = grown_to(kept, mild, site.area, within_m)
-    if made.area < site.area - _SHORT_M2:
-        made, rim_m = grown_to(kept, free, site.area, within_m)
+    found = regrown(site, kept, mild, within_m)
+    if found.outline.area < site.area - SHORT_M2:
+        found = regrown(site, kept, free, within_m)
+    made = found.outline
     refitted = replace(footprint, geometry=shapely.normalize(made))
     after = run_check(session, refitted, city=city, actor=actor, on=on, snapshot=snapshot)
     # Areas by the measure are in the same proportion as plane ones within one site, to far below a square metre.
@@ -118,8 +114,9 @@ def find_refit(
         area_m2=after.footprint.area_m2,
         kept_m2=kept_m2,
         given_m2=after.footprint.area_m2 - kept_m2,
-        rim_m=rim_m,
-        is_same_area=made.area >= site.area - _SHORT_M2,
+        rim_m=found.reach_m,
+        toward_deg=found.toward_deg,
+        is_same_area=made.area >= site.area - SHORT_M2,
         is_free=not any(is_hard(finding, level) for finding in after.findings),
         verdict_before=before.verdict,
         verdict_after=after.verdict,
@@ -128,40 +125,6 @@ def find_refit(
         has_restricted_conflicts=bool(after.restricted_conflicts),
         restricted_withheld=not after.has_answers_left,
     )
-
-
-def grown_to(
-    kept: shapely.MultiPolygon, free: shapely.Geometry, area_m2: float, within_m: float
-) -> tuple[shapely.MultiPolygon, float]:
-    """What is kept, with the rim over free ground that makes up an area, and how wide the rim is; the most there is within the distance."""
-    if kept.area >= area_m2 - _SHORT_M2:
-        return kept, 0.0
-    shapely.prepare(free)
-    most = _grown(kept, free, within_m)
-    if most.area <= area_m2:
-        return most, within_m
-    near, far = 0.0, within_m
-    while far - near > _NEAR_M:
-        middle = (near + far) / 2
-        if _grown(kept, free, middle).area < area_m2:
-            near = middle
-        else:
-            far = middle
-    return _grown(kept, free, far), far
-
-
-def _grown(kept: shapely.MultiPolygon, free: shapely.Geometry, rim_m: float) -> shapely.MultiPolygon:
-    """What is kept and the free ground within so many metres of it that is joined to it, without threads."""
-    around = shapely.intersection(_buffered(kept, rim_m), free)
-    opened = _buffered(_buffered(around, -_THREAD_M / 2), _THREAD_M / 2)
-    whole = polygonal(shapely.union(kept, shapely.intersection(opened, around)))
-    joined = [part for part in whole.geoms if shapely.intersection(part, kept).area > 0]
-    return shapely.MultiPolygon(joined)
-
-
-def _buffered(shape: shapely.Geometry, metres: float) -> shapely.Geometry:
-    """Corners stay corners: the boundary of a site is made of straight lines."""
-    return shapely.buffer(shape, metres, join_style="mitre", mitre_limit=2.0)
 
 
 def _parts(shape: shapely.Geometry, least_m2: float) -> shapely.MultiPolygon:

@@ -105,10 +105,19 @@ def must_be_asked(concerns: Sequence[Concern]) -> bool:
     return any(concern.severity in ("prohibit", "restrict") for concern in concerns)
 
 
+def layers_unread(report: Mapping[str, Any]) -> tuple[str, ...]:
+    """The titles of layers of a kept report whose file could not be read."""
+    return tuple(layer["title"] for layer in report["layers"] if layer["outcome"] == "failed")
+
+
 def layers_not_seen(report: Mapping[str, Any]) -> tuple[str, ...]:
     """The titles of layers that whoever made the check may not read, or whose file could not be read: it is no ground for a consultation."""
-    titles = [layer["title"] for layer in report["layers"] if layer["outcome"] in ("not_permitted", "failed")]
-    return (*titles, *(["受限图层 restricted layers"] if report.get("restricted", {}).get("hidden") else []))
+    titles = [layer["title"] for layer in report["layers"] if layer["outcome"] == "not_permitted"]
+    return (
+        *titles,
+        *layers_unread(report),
+        *(["受限图层 restricted layers"] if report.get("restricted", {}).get("hidden") else []),
+    )
 
 
 def prohibitions_expired(report: Mapping[str, Any]) -> tuple[str, ...]:

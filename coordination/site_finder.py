@@ -19,7 +19,7 @@ from blueprint.sharing.purposes import record_reading
 from blueprint.snapshot import Snapshot, known_to, refuse_before_the_first, take_snapshot
 from coordination.check_report import CheckReport
 from coordination.checks import asked_of, run_check
-from coordination.free_places import MIN_COMPACT, PER_WINDOW, Place, places_in, widest_m
+from coordination.free_places import MIN_COMPACT, Place, places_in, widest_m
 from coordination.siting import TakenGround, readable_by, taken_ground
 from coordination.trim import TrimLevel, is_hard
 
@@ -27,13 +27,18 @@ WINDOW_M = 2_000.0
 MAX_AREA_M2 = 20e9
 MIN_SITE_M2, MAX_SITE_M2 = 100.0, 5e6
 MAX_FOUND = 20
+PER_WINDOW = 12
+"""So many places of a window are looked at, at least."""
+
+LOOKED_AT = 120
+"""So many are in all, where there are fewer than ten windows."""
 
 METHOD = (
-    f"逐格（{WINDOW_M / 1000:g} km，四周外扩一处用地的宽度）扣除硬冲突范围，在剩余地块内以最大内切圆圆心为中心取面积相当的紧凑地块，先避开其余管控，每格至多 {PER_WINDOW} 处；"
+    f"逐格（{WINDOW_M / 1000:g} km，四周外扩一处用地的宽度）扣除硬冲突范围，在剩余地块内以最大内切圆圆心为中心取面积相当的紧凑地块，先避开其余管控，每格至多 {PER_WINDOW} 处（不足十格时合计至多 {LOOKED_AT} 处）；"
     "全部候选按其余管控面积占比由小到大、紧凑度由大到小一并排序，互不重叠者依次复核；"
     f"局限：不旋转、不拼接地块，紧凑度不足 {MIN_COMPACT} 者不取，圆心之外的位置可能遗漏；您无权查看的受限图层只在入选地块处提示；不考虑权属、地形与价格"
     f" window by window ({WINDOW_M / 1000:g} km, and as far around as a site is wide) hard conflicts are taken off; in what is left compact sites"
-    f" around centres of largest inscribed circles, where nothing else weighs first, {PER_WINDOW} a window at most; all candidates are ranked together by the share"
+    f" around centres of largest inscribed circles, where nothing else weighs first, {PER_WINDOW} a window at most ({LOOKED_AT} together where there are fewer than ten windows); all candidates are ranked together by the share"
     " of what else weighs on them, then by compactness, and those that do not overlap are checked again, one by one. Limits: places between the circles may be missed,"
     f" below a compactness of {MIN_COMPACT} it is no site; restricted layers that you may not read are told of at the places chosen alone; ownership, terrain"
     " and price are not looked at"
@@ -56,7 +61,8 @@ class FoundSite:
 class Search:
     """What a search found, the best first; `free_m2` is all free ground (plane), also where no such site fits.
 
-    `candidates` are the places that were ranked, of all windows together.
+    `candidates` are the places that were ranked, of all windows together; in `full_windows` as many were looked at as may be, so that a
+    better one may be left there.
     """
 
     sites: tuple[FoundSite, ...]
@@ -64,6 +70,7 @@ class Search:
     free_m2: float
     tiles: int
     candidates: int
+    full_windows: int
 
 
 @dataclass(frozen=True)
@@ -114,8 +121,9 @@ def find_sites(
     record_reading(session, actor, [layer.thing for layer in layers], kind="site_search", id=place)
     asked = Ground(session, layers, city=city)
     windows = list(_windows(ground, side_m=max(WINDOW_M, widest_m(area_m2))))
+    per_window = max(PER_WINDOW, LOOKED_AT // max(1, len(windows)))
     candidates: list[_Candidate] = []
-    free_m2 = 0.0
+    free_m2, full_windows = 0.0, 0
     for number, window in enumerate(windows):
         tell(f"search of {len(windows)}", number)
         around = shapely.box(*shapely.buffer(window, widest_m(area_m2)).bounds)
@@ -124,7 +132,8 @@ def find_sites(
         )
         free = shapely.difference(shapely.intersection(ground, around), taken.hard)
         free_m2 += shapely.intersection(free, window).area
-        places = _places(free, taken, area_m2)
+        places = _places(free, taken, area_m2, at_most=per_window)
+        full_windows += len(places) == per_window
         candidates += _weighed(session, places, area, readable, asked, city=city, actor=actor, level=level)
     tell("rank", len(candidates))
     candidates.sort(key=lambda each: each.standing)
@@ -132,7 +141,7 @@ def find_sites(
         session, candidates, area, snapshot, city=city, actor=actor, level=level, at_most=2 * at_most
     )
     chosen.sort(key=_standing)
-    return Search(tuple(chosen[:at_most]), ground.area, free_m2, len(windows), len(candidates))
+    return Search(tuple(chosen[:at_most]), ground.area, free_m2, len(windows), len(candidates), full_windows)
 
 
 def refuse_beyond_bounds(area_m2: float, at_most: int) -> None:
@@ -158,13 +167,13 @@ def _windows(ground: shapely.MultiPolygon, *, side_m: float) -> Iterator[shapely
                 yield window
 
 
-def _places(free: shapely.Geometry, taken: TakenGround, area_m2: float) -> list[Place]:
+def _places(free: shapely.Geometry, taken: TakenGround, area_m2: float, *, at_most: int) -> list[Place]:
     """Places in free ground: where nothing else weighs first, then off those in all of it."""
     mild = shapely.difference(free, taken.soft)
-    found = list(places_in(mild, area_m2, at_most=PER_WINDOW))
-    if len(found) < PER_WINDOW and not taken.soft.is_empty:
+    found = list(places_in(mild, area_m2, at_most=at_most))
+    if len(found) < at_most and not taken.soft.is_empty:
         left = shapely.difference(free, shapely.union_all([place.site for place in found]))
-        found += places_in(left, area_m2, at_most=PER_WINDOW - len(found))
+        found += places_in(left, area_m2, at_most=at_most - len(found))
     return found
 
 
@@ -188,7 +197,7 @@ def _weighed(
             session, _footprint(site, area, city), city=city, actor=actor, on=readable.day, snapshot=readable, known=known, is_told=False
         )  # fmt: skip
         if not any(is_hard(finding, level) for finding in report.findings):
-            yield _Candidate(place, _soft_share(report))
+            yield _Candidate(place, soft_share(report))
 
 
 def _chosen(
@@ -226,7 +235,8 @@ def _footprint(site: shapely.MultiPolygon, area: Footprint, city: City) -> Footp
     return Footprint(site, city.working_crs, "none", planned_use=area.planned_use, top_m=area.top_m)
 
 
-def _soft_share(report: CheckReport) -> float:
+def soft_share(report: CheckReport) -> float:
+    """The share of a place that controls take, by its ledger: of one that was found, those that are not kept off."""
     ledger = report.ledger
     return (ledger.prohibited_m2 + ledger.restricted_m2 + ledger.advised_m2) / report.footprint.area_m2
 
@@ -234,4 +244,4 @@ def _soft_share(report: CheckReport) -> float:
 def _standing(found: FoundSite) -> tuple[float, ...]:
     """What places are ranked by: restricted layers met or not told, soft controls, compactness."""
     is_told_clear = found.report.has_answers_left and not found.report.restricted_conflicts
-    return (float(not is_told_clear), round(_soft_share(found.report), 4), -round(found.compactness, 4))
+    return (float(not is_told_clear), round(soft_share(found.report), 4), -round(found.compactness, 4))

@@ -1,6 +1,5 @@
 """Routes that say where a site would fit: the nearest place for a footprint, its outline with the same area, places for a size and a use in an area by a job."""
 
-from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Response
@@ -9,10 +8,11 @@ from blueprint.crs_registry import register_for
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import footprint_from_geojson
-from blueprint.given import Day, GeoJson, Text, TopM, UseCode, WidthM
+from blueprint.given import GeoJson, Text
 from blueprint.idempotency import IdempotentRoute
 from blueprint.jobs.schemas import JobOut, job_out
 from blueprint.permissions import Act, require
+from coordination.asked_site import AskedSiteDep, Crs, Level, OnDay, Top, Use
 from coordination.refit import find_refit
 from coordination.site_finder import MAX_FOUND, MAX_SITE_M2, MIN_SITE_M2, district_area
 from coordination.site_search_job import SiteSearch, put_in_search
@@ -22,14 +22,6 @@ from coordination.trim import TrimLevel
 
 router = APIRouter(tags=["checks"], route_class=IdempotentRoute)
 
-Crs = Annotated[Text | None, Query(max_length=100, description="EPSG:n when not longitude/latitude")]
-Level = Annotated[TrimLevel, Query(description="what is to be kept off: prohibit, or restrict too")]
-Use = Annotated[UseCode | None, Query(description="class code of the planned use; for rules that go by it")]
-Top = Annotated[
-    TopM | None, Query(description="elevation of the highest point, 1985 datum; for rules of height")
-]
-OnDay = Annotated[Day | None, Query(description="a day; today when not given")]
-
 
 @router.post("/api/shifts")
 def shift_footprint(
@@ -38,31 +30,18 @@ def shift_footprint(
     actor: ActorDep,
     edge: EdgeDep,
     now: NowDep,
-    on: OnDay = None,
-    crs: Crs = None,
-    width_m: Annotated[WidthM | None, Query(description="working width of lines and points (m)")] = None,
-    use: Use = None,
-    top_m: Top = None,
-    level: Level = TrimLevel.PROHIBIT,
+    asked: AskedSiteDep,
     within_m: Annotated[float, Query(ge=1, le=MAX_DISTANCE_M, description="how far it may move (m)")] = 500,
 ) -> ShiftOut:
     """The nearest place where a footprint, as it is, meets nothing hard; nothing is kept."""
     require(actor, Act.KEEP_CHECK)
-    footprint = footprint_from_geojson(
-        document,
-        city=edge.city,
-        scratch=edge.scratch,
-        crs=crs,
-        width_m=width_m,
-        register=register_for(session, actor),
-    )
     found = find_shift(
         session,
-        replace(footprint, planned_use=use, top_m=top_m),
+        asked.read(document, session, edge, actor),
         city=edge.city,
         actor=actor,
-        on=on or now.date(),
-        level=level,
+        on=asked.day(now),
+        level=asked.level,
         within_m=within_m,
     )
     return shift_out(found, edge.city)
@@ -75,27 +54,20 @@ def refit_footprint(
     actor: ActorDep,
     edge: EdgeDep,
     now: NowDep,
-    on: OnDay = None,
-    crs: Crs = None,
-    use: Use = None,
-    top_m: Top = None,
-    level: Level = TrimLevel.PROHIBIT,
+    asked: AskedSiteDep,
     within_m: Annotated[
         float, Query(ge=1, le=MAX_DISTANCE_M, description="how far around ground may be given (m)")
     ] = 500,
 ) -> RefitOut:
-    """A footprint trimmed by its hard conflicts, with the area given back on free ground beside it; nothing is kept."""
+    """A footprint trimmed by its hard conflicts, with the area given back on free ground beside it; nothing is kept. No linear work."""
     require(actor, Act.KEEP_CHECK)
-    footprint = footprint_from_geojson(
-        document, city=edge.city, scratch=edge.scratch, crs=crs, register=register_for(session, actor)
-    )
     found = find_refit(
         session,
-        replace(footprint, planned_use=use, top_m=top_m),
+        asked.read(document, session, edge, actor),
         city=edge.city,
         actor=actor,
-        on=on or now.date(),
-        level=level,
+        on=asked.day(now),
+        level=asked.level,
         within_m=within_m,
     )
     return refit_out(found, edge.city)

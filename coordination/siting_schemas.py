@@ -11,7 +11,7 @@ from blueprint.city_router import to_lonlat
 from coordination.refit import METHOD as REFIT_METHOD
 from coordination.refit import Refit
 from coordination.rules import Severity
-from coordination.site_finder import METHOD, Search
+from coordination.site_finder import METHOD, Search, soft_share
 from coordination.siting import DIRECTIONS, RINGS, Shift
 
 SHIFT_METHOD = (
@@ -45,7 +45,7 @@ class ShiftOut(BaseModel):
 class RefitOut(BaseModel):
     """A site of the same area off its hard conflicts; `outline` is GeoJSON in longitude and latitude.
 
-    `kept_m2` of the site stays, `given_m2` is new, within `rim_m`. Where `is_same_area` is false the ground within the distance was not enough.
+    `kept_m2` of the site stays, `given_m2` is new, within `rim_m`: to the side `toward_deg` (degrees from north), evenly around where that is null. Where `is_same_area` is false the ground within the distance was not enough.
     """
 
     level: Literal["prohibit", "restrict"]
@@ -56,6 +56,7 @@ class RefitOut(BaseModel):
     kept_m2: float
     given_m2: float
     rim_m: float
+    toward_deg: float | None
     verdict_before: Severity
     verdict_after: Severity
     hard_before_m2: float
@@ -72,6 +73,7 @@ class FoundSiteOut(BaseModel):
     rank: int
     verdict: Severity
     area_m2: float
+    weighed_share: float
     compactness: float
     free_m2: float
     advised_m2: float
@@ -84,13 +86,18 @@ class FoundSiteOut(BaseModel):
 
 
 class SearchOut(BaseModel):
-    """Places for a site, the best of all `candidates` first; `method` says how they were found and what was not looked at."""
+    """Places for a site, the best of all `candidates` first; `method` says how they were found and what was not looked at.
+
+    In `full_windows` of the `tiles` as many places were looked at as may be: a better one may be left there. `weighed_share` is what a place
+    is ranked by first, the share of it that controls which are not kept off take.
+    """
 
     sites: list[FoundSiteOut]
     searched_m2: float
     free_m2: float
     tiles: int
     candidates: int
+    full_windows: int
     method: str
 
 
@@ -117,6 +124,7 @@ def search_out(found: Search, city: City) -> SearchOut:
                 rank=rank,
                 verdict=place.report.verdict,
                 area_m2=place.report.footprint.area_m2,
+                weighed_share=soft_share(place.report),
                 compactness=place.compactness,
                 free_m2=place.free_m2,
                 advised_m2=place.report.ledger.advised_m2,
@@ -133,6 +141,7 @@ def search_out(found: Search, city: City) -> SearchOut:
         free_m2=found.free_m2,
         tiles=found.tiles,
         candidates=found.candidates,
+        full_windows=found.full_windows,
         method=METHOD,
     )
 

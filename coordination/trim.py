@@ -16,11 +16,10 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import City, polygonal
 from blueprint.database import load_statements
-from blueprint.errors import UnavailableError
 from blueprint.footprint import Footprint
 from blueprint.permissions import Act, Actor, require
 from blueprint.snapshot import LayerOnDay, take_snapshot
-from coordination.check_report import CheckReport, Finding
+from coordination.check_report import CheckReport, Finding, refuse_unread
 from coordination.checks import run_check
 from coordination.particular_rules import asks_itself
 from coordination.rule_sets import Rule
@@ -116,12 +115,7 @@ def find_trim(
 
 def refuse_failed(report: CheckReport) -> None:
     """Refuse to say what is free of conflicts where a layer could not be asked."""
-    if report.failed_layers:
-        raise UnavailableError(
-            "the file of {failed_layers} cannot be read at present, so what is free is not known; restore"
-            " the object folder",
-            failed_layers=report.failed_layers,
-        )
+    refuse_unread(report.failed_layers)
 
 
 def is_hard(finding: Finding, level: TrimLevel) -> bool:

@@ -1,23 +1,21 @@
 """The route of the smallest trim."""
 
-from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Query
+from fastapi import APIRouter, Body
 from pydantic import BaseModel
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from blueprint.city import City
 from blueprint.city_router import to_lonlat
-from blueprint.crs_registry import register_for
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
-from blueprint.footprint import footprint_from_geojson
-from blueprint.given import Day, GeoJson, Text, TopM, UseCode, WidthM
+from blueprint.given import GeoJson
 from blueprint.idempotency import IdempotentRoute
 from blueprint.permissions import Act, require
+from coordination.asked_site import AskedSiteDep
 from coordination.rules import Severity
-from coordination.trim import Trim, TrimLevel, find_trim
+from coordination.trim import Trim, find_trim
 
 router = APIRouter(tags=["checks"], route_class=IdempotentRoute)
 
@@ -69,33 +67,12 @@ def trim_footprint(
     actor: ActorDep,
     edge: EdgeDep,
     now: NowDep,
-    on: Annotated[Day | None, Query(description="a day; today when not given")] = None,
-    crs: Annotated[
-        Text | None, Query(max_length=100, description="EPSG:n when not longitude/latitude")
-    ] = None,
-    width_m: Annotated[
-        WidthM | None, Query(description="the working width of lines and points, in metres")
-    ] = None,
-    use: Annotated[
-        UseCode | None, Query(description="class code of the planned use; for rules that go by it")
-    ] = None,
-    top_m: Annotated[
-        TopM | None, Query(description="elevation of the highest point, 1985 datum; for rules of height")
-    ] = None,
-    level: Annotated[TrimLevel, Query(description="what is to be cleared")] = TrimLevel.PROHIBIT,
+    asked: AskedSiteDep,
 ) -> TrimOut:
     """The smallest trim of a footprint that clears its hard conflicts, and the missing metres of setbacks; nothing is kept."""
     require(actor, Act.CHECK_FOOTPRINT)
-    footprint = footprint_from_geojson(
-        document,
-        city=edge.city,
-        scratch=edge.scratch,
-        crs=crs,
-        width_m=width_m,
-        register=register_for(session, actor),
-    )
-    footprint = replace(footprint, planned_use=use, top_m=top_m)
-    found = find_trim(session, footprint, city=edge.city, actor=actor, on=on or now.date(), level=level)
+    footprint = asked.read(document, session, edge, actor)
+    found = find_trim(session, footprint, city=edge.city, actor=actor, on=asked.day(now), level=asked.level)
     return trim_out(found, edge.city)
 
 

@@ -17,13 +17,14 @@ from sqlalchemy.orm import Session, joinedload
 
 from blueprint.city import City
 from blueprint.database import load_statements
-from blueprint.errors import BlueprintError, UnavailableError
+from blueprint.errors import BlueprintError
 from blueprint.jobs.kinds import Tell
 from blueprint.layers.difference import compare
 from blueprint.layers.models import Layer, LayerVersion, PublicationEvent
 from blueprint.permissions import Actor, at_console
 from blueprint.working_days import WorkingCalendar
 from coordination.check_difference import Change, compare_checks
+from coordination.check_report import refuse_unread
 from coordination.clock import SYSTEM, close_overdue
 from coordination.consultation import (
     consultation_of,
@@ -40,9 +41,14 @@ from coordination.notices import tell
 from coordination.opinion_requests import withdraw_requests
 from coordination.project_states import IN_WORK, ProjectStatus
 from coordination.projects import check_project, current_revision, latest_check, lock_project
-from coordination.responsibility import Concern, Why, concerns_by_department, responsible_departments
+from coordination.responsibility import (
+    Concern,
+    Why,
+    concerns_by_department,
+    layers_unread,
+    responsible_departments,
+)
 from coordination.rounds import Proposed, judged, standing_requests, told
-from coordination.rules import Outcome
 from coordination.update_models import LookedAt, Recheck
 
 _SQL = load_statements(Path(__file__).parent / "recheck.sql")
@@ -185,7 +191,8 @@ def recheck_project(
     try:
         with session.begin_nested():
             after = check_project(session, project_id, city=city, actor=actor, now=now)
-            _refuse_unread(after)
+            # What a layer's file does not say is not gone: nobody is released by it.
+            refuse_unread(layers_unread(after.report))
             recheck.findings = _changes(before, after)
             _follow_up(session, project, before, after, recheck, city=city, calendar=calendar, now=now)
             recheck.check_id, recheck.verdict_after = after.id, after.verdict
@@ -196,15 +203,6 @@ def recheck_project(
     session.flush()
     _tell(session, project, recheck, actor=actor, now=now)
     return recheck
-
-
-def _refuse_unread(check: Check) -> None:
-    """What a layer's file does not say is not gone: nobody is released by it."""
-    unread = [layer["title"] for layer in check.report["layers"] if layer["outcome"] == Outcome.FAILED]
-    if unread:
-        raise UnavailableError(
-            "the file of {unread} cannot be read; restore the object folder, then check again", unread=unread
-        )
 
 
 def _changes(before: Check, after: Check) -> list[dict[str, Any]]:

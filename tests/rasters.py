@@ -1,16 +1,61 @@
 """GeoTIFFs made for tests: sound ones, and ones that are wrong on purpose."""
 
 import math
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
 from affine import Affine
+from sqlalchemy.orm import Session
 
+from blueprint.city import City
+from blueprint.layers.catalogue import LayerDefinition, define_layer
+from blueprint.layers.features_file import features_folder
+from blueprint.layers.models import LayerVersion
+from blueprint.layers.publication import bring_into_force
+from blueprint.layers.reading import staged
+from blueprint.layers.storing import Upload, store_version
+from blueprint.permissions import at_console
+from blueprint.quality.check import NOTHING_FOUND
+from service.settings import Settings
 from tests.made import ORIGIN
 
 WORKING = "EPSG:4550"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def store_raster(
+    session: Session,
+    city: City,
+    path: Path,
+    code: str,
+    *,
+    crs: str | None = None,
+    accept_crs: str | None = None,
+    band: str | None = None,
+    **definition: Any,
+) -> LayerVersion:
+    """Define a raster layer and store a file as its next version in force."""
+    values = {
+        "title": code, "department": city.departments[0].code, "geometry": "raster", "control": "restrict",
+        "value_kind": "continuous",
+    }  # fmt: skip
+    layer, _ = define_layer(
+        session, LayerDefinition(code=code, **(values | definition)), city=city, actor=at_console("test")
+    )
+    with (
+        path.open("rb") as stream,
+        staged(stream, path.name, scratch=Settings().scratch) as file,
+        features_folder(Settings().scratch) as folder,
+    ):
+        upload = Upload(actor=at_console("test"), crs=crs, accept_crs=accept_crs, sublayer=band)
+        version = store_version(session, layer, file, upload, city=city, now=NOW, folder=folder)
+    version.checked_at, version.issue_counts = NOW, NOTHING_FOUND
+    bring_into_force(session, version, starts_on=date(2020, 1, 1), actor=at_console("test"), now=NOW)
+    session.refresh(version)
+    return version
 
 
 def north_up(pixel_m: float = 10.0, *, height: int, east: float = 0.0, south: float = 0.0) -> Affine:

@@ -1,6 +1,5 @@
 """`blueprint alternatives FILE FILE …`: several sites for one project side by side."""
 
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,12 +11,17 @@ from blueprint.errors import InvalidInputError
 from coordination.alternatives import RANKING, Alternative, compare_sites, layer_rows, to_json
 from coordination.alternatives_document import ComparisonForm, write_comparison
 from coordination.figures import hectares, percent, square_metres
-from coordination.heights import checked_top_m
 from coordination.report_words import OUTCOME_WORDS, SEVERITY_WORDS
-from coordination.use_matrix import use_code
 from service.commands.check import write
 from service.commands.context import local_operator, open_edge
-from service.commands.options import UseCodeOption, WidthOption, parse_day, print_json, print_table
+from service.commands.options import (
+    SublayerOption,
+    UseCodeOption,
+    WidthOption,
+    parse_day,
+    print_json,
+    print_table,
+)
 from service.commands.site import read_site
 
 
@@ -43,6 +47,7 @@ def alternatives(
     ],
     crs: Annotated[str | None, typer.Option(help="坐标系 EPSG:n where the files do not say it")] = None,
     width_m: WidthOption = None,
+    sublayer: SublayerOption = None,
     use: UseCodeOption = None,
     top_m: Annotated[
         list[float] | None,
@@ -72,10 +77,8 @@ def alternatives(
         sites = [
             (
                 file.stem,
-                replace(
-                    read_site(session, edge, file, crs=crs, width_m=width_m),
-                    planned_use=use_code(use),
-                    top_m=checked_top_m(top),
+                read_site(
+                    session, edge, file, crs=crs, width_m=width_m, sublayer=sublayer, use=use, top_m=top
                 ),
             )
             for file, top in zip(files, tops if len(tops) > 1 else tops * len(files), strict=True)

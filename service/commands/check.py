@@ -1,7 +1,6 @@
 """`blueprint check FILE`: a footprint against the blueprint, as a table, JSON, GeoJSON or a page."""
 
 import json
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +17,6 @@ from blueprint.snapshot import take_snapshot
 from coordination.check_report import CheckReport, Finding, given_to
 from coordination.checks import run_check
 from coordination.figures import hectares, percent, rounded, square_metres
-from coordination.heights import checked_top_m
 from coordination.report_forms import ReportForm, write_report
 from coordination.report_verification import with_site
 from coordination.report_words import (
@@ -28,7 +26,6 @@ from coordination.report_words import (
     SIZE_WORDS,
     WITHHELD_WORDS,
 )
-from coordination.use_matrix import use_code
 from coordination.what_if import as_supposed, read_assumed, suppose
 from service.commands.context import local_operator, open_edge, output, say
 from service.commands.options import SublayerOption, TopOption, UseCodeOption, WidthOption, parse_day
@@ -85,8 +82,9 @@ def check(
             "a report as {report_format} is a file; say where with --output FILE", report_format=report_format
         )
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        footprint = read_site(session, edge, file, crs=crs, width_m=width_m, sublayer=sublayer)
-        footprint = replace(footprint, planned_use=use_code(use), top_m=checked_top_m(top_m))
+        footprint = read_site(
+            session, edge, file, crs=crs, width_m=width_m, sublayer=sublayer, use=use, top_m=top_m
+        )
         on_day = day or edge.now().date()
         assumed = read_assumed(assume or ())
         snapshot = take_snapshot(session, on_day)

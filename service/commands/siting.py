@@ -8,9 +8,9 @@ import typer
 from sqlalchemy.orm import Session
 
 from blueprint.errors import InvalidInputError
-from coordination.figures import hectares, rounded, square_metres
+from coordination.figures import hectares, percent, rounded, square_metres
 from coordination.heights import checked_top_m
-from coordination.refit import find_refit
+from coordination.refit import Refit, find_refit
 from coordination.report_words import SEVERITY_WORDS, WITHHELD_WORDS
 from coordination.site_finder import METHOD, district_area, find_sites
 from coordination.siting import find_shift
@@ -62,10 +62,12 @@ def shift(
     day = parse_day(on)
     refuse_other_files(output_path)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        footprint = read_site(session, edge, file, crs=crs, width_m=width_m, sublayer=sublayer)
+        footprint = read_site(
+            session, edge, file, crs=crs, width_m=width_m, sublayer=sublayer, use=use, top_m=top_m
+        )
         found = find_shift(
             session,
-            replace(footprint, planned_use=use_code(use), top_m=checked_top_m(top_m)),
+            footprint,
             city=edge.city,
             actor=local_operator(),
             on=day or edge.now().date(),
@@ -108,6 +110,7 @@ def refit(
         TrimLevel, typer.Option(help="避让哪些管控 what to keep off: prohibit, or restrict too")
     ] = TrimLevel.PROHIBIT,
     crs: CrsOption = None,
+    sublayer: SublayerOption = None,
     use: UseCodeOption = None,
     top_m: TopOption = None,
     on: DayOption = None,
@@ -118,10 +121,10 @@ def refit(
     day = parse_day(on)
     refuse_other_files(output_path)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        footprint = read_site(session, edge, file, crs=crs)
+        footprint = read_site(session, edge, file, crs=crs, sublayer=sublayer, use=use, top_m=top_m)
         found = find_refit(
             session,
-            replace(footprint, planned_use=use_code(use), top_m=checked_top_m(top_m)),
+            footprint,
             city=edge.city,
             actor=local_operator(),
             on=day or edge.now().date(),
@@ -141,7 +144,7 @@ def refit(
     )
     typer.echo(
         f"{same}: {square_metres(found.area_before_m2)} → {square_metres(found.area_m2)} m²；保留 kept {square_metres(found.kept_m2)} m²，"
-        f"补 given {square_metres(found.given_m2)} m²，外扩 rim {rounded(found.rim_m, 2)} m"
+        f"补 given {square_metres(found.given_m2)} m²，{_way(found)} {rounded(found.rim_m, 2)} m"
     )
     typer.echo(
         f"结论 verdict: {' '.join(SEVERITY_WORDS[found.verdict_before])} → {' '.join(SEVERITY_WORDS[found.verdict_after])}；"
@@ -167,6 +170,7 @@ def find_site(
     ] = TrimLevel.RESTRICT,
     at_most: Annotated[int, typer.Option(help="至多几处 how many places, at most 20")] = 10,
     crs: CrsOption = None,
+    sublayer: SublayerOption = None,
     on: DayOption = None,
     output_path: BoundaryOption = None,
     output: FormatOption = OutputFormat.TABLE,
@@ -178,7 +182,7 @@ def find_site(
     refuse_other_files(output_path)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         if area is not None:
-            ground = read_site(session, edge, area, crs=crs)
+            ground = read_site(session, edge, area, crs=crs, sublayer=sublayer)
         else:
             ground = district_area(district or "", edge.city)
         with console.status("辅助选址 searching") as shown_status:
@@ -209,6 +213,7 @@ def find_site(
             "名次 rank",
             "结论 verdict",
             "面积 ha",
+            "其余管控 other controls",
             "紧凑度 compactness",
             "所在可用地 free ha",
             "经纬度 lon, lat",
@@ -219,6 +224,7 @@ def find_site(
                 site.rank,
                 " ".join(SEVERITY_WORDS[site.verdict]),
                 hectares(site.area_m2),
+                percent(site.weighed_share) + " %",
                 rounded(site.compactness, 2),
                 hectares(site.free_m2),
                 _first_corner(site.site),
@@ -228,7 +234,18 @@ def find_site(
         ),
         empty="没有找到 no such site was found",
     )
+    if shown.full_windows:
+        typer.echo(
+            f"{shown.tiles} 格中有 {shown.full_windows} 格候选已满，其中可能还有更好的位置：缩小范围再找"
+            f" in {shown.full_windows} of {shown.tiles} windows as many places were looked at as may be, a better one may be left: search a smaller area"
+        )
     typer.echo(METHOD)
+
+
+def _way(found: Refit) -> str:
+    if found.toward_deg is None:
+        return "四周外扩 all around"
+    return f"方位角 {rounded(found.toward_deg, 0)}° 一侧外扩 to one side"
 
 
 def _first_corner(site: dict[str, list[list[list[list[float]]]]]) -> str:

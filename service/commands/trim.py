@@ -1,7 +1,6 @@
 """`blueprint trim FILE`: the smallest trim of a footprint that clears its hard conflicts."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +13,9 @@ from blueprint.city import City
 from blueprint.city_router import to_lonlat
 from blueprint.errors import InvalidInputError
 from coordination.figures import hectares, rounded, square_metres
-from coordination.heights import checked_top_m
 from coordination.report_words import SEVERITY_WORDS, WITHHELD_WORDS
 from coordination.trim import Trim, TrimLevel, find_trim
 from coordination.trim_router import METHOD, trim_out
-from coordination.use_matrix import use_code
 from service.commands.context import local_operator, open_edge, say
 from service.commands.options import (
     FormatOption,
@@ -58,10 +55,12 @@ def trim(
     day = parse_day(on)
     refuse_other_files(output_path)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
-        footprint = read_site(session, edge, file, crs=crs, width_m=width_m, sublayer=sublayer)
+        footprint = read_site(
+            session, edge, file, crs=crs, width_m=width_m, sublayer=sublayer, use=use, top_m=top_m
+        )
         found = find_trim(
             session,
-            replace(footprint, planned_use=use_code(use), top_m=checked_top_m(top_m)),
+            footprint,
             city=edge.city,
             actor=local_operator(),
             on=day or edge.now().date(),

@@ -48,7 +48,7 @@ async function refit() {
     ["结论 verdict", [verdict(found.verdict_before), " → ", verdict(found.verdict_after)]],
     ["面积 area", `${hectares(found.area_before_m2)} → ${hectares(found.area_m2)}`],
     ["保留 kept", squareMetres(found.kept_m2)],
-    ["补地 given", `${squareMetres(found.given_m2)}，外扩 rim ${metres(found.rim_m)}`],
+    ["补地 given", `${squareMetres(found.given_m2)}，${found.toward_deg === null ? "四周外扩 rim" : `方位角 ${found.toward_deg.toFixed(0)}° 一侧外扩 to one side`} ${metres(found.rim_m)}`],
     ["刚性冲突 hard conflicts", `${squareMetres(found.hard_before_m2)} → ${squareMetres(found.hard_after_m2)}`],
   ], found.outline, "等面积调整红线.geojson");
   place("setbacks").replaceChildren();

@@ -70,10 +70,10 @@ async function find() {
   place("method").textContent = "";
   const job = await send("POST", `/api/site-searches?${query}`, file ? await readJson(file) : undefined);
   const found = await withProgress(job);
-  place("method").textContent = `查找范围 ${hectares(found.searched_m2)}，其中无刚性冲突 ${hectares(found.free_m2)}，候选 ${found.candidates.toLocaleString("zh-CN")} 处。${found.method}`;
-  table(place("places"), [["名次", "rank"], ["结论", "verdict"], ["面积", "area"], ["所在空地", "free ground around"], ["建议", "advised"], ["紧凑度", "compactness"], ["涉及图层", "layers"]],
+  place("method").textContent = `查找范围 ${hectares(found.searched_m2)}，其中无刚性冲突 ${hectares(found.free_m2)}，候选 ${found.candidates.toLocaleString("zh-CN")} 处。${found.full_windows ? `${found.tiles} 格中有 ${found.full_windows} 格候选已满，其中可能还有更好的位置，可缩小范围再找 a better place may be left in ${found.full_windows} of ${found.tiles} windows: search a smaller area。` : ""}${found.method}`;
+  table(place("places"), [["名次", "rank"], ["结论", "verdict"], ["面积", "area"], ["所在空地", "free ground around"], ["其余管控", "other controls"], ["紧凑度", "compactness"], ["涉及图层", "layers"]],
     found.sites.map((site) => chosen(cells([
-      String(site.rank), verdict(site.verdict), hectares(site.area_m2), squareMetres(site.free_m2), squareMetres(site.advised_m2), site.compactness.toFixed(2),
+      String(site.rank), verdict(site.verdict), hectares(site.area_m2), squareMetres(site.free_m2), `${(site.weighed_share * 100).toFixed(2)} %`, site.compactness.toFixed(2),
       `${site.layers.join("、") || "—"}${site.has_restricted_conflicts ? "；另有受限图层 and restricted ones" : ""}${site.restricted_withheld ? "；受限图层未答复 restricted ones not answered" : ""}`,
     ]), site.rank, site.site)), ["此范围内没有这样大小的用地", "No place of this size here"]);
   if (found.sites.length) await draw(found.sites.map(({ site }) => ({ geometry: site })));

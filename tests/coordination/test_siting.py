@@ -15,7 +15,8 @@ from blueprint.city import AreaMeasure, City
 from blueprint.errors import InvalidInputError, NotPermittedError
 from blueprint.footprint import Footprint
 from blueprint.permissions import ANONYMOUS, at_console
-from coordination.refit import Refit, find_refit, grown_to
+from coordination.given_ground import evenly, regrown
+from coordination.refit import Refit, find_refit
 from coordination.site_finder import find_sites
 from coordination.siting import Shift, find_shift
 from coordination.trim import TrimLevel
@@ -160,8 +161,29 @@ def test_less_than_a_square_metre_is_not_given_back():
 
     for lost_m, moves in ((0.005, False), (0.02, True)):
         kept = shapely.MultiPolygon([shapely.box(0, 0, 100 - lost_m, 100)])
-        grown, rim_m = grown_to(kept, free, 10_000, 50)
-        assert (rim_m > 0, grown.area > kept.area) == (moves, moves)
+        grown = evenly(kept, free, 10_000, 50)
+        assert (grown.reach_m > 0, grown.outline.area > kept.area) == (moves, moves)
+
+
+@pytest.mark.parametrize("turned", [0, 30])
+def test_of_the_ways_to_give_ground_the_one_that_is_most_of_a_rectangle_is_taken(turned: int):
+    """A corner of 20 × 50 m is cut off: a rim all around would be 2.5 m; one side moved out by 10 m or 20 m keeps straight lines.
+
+    West of the site all is free, on the other sides 5 m: moved west, what is left of 9,000 m² is a rectangle with its corner gone.
+    """
+
+    def at(shape: shapely.Geometry) -> shapely.MultiPolygon:
+        return shapely.MultiPolygon([shapely.affinity.rotate(shape, -turned, origin=(0, 0))])
+
+    kept = shapely.box(0, 0, 100, 100) - shapely.box(80, 50, 100, 100)
+    free = shapely.box(-400, -5, 105, 105) - shapely.box(80, 50, 105, 105)
+
+    found = regrown(at(shapely.box(0, 0, 100, 100)), at(kept), at(free), 300)
+
+    assert found.toward_deg == pytest.approx(270 + turned, abs=1e-6)
+    assert found.reach_m == pytest.approx(10, abs=0.002)
+    expected = at(kept | shapely.box(-10, 0, 0, 100))
+    assert shapely.symmetric_difference(found.outline, expected).area < 1
 
 
 def test_ground_beyond_a_river_is_not_given_and_a_site_without_free_ground_is_refused(

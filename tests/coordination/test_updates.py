@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, select
@@ -9,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.database import make_engine
+from blueprint.objects import objects_of
 from coordination import consultation, projects
 from coordination.clearance import clear_project
 from coordination.limits import OpinionStatus
@@ -19,6 +21,7 @@ from coordination.opinions import give_opinion
 from coordination.responsibility import Why
 from coordination.update_models import LookedAt, Recheck
 from coordination.updates import recheck_due
+from tests.conftest import OBJECTS
 from tests.coordination.test_rounds import AGREE, answer, consult, register
 from tests.coordination.world import (
     CALENDAR,
@@ -29,6 +32,7 @@ from tests.coordination.world import (
     install_layer,
     install_layers,
 )
+from tests.rasters import slope, store_raster, write_tif
 
 NEXT_DAY = NOW + timedelta(days=1)
 
@@ -36,7 +40,7 @@ NEXT_DAY = NOW + timedelta(days=1)
 @pytest.fixture
 def engine(fresh_database: str, world: City) -> Iterator[Engine]:
     """A database of its own with the world's layers, looked at already, and a project that river and heritage are asked about."""
-    made = make_engine(fresh_database)
+    made = make_engine(fresh_database, objects=OBJECTS)
     with Session(made) as session, session.begin():
         install_layers(session, world)
     recheck(made, world, now=NOW)
@@ -187,3 +191,26 @@ def test_a_project_that_is_adjusted_is_checked_and_nobody_is_asked(engine: Engin
         found = session.scalars(select(Recheck)).one()
         assert (found.asked, found.released) == ([], [])
         assert told(session, NoticeKind.RECHECK) == [Office.COORDINATOR]
+
+
+def test_nobody_is_released_by_a_check_for_which_a_raster_could_not_be_read(
+    engine: Engine, world: City, tmp_path: Path
+) -> None:
+    """The river is no longer met, but what the slopes say is not known: the recheck is refused, and says why."""
+    tif = write_tif(tmp_path / "slope.tif", slope() + 0.25)
+    with Session(engine) as session, session.begin():
+        raster = store_raster(session, world, tif, "slope", threshold_above=5).raster
+        assert raster is not None
+        objects_of(session).existing(raster.object_sha256).unlink()
+    update(engine, world, "river", (400, 500))
+
+    recheck(engine, world)
+
+    with Session(engine) as session:
+        assert requests(session)["slj"] == [OpinionStatus.AWAITED]
+        rechecks = session.scalars(select(Recheck)).all()
+        assert {each.layer for each in rechecks} == {"river", "slope"}
+        for each in rechecks:
+            assert (each.failed or "").startswith("the file of slope cannot be read at present")
+            assert (each.check_id, each.findings, each.released, each.asked) == (None, [], [], [])
+        assert told(session, NoticeKind.RELEASED) == []

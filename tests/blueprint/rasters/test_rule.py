@@ -91,11 +91,11 @@ def test_a_raster_whose_file_is_damaged_or_gone_fails_by_itself_and_the_other_la
     footprint = Footprint(
         geometry=at_origin(shapely.MultiPolygon([site])), source_crs="EPSG:4550", operation="none"
     )
-    with pytest.raises(UnavailableError, match="what is free is not known"):
+    with pytest.raises(UnavailableError, match="what it says of the site is not known"):
         find_trim(
             session, footprint, city=plane_city, actor=at_console("test"), on=TODAY, level=TrimLevel.PROHIBIT
         )
-    with pytest.raises(UnavailableError, match="what is free is not known"):
+    with pytest.raises(UnavailableError, match="what it says of the site is not known"):
         compare_sites(
             session,
             [("A", footprint), ("B", footprint)],
