@@ -194,9 +194,9 @@ def read_document(document: dict[str, Any]) -> ProcessTable:
             "the process table {version} has {count} rows that cannot be; the first: {row}: {what}",
             version=table.version,
             count=len(wrong),
-            row=wrong[0]["row"],
-            what=wrong[0]["what"],
-            rows=wrong,
+            row=wrong[0][0],
+            what=wrong[0][1],
+            rows=[{"row": row, "what_zh": what.chinese, "what": what.english} for row, what in wrong],
         )
     return table
 
@@ -274,24 +274,24 @@ def _alternatives(text: str) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(part.split("|")) for part in text.split())
 
 
-def _mistakes(table: ProcessTable) -> Iterable[dict[str, str]]:
+def _mistakes(table: ProcessTable) -> Iterable[tuple[str, Sentence]]:
     if set(table.leads) != set(Stage):
-        yield {"row": "stage", "what": "each of the four stages has a lead department, once"}
+        yield "stage", Sentence("each of the four stages has a lead department, once")
     for kind in table.project_types.values():
         if len(kind.stage_days) != len(Stage):
-            yield {"row": kind.code, "what": "stage_days has a number for each of the four stages"}
+            yield kind.code, Sentence("stage_days has a number for each of the four stages")
     for item in table.items.values():
         for what, codes, known in (
-            ("project type", item.project_types, table.project_types),
-            ("item", [code for group in item.after for code in group], table.items),
-            ("material", [code for group in item.materials for code in group], table.materials),
-            ("material", [item.result], table.materials),
+            (Sentence("project type"), item.project_types, table.project_types),
+            (Sentence("item"), [code for group in item.after for code in group], table.items),
+            (Sentence("material"), [code for group in item.materials for code in group], table.materials),
+            (Sentence("material"), [item.result], table.materials),
         ):
             for code in codes:
                 if code not in known:
-                    yield {"row": item.code, "what": f"there is no {what} {code!r}"}
+                    yield item.code, Sentence("there is no {what} {code!r}", what=what, code=code)
         if not item.source:
-            yield {"row": item.code, "what": "every row says its source"}
+            yield item.code, Sentence("every row says its source")
 
 
 def newest(tables: Iterable[ProcessTable], *, today: date) -> ProcessTable:

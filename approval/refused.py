@@ -38,7 +38,7 @@ def keeping_refused(
 def _keep(session: Session, body: bytes, error: BlueprintError, *, actor: Actor, now: datetime) -> None:
     sha256 = hashlib.sha256(body).hexdigest()
     family = "unreadable" if isinstance(error, InvalidInputError) else "conflict"
-    again = {"family": family, "detail": error.message, "place": error.place, "last_at": now}
+    again = {"family": family, "detail": error.sentence.both, "place": error.place, "last_at": now}
     session.execute(
         insert(RefusedHandover)
         .values(

@@ -14,10 +14,12 @@ from pydantic import (
     field_validator,
 )
 
+from blueprint.sentences import Sentence
+
 
 def _storable(text: str) -> str:
     if "\x00" in text:
-        raise ValueError("text has a NUL character, which cannot be stored")
+        raise ValueError(Sentence("text has a NUL character, which cannot be stored"))
     return text
 
 
@@ -59,7 +61,7 @@ _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 def _iso_day(value: object) -> object:
     if isinstance(value, str) and _ISO_DAY.fullmatch(value):
         return date.fromisoformat(value)
-    raise ValueError("a day is written like 2026-01-31")
+    raise ValueError(Sentence("a day is written like 2026-01-31"))
 
 
 UseCode = Annotated[str, Field(pattern=r"^[0-9]{2}(?:[0-9]{2}){0,2}$")]
@@ -90,7 +92,7 @@ _ISO_INSTANT = re.compile(
 def _iso_instant(value: object) -> object:
     if isinstance(value, str) and _ISO_INSTANT.fullmatch(value):
         return datetime.fromisoformat(value.upper())
-    raise ValueError("an instant is written like 2026-01-31T08:00:00+08:00")
+    raise ValueError(Sentence("an instant is written like 2026-01-31T08:00:00+08:00"))
 
 
 Instant = Annotated[datetime, BeforeValidator(_iso_instant)]

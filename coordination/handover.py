@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_core import from_json
 
 from blueprint.errors import InvalidInputError, NotSignedInError
+from blueprint.sentences import Sentence
 from blueprint.sentences.validation import sentence_of_validation
 
 SIGNATURE_HEADER = "Blueprint-Signature"
@@ -49,7 +50,7 @@ class _Part(BaseModel):
     @classmethod
     def _storable(cls, value: object) -> object:
         if isinstance(value, str) and "\x00" in value:
-            raise ValueError("text has a NUL character, which cannot be stored")
+            raise ValueError(Sentence("text has a NUL character, which cannot be stored"))
         return value
 
 

@@ -197,7 +197,7 @@ def recheck_project(
             _follow_up(session, project, before, after, recheck, city=city, calendar=calendar, now=now)
             recheck.check_id, recheck.verdict_after = after.id, after.verdict
     except BlueprintError as error:
-        recheck.failed = error.message
+        recheck.failed = error.sentence.both
         recheck.findings, recheck.asked, recheck.released = [], [], []
     session.add(recheck)
     session.flush()

@@ -15,6 +15,7 @@ from blueprint.errors import InvalidInputError
 from blueprint.given import Day
 from blueprint.idempotency import IdempotentRoute
 from blueprint.permissions import Act, Thing, require
+from blueprint.sentences import Sentence
 from coordination import deliveries, notices, views
 from coordination.handling_views import Lying, lying_of
 from coordination.handover_models import Handover
@@ -46,7 +47,7 @@ router = APIRouter(tags=["coordination"], route_class=IdempotentRoute)
 def _written_out(text: object) -> object:
     """A UUID as RFC 9562 writes it; pydantic alone would take it without hyphens or in braces, too."""
     if isinstance(text, str) and not _UUID.fullmatch(text):
-        raise ValueError("an id reads like 00000000-0000-4000-8000-000000000000")
+        raise ValueError(Sentence("an id reads like 00000000-0000-4000-8000-000000000000"))
     return text
 
 

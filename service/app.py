@@ -37,6 +37,7 @@ from blueprint.layers.succession_router import router as succession_router
 from blueprint.overlay_together import FEATURES_MET
 from blueprint.quality.mapping_router import router as mapping_router
 from blueprint.quality.router import router as quality_router
+from blueprint.sentences.catalogue import chinese
 from blueprint.sharing.export_router import router as exports_router
 from blueprint.sharing.router import request_router as access_request_router
 from blueprint.sharing.router import router as sharing_router
@@ -76,6 +77,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         live.load_beside()
+        chinese()  # read now, so that nobody who is refused waits for it
         yield
         refusals.close()
         tiles.close()

@@ -105,5 +105,5 @@ def _wrong_code(kind: Kind, text: str) -> str | None:
             case Kind.PROJECT_CODE:
                 read_project_code(text)
     except InvalidInputError as error:
-        return error.message
+        return error.sentence.both
     return None

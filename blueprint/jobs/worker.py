@@ -128,7 +128,7 @@ class Worker:
             with self._session() as session:
                 queue.give_back(session, job.id, job.attempts, failed=True)
         elif isinstance(error, BlueprintError):
-            self._end(job, JobState.FAILED, error=error.message)
+            self._end(job, JobState.FAILED, error=error.sentence.both)
         else:
             _log.error("job %s failed", job.id, exc_info=error)
             self._end(

@@ -15,6 +15,7 @@ import shapely
 from pyproj import CRS, Transformer
 
 from blueprint.jurisdiction import Jurisdiction
+from blueprint.sentences import Sentence, spoken
 
 CGCS2000 = "EPSG:4490"
 _MILLION = 1_000_000
@@ -56,14 +57,29 @@ class Guess:
         """Say whether naming the CRS is all it takes; swapped or scaled numbers must be corrected in the file."""
         return not self.swapped and self.scale == 1.0
 
-    def sentence(self) -> str:
+    def sentence(self) -> Sentence:
         """The guess as an advice."""
-        also = f" (the same place as {', '.join(self.also)})" if self.also else ""
+        also = Sentence(" (the same place as {others})", others=self.also) if self.also else ""
         if self.swapped:
-            return f"x and y (latitude and longitude) seem to be swapped: exchanged they fit {self.crs}{also}; correct the file"
+            return Sentence(
+                "x and y (latitude and longitude) seem to be swapped: exchanged they fit {crs}{also}; correct the file",
+                crs=self.crs,
+                also=also,
+            )
         if self.scale != 1.0:
-            return f"the numbers seem to be millimetres: as metres they fit {self.crs}{also}; export the file in metres"
-        return f"its coordinates fit {self.crs} {self.name}{also}; {self.confidence}: {'; '.join(self.why)}"
+            return Sentence(
+                "the numbers seem to be millimetres: as metres they fit {crs}{also}; export the file in metres",
+                crs=self.crs,
+                also=also,
+            )
+        return Sentence(
+            "its coordinates fit {crs} {name}{also}; {confidence}: {why}",
+            crs=self.crs,
+            name=self.name,
+            also=also,
+            confidence=spoken(self.confidence),
+            why="; ".join(self.why),
+        )
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from blueprint.layers.map_shift import ShiftFinding
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.layers.reading import ReadingRequest, StagedFile, run_child
 from blueprint.layers.sketch import draw
+from blueprint.sentences import Sentence
 from blueprint.transformations import find_operation
 
 
@@ -88,7 +89,7 @@ def diagnose(
             operation = find_operation(said, city.working_crs, registered)
             placed = operation.apply(np.asarray(shapely.points(np.array(points))))
         except InvalidInputError as error:
-            advice.append(error.message)
+            advice.append(error.sentence.both)
     metres = shapely.get_coordinates(placed) if placed is not None else None
     inside = share_inside(metres, jurisdiction(city)) if metres is not None else None
     guesses = guesses_of(points, city)
@@ -145,19 +146,31 @@ def _advice(
 ) -> list[str]:
     """What a person should do next, in sentences."""
     if shift is not None:
-        return [shift.sentence()]
+        return [shift.sentence().both]
     if inside:
-        return [f"{inside:.0%} of the sampled vertices lie within the city; nothing speaks against this CRS"]
+        return [
+            Sentence(
+                "{inside:.0%} of the sampled vertices lie within the city; nothing speaks against this CRS",
+                inside=inside,
+            ).both
+        ]
     told = (
-        "the data lie outside the city in the CRS that is said" if said else "the file does not say its CRS"
+        Sentence("the data lie outside the city in the CRS that is said")
+        if said
+        else Sentence("the file does not say its CRS")
     )
     if not guesses:
-        return [f"{told}, and they fit no system of CGCS2000 or WGS 84; ask their source"]
-    advice = [f"{told}; {guess.sentence()}" for guess in guesses]
+        return [
+            Sentence("{told}, and they fit no system of CGCS2000 or WGS 84; ask their source", told=told).both
+        ]
+    advice = [Sentence("{told}; {guess}", told=told, guess=guess.sentence()).both for guess in guesses]
     if guesses[0].is_acceptable:
         advice.append(
-            f"if that is right: --accept-crs {guesses[0].crs}; data in Xian 1980 or Beijing 1954 have the same numbers"
-            " and lie up to 150 m off, so ask their source for the datum"
+            Sentence(
+                "if that is right: --accept-crs {crs}; data in Xian 1980 or Beijing 1954 have the same numbers"
+                " and lie up to 150 m off, so ask their source for the datum",
+                crs=guesses[0].crs,
+            ).both
         )
     return advice
 

@@ -18,6 +18,7 @@ from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.crs_doctor import CGCS2000, Guess, suggest
 from blueprint.layers.map_shift import ShiftFinding, compare_shifts
 from blueprint.layers.models import LayerVersion
+from blueprint.sentences import Sentence
 
 _SQL = load_statements(Path(__file__).with_suffix(".sql"))
 
@@ -36,15 +37,22 @@ def guesses_of(points: list[list[float]], city: City) -> tuple[Guess, ...]:
     return suggest(np.array(points, dtype=float), jurisdiction(city), working_crs=city.working_crs)
 
 
-def advice(points: list[list[float]], city: City, *, option: str) -> str:
+def advice(points: list[list[float]], city: City, *, option: str) -> Sentence:
     """What a person may do whose data say no CRS, or one in which they lie elsewhere; `option` is how to name one."""
     guesses = guesses_of(points, city)
     if not guesses:
-        return "its coordinates fit no system of CGCS2000 or WGS 84; ask its source which system they are in"
+        return Sentence(
+            "its coordinates fit no system of CGCS2000 or WGS 84; ask its source which system they are in"
+        )
     best = guesses[0]
     if not best.is_acceptable:
         return best.sentence()
-    return f"{best.sentence()}; if that is right, say so with {option} {best.crs}"
+    return Sentence(
+        "{guess}; if that is right, say so with {option} {crs}",
+        guess=best.sentence(),
+        option=option,
+        crs=best.crs,
+    )
 
 
 def refuse_misplaced(report: dict[str, Any], city: City, *, kind: str) -> None:
@@ -61,8 +69,8 @@ def refuse_misplaced(report: dict[str, Any], city: City, *, kind: str) -> None:
     around = (x >= west) & (x <= east) & (y >= south) & (y <= north)
     if report["inside_count"] == 0 and len(placed) and not around.any():
         hint = advice(report["sample"], city, option=option)
-        if report["source_crs"] in hint:
-            hint = f"check that its coordinates really are {report['source_crs']}"
+        if report["source_crs"] in hint.english:
+            hint = Sentence("check that its coordinates really are {crs}", crs=report["source_crs"])
         raise InvalidInputError("the {kind} lies outside the city; {hint}", kind=kind, hint=hint)
 
 
@@ -162,7 +170,7 @@ def decision_of(accepted: str, report: dict[str, Any], city: City) -> dict[str, 
                 "confidence": str(guess.confidence),
                 "why": list(guess.why),
             }
-    fitting = "; ".join(guess.sentence() for guess in guesses) or "no known system puts them there"
+    fitting = [guess.sentence() for guess in guesses] or Sentence("no known system puts them there")
     raise InvalidInputError(
         "the data do not fall into the city in {accepted}: {fitting}", accepted=accepted[:60], fitting=fitting
     )

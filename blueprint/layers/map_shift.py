@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from blueprint.sentences import Sentence
+
 _A, _EE = 6378245.0, 0.00669342162296594323
 _STEPS = 12
 MIN_POINTS = 20
@@ -27,12 +29,17 @@ class ShiftFinding:
     share_as_is: float
     share_shifted_back: float
 
-    def sentence(self) -> str:
+    def sentence(self) -> Sentence:
         """What was found, for the person who uploads."""
-        return (
-            f"the coordinates seem to be {self.system}, the shifted coordinates of map services: of {self.compared} points"
-            f" compared with {self.reference}, {self.share_as_is:.0%} lie on it as they are and"
-            f" {self.share_shifted_back:.0%} with the shift taken back; get the data in CGCS2000 from their source"
+        return Sentence(
+            "the coordinates seem to be {system}, the shifted coordinates of map services: of {compared} points compared"
+            " with {reference}, {share_as_is:.0%} lie on it as they are and {share_shifted_back:.0%} with the shift taken"
+            " back; get the data in CGCS2000 from their source",
+            system=self.system,
+            compared=self.compared,
+            reference=self.reference,
+            share_as_is=float(self.share_as_is),
+            share_shifted_back=float(self.share_shifted_back),
         )
 
 

@@ -108,8 +108,8 @@ def _read(request: dict[str, Any], report: Report, fitted: type[Fitted], plainly
     with open_source(request) as source:
         report.sublayer, report.fields = source.sublayer, [clean_name(name) for name in source.fields]
         report.declared_crs = label(parse_crs(source.crs)) if source.crs else None
-        for rule, message in source.notes:
-            report.add("warning", rule, None, message)
+        for rule, note in source.notes:
+            report.add("warning", rule, None, note)
         for cell in source.no_days:
             report.add("error", "value-day", cell.number, cell.message)
         wanted = request["crs"] or source.crs
@@ -118,7 +118,11 @@ def _read(request: dict[str, Any], report: Report, fitted: type[Fitted], plainly
             report.source_crs = operation.source
             report.operation, report.operation_accuracy_m = operation.name, operation.accuracy_m
             if request["crs"] and report.declared_crs not in (None, operation.source):
-                message = f"the file says {report.declared_crs}; it was read as {operation.source}, as the uploader asked"
+                message = Sentence(
+                    "the file says {declared}; it was read as {source}, as the uploader asked",
+                    declared=report.declared_crs,
+                    source=operation.source,
+                )
                 report.add("warning", "crs-declared", None, message)
         with pa.ipc.new_stream(sys.stdout.buffer, SCHEMA) as sink:
             for batch in _features(source, operation, request, report, to_equal_area, plainly):
@@ -208,27 +212,37 @@ def _settle(
             "error",
             "geometry-readable",
             int(number),
-            "its geometry cannot be read (open ring, surface in space)",
+            Sentence("its geometry cannot be read (open ring, surface in space)"),
         )
     empty = ~unreadable & (shapely.is_missing(shapes) | shapely.is_empty(shapes))
     for number in numbers[empty & ~np.bool_(request["keep_shapeless"])]:
-        report.add("warning", "geometry-present", int(number), "it has no geometry and was left out")
+        report.add(
+            "warning", "geometry-present", int(number), Sentence("it has no geometry and was left out")
+        )
     keep = ~unreadable & ~empty
     shapes, collections = gathered(shapes, request["geometry"])
     if collections:
-        report.add_once("collection", "collections of shapes of one kind became shapes of many parts")
+        report.add_once(
+            "collection", Sentence("collections of shapes of one kind became shapes of many parts")
+        )
     keep &= _right_kind(shapes, keep, numbers, request, report)
-    keep &= _finite(shapes, keep, numbers, report, "a coordinate is not a finite number (NaN or infinite)")
+    keep &= _finite(
+        shapes, keep, numbers, report, Sentence("a coordinate is not a finite number (NaN or infinite)")
+    )
     keep &= _small_enough(shapes, keep, numbers, report)
     shapes = shapes.copy()
     if keep.any() and (shapely.has_z(shapes[keep]).any() or shapely.has_m(shapes[keep]).any()):
         report.add_once(
-            "dimension", "heights and measures (Z, M) are dropped; the blueprint is two-dimensional"
+            "dimension", Sentence("heights and measures (Z, M) are dropped; the blueprint is two-dimensional")
         )
     shapes[keep] = shapely.force_2d(shapes[keep])
     shapes[keep] = operation.apply(shapes[keep])
     keep &= _finite(
-        shapes, keep, numbers, report, f"it lies where {report.source_crs} cannot be transformed from"
+        shapes,
+        keep,
+        numbers,
+        report,
+        Sentence("it lies where {crs} cannot be transformed from", crs=report.source_crs),
     )
     if keep.any():
         _locate(shapely.bounds(shapes[keep]), lambda rows: shapes[keep][rows], request, report)
@@ -246,15 +260,22 @@ def _right_kind(
         kind = KIND_NAMES.get(int(type_id), "other geometry")
         if request["split"]:
             report.left_out[kind] = report.left_out.get(kind, 0) + 1
-            report.add("warning", "geometry-kind", int(number), f"it is a {kind} and was left out")
+            report.add(
+                "warning",
+                "geometry-kind",
+                int(number),
+                Sentence("it is a {kind} and was left out", kind=kind),
+            )
             continue
-        message = f"it is a {kind}, the layer takes a {request['geometry']}"
+        message = Sentence(
+            "it is a {kind}, the layer takes a {wanted}", kind=kind, wanted=request["geometry"]
+        )
         report.add("error", "geometry-kind", int(number), message)
     return right
 
 
 def _finite(
-    shapes: np.ndarray, keep: np.ndarray, numbers: np.ndarray, report: Report, message: str
+    shapes: np.ndarray, keep: np.ndarray, numbers: np.ndarray, report: Report, message: Sentence
 ) -> np.ndarray:
     good = np.ones(len(shapes), dtype=bool)
     rows = np.nonzero(keep)[0]
@@ -269,7 +290,11 @@ def _finite(
 def _small_enough(shapes: np.ndarray, keep: np.ndarray, numbers: np.ndarray, report: Report) -> np.ndarray:
     counts = np.where(keep, shapely.get_num_coordinates(shapes), 0)
     for row in np.nonzero(counts > MAX_FEATURE_VERTICES)[0]:
-        message = f"it has {counts[row]:,} vertices, a feature may have {MAX_FEATURE_VERTICES:,}; split it"
+        message = Sentence(
+            "it has {count:,} vertices, a feature may have {most:,}; split it",
+            count=int(counts[row]),
+            most=MAX_FEATURE_VERTICES,
+        )
         report.add("error", "vertex-count", int(numbers[row]), message)
     return np.asarray(counts <= MAX_FEATURE_VERTICES)
 
@@ -320,20 +345,35 @@ def _mend(
         place = _place(mending.reason)
         right_kind = shapely.get_type_id(mending.shape) in TYPES[request["geometry"]]
         if mending.readings and request["geometry"] == "polygon":
-            areas = " or ".join(f"{reading.area:.2f} m²" for reading in mending.readings)
-            message = f"its outline crosses itself and can be read in {len(mending.readings)} ways ({areas}); draw it as it is meant"
+            areas = [f"{reading.area:.2f} m²" for reading in mending.readings]
+            message = Sentence(
+                "its outline crosses itself and can be read in {count} ways ({areas}); draw it as it is meant",
+                count=len(areas),
+                areas=areas,
+            )
             report.add("error", "geometry-ambiguous", number, message, place, shapes=mending.readings)
             good[row] = False
         elif not request["mend"]:
-            message = f"it is invalid, and nothing is to be mended; correct it: {mending.reason}"
+            message = Sentence(
+                "it is invalid, and nothing is to be mended; correct it: {reason}", reason=mending.reason
+            )
             report.add("error", "geometry-valid", number, message, place, shapes=[original])
             good[row] = False
         elif not right_kind or mending.shape.is_empty or mending.changed_m2 > request["tolerance_m2"]:
-            message = f"it is invalid and mending would change {mending.changed_m2:.2f} m²; correct it: {mending.reason}"
+            message = Sentence(
+                "it is invalid and mending would change {changed_m2:.2f} m²; correct it: {reason}",
+                changed_m2=float(mending.changed_m2),
+                reason=mending.reason,
+            )
             report.add("error", "geometry-valid", number, message, place, shapes=[original])
             good[row] = False
         else:
-            message = f"mended ({mending.changed_m2:.4f} m² changed, moved by up to {mending.moved_m:.3f} m): {mending.reason}"
+            message = Sentence(
+                "mended ({changed_m2:.4f} m² changed, moved by up to {moved_m:.3f} m): {reason}",
+                changed_m2=float(mending.changed_m2),
+                moved_m=float(mending.moved_m),
+                reason=mending.reason,
+            )
             report.add("warning", "geometry-mended", number, message, place)
             report.keep_receipt(number, original, mending)
             shapes[row] = mending.shape

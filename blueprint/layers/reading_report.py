@@ -11,6 +11,7 @@ from blueprint.crs import Operation
 from blueprint.errors import InvalidInputError
 from blueprint.layers.mending import Mending
 from blueprint.layers.sampling import Sample
+from blueprint.sentences import Sentence
 
 MAX_ISSUES = 200
 MAX_MENDED = 10_000
@@ -50,7 +51,7 @@ class Report:
         severity: str,
         rule: str,
         number: int | None,
-        message: str,
+        message: str | Sentence,
         place: str | None = None,
         *,
         shapes: Iterable[shapely.Geometry] = (),
@@ -63,7 +64,8 @@ class Report:
                     "severity": severity,
                     "rule": rule,
                     "feature": number,
-                    "message": message,
+                    "message": str(message),
+                    "said": message.as_json() if isinstance(message, Sentence) else message,
                     "place": place,
                     "shapes": [shapely.to_wkb(shape, hex=True) for shape in shapes if self._has_room(shape)],
                 }
@@ -103,7 +105,7 @@ class Report:
             placed = operation.apply(np.asarray(shapely.points(np.array(points))))
             self.placed_sample = shapely.get_coordinates(placed).tolist()
 
-    def add_once(self, rule: str, message: str) -> None:
+    def add_once(self, rule: str, message: str | Sentence) -> None:
         """Note what holds for the whole layer, the first time it is seen."""
         if not any(issue["rule"] == rule for issue in self.issues):
             self.add("warning", rule, None, message)

@@ -35,7 +35,7 @@ from blueprint.layers.succession import (
 from blueprint.permissions import Act, Actor
 from blueprint.quality.receipts import keep_receipts, refused
 from blueprint.rasters.storing import CrsAccepted, store_raster
-from blueprint.sentences import Sentence
+from blueprint.sentences import Sentence, sentence_from
 from blueprint.sharing.purposes import record_reading
 from blueprint.standards.entries import FieldRole
 from blueprint.standards.loading import find_standard
@@ -284,7 +284,7 @@ def settle_place(
         return
     decision = decision_of(upload.accept_crs, report, city) | {"accepted_by": upload.actor.name}
     if shift is not None:
-        decision["against"] = shift.sentence()
+        decision["against"] = shift.sentence().english
     version.quality = version.quality | {"crs_decision": decision}
 
 
@@ -317,7 +317,7 @@ def judge_reading(report: dict[str, Any], *, kind: str, city: City) -> None:
             "feature {feature}{where}: {message}{more}",
             feature=first["feature"],
             where=place,
-            message=first["message"],
+            message=sentence_from(first["said"]),
             more=more,
             place=first["place"],
         )

@@ -133,7 +133,7 @@ def _run(run: JobRun) -> dict[str, Any]:
             )
         except ConflictError as refusal:
             # The draft stays: what stands against it can be read, and a long upload is not made twice.
-            result["not_in_force"] = refusal.message
+            result["not_in_force"] = refusal.sentence.both
     return result
 
 

@@ -197,7 +197,7 @@ def _keep_reading(session: Session, version: LayerVersion) -> dict[Level, int]:
                 "kind": kind,
                 "level": level,
                 "feature_id": noted["feature"],
-                "params": {"detail": noted["message"]},
+                "params": {"detail": noted.get("said", noted["message"])},
                 "geom": _point(noted["place"], version),
             }
         )

@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from blueprint.sentences import Sentence, sentence_from
+
 CATALOGUE = Path(__file__).parent / "kinds.csv"
 _COLUMNS = ["code", "level", "zh", "en", "todo_zh", "todo_en"]
 
@@ -47,8 +49,12 @@ class IssueKind:
         return {name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name}
 
     def words(self, params: Mapping[str, Any]) -> Words:
-        """What an issue with these values says."""
-        return Words(self.says.zh.format_map(params), self.says.en.format_map(params))
+        """What an issue with these values says; one that is a sentence, or was kept as that, in its language."""
+        said = {
+            name: sentence_from(value) if isinstance(value, dict) else value for name, value in params.items()
+        }
+        chinese = {name: v.chinese if isinstance(v, Sentence) else v for name, v in said.items()}
+        return Words(self.says.zh.format_map(chinese), self.says.en.format_map(said))
 
 
 @cache

@@ -13,7 +13,7 @@ from blueprint.layers.models import LayerVersion
 from blueprint.quality.kinds import Level, kinds
 from blueprint.quality.models import mending
 from blueprint.quality.report import Drawn, told_of
-from blueprint.sentences import Sentence
+from blueprint.sentences import Sentence, sentence_from
 
 
 class FileRefusedError(InvalidInputError):
@@ -59,7 +59,7 @@ def refused(error: InvalidInputError, report: dict[str, Any], *, file: str, city
                 kind,
                 level,
                 file=file,
-                params={"detail": issue["message"]},
+                params={"detail": sentence_from(issue["said"])},
                 city=city,
                 shape=shape,
                 row=issue["feature"],

@@ -15,7 +15,7 @@ from blueprint.layers.cell import cause_of_death, cell
 from blueprint.layers.children import Kind
 from blueprint.layers.confinement import Bounds, skip_drivers
 from blueprint.layers.reading import StagedFile
-from blueprint.sentences import sentence_from
+from blueprint.sentences import Sentence, sentence_from
 
 _ALLOWED_DRIVERS = ("GTiff", "COG", "MEM")
 
@@ -46,7 +46,7 @@ def _skipped_drivers() -> str:
 
 
 def take_in(
-    file: StagedFile, request: RasterRequest, *, advise: Callable[[list[list[float]]], str]
+    file: StagedFile, request: RasterRequest, *, advise: Callable[[list[list[float]]], Sentence]
 ) -> RasterReading:
     """Let the child read the staged GeoTIFF and write it as a COG in the working CRS.
 

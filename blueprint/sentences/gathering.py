@@ -21,6 +21,7 @@ OPTIONS = frozenset({"actor", "act", "drawn", "place", "retry_after", "rows", "t
 """What errors take by name beside the values of their sentence."""
 SPOKEN = frozenset(
     {
+        ("blueprint/layers/crs_doctor.py", "Confidence"),
         ("blueprint/permissions.py", "Act"),
         ("coordination/handling_models.py", "HandlingState"),
         ("coordination/handling_models.py", "HandlingStep"),

@@ -17,7 +17,7 @@ export function showDiagnosis(target, found) {
   target.replaceChildren(
     list, verdict(found), ...(isPlaced(found) ? [] : found.guesses.map(guess)),
     element("details", {}, element("summary", {}, ...bilingual(`前 ${Math.min(FIRST_ROWS, found.rows.length)} 行`, "first rows")), element("div", { class: "wide" }, sample)),
-    element("details", {}, element("summary", {}, ...bilingual("诊断原文", "in the words of the service")), ...found.advice.map((words) => element("p", { class: "hint", lang: "en" }, words))),
+    element("details", {}, element("summary", {}, ...bilingual("诊断原文", "in the words of the service")), ...found.advice.map((words) => element("p", { class: "hint" }, words))),
   );
   facts("found", [
     [["格式", "format"], found.format], [["子图层", "sublayer"], found.sublayer], [["图斑", "rows"], `${count(found.row_count)}（${Object.entries(found.kinds).map(([kind, number]) => `${GEOMETRY[kind]?.[0] ?? kind} ${count(number)}`).join("、")}）`],

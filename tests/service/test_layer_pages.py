@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -198,7 +199,10 @@ def test_a_file_that_is_refused_is_told_in_a_sentence_beside_it_and_drawn(
     assert page.locator("#drop .field-error").count() == 0
     page.click("#store")
     until(page, "document.querySelector('#refused tr[data-code]') !== null")
-    assert "服务未接受" in page.inner_text("#drop .field-error")
+    assert re.match(
+        "图斑 1，位于 .*：边界自相交.* feature 1 at .*: its outline crosses itself",
+        page.inner_text("#drop .field-error"),
+    )
     assert "可有多种理解" in page.inner_text("#refused")
     page.click("#refused tr[data-code=geometry-ambiguous]")
     picture(page, "layer-refused")

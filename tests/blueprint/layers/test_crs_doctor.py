@@ -52,8 +52,8 @@ def test_an_easting_with_its_zone_is_told_from_one_without(city: City):
     with_zone = suggest(in_crs("EPSG:4529"), jurisdiction(city), working_crs=city.working_crs)[0]
     without = suggest(in_crs("EPSG:4550"), jurisdiction(city), working_crs=city.working_crs)[0]
 
-    assert "8 digits" in with_zone.sentence()
-    assert "6 digits" in without.sentence()
+    assert "8 digits" in with_zone.sentence().english
+    assert "6 digits" in without.sentence().english
 
 
 @pytest.mark.parametrize("crs", ["EPSG:4490", "EPSG:4550", "EPSG:4529"])
@@ -62,14 +62,14 @@ def test_swapped_axes_are_said_and_not_accepted(crs: str, city: City):
 
     assert guess.swapped and guess.crs == crs
     assert not guess.is_acceptable
-    assert "swapped" in guess.sentence()
+    assert "swapped" in guess.sentence().english
 
 
 def test_a_drawing_in_millimetres_is_known(city: City):
     guess = suggest(in_crs("EPSG:4550") * 1000, jurisdiction(city), working_crs=city.working_crs)[0]
 
     assert guess.scale == 0.001
-    assert "millimetres" in guess.sentence()
+    assert "millimetres" in guess.sentence().english
 
 
 def test_data_of_another_city_fit_nothing(city: City):
@@ -98,7 +98,7 @@ def test_data_that_lie_on_a_reference_without_their_shift_are_recognised(system:
     found = recognise_shift(shift(ALONG), share_on, reference="the test")
 
     assert found is not None and found.system == system
-    assert "CGCS2000" in found.sentence()
+    assert "CGCS2000" in found.sentence().english
     assert recognise_shift(ALONG, share_on, reference="the test") is None
 
 
