@@ -10,7 +10,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from typer.exceptions import TyperException
 
 from blueprint.errors import BlueprintError, StorageFullError
-from service.commands.context import console, say
+from blueprint.sentences import Sentence
+from service.commands.context import say
 from service.problems import as_blueprint_error, exit_status_of
 from service.settings import read_settings
 
@@ -90,7 +91,7 @@ def run(arguments: list[str]) -> int:
     except TyperException as error:
         return _usage(error)
     except (typer.Abort, KeyboardInterrupt):
-        console.print("stopped")
+        say("已停止 stopped")
         return 130
 
 
@@ -100,7 +101,9 @@ def _usage(error: TyperException) -> int:
         return 2
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "blueprint"
-    console.print(f"blueprint: {error.format_message()} See `{path} --help`.", markup=False, soft_wrap=True)
+    told = Sentence("{complaint} See `{path} --help`.", complaint=error.format_message(), path=path)
+    say(told.chinese)
+    say(f"blueprint: {told.english}")
     return 2
 
 

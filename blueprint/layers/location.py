@@ -55,6 +55,14 @@ def advice(points: list[list[float]], city: City, *, option: str) -> Sentence:
     )
 
 
+_THINGS = {"layer": Sentence("layer"), "footprint": Sentence("footprint"), "file": Sentence("file")}
+
+
+def thing_of(kind: str) -> Sentence | str:
+    """What was read, as a sentence names it; a layer of a file by its own name."""
+    return _THINGS.get(kind, kind)
+
+
 def refuse_misplaced(report: dict[str, Any], city: City, *, kind: str) -> None:
     """Refuse data without a CRS, and data that lie outside the city, with the doctor's advice."""
     option = "--accept-crs" if kind.startswith("layer") else "--crs"
@@ -71,7 +79,7 @@ def refuse_misplaced(report: dict[str, Any], city: City, *, kind: str) -> None:
         hint = advice(report["sample"], city, option=option)
         if report["source_crs"] in hint.english:
             hint = Sentence("check that its coordinates really are {crs}", crs=report["source_crs"])
-        raise InvalidInputError("the {kind} lies outside the city; {hint}", kind=kind, hint=hint)
+        raise InvalidInputError("the {kind} lies outside the city; {hint}", kind=thing_of(kind), hint=hint)
 
 
 @dataclass(frozen=True)

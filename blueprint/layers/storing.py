@@ -24,7 +24,7 @@ from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.catalogue import find_readable
 from blueprint.layers.cutting import cut_features
 from blueprint.layers.features_file import kept
-from blueprint.layers.location import compare_place, decision_of, refuse_misplaced
+from blueprint.layers.location import compare_place, decision_of, refuse_misplaced, thing_of
 from blueprint.layers.measuring import BOUNDS
 from blueprint.layers.models import GeometryKind, Layer, LayerVersion
 from blueprint.layers.originals import keep_original
@@ -322,11 +322,13 @@ def judge_reading(report: dict[str, Any], *, kind: str, city: City) -> None:
             place=first["place"],
         )
     if report["feature_count"] == 0:
-        raise InvalidInputError("the {kind} holds 0 features; check the export and the sublayer", kind=kind)
+        raise InvalidInputError(
+            "the {kind} holds 0 features; check the export and the sublayer", kind=thing_of(kind)
+        )
     if report["inside_count"] == 0:
         raise InvalidInputError(
             "the {kind} lies outside the city; check that its coordinates really are {source_crs}",
-            kind=kind,
+            kind=thing_of(kind),
             source_crs=report["source_crs"],
         )
 

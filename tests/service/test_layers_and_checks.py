@@ -1,6 +1,7 @@
 """Layers and checks as users meet them: by command line and by HTTP, on real files."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +48,14 @@ def upload(
 
 
 def problem(response: httpx.Response, status: int, *words: str) -> dict[str, Any]:
-    """A problem document of RFC 9457 with this status whose detail holds these words."""
+    """A problem document of RFC 9457 with this status whose detail holds these words, and says the same in Chinese."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     document = response.json()
     assert document["status"] == status
     for word in words:
         assert word in document["detail"]
+    assert re.search("[一-鿿]", document["title_zh"]) and re.search("[一-鿿]{2}", document["detail_zh"])
     return document
 
 
@@ -174,7 +176,8 @@ def test_a_bad_upload_by_http_is_a_problem_document_and_leaves_nothing(keeper: h
     problem(upload(keeper, b""), 422, "the file is empty")
     problem(upload(keeper, badfiles.zipped({"../x.geojson": b"{}"}), "x.zip"), 422, "unsafe path")
     problem(upload(keeper, geojson({"type": "Point", "coordinates": [LON, LAT]})), 422, "feature 1", "point")
-    problem(upload(keeper, badfiles.good(), code="NOPE"), 404, "no layer 'NOPE'")
+    nothing = problem(upload(keeper, badfiles.good(), code="NOPE"), 404, "no layer 'NOPE'")
+    assert nothing["detail_zh"] == "没有图层 “NOPE”；用 `blueprint layer list` 查看代码"
     assert keeper.get("/api/layers/PLAN/versions").json()["items"] == []
 
 
