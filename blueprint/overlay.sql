@@ -153,6 +153,20 @@ covering AS MATERIALIZED (
             >= site.plane_m2 - :noise_m * site.perimeter_m
     ) AS whole
 ),
+alone AS MATERIALIZED (
+    -- Where one layer alone has a control, and its features do not overlap each other, the pieces of the ledger are
+    -- disjoint as they are: their areas add up, and no union is needed.
+    SELECT covering.control_rank = 4 AND counted.layers <= 1 AND NOT counted.needs_union
+        AND NOT EXISTS (SELECT FROM given_zone WHERE given_zone.control_rank <= 3) AS is_so,
+        counted.control_rank, counted.overlap_m2
+    FROM (
+        SELECT count(DISTINCT judged.version_id) AS layers, coalesce(bool_or(judged.needs_union), FALSE) AS needs_union,
+            min(judged.control_rank) AS control_rank, coalesce(sum(judged.overlap_m2), 0) AS overlap_m2
+        FROM judged
+        WHERE judged.dimension = 2 AND NOT judged.is_sliver AND judged.control_rank <= 3
+    ) AS counted
+    CROSS JOIN covering
+),
 nothing AS (SELECT ST_SetSRID(ST_GeomFromText('POLYGON EMPTY'), :working_srid) AS geom),
 control_area AS MATERIALIZED (
     SELECT met.control_rank, ST_Union(met.geom) AS geom
@@ -200,6 +214,24 @@ worst_first AS MATERIALIZED (
         END AS conflict_free
     FROM blocked CROSS JOIN site CROSS JOIN covering CROSS JOIN nothing
 ),
+ledger AS (
+    SELECT
+        CASE WHEN alone.control_rank = 1 THEN alone.overlap_m2 ELSE 0 END AS prohibited_m2,
+        CASE WHEN alone.control_rank = 2 THEN alone.overlap_m2 ELSE 0 END AS restricted_m2,
+        CASE WHEN alone.control_rank = 3 THEN alone.overlap_m2 ELSE 0 END AS advised_m2,
+        greatest(
+            0, CASE WHEN :on_ellipsoid THEN site.ellipsoid_m2 ELSE site.plane_m2 END - alone.overlap_m2
+        ) AS conflict_free_m2
+    FROM alone CROSS JOIN site
+    WHERE alone.is_so
+    UNION ALL
+    SELECT blueprint.measure_m2(worst_first.prohibited, :on_ellipsoid),
+        blueprint.measure_m2(worst_first.restricted, :on_ellipsoid),
+        blueprint.measure_m2(worst_first.advised, :on_ellipsoid),
+        blueprint.measure_m2(worst_first.conflict_free, :on_ellipsoid)
+    FROM worst_first
+    WHERE NOT (SELECT alone.is_so FROM alone)
+),
 finding AS (
     SELECT judged.version_id, nullif(judged.feature_id, 0) AS feature_id, feature.source_id, feature.attributes,
         judged.is_zone, judged.dimension, judged.plane_m2, judged.overlap_m2, judged.perimeter_m, judged.length_m,
@@ -228,10 +260,7 @@ finding AS (
         ON feature.version_id = judged.version_id AND feature.feature_id = judged.feature_id
 )
 SELECT site.plane_m2, site.ellipsoid_m2, site.perimeter_m,
-    blueprint.measure_m2(worst_first.prohibited, :on_ellipsoid) AS prohibited_m2,
-    blueprint.measure_m2(worst_first.restricted, :on_ellipsoid) AS restricted_m2,
-    blueprint.measure_m2(worst_first.advised, :on_ellipsoid) AS advised_m2,
-    blueprint.measure_m2(worst_first.conflict_free, :on_ellipsoid) AS conflict_free_m2,
+    ledger.prohibited_m2, ledger.restricted_m2, ledger.advised_m2, ledger.conflict_free_m2,
     (
         -- Values without their names, in the order of `Found` in overlay.py.
         SELECT
@@ -255,4 +284,4 @@ SELECT site.plane_m2, site.ellipsoid_m2, site.perimeter_m,
         FROM rule
         WHERE rule.coverage IS NOT NULL AND NOT ST_Covers(rule.coverage, site.geom)
     ) AS not_covering
-FROM site CROSS JOIN worst_first;
+FROM site CROSS JOIN ledger;

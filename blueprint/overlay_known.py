@@ -114,10 +114,9 @@ class KnownSite:
                 areal.setdefault(each.version_id, []).append(each)
         united = {version for version, count in counts.items() if count > 1 and version in self.overlapping}
         perimeter_m = float(shapely.length(self.shape))
-        pieces = self._ledger(areal, united, ranks, zones, self.plane_m2 - NOISE_M * perimeter_m)
-        prohibited_m2, restricted_m2, advised_m2, free_m2 = measured_by(
-            self.to_equal_area, np.array(pieces, dtype=object)
-        ).tolist()
+        prohibited_m2, restricted_m2, advised_m2, free_m2 = self._ledger(
+            areal, united, ranks, zones, self.plane_m2 - NOISE_M * perimeter_m
+        )
         return Answer(
             self.plane_m2,
             self.ellipsoid_m2,
@@ -144,22 +143,25 @@ class KnownSite:
         ranks: Mapping[int | None, int],
         zones: Sequence[tuple[int, shapely.MultiPolygon]],
         whole_m2: float,
-    ) -> tuple[shapely.Geometry, ...]:
-        """Disjoint pieces of the site: prohibited, restricted, advised, free; what one layer covers whole ends the list."""
+    ) -> list[float]:
+        """Areas of disjoint pieces of the site: prohibited, restricted, advised, free; what one layer covers whole ends the list."""
         covering = _NO_LEDGER
         shapes: dict[int, list[shapely.Geometry]] = {rank: [] for rank in range(1, _NO_LEDGER)}
         real = {
-            version: counted
+            version: kept
             for version, met in areal.items()
-            if (counted := [each for each in met if not each.is_sliver])
+            if (kept := [each for each in met if not each.is_sliver])
         }
         for version, met in real.items():
             areas = [each.plane_m2 for each in met]
             if (max(areas) if version in united else sum(areas)) >= whole_m2:
                 covering = min(covering, ranks[version])
-        for version, met in real.items():
-            if ranks[version] < covering:
-                shapes[ranks[version]] += [shape for each in met for shape in each.cut()]
+        counted = [version for version in real if ranks[version] < covering]
+        is_alone = covering == _NO_LEDGER and len(counted) <= 1 and united.isdisjoint(counted)
+        if is_alone and all(rank >= covering for rank, _ in zones):
+            return self._ledger_of_one({ranks[version]: real[version] for version in counted})
+        for version in counted:
+            shapes[ranks[version]] += [shape for each in real[version] for shape in each.cut()]
         for rank, zone in zones:
             if rank < covering:
                 shapes[rank].append(zone)
@@ -172,9 +174,16 @@ class KnownSite:
         free: shapely.Geometry = _NOTHING
         if covering == _NO_LEDGER:
             free = shapely.difference(self.shape, shapely.union(blocked, advised))
-        return (
+        pieces = (
             prohibited, shapely.difference(restricted, prohibited), shapely.difference(advised, blocked), free
         )  # fmt: skip
+        return list(measured_by(self.to_equal_area, np.array(pieces, dtype=object)).tolist())
+
+    def _ledger_of_one(self, real: Mapping[int, Sequence[Judged]]) -> list[float]:
+        """The ledger where one layer alone has a control, by its rank, and its features do not overlap each other: no union is needed."""
+        taken = [sum((each.overlap_m2 for each in real.get(rank, ())), 0.0) for rank in range(1, _NO_LEDGER)]
+        site_m2 = self.ellipsoid_m2 if self.to_equal_area is not None else self.plane_m2
+        return [*taken, max(0.0, site_m2 - sum(taken))]
 
     def _findings(
         self, asked: Sequence[Judged], judged: Sequence[Judged], with_shapes: bool

@@ -52,6 +52,9 @@ _OF_THE_LINE = ("width_m", "centre_line_m", "crossing_m")
 _OF_THE_GIVEN = ("source_crs", "operation")
 """What a footprint was before it was the area that is checked: a report's site does not carry it."""
 
+_SAME, _SAME_M2 = 1e-6, 1e-4
+"""What figures, and areas in m², may differ by: the pieces of a ledger are joined and then measured, or measured and added up."""
+
 _MAX_TOLD, _MAX_SHOWN = 20, 100
 
 
@@ -326,7 +329,7 @@ def _walk(given: Any, now: Any, place: str, found: list[str], left_out: Set[str]
         for number, (one, other) in enumerate(zip(given, now, strict=True), start=1):
             _walk(one, other, f"{place} {_name_of(other, number)}", found, left_out)
     elif isinstance(now, float | int) and isinstance(given, float | int) and not isinstance(now, bool):
-        if not isclose(given, now, rel_tol=1e-9, abs_tol=1e-6):
+        if not isclose(given, now, rel_tol=1e-9, abs_tol=_SAME_M2 if place.endswith("_m2") else _SAME):
             found.append(_says(place, given, now))
     elif given != now:
         found.append(_says(place, given, now))

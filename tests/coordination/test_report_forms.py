@@ -191,10 +191,11 @@ def test_a_workbook_holds_every_finding_and_the_ledger_in_numbers(session: Sessi
     assert sheets["xl/worksheets/sheet3.xml"].count("<row ") == 1 + len(report.findings)
 
 
-def test_a_report_as_it_was_written_holds(session: Session, plane: City):
+def test_a_report_as_it_was_written_holds_though_areas_were_rounded_otherwise(session: Session, plane: City):
     _publish(session, plane)
     report, footprint = _checked(session, plane)
     document = orjson.loads(orjson.dumps(with_site(report, footprint)))
+    document["ledger"]["conflict_free_m2"] += 5e-5
 
     found = verify_report(session, document, city=plane, actor=OPERATOR)
 
@@ -226,6 +227,10 @@ def test_a_report_holds_on_its_own_versions_when_newer_ones_are_in_force(session
     ("forge", "told"),
     [
         (lambda d: d["ledger"].update(prohibited_m2=1.0), "ledger.prohibited_m2"),
+        (
+            lambda d: d["ledger"].update(restricted_m2=d["ledger"]["restricted_m2"] + 1e-3),
+            "ledger.restricted_m2",
+        ),
         (lambda d: d.update(verdict="clear"), "verdict"),
         (lambda d: d["findings"].pop(), "findings"),
         (lambda d: d["findings"][0].update(basis="《别的法》"), "findings FARM S1.basis"),
