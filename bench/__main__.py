@@ -1,4 +1,4 @@
-"""`python -m bench [all|check|tiles|publication|intake|topology|audit|scaling|batch|growth|oereb|approval|year|city] [--small] [--rebuild]`: measure and print ratios; a full run, scaling and batch are kept."""
+"""`python -m bench [all|check|tiles|publication|intake|memory|topology|audit|scaling|batch|growth|oereb|approval|year|city] [--small] [--rebuild]`: measure and print ratios; a full run, scaling and batch are kept."""
 
 import argparse
 import json
@@ -14,6 +14,7 @@ from bench.growth import measure_growth
 from bench.guard import measure_guard
 from bench.intake import measure_intake
 from bench.live import measure_live
+from bench.memory import measure_memory
 from bench.oereb import measure_oereb
 from bench.publication import measure_publication
 from bench.scaling import measure_scaling
@@ -42,6 +43,8 @@ def main() -> int:
     if arguments.what == "oereb":  # and this
         measured = measure_oereb(small=arguments.small, rebuild=arguments.rebuild)
         return _end({"oereb": measured}, arguments)
+    if arguments.what == "memory":  # as has this
+        return _end({"memory": measure_memory(small=arguments.small)}, arguments)
     with made_city(small=arguments.small, rebuild=arguments.rebuild) as setting:
         result: dict[str, Any] = report.circumstances(setting)
         if arguments.what in ("all", "check"):
@@ -68,6 +71,7 @@ def main() -> int:
             result["audit"] = measure_audit(small=arguments.small)
             result["scaling"] = measure_scaling(small=arguments.small)
             result["intake"] = measure_intake(small=arguments.small)
+            result["memory"] = measure_memory(small=arguments.small)
             result["oereb"] = measure_oereb(small=arguments.small, rebuild=arguments.rebuild)
             result["approval"] = measure_approval(small=arguments.small)
         result["load_average_after"] = round(os.getloadavg()[0], 2)
@@ -100,6 +104,7 @@ def _arguments() -> argparse.Namespace:
             "tiles",
             "publication",
             "intake",
+            "memory",
             "topology",
             "audit",
             "scaling",

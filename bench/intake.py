@@ -66,14 +66,14 @@ def measure_intake(*, small: bool) -> dict[str, Any]:
     if program is None:
         raise SystemExit("ogr2ogr is not there to compare with; `make setup-bench` installs it")
     figures = {}
-    with _cluster() as home:
+    with intake_cluster() as home:
         for code in LAYERS:
             made = next(layer for layer in made_layers(small=small) if layer.code == code)
             say(f"intake: {made.count:,} polygons from a GeoPackage")
             path = home / f"{code}.gpkg"
-            vertices = _apart(_write, made, path)
+            vertices = apart(write, made, path)
             before = _ogr2ogr(program, home, path)
-            stored = _apart(_store, home, path, code)
+            stored = apart(store, home, path, code)
             theirs = statistics.mean((before, _ogr2ogr(program, home, path)))
             figures[code] = asdict(
                 IntakeFigures(
@@ -91,14 +91,15 @@ def measure_intake(*, small: bool) -> dict[str, Any]:
     return figures
 
 
-def _apart(act: Callable[..., Any], *arguments: Any) -> Any:
+def apart(act: Callable[..., Any], *arguments: Any) -> Any:
     """What an act gives, done in a process of its own: its memory is then nobody else's."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
         return process.submit(act, *arguments).result()
 
 
 @contextmanager
-def _cluster() -> Iterator[Path]:
+def intake_cluster() -> Iterator[Path]:
+    """The home of a cluster that is there for this alone."""
     home = ROOT / ".blueprint" / "bench-intake"
     home.parent.mkdir(exist_ok=True)
     cluster.remove(home)
@@ -110,7 +111,7 @@ def _cluster() -> Iterator[Path]:
         cluster.remove(home)
 
 
-def _write(made: MadeLayer, path: Path) -> int:
+def write(made: MadeLayer, path: Path) -> int:
     """The layer as a GeoPackage; says how many vertices it has."""
     shapes = np.concatenate(list(polygons(made)))
     numbers = range(1, len(shapes) + 1)
@@ -152,7 +153,7 @@ class _Stored:
     children_mb: int
 
 
-def _store(home: Path, path: Path, code: str) -> _Stored:
+def store(home: Path, path: Path, code: str) -> _Stored:
     """Store the file, check it, bring it into force; seconds by step, and the memory that it took."""
     city, engine = load_city(PROFILE), make_engine(cluster.ensure_running(home, say=say))
     scratch, now = home / "scratch", datetime.now(UTC)

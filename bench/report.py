@@ -97,6 +97,13 @@ BARS = (
         is_most=True,
     ),
     Bar(
+        "MB, largest process of the service while 1,000,000 polygons come in",
+        ("memory", "most_mb"),
+        1024,
+        is_most=True,
+    ),
+    Bar("the same, 1,000,000 polygons ÷ 100,000", ("memory", "most_over_least"), None),
+    Bar(
         "ms that a check waits while a version of the largest layer comes into force or is rolled back",
         ("publication", "blocked_ms"),
         100,
@@ -252,12 +259,12 @@ def to_markdown(result: dict[str, Any]) -> str:
             f" rolled back in {made['roll_back_ms']:.0f} ms; a check of 1 ha takes {made['read_ms']:.1f} ms at other times and"
             f" {made['longest_read_ms']:.1f} ms at most meanwhile.",
         ]
-    return "\n".join([*lines, *_intake(result), *_oereb(result), *_approval(result)]) + "\n"
+    return "\n".join([*lines, *_intake(result), *_memory(result), *_oereb(result), *_approval(result)]) + "\n"
 
 
 def findings(result: dict[str, Any]) -> list[str]:
     """The ratios of a part that was measured alone, with the figures they come from."""
-    return [*ratios(result), *_intake(result), *_oereb(result), *_approval(result)]
+    return [*ratios(result), *_intake(result), *_memory(result), *_oereb(result), *_approval(result)]
 
 
 def _oereb(result: dict[str, Any]) -> list[str]:
@@ -314,6 +321,19 @@ def _intake(result: dict[str, Any]) -> list[str]:
             f" {figures['service_mb']} MB at most, the largest of its children {figures['children_mb']} MB.",
         ]
     return lines
+
+
+def _memory(result: dict[str, Any]) -> list[str]:
+    told = ", ".join(
+        f"{each['polygons']:,}: {each['service_mb']} and {each['children_mb']}"
+        for each in result.get("memory", {}).values()
+        if isinstance(each, dict)
+    )
+    return (
+        ["", f"MB that the service and the largest of its children had at most, by polygons: {told}."]
+        if told
+        else []
+    )
 
 
 def ratios(result: dict[str, Any]) -> list[str]:

@@ -27,17 +27,20 @@ SCHEMA = pa.schema(
 
 
 class MappedFeatures:
-    """The features of a file by row, mapped and not read: what was looked at is let go of when `forget` says so."""
+    """The features of a file by row, mapped and not read: what was looked at is let go of when `forget` says so.
+
+    `first_rows` are the rows at which its batches begin; at the end, how many there are.
+    """
 
     def __init__(self, path: Path) -> None:
         with path.open("rb") as opened:
             self._mapped = mmap.mmap(opened.fileno(), 0, prot=mmap.PROT_READ)
         self._reader = pa.ipc.open_file(pa.py_buffer(self._mapped))
-        self._batches = [self._reader.get_batch(number) for number in range(self._reader.num_record_batches)]
-        self._first_rows = np.cumsum([0, *(batch.num_rows for batch in self._batches)])
+        self.batches = [self._reader.get_batch(number) for number in range(self._reader.num_record_batches)]
+        self.first_rows = np.cumsum([0, *(batch.num_rows for batch in self.batches)])
 
     def __len__(self) -> int:
-        return int(self._first_rows[-1])
+        return int(self.first_rows[-1])
 
     def forget(self) -> None:
         """Count no page of the file as this process's memory; the next look maps it again."""
@@ -48,7 +51,7 @@ class MappedFeatures:
         return np.column_stack(
             [
                 np.concatenate(
-                    [batch.column(name).to_numpy(zero_copy_only=False) for batch in self._batches]
+                    [batch.column(name).to_numpy(zero_copy_only=False) for batch in self.batches]
                     or [np.empty(0)]
                 )
                 for name in names
@@ -58,17 +61,17 @@ class MappedFeatures:
     def sizes(self, name: str) -> np.ndarray:
         """How many bytes each value of a column of shapes has."""
         return np.concatenate(
-            [pc.binary_length(batch.column(name)).to_numpy(zero_copy_only=False) for batch in self._batches]
+            [pc.binary_length(batch.column(name)).to_numpy(zero_copy_only=False) for batch in self.batches]
             or [np.empty(0)]
         )
 
     def take(self, rows: np.ndarray) -> pa.RecordBatch:
         """The features of these rows, in that order; batch by batch, as of the whole file a copy would be made first."""
-        of_batch = np.searchsorted(self._first_rows, rows, side="right") - 1
+        of_batch = np.searchsorted(self.first_rows, rows, side="right") - 1
         taken, places = [], []
         for number in np.unique(of_batch):
             here = np.nonzero(of_batch == number)[0]
-            taken.append(self._batches[number].take(pa.array(rows[here] - self._first_rows[number])))
+            taken.append(self.batches[number].take(pa.array(rows[here] - self.first_rows[number])))
             places.append(here)
         table = pa.Table.from_batches(taken).combine_chunks()
         (batch,) = table.take(pa.array(np.argsort(np.concatenate(places)))).to_batches()

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import shapely
 from shapely.geometry.base import BaseGeometry
 
 from blueprint.layers.confinement import drop_rights
-from blueprint.layers.mapped_features import FEATURES
+from blueprint.layers.mapped_features import FEATURES, MappedFeatures
+from blueprint.layers.measuring import BOUNDS
 from blueprint.layers.overlapping import may_overlap_each_other
 from blueprint.quality.attributes import AttributeCheck
 from blueprint.quality.issues import MAX_LISTED, Issue, Issues
 from blueprint.quality.kinds import kinds
-from blueprint.quality.mapped_layer import MappedLayer, bounds_of
+from blueprint.quality.mapped_layer import MappedLayer
 from blueprint.quality.shape_batch import ShapeBatch
 from blueprint.quality.shapes import ShapeCheck, of_one_box
 from blueprint.quality.topology import Faces, faces_of, find_overlaps
@@ -44,25 +44,24 @@ def check(request: dict[str, Any], of_batch: type[ShapeBatch], of_layer: type[Ma
     standard = known.find(request["standard"]) if request["standard"] else None
     drop_rights(request["uid"], request["gid"])
     folder = Path(request["folder"])
-    with pa.memory_map(str(folder / FEATURES)) as mapped:
-        table = pa.ipc.open_file(mapped).read_all()
-        issues = Issues(is_strict=standard is not None)
-        _one_by_one(table, standard, known, request, folder, of_batch, issues)
-        has_overlaps = None
-        if request["is_areal"] and table.num_rows:
-            layer = of_layer(table)
-            faces = faces_of(layer, tell=lambda done: _write({"step": "topology", "done": done}))
-            has_overlaps = may_overlap_each_other(layer, faces)
-            if standard is not None:
-                coverage = _shape(folder / COVERAGE)
-                _among_each_other(layer, faces, standard, known, coverage, issues)
+    features = MappedFeatures(folder / FEATURES)
+    issues = Issues(is_strict=standard is not None)
+    _one_by_one(features, standard, known, request, folder, of_batch, issues)
+    has_overlaps = None
+    if request["is_areal"] and len(features):
+        layer = of_layer(features)
+        faces = faces_of(layer, tell=lambda done: _write({"step": "topology", "done": done}))
+        has_overlaps = may_overlap_each_other(layer, faces)
+        if standard is not None:
+            coverage = _shape(folder / COVERAGE)
+            _among_each_other(layer, faces, standard, known, coverage, issues)
     for issue in [*issues.listed, *issues.left_out()]:
         _write(_as_json(issue))
     _write({"levels": dict(issues.levels), "counts": dict(issues.counts), "has_overlaps": has_overlaps})
 
 
 def _one_by_one(
-    table: pa.Table,
+    features: MappedFeatures,
     standard: LayerStandard | None,
     known: Standards,
     request: dict[str, Any],
@@ -70,7 +69,7 @@ def _one_by_one(
     of_batch: type[ShapeBatch],
     issues: Issues,
 ) -> None:
-    suspects = of_one_box(table.column("feature_id").to_numpy(), bounds_of(table))
+    suspects = of_one_box(features.numbers("feature_id")[:, 0], features.numbers(*BOUNDS))
     shape_check = ShapeCheck(standard, known.limits, _shape(folder / OUTLINE), suspects)
     attribute_check = None
     if standard is not None:
@@ -79,16 +78,19 @@ def _one_by_one(
         )
         attribute_check.check_fields(request["fields"], issues)
     done = 0
-    for batch in table.to_batches():
+    for batch in features.batches:
         numbers = batch.column("feature_id").to_numpy()
         made = of_batch if request["is_areal"] else ShapeBatch
-        shapes = made(numbers, batch.column("geom"), bounds_of(batch))
+        shapes = made(
+            numbers, batch.column("geom"), np.column_stack([batch.column(side).to_numpy() for side in BOUNDS])
+        )
         shape_check.check(shapes, issues, is_areal=request["is_areal"])
         if attribute_check is not None:
             areas = batch.column("ellipsoid_m2").to_pylist()
             texts = batch.column("attributes").to_pylist()
             for row, (number, text, area) in enumerate(zip(numbers.tolist(), texts, areas, strict=True)):
                 attribute_check.check(number, json.loads(text), area, partial(_point_on, shapes, row), issues)
+        features.forget()
         done += batch.num_rows
         _write({"step": "features", "done": done})
 

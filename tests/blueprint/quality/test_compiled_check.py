@@ -1,17 +1,22 @@
 """What a large layer is checked by says what GEOS says of the same features."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
 import shapely
 
 from blueprint.layers.compiled_measures import measured_in_plane, surely_valid
+from blueprint.layers.mapped_features import FEATURES, MappedFeatures
 from blueprint.layers.outlines import outlines_in
 from blueprint.quality.compiled_check import CompiledBatch, CompiledLayer
 from blueprint.quality.edges import EdgeSum
 from blueprint.quality.mapped_layer import MappedLayer
 from blueprint.quality.shape_batch import ShapeBatch
 from tests.blueprint.quality.test_topology import square
+
+_SHAPES = pa.schema([("geom", pa.large_binary())])
 
 
 def _column(shapes: np.ndarray) -> pa.LargeBinaryArray:
@@ -34,12 +39,12 @@ def shapes() -> np.ndarray:
     return made
 
 
-def _layer(kind: type[MappedLayer], shapes: np.ndarray) -> MappedLayer:
+def _layer(kind: type[MappedLayer], shapes: np.ndarray, folder: Path) -> MappedLayer:
     column = _column(shapes)
-    table = pa.Table.from_batches(
-        [pa.record_batch([column[first : first + 70]], names=["geom"]) for first in range(0, len(column), 70)]
-    )
-    return kind(table)
+    with pa.OSFile(str(folder / FEATURES), "wb") as opened, pa.ipc.new_file(opened, _SHAPES) as sink:
+        for first in range(0, len(column), 70):
+            sink.write_batch(pa.record_batch([column[first : first + 70]], schema=_SHAPES))
+    return kind(MappedFeatures(folder / FEATURES))
 
 
 def _as_set(edges: EdgeSum) -> set[tuple[object, ...]]:
@@ -65,19 +70,21 @@ def test_compiled_loops_find_the_measures_and_corners_that_geos_finds(shapes: np
     assert np.array_equal(one.degrees, other.degrees)
 
 
-def test_edges_summed_in_a_table_are_those_that_are_sorted(shapes: np.ndarray):
+def test_edges_summed_in_a_table_are_those_that_are_sorted(shapes: np.ndarray, tmp_path: Path):
     rows = np.random.default_rng(1).permutation(len(shapes))
 
-    plain, compiled = (_layer(kind, shapes).edges(rows) for kind in (MappedLayer, CompiledLayer))
+    plain, compiled = (_layer(kind, shapes, tmp_path).edges(rows) for kind in (MappedLayer, CompiledLayer))
 
     assert _as_set(plain) == _as_set(compiled)
     assert len(compiled.net) == len(_as_set(compiled))
 
 
-def test_a_ring_whose_way_rounding_might_decide_is_left_to_geos():
+def test_a_ring_whose_way_rounding_might_decide_is_left_to_geos(tmp_path: Path):
     thin = np.array([shapely.Polygon([(0, 0), (3, 0.1), (6, 0.2), (0, 0)]), square(0, 0, 10)])
 
-    plain, compiled = (_layer(kind, thin).edges(np.arange(2)) for kind in (MappedLayer, CompiledLayer))
+    plain, compiled = (
+        _layer(kind, thin, tmp_path).edges(np.arange(2)) for kind in (MappedLayer, CompiledLayer)
+    )
 
     assert _as_set(plain) == _as_set(compiled)
 
