@@ -1,7 +1,9 @@
 """The cell in which a file that somebody else wrote is opened, and what became of it."""
 
+import errno
 import os
 import pwd
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +57,15 @@ def cause_of_death(child: Child) -> InvalidInputError | UnavailableError:
         status=status,
         complaint=complaint or Sentence("no word"),
     )
+
+
+def met_bounds(status: int, complaint: str) -> bool:
+    """Whether a child that works on stored features ended at its bounds of time and memory: by its status and last words.
+
+    What it maps counts as memory: of a file that is too large for it the mapping fails.
+    """
+    said = "MemoryError" in complaint or os.strerror(errno.ENOMEM) in complaint
+    return said or -status in (signal.SIGXCPU, signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV)
 
 
 def refuse_unreachable(folder: Path) -> None:

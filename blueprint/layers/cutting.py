@@ -21,7 +21,7 @@ from blueprint.copying import Rows, copy_in, rows_of
 from blueprint.equal_area import equal_area_proj4
 from blueprint.errors import InvalidInputError, UnavailableError
 from blueprint.jurisdiction import jurisdiction
-from blueprint.layers.cell import cell
+from blueprint.layers.cell import cell, met_bounds
 from blueprint.layers.children import LARGE_BYTES, Child, Kind
 from blueprint.layers.confinement import Bounds
 from blueprint.layers.cut_streams import PARTS, SHEETS
@@ -81,7 +81,7 @@ def cut_features(
             progress("analyze", version.feature_count)
             session.execute(text("SELECT blueprint.analyze_shapes()"))
         return
-    if status in (-24, -9, -6, -11) or "MemoryError" in complaint:
+    if met_bounds(status, complaint):
         raise InvalidInputError("cutting the features came to its bounds of time and memory; split the layer")
     raise UnavailableError(
         "cutting the features ended with {status}: {complaint}",

@@ -16,7 +16,7 @@ from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, UnavailableError
 from blueprint.jurisdiction import jurisdiction
-from blueprint.layers.cell import cell
+from blueprint.layers.cell import cell, met_bounds
 from blueprint.layers.children import LARGE_BYTES, Child, Kind
 from blueprint.layers.confinement import Bounds
 from blueprint.layers.features_file import features_folder, write_features
@@ -247,7 +247,7 @@ def _heard(
             if len(rows) >= _LINES_AT_ONCE:
                 _insert(session, rows)
     complaint, status = child.last_words(), child.wait()
-    if status in (-24, -9, -6, -11) or "MemoryError" in complaint:
+    if met_bounds(status, complaint):
         raise InvalidInputError("the quality check came to its bounds of time and memory; split the layer")
     raise UnavailableError(
         "the quality check ended with {status}: {complaint}",

@@ -131,6 +131,9 @@ def test_rows_are_of_versions_that_there_are_and_go_with_them(session: Session, 
         copied = f"INSERT INTO blueprint.{table} ({columns}) SELECT :other, {others} FROM blueprint.{table} WHERE version_id = :mine"
         with pytest.raises(IntegrityError, match="which does not exist"), session.begin_nested():
             session.execute(text(copied), {"other": version.id + 999, "mine": version.id})
+        changed = f"UPDATE blueprint.{table} SET version_id = :other WHERE version_id = :mine"
+        with pytest.raises(IntegrityError, match="which does not exist"), session.begin_nested():
+            session.execute(text(changed), {"other": version.id + 999, "mine": version.id})
     session.execute(delete(PublicationEvent))
     session.execute(delete(InForcePeriod))
     with pytest.raises(IntegrityError, match="does not change"), session.begin_nested():
