@@ -2,7 +2,7 @@
 
 import { act, baseMap, begin, button, cells, confirmed, departmentNames, fail, mark, place, say, squareMetres, table } from "./coordination.js";
 import { finished, saveFile } from "./files.js";
-import { ask, bilingual, element, send } from "./words.js";
+import { ask, bilingual, element, send, wordsOf } from "./words.js";
 
 const STATES = { open: ["未解决", "open"], accepted: ["已认可", "accepted"], settled: ["已解决", "settled"] };
 const KINDS = { open: "open", accepted: "advise", settled: "clear" };
@@ -14,6 +14,7 @@ let audit = null;
 let cursor = 0;
 let map = null;
 let departmentName;
+let districtNames;
 
 async function showMatrix() {
   const pairs = await ask("/api/plan-audit-matrix");
@@ -54,7 +55,7 @@ async function open(id) {
       mark(KINDS[row.state], STATES[row.state]), row.first_class ?? "—", row.second_class ?? "—", row.is_sliver ? "是" : "", count(row.differences), hectares(row.overlap_m2),
     ])), ["没有差异", "No difference"]);
   place("ledger-files").replaceChildren(...["gpkg", "parquet", "geojson"].flatMap((form) => [button([form.toUpperCase(), ""], () => saveFile(fileAddress(form)), { class: "small" }), " "]));
-  await Promise.all([list(), months(), draw()]);
+  await Promise.all([list(), districts(), months(), draw()]);
 }
 
 function fileAddress(form) {
@@ -63,6 +64,32 @@ function fileAddress(form) {
   if (place("purpose").value.trim()) query.set("purpose", place("purpose").value.trim());
   return `/api/plan-audits/${audit.id}/export?${query}`;
 }
+
+// The ledger by district, the most open ground first; what lies in none, or in one whose outline is not known, stands last.
+async function districts() {
+  const found = new Map();
+  let sums;
+  try {
+    sums = await ask(`/api/plan-audits/${audit.id}/districts`);
+  } catch (problem) { // the city's boundary file names no district
+    if (problem.status !== 422) throw problem;
+    place("districts").replaceChildren(element("caption", { class: "empty" }, ...wordsOf(problem)));
+    return;
+  }
+  for (const row of sums) {
+    if (row.is_sliver) continue;
+    if (!found.has(row.district)) found.set(row.district, { open: [0, 0], accepted: [0, 0], settled: [0, 0] });
+    const sum = found.get(row.district)[row.state];
+    sum[0] += row.differences;
+    sum[1] += row.overlap_m2;
+  }
+  const rows = [...found].sort(([one, its], [other, others]) => (one === null) - (other === null) || others.open[1] - its.open[1]);
+  table(place("districts"), [["区县", "district"], ["未解决", "open"], ["面积", "area"], ["已认可", "accepted"], ["面积", "area"], ["已解决", "settled"]],
+    rows.map(([code, { open: left, accepted, settled }]) => cells([districtName(code), count(left[0]), hectares(left[1]), count(accepted[0]), hectares(accepted[1]), count(settled[0])])),
+    ["没有差异", "No difference"]);
+}
+
+const districtName = (code) => (code === null ? "区县界线外或未知 in no known district" : districtNames.get(code) ?? code);
 
 // How the ledger stood after the last audit of each month, the latest first.
 async function months() {
@@ -148,6 +175,7 @@ async function start() {
   const { city, me } = await begin("规划核查 Audits");
   if (me === null) return;
   departmentName = departmentNames(city);
+  districtNames = new Map(city.districts.map(({ code, name }) => [code, name]));
   place("other").addEventListener("submit", (event) => event.preventDefault());
   act(place("other").querySelector("[type=submit]"), () => compare(place("first").value.trim(), place("second").value.trim()));
   for (const id of ["state", "slivers"]) place(id).addEventListener("change", () => list().catch(fail));
