@@ -1,7 +1,8 @@
 """The families of errors: each says in one sentence what is wrong and how to mend it."""
 
 import errno
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -87,6 +88,16 @@ class UnavailableError(BlueprintError):
 
 class StorageFullError(UnavailableError):
     """The disk is full; nothing of the act was kept (HTTP 507, exit 2)."""
+
+
+@contextmanager
+def placed(place: str) -> Iterator[None]:
+    """Let an error of what is given in this place say so, where it names none more exact."""
+    try:
+        yield
+    except BlueprintError as error:
+        error.place = error.place or place
+        raise
 
 
 def is_disk_full(error: OSError) -> bool:

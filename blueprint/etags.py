@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from fastapi import Header, Response
 from pydantic import BaseModel
@@ -23,6 +23,11 @@ IfMatch = Annotated[
         max_length=1000,
         description="the `ETag` of what was read; 412 when the thing was changed since, nothing is checked without it",
     ),
+]
+
+IfNoneMatch = Annotated[
+    Literal["*"] | None,
+    Header(alias="If-None-Match", description="`*`: only where there is none yet; 412 where there is one"),
 ]
 
 

@@ -44,17 +44,17 @@ def problem_document(status: int, detail: Sentence, instance: str | None) -> dic
         "title": HTTPStatus(status).phrase,
         "title_zh": _TITLES.get(status, str(status)),
         "status": status,
-        "detail": _encodable(detail.english),
-        "detail_zh": _encodable(detail.chinese),
+        "detail": encodable(detail.english),
+        "detail_zh": encodable(detail.chinese),
     }
     if instance is not None:
-        document["instance"] = _encodable(instance)
+        document["instance"] = encodable(instance)
     request_id = get_contextvars().get("request_id")
     if request_id is not None:
         document["request_id"] = request_id
     return document
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     """Text that may quote half a surrogate pair of the caller's, as UTF-8 can hold it."""
     return text.encode("utf-8", "backslashreplace").decode()

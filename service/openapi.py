@@ -25,6 +25,10 @@ _PROBLEM = {
         "detail_zh": {"type": "string", "description": "错在哪里、怎么改 the same as `detail` in Chinese"},
         "instance": {"type": "string"},
         "request_id": {"type": "string"},
+        "place": {
+            "type": "string",
+            "description": "where it is wrong, when one place can be named: a field of what was sent, a line or a feature of a file",
+        },
         "issues": {
             "type": "array",
             "description": "what is wrong with a file that was refused, feature by feature, as in `/quality`",

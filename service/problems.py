@@ -31,7 +31,7 @@ from blueprint.errors import (
     is_disk_full,
 )
 from blueprint.permissions import RefusedError
-from blueprint.problem import PROBLEM_MEDIA_TYPE, problem_document
+from blueprint.problem import PROBLEM_MEDIA_TYPE, encodable, problem_document
 from blueprint.sentences import Sentence
 from blueprint.sentences.validation import sentence_of_validation
 from service.body_limit import BodyRefusedError
@@ -141,11 +141,14 @@ def _blueprint_error(request: Request, error: BlueprintError) -> JSONResponse:
     headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status)
     if isinstance(error, TooManyAttemptsError):
         headers = {"Retry-After": str(math.ceil(error.retry_after.total_seconds()))}
-    return _problem(request, status, error.sentence, headers, error.members)
+    place = {"place": encodable(error.place)} if error.place is not None else {}
+    return _problem(request, status, error.sentence, headers, place | error.members)
 
 
 def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
-    return _problem(request, 422, _sentence_of(error.errors()[0]))
+    first = error.errors()[0]
+    place = _place_of(first)
+    return _problem(request, 422, _sentence_of(first), members={"place": place} if place else None)
 
 
 def _sentence_of(first: Mapping[str, Any]) -> Sentence:
@@ -161,8 +164,13 @@ def _sentence_of(first: Mapping[str, Any]) -> Sentence:
         return Sentence("the request has no body; send one, JSON as Content-Type: application/json")
     if kind in ("dict_type", "model_attributes_type") and is_body:
         return Sentence("the body is no JSON object; send one as Content-Type: application/json")
-    where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+    where = _place_of(first) or str(first["loc"][0])
     return Sentence("{field}: {what}", field=where, what=sentence_of_validation(first))
+
+
+def _place_of(first: Mapping[str, Any]) -> str:
+    """Where in the body, the address or the headers it is, as in `buffer_by.widths`."""
+    return encodable(".".join(str(part) for part in first["loc"][1:]))
 
 
 def _http_error(request: Request, error: HTTPException) -> JSONResponse:

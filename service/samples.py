@@ -16,7 +16,7 @@ from blueprint.accounts.passwords import make_password
 from blueprint.city import DepartmentRole
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError, NotFoundError
-from blueprint.layers import catalogue, publication
+from blueprint.layers import catalogue, catalogue_file, publication
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.permissions import Actor, Role
 from blueprint.rights_table import ROLE_WORDS
@@ -26,7 +26,7 @@ from service.settings import SAMPLE_LAYERS
 SAMPLE_REASON = "示例数据 sample data"
 """Why warnings of the samples' quality check may stand."""
 
-Store = Callable[[Session, Edge, Layer, catalogue.VersionFile], LayerVersion]
+Store = Callable[[Session, Edge, Layer, catalogue_file.VersionFile], LayerVersion]
 """Stores a file as a version; the command line's shows progress."""
 
 
@@ -75,7 +75,7 @@ def sample_projects(folder: Path) -> list[SampleProject]:
 
 def load_samples(edge: Edge, folder: Path, *, store: Store, actor: Actor) -> tuple[int, int]:
     """Define the layers of a sample city and store the files that are not there yet; says how many layers and new versions."""
-    entries = catalogue.read_catalogue(folder / "layers.toml")
+    entries = catalogue_file.read_catalogue(folder / "layers.toml")
     stored = 0
     for entry in entries:
         for file in entry.versions:
@@ -192,7 +192,7 @@ def _sample_posts(edge: Edge, section: str | None) -> Iterator[SamplePost]:
         yield post(f"director-{code.lower()}", Role.DIRECTOR, code)
 
 
-def _is_stored(layer: Layer, file: catalogue.VersionFile) -> bool:
+def _is_stored(layer: Layer, file: catalogue_file.VersionFile) -> bool:
     """One file may hold several versions of a layer, as sublayers: the same bytes are the same version only together."""
     sha256 = hashlib.sha256(file.path.read_bytes()).hexdigest()
     sublayer = file.sublayer

@@ -36,6 +36,7 @@ PAGES = {
 FRAMED = {
     "catalogue": "图层 Layers",
     "layer": "图层 Layer",
+    "define": "定义图层 Define",
     "answers": "比选与选址 Options",
     "live": "实时检核 Live check",
     "verify": "核验报告 Verify",

@@ -97,17 +97,24 @@ def read_buffer_rule(given: Mapping[str, Any] | None, strictest_m: float, code: 
         raise InvalidInputError("buffer_by of layer {code}: `field` and `widths` go together", code=code)
     if not isinstance(widths, Mapping) or not all(_is_width(width) for width in widths.values()):
         raise InvalidInputError(
-            "widths of layer {code} must be metres by value, each more than 0 and at most 100,000", code=code
+            "widths of layer {code} must be metres by value, each more than 0 and at most 100,000",
+            place="buffer_by.widths",
+            code=code,
         )
     edge_m = given.get("edge_width_m", 0.0)
     if edge_m != 0 and not _is_width(edge_m):
-        raise InvalidInputError("edge_width_m of layer {code} must be a number from 0 to 100,000", code=code)
+        raise InvalidInputError(
+            "edge_width_m of layer {code} must be a number from 0 to 100,000",
+            place="buffer_by.edge_width_m",
+            code=code,
+        )
     for key in ("field", "edge_width_field"):
         if given.get(key) is not None and not isinstance(given[key], str):
             raise InvalidInputError("{key} of layer {code} must be the name of a field", key=key, code=code)
     if strictest_m <= 0 or any(width > strictest_m for width in widths.values()):
         raise InvalidInputError(
             "buffer_m of layer {code} must be the strictest width: it holds where {name} is missing",
+            place="buffer_m",
             code=code,
             name=name or Sentence("the value"),
         )

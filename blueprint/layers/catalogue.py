@@ -1,23 +1,22 @@
-"""The catalogue: define layers, read a `layers.toml`, list and show what there is."""
+"""The catalogue: define layers, list and show what there is."""
 
 import re
-import tomllib
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
 from blueprint.audit.log import record
 from blueprint.city import City
-from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
+from blueprint.errors import ChangedMeanwhileError, ConflictError, InvalidInputError, NotFoundError, placed
 from blueprint.layers.buffers import read_buffer_rule
 from blueprint.layers.models import ConflictWhen, Control, GeometryKind, Layer, LayerVersion, Symbology
+from blueprint.layers.retirement import refuse_retired
 from blueprint.permissions import Act, Actor, Sensitivity, Thing, may, require
 from blueprint.rasters.values import ValueKind
 from blueprint.standards.loading import find_standard
@@ -77,48 +76,19 @@ class LayerDefinition:
     lineage: str | None = None
 
 
-@dataclass(frozen=True)
-class VersionFile:
-    """A file of a `layers.toml` that becomes a version of its layer."""
-
-    path: Path
-    sublayer: str | None = None
-    crs: str | None = None
-    encoding: str | None = None
-    accept_crs: str | None = None
-    split: bool = False
-    mend: bool = True
-    reference: str | None = None
-    in_force_from: date | None = None
-    valid_until: date | None = None
-    review_by: date | None = None
-    districts: str | None = None
-    coverage: Path | None = None
-    mapping: tuple[str, ...] = ()
-    """`YOURS=STANDARD` for fields that the file calls otherwise than the standard."""
-    confirm_warnings: str | None = None
-    """Why warnings of its quality check may stand."""
-
-
-@dataclass(frozen=True)
-class CatalogueEntry:
-    """A layer of a `layers.toml` with its files, oldest first."""
-
-    definition: LayerDefinition
-    versions: tuple[VersionFile, ...] = field(default=())
-
-
 def check_definition(definition: LayerDefinition, city: City) -> None:
     """Refuse a definition that makes no sense, naming the key and what it may be."""
     if not _CODE.match(definition.code) or definition.code.lower() in _RESERVED:
         raise InvalidInputError(
             "layer code {layer_code!r} must be 1 to 60 letters, digits or _, begin with a letter, and not"
             " be 'blueprint' or 'style'",
+            place="code",
             layer_code=definition.code,
         )
     if not definition.title.strip():
-        raise InvalidInputError("layer {layer_code} needs a title", layer_code=definition.code)
-    city.department(definition.department)
+        raise InvalidInputError("layer {layer_code} needs a title", place="title", layer_code=definition.code)
+    with placed("department"):
+        city.department(definition.department)
     for key, values in (
         ("geometry", GeometryKind),
         ("control", Control),
@@ -129,6 +99,7 @@ def check_definition(definition: LayerDefinition, city: City) -> None:
         if value not in set(values):
             raise InvalidInputError(
                 "{key} {value!r} of layer {layer_code} must be one of: {values}",
+                place=key,
                 key=key,
                 value=value,
                 layer_code=definition.code,
@@ -138,22 +109,27 @@ def check_definition(definition: LayerDefinition, city: City) -> None:
         if not 0 <= getattr(definition, key) <= 100_000:
             raise InvalidInputError(
                 "{key} of layer {layer_code} must be a number from 0 to 100,000",
+                place=key,
                 key=key,
                 layer_code=definition.code,
             )
-    read_buffer_rule(definition.buffer_by, definition.buffer_m, definition.code)
+    with placed("buffer_by"):
+        read_buffer_rule(definition.buffer_by, definition.buffer_m, definition.code)
     if definition.color is not None and not _COLOR.match(definition.color):
         raise InvalidInputError(
             "color {color!r} of layer {layer_code} must be like #2e7d32",
+            place="color",
             color=definition.color,
             layer_code=definition.code,
         )
     if definition.standard is not None:
-        standard = find_standard(definition.standard)
+        with placed("standard"):
+            standard = find_standard(definition.standard)
         if standard.geometry != definition.geometry:
             raise InvalidInputError(
                 "standard {standard_code} {standard_title} is of {geometry}s, layer {layer_code} of"
                 " {definition_geometry}s",
+                place="standard",
                 standard_code=standard.code,
                 standard_title=standard.title,
                 geometry=standard.geometry,
@@ -165,6 +141,7 @@ def check_definition(definition: LayerDefinition, city: City) -> None:
     ):
         raise InvalidInputError(
             "layer {layer_code}: conflict_when 'outside' is for polygon layers without a buffer",
+            place="conflict_when",
             layer_code=definition.code,
         )
     _check_threshold(definition)
@@ -175,28 +152,38 @@ def _check_catalogue_entry(definition: LayerDefinition, city: City) -> None:
     """What lists, maps and metadata say of a layer holds together."""
     code = definition.code
     if definition.group is not None:
-        city.layer_group(definition.group)
+        with placed("group"):
+            city.layer_group(definition.group)
     if not isinstance(definition.position, int) or not -1000 <= definition.position <= 1000:
         raise InvalidInputError(
-            "position of layer {code} must be a whole number from -1000 to 1000", code=code
+            "position of layer {code} must be a whole number from -1000 to 1000", place="position", code=code
         )
     if definition.symbology is not None:
         if definition.symbology not in set(Symbology):
             raise InvalidInputError(
-                "symbology of layer {code} must be one of: {ways}", code=code, ways=Symbology
+                "symbology of layer {code} must be one of: {ways}",
+                place="symbology",
+                code=code,
+                ways=Symbology,
             )
         if definition.class_field is None or definition.geometry != GeometryKind.POLYGON:
             raise InvalidInputError(
-                "layer {code} is drawn by classes: it must be of polygons and name its class_field", code=code
+                "layer {code} is drawn by classes: it must be of polygons and name its class_field",
+                place="class_field" if definition.class_field is None else "symbology",
+                code=code,
             )
     if definition.scale is not None and not (
         isinstance(definition.scale, int) and 1 <= definition.scale <= 100_000_000
     ):
         raise InvalidInputError(
-            "scale of layer {code} must be the denominator, a whole number: 2000 for 1:2000", code=code
+            "scale of layer {code} must be the denominator, a whole number: 2000 for 1:2000",
+            place="scale",
+            code=code,
         )
     if definition.data_on is not None and not isinstance(definition.data_on, date):
-        raise InvalidInputError("data_on of layer {code} must be a day like 2026-01-31", code=code)
+        raise InvalidInputError(
+            "data_on of layer {code} must be a day like 2026-01-31", place="data_on", code=code
+        )
 
 
 def _check_threshold(definition: LayerDefinition) -> None:
@@ -206,49 +193,63 @@ def _check_threshold(definition: LayerDefinition) -> None:
     if definition.geometry != GeometryKind.RASTER:
         if definition.value_kind or definition.threshold_share or thresholds != (None, None, None):
             raise InvalidInputError(
-                "layer {code}: value_kind and thresholds are for raster layers", code=code
+                "layer {code}: value_kind and thresholds are for raster layers", place="value_kind", code=code
             )
         return
     if definition.value_kind not in set(ValueKind):
         raise InvalidInputError(
             "raster layer {code} needs value_kind: {kinds} (resampling and thresholds go by it)",
+            place="value_kind",
             code=code,
             kinds=ValueKind,
         )
     if definition.buffer_m:
-        raise InvalidInputError("raster layer {code} has pixels, around which there is no buffer", code=code)
+        raise InvalidInputError(
+            "raster layer {code} has pixels, around which there is no buffer", place="buffer_m", code=code
+        )
     for name, limit in zip(("threshold_above", "threshold_below"), thresholds[:2], strict=True):
         if limit is not None and not (isinstance(limit, int | float) and isfinite(limit)):
-            raise InvalidInputError("{name} of layer {code} must be a number", name=name, code=code)
+            raise InvalidInputError(
+                "{name} of layer {code} must be a number", place=name, name=name, code=code
+            )
     values = definition.threshold_values
     if values is not None:
         if definition.value_kind != ValueKind.CLASSES:
             raise InvalidInputError(
-                "threshold_values of layer {code} are for value_kind 'classes'", code=code
+                "threshold_values of layer {code} are for value_kind 'classes'",
+                place="threshold_values",
+                code=code,
             )
         if not 1 <= len(values) <= 1000 or not all(
             isinstance(value, int) and abs(value) < 2**31 for value in values
         ):
             raise InvalidInputError(
-                "threshold_values of layer {code} must be 1 to 1,000 whole numbers", code=code
+                "threshold_values of layer {code} must be 1 to 1,000 whole numbers",
+                place="threshold_values",
+                code=code,
             )
     if not 0 <= definition.threshold_share < 1:
         raise InvalidInputError(
-            "threshold_share of layer {code} must be from 0 to less than 1 (0.1 is 10 %)", code=code
+            "threshold_share of layer {code} must be from 0 to less than 1 (0.1 is 10 %)",
+            place="threshold_share",
+            code=code,
         )
 
 
 def define_layer(
-    session: Session, definition: LayerDefinition, *, city: City, actor: Actor
+    session: Session, definition: LayerDefinition, *, city: City, actor: Actor, is_meant_new: bool = False
 ) -> tuple[Layer, bool]:
     """Define a layer, or change one that exists; says whether it is new.
 
     The kind of geometry stays once there are versions; a changed buffer holds for versions uploaded from then on.
+    Raises ChangedMeanwhileError where one that is meant to be new is there already, ConflictError for a retired one.
     """
     require(actor, Act.DEFINE_LAYER, Thing(department=definition.department, layer=definition.code))
     check_definition(definition, city)
     if definition.standard is not None:
         definition = replace(definition, standard=find_standard(definition.standard).code)
+    # Of two who define the same at once the second finds the layer of the first.
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"layer {definition.code}", 0))))
     layer = session.scalars(
         select(Layer).where(Layer.code == definition.code).with_for_update()
     ).one_or_none()
@@ -258,9 +259,17 @@ def define_layer(
         session.add(layer)
     else:
         require(actor, Act.DEFINE_LAYER, layer.thing)
+        if is_meant_new:
+            raise ChangedMeanwhileError(
+                "there is a layer {code} already, and nothing of it was changed; take another code, or change that one",
+                code=layer.code,
+                place="code",
+            )
+        refuse_retired(layer)
     if not is_new and layer.geometry != definition.geometry and _has_versions(session, layer):
         raise ConflictError(
             "layer {layer_code} has versions of {geometry}s; define another layer for others",
+            place="geometry",
             layer_code=layer.code,
             geometry=layer.geometry,
         )
@@ -341,51 +350,3 @@ def _searched(layer: Layer, city: City) -> str:
 def _plain_text(text: str) -> str:
     """Text without the difference of upper and lower case and of full and half width."""
     return unicodedata.normalize("NFKC", text).casefold()
-
-
-def read_catalogue(path: Path) -> list[CatalogueEntry]:
-    """Read a `layers.toml`: definitions and the files that belong to them, paths relative to it."""
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidInputError(
-            "cannot open {path}: {strerror}", path=path, strerror=error.strerror
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInputError("{path} is not a TOML file: {error}", path=path, error=error) from error
-    entries = document.get("layer", [])
-    if not isinstance(entries, list) or not entries:
-        raise InvalidInputError("{path} defines no [[layer]]", path=path)
-    return [_entry(entry, path) for entry in entries]
-
-
-def _entry(entry: Mapping[str, Any], path: Path) -> CatalogueEntry:
-    known = {column.name for column in fields(LayerDefinition)} | {"version"}
-    unknown = sorted(set(entry) - known)
-    name = entry.get("code", "?")
-    if unknown:
-        raise InvalidInputError(
-            "{path}: layer {name} has unknown keys {unknown}", path=path, name=name, unknown=unknown
-        )
-    try:
-        definition = LayerDefinition(**{key: value for key, value in entry.items() if key != "version"})
-        versions = tuple(_version_file(version, path) for version in entry.get("version", []))
-    except (TypeError, KeyError) as error:
-        raise InvalidInputError("{path}: layer {name}: {error}", path=path, name=name, error=error) from error
-    return CatalogueEntry(definition=definition, versions=versions)
-
-
-def _version_file(entry: Mapping[str, Any], path: Path) -> VersionFile:
-    values = dict(entry)
-    coverage = values.pop("coverage", None)
-    values["mapping"] = tuple(values.get("mapping", ()))
-    for key in ("in_force_from", "valid_until", "review_by"):
-        if key in values:
-            values[key] = _day(values[key])
-    return VersionFile(
-        path=path.parent / values.pop("file"), coverage=path.parent / coverage if coverage else None, **values
-    )
-
-
-def _day(value: Any) -> date:
-    return value if isinstance(value, date) else date.fromisoformat(value)

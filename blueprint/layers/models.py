@@ -88,6 +88,7 @@ class Layer(Base):
         CheckConstraint(check_in("value_kind", ValueKind), name="value_kind"),
         CheckConstraint(check_in("symbology", Symbology), name="symbology"),
         CheckConstraint("scale > 0", name="scale"),
+        CheckConstraint("num_nulls(retired_on, retired_by, retired_reason) IN (0, 3)", name="retired"),
         CheckConstraint("(geometry = 'raster') = (value_kind IS NOT NULL)", name="raster"),
         CheckConstraint("threshold_share >= 0 AND threshold_share < 1", name="threshold_share"),
         CheckConstraint("buffer_m >= 0 AND tolerance_m2 >= 0 AND sliver_width_m >= 0", name="not_negative"),
@@ -130,6 +131,10 @@ class Layer(Base):
     scale: Mapped[int | None]
     data_on: Mapped[date | None]
     lineage: Mapped[str | None] = mapped_column(Text)
+    retired_on: Mapped[date | None]
+    """From this day on it is out of use (`blueprint.layers.retirement`)."""
+    retired_by: Mapped[str | None] = mapped_column(String(200))
+    retired_reason: Mapped[str | None] = mapped_column(Text)
 
     versions: Mapped[list["LayerVersion"]] = relationship(
         back_populates="layer", order_by="LayerVersion.number"

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from blueprint.audit.log import record
 from blueprint.errors import ConflictError, NotFoundError
 from blueprint.layers.models import InForcePeriod, Layer, LayerVersion, VersionState
+from blueprint.layers.retirement import refuse_retired
 from blueprint.layers.succession import (
     Succession,
     correct_events,
@@ -52,6 +53,8 @@ def bring_into_force(
     """
     layer_id, today = version.layer_id, now.date()
     session.execute(select(Layer.id).where(Layer.id == layer_id).with_for_update())
+    session.refresh(version.layer, ["retired_on"])
+    refuse_retired(version.layer)
     planned = [period for period in _planned(session, version, after=today) if period.starts_on != starts_on]
     for period in planned:
         _take_back(session, period, by=actor.name, act=succession)

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from blueprint.city import City
 from blueprint.edge import ActorDep, CityDep, EdgeDep, NowDep, SessionDep, TodayDep
 from blueprint.errors import NotFoundError
-from blueprint.etags import IfMatch, changed_meanwhile, hold_to, tagged
+from blueprint.etags import IfMatch, IfNoneMatch, changed_meanwhile, hold_to, tagged
 from blueprint.given import Text
 from blueprint.idempotency import IdempotentRoute
-from blueprint.layers import catalogue, publication
+from blueprint.layers import catalogue, publication, retirement
 from blueprint.layers.drafts import refuse_draft_of_others
 from blueprint.layers.formats import TAKEN
 from blueprint.layers.originals import take_original
@@ -23,6 +23,7 @@ from blueprint.layers.schemas import (
     LayerIn,
     LayerOut,
     LayerPage,
+    RetirementIn,
     VersionOut,
     VersionPage,
 )
@@ -69,13 +70,16 @@ def define_layer(
     today: TodayDep,
     response: Response,
     if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
 ) -> LayerOut:
-    """Define a layer, or change the rule of one that exists."""
+    """Define a layer, or change the rule of one that exists; with `If-None-Match: *` only one that does not exist yet."""
     require(actor, Act.DEFINE_LAYER, Thing(department=definition.department, layer=definition.code))
     if if_match is not None:
         _hold_definition(session, definition.code, if_match, city=city, today=today)
     values = catalogue.LayerDefinition(**definition.model_dump())
-    layer, _ = catalogue.define_layer(session, values, city=city, actor=actor)
+    layer, _ = catalogue.define_layer(
+        session, values, city=city, actor=actor, is_meant_new=if_none_match is not None
+    )
     return tagged(layer_out(layer, city, today), response)
 
 
@@ -86,6 +90,43 @@ def show_layer(
     """One layer."""
     layer = catalogue.find_readable(session, code, actor)
     record_reading(session, actor, [layer.thing], kind="layer", id=layer.code)
+    return tagged(layer_out(layer, city, today), response)
+
+
+@router.post("/{code}/retirement")
+def retire_layer(
+    code: Code,
+    body: RetirementIn,
+    session: SessionDep,
+    actor: ActorDep,
+    city: CityDep,
+    today: TodayDep,
+    response: Response,
+    if_match: IfMatch = None,
+) -> LayerOut:
+    """Retire a layer of which nothing is in force: it stays, but nothing new comes of it, and checks leave it out."""
+    layer = catalogue.find_readable(session, code, actor)
+    require(actor, Act.DEFINE_LAYER, layer.thing)
+    hold_to(session, if_match, layer, lambda: layer_out(layer, city, today))
+    retirement.retire(session, layer, reason=body.reason, on=today, actor=actor)
+    return tagged(layer_out(layer, city, today), response)
+
+
+@router.delete("/{code}/retirement")
+def reinstate_layer(
+    code: Code,
+    session: SessionDep,
+    actor: ActorDep,
+    city: CityDep,
+    today: TodayDep,
+    response: Response,
+    if_match: IfMatch = None,
+) -> LayerOut:
+    """Take a retired layer into use again."""
+    layer = catalogue.find_readable(session, code, actor)
+    require(actor, Act.DEFINE_LAYER, layer.thing)
+    hold_to(session, if_match, layer, lambda: layer_out(layer, city, today))
+    retirement.reinstate(session, layer, actor=actor)
     return tagged(layer_out(layer, city, today), response)
 
 

@@ -138,6 +138,14 @@ class LayerOut(Tagged):
     next_from: date | None
     feature_count: int | None
     extent: Annotated[list[float], Field(min_length=4, max_length=4)] | None
+    retired_on: date | None = Field(description="停用之日 from this day on it is out of use")
+    retired_reason: str | None
+
+
+class RetirementIn(Given):
+    """Why a layer is no longer used."""
+
+    reason: str = Field(min_length=1, max_length=2000)
 
 
 class LayerPage(BaseModel):

@@ -43,6 +43,8 @@ def layer_out(layer: Layer, city: City, today: date) -> LayerOut:
         **{name: getattr(layer, name) for name in LayerIn.model_fields if name in LayerOut.model_fields},
         department_name=names.get(layer.department, layer.department),
         group_name=groups.get(layer.group, layer.group),
+        retired_on=layer.retired_on,
+        retired_reason=layer.retired_reason,
         version=version.number if version is not None else None,
         in_force_from=period.starts_on if period is not None else None,
         valid_until=min(days, default=None),

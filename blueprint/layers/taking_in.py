@@ -12,6 +12,7 @@ from blueprint.layers.delta import apply_delta, sublayer_to_stage
 from blueprint.layers.features_file import features_folder
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.layers.reading import staged
+from blueprint.layers.retirement import refuse_retired
 from blueprint.layers.storing import Upload, cut_version, read_version, silent
 from blueprint.quality.check import check_version, keep_check, started_check
 
@@ -38,8 +39,10 @@ def take_in(
 ) -> LayerVersion:
     """Store a file as a draft, all of its layer or a delta on a version, and check it: in the caller's transaction.
 
-    The caller asked the right. Raises InvalidInputError for what cannot be taken, ConflictError for a delta that does not fit.
+    The caller asked the right. Raises InvalidInputError for what cannot be taken, ConflictError for a delta that does not fit
+    and for a retired layer.
     """
+    refuse_retired(layer)
     city, scratch = edge.city, edge.scratch
     dataset = (
         upload.sublayer if delta is None else sublayer_to_stage(layer, upload.sublayer, delta.change_field)

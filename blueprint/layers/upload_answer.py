@@ -16,6 +16,7 @@ from blueprint.jobs.models import Job
 from blueprint.jobs.schemas import JobOut, job_out
 from blueprint.layers import publication
 from blueprint.layers.models import Layer, LayerVersion
+from blueprint.layers.retirement import refuse_retired
 from blueprint.layers.schemas import VersionOut
 from blueprint.layers.shown import version_out
 from blueprint.layers.taking_in import OnBase, take_in
@@ -49,6 +50,7 @@ def answer_upload(
     response: Response,
 ) -> VersionOut | JSONResponse:
     """Take the file in and answer with its version (201), in force where the form says so; with a job (202) if it is large."""
+    refuse_retired(layer)
     upload = form.upload(layer, actor, edge)
     if is_long(file, prefer):
         job = put_in_upload(

@@ -1,4 +1,4 @@
-"""`blueprint layer …`: define, upload, versions, withdraw, list, show, export, trace."""
+"""`blueprint layer …`: define, retire, upload, versions, withdraw, list, show, export, trace."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,13 +16,15 @@ from blueprint.sharing.export_router import export_out
 from blueprint.sharing.purposes import record_reading
 from blueprint.sharing.schemas import ExportOut
 from service.commands.context import confirm, local_operator, open_edge, say
-from service.commands.layer_definition import define
+from service.commands.layer_definition import define, reinstate, retire
 from service.commands.layer_upload import upload
 from service.commands.options import Code, FormatOption, Number, OutputFormat, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="图层：定义、上传、版本、生效 · layers of the blueprint")
 
 app.command("define")(define)
+app.command("retire")(retire)
+app.command("reinstate")(reinstate)
 app.command("upload")(upload)
 
 

@@ -6,14 +6,18 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy.orm import Session
 
-from blueprint.errors import InvalidInputError
-from blueprint.layers import catalogue
+from blueprint.errors import InvalidInputError, NotFoundError
+from blueprint.layers import catalogue, catalogue_file, retirement
 from blueprint.layers.shown import layer_out
-from service.commands.context import local_operator, open_edge, say
-from service.commands.options import FormatOption, OutputFormat, parse_day, print_json
+from blueprint.permissions import Act, require
+from service.commands.context import confirm, local_operator, open_edge, say
+from service.commands.options import Code, FormatOption, OutputFormat, parse_day, print_json
+
+_OF_BUFFER_BY = ("buffer_field", "widths", "edge_width_field", "edge_width_m")
 
 
 def define(
+    context: typer.Context,
     code: Annotated[str | None, typer.Argument(help="图层代码 layer code")] = None,
     title: Annotated[str | None, typer.Option(help="图层名称 title")] = None,
     title_en: Annotated[str | None, typer.Option(help="英文名称 English title")] = None,
@@ -90,14 +94,18 @@ def define(
     ] = None,
     output: FormatOption = OutputFormat.TABLE,
 ) -> None:
-    """定义图层，或修改其规则 · define a layer, or change the rule of one that exists."""
+    """定义图层，或修改已有图层的所给各项 · define a layer, or change what is given of one that exists; "" empties an item."""
+    said = {name for name in context.params if _is_said(context, name)}
     given = locals() | {
         "threshold_values": threshold_values or None,
         "data_on": parse_day(data_on),
         "buffer_by": _buffer_by(buffer_field, widths or [], edge_width_field, edge_width_m),
     }
-    definitions = _definitions(from_file, given)
+    given = {name: None if value == "" else value for name, value in given.items()}
+    if said & set(_OF_BUFFER_BY):
+        said.add("buffer_by")
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
+        definitions = _definitions(session, from_file, given, said)
         defined = [
             catalogue.define_layer(session, definition, city=edge.city, actor=local_operator())
             for definition in definitions
@@ -109,6 +117,12 @@ def define(
         say(f"{'defined' if is_new else 'changed'} {item['code']} {layer.title}")
     if output is OutputFormat.JSON:
         print_json(items if from_file else items[0])
+
+
+def _is_said(context: typer.Context, name: str) -> bool:
+    """Say whether an option stands on the command line, and is not its default."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _buffer_by(
@@ -134,11 +148,43 @@ def _buffer_by(
     }
 
 
-def _definitions(from_file: Path | None, given: dict[str, Any]) -> list[catalogue.LayerDefinition]:
+def _definitions(
+    session: Session, from_file: Path | None, given: dict[str, Any], said: set[str]
+) -> list[catalogue.LayerDefinition]:
+    """What the options define: of a layer that exists what was not `said` stays as it is."""
     if from_file is not None:
-        return [entry.definition for entry in catalogue.read_catalogue(from_file)]
+        return [entry.definition for entry in catalogue_file.read_catalogue(from_file)]
+    keys = catalogue.LayerDefinition.__dataclass_fields__
+    try:
+        layer = catalogue.find_layer(session, given["code"] or "")
+        given = {key: given[key] if key in said else getattr(layer, key) for key in keys}
+    except NotFoundError:
+        pass
     missing = [name for name in ("code", "title", "department", "geometry", "control") if given[name] is None]
     if missing:
         raise InvalidInputError("give {missing}, or a catalogue with --from layers.toml", missing=missing)
-    keys = catalogue.LayerDefinition.__dataclass_fields__
-    return [catalogue.LayerDefinition(**{key: value for key, value in given.items() if key in keys})]
+    return [catalogue.LayerDefinition(**{key: given[key] for key in keys})]
+
+
+def retire(
+    code: Code,
+    reason: Annotated[str, typer.Option(help="停用理由 why it is no longer used")],
+    yes: Annotated[bool, typer.Option("--yes", help="不再确认 do not ask")] = False,
+) -> None:
+    """停用图层 · retire a layer of which nothing is in force: it stays, but checks leave it out."""
+    if not yes:
+        confirm(f"停用图层 {code}？今后的检核不再涉及它 Retire {code}? Checks will leave it out")
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
+        layer = catalogue.find_layer(session, code)
+        require(local_operator(), Act.DEFINE_LAYER, layer.thing)
+        retirement.retire(session, layer, reason=reason, on=edge.now().date(), actor=local_operator())
+    say(f"{code} is retired")
+
+
+def reinstate(code: Code) -> None:
+    """恢复启用图层 · take a retired layer into use again."""
+    with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
+        layer = catalogue.find_layer(session, code)
+        require(local_operator(), Act.DEFINE_LAYER, layer.thing)
+        retirement.reinstate(session, layer, actor=local_operator())
+    say(f"{code} is in use again")

@@ -13,7 +13,7 @@ from blueprint.city import polygonal
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import read_footprint_file
-from blueprint.layers import catalogue, publication, storing
+from blueprint.layers import catalogue, catalogue_file, publication, storing
 from blueprint.layers.coverage import coverage_of_districts
 from blueprint.layers.formats import TAKEN
 from blueprint.layers.models import Layer, LayerVersion
@@ -100,7 +100,7 @@ def upload(
     starts_on = parse_day(in_force_from)
     if starts_on is not None and not in_force:
         raise InvalidInputError("a date needs --in-force before it")
-    entry = catalogue.VersionFile(
+    entry = catalogue_file.VersionFile(
         path=file,
         sublayer=sublayer,
         crs=crs,
@@ -169,7 +169,7 @@ def _put_in(
     session: Session,
     edge: Edge,
     layer: Layer,
-    entry: catalogue.VersionFile,
+    entry: catalogue_file.VersionFile,
     *,
     in_force_from: date | None,
     confirm_warnings: str | None,
@@ -191,7 +191,7 @@ def _put_in(
     )
 
 
-def upload_of(entry: catalogue.VersionFile, edge: Edge, layer: Layer) -> storing.Upload:
+def upload_of(entry: catalogue_file.VersionFile, edge: Edge, layer: Layer) -> storing.Upload:
     """What the command line says of a file."""
     coverage = None
     if entry.coverage is not None:
@@ -217,7 +217,7 @@ def upload_of(entry: catalogue.VersionFile, edge: Edge, layer: Layer) -> storing
     )
 
 
-def store_file(session: Session, edge: Edge, layer: Layer, entry: catalogue.VersionFile) -> LayerVersion:
+def store_file(session: Session, edge: Edge, layer: Layer, entry: catalogue_file.VersionFile) -> LayerVersion:
     """Store a file of the command line as a version, with a progress line."""
     request = upload_of(entry, edge, layer)
     require(request.actor, Act.UPLOAD_VERSION, layer.thing)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
-from blueprint.layers import catalogue, publication, storing
+from blueprint.layers import catalogue, catalogue_file, publication, storing
 from blueprint.layers.delta_file import DeltaWriter
 from blueprint.layers.difference import Difference, compare
 from blueprint.layers.patch_file import PatchWriter
@@ -146,7 +146,7 @@ def update(
     output: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """增量更新（动态维护） · put changes on the newest version; what comes of it is the next draft."""
-    said = catalogue.VersionFile(
+    said = catalogue_file.VersionFile(
         path=file,
         sublayer=sublayer,
         crs=crs,

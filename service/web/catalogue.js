@@ -14,11 +14,11 @@ async function search() {
 
 function show(layers, words) {
   const [group, state] = [place("group").value, place("state").value];
-  const chosen = layers.filter((layer) => (!group || (layer.group ?? "-") === group) && (!state || stateOf(layer, today()) === state));
+  const chosen = layers.filter((layer) => (!group || (layer.group ?? "-") === group) && (state ? stateOf(layer, today()) === state : layer.retired_on === null));
   place("count").replaceChildren(...bilingual(`共 ${count(chosen.length)} 个图层。`, `${chosen.length} layers.`));
   const nothing = layers.length || words
     ? ["没有符合条件的图层，请换用其他词或条件。", "No layer fits; try other words."]
-    : ["还没有图层。协同主管用 blueprint layer load layers.toml 或 POST /api/layers 定义图层。", "There are no layers yet; the coordinator defines them."];
+    : ["还没有图层。由协同主管在此页定义，或用 blueprint layer define --from layers.toml。", "There are no layers yet; the coordinator defines them here, or by the command line."];
   table(place("catalogue"), HEAD, rows(chosen), nothing);
   say("");
 }
@@ -46,11 +46,12 @@ function row(layer) {
 }
 
 async function start() {
-  const { city } = await begin("图层 Layers", { anyone: true });
+  const { city, me } = await begin("图层 Layers", { anyone: true });
+  place("define").hidden = !me?.rights.includes("define_layer");
   groups = city.layer_groups;
-  const options = (pairs) => [["", "全部 all"], ...pairs].map(([value, words]) => element("option", { value }, words));
+  const options = (pairs, all = "全部 all") => [["", all], ...pairs].map(([value, words]) => element("option", { value }, words));
   place("group").replaceChildren(...options([...groups.map(({ code, name }) => [code, name]), ["-", "未分组 no group"]]));
-  place("state").replaceChildren(...options(Object.entries(STATES).map(([value, words]) => [value, words.join(" ")])));
+  place("state").replaceChildren(...options(Object.entries(STATES).map(([value, words]) => [value, words.join(" ")]), "全部在用 all in use"));
   place("search").addEventListener("submit", (event) => { event.preventDefault(); search().catch(fail); });
   for (const id of ["group", "state"]) place(id).addEventListener("change", () => search().catch(fail));
   await search();

@@ -25,6 +25,8 @@ function showLayer({ layer }, nameOf) {
     [["数据时点", "data of"], layer.data_on], [["数据来源与沿革", "lineage"], layer.lineage], [["共享用途", "may be used for"], layer.purpose], [["共享条件", "conditions"], layer.conditions],
     [["底图", "base map"], layer.is_base_map ? "是 yes" : null],
   ]);
+  place("change").href = `/define?code=${encodeURIComponent(layer.code)}`;
+  place("change").hidden = !page.may("define_layer");
 }
 
 const days = ({ starts_on: first, ends_on: end }) => (end === null ? `${first} 起 since` : first === end ? `${first} 当日被替代或取消 ended the same day` : `${first} 至 ${end} 前 until before`);

@@ -20,8 +20,9 @@ export const versionWords = (number) => [`第 ${number} 版`, `v${number}`];
 export const standingOf = (version) => (version.state === "draft" && version.checked_at !== null && version.error_count === 0 ? "checked" : version.state);
 export const standing = (version) => mark(STANDING_KINDS[standingOf(version)], STANDING[standingOf(version)]);
 
-// Which of a few states a layer is in; expired comes before all else.
+// Which of a few states a layer is in; retired and expired come before all else.
 export function stateOf(layer, today) {
+  if (layer.retired_on !== null) return "retired";
   if (layer.version === null) return layer.next_from === null ? "none" : "scheduled";
   if (layer.valid_until !== null && layer.valid_until < today) return "expired";
   const soon = new Date(`${today}T00:00:00Z`);
@@ -32,11 +33,12 @@ export function stateOf(layer, today) {
 
 export const STATES = {
   in_force: ["现行", "in force"], scheduled: ["已排期", "a version is scheduled"], due: ["复核将到期", "review is due"],
-  expired: ["已过期待复核", "expired"], none: ["无现行版本", "none in force"],
+  expired: ["已过期待复核", "expired"], none: ["无现行版本", "none in force"], retired: ["已停用", "retired"],
 };
 
 export function stateMarks(layer, today) {
   const state = stateOf(layer, today);
+  if (state === "retired") return [mark("dead", STATES.retired), element("span", { class: "about" }, `自 ${layer.retired_on} since：${layer.retired_reason}`)];
   const kind = { in_force: "clear", scheduled: "clear", due: "soon", expired: "overdue", none: "" }[state];
   const marks = [layer.version === null ? mark("", STATES.none) : mark(kind, state === "scheduled" ? STATES.in_force : STATES[state])];
   const about = [];
@@ -46,8 +48,11 @@ export function stateMarks(layer, today) {
   return [...marks, element("span", { class: "about" }, about.join("；"))];
 }
 
-// What the menus of the pages go by; the service decides.
+const ADDS = ["upload_version", "bring_into_force"];
+
+// What the menus of the pages go by; the service decides. Nothing is added to a retired layer.
 export function mayOn(me, layer, right) {
+  if (layer.retired_on !== null && ADDS.includes(right)) return false;
   return (me?.rights.includes(right) ?? false) && (layer.department === me.department || me.roles.includes("coordinator"));
 }
 

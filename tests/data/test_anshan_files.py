@@ -22,7 +22,8 @@ from pyproj import Geod
 from blueprint.city import City, load_city
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import read_footprint_file
-from blueprint.layers.catalogue import check_definition, read_catalogue
+from blueprint.layers.catalogue import check_definition
+from blueprint.layers.catalogue_file import read_catalogue
 from service.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

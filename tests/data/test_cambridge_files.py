@@ -17,7 +17,8 @@ import shapely
 
 from blueprint.city import DepartmentRole, load_city
 from blueprint.footprint import read_footprint_file
-from blueprint.layers.catalogue import check_definition, read_catalogue
+from blueprint.layers.catalogue import check_definition
+from blueprint.layers.catalogue_file import read_catalogue
 from service.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,7 +16,8 @@ import shapely
 
 from blueprint.city import City, load_city
 from blueprint.jurisdiction import jurisdiction
-from blueprint.layers.catalogue import check_definition, read_catalogue
+from blueprint.layers.catalogue import check_definition
+from blueprint.layers.catalogue_file import read_catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "data" / "sample_layers" / "make_cambridge.py"

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City, load_city
 from blueprint.footprint import Footprint
-from blueprint.layers.catalogue import read_catalogue
+from blueprint.layers.catalogue_file import read_catalogue
 from blueprint.permissions import at_console
 from coordination.checks import run_check
 from coordination.judging import rule_set_of
