@@ -33,6 +33,8 @@ _SHAPERS = (
     "bench/loading.py",
     "blueprint/layers/measuring.py",
     "blueprint/layers/compiled_ground.py",
+    "blueprint/layers/compiled_measures.py",
+    "blueprint/layers/plain_areas.py",
     "blueprint/layers/elements.py",
     "blueprint/layers/generalise.py",
     "blueprint/layers/cutting_child.py",

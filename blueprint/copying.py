@@ -21,6 +21,9 @@ _WIDTH = struct.Struct(">h")
 _LENGTH = struct.Struct(">i")
 _END = -1
 _NULL = _LENGTH.pack(-1)
+_MOST_BYTES = 1 << 30
+"""Of a value: PostgreSQL takes no larger one, and its length is a number of 32 bits."""
+
 _NUMBERS = {pa.bool_(): "?", pa.int16(): ">i2", pa.int32(): ">i4", pa.int64(): ">i8", pa.float64(): ">f8"}
 
 
@@ -93,7 +96,10 @@ class _Filled:
         """Values of any length after it, and behind the mark of their type; of what is null, no more than that it is."""
         is_there = values.is_valid().to_numpy(zero_copy_only=False)
         values = values.fill_null(b"")
-        sizes = np.where(is_there, lengths(values) + len(mark), -1).astype(">i4")
+        long = lengths(values)
+        if len(long) and long.max() > _MOST_BYTES:
+            raise ValueError(f"a value of {long.max()} bytes is more than a row takes")
+        sizes = np.where(is_there, long + len(mark), -1).astype(">i4")
         self._run.append(sizes.view(np.uint8).reshape(self._count, -1))
         self._end_run()
         if mark:

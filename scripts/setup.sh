@@ -129,7 +129,7 @@ make_environment() {
     # Once here, not by every command anew where whoever runs it may not write or is told not to.
     .venv/bin/python -m compileall -q approval blueprint coordination service tiles
     # Compiled loops are kept beside their source; the first upload need not wait for them.
-    .venv/bin/python -c 'import blueprint.layers.compiled_ground'
+    .venv/bin/python -c 'import blueprint.layers.large_reading_child, blueprint.layers.large_cutting_child, blueprint.quality.large_check_child'
     fingerprint >"$stamp"
 }
 

@@ -48,12 +48,19 @@ def followed(points: np.ndarray, rings: np.ndarray, step: float) -> tuple[np.nda
     return followed_points, ends
 
 
+_MOST_RUNS = 1_000_000_000
+"""No edge on earth has as many; one that is longer has more points than memory, and no count of them wraps around."""
+
+
 @compiled("int64(float64[:, ::1], int64, float64)")
 def _runs(points: np.ndarray, point: int, step: float) -> int:
     """In how many runs the edge that ends at a point is followed."""
     dx, dy = points[point, 0] - points[point - 1, 0], points[point, 1] - points[point - 1, 1]
     squared = dx * dx + dy * dy
-    return 1 if squared <= step * step else int(np.ceil(np.sqrt(squared) / step))
+    if squared <= step * step:
+        return 1
+    runs = np.ceil(np.sqrt(squared) / step)
+    return int(runs) if runs < _MOST_RUNS else _MOST_RUNS
 
 
 @compiled("int64(float64[:, ::1], int64[::1], float64, int64[::1])")

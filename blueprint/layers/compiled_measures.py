@@ -55,6 +55,7 @@ def _measure(
         area, length = 0.0, 0.0
         west, south, east, north = np.inf, np.inf, -np.inf, -np.inf
         for part in range(features[feature], features[feature + 1]):
+            of_part, around = 0.0, 0.0
             for ring in range(parts[part], parts[part + 1]):
                 begin, stop = rings[ring], rings[ring + 1]
                 x, twice, along = points[begin, 0], 0.0, 0.0
@@ -67,8 +68,10 @@ def _measure(
                         along += np.sqrt(dx * dx + dy * dy)
                         if point < stop - 1:
                             twice += (here_x - x) * (points[point - 1, 1] - points[point + 1, 1])
-                area += abs(twice / 2) if ring == parts[part] else -abs(twice / 2)
-                length += along
+                of_part += abs(twice / 2) if ring == parts[part] else -abs(twice / 2)
+                around += along
+            area += of_part
+            length += around
         areas[feature], lengths[feature] = area, length
         bounds[feature, 0], bounds[feature, 1] = west, south
         bounds[feature, 2], bounds[feature, 3] = east, north

@@ -22,6 +22,7 @@ from blueprint.equal_area import equal_area_proj4
 from blueprint.errors import InvalidInputError, UnavailableError
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.cell import cell, met_bounds
+from blueprint.layers.child_streams import BrokenOffError, sent_batches
 from blueprint.layers.children import LARGE_BYTES, Child, Kind
 from blueprint.layers.confinement import Bounds
 from blueprint.layers.cut_streams import PARTS, SHEETS
@@ -72,7 +73,7 @@ def cut_features(
         broken = None
         try:
             _store(session, version.id, child, progress)
-        except pa.ArrowInvalid as error:  # the stream broke off: the child's end says why
+        except BrokenOffError as error:  # the child's end says why
             broken = error
         complaint, status = child.last_words(), child.wait()
     if status == 0 and broken is None:
@@ -123,7 +124,4 @@ def _rows(child: Child, version_id: int) -> Iterator[tuple[str, int, Rows]]:
 def _batches(child: Child) -> Iterator[pa.RecordBatch]:
     """The batches of the child's streams, until it says no more; what does not fit a table is no batch of it."""
     while child.output.peek(1):  # type: ignore[attr-defined]
-        with pa.ipc.open_stream(child.output) as stream:
-            if not (stream.schema.equals(PARTS) or stream.schema.equals(SHEETS)):
-                raise UnavailableError("cutting the features sent what no table has")
-            yield from stream
+        yield from sent_batches(child.output, (PARTS, SHEETS))

@@ -145,7 +145,7 @@ def _header(content: np.ndarray, at: int, stop: int) -> tuple[Any, Any]:
     kind = _word(content, at + 1)
     after = at + 5
     if kind & np.uint32(0x20000000):  # EWKB, with the SRID before the count
-        kind &= np.uint32(0x1FFFFFFF)
+        kind &= np.uint32(0xDFFFFFFF)  # flags of Z and M stay, and make it none we know
         after += 4
     if after + 4 > stop:
         return 0, at

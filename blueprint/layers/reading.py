@@ -24,6 +24,7 @@ from blueprint.errors import (
 )
 from blueprint.layers.archives import unpack
 from blueprint.layers.cell import cause_of_death, cell, refuse_unreachable
+from blueprint.layers.child_streams import BrokenOffError, sent_batches
 from blueprint.layers.children import LARGE_BYTES, Child, Kind
 from blueprint.layers.confinement import Bounds, skip_drivers
 from blueprint.layers.formats import (
@@ -260,9 +261,8 @@ def run_child(
 def _batches(child: Child, result: Reading) -> Iterator[pa.RecordBatch]:
     broken = None
     try:
-        with pa.ipc.open_stream(child.output) as stream:
-            yield from stream
-    except pa.ArrowInvalid as error:  # the stream ended early: the report says why, or the child died
+        yield from sent_batches(child.output)
+    except BrokenOffError as error:  # the report says why, or the child died
         broken = error
     text = child.report.read(64 << 20)
     if not text:

@@ -14,7 +14,7 @@ from blueprint.quality.edges import EdgeSum
 
 @dataclass(frozen=True)
 class MappedLayer:
-    """The features of a file; no page of it stays in memory longer than it is looked at."""
+    """The features of a file; no page of its shapes stays in memory longer than it is looked at."""
 
     features: MappedFeatures
 
