@@ -7,8 +7,9 @@ left is PROJ's own last digit. Where no polynomial comes near enough (a layer ac
 from collections.abc import Sequence
 
 import numpy as np
-import shapely
 from pyproj import Transformer
+
+from blueprint.ring_areas import followed_areas
 
 _DEGREES = (6, 8, 10, 12)
 FOLLOWED_M = 50.0
@@ -53,14 +54,7 @@ class Fitted:
 
         The contents are the shapes as EWKB, where they are at hand: a compiled kind measures by them.
         """
-        points, of_shape = shapely.get_coordinates(shapes, return_index=True)
-        edges = np.diff(points, axis=0)
-        # An edge from one ring to the next, or from shape to shape, is none; to follow it too does no harm.
-        is_long = (edges * edges).sum(axis=1) > FOLLOWED_M**2
-        followed = np.array(shapes, dtype=object)
-        rows = np.unique(of_shape[1:][is_long & (of_shape[1:] == of_shape[:-1])])
-        followed[rows] = shapely.segmentize(followed[rows], FOLLOWED_M)
-        return np.asarray(shapely.area(shapely.transform(followed, self.apply)))
+        return followed_areas(np.asarray(shapes, dtype=object), self.apply, step=FOLLOWED_M)
 
     def _holds(self, points: np.ndarray) -> bool:
         if self._terms is None:

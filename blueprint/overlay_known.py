@@ -10,6 +10,7 @@ from pyproj import Transformer
 
 from blueprint.layers.models import Control
 from blueprint.overlay import NOISE_M, RANKS, Answer
+from blueprint.ring_areas import followed_areas
 from blueprint.snapshot import LayerOnDay
 
 _STRAIGHT_M = 50.0
@@ -69,12 +70,15 @@ _MANY = (shapely.MultiPoint, shapely.MultiLineString, shapely.MultiPolygon)
 
 
 def measured_by(to_equal_area: Transformer | None, shapes: Any) -> np.ndarray:
-    """Areas by the city's measure in m², of an array of shapes."""
+    """Areas by the city's measure in m², of an array of shapes, or of one."""
+    given = np.asarray(shapes, dtype=object)
     if to_equal_area is None:
-        return np.asarray(shapely.area(shapes))
-    straight = shapely.segmentize(shapes, _STRAIGHT_M)
-    project: Any = to_equal_area.transform
-    return np.asarray(shapely.area(shapely.transform(straight, project, interleaved=False)))
+        return np.asarray(shapely.area(given))
+
+    def move(points: np.ndarray) -> np.ndarray:
+        return np.column_stack(to_equal_area.transform(points[:, 0], points[:, 1]))
+
+    return followed_areas(given.ravel(), move, step=_STRAIGHT_M).reshape(given.shape)
 
 
 @dataclass(frozen=True)
