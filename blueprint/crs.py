@@ -24,12 +24,16 @@ class NoPathError(InvalidInputError):
 
 @dataclass(frozen=True)
 class Operation:
-    """A coordinate operation: its name, its accuracy in metres (None: unknown) and the transformers, one after another."""
+    """A coordinate operation: its name, its accuracy in metres (None: unknown) and the transformers, one after another.
+
+    `pipeline` says the same as one PROJ pipeline, x before y on both sides, where PROJ by itself would choose another way.
+    """
 
     source: str
     name: str
     accuracy_m: float | None
     transformers: tuple[Transformer, ...]
+    pipeline: str | None = None
 
     @property
     def moves(self) -> bool:

@@ -36,7 +36,7 @@ class RegisteredTransformation:
                 CRS.from_user_input(working_crs), ignore_axis_order=True
             ):
                 steps = (*steps, Transformer.from_crs(self.target, working_crs, always_xy=True))
-            return Operation(self.source, name, self.accuracy_m, steps)
+            return Operation(self.source, name, self.accuracy_m, steps, _one_pipeline(steps))
         source, target = parse_crs(source_text), CRS.from_user_input(working_crs)
         old, new = source.geodetic_crs, target.geodetic_crs
         assert old is not None and new is not None
@@ -45,7 +45,7 @@ class RegisteredTransformation:
             _pipeline(_seven_parameters(self.parameters, old, new)),
             Transformer.from_crs(new, target, always_xy=True),
         )
-        return Operation(label(source), name, self.accuracy_m, steps)
+        return Operation(label(source), name, self.accuracy_m, steps, _one_pipeline(steps))
 
     def fits(self, source_text: str) -> bool:
         """Say whether it leads from this CRS: the same one, or for seven parameters one on the same datum."""
@@ -98,6 +98,19 @@ def _pipeline(text: str) -> Transformer:
         return Transformer.from_pipeline(text)
     except ProjError as error:
         raise InvalidInputError("PROJ cannot read the pipeline: {error}", error=error) from error
+
+
+def _one_pipeline(transformers: tuple[Transformer, ...]) -> str:
+    """The steps of several transformers as one pipeline, which may not hold others."""
+    steps = []
+    for transformer in transformers:
+        definition = transformer.definition
+        steps.append(
+            definition.removeprefix("proj=pipeline ")
+            if definition.startswith("proj=pipeline ")
+            else f"step {definition}"
+        )
+    return " ".join(f"+{word}" for word in f"proj=pipeline {' '.join(steps)}".split())
 
 
 def _seven_parameters(parameters: str, old: CRS, new: CRS) -> str:

@@ -1,7 +1,7 @@
 """Diagnosis of a file before it is uploaded: what it holds, where its data would fall and in which CRS they fit."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -17,18 +17,32 @@ from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.crs_doctor import Guess, share_inside
 from blueprint.layers.location import compare_place, guesses_of
 from blueprint.layers.map_shift import ShiftFinding
-from blueprint.layers.models import Layer, LayerVersion
+from blueprint.layers.models import GeometryKind, Layer, LayerVersion
 from blueprint.layers.reading import ReadingRequest, StagedFile, run_child
 from blueprint.layers.sketch import draw
+from blueprint.rasters import intake
 from blueprint.sentences import Sentence
-from blueprint.transformations import find_operation
+from blueprint.transformations import RegisteredTransformation, find_operation
+
+
+@dataclass(frozen=True)
+class RasterFound:
+    """What a GeoTIFF holds; the size of a pixel is in units of its own CRS."""
+
+    width: int
+    height: int
+    pixel_width: float
+    pixel_height: float
+    data_type: str
+    nodata: str | None
 
 
 @dataclass(frozen=True)
 class Diagnosis:
     """What a file holds and where it would lie; `preview` is GeoJSON in degrees, `sketch` an SVG of the same.
 
-    `share_inside` is the share of sampled vertices within the city under the CRS that the file says or that was given.
+    `share_inside` is the share of sampled vertices within the city under the CRS that the file says or that was given; of
+    a raster, whose bands are its sublayers, that of places with a value.
     """
 
     format: str
@@ -38,6 +52,7 @@ class Diagnosis:
     row_count: int
     kinds: dict[str, int]
     rows: tuple[dict[str, Any], ...]
+    raster: RasterFound | None
     declared_crs: str | None
     bounds: tuple[float, ...] | None
     operation: str | None
@@ -67,19 +82,11 @@ def diagnose(
     version when none is named.
     """
     registered = registered_transformations(session)
-    request = ReadingRequest(
-        geometry=layer.geometry,
-        working_crs=city.working_crs,
-        working_srid=city.working_srid,
-        surroundings=jurisdiction(city).surroundings,
-        sublayer=sublayer,
-        layer_hint=layer.code,
-        encoding=encoding,
-    )
-    with run_child("blueprint.layers.survey_child", file, asdict(request)) as opened:
-        for _ in opened.batches:
-            pass
-    survey = opened.report
+    is_raster = layer.geometry == GeometryKind.RASTER
+    if is_raster:
+        survey = _survey_raster(layer, file, registered, city=city, band=sublayer)
+    else:
+        survey = _survey(layer, file, city=city, sublayer=sublayer, encoding=encoding)
     points: list[list[float]] = survey["points"]
     advice: list[str] = list(survey["notes"])
     placed, operation = None, None
@@ -94,10 +101,11 @@ def diagnose(
     inside = share_inside(metres, jurisdiction(city)) if metres is not None else None
     guesses = guesses_of(points, city)
     shift = None
-    if metres is not None and inside:
+    if metres is not None and operation is not None and inside:
         compared = reference or last_version(session, layer)
-        versions = [compared] if compared is not None else []
-        shift = compare_place(session, metres.tolist(), city, versions).shift
+        versions = [compared] if compared is not None and not is_raster else []
+        lying = metres if not is_raster else np.column_stack(operation.move(*_columns(survey["edge"])))
+        shift = compare_place(session, lying.tolist(), city, versions).shift
     advice += _advice(said, inside, guesses, shift)
     drawn = {"as_said": metres} | {
         f"guess {guess.crs}": _placed(guess, points, city)
@@ -118,6 +126,7 @@ def diagnose(
         row_count=survey["row_count"],
         kinds=survey["kinds"],
         rows=tuple(survey["rows"]),
+        raster=RasterFound(**{f.name: survey[f.name] for f in fields(RasterFound)}) if is_raster else None,
         declared_crs=survey["declared_crs"],
         bounds=tuple(survey["bounds"]) if survey["bounds"] else None,
         operation=operation.name if operation is not None else None,
@@ -129,6 +138,48 @@ def diagnose(
         preview=_preview(outline, lonlat, city),
         sketch=draw(outline, {n: v for n, v in drawn.items() if v is not None and np.isfinite(v).all()}),
     )
+
+
+def _survey(
+    layer: Layer, file: StagedFile, *, city: City, sublayer: str | None, encoding: str | None
+) -> dict[str, Any]:
+    request = ReadingRequest(
+        geometry=layer.geometry,
+        working_crs=city.working_crs,
+        working_srid=city.working_srid,
+        surroundings=jurisdiction(city).surroundings,
+        sublayer=sublayer,
+        layer_hint=layer.code,
+        encoding=encoding,
+    )
+    with run_child("blueprint.layers.survey_child", file, asdict(request)) as opened:
+        for _ in opened.batches:
+            pass
+    return opened.report
+
+
+def _survey_raster(
+    layer: Layer,
+    file: StagedFile,
+    registered: tuple[RegisteredTransformation, ...],
+    *,
+    city: City,
+    band: str | None,
+) -> dict[str, Any]:
+    request = intake.RasterRequest(
+        working_crs=city.working_crs,
+        surroundings=jurisdiction(city).surroundings,
+        value_kind=layer.value_kind or "",
+        band=band,
+        registered=registered,
+    )
+    nothing: dict[str, Any] = {"fields": [], "row_count": 0, "kinds": {}, "rows": [], "notes": []}
+    return intake.survey(file, request) | nothing
+
+
+def _columns(points: list[list[float]]) -> tuple[np.ndarray, np.ndarray]:
+    found = np.array(points, dtype=float).reshape(-1, 2)
+    return found[:, 0], found[:, 1]
 
 
 def last_version(session: Session, layer: Layer) -> LayerVersion | None:

@@ -42,8 +42,22 @@ class ShiftOut(BaseModel):
     share_shifted_back: float
 
 
+class RasterFoundOut(BaseModel):
+    """What a GeoTIFF holds; the size of a pixel is in units of its own CRS."""
+
+    width: int
+    height: int
+    pixel_width: float
+    pixel_height: float
+    data_type: str
+    nodata: str | None
+
+
 class DiagnosisOut(BaseModel):
-    """What a file holds and where its data would fall; `preview` is GeoJSON in degrees, `sketch` an SVG."""
+    """What a file holds and where its data would fall; `preview` is GeoJSON in degrees, `sketch` an SVG.
+
+    Of a raster the bands are `sublayers`, and there are no fields, kinds and rows.
+    """
 
     format: str
     sublayers: list[str]
@@ -52,6 +66,7 @@ class DiagnosisOut(BaseModel):
     row_count: int
     kinds: dict[str, int]
     rows: list[dict[str, Any]]
+    raster: RasterFoundOut | None
     declared_crs: str | None
     bounds: list[float] | None
     operation: str | None
@@ -106,6 +121,7 @@ def diagnosis_out(found: Diagnosis) -> DiagnosisOut:
                 "guesses": [
                     GuessOut(**(vars(g) | {"why": list(g.why), "also": list(g.also)})) for g in found.guesses
                 ],
+                "raster": RasterFoundOut(**vars(found.raster)) if found.raster is not None else None,
                 "shift": ShiftOut(**vars(found.shift)) if found.shift is not None else None,
             }
         )

@@ -9,13 +9,13 @@ from typing import Any
 
 import rasterio
 
-from blueprint.crs import best_operation
 from blueprint.errors import InvalidInputError
 from blueprint.layers.cell import cause_of_death, cell
 from blueprint.layers.children import Kind
 from blueprint.layers.confinement import Bounds, skip_drivers
 from blueprint.layers.reading import StagedFile
 from blueprint.sentences import Sentence, sentence_from
+from blueprint.transformations import RegisteredTransformation, find_operation
 
 _ALLOWED_DRIVERS = ("GTiff", "COG", "MEM")
 
@@ -29,6 +29,7 @@ class RasterRequest:
     value_kind: str
     crs: str | None = None
     band: str | None = None
+    registered: tuple[RegisteredTransformation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,33 @@ def take_in(
     `advise` says of points in the file's coordinates what a person may do when they lie elsewhere, or name no CRS.
     Raises InvalidInputError when the child refuses the file or comes to its bounds.
     """
+    cog = file.folder / "cog.tif"
+    report = _report_of("blueprint.rasters.intake_child", file, request, cog=str(cog))
+    if report["refusal"] is not None:
+        refusal = sentence_from(report["refusal"])
+        if report["is_misplaced"]:
+            raise InvalidInputError("{refusal}; {advice}", refusal=refusal, advice=advise(report["sample"]))
+        raise InvalidInputError(refusal)
+    return RasterReading(cog, report)
+
+
+def survey(file: StagedFile, request: RasterRequest) -> dict[str, Any]:
+    """Let the child look at the staged GeoTIFF: bands, CRS, where its values lie (`survey_child.RasterSurvey`)."""
+    report = _report_of("blueprint.rasters.survey_child", file, request)
+    if report["refusal"] is not None:
+        raise InvalidInputError(sentence_from(report["refusal"]))
+    return report
+
+
+def _report_of(module: str, file: StagedFile, request: RasterRequest, **more: str) -> dict[str, Any]:
     if file.dataset.suffix != ".tif":
         raise InvalidInputError("this is no GeoTIFF; a raster layer takes GeoTIFF and COG files (.tif)")
     if request.crs is not None:
-        best_operation(request.crs, request.working_crs)  # refused here, before a process is started
-    cog = file.folder / "cog.tif"
+        # Refused here, before a process is started.
+        find_operation(request.crs, request.working_crs, request.registered)
     with cell(
-        "blueprint.rasters.intake_child",
-        asdict(request) | {"path": str(file.dataset), "cog": str(cog)},
+        module,
+        asdict(request) | {"path": str(file.dataset)} | more,
         folder=file.folder,
         skipped_drivers=_skipped_drivers(),
         bounds=Bounds(),
@@ -69,10 +89,5 @@ def take_in(
         text = child.report.read(8 << 20)
         if not text:
             raise cause_of_death(child)
-    report = json.loads(text)
-    if report["refusal"] is not None:
-        refusal = sentence_from(report["refusal"])
-        if report["is_misplaced"]:
-            raise InvalidInputError("{refusal}; {advice}", refusal=refusal, advice=advise(report["sample"]))
-        raise InvalidInputError(refusal)
-    return RasterReading(cog, report)
+    report: dict[str, Any] = json.loads(text)
+    return report

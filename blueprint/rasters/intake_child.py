@@ -15,26 +15,32 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 import rasterio.warp
-from pyproj import CRS
+from pyproj import CRS, Transformer
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from blueprint.crs import Operation, best_operation, label, parse_crs
+from blueprint.crs import Operation, label, parse_crs
 from blueprint.errors import InvalidInputError
 from blueprint.layers.confinement import REPORT_FD, drop_rights
+from blueprint.layers.marks import refuse_marked
 from blueprint.rasters.grid import Grid, grid_of, grid_over
 from blueprint.rasters.scan import Scan, scan
+from blueprint.rasters.whereabouts import whereabouts
 from blueprint.sentences import Sentence
+from blueprint.transformations import RegisteredTransformation, find_operation
 
 MAX_BYTES = 2 << 30
 """Width × height × bands × bytes a value: what the file would be without compression, whatever it weighs."""
 
 WINDOW_PIXELS = 4 << 20
 BLOCK = 512
-MAX_SAMPLE = 1000
 POSITION_PIXELS = 0.01
 """How far, in pixels, a resampled place may lie from where the exact transformation puts it."""
+
+_NUMBERS, _MOVED = "+proj=tmerc +lon_0=0 +ellps=GRS80", "+proj=merc +ellps=GRS80"
+"""Two systems with x before y, which stand for "as they are" and "moved" where a pipeline says all about the way: GDAL
+turns the axes of those that it knows."""
 
 _TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 _RESAMPLING = {"continuous": "bilinear", "classes": "nearest"}
@@ -45,7 +51,8 @@ _OVERVIEWS = {"continuous": "average", "classes": "mode"}
 class Report:
     """What became of the file; `resampling` is `none` where every pixel is as it came.
 
-    `sample` are points of its outline in its own coordinates; `is_misplaced` says that only a CRS may be wrong.
+    `sample` are places of its values in its own coordinates, `edge` places on the line where they end, in metres of the
+    working CRS; `is_misplaced` says that only a CRS may be wrong.
     """
 
     source_crs: str = ""
@@ -62,6 +69,7 @@ class Report:
     extent: list[float] = field(default_factory=list)
     declared_crs: str | None = None
     sample: list[list[float]] = field(default_factory=list)
+    edge: list[list[float]] = field(default_factory=list)
     is_misplaced: bool = False
     statistics: dict[str, Any] = field(default_factory=dict)
     refusal: dict[str, Any] | None = None
@@ -75,14 +83,14 @@ def main(request: dict[str, Any]) -> None:
     """Read the file of the request; a refusal is said in the report, never by a traceback."""
     report = Report()
     try:
-        _open_databases(request)
+        open_databases(request)
         drop_rights(request["uid"], request["gid"])
         _take_in(request, report)
     except InvalidInputError as error:
         report.refusal, report.is_misplaced = error.sentence.as_json(), isinstance(error, _ElsewhereError)
     except (RasterioError, CPLE_BaseError, SystemError, ValueError) as error:
         report.refusal = Sentence(
-            "the file cannot be read as a GeoTIFF: {error}", error=_first_line(error)
+            "the file cannot be read as a GeoTIFF: {error}", error=first_line(error)
         ).as_json()
     except MemoryError:
         report.refusal = Sentence(
@@ -92,34 +100,51 @@ def main(request: dict[str, Any]) -> None:
         json.dump(asdict(report), stream)
 
 
-def _open_databases(request: dict[str, Any]) -> None:
+def open_databases(request: dict[str, Any]) -> None:
     """Make GDAL and PROJ open what they need while this process may still read the program's folders."""
-    best_operation(request["crs"] or "EPSG:4326", request["working_crs"])
+    for registered in registered_in(request):
+        find_operation(registered.source, request["working_crs"], (registered,))
+    find_operation(request["crs"] or "EPSG:4326", request["working_crs"], registered_in(request))
     rasterio.warp.transform("EPSG:4326", request["working_crs"], [120.0], [40.0])
+
+
+def registered_in(request: dict[str, Any]) -> tuple[RegisteredTransformation, ...]:
+    """The operator's transformations, as the request has them."""
+    return tuple(RegisteredTransformation(**each) for each in request["registered"])
 
 
 def _take_in(request: dict[str, Any], report: Report) -> None:
     with rasterio.open(request["path"], driver="GTiff") as source:
-        band = _band(source, request["band"])
-        _refuse_what_cannot_be(source, band)
+        band = chosen_band(source, request["band"])
+        refuse_what_cannot_be(source, band)
         upright = grid_of(source)
-        report.sample = np.column_stack(upright.outline()).tolist()[:MAX_SAMPLE]
+        values, edge = whereabouts(source, band)
+        report.sample = values.tolist()
         report.declared_crs = label(parse_crs(source.crs.to_wkt())) if source.crs is not None else None
-        crs = _crs(source, request["crs"])
-        operation = best_operation(crs.to_wkt(), request["working_crs"])
-        report.source_crs, report.source_band = label(crs), band
+        crs = request["crs"] or declared_crs(source)
+        if crs is None:
+            raise _ElsewhereError("the file does not say its coordinate system")
+        operation = find_operation(crs, request["working_crs"], registered_in(request))
+        report.source_crs, report.source_band = operation.source, band
         report.operation, report.operation_accuracy_m = operation.name, operation.accuracy_m
+        if len(edge):
+            report.edge = np.column_stack(operation.move(edge[:, 0], edge[:, 1])).tolist()
         target = _target(upright, operation, request)
         found = scan(_windows(source, band), kind=request["value_kind"])
         nodata = found.free_value(source.dtypes[band - 1], is_needed=target is not None)
         plain = Path(request["cog"]).with_name("plain.tif")
         _write(
-            source, band, upright, nodata, request["working_crs"] if target is None else crs.to_wkt(), plain
+            source,
+            band,
+            upright,
+            nodata,
+            request["working_crs"] if target is None else _written_in(crs, operation),
+            plain,
         )
     grid = upright
     if target is not None:
         _refuse_other_place(upright, crs, operation, request)
-        plain, grid = _reprojected(plain, target, crs, request), target
+        plain, grid = _reprojected(plain, target, operation, request), target
         report.resampling = _RESAMPLING[request["value_kind"]]
         with rasterio.open(plain, driver="GTiff") as moved:
             found = scan(_windows(moved, 1), kind=request["value_kind"])
@@ -127,7 +152,8 @@ def _take_in(request: dict[str, Any], report: Report) -> None:
     _write_cog(plain, Path(request["cog"]), found, request["value_kind"])
 
 
-def _band(source: Any, wanted: str | None) -> int:
+def chosen_band(source: Any, wanted: str | None) -> int:
+    """The band that is asked for by its number; the only one where none is."""
     if wanted is None:
         if source.count > 1:
             raise InvalidInputError(
@@ -142,7 +168,9 @@ def _band(source: Any, wanted: str | None) -> int:
     return int(wanted)
 
 
-def _refuse_what_cannot_be(source: Any, band: int) -> None:
+def refuse_what_cannot_be(source: Any, band: int) -> None:
+    """Refuse what is marked as secret, and what the header claims that cannot be taken: nothing of the pixels is read."""
+    refuse_marked(*map(str, (*source.tags().values(), *source.tags(band).values(), *source.descriptions)))
     name = source.dtypes[band - 1]
     if name not in _TYPES:
         raise InvalidInputError(
@@ -166,13 +194,17 @@ def _refuse_what_cannot_be(source: Any, band: int) -> None:
         raise InvalidInputError("the raster's georeference has no meaning; export it again")
 
 
-def _crs(source: Any, given: str | None) -> CRS:
-    if given is not None:
-        return parse_crs(given)
+def declared_crs(source: Any) -> str | None:
+    """The CRS that the file says, as WKT, without heights."""
     if source.crs is None:
-        raise _ElsewhereError("the file does not say its coordinate system")
-    crs = parse_crs(source.crs.to_wkt())
-    return crs.sub_crs_list[0] if crs.is_compound else crs
+        return None
+    crs: CRS = parse_crs(source.crs.to_wkt())
+    return (crs.sub_crs_list[0] if crs.is_compound else crs).to_wkt()
+
+
+def _written_in(crs: str, operation: Operation) -> str:
+    """The system in which the pixels wait to be moved."""
+    return _NUMBERS if operation.pipeline is not None else parse_crs(crs).to_wkt()
 
 
 def _target(upright: Grid, operation: Operation, request: dict[str, Any]) -> Grid | None:
@@ -189,11 +221,16 @@ def _target(upright: Grid, operation: Operation, request: dict[str, Any]) -> Gri
     return target
 
 
-def _refuse_other_place(upright: Grid, crs: CRS, operation: Operation, request: dict[str, Any]) -> None:
+def _refuse_other_place(upright: Grid, crs: str, operation: Operation, request: dict[str, Any]) -> None:
     """Hold the library that moves the pixels to the operation that was judged: it might choose a worse one in silence."""
     xs, ys = upright.outline()
     moved = np.column_stack(operation.move(xs, ys))
-    other = rasterio.warp.transform(crs.to_wkt(), request["working_crs"], xs.tolist(), ys.tolist())
+    other: Any
+    if operation.pipeline is not None:
+        other = Transformer.from_pipeline(operation.pipeline).transform(xs, ys)
+    else:
+        written = parse_crs(crs).to_wkt()
+        other = rasterio.warp.transform(written, request["working_crs"], xs.tolist(), ys.tolist())
     apart_m = float(np.abs(moved - np.column_stack(other[:2])).max())
     if not apart_m < 0.05:
         raise InvalidInputError(
@@ -239,19 +276,26 @@ def _write(source: Any, band: int, upright: Grid, nodata: float | None, crs: str
             target.write(values, 1, window=Window(0, first, window.width, window.height))
 
 
-def _reprojected(plain: Path, target: Grid, crs: CRS, request: dict[str, Any]) -> Path:
+def _reprojected(plain: Path, target: Grid, operation: Operation, request: dict[str, Any]) -> Path:
+    """The band on the target's grid, moved by a pipeline where the operation is one that PROJ would not choose itself."""
     moved = plain.with_name("moved.tif")
+    way = {} if operation.pipeline is None else {"COORDINATE_OPERATION": operation.pipeline}
+    crs = request["working_crs"] if operation.pipeline is None else _MOVED
     with rasterio.open(plain, driver="GTiff") as source:
-        profile = _profile(target, request["working_crs"], source.dtypes[0], source.nodata)
+        profile = _profile(target, crs, source.dtypes[0], source.nodata)
         with rasterio.open(moved, "w", **profile) as destination:
             rasterio.warp.reproject(
                 rasterio.band(source, 1),
                 rasterio.band(destination, 1),
-                src_crs=crs.to_wkt(),
+                src_crs=source.crs,
                 resampling=rasterio.warp.Resampling[_RESAMPLING[request["value_kind"]]],
                 warp_mem_limit=64,
                 tolerance=POSITION_PIXELS,
+                **way,
             )
+    if way:
+        with rasterio.open(moved, "r+", driver="GTiff") as written:
+            written.crs = request["working_crs"]
     plain.unlink()
     return moved
 
@@ -291,5 +335,6 @@ def _write_cog(plain: Path, cog: Path, found: Scan, kind: str) -> None:
     plain.unlink()
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What a library complains of, in one line."""
     return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__

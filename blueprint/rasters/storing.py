@@ -7,9 +7,10 @@ from geoalchemy2.shape import from_shape
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
+from blueprint.crs_registry import registered_transformations
 from blueprint.errors import InvalidInputError
 from blueprint.jurisdiction import jurisdiction
-from blueprint.layers.location import advice, decision_of
+from blueprint.layers.location import advice, compare_place, decision_of
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.layers.reading import StagedFile
 from blueprint.objects import objects_of
@@ -51,9 +52,17 @@ def store_raster(
         value_kind=layer.value_kind or "",
         crs=accepted.crs if accepted is not None else crs,
         band=band,
+        registered=registered_transformations(session),
     )
     taken = take_in(file, request, advise=lambda points: advice(points, city, option="--accept-crs"))
-    report, stored = taken.report, objects.put(taken.cog)
+    report = taken.report
+    # Features of other layers say nothing of pixels; a boundary, to which a raster was cut, does.
+    place = compare_place(session, report["edge"], city, [])
+    if place.shift is not None and accepted is None:
+        raise InvalidInputError(
+            "{shift}, or say with --accept-crs that they are right", shift=place.shift.sentence()
+        )
+    stored = objects.put(taken.cog)
     version.source_crs = report["source_crs"]
     version.operation = report["operation"]
     version.operation_accuracy_m = report["operation_accuracy_m"]
@@ -66,9 +75,13 @@ def store_raster(
         "mended_m2": 0.0,
         "outside_count": 0,
         "issues": [],
+        "declared_crs": report["declared_crs"],
+        "placed_on": place.lies_on,
     }
     if accepted is not None:
         decision = decision_of(accepted.crs, report, city) | {"accepted_by": accepted.by}
+        if place.shift is not None:
+            decision["against"] = place.shift.sentence().english
         version.quality = version.quality | {"crs_decision": decision}
     names = (
         "source_band", "resampling", "width", "height", "pixel_width_m", "pixel_height_m", "data_type", "nodata",

@@ -7,7 +7,7 @@ import typer
 from sqlalchemy.orm import Session
 
 from blueprint.layers import catalogue, storing
-from blueprint.layers.diagnosis import diagnose, last_version
+from blueprint.layers.diagnosis import RasterFound, diagnose, last_version
 from blueprint.layers.diagnosis_router import diagnosis_out
 from blueprint.layers.reading import staged
 from blueprint.permissions import Act, require
@@ -62,7 +62,9 @@ def diagnose_layer_file(
             ("格式 format", found.format),
             ("子图层 sublayers", ", ".join(found.sublayers)),
             ("字段 fields", ", ".join(found.fields)),
-            ("要素 features", f"{found.row_count:,}: {found.kinds}"),
+            ("要素 features", f"{found.row_count:,}: {found.kinds}")
+            if found.raster is None
+            else ("像元 pixels", _pixels(found.raster)),
             ("文件所述坐标系 CRS as said", found.declared_crs),
             (
                 "落在市域内 inside the city",
@@ -73,3 +75,8 @@ def diagnose_layer_file(
         ],
         empty="",
     )
+
+
+def _pixels(raster: RasterFound) -> str:
+    size = f"{raster.width:,} × {raster.height:,}, {raster.pixel_width:g} × {raster.pixel_height:g}"
+    return f"{size}, {raster.data_type}, nodata {raster.nodata or '—'}"

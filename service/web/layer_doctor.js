@@ -16,15 +16,25 @@ export function showDiagnosis(target, found) {
   table(sample, names.map((name) => [name, ""]), found.rows.slice(0, FIRST_ROWS).map((row) => cells(names.map((name) => String(row[name] ?? "")))), ["没有属性字段。", "No fields."]);
   target.replaceChildren(
     list, verdict(found), ...(isPlaced(found) ? [] : found.guesses.map(guess)),
-    element("details", {}, element("summary", {}, ...bilingual(`前 ${Math.min(FIRST_ROWS, found.rows.length)} 行`, "first rows")), element("div", { class: "wide" }, sample)),
+    ...(found.raster !== null ? [] : [element("details", {}, element("summary", {}, ...bilingual(`前 ${Math.min(FIRST_ROWS, found.rows.length)} 行`, "first rows")), element("div", { class: "wide" }, sample))]),
     element("details", {}, element("summary", {}, ...bilingual("诊断原文", "in the words of the service")), ...found.advice.map((words) => element("p", { class: "hint" }, words))),
   );
   facts("found", [
-    [["格式", "format"], found.format], [["子图层", "sublayer"], found.sublayer], [["图斑", "rows"], `${count(found.row_count)}（${Object.entries(found.kinds).map(([kind, number]) => `${GEOMETRY[kind]?.[0] ?? kind} ${count(number)}`).join("、")}）`],
-    [["字段", "fields"], found.fields.join("、")], [["声明的坐标系", "CRS as said"], found.declared_crs ?? "未注明 not said"],
+    [["格式", "format"], found.format], ...(found.raster === null ? holds(found) : pixels(found)),
+    [["声明的坐标系", "CRS as said"], found.declared_crs ?? "未注明 not said"],
     [["坐标转换", "operation"], found.operation_accuracy_m === null ? found.operation : `${found.operation}（±${found.operation_accuracy_m} m）`],
   ]);
 }
+
+const holds = (found) => [
+  [["子图层", "sublayer"], found.sublayer], [["图斑", "rows"], `${count(found.row_count)}（${Object.entries(found.kinds).map(([kind, number]) => `${GEOMETRY[kind]?.[0] ?? kind} ${count(number)}`).join("、")}）`],
+  [["字段", "fields"], found.fields.join("、")],
+];
+
+const pixels = ({ raster, sublayer }) => [
+  [["波段", "band"], sublayer], [["像元", "pixels"], `${count(raster.width)} × ${count(raster.height)}，${raster.pixel_width} × ${raster.pixel_height}`],
+  [["数值类型", "type of values"], raster.data_type], [["空值", "no data"], raster.nodata],
+];
 
 // In the city, and where it should be there: no other system is in question.
 export const isPlaced = (found) => Boolean(found.share_inside) && found.shift === null;

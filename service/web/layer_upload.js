@@ -36,8 +36,7 @@ function take(files) {
     return;
   }
   [file] = files;
-  if (page.layer.geometry === "raster") showForm(null);
-  else look({});
+  look({});
 }
 
 function clear() {
@@ -97,7 +96,7 @@ function showForm(found, said = {}) {
   const whole = element("div", {},
     ...(others ? [element("label", {}, split, " ", ...bilingual("舍去其他几何类型", "leave features of other kinds out"))] : []), ...mapping.shown,
     element("div", { class: "fields" }, field("valid-until", ["有效期至", "valid until"], validUntil), field("review-by", ["复核期限", "review by"], reviewBy)),
-    ...(districts.length ? [element("p", { class: "hint" }, ...bilingual("覆盖范围：数据只涉及部分区县时勾选。", "Coverage: tick districts where the data speak of a part of the city.")), element("div", { class: "row" }, ...districts)] : []),
+    ...(districts.length && !isRaster ? [element("p", { class: "hint" }, ...bilingual("覆盖范围：数据只涉及部分区县时勾选。", "Coverage: tick districts where the data speak of a part of the city.")), element("div", { class: "row" }, ...districts)] : []),
   );
   const change = element("div", { hidden: "" }, field("change-field", ["变更类型字段", "field that says what a row is"], changeField, ["其值为调入、属性变更、调出（或 add、change、remove）；文件有 WHQ、WHC、WHH 三层时不必填写。", "Not needed for files with the layers WHQ, WHC, WHH."]));
   isDelta.addEventListener("change", () => { whole.hidden = isDelta.checked; change.hidden = !isDelta.checked; });
@@ -113,10 +112,10 @@ function showForm(found, said = {}) {
       },
     }));
   place("upload").replaceChildren(
-    ...(several ? [field("sublayer", ["子图层", "layer of the file"], sublayer, ["文件有多个图层，请选择一个。", "The file has several; choose one."])] : []),
-    ...(isRaster ? [] : [element("div", { class: "fields" }, field("crs", ["坐标系", "CRS"], crs, ["文件未注明时填写，如 EPSG:4550。", "where the file does not say it"]), field("encoding", ["文字编码", "encoding"], encoding, ["一般不填；如 GB18030。", "as a rule not needed"]))]),
+    ...(several ? [field("sublayer", isRaster ? ["波段", "band"] : ["子图层", "layer of the file"], sublayer, isRaster ? ["文件有多个波段，请选择数值所在的一个。", "The file has several bands; choose the one with the values."] : ["文件有多个图层，请选择一个。", "The file has several; choose one."])] : []),
+    element("div", { class: "fields" }, field("crs", ["坐标系", "CRS"], crs, ["文件未注明时填写，如 EPSG:4550；已登记的地方坐标系如 LOCAL:ANSHAN。", "where the file does not say it; a registered local grid by its name"]), ...(isRaster ? [] : [field("encoding", ["文字编码", "encoding"], encoding, ["一般不填；如 GB18030。", "as a rule not needed"])])),
     ...(newest === null || isRaster ? [] : [element("label", {}, isDelta, " ", ...bilingual(`增量更新（动态维护）：只含变更，基于第 ${newest} 版`, `a delta on v${newest}`))]), change, whole,
-    element("p", { class: "buttons" }, go, " ", ...(isRaster ? [] : [button(["重新查看", "Look again"], again)])),
+    element("p", { class: "buttons" }, go, " ", button(["重新查看", "Look again"], again)),
   );
   place("upload").hidden = false;
   place("upload").onsubmit = (event) => event.preventDefault();
