@@ -145,7 +145,7 @@ class LayerOut(Tagged):
 class RetirementIn(Given):
     """Why a layer is no longer used."""
 
-    reason: str = Field(min_length=1, max_length=2000)
+    reason: str = Field(min_length=1, max_length=2000, pattern=r"\S")
 
 
 class LayerPage(BaseModel):
