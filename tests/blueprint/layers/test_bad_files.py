@@ -22,6 +22,7 @@ from blueprint.errors import BlueprintError, InvalidInputError, TooLargeError
 from blueprint.layers.archives import MAX_ENTRIES
 from blueprint.layers.shapefile import check_shapefile
 from blueprint.layers.storing import judge_reading
+from blueprint.quality.kinds import kinds
 from tests import badfiles, formatfiles
 from tests.badfiles import LAT, LON, geojson, lonlat_square, polygon, zipped
 from tests.blueprint.layers.conftest import Reader, Taken
@@ -622,6 +623,7 @@ def test_b33_days_that_are_none_are_named_by_row_and_never_made_others(
 
     named = read(_of_days(tmp_path, *days)).report["issues"]
     assert [(issue["feature"], issue["severity"]) for issue in named] == [(n, "error") for n in (1, 2, 3)]
+    assert {issue["rule"] for issue in named} <= set(kinds())
     good = read(_of_days(tmp_path / "more", "2020-01-01")).rows[0]
     assert (good["RQ"], good["SJ"]) == ("2020-01-01", "2020-01-01T08:00:00Z")
     otherwise = ["2024-05-01T00:00:00Z", "2024-05-01 00:00:00", "2024/05/01"]
