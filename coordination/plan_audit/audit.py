@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -82,11 +82,13 @@ def audit_layers(
             compared_windows = on_cluster(scheduler, tasks, shared)
         else:
             compared_windows = on_cores(tasks, workers or os.cpu_count() or 1)
-        for path, found in compared_windows:
-            with begin() as session:
-                _keep(session, audit_id, path, found, city)
-            compared += len(found)
-            tell("compare", compared)
+        # Closed before the folder goes, so that no worker is handed a window of it any more.
+        with closing(compared_windows):
+            for path, found in compared_windows:
+                with begin() as session:
+                    _keep(session, audit_id, path, found, city)
+                compared += len(found)
+                tell("compare", compared)
     tell("ledger", compared)
     with begin() as session:
         _close(session, audit_id, city=city, actor=actor, now=now)

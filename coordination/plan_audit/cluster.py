@@ -5,7 +5,7 @@ time, so that neither they nor the scheduler hold more than these. They come ove
 machines share: then the scheduler hands on only where they lie.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from importlib import import_module
 
 from blueprint.errors import InvalidInputError, UnavailableError
@@ -19,7 +19,7 @@ _RETRIES = 3
 
 def on_cluster(
     address: str, tasks: Iterator[WindowTask], shared: SharedFolder | None = None
-) -> Iterator[tuple[str, FoundOverlaps]]:
+) -> Generator[tuple[str, FoundOverlaps], None, None]:
     """The overlaps of every window, as they come back from the cluster at `address` (tcp://host:8786), or through `shared`.
 
     Raises UnavailableError where there is no scheduler, or no worker; InvalidInputError where Dask is not installed.

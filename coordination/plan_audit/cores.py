@@ -4,13 +4,13 @@ Processes would be handed every shape as bytes and hand every patch back: a quar
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from coordination.plan_audit.overlaps import FoundOverlaps, WindowTask, overlaps_of
 
 
-def on_cores(tasks: Iterator[WindowTask], workers: int) -> Iterator[tuple[str, FoundOverlaps]]:
+def on_cores(tasks: Iterator[WindowTask], workers: int) -> Generator[tuple[str, FoundOverlaps], None, None]:
     """The overlaps of every window, as the windows come to their ends; one alone is compared here and now."""
     head = list(itertools.islice(tasks, 2))
     if len(head) < 2 or workers == 1:

@@ -4,12 +4,19 @@ A window's features are two files, what a worker found in it a third; between ma
 whole or not there, so a worker that dies over one leaves nothing that another could take for it.
 """
 
+import fcntl
 import json
+import logging
+import os
+import shutil
+import signal
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import FrameType
 from typing import Any
 from uuid import uuid4
 
@@ -23,6 +30,9 @@ from coordination.plan_audit.overlaps import FoundOverlaps, WindowTask, overlaps
 from coordination.plan_audit.windows import Box
 
 _GEOMETRY = "geometry"
+_PREFIX, _HELD = "plan-audit-", "held"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -77,16 +87,67 @@ class SharedFolder:
 @contextmanager
 def shared_folder(parent: Path, crs: str) -> Iterator[SharedFolder]:
     """A folder of this audit alone, inside one that the workers see at the same path; only the same user may look into it."""
+    with _ended_as_by_interrupt(), _folder_in(parent) as folder, _held(folder):
+        _remove_left_over(folder.parent)
+        for side in ("first", "second", "found"):
+            (folder / side).mkdir()
+        yield SharedFolder(folder, CRS.from_user_input(crs).to_json())
+
+
+@contextmanager
+def _folder_in(parent: Path) -> Iterator[Path]:
     try:
-        made = TemporaryDirectory(prefix="plan-audit-", dir=parent.resolve(), ignore_cleanup_errors=True)
+        made = TemporaryDirectory(prefix=_PREFIX, dir=parent.resolve(), ignore_cleanup_errors=True)
     except OSError as error:
         raise InvalidInputError(
             "no partitions can be written to {parent}: {strerror}", parent=parent, strerror=error.strerror
         ) from error
-    with made as name:
-        for side in ("first", "second", "found"):
-            (Path(name) / side).mkdir()
-        yield SharedFolder(Path(name), CRS.from_user_input(crs).to_json())
+    folder = Path(made.name)
+    try:
+        with made:
+            yield folder
+    finally:
+        if folder.exists():
+            _log.warning("features of both layers are left in %s; remove it", folder)
+
+
+@contextmanager
+def _ended_as_by_interrupt() -> Iterator[None]:
+    """Let the end of a process or of its terminal (SIGTERM, SIGHUP) be what ^C is: the features do not stay on the disk."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread is told of signals
+        return
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in kept.items():
+        if handler == signal.SIG_DFL:  # what is ignored (nohup), or dealt with by others, stays so
+            signal.signal(number, _interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """A lock in the folder for as long as its audit runs; it comes there locked, so that nobody finds it free before."""
+    with (folder / ".held").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        Path(lock.name).rename(folder / _HELD)
+        yield
+
+
+def _remove_left_over(parent: Path) -> None:
+    """Remove what audits of the same user left that were killed: folders whose lock is free."""
+    for lock in parent.glob(f"{_PREFIX}*/{_HELD}"):
+        with suppress(OSError), lock.open("rb+") as opened:  # held, another user's, or gone meanwhile
+            if os.fstat(opened.fileno()).st_uid == os.getuid():
+                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(lock.parent)
 
 
 def compare_partition(partition: Partition) -> Partition:

@@ -82,6 +82,23 @@ def test_a_partition_is_geoparquet_that_others_read(tmp_path: Path):
     assert found.plane_m2.tolist() == pytest.approx(found.area.tolist())
 
 
+def test_the_folder_goes_when_the_audit_is_ended_and_the_next_one_removes_what_a_killed_one_left(
+    tmp_path: Path,
+):
+    handler = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), shared_folder(tmp_path, "EPSG:4550") as shared:
+        shared.put_down(_tasks()[0])
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGTERM) == handler
+
+    (tmp_path / "plan-audit-killed" / "first").mkdir(parents=True)
+    (tmp_path / "plan-audit-killed" / "held").touch()
+    (tmp_path / "plan-audit-of-someone").mkdir()
+    with shared_folder(tmp_path, "EPSG:4550") as one, shared_folder(tmp_path, "EPSG:4550") as other:
+        assert set(tmp_path.iterdir()) == {one.folder, other.folder, tmp_path / "plan-audit-of-someone"}
+
+
 def test_a_worker_that_does_not_see_the_folder_is_said(cluster: LocalCluster, tmp_path: Path):
     class Elsewhere(SharedFolder):
         """A folder that the workers do not have."""
