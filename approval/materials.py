@@ -19,11 +19,12 @@ from blueprint.audit.log import record
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.objects import Stored
 from blueprint.permissions import Act, Actor
+from blueprint.sentences import Word
 
 ORIGIN_WORDS = {
-    Obtained.APPLICANT: "申请人提交 given by the applicant",
-    Obtained.HANDOVER: "策划生成推送 handed over by coordination",
-    Obtained.RESULT: "审批结果 result of an item",
+    Obtained.APPLICANT: Word("given by the applicant"),
+    Obtained.HANDOVER: Word("handed over by coordination"),
+    Obtained.RESULT: Word("as the result of an item"),
 }
 
 
@@ -114,7 +115,7 @@ def place_of(material: Material) -> str:
     until = f"，有效至 valid until {material.valid_until}" if material.valid_until else ""
     return (
         f"{material.title} ({material.code}) 第 {material.version} 版 version {material.version}，"
-        f"{ORIGIN_WORDS[Obtained(material.origin)]}，{material.given_on}{item}{until}"
+        f"{ORIGIN_WORDS[Obtained(material.origin)].both}，{material.given_on}{item}{until}"
     )
 
 

@@ -220,8 +220,9 @@ def _table(document: dict[str, Any]) -> ProcessTable:
     for rows in (document["item"], document["material"], document["project_type"], document["stop"]):
         codes = [row["code"] for row in rows]
         if len(set(codes)) < len(codes):
-            raise ValueError(
-                f"two rows have one code: {', '.join(sorted(c for c in codes if codes.count(c) > 1))}"
+            raise InvalidInputError(
+                "two rows of the process table have one code: {codes}",
+                codes=sorted({code for code in codes if codes.count(code) > 1}),
             )
     return ProcessTable(
         version=document["version"],

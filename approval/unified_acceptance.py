@@ -19,6 +19,7 @@ from approval.models import Case
 from approval.requirements import dossier_of
 from blueprint.errors import ConflictError, InvalidInputError
 from blueprint.permissions import Actor
+from blueprint.sentences import Word
 from blueprint.working_days import WorkingCalendar
 
 TOGETHER = (Step.SUBMIT, Step.ACCEPT)
@@ -91,7 +92,7 @@ def take_together(
     return Together(taken, not_taken)
 
 
-_WORDS = {Step.SUBMIT: "taken in 申报", Step.ACCEPT: "accepted 受理"}
+_WORDS = {Step.SUBMIT: Word("taken in"), Step.ACCEPT: Word("accepted")}
 
 
 def _is_its_turn(case: Case, item: Item) -> bool:

@@ -15,7 +15,7 @@ from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.permissions import Act, Actor, Post, RefusedError, Role, Thing, require
-from blueprint.sentences import Sentence, spoken
+from blueprint.sentences import Sentence, Word, spoken
 from blueprint.working_days import WorkingCalendar
 from coordination.drafts import draft_of, given_by
 from coordination.handling_models import (
@@ -128,7 +128,7 @@ def take_step(
     place = place_of(handling, request, named, city)
     post = _post(actor, step, place)
     text = (
-        trimmed_reason(reason or "", Sentence("the step {step}", step=spoken(step)))
+        trimmed_reason(reason or "", Sentence("the step {step}", step=_spoken(step)))
         if step in NEEDS_REASON or reason
         else None
     )
@@ -140,7 +140,7 @@ def take_step(
     _carry_out(session, request, handling, step, actor, section_id=section_id, officer=officer, now=now)
     if draft is not None:
         if step not in (HandlingStep.SAVE, HandlingStep.SUBMIT, HandlingStep.APPROVE, HandlingStep.ISSUE):
-            raise InvalidInputError("no draft goes with the step {step}", step=spoken(step), place="draft")
+            raise InvalidInputError("no draft goes with the step {step}", step=_spoken(step), place="draft")
         handling.draft = draft_of(draft.checked().fits(request))
     if step in (HandlingStep.SAVE, HandlingStep.SUBMIT) and handling.draft is None:
         raise InvalidInputError("there is no draft yet; give the opinion as it is meant to be", place="draft")
@@ -186,9 +186,14 @@ def _carry_out(
             pass
 
 
+def _spoken(step: HandlingStep) -> Sentence:
+    """A step as a sentence says it: what a project's `submit` is (提交), inside a department is 送审."""
+    return Word("submit for review") if step is HandlingStep.SUBMIT else spoken(step)
+
+
 def _post(actor: Actor, step: HandlingStep, place: Place) -> Post:
     if step not in TRANSITIONS[place.state]:
-        may_follow = ", ".join(TRANSITIONS[place.state])
+        may_follow = [_spoken(each) for each in TRANSITIONS[place.state]]
         raise ConflictError(
             "the request is {place_state} inside its department; what may follow: {may_follow}",
             place_state=spoken(place.state),
@@ -200,7 +205,7 @@ def _post(actor: Actor, step: HandlingStep, place: Place) -> Post:
             Sentence(
                 "{name} may not {step} this request where it lies; it is with {officer}, or for whoever reviews or signs there",
                 name=actor.name,
-                step=spoken(step),
+                step=_spoken(step),
                 officer=place.officer or Sentence("its section"),
             ),
             actor=actor,

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from blueprint.audit.log import record
 from blueprint.errors import ConflictError, InvalidInputError
 from blueprint.permissions import Act, Actor, may, require
-from blueprint.sentences import Sentence
+from blueprint.sentences import Sentence, spoken
 from blueprint.working_days import WorkingCalendar
 from coordination.clock import end_stop, settle
 from coordination.limits import OpinionStatus
@@ -163,7 +163,7 @@ class OpinionGiven:
                 raise InvalidInputError(
                     "the answer to finding {finding} ({answer_kind}) needs its words",
                     finding=answer.finding,
-                    answer_kind=answer.kind,
+                    answer_kind=spoken(answer.kind),
                     place="answers",
                 )
         texts = {(answer.kind, answer.text) for answer in answers if answer.text}

@@ -89,10 +89,10 @@ def status_after(status: ProjectStatus, step: Step) -> ProjectStatus:
     """Where a step leads from a state; ConflictError says which steps are possible where this one is not."""
     following = TRANSITIONS.get(status, {})
     if step not in following:
-        possible = tuple(following) or Sentence("none: it is over")
+        possible = [spoken(each) for each in following] or Sentence("none: it is over")
         raise ConflictError(
-            "a project that is {status_words} cannot {step}; possible steps: {possible}",
-            status_words=STATUS_WORDS[status],
+            "a project that is {status} cannot {step}; possible steps: {possible}",
+            status=spoken(status),
             step=spoken(step),
             possible=possible,
         )

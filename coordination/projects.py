@@ -13,7 +13,7 @@ from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.footprint import Footprint
 from blueprint.permissions import Act, Actor
-from blueprint.sentences import Sentence
+from blueprint.sentences import Sentence, spoken
 from coordination.checks import run_check
 from coordination.handover_models import Clearance
 from coordination.history import note
@@ -28,7 +28,7 @@ from coordination.models import (
     ProjectEvent,
 )
 from coordination.particulars import GROUNDS, PARTICULARS, ProjectDetails, checked, scope_doubts
-from coordination.project_states import IN_WORK, STATUS_WORDS, ProjectStatus, Step, status_after
+from coordination.project_states import IN_WORK, ProjectStatus, Step, status_after
 from coordination.use_matrix import use_code
 
 _AMEND = "amend_project"
@@ -302,9 +302,9 @@ def refuse_not_in_work(session: Session, project: Project) -> None:
     refuse_cleared(session, project)
     if project.status not in IN_WORK:
         raise ConflictError(
-            "{planning_number} is {status_words}; resume it first, if it can be",
+            "{planning_number} is {status}; resume it first, if it can be",
             planning_number=project.planning_number,
-            status_words=STATUS_WORDS[ProjectStatus(project.status)],
+            status=spoken(ProjectStatus(project.status)),
         )
 
 

@@ -59,7 +59,8 @@ def _push_one(engine: Engine, way: _Way, *, now: datetime) -> bool | None:
             else:
                 _deliver_by_http(way.approval_url, way, handover, now=now)
         except (BlueprintError, httpx.HTTPError, SQLAlchemyError) as error:
-            record_failure(handover, error=str(error) or type(error).__name__, now=now)
+            said = error.sentence.both if isinstance(error, BlueprintError) else str(error)
+            record_failure(handover, error=said or type(error).__name__, now=now)
             return False
         record_delivery(handover, now=now)
         after = {"sha256": handover.sha256, "to": way.approval_url}

@@ -12,6 +12,7 @@ from pathlib import Path
 from approval.project_code import read_project_code
 from blueprint.credit_code import read_credit_code
 from blueprint.errors import InvalidInputError
+from blueprint.sentences import Sentence, spoken
 
 Value = str | int | float | date | datetime | None
 Row = Mapping[str, Value]
@@ -81,29 +82,31 @@ def tables() -> dict[str, tuple[Field, ...]]:
     return {table: tuple(fields) for table, fields in found.items()}
 
 
-def mistake(field: Field, value: Value, known: frozenset[Value]) -> str | None:
+def mistake(field: Field, value: Value, known: frozenset[Value]) -> Sentence | None:
     """What is wrong with a value, in a sentence; `known` are the values that the field it refers to has."""
     if value is None or value == "":
-        return "必填项为空 is required" if field.required else None
+        return Sentence("is required") if field.required else None
     expected = _TYPES.get(field.kind, str)
     if not isinstance(value, expected):
-        return f"应为 {field.kind}，实为 {value!r} is not of that kind"
+        return Sentence("should be {kind}, is {value!r}", kind=spoken(field.kind), value=value)
     if field.values and str(value) not in field.values:
-        return f"{value} 不在字典中 is not in the code list: {' '.join(sorted(field.values, key=lambda v: (len(v), v)))}"
+        listed = sorted(field.values, key=lambda code: (len(code), code))
+        return Sentence("{value} is not in the code list: {listed}", value=value, listed=listed)
     if field.refers_to is not None and value not in known:
-        return f"{value} 在 {'.'.join(field.refers_to)} 中不存在 is not there (yet)"
+        where = ".".join(field.refers_to)
+        return Sentence("{value} is not in {where} (yet)", value=value, where=where)
     return _wrong_code(field.kind, str(value))
 
 
-def _wrong_code(kind: Kind, text: str) -> str | None:
+def _wrong_code(kind: Kind, text: str) -> Sentence | None:
     try:
         match kind:
             case Kind.REGION if not _REGION.fullmatch(text):
-                return f"{text!r} 不是六位行政区划代码 is no code of six digits"
+                return Sentence("{code!r} is no code of a district of six digits", code=text)
             case Kind.CREDIT_CODE:
                 read_credit_code(text)
             case Kind.PROJECT_CODE:
                 read_project_code(text)
     except InvalidInputError as error:
-        return error.sentence.both
+        return error.sentence
     return None

@@ -47,7 +47,7 @@ def check(rows: Rows) -> Package:
         good[table] = []
         for row in rows[table]:
             found = [
-                RowError(table, str(row["DFSJZJ"]), field.field, field.name, what)
+                RowError(table, str(row["DFSJZJ"]), field.field, field.name, what.both)
                 for field in fields
                 if (what := mistake(field, row[field.field], known[field.field])) is not None
             ]

@@ -117,6 +117,7 @@ class VerificationOut(BaseModel):
     head_hash: str
     wrong_seq: int | None
     reason: str | None
+    reason_zh: str | None
     next: int | None
 
 
@@ -139,7 +140,7 @@ def verify_log(
     anchors = []
     if anchor is not None:
         seq, _, kept = anchor.partition(" ")
-        anchors = [Anchor(int(seq), kept, "the day it was kept")]
+        anchors = [Anchor(int(seq), kept, "抄存之日 the day it was kept")]
     found = verify_piece(session, anchors, after=cursor)
     told = {
         "holds": found.holds,
@@ -155,7 +156,8 @@ def verify_log(
         head=found.head,
         head_hash=head_of(session, now).hash,
         wrong_seq=found.wrong_seq,
-        reason=found.reason,
+        reason=found.reason.english if found.reason else None,
+        reason_zh=found.reason.chinese if found.reason else None,
         next=found.walked_to if found.holds and found.walked_to < found.head else None,
     )
 

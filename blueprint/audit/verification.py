@@ -10,15 +10,16 @@ from sqlalchemy.orm import Session
 
 from blueprint.audit.models import AuditCheckpoint, AuditEntry
 from blueprint.errors import ConflictError, InvalidInputError
+from blueprint.sentences import Sentence
 
 _WALKING = 0x61756469745F6C67
 """The lock of who walks the chain for a request."""
 
 _FIRST_WRONG = """
 SELECT seq, CASE
-    WHEN seq <> expected_seq THEN 'entries before it are missing, or it was put in'
-    WHEN previous <> expected_previous THEN 'it does not follow from the entry before it'
-    ELSE 'it was changed'
+    WHEN seq <> expected_seq THEN 'gap'
+    WHEN previous <> expected_previous THEN 'break'
+    ELSE 'change'
 END AS reason
 FROM (
     SELECT entry.seq, entry.previous, entry.hash, blueprint.audit_hash(entry) AS right_hash,
@@ -32,6 +33,12 @@ WHERE seq <> expected_seq OR previous <> expected_previous OR hash <> right_hash
 ORDER BY seq
 LIMIT 1
 """
+
+_REASONS = {
+    "gap": Sentence("entries before it are missing, or it was put in"),
+    "break": Sentence("it does not follow from the entry before it"),
+    "change": Sentence("it was changed"),
+}
 
 PIECE = 50_000
 """How many entries are walked for one request: some seconds' work."""
@@ -61,7 +68,7 @@ class Verification:
     entries: int
     head: int
     wrong_seq: int | None = None
-    reason: str | None = None
+    reason: Sentence | None = None
     walked_to: int = field(default=0, compare=False)
 
     @property
@@ -91,12 +98,14 @@ def verify(
     if after > seq:
         reached = session.get(AuditEntry, after, populate_existing=True)
         if reached is None:
-            return Verification(entries, head, after, "the entry that the walk had come to is not there")
+            return Verification(
+                entries, head, after, Sentence("the entry that the walk had come to is not there")
+            )
         seq, previous = after, reached.hash
     last: int = session.scalar(text(_END_OF_PIECE), {"seq": seq, "most": most}) or seq
     wrong = session.execute(text(_FIRST_WRONG), {"seq": seq, "hash": previous, "last": last}).one_or_none()
     if wrong is not None:
-        return Verification(entries, head, wrong.seq, wrong.reason, last)
+        return Verification(entries, head, wrong.seq, _REASONS[wrong.reason], last)
     for anchor in anchors or ():
         reason = _broken_anchor(session, anchor, retired_to=began, head=head)
         if reason is not None:
@@ -114,9 +123,14 @@ def verify_piece(session: Session, anchors: list[Anchor], *, after: int = 0) -> 
 
 def _broken_anchor(
     session: Session, anchor: Anchor, *, retired_to: AuditCheckpoint | None, head: int
-) -> str | None:
+) -> Sentence | None:
     if anchor.seq > head:
-        return f"the log ends at {head}, but it reached {anchor.seq} on {anchor.at}: its end was cut off"
+        return Sentence(
+            "the log ends at {head}, but it reached {seq} on {at}: its end was cut off",
+            head=head,
+            seq=anchor.seq,
+            at=anchor.at,
+        )
     if retired_to is not None and anchor.seq < retired_to.seq:
         return None
     if retired_to is not None and anchor.seq == retired_to.seq:
@@ -125,7 +139,7 @@ def _broken_anchor(
         entry = session.get(AuditEntry, anchor.seq, populate_existing=True)
         found = entry.hash if entry is not None else None
     if anchor.seq and (found is None or found.hex() != anchor.hash):
-        return f"it is not the entry that was anchored on {anchor.at}: the log was rewritten"
+        return Sentence("it is not the entry that was anchored on {at}: the log was rewritten", at=anchor.at)
     return None
 
 

@@ -21,6 +21,7 @@ from blueprint.jobs.kinds import JobKind
 from blueprint.jobs.models import UNFINISHED, Job, JobState
 from blueprint.layers.models import Layer
 from blueprint.permissions import Act, Actor, Role, Thing, may, require
+from blueprint.sentences import spoken
 from blueprint.sharing.purposes import record_reading
 
 LEASE_SECONDS = 30.0
@@ -215,7 +216,11 @@ def cancel(session: Session, job: Job, *, actor: Actor, now: datetime) -> Job:
     )
     if session.execute(statement).one_or_none() is None:
         session.refresh(job)
-        raise ConflictError("job {job_id} has ended already: {job_state}", job_id=job.id, job_state=job.state)
+        raise ConflictError(
+            "job {job_id} has ended already: {job_state}",
+            job_id=job.id,
+            job_state=spoken(JobState(job.state)),
+        )
     record(session, actor, "cancel_job", kind="job", id=job.id, before={"state": job.state})
     session.refresh(job)
     return job

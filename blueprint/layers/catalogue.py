@@ -19,6 +19,7 @@ from blueprint.layers.models import ConflictWhen, Control, GeometryKind, Layer, 
 from blueprint.layers.retirement import refuse_retired
 from blueprint.permissions import Act, Actor, Sensitivity, Thing, may, require
 from blueprint.rasters.values import ValueKind
+from blueprint.sentences import spoken
 from blueprint.standards.loading import find_standard
 
 _CODE = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,59}$")
@@ -132,9 +133,9 @@ def check_definition(definition: LayerDefinition, city: City) -> None:
                 place="standard",
                 standard_code=standard.code,
                 standard_title=standard.title,
-                geometry=standard.geometry,
+                geometry=spoken(GeometryKind(standard.geometry)),
                 layer_code=definition.code,
-                definition_geometry=definition.geometry,
+                definition_geometry=spoken(GeometryKind(definition.geometry)),
             )
     if definition.conflict_when == ConflictWhen.OUTSIDE and (
         definition.geometry != GeometryKind.POLYGON or definition.buffer_m
@@ -271,7 +272,7 @@ def define_layer(
             "layer {layer_code} has versions of {geometry}s; define another layer for others",
             place="geometry",
             layer_code=layer.code,
-            geometry=layer.geometry,
+            geometry=spoken(GeometryKind(layer.geometry)),
         )
     columns = [column.name for column in fields(LayerDefinition)]
     before = None if is_new else {name: getattr(layer, name) for name in columns}

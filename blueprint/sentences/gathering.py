@@ -1,6 +1,7 @@
 """Which sentences the code says, and which of them have no Chinese yet: `make sentences`."""
 
 import ast
+import re
 import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,22 +12,28 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
 from blueprint.sentences.catalogue import CATALOGUE
-from blueprint.sentences.validation import TEMPLATES
+from blueprint.sentences.validation import KINDS, TEMPLATES
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("blueprint", "coordination", "approval", "tiles", "service")
-CALLS = {"Sentence": 0, "fault": 0, "wrong": 0, "_wrong": 1, "family": 0}
+CALLS = {"Sentence": 0, "Word": 0, "fault": 0, "wrong": 0, "_wrong": 1, "family": 0}
 """What takes a sentence besides the families of errors, and as which of its arguments."""
 OPTIONS = frozenset({"actor", "act", "drawn", "place", "retry_after", "rows", "thing"})
 """What errors take by name beside the values of their sentence."""
 SPOKEN = frozenset(
     {
+        ("blueprint/jobs/models.py", "JobState"),
         ("blueprint/layers/crs_doctor.py", "Confidence"),
+        ("blueprint/layers/models.py", "GeometryKind"),
         ("blueprint/permissions.py", "Act"),
+        ("blueprint/sharing/models.py", "GrantState"),
+        ("approval/exchange/fields.py", "Kind"),
         ("coordination/handling_models.py", "HandlingState"),
         ("coordination/handling_models.py", "HandlingStep"),
         ("coordination/limits.py", "OpinionStatus"),
         ("coordination/meeting_models.py", "MeetingState"),
+        ("coordination/opinions.py", "FindingKind"),
+        ("coordination/project_states.py", "ProjectStatus"),
         ("coordination/project_states.py", "Step"),
         ("approval/matter_models.py", "MatterState"),
     }
@@ -67,11 +74,12 @@ def gather(root: Path = ROOT) -> Gathered:
         for path in sorted((root / package).rglob("*.py"))
     }
     calls = CALLS | dict.fromkeys(_families(trees), 0)
-    gathered = Gathered(templates=set(TEMPLATES.values()))
+    gathered = Gathered(templates=set(TEMPLATES.values()) | KINDS)
     for path, tree in trees.items():
         here = path.relative_to(root).as_posix()
         for call, said in _calls(tree, calls):
             _take(gathered, f"{here}:{call.lineno}", call, said)
+        gathered.faults += [f"{here}:{line}: a validator says a Sentence" for line in _bare_refusals(tree)]
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and (here, node.name) in SPOKEN:
                 gathered.templates |= set(_members(node))
@@ -101,6 +109,19 @@ def _calls(tree: ast.Module, calls: Mapping[str, int]) -> Iterator[tuple[ast.Cal
                 yield node, node.args[at]
 
 
+def _bare_refusals(tree: ast.Module) -> Iterator[int]:
+    """Lines where a module with validators of Pydantic raises `ValueError` with words: they reach people."""
+    imported = {name.name for node in tree.body if isinstance(node, ast.ImportFrom) for name in node.names}
+    if not imported & _VALIDATORS:
+        return
+    for call, said in _calls(tree, {"ValueError": 0}):
+        if isinstance(said, ast.Constant | ast.JoinedStr | ast.BinOp):
+            yield call.lineno
+
+
+_VALIDATORS = {"AfterValidator", "BeforeValidator", "field_validator", "model_validator"}
+
+
 def _members(kind: ast.ClassDef) -> Iterator[str]:
     for node in kind.body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
@@ -108,6 +129,11 @@ def _members(kind: ast.ClassDef) -> Iterator[str]:
 
 
 def _take(gathered: Gathered, place: str, call: ast.Call, said: ast.expr) -> None:
+    if isinstance(said, ast.IfExp):
+        gathered.faults.append(f"{place}: one of two templates; say each in a sentence of its own")
+    for keyword in call.keywords:
+        if keyword.arg not in OPTIONS and _is_words(keyword.value):
+            gathered.faults.append(f"{place}: {keyword.arg} is words of English; make them a Sentence")
     if isinstance(said, ast.JoinedStr):
         gathered.faults.append(f"{place}: values are formatted in; give them by name")
     if isinstance(said, ast.BinOp):
@@ -121,6 +147,27 @@ def _take(gathered: Gathered, place: str, call: ast.Call, said: ast.expr) -> Non
     named = names_of(said.value) if given else set()
     if given != named:
         gathered.faults.append(f"{place}: says {sorted(named)} and is given {sorted(given)}")
+
+
+def _is_words(value: ast.expr) -> bool:
+    """Say whether a value is English put together, or said, where it is given: nobody could say it in Chinese."""
+    match value:
+        case ast.IfExp():
+            return _is_words(value.body) or _is_words(value.orelse)
+        case ast.BoolOp():
+            return any(_is_words(each) for each in value.values)
+        case ast.BinOp(op=ast.Add()):
+            return _is_words(value.left) or _is_words(value.right)
+        case ast.JoinedStr():
+            return any(_is_words(each) for each in value.values)
+        case ast.Constant(value=str(text)):
+            return _WORDS.search(text) is not None
+        case _:
+            return False
+
+
+_WORDS = re.compile(r"[A-Za-z]{2,} +[A-Za-z]{2,}|(^|[ (])[a-z]{2,} $")
+"""English of more than one word, or a word before a value."""
 
 
 def read_catalogue() -> Catalog:

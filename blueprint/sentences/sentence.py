@@ -4,7 +4,7 @@ import string
 from collections.abc import Iterable, Mapping
 from datetime import date, time, timedelta
 from enum import StrEnum
-from numbers import Number
+from numbers import Integral, Number
 from typing import Any
 
 from blueprint.sentences.catalogue import chinese_of
@@ -33,6 +33,12 @@ class Sentence:
     def __repr__(self) -> str:
         return f"Sentence({self.english!r})"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sentence) and (self.template, self.values) == (other.template, other.values)
+
+    def __hash__(self) -> int:
+        return hash(self.english)
+
     @property
     def chinese(self) -> str:
         """The same in Chinese; the English where the catalogue has none."""
@@ -54,9 +60,15 @@ class Sentence:
         return {"english": self.english, "template": self.template, "values": values}
 
 
-def spoken(member: StrEnum) -> Sentence:
+class Word(Sentence):
+    """What stands within a sentence, never alone; several are listed as words are, not as sentences."""
+
+    __slots__ = ()
+
+
+def spoken(member: StrEnum) -> Word:
     """A state, a step or a right as a sentence says it; `gathering.SPOKEN` lists their kinds."""
-    return Sentence(member.replace("_", " "))
+    return Word(member.replace("_", " "))
 
 
 def sentence_from(told: Mapping[str, Any] | str) -> Sentence:
@@ -97,7 +109,7 @@ def _said_in_english(value: object) -> object:
     if isinstance(value, Sentence):
         return value.english
     if isinstance(value, tuple):
-        between = "; " if any(isinstance(each, Sentence) for each in value) else ", "
+        between = "; " if _has_sentences(value) else ", "
         return between.join(str(_said_in_english(each)) for each in value) or "none"
     return value
 
@@ -106,9 +118,13 @@ def _said_in_chinese(value: object) -> object:
     if isinstance(value, Sentence):
         return value.chinese
     if isinstance(value, tuple):
-        between = "；" if any(isinstance(each, Sentence) for each in value) else "、"
+        between = "；" if _has_sentences(value) else "、"
         return between.join(str(_said_in_chinese(each)) for each in value) or "无"
     return value
+
+
+def _has_sentences(several: tuple[object, ...]) -> bool:
+    return any(isinstance(each, Sentence) and not isinstance(each, Word) for each in several)
 
 
 class _ChineseFormatter(string.Formatter):
@@ -130,6 +146,8 @@ def _plain(value: object) -> object:
         return [_plain(each) for each in value]
     if value is None or isinstance(value, bool | int | float):
         return value
+    if isinstance(value, Integral):  # NumPy's, which would come back as 3.0
+        return int(value)
     return float(value) if isinstance(value, Number) and hasattr(value, "__float__") else str(value)
 
 

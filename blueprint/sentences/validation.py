@@ -1,5 +1,6 @@
 """What Pydantic finds wrong with a value, as a sentence of ours in both languages."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,8 +68,22 @@ def sentence_of_validation(error: Mapping[str, Any]) -> Sentence:
         return said if isinstance(said, Sentence) else Sentence(str(said))
     values["expected_plural"] = "" if values.get("max_length", values.get("min_length")) == 1 else "s"
     template = TEMPLATES.get(error["type"])
-    sentence = Sentence(template, **values) if template is not None else None
-    return sentence if sentence is not None and sentence.english == error["msg"] else Sentence(error["msg"])
+    if template is None or Sentence(template, **values).english != error["msg"]:
+        return Sentence(error["msg"])
+    return Sentence(template, **{name: _worded(name, value) for name, value in values.items()})
+
+
+def _worded(name: str, value: object) -> object:
+    """A value of Pydantic's that is English itself: alternatives (`'a', 'b' or 'c'`), and what has too few or too many items."""
+    if name == "expected" and isinstance(value, str) and (found := _LAST_OF_SEVERAL.fullmatch(value)):
+        return Sentence("{others} or {last}", others=found["others"].split(", "), last=found["last"])
+    if name == "field_type" and value in KINDS:
+        return Sentence(str(value))
+    return value
+
+
+KINDS = frozenset({"Dictionary", "Frozenset", "List", "Set", "Tuple"})
+_LAST_OF_SEVERAL = re.compile(r"(?P<others>.+) or (?P<last>[^ ]+)", re.DOTALL)
 
 
 def _plain(value: object) -> object:

@@ -11,6 +11,7 @@ from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.layers.models import Layer
 from blueprint.permissions import Act, Actor, Grant, Role, Thing, may, require
+from blueprint.sentences import spoken
 from blueprint.sharing.models import MOST_EXPORTS, MOST_FEATURES, AccessGrant, GrantState
 
 MOST_DAYS = 366
@@ -64,7 +65,7 @@ def grant_access(
         raise ConflictError(
             "request {request_id} was {request_state} already",
             request_id=request.id,
-            request_state=request.state,
+            request_state=spoken(GrantState(request.state)),
         )
     return _grant(session, request, terms, actor=actor, now=now)
 
@@ -98,7 +99,7 @@ def refuse_access(
         raise ConflictError(
             "request {request_id} was {request_state} already",
             request_id=request.id,
-            request_state=request.state,
+            request_state=spoken(GrantState(request.state)),
         )
     request.state, request.reason = GrantState.REFUSED, reason
     request.decided_by, request.decided_at = actor.name, now

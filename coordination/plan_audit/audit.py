@@ -19,6 +19,7 @@ from blueprint.layers import catalogue
 from blueprint.layers.models import GeometryKind, Layer, LayerVersion
 from blueprint.layers.succession import version_on
 from blueprint.permissions import Act, Actor, may, require
+from blueprint.sentences import spoken
 from blueprint.sharing.purposes import record_reading
 from coordination.plan_audit.cluster import on_cluster
 from coordination.plan_audit.cores import on_cores
@@ -175,7 +176,7 @@ def _polygon_layer(session: Session, code: str, actor: Actor) -> Layer:
         raise InvalidInputError(
             "layer {code} is of kind {geometry}; an audit compares polygon layers",
             code=code,
-            geometry=layer.geometry,
+            geometry=spoken(GeometryKind(layer.geometry)),
         )
     return layer
 

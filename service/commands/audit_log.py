@@ -75,8 +75,8 @@ def verify_log() -> None:
     require(local_operator(), Act.READ_AUDIT_LOG)
     with open_edge() as edge, Session(edge.engine) as session:
         found = verify(session, read_anchors(_anchors(edge)))
-    if not found.holds:
-        say(f"日志被改动 the log was tampered with: entry {found.wrong_seq}: {found.reason}")
+    if found.reason is not None:
+        say(f"日志被改动 the log was tampered with: entry {found.wrong_seq}: {found.reason.both}")
         raise typer.Exit(1)
     typer.echo(_told(found))
 

@@ -87,8 +87,8 @@ def restore(
         count = backups.put_back_objects(archive, settings.objects)
     _set_anchors(anchors_file(settings, url), anchors, manifest)
     say(f"已恢复 restored {manifest.city} as of {manifest.made_at}, {count} objects put back")
-    if not found.holds:
-        say(f"日志被改动 the log was tampered with: entry {found.wrong_seq}: {found.reason}")
+    if found.reason is not None:
+        say(f"日志被改动 the log was tampered with: entry {found.wrong_seq}: {found.reason.both}")
         raise typer.Exit(1)
     typer.echo(f"完好 the log holds: {found.entries} entries, the head is {found.head}")
 

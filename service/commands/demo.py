@@ -109,7 +109,7 @@ def _check_all(edge: Edge, projects: list[SampleProject], folder: Path) -> dict[
             verdicts[project.name] = "refused"
             output.print(
                 Text.assemble(
-                    (f"{project.name}  ", "bold"), ("拒绝 refused  ", "bold magenta"), error.message
+                    (f"{project.name}  ", "bold"), ("拒绝 refused  ", "bold magenta"), error.sentence.both
                 )
             )
             continue

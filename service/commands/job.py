@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from blueprint.edge import Edge
 from blueprint.errors import ConflictError
 from blueprint.jobs import queue
-from blueprint.jobs.models import UNFINISHED
+from blueprint.jobs.models import UNFINISHED, JobState
 from blueprint.jobs.schemas import JobOut, job_out
+from blueprint.sentences import Sentence, spoken
 from service.commands.context import console, local_operator, open_edge, say
 from service.commands.options import FormatOption, OutputFormat, print_json, print_table
 
@@ -91,8 +92,8 @@ def show(
         raise ConflictError(
             "job {number} {item_state}: {error}",
             number=number,
-            item_state=item.state,
-            error=item.error or "by " + str(item.cancel_asked_by),
+            item_state=spoken(JobState(item.state)),
+            error=item.error or Sentence("by {name}", name=item.cancel_asked_by),
         )
 
 

@@ -60,7 +60,7 @@ async function verify() {
   const head = element("p", { class: "hint" }, ...bilingual("链头（请抄存他处）：", "the head, to be kept elsewhere:"), element("br"), element("code", {}, `${found.head} ${found.head_hash}`));
   place("verified").replaceChildren(found.holds
     ? element("p", { class: "done" }, ...bilingual(`完好：${found.entries.toLocaleString("zh-CN")} 条记录，链头 ${found.head}。`, "The log is as it was written."))
-    : element("p", { class: "error" }, ...bilingual(`日志被改动：第 ${found.wrong_seq} 条。`, found.reason)), head);
+    : element("p", { class: "error" }, ...bilingual(`日志被改动：第 ${found.wrong_seq} 条：${found.reason_zh}。`, found.reason)), head);
 }
 
 async function start() {

@@ -169,5 +169,6 @@ function refuse(problem) {
     const table = element("table", { id: "refused" });
     issuesTable(table, issues, (issue) => page.map.showIssue(issue));
     place("diagnosis").replaceChildren(element("div", { class: "wide" }, table));
-  } else if (rows?.length) place("diagnosis").replaceChildren(...rows.map(({ number, source_id: id, what }) => element("p", { class: "hint" }, `第 ${number} 行 row ${number}（${id ?? "—"}）：${what}`)));
+  } else if (rows?.length) place("diagnosis").replaceChildren(...rows.map(({ number, source_id: id, what_zh: zh, what }) =>
+    element("p", { class: "hint" }, `第 ${number} 行 row ${number}（${id ?? "—"}）：`, ...(zh && zh !== what ? bilingual(zh, what) : [what]))));
 }

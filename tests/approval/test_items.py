@@ -268,7 +268,7 @@ def test_a_result_is_signed_numbered_and_in_the_library_at_once(office: Office) 
 
     assert item.result is not None and item.result.number.startswith("鞍审")
     assert library(office.session, case.id)["R104"].item_id == item.id
-    with pytest.raises(ConflictError, match="comes 审批结果"):
+    with pytest.raises(ConflictError, match="comes as the result of an item"):
         office.hand_in(case, "R104")
     assert (item.concluded_on, item.was_late, item.due_on) == (office.now.date(), False, None)
 

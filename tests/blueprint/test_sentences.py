@@ -4,7 +4,9 @@ import json
 import pickle
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
 import pytest
 from babel.messages.catalog import Catalog
 from pydantic import BaseModel, Field, ValidationError
@@ -56,6 +58,10 @@ def test_a_sentence_that_formats_its_values_in_or_forgets_one_is_found(tmp_path:
         "def g(code): raise place.fault('no layer {code}', cod=code, place='x')\n"
         "def h(code): raise OddError('no layer {code!r}; ' 'name one', code=code, rows=[])\n"
         "def i(code): raise OddError('no layer ' + code)\n"
+        "def j(code): raise OddError('no layer' if code else 'no code')\n"
+        "def k(code): raise OddError('no {what}', what=f'layer {code}' if code else 'such layer')\n"
+        "from pydantic import AfterValidator\n"
+        "def l(code): raise ValueError('no layer')\n"
     )
 
     gathered = gather(tmp_path)
@@ -65,6 +71,9 @@ def test_a_sentence_that_formats_its_values_in_or_forgets_one_is_found(tmp_path:
         "service/new.py:2: values are formatted in; give them by name",
         "service/new.py:3: says ['code'] and is given ['cod']",
         "service/new.py:5: words are put together; write one template",
+        "service/new.py:6: one of two templates; say each in a sentence of its own",
+        "service/new.py:7: what is words of English; make them a Sentence",
+        "service/new.py:9: a validator says a Sentence",
     ]
 
 
@@ -108,6 +117,12 @@ def test_what_has_no_chinese_is_said_in_english_and_braces_of_a_text_are_left_al
     assert Sentence("nobody {says} this").chinese == "nobody {says} this"
 
 
+def test_whole_numbers_of_numpy_stay_whole_in_json():
+    told = json.loads(json.dumps(Sentence("{number:,} rows", number=np.int64(3000)).as_json()))
+
+    assert str(told["values"]) == "{'number': 3000}"
+
+
 def test_a_sentence_comes_through_json_and_pickle_as_it_was():
     error = InvalidInputError(
         "the file cannot be read: {error}",
@@ -145,19 +160,21 @@ class _Given(BaseModel):
     name: str = Field(max_length=1)
     share: float = Field(gt=0)
     rows: list[int] = Field(min_length=2)
+    kind: Literal["a", "b", "c"]
     day: date
 
 
 def test_what_pydantic_finds_is_said_in_chinese_with_its_bounds():
     with pytest.raises(ValidationError) as raised:
-        _Given.model_validate({"name": "ab", "share": 0, "rows": [1]})
+        _Given.model_validate({"name": "ab", "share": 0, "rows": [1], "kind": "d"})
 
     told = [sentence_of_validation(error) for error in raised.value.errors()]
 
     assert [sentence.chinese for sentence in told] == [
         "文本最多 1 个字符",
         "应大于 0",
-        "List 至少应有 2 项，现有 1 项",
+        "列表至少应有 2 项，现有 1 项",
+        "应为 'a'、'b' 或 'c'",
         "缺少必填字段",
     ]
     assert [sentence.english for sentence in told] == [error["msg"] for error in raised.value.errors()]

@@ -42,8 +42,11 @@ def test_only_a_project_in_consultation_is_cleared() -> None:
 
 
 def test_a_step_that_the_table_lacks_is_refused_with_those_that_it_has() -> None:
-    with pytest.raises(ConflictError, match="储备 shelved cannot clear; possible steps: resume, end"):
+    with pytest.raises(
+        ConflictError, match="is shelved cannot clear; possible steps: resume, end"
+    ) as refused:
         status_after(ProjectStatus.SHELVED, Step.CLEAR)
+    assert refused.value.chinese == "项目现状为“储备”，不能办理“通过”；可办理：恢复、终止"
     with pytest.raises(ConflictError, match="it is over"):
         status_after(ProjectStatus.ENDED, Step.RESUME)
 

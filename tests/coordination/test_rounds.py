@@ -269,9 +269,9 @@ def test_a_project_that_is_laid_aside_takes_back_what_was_asked_and_comes_back_t
         select(OpinionRequest.department).where(OpinionRequest.withdrawn_on == TODAY)
     )
     assert sorted(open_ones) == ["fgw", "wlj"]
-    with pytest.raises(ConflictError, match="储备 shelved"):
+    with pytest.raises(ConflictError, match="is shelved"):
         revise(world_session, world, project, 220, 300)
-    with pytest.raises(ConflictError, match="储备"):
+    with pytest.raises(ConflictError, match="is shelved"):
         consult(world_session, world, project)
     steps.take_step(world_session, project.id, Step.RESUME, reason="资金已落实", **step)
     assert sorted(asked(consult(world_session, world, project))) == ["fgw", "wlj"]

@@ -137,10 +137,8 @@ def test_a_coordinator_tries_a_changed_rule_set_over_http_and_on_its_page_and_no
     assert (wrong.status_code, wrong.json()["detail"][:28]) == (422, "rules.yaml:14: unknown key '")
     assert (too_many.status_code, "25" in too_many.text) == (422, True)
     assert (formatted.status_code, "without : or !" in formatted.json()["detail"]) == (422, True)
-    assert (never_met.status_code, never_met.json()["detail"][:34]) == (
-        422,
-        "rules.yaml:15: R-RIVER: no site crosse",
-    )
+    assert never_met.status_code == 422
+    assert never_met.json()["detail"].startswith("rules.yaml:15: R-RIVER: no site crosses")
     assert refused.status_code == 403
     with Session(server.edge.engine) as session:
         assert session.scalar(select(func.count()).where(KeptRuleSet.name == "world v7")) == 0
