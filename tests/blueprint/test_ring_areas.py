@@ -54,7 +54,9 @@ def test_what_touching_parcels_leave_of_a_site_adds_up_with_them():
         turned = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
         at = np.array([480_000, 4_530_000]) + rng.uniform(0, 1000, 2)
         corners = np.array([(0, 0), (60, 0), (60, 200), (0, 200)])
-        parcels = [shapely.Polygon(np.round((corners + (60 * n, 0)) @ turned.T + at, 3)) for n in range(4)]
+        parcels = [
+            shapely.Polygon(np.round((corners + np.array([60 * n, 0])) @ turned.T + at, 3)) for n in range(4)
+        ]
         west, south = at + rng.uniform(-150, 100, 2)
         side = rng.uniform(150, 400)
         site = shapely.affinity.rotate(
