@@ -18,6 +18,8 @@ def whereabouts(source: Any, band: int) -> tuple[np.ndarray, np.ndarray]:
     scale = max(1.0, max(source.width, source.height) / LARGEST_SIDE)
     width, height = max(1, round(source.width / scale)), max(1, round(source.height / scale))
     known = source.read_masks(band, out_shape=(height, width)) != 0
+    if np.issubdtype(np.dtype(source.dtypes[band - 1]), np.floating):  # NaN is no value, tagged so or not
+        known &= np.isfinite(source.read(band, out_shape=(height, width)))
     if not known.any():
         corners = np.array([[0, 0], [0, width], [height, 0], [height, width]], dtype=float)
         return _placed(source, corners, (height, width)), np.empty((0, 2))

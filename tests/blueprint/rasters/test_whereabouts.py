@@ -27,6 +27,7 @@ from blueprint.layers.map_shift import to_gcj02
 from blueprint.layers.models import LayerVersion
 from blueprint.layers.reading import staged
 from blueprint.permissions import at_console
+from blueprint.rasters.whereabouts import whereabouts
 from blueprint.transformations import RegisteredTransformation
 from service.settings import Settings
 from tests.blueprint.rasters.conftest import NOW, Publish
@@ -185,6 +186,19 @@ def test_a_raster_cut_to_the_city_and_shifted_by_a_map_service_is_recognised(
         publish_raster(paths[1])
     accepted = publish_raster(paths[1], accept_crs="EPSG:4490")
     assert "GCJ-02" in accepted.quality["crs_decision"]["against"]
+
+
+def test_pixels_of_nan_are_no_values_also_where_the_file_tags_none(tmp_path: Path):
+    values = slope()
+    values[:, 25:] = np.nan
+    path = write_tif(tmp_path / "dem.tif", values)
+
+    with rasterio.open(path) as source:
+        points, edge = whereabouts(source, 1)
+        middle = (source.bounds.left + source.bounds.right) / 2
+
+    assert len(points) > 100 and points[:, 0].max() < middle
+    assert len(edge) == 40 and (edge[:, 0] == middle).all()
 
 
 def test_a_raster_that_is_marked_secret_is_refused(tmp_path: Path, publish_raster: Publish):
