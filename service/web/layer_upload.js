@@ -80,9 +80,10 @@ function showForm(found, said = {}) {
   const text = (value = "") => element("input", { maxlength: "200", value });
   const crs = text(said.crs);
   const encoding = text(said.encoding);
-  const sublayer = element("select", {}, ...(found?.sublayers ?? []).map((name) => element("option", { value: name }, name)));
-  if (found) sublayer.value = found.sublayer;
   const several = (found?.sublayers.length ?? 0) > 1;
+  const unchosen = isRaster && several && !said.sublayer; // which band holds the values nobody but a person knows
+  const sublayer = element("select", {}, ...(isRaster && several ? [element("option", { value: "" }, "请选择 choose")] : []), ...(found?.sublayers ?? []).map((name) => element("option", { value: name }, name)));
+  if (found) sublayer.value = unchosen ? "" : found.sublayer;
   const again = () => look({ ...(several && { sublayer: sublayer.value }), crs: crs.value.trim(), encoding: encoding.value.trim() });
   sublayer.addEventListener("change", again);
   const others = found !== null && SHAPES.some((kind) => kind !== page.layer.geometry && found.kinds[kind]);
@@ -101,7 +102,7 @@ function showForm(found, said = {}) {
   const change = element("div", { hidden: "" }, field("change-field", ["变更类型字段", "field that says what a row is"], changeField, ["其值为调入、属性变更、调出（或 add、change、remove）；文件有 WHQ、WHC、WHH 三层时不必填写。", "Not needed for files with the layers WHQ, WHC, WHH."]));
   isDelta.addEventListener("change", () => { whole.hidden = isDelta.checked; change.hidden = !isDelta.checked; });
   const go = element("button", { type: "button", class: "first", id: "store" }, ...bilingual("上传为草稿", "Upload as a draft"));
-  act(go, () => store(isDelta.checked
+  const send = () => store(isDelta.checked
     ? { address: `${page.address}/versions/${newest}/delta`, values: { sublayer: several && changeField.value.trim() ? sublayer.value : "", crs: crs.value, encoding: encoding.value, change_field: changeField.value } }
     : {
       address: `${page.address}/versions`,
@@ -110,7 +111,8 @@ function showForm(found, said = {}) {
         accept_crs: document.querySelector("#diagnosis [name=accept]:checked")?.value ?? "", split: others && split.checked ? "true" : "",
         districts: districts.map((each) => each.firstElementChild).filter((box) => box.checked).map((box) => box.value).join(","),
       },
-    }));
+    });
+  act(go, () => (unchosen ? fieldError(sublayer.closest(".field"), new Error("请选择波段。 Choose the band.")) : send()));
   place("upload").replaceChildren(
     ...(several ? [field("sublayer", isRaster ? ["波段", "band"] : ["子图层", "layer of the file"], sublayer, isRaster ? ["文件有多个波段，请选择数值所在的一个。", "The file has several bands; choose the one with the values."] : ["文件有多个图层，请选择一个。", "The file has several; choose one."])] : []),
     element("div", { class: "fields" }, field("crs", ["坐标系", "CRS"], crs, ["文件未注明时填写，如 EPSG:4550；已登记的地方坐标系如 LOCAL:ANSHAN。", "where the file does not say it; a registered local grid by its name"]), ...(isRaster ? [] : [field("encoding", ["文字编码", "encoding"], encoding, ["一般不填；如 GB18030。", "as a rule not needed"])])),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page
 
@@ -13,6 +14,7 @@ from blueprint.city import City
 from blueprint.permissions import Role
 from tests import badfiles, formatfiles
 from tests.badfiles import LAT, LON, geojson, lonlat_square, polygon
+from tests.rasters import slope, write_tif
 from tests.service.browser import fresh_page, until
 from tests.service.conftest import Server
 from tests.service.office import PASSWORD, Office
@@ -208,6 +210,21 @@ def test_a_file_that_is_refused_is_told_in_a_sentence_beside_it_and_drawn(
     picture(page, "layer-refused")
     with site.client("ZRZY") as keeper:
         assert keeper.get("/api/layers/PLAN/versions").json()["items"] == []
+        slopes = {"code": "SLOPE", "title": "坡度", "department": "ZRZY", "geometry": "raster", "control": "inform", "value_kind": "continuous"}  # fmt: skip
+        assert keeper.post("/api/layers", json=slopes).status_code == 201
+
+    page.goto(f"{site.url}/layer?code=SLOPE")
+    until(page, "document.getElementById('message').hidden")
+    look_at(page, write_tif(tmp_path / "bands.tif", np.stack([slope(), slope() + 100])))
+    assert page.input_value("#sublayer") == ""
+    page.click("#store")
+    assert "请选择波段" in page.inner_text("#upload .field-error")
+    page.select_option("#sublayer", "2")
+    until(
+        page,
+        "document.getElementById('sublayer').value === '2' && !document.querySelector('#upload .field-error')",
+    )
+    picture(page, "layer-band")
 
 
 def test_a_layer_of_a_file_is_chosen_its_fields_mapped_a_delta_put_on_scheduled_and_withdrawn(
