@@ -87,7 +87,7 @@ class Snapshot:
 
 def ask_ahead(beside: Beside, day: date) -> Asked | None:
     """Ask for the layers of a day while something else is done, where the session has changed none."""
-    return beside.start(SNAPSHOT.name, {"day": day})
+    return beside.start(SNAPSHOT.name, {"day": day, "also_retired": False})
 
 
 def take_snapshot(session: Session, day: date, *, asked: Asked | None = None) -> Snapshot:
@@ -98,11 +98,13 @@ def take_snapshot(session: Session, day: date, *, asked: Asked | None = None) ->
     return Snapshot(day=day, layers=layers)
 
 
-def layers_on(session: Session, day: date, *, asked: Asked | None = None) -> tuple[LayerOnDay, ...]:
-    """Every layer of the catalogue as it is on `day`, also where nothing is in force."""
+def layers_on(
+    session: Session, day: date, *, asked: Asked | None = None, also_retired: bool = False
+) -> tuple[LayerOnDay, ...]:
+    """Every layer of the catalogue as it is on `day`, also where nothing is in force; those retired by then for what told of them before."""
     rows = asked.rows_or_none() if asked is not None else None
     if rows is None:
-        rows = execute_prepared(session, SNAPSHOT, {"day": day})
+        rows = execute_prepared(session, SNAPSHOT, {"day": day, "also_retired": also_retired})
     return tuple(map(LayerOnDay._make, rows))
 
 

@@ -1,7 +1,7 @@
 -- name: snapshot
--- Every layer of the catalogue that is in use on the day, with its rule, and the version in force on the day where
--- there is one; it is relied on until the plan's own end, or the day by which it was to be reviewed, whichever comes
--- first.
+-- Every layer of the catalogue that is in use on the day (or, where also_retired, every one), with its rule, and the
+-- version in force on the day where there is one; it is relied on until the plan's own end, or the day by which it was
+-- to be reviewed, whichever comes first.
 SELECT
     layer.code, layer.title, layer.title_en, layer.department, layer.geometry, layer.control, layer.conflict_when,
     layer.tolerance_m2, layer.sliver_width_m, layer.sensitivity, layer.basis,
@@ -18,5 +18,5 @@ LEFT JOIN blueprint.in_force_period AS period
         AND (period.ends_on IS NULL OR period.ends_on > CAST(:day AS date))
 LEFT JOIN blueprint.layer_version AS version ON version.id = period.version_id
 LEFT JOIN blueprint.raster ON raster.version_id = version.id
-WHERE layer.retired_on IS NULL OR layer.retired_on > CAST(:day AS date)
+WHERE layer.retired_on IS NULL OR layer.retired_on > CAST(:day AS date) OR CAST(:also_retired AS boolean)
 ORDER BY layer.code;

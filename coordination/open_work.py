@@ -82,12 +82,17 @@ def _requests(session: Session, department: str, today: date) -> list[OpenWork]:
 
 
 def _drafts(session: Session, department: str) -> list[OpenWork]:
-    """Versions that were stored, never came into force and were not withdrawn."""
+    """Versions that were stored, never came into force and were not withdrawn, of layers that are in use."""
     was_in_force = select(InForcePeriod.id).where(InForcePeriod.version_id == LayerVersion.id).exists()
     rows = session.execute(
         select(LayerVersion, Layer)
         .join(Layer, Layer.id == LayerVersion.layer_id)
-        .where(Layer.department == department, LayerVersion.withdrawn_on.is_(None), ~was_in_force)
+        .where(
+            Layer.department == department,
+            Layer.retired_on.is_(None),
+            LayerVersion.withdrawn_on.is_(None),
+            ~was_in_force,
+        )
         .order_by(LayerVersion.id)
     )
     return [

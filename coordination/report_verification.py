@@ -205,7 +205,7 @@ def _snapshot(
     # A layer that is not for this reader is as one that is not there: its versions would show in the digest.
     layers = tuple(
         layer
-        for layer in layers_on(session, day)
+        for layer in layers_on(session, day, also_retired=True)
         if layer.code in told and may(actor, Act.READ_LAYER, layer.thing)
     )
     missing = set(told) - {layer.code for layer in layers}
@@ -254,7 +254,7 @@ def snapshot_told(session: Session, document: Mapping[str, Any], *, actor: Actor
         layer._replace(version_id=None, version=None)
         if layer.code in told and told[layer.code]["outcome"] == "no_data"
         else layer
-        for layer in layers_on(session, day)
+        for layer in layers_on(session, day, also_retired=True)
         if layer.code in told
         or not may(actor, Act.READ_LAYER, layer.thing)  # of these conflicts alone are told
     )

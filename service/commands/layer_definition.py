@@ -13,7 +13,13 @@ from blueprint.permissions import Act, require
 from service.commands.context import confirm, local_operator, open_edge, say
 from service.commands.options import Code, FormatOption, OutputFormat, parse_day, print_json
 
-_OF_BUFFER_BY = ("buffer_field", "widths", "edge_width_field", "edge_width_m")
+_OF_BUFFER_BY = {
+    "buffer_field": "field",
+    "widths": "widths",
+    "edge_width_field": "edge_width_field",
+    "edge_width_m": "edge_width_m",
+}
+"""Options that are one item of the definition, `buffer_by`, and their keys in it."""
 
 
 def define(
@@ -96,14 +102,12 @@ def define(
 ) -> None:
     """定义图层，或修改已有图层的所给各项 · define a layer, or change what is given of one that exists; "" empties an item."""
     said = {name for name in context.params if _is_said(context, name)}
-    given = locals() | {
+    given = {name: None if value == "" else value for name, value in locals().items()}
+    given |= {
         "threshold_values": threshold_values or None,
-        "data_on": parse_day(data_on),
-        "buffer_by": _buffer_by(buffer_field, widths or [], edge_width_field, edge_width_m),
+        "data_on": parse_day(given["data_on"]),
+        "widths": _widths(widths or []),
     }
-    given = {name: None if value == "" else value for name, value in given.items()}
-    if said & set(_OF_BUFFER_BY):
-        said.add("buffer_by")
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         definitions = _definitions(session, from_file, given, said)
         defined = [
@@ -125,14 +129,20 @@ def _is_said(context: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def _buffer_by(
-    field: str | None, widths: list[str], edge_width_field: str | None, edge_width_m: float
-) -> dict[str, Any] | None:
-    """What is said of zones beside the one width; None where nothing is."""
-    if field is None and not widths and edge_width_field is None and not edge_width_m:
-        return None
+def _buffer_by(present: dict[str, Any] | None, said: dict[str, Any]) -> dict[str, Any] | None:
+    """What is said of zones beside the one width, the rest as it is; None where nothing is left. Without its field there are no widths by value."""
+    if not said:
+        return present
+    nothing: dict[str, Any] = {"field": None, "widths": {}, "edge_width_field": None, "edge_width_m": 0.0}
+    emptied: dict[str, Any] = {"widths": {}} if said.get("field", "as it is") is None else {}
+    rule = nothing | (present or {}) | emptied | said
+    return rule if any(rule.values()) else None
+
+
+def _widths(texts: list[str]) -> dict[str, float]:
+    """Widths in metres by the value of the field; an empty text says that there are none."""
     by_value = {}
-    for text in widths:
+    for text in filter(None, texts):
         value, _, metres = text.rpartition("=")
         try:
             by_value[value] = float(metres)
@@ -140,12 +150,7 @@ def _buffer_by(
             raise InvalidInputError(
                 "{text!r} is no width of a value; write it as 220=15", text=text
             ) from None
-    return {
-        "field": field,
-        "widths": by_value,
-        "edge_width_field": edge_width_field,
-        "edge_width_m": edge_width_m,
-    }
+    return by_value
 
 
 def _definitions(
@@ -155,11 +160,15 @@ def _definitions(
     if from_file is not None:
         return [entry.definition for entry in catalogue_file.read_catalogue(from_file)]
     keys = catalogue.LayerDefinition.__dataclass_fields__
+    zones = {key: given[name] for name, key in _OF_BUFFER_BY.items() if name in said}
+    given["buffer_by"] = _buffer_by(None, zones)
     try:
         layer = catalogue.find_layer(session, given["code"] or "")
-        given = {key: given[key] if key in said else getattr(layer, key) for key in keys}
     except NotFoundError:
         pass
+    else:
+        given = {key: given[key] if key in said else getattr(layer, key) for key in keys}
+        given["buffer_by"] = _buffer_by(layer.buffer_by, zones)
     missing = [name for name in ("code", "title", "department", "geometry", "control") if given[name] is None]
     if missing:
         raise InvalidInputError("give {missing}, or a catalogue with --from layers.toml", missing=missing)

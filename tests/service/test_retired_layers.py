@@ -67,10 +67,17 @@ def test_a_retired_layer_takes_nothing_new_is_left_out_of_checks_and_comes_back(
         assert stored.status_code == 201, stored.text
     reason = {"reason": "并入新的控制线图层"}
 
+    def drafts() -> list[str]:
+        items = keeper.get("/api/departments/ZRZY/open-work").json()["items"]
+        return [work["id"] for work in items if work["kind"] == "draft"]
+
     in_force = keeper.post("/api/layers/PLAN/retirement", json=reason)
     assert in_force.status_code == 409 and "withdraw it first" in in_force.json()["detail"]
     assert running.client("STHJ").post("/api/layers/PLAN/retirement", json=reason).status_code == 403
+    kept = keeper.post("/api/checks?keep=true", json=json.loads(good())).json()
+    assert keeper.post("/api/layers/PLAN/versions", files=file).status_code == 201
     assert keeper.post("/api/layers/PLAN/versions/1/withdrawal").status_code == 200
+    assert drafts() == ["PLAN v2"]
     assert keeper.post("/api/layers/PLAN/retirement", json={"reason": " "}).json()["place"] == "reason"
     retired = keeper.post("/api/layers/PLAN/retirement", json=reason)
 
@@ -79,6 +86,11 @@ def test_a_retired_layer_takes_nothing_new_is_left_out_of_checks_and_comes_back(
     checked = running.client().post("/api/checks", json=site)
     assert checked.status_code == 200, checked.text
     assert [layer["code"] for layer in checked.json()["layers"]] == ["OTHER"]
+    assert sorted(layer["code"] for layer in kept["layers"]) == ["OTHER", "PLAN"]
+    same_day = f"/api/checks/{kept['check_id']}"
+    assert keeper.post(f"{same_day}/verification").json()["holds"] is True
+    assert keeper.get(f"{same_day}?f=pdf").status_code == 200
+    assert drafts() == []
     yesterday = running.client().post("/api/checks", json=site, params={"on": "2024-06-01"})
     assert sorted(layer["code"] for layer in yesterday.json()["layers"]) == ["OTHER", "PLAN"]
     for refused in (
@@ -109,6 +121,16 @@ def test_the_command_line_changes_what_is_given_alone_and_retires(command: Comma
     shown = command("layer", "show", "PLAN", "--format", "json").json
     assert isinstance(shown, dict)
     assert (shown["title"], shown["lineage"], shown["color"]) == ("新名称", "总规", None)
+    zones = ("--buffer-m", "20", "--buffer-field", "DYDJ", "--width", "66=10", "--width", "220=20")
+    for said, buffer_by in (
+        (zones, {"field": "DYDJ", "widths": {"66": 10, "220": 20}, "edge_width_field": None, "edge_width_m": 0}),
+        (("--edge-width-m", "5"), {"field": "DYDJ", "widths": {"66": 10, "220": 20}, "edge_width_field": None, "edge_width_m": 5}),
+        (("--data-on", "", "--buffer-field", ""), {"field": None, "widths": {}, "edge_width_field": None, "edge_width_m": 5}),
+        (("--edge-width-m", "0"), None),
+    ):  # fmt: skip
+        changed = command("layer", "define", "PLAN", *said, "--format", "json")
+        assert changed.status == 0, changed.err
+        assert isinstance(changed.json, dict) and changed.json["buffer_by"] == buffer_by
     assert command("layer", "retire", "PLAN", "--reason", "不再使用", "--yes").status == 0
     assert command("layer", "define", "PLAN", "--title", "再改").status == 1
     assert command("layer", "reinstate", "PLAN").status == 0
