@@ -23,6 +23,13 @@ function inputOf({ name, type = "text", options = [], longest = 60, value }) {
   const said = layer?.[name] ?? (layer === null ? value : null);
   if (type === "flag") made.checked = Boolean(said);
   else if (said !== null && said !== undefined) made.value = String(said);
+  // What is not offered any more, as a group that the city has no more, is shown and told at its item, not dropped unsaid.
+  if (type === "select" && said && made.value !== String(said)) {
+    made.append(element("option", { value: String(said) }, String(said)));
+    made.value = String(said);
+  }
+  // A number that was emptied has its default, and that is seen before it is sent.
+  if (type === "number" && value !== undefined) made.addEventListener("change", () => { if (!made.value.trim()) made.value = String(value); });
   return made;
 }
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page
+from sqlalchemy import text
 
 from blueprint.city import City
 from blueprint.permissions import Role
@@ -98,8 +99,17 @@ def test_the_coordinator_defines_changes_and_retires_a_layer_on_the_pages_alone(
     page.click("#save")
     said(page, "别人刚刚作了改动")
     assert page.input_value("#layer-title_en") == "Overhead lines"
+    with running.edge.engine.begin() as connection:
+        connection.execute(text("UPDATE blueprint.layer SET layer_group = 'OLD' WHERE code = 'GYZL'"))
     opened(page, running, "/define?code=GYZL")
     page.fill("#layer-title_en", "Overhead lines")
+    page.fill("#layer-tolerance_m2", "")
+    page.press("#layer-tolerance_m2", "Tab")
+    assert page.input_value("#layer-tolerance_m2") == "1"
+    assert page.input_value("#layer-group") == "OLD"
+    page.click("#save")
+    assert "OLD" in error_at(page, "group")
+    page.select_option("#layer-group", "")
     picture(page, "define-change")
     page.click("#save")
     page.wait_for_url(f"{running.url}/layer?code=GYZL")
