@@ -2,7 +2,6 @@
 
 import heapq
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,12 +26,20 @@ class Place:
     free_m2: float
 
 
+@dataclass(frozen=True)
+class Places:
+    """The places that were found; `has_more`: ground of the size was left that was not looked at, as the bound was reached."""
+
+    found: tuple[Place, ...]
+    has_more: bool
+
+
 def widest_m(area_m2: float) -> float:
     """How wide a place of the size is at most: the diameter of the circle that a least compact one has around it."""
     return float(2 * np.sqrt(area_m2 / np.pi / MIN_COMPACT))
 
 
-def places_in(free: shapely.Geometry, area_m2: float, *, at_most: int) -> Iterator[Place]:
+def places_in(free: shapely.Geometry, area_m2: float, *, at_most: int) -> Places:
     """Places in free ground that do not overlap, the roomiest ground first: each around the innermost point of what is left."""
     order = itertools.count()
     waiting: list[tuple[float, int, shapely.Polygon, float]] = []
@@ -44,16 +51,17 @@ def places_in(free: shapely.Geometry, area_m2: float, *, at_most: int) -> Iterat
                 heapq.heappush(waiting, (-room, next(order), piece, of_m2 or piece.area))
 
     wait(free, None)
-    found = tried = 0
-    while waiting and found < at_most and tried < _TRIED * at_most:
+    found: list[Place] = []
+    tried = 0
+    while waiting and len(found) < at_most and tried < _TRIED * at_most:
         _, _, piece, free_m2 = heapq.heappop(waiting)
         tried += 1
         made = _compact(piece, area_m2)
         if made is None:
             continue
-        yield Place(*made, free_m2)
-        found += 1
+        found.append(Place(*made, free_m2))
         wait(shapely.set_precision(shapely.difference(piece, made[0]), _GRID_M), free_m2)
+    return Places(tuple(found), bool(waiting))
 
 
 def _inner_line(shape: shapely.Polygon) -> shapely.LineString:

@@ -124,11 +124,7 @@ def _ask_rasters(
             measured, _ = measure_rasters(session, site, [asked])
             overlap = raster_overlap(asked, measured, site_m2=site_m2)
             if overlap is not None:
-                # Pixels too ragged to be drawn: the whole site stands for them in the ledger.
-                shape = overlap.shape if overlap.shape is not None else site
-                yield Asked(
-                    overlap._replace(shape=shape, rule=rule.id), Ruling(_control(rule), None, rule.id)
-                )
+                yield Asked(overlap._replace(rule=rule.id), Ruling(_control(rule), None, rule.id))
 
 
 def _ask_features(

@@ -1,6 +1,7 @@
 """Whether a rule can be met on its layer at all (规则与图层相配): its relation, pixels or parts go by what the layer's features are; pure."""
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 
 from blueprint.errors import InvalidInputError
 from blueprint.layers.models import ConflictWhen, GeometryKind
@@ -59,10 +60,15 @@ def _fitting(layer: LayerOnDay) -> tuple[Relation, ...]:
     return (*_OF_KIND[GeometryKind.POLYGON if is_zone else kind], *_OF_ANY)
 
 
-def refuse_never_met(rule_set: RuleSet, layers: Iterable[LayerOnDay]) -> None:
-    """Refuse a rule set with a rule that is never met on its layer, naming its line; of layers that are not there nothing is known."""
+def refuse_never_met(rule_set: RuleSet, layers: Iterable[LayerOnDay], *, on: date) -> None:
+    """Refuse a rule set with a rule that is never met on its layer, naming its line; of layers that are not there nothing is known.
+
+    Rules that ended before the day may be of a layer that was another then: they are left as they are.
+    """
     by_code: Mapping[str, LayerOnDay] = {layer.code: layer for layer in layers}
     for rule in rule_set.rules:
+        if rule.valid_until is not None and rule.valid_until < on:
+            continue
         reason = never_met(rule, by_code[rule.layer]) if rule.layer in by_code else None
         if reason is not None:
             raise InvalidInputError(

@@ -83,9 +83,13 @@ def try_rules(
 
 
 def refuse_unfit(session: Session, rule_set: RuleSet, *, actor: Actor, on: date) -> None:
-    """Refuse a rule set with a rule that is never met on its layer as it is on a day, of those layers that the actor may read."""
+    """Refuse a rule set with a rule that is never met on its layer as it is on a day, of those layers that the actor may read.
+
+    Rules that ended before the day are left as they are.
+    """
     layers = layers_on(session, on)
-    refuse_never_met(rule_set, (layer for layer in layers if may(actor, Act.READ_LAYER, layer.thing)))
+    readable = (layer for layer in layers if may(actor, Act.READ_LAYER, layer.thing))
+    refuse_never_met(rule_set, readable, on=on)
 
 
 def _weigh_otherwise(before: CheckReport, after: CheckReport) -> tuple[str, ...]:

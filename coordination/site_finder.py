@@ -19,7 +19,7 @@ from blueprint.sharing.purposes import record_reading
 from blueprint.snapshot import Snapshot, known_to, refuse_before_the_first, take_snapshot
 from coordination.check_report import CheckReport
 from coordination.checks import asked_of, run_check
-from coordination.free_places import MIN_COMPACT, Place, places_in, widest_m
+from coordination.free_places import MIN_COMPACT, Place, Places, places_in, widest_m
 from coordination.siting import TakenGround, readable_by, taken_ground
 from coordination.trim import TrimLevel, is_hard
 
@@ -133,8 +133,10 @@ def find_sites(
         free = shapely.difference(shapely.intersection(ground, around), taken.hard)
         free_m2 += shapely.intersection(free, window).area
         places = _places(free, taken, area_m2, at_most=per_window)
-        full_windows += len(places) == per_window
-        candidates += _weighed(session, places, area, readable, asked, city=city, actor=actor, level=level)
+        full_windows += places.has_more
+        candidates += _weighed(
+            session, places.found, area, readable, asked, city=city, actor=actor, level=level
+        )
     tell("rank", len(candidates))
     candidates.sort(key=lambda each: each.standing)
     chosen = _chosen(
@@ -167,14 +169,17 @@ def _windows(ground: shapely.MultiPolygon, *, side_m: float) -> Iterator[shapely
                 yield window
 
 
-def _places(free: shapely.Geometry, taken: TakenGround, area_m2: float, *, at_most: int) -> list[Place]:
+def _places(free: shapely.Geometry, taken: TakenGround, area_m2: float, *, at_most: int) -> Places:
     """Places in free ground: where nothing else weighs first, then off those in all of it."""
-    mild = shapely.difference(free, taken.soft)
-    found = list(places_in(mild, area_m2, at_most=at_most))
-    if len(found) < at_most and not taken.soft.is_empty:
-        left = shapely.difference(free, shapely.union_all([place.site for place in found]))
-        found += places_in(left, area_m2, at_most=at_most - len(found))
-    return found
+    mild = places_in(shapely.difference(free, taken.soft), area_m2, at_most=at_most)
+    if taken.soft.is_empty:
+        return mild
+    room = at_most - len(mild.found)
+    if room == 0:
+        return Places(mild.found, has_more=True)
+    left = shapely.difference(free, shapely.union_all([place.site for place in mild.found]))
+    other = places_in(left, area_m2, at_most=room)
+    return Places((*mild.found, *other.found), mild.has_more or other.has_more)
 
 
 def _weighed(

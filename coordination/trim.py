@@ -57,7 +57,8 @@ class Setback:
 class Trim:
     """What is left (working CRS; areas by the city's measure) and the verdict on it; `kept` is None where nothing is.
 
-    `largest` is its largest part. `not_cleared` are layers of lines and points without a width, which no trim of an area clears.
+    `largest` is its largest part. `not_cleared` are layers of lines and points without a width, which no trim of an area clears,
+    and rasters whose pixels are too ragged to be drawn.
     """
 
     level: TrimLevel

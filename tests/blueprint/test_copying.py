@@ -5,7 +5,7 @@ import itertools
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -38,6 +38,7 @@ WANTED = [(n.to_bytes(8), f"图斑{n}".encode() if n % 3 else None) for n in ran
 def test_rows_are_the_same_in_pieces_of_any_size(stream: bytes):
     assert _read([stream]) == WANTED
 
+    @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(st.integers(0, len(stream)), max_size=12))
     def cut(places: list[int]) -> None:
         ends = [0, *sorted(places), len(stream)]

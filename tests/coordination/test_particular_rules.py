@@ -1,6 +1,7 @@
 """Particular rules: several of one layer, by attribute, distance and relation, each with its own control, words, basis and department."""
 
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from coordination.report_verification import verify_report, with_site
 from coordination.responsibility import concerns_by_department
 from coordination.rule_file import parse_rule_set
 from coordination.rule_layers import refuse_never_met
-from coordination.rule_sets import to_json
+from coordination.rule_sets import RuleSet, to_json
 from tests.coordination.world import TODAY
 from tests.made import at_origin, publish, square
 
@@ -101,6 +102,8 @@ def test_two_distances_of_one_layer_are_two_findings_and_divide_the_ledger(
     document = with_site(report, _footprint(square(0, 0, 100)))
     assert set(concerns_by_department(document)) == {city.departments[0].code, "YJJ"}
     assert verify_report(session, document, city=city, actor=OPERATOR).holds
+    earlier = verify_report(session, document | {"engine": "overlay-2"}, city=city, actor=OPERATOR)
+    assert not earlier.is_same_engine and "计算引擎已更新" in earlier.conclusion
 
 
 def test_a_project_notices_a_change_as_far_away_as_a_rule_goes(city: City, tmp_path: Path):
@@ -264,12 +267,28 @@ def test_a_rule_that_its_layer_never_meets_is_refused_with_its_line(
     layers = layers_on(session, TODAY)
 
     if told is None:
-        refuse_never_met(rules, layers)
+        refuse_never_met(rules, layers, on=TODAY)
     else:
         with pytest.raises(InvalidInputError, match=r"^rules\.yaml:15: R: ") as raised:
-            refuse_never_met(rules, layers)
+            refuse_never_met(rules, layers, on=TODAY)
         assert told in raised.value.message
-    refuse_never_met(rules, [])
+    refuse_never_met(rules, [], on=TODAY)
+
+
+def test_a_rule_that_ended_before_its_layer_became_another_does_not_refuse_the_file(
+    session: Session, city: City
+):
+    publish(session, city, "L", [square(0, 0, 9)])
+    layers = layers_on(session, TODAY)
+    lines = ["control: advise", "relation: contains"]
+
+    def rules(until: date) -> RuleSet:
+        ends = f"valid_until: {until.isoformat()}"
+        return parse_rule_set((HEAD + _rule("R", "L", *lines, ends)).encode(), "rules.yaml")
+
+    refuse_never_met(rules(TODAY - timedelta(days=1)), layers, on=TODAY)
+    with pytest.raises(InvalidInputError, match="no site contains a polygon"):
+        refuse_never_met(rules(TODAY), layers, on=TODAY)
 
 
 def test_a_rule_names_a_department_of_the_city(city: City, tmp_path: Path):

@@ -15,6 +15,7 @@ from blueprint.city import AreaMeasure, City
 from blueprint.errors import InvalidInputError, NotPermittedError
 from blueprint.footprint import Footprint
 from blueprint.permissions import ANONYMOUS, at_console
+from coordination.free_places import places_in
 from coordination.given_ground import evenly, regrown
 from coordination.refit import Refit, find_refit
 from coordination.site_finder import find_sites
@@ -256,6 +257,18 @@ def test_ground_across_tiles_is_one_ground(session: Session, plane: City):
     assert found.tiles == 2
     assert found.sites[0].site.area == pytest.approx(65_000, abs=10)
     assert found.sites[0].compactness > 0.8
+
+
+def test_a_search_that_ends_by_its_tries_says_that_ground_was_left():
+    """Strips of 10 m by 400 m are large enough and no site; three are tried for one place, the fourth is left."""
+    strips = [shapely.box(0, y, 400, y + 10) for y in (0, 20, 40, 60)]
+
+    tried = [
+        places_in(shapely.MultiPolygon(ground), 4000, at_most=1)
+        for ground in (strips[:3], strips, [*strips, square(0, 100, 70)])
+    ]
+
+    assert [(len(places.found), places.has_more) for places in tried] == [(0, False), (0, True), (1, True)]
 
 
 def test_the_best_place_is_found_behind_many_that_came_first(session: Session, plane: City):

@@ -17,6 +17,7 @@ from blueprint.footprint import Footprint
 from blueprint.layers.publication import withdraw
 from blueprint.objects import objects_of
 from blueprint.permissions import ANONYMOUS, at_console
+from blueprint.rasters import zonal
 from blueprint.snapshot import take_snapshot
 from coordination.alternatives import compare_sites
 from coordination.check_report import CheckReport
@@ -182,6 +183,34 @@ def test_rules_by_value_of_one_raster_divide_the_ledger_each_with_its_own_contro
     assert verify_report(session, with_site(report, site), city=city, actor=at_console("test")).holds
     trim = find_trim(session, site, city=city, actor=at_console("test"), on=TODAY, level=TrimLevel.RESTRICT)
     assert (trim.kept_m2, trim.verdict_after) == (pytest.approx(6000, abs=1e-3), Severity.ADVISE)
+
+
+def test_pixels_of_a_rule_that_are_too_ragged_to_be_drawn_have_no_shape_and_a_trim_leaves_the_site(
+    tif: Path,
+    publish_raster: Publish,
+    session: Session,
+    plane_city: City,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    path = tmp_path / "rules.yaml"
+    path.write_text(RULES + _rule("R-25", "prohibit", "pixels: {above: 25}"), encoding="utf-8")
+    city = replace(plane_city, rules_path=path)
+    publish_raster(tif, threshold_above=60, control="inform")
+    site = Footprint(
+        shapely.normalize(at_origin(shapely.MultiPolygon([shapely.box(200, 100, 300, 200)]))),
+        plane_city.working_crs,
+        "none",
+    )
+    monkeypatch.setattr(zonal, "MAX_ZONE_VERTICES", 4)
+
+    report = run_check(session, site, city=city, actor=at_console("test"), on=TODAY, with_shapes=True)
+    trim = find_trim(session, site, city=city, actor=at_console("test"), on=TODAY, level=TrimLevel.PROHIBIT)
+
+    [steep] = report.findings
+    assert (steep.rule, steep.shape, steep.overlap_m2) == ("R-25", None, pytest.approx(4000, abs=1e-3))
+    assert report.ledger.prohibited_m2 == pytest.approx(10_000), "nowhere in it is known to be free"
+    assert (trim.kept, trim.lost_m2, trim.not_cleared) == (site.geometry, 0, ("SLOPE",))
 
 
 def test_on_the_share_or_less_it_is_told_but_no_conflict(tif: Path, publish_raster: Publish, check: Check):
