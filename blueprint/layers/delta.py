@@ -86,7 +86,9 @@ def judge(change: Change, *, has_states: bool, is_partial: bool = False) -> Sent
     be partial, one that changes a feature keeps its shape when it has none.
     """
     kinds = {WORDS.get(str(kind).lower(), "?") for kind in change.kinds}
-    if "?" in kinds or not kinds:
+    if not kinds:
+        return Sentence("{field} says nothing; write 1, 2 or 3", field=KIND_FIELD)
+    if "?" in kinds:
         return Sentence(
             "{field} says {kinds}; write 1, 2 or 3",
             field=KIND_FIELD,
