@@ -61,7 +61,7 @@ def test_only_the_department_and_the_coordinator_stop_a_clock_and_only_one_that_
         clock.stop_clock(
             world_session, request_to_water.id, actor=WATER, now=NOW, calendar=CALENDAR, reason=" "
         )
-    with pytest.raises(ConflictError, match="deemed_no_objection cannot be stopped"):
+    with pytest.raises(ConflictError, match="deemed no objection cannot be stopped"):
         clock.stop_clock(world_session, request_to_water.id, actor=WATER, now=LATE, **stop)
     with pytest.raises(ConflictError, match="does not stand still"):
         clock.restart_clock(world_session, request_to_water.id, actor=WATER, now=NOW, **stop)

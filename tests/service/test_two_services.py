@@ -181,6 +181,11 @@ def test_a_receiver_that_fails_is_silent_or_answers_twice_gets_the_project_once(
     assert [case.message_id for case in cases(approval_bureau.edge.engine)] == [handover.message_id]
 
 
+def _in_both(answer: httpx.Response) -> str:
+    problem = answer.json()
+    return f"{problem['detail_zh']} {problem['detail']}"
+
+
 def test_what_approval_refuses_is_answered_with_a_problem_and_kept_as_it_came(
     resources_bureau: Engine, approval_bureau: Server
 ) -> None:
@@ -208,8 +213,8 @@ def test_what_approval_refuses_is_answered_with_a_problem_and_kept_as_it_came(
         older = window.get(f"/api/approval/refused-handovers?limit=1&cursor={newest['next']}").json()
         kept = [*older["items"], *newest["items"]]
         assert [(k["family"], k["times"], k["planning_number"], k["detail"]) for k in kept] == [
-            ("conflict", 2, taken["project"]["planning_number"], answers[0].json()["detail"]),
-            ("unreadable", 1, "CH-210300-2026-000009", answers[2].json()["detail"]),
+            ("conflict", 2, taken["project"]["planning_number"], _in_both(answers[0])),
+            ("unreadable", 1, "CH-210300-2026-000009", _in_both(answers[2])),
         ]
         address = f"/api/approval/refused-handovers/{kept[0]['id']}/body"
         assert window.get(address).content == changed

@@ -37,7 +37,7 @@ def assert_problem(response, status: int) -> dict:
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
     document = response.json()
-    assert set(document) == {"type", "title", "status", "detail", "instance"}
+    assert set(document) == {"type", "title", "title_zh", "status", "detail", "detail_zh", "instance"}
     assert document["status"] == status
     return document
 
