@@ -54,7 +54,9 @@ function versionItem(version) {
 
 function showVersions() {
   const items = [...page.versions].reverse().map(versionItem);
-  const nothing = element("li", { class: "empty" }, ...bilingual("还没有版本，请上传第一个文件。", "There is no version yet; upload the first file."));
+  const isRetired = page.layer.retired_on !== null;
+  const told = isRetired ? ["停用前没有版本。", "It had no version when it was retired."] : ["还没有版本，请上传第一个文件。", "There is no version yet; upload the first file."];
+  const nothing = element("li", { class: "empty" }, ...bilingual(...told));
   place("versions").replaceChildren(...(items.length ? items : [nothing]));
 }
 
