@@ -12,8 +12,9 @@ from approval.item_router import ItemCode
 from approval.item_schemas import Code
 from approval.items import find_item
 from approval.router import Number
-from approval.vouchers import VoucherForm, Written, write_voucher
+from approval.vouchers import Written, write_voucher
 from blueprint.accounts.own import browser_of
+from blueprint.documents.rendering import DocumentForm
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.given import WHOLE
 from blueprint.permissions import Act, require
@@ -24,7 +25,7 @@ _FILES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "the voucher",
         "content": {
-            form.media_type: {"schema": {"type": "string", "format": "binary"}} for form in VoucherForm
+            form.media_type: {"schema": {"type": "string", "format": "binary"}} for form in DocumentForm
         },
     }
 }
@@ -39,7 +40,7 @@ def show_voucher(
     actor: ActorDep,
     edge: EdgeDep,
     round: Annotated[int | None, Query(ge=1, le=1000, description="the newest when not given")] = None,
-    form: Annotated[VoucherForm, Query(alias="f", description="pdf or docx")] = VoucherForm.PDF,
+    form: Annotated[DocumentForm, Query(alias="f", description="pdf or docx")] = DocumentForm.PDF,
 ) -> Response:
     """The written voucher (书面凭证) of a step of an item that has one: steps with a `voucher`."""
     require(actor, Act.READ_CASE)
@@ -71,11 +72,11 @@ def look_at_voucher(
     )
     item = find_item(session, case, body.item, body.round)
     written = write_voucher(
-        session, case, item, body.step, VoucherForm.PDF, city=edge.city, actor=applicant.APPLICANT
+        session, case, item, body.step, DocumentForm.PDF, city=edge.city, actor=applicant.APPLICANT
     )
-    return _file(written, VoucherForm.PDF)
+    return _file(written, DocumentForm.PDF)
 
 
-def _file(written: Written, form: VoucherForm) -> Response:
+def _file(written: Written, form: DocumentForm) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="{written.file_name}"'}
     return Response(written.content, media_type=form.media_type, headers=headers)

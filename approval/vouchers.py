@@ -7,7 +7,6 @@ A voucher is written from the record of its step, which never changes, so that t
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
@@ -21,21 +20,9 @@ from approval.process_table import DayUnit, ProcessTable
 from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.documents.blocks import Block, Column, Document, Heading, Paragraph, Table
-from blueprint.documents.rendering import DOCX, PDF, to_docx, to_pdf
+from blueprint.documents.rendering import DocumentForm
 from blueprint.errors import NotFoundError
 from blueprint.permissions import Actor
-
-
-class VoucherForm(StrEnum):
-    """The forms of a voucher."""
-
-    PDF = "pdf"
-    DOCX = "docx"
-
-    @property
-    def media_type(self) -> str:
-        """What kind of file it is."""
-        return PDF if self is VoucherForm.PDF else DOCX
 
 
 @dataclass(frozen=True)
@@ -86,7 +73,7 @@ def vouchers_of(item: Item) -> list[ItemStep]:
 
 
 def write_voucher(
-    session: Session, case: Case, item: Item, number: int, form: VoucherForm, *, city: City, actor: Actor
+    session: Session, case: Case, item: Item, number: int, form: DocumentForm, *, city: City, actor: Actor
 ) -> Written:
     """The voucher of the step of that number as a file; NotFoundError where the step has none. Who fetched it is recorded."""
     row = next((each for each in vouchers_of(item) if each.number == number), None)
@@ -100,7 +87,7 @@ def write_voucher(
         )
     document = voucher(session, case, item, row, city)
     record(session, actor, "read_voucher", kind="item", id=item_name(case, item), after={"step": number})
-    content = to_pdf(document) if form is VoucherForm.PDF else to_docx(document)
+    content = form.write(document)
     return Written(content, f"{_number(case, item, row)}.{form}")
 
 

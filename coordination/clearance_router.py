@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from blueprint.documents.rendering import DocumentForm
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.etags import IfMatch
 from blueprint.idempotency import IdempotentRoute
@@ -12,7 +13,7 @@ from blueprint.permissions import Act, require
 from coordination import handover_changes, projects
 from coordination.addresses import Id
 from coordination.clearance import clear_project
-from coordination.generation_opinion import DocumentForm, write_generation_opinion
+from coordination.generation_opinion import write_generation_opinion
 from coordination.holding import hold_project
 from coordination.overview import clearance_out
 from coordination.schemas import ClearanceOut, CorrectionIn, WithdrawalIn

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
@@ -11,7 +10,7 @@ from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.documents.blocks import Block, Column, Document, Heading, Paragraph, Picture, Table
 from blueprint.documents.maps import MapPicture
-from blueprint.documents.rendering import DOCX, PDF, to_docx, to_pdf
+from blueprint.documents.rendering import DocumentForm
 from blueprint.errors import ConflictError
 from blueprint.permissions import Actor
 from coordination.check_report import CheckReport, Reader, reader_of
@@ -50,18 +49,6 @@ LEVEL_WORDS = {
 }
 
 
-class DocumentForm(StrEnum):
-    """The forms of the document."""
-
-    PDF = "pdf"
-    DOCX = "docx"
-
-    @property
-    def media_type(self) -> str:
-        """What kind of file it is."""
-        return PDF if self is DocumentForm.PDF else DOCX
-
-
 @dataclass(frozen=True)
 class WrittenOpinion:
     """The document as the bytes of a file, and the number of its project."""
@@ -95,7 +82,7 @@ def write_generation_opinion(
     )
     after = {"handover": message.message_id, "form": str(form)}
     record(session, actor, "read_generation_opinion", kind="project", id=project.planning_number, after=after)
-    content = to_pdf(document, maps) if form is DocumentForm.PDF else to_docx(document, maps)
+    content = form.write(document, maps)
     return WrittenOpinion(content, project.planning_number)
 
 

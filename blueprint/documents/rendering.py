@@ -5,6 +5,8 @@ import json
 import tempfile
 import threading
 from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from blueprint.documents.blocks import Document
@@ -25,6 +27,30 @@ AT_ONCE = 2
 _turn = threading.BoundedSemaphore(AT_ONCE)
 _FOLDERS = ("HOME", "TMPDIR", "XDG_CACHE_HOME", "MPLCONFIGDIR")
 _BOUNDS = Bounds(cpu_seconds=100, memory_bytes=4 << 30, file_bytes=256 << 20)
+
+
+class DocumentForm(StrEnum):
+    """The forms of a document that is handed out."""
+
+    PDF = "pdf"
+    DOCX = "docx"
+
+    @property
+    def media_type(self) -> str:
+        """What kind of file it is."""
+        return PDF if self is DocumentForm.PDF else DOCX
+
+    @classmethod
+    def of(cls, file: Path) -> "DocumentForm":
+        """The form of a file by its suffix; InvalidInputError where it is neither."""
+        try:
+            return cls(file.suffix.lower().removeprefix("."))
+        except ValueError:
+            raise InvalidInputError("{file} is neither .pdf nor .docx; name the file so", file=file) from None
+
+    def write(self, document: Document, maps: Mapping[str, MapPicture] | None = None) -> bytes:
+        """The document in this form."""
+        return to_pdf(document, maps) if self is DocumentForm.PDF else to_docx(document, maps)
 
 
 def to_pdf(document: Document, maps: Mapping[str, MapPicture] | None = None) -> bytes:

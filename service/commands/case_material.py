@@ -14,8 +14,8 @@ from approval.items import find_item
 from approval.material_router import reader_out
 from approval.materials import FileGiven, MaterialGiven
 from approval.results import item_of_result, keep_result_file
-from approval.vouchers import VoucherForm, write_voucher
-from blueprint.errors import InvalidInputError
+from approval.vouchers import write_voucher
+from blueprint.documents.rendering import DocumentForm
 from blueprint.objects import objects_of
 from blueprint.permissions import Act, require
 from service.commands.case import Number, opened
@@ -114,10 +114,7 @@ def voucher(
     """书面凭证 · the written voucher of a step: 受理、补正、不受理、不予受理、延期、特别程序."""
     actor = local_operator()
     require(actor, Act.READ_CASE)
-    try:
-        form = VoucherForm(file.suffix.lower().removeprefix("."))
-    except ValueError:
-        raise InvalidInputError("{file} is neither .pdf nor .docx; name the file so", file=file) from None
+    form = DocumentForm.of(file)
     with opened() as (edge, session):
         case = cases.find_case(session, number)
         item = find_item(session, case, code, number_of_round)

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from blueprint.documents.rendering import DocumentForm
 from blueprint.errors import InvalidInputError
 from blueprint.permissions import Act, Thing, require
 from coordination import deliveries, notices, views
 from coordination.check_difference import Change
-from coordination.generation_opinion import DocumentForm, write_generation_opinion
+from coordination.generation_opinion import write_generation_opinion
 from coordination.handover import FORMATS
 from coordination.limits import OpinionStatus
 from coordination.notice_delivery import not_delivered
@@ -297,10 +298,7 @@ def generation_opinion(
     """策划生成意见书 · write the generation opinion of a cleared project as PDF or Word file."""
     actor = local_operator()
     require(actor, Act.READ_PROJECT)
-    try:
-        form = DocumentForm(file.suffix.lower().removeprefix("."))
-    except ValueError:
-        raise InvalidInputError("{file} is neither .pdf nor .docx; name the file so", file=file) from None
+    form = DocumentForm.of(file)
     with opened() as (edge, session):
         project = find_project_by_number(session, number)
         written = write_generation_opinion(

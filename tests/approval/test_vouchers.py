@@ -9,9 +9,10 @@ from approval.item_models import Item
 from approval.item_states import Step
 from approval.item_steps import Lacking, Promised
 from approval.models import Case
-from approval.vouchers import VoucherForm, voucher, vouchers_of, write_voucher
+from approval.vouchers import voucher, vouchers_of, write_voucher
 from blueprint.city import City
 from blueprint.documents.blocks import Document, Paragraph, Table
+from blueprint.documents.rendering import DocumentForm
 from blueprint.errors import NotFoundError
 from tests.approval.office import CODE, WINDOW, Office
 
@@ -72,7 +73,7 @@ def test_corrections_are_listed_whole_and_refusals_of_acceptance_name_the_remedi
     with pytest.raises(
         NotFoundError, match=r"step 1 of .* has no voucher .*; there are: 2 补正材料一次性告知书"
     ):
-        write_voucher(office.session, case, item, 1, VoucherForm.DOCX, city=office.city, actor=WINDOW)
+        write_voucher(office.session, case, item, 1, DocumentForm.DOCX, city=office.city, actor=WINDOW)
 
 
 def test_extensions_and_special_procedures_tell_for_how_long_and_why(office: Office) -> None:

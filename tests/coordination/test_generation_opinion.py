@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.documents.blocks import Heading, Paragraph, Table
+from blueprint.documents.rendering import DocumentForm
 from blueprint.errors import ConflictError
 from coordination.clearance import clear_project
-from coordination.generation_opinion import DocumentForm, generation_opinion, write_generation_opinion
+from coordination.generation_opinion import generation_opinion, write_generation_opinion
 from coordination.handover import read_message
 from coordination.handover_models import Handover
 from coordination.models import OpinionKind, Project

@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 
 from approval.models import Case
 from blueprint.city import City
+from blueprint.documents.rendering import DocumentForm
 from blueprint.errors import ConflictError, InvalidInputError
 from coordination import consultation, projects
 from coordination.clearance import clear_project
-from coordination.generation_opinion import DocumentForm, write_generation_opinion
+from coordination.generation_opinion import write_generation_opinion
 from coordination.handover import FORMATS
 from coordination.handover_changes import correct_handover, withdraw_clearance
 from coordination.handover_models import Clearance, Handover
