@@ -6,10 +6,10 @@ The file is judged by what its header claims before a pixel is read; nothing is 
 import json
 import math
 import os
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import Field, asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 import rasterio
@@ -75,19 +75,33 @@ class Report:
     refusal: dict[str, Any] | None = None
 
 
+class _Refusing(Protocol):
+    """A report, as a dataclass, that says why a file was refused."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+    refusal: dict[str, Any] | None
+
+
+_R = TypeVar("_R", bound=_Refusing)
+
+
 class _ElsewhereError(InvalidInputError):
     """A raster of which only the CRS may be wrong, or is not said."""
 
 
 def main(request: dict[str, Any]) -> None:
     """Read the file of the request; a refusal is said in the report, never by a traceback."""
-    report = Report()
+    tell(request, Report(), _take_in)
+
+
+def tell(request: dict[str, Any], report: _R, work: Callable[[dict[str, Any], _R], None]) -> None:
+    """Do the work on the file without rights, and write the report of it, with its `refusal` where the file is none to work on."""
     try:
         open_databases(request)
         drop_rights(request["uid"], request["gid"])
-        _take_in(request, report)
+        work(request, report)
     except InvalidInputError as error:
-        report.refusal, report.is_misplaced = error.sentence.as_json(), isinstance(error, _ElsewhereError)
+        report.refusal = error.sentence.as_json()
     except (RasterioError, CPLE_BaseError, SystemError, ValueError) as error:
         report.refusal = Sentence(
             "the file cannot be read as a GeoTIFF: {error}", error=first_line(error)
@@ -114,6 +128,14 @@ def registered_in(request: dict[str, Any]) -> tuple[RegisteredTransformation, ..
 
 
 def _take_in(request: dict[str, Any], report: Report) -> None:
+    try:
+        _read(request, report)
+    except _ElsewhereError:
+        report.is_misplaced = True
+        raise
+
+
+def _read(request: dict[str, Any], report: Report) -> None:
     with rasterio.open(request["path"], driver="GTiff") as source:
         band = chosen_band(source, request["band"])
         refuse_what_cannot_be(source, band)

@@ -1,26 +1,18 @@
 """Inside the cell: look at a GeoTIFF without taking it: bands, CRS as said, and where its values lie."""
 
-import json
-import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import rasterio
-from rasterio._err import CPLE_BaseError
-from rasterio.errors import RasterioError
 
 from blueprint.crs import label, parse_crs
-from blueprint.errors import InvalidInputError
-from blueprint.layers.confinement import REPORT_FD, drop_rights
 from blueprint.rasters.intake_child import (
     chosen_band,
     declared_crs,
-    first_line,
-    open_databases,
     refuse_what_cannot_be,
+    tell,
 )
 from blueprint.rasters.whereabouts import whereabouts
-from blueprint.sentences import Sentence
 
 
 @dataclass
@@ -45,23 +37,7 @@ class RasterSurvey:
 
 def main(request: dict[str, Any]) -> None:
     """Survey the file of the request; a refusal is said in the report, never by a traceback."""
-    survey = RasterSurvey()
-    try:
-        open_databases(request)
-        drop_rights(request["uid"], request["gid"])
-        _survey(request, survey)
-    except InvalidInputError as error:
-        survey.refusal = error.sentence.as_json()
-    except (RasterioError, CPLE_BaseError, SystemError, ValueError) as error:
-        survey.refusal = Sentence(
-            "the file cannot be read as a GeoTIFF: {error}", error=first_line(error)
-        ).as_json()
-    except MemoryError:
-        survey.refusal = Sentence(
-            "the file needs more memory than an upload may use; store it in tiles and try again"
-        ).as_json()
-    with os.fdopen(REPORT_FD, "w") as stream:
-        json.dump(asdict(survey), stream)
+    tell(request, RasterSurvey(), _survey)
 
 
 def _survey(request: dict[str, Any], survey: RasterSurvey) -> None:
