@@ -32,6 +32,7 @@ DESCRIPTORS = 5
 """The control socket; then what becomes standard input, standard output, standard error and REPORT_FD."""
 
 MAX_NAME_BYTES = 200
+_STANDARD_ERROR = 2
 _UNUSED = ("pandas", "geopandas")
 
 
@@ -111,7 +112,7 @@ class _Parent:
             sys.stdout.flush()
             status = 0
         except BaseException:
-            traceback.print_exc()
+            tell_of_end()
         finally:
             os._exit(status)
 
@@ -166,6 +167,14 @@ def _leave_drivers(skipped: str) -> None:
     left = set(skipped.split(",")) & set(pyogrio.list_drivers())
     if left:
         raise RuntimeError(f"the drivers {', '.join(sorted(left))} could not be taken away")
+
+
+def tell_of_end() -> None:
+    """Print the exception that is handled, or at least its name where there is no memory left to print it."""
+    try:
+        traceback.print_exc()
+    except MemoryError:
+        os.write(_STANDARD_ERROR, b"MemoryError\n")
 
 
 def _kill(pid: int) -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from blueprint.errors import InvalidInputError
 from blueprint.layers.cell import cause_of_death, cell
+from blueprint.layers.cell_parent import tell_of_end
 from blueprint.layers.confinement import Bounds
 from tests.conftest import ROOT
 
@@ -130,3 +132,15 @@ def _is_gone(pid: int) -> None:
             return
         time.sleep(0.05)
     raise AssertionError(f"process {pid} lives on")
+
+
+def test_a_child_that_has_no_memory_left_to_print_its_end_still_says_what_it_was(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    def print_exc() -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(traceback, "print_exc", print_exc)
+    tell_of_end()
+
+    assert capfd.readouterr().err == "MemoryError\n"
