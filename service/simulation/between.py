@@ -1,9 +1,11 @@
 """What departments of the made-up year do with each other over a project: questions and answers (Art. 13), letters of supervision."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from approval.matter_models import LateKind
 from blueprint.city import City
-from service.simulation.client import Client
+from service.simulation.client import Caller, Client
 from service.simulation.people import People
 from service.simulation.project import Project
 
@@ -49,19 +51,27 @@ class Between:
         project.owed[code] = [row["id"] for row in mine]
 
     def supervise(self, projects: Iterable[Project]) -> None:
-        """The service agency writes to departments that are late with items of these projects, and they answer."""
+        """The service agency writes to departments that are late with anything of these projects, and they answer."""
         known = {project.code: project for project in projects}
         window = self._people.of(self._window)
-        late = self._client.ask(window, "GET", "/api/approval/late?yellow=false&kind=item")["items"]
-        for row in late:
-            about = (row["item"], row["due_on"])
-            project = known.get(row["case"])
-            if project is None or row["department"] is None or about in project.written:
-                continue
-            project.written.add(about)
+        for kind in LateKind:
+            late = self._client.ask(window, "GET", f"/api/approval/late?yellow=false&kind={kind}")["items"]
+            for row in late:
+                about = (kind, row["item"] or row["stage"], row["department"], row["due_on"])
+                project = known.get(row["case"])
+                if project is not None and row["department"] is not None and about not in project.written:
+                    project.written.add(about)
+                    self._write(window, project, row)
+
+    def _write(self, window: Caller, project: Project, row: Mapping[str, Any]) -> None:
+        letter = {"kind": row["kind"], "content": "请说明原因并尽快办理"}
+        if row["item"] is not None:
             path = f"{project.path}/items/{row['item']}/letters"
-            sent = self._client.ask(window, "POST", path, {"content": "请说明原因并尽快办理"})
-            if project.dice.random() < 0.8:
-                told = {"answer": "本周办结"}
-                who = self._people.of(row["department"])
-                self._client.ask(who, "POST", f"/api/approval/letters/{sent['id']}/answer", told)
+            letter["department"] = row["department"]
+        else:
+            path = f"{project.path}/stages/{row['stage']}/letters"
+        sent = self._client.ask(window, "POST", path, letter)
+        if project.dice.random() < 0.8:
+            who = self._people.of(row["department"])
+            told = {"answer": "本周办结"}
+            self._client.ask(who, "POST", f"/api/approval/letters/{sent['id']}/answer", told)

@@ -32,8 +32,8 @@ class Project:
     asked: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     """Of an item the answers that were asked for and did not come yet, and whose they are."""
     disagreed: set[str] = field(default_factory=set)
-    written: set[tuple[str, str]] = field(default_factory=set)
-    """Items, and days on which they were due, about which a letter of supervision was written."""
+    written: set[tuple[str, str, str, str]] = field(default_factory=set)
+    """Letters of supervision: what was late, the item or stage, whose it was, and the day on which it was due."""
     waits: bool = False
     """Whether what was submitted waits for other items, none of which was approved since."""
 

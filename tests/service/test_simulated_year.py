@@ -33,10 +33,12 @@ def test_a_year_is_lived_over_http_and_its_statistics_are_what_the_rows_say(
         with Session(place.edge.engine) as session, seeing(KEEPER):
             lived_through = contents(place.edge.engine)
             takers = set(session.scalars(text("SELECT DISTINCT taken_by FROM approval.item_step")))
+            written_of = set(session.scalars(text("SELECT DISTINCT kind FROM approval.letter")))
 
     assert (lived.projects, lived.people) == (2, 22) and lived.decided > 20
     assert len(shown["rows"]) >= 2 and min(whole) > 0 and min(odd) > 0
     assert sum(shown["under_way"]["in_stage"].values()) + shown["under_way"]["concluded"] == 2
     assert all(row["due_on"] < "2026-12-08" for row in late)
     assert all(lived_through[name] > 0 for name in ("extensions", "promises", "answers", "letters"))
+    assert {"item", "stage", "case"} <= written_of
     assert any("模拟经办人" in taker for taker in takers)
