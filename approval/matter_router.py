@@ -51,7 +51,7 @@ from approval.matters import Duty, Turn
 from approval.router import Number, StageName
 from approval.stages import STAGE_TITLES, Stage
 from approval.supervision import About
-from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep, TodayDep
+from blueprint.edge import ActorDep, CityDep, EdgeDep, NowDep, SessionDep, TodayDep
 from blueprint.errors import InvalidInputError
 from blueprint.idempotency import IdempotentRoute
 from blueprint.permissions import Act, Thing, require
@@ -282,17 +282,17 @@ def list_matters(
 
 
 @router.post("/matters/{matter_id}/turns")
-def settle(matter_id: Id, turn: TurnIn, session: SessionDep, actor: ActorDep, today: TodayDep) -> MatterOut:
+def settle(
+    matter_id: Id, turn: TurnIn, session: SessionDep, actor: ActorDep, city: CityDep, today: TodayDep
+) -> MatterOut:
     """Convene, decide or decline a matter that came before the own department; duties bind items."""
     cases.refuse_unknown(actor, Act.SETTLE_MATTER)
     matter = matters.find_matter(session, matter_id)
     require(actor, Act.SETTLE_MATTER, matter.thing)
-    if turn.meets_at is not None and turn.meets_at.tzinfo is None:
-        raise InvalidInputError("say the time with its offset: 2026-01-31T08:00:00+08:00", place="meets_at")
     given = Turn(
         state=MatterState(turn.state),
         text=turn.text,
-        meets_at=turn.meets_at,
+        meets_at=city.instant_of(turn.meets_at) if turn.meets_at is not None else None,
         place=turn.place,
         duties=tuple(Duty(**duty.model_dump()) for duty in turn.duties),
     )

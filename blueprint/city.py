@@ -3,12 +3,13 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import shapely
 from pyproj import CRS
@@ -164,6 +165,10 @@ class City:
         return WorkingCalendar(
             self.calendar_country, self.calendar_subdivision, self.calendar_rules, self.published_years
         )
+
+    def instant_of(self, given: datetime) -> datetime:
+        """An instant as somebody gives it: without an offset it is the city's time."""
+        return given if given.tzinfo is not None else given.replace(tzinfo=ZoneInfo(self.time_zone))
 
     @property
     def working_srid(self) -> int:

@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
@@ -95,8 +94,8 @@ def issue_token(
     """Make a token, for 90 days unless said; its text is in this answer and nowhere else."""
     require(actor, Act.ADMINISTER_ACCOUNTS)
     now, expires_at = edge.now(), body.expires_at
-    if expires_at is not None and expires_at.tzinfo is None:
-        expires_at = expires_at.replace(tzinfo=ZoneInfo(city.time_zone))
+    if expires_at is not None:
+        expires_at = city.instant_of(expires_at)
     row, text = tokens.make_token(
         session,
         department=body.department,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
-from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
+from blueprint.edge import ActorDep, CityDep, EdgeDep, NowDep, SessionDep
 from blueprint.given import WHOLE, Given, Instant
 from blueprint.idempotency import IdempotentRoute
 from blueprint.permissions import Act, require
@@ -147,12 +147,11 @@ def ask_for_meeting(
 
 @router.post("/api/meetings/{meeting_id}/call")
 def call_meeting(
-    meeting_id: Id, called: CallIn, session: SessionDep, actor: ActorDep, now: NowDep
+    meeting_id: Id, called: CallIn, session: SessionDep, actor: ActorDep, city: CityDep, now: NowDep
 ) -> MeetingOut:
     """Call a meeting; its agenda is what stands against what at this moment."""
     require(actor, Act.CONSULT_DEPARTMENTS)
-    meets_at = called.meets_at
-    at = meets_at if meets_at.tzinfo is not None else meets_at.replace(tzinfo=now.tzinfo)
+    at = city.instant_of(called.meets_at)
     return meeting_out(
         meetings.call_meeting(session, meeting_id, meets_at=at, place=called.place, actor=actor, now=now)
     )

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from approval.exchange import queue
+from approval.exchange.fields import tables
 from approval.exchange.package import Package, to_zip
 from approval.exchange.router import ZIP, RowErrorOut
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
@@ -34,6 +35,7 @@ class QueueOut(BaseModel):
     """How the queue stands: rows by table and state, and those that were refused."""
 
     tables: dict[str, dict[str, int]]
+    names: dict[str, str] = Field(description="表名 what each of the tables is called")
     refused: list[RefusedRowOut]
 
 
@@ -157,8 +159,10 @@ def send_refused_again(session: SessionDep, actor: ActorDep, now: NowDep) -> Aga
 
 def queue_out(session: SessionDep) -> QueueOut:
     """The queue as the outside sees it."""
+    standing = queue.standing(session)
     return QueueOut(
-        tables=queue.standing(session),
+        tables=standing,
+        names={code: tables()[code][0].table_name for code in standing},
         refused=[
             RefusedRowOut(
                 table=row.table_name,

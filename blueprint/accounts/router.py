@@ -1,8 +1,6 @@
 """Routes by which an operator administers accounts."""
 
-from datetime import datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Path, Query, Response
 
@@ -131,8 +129,8 @@ def appoint(
         persons.find_person(session, login),
         Role(body.role),
         **values,
-        starts_at=_aware(body.starts_at, edge),
-        ends_at=_aware(body.ends_at, edge),
+        starts_at=city.instant_of(body.starts_at) if body.starts_at is not None else None,
+        ends_at=city.instant_of(body.ends_at) if body.ends_at is not None else None,
         city=city,
         actor=actor,
         now=edge.now(),
@@ -178,10 +176,3 @@ def issuer_of(given: str | None, edge: Edge) -> str:
     if edge.provider is None:
         raise InvalidInputError("no OpenID Connect provider is set up here; name the issuer")
     return edge.provider.registration.issuer
-
-
-def _aware(instant: datetime | None, edge: Edge) -> datetime | None:
-    """An instant without a time zone is the city's."""
-    if instant is None or instant.tzinfo is not None:
-        return instant
-    return instant.replace(tzinfo=ZoneInfo(edge.city.time_zone))

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
@@ -90,15 +89,12 @@ def add_section(
 ) -> SectionOut:
     """Open a section of a department."""
     require(actor, Act.ADMINISTER_ACCOUNTS, Thing(department=code))
-    starts_at = body.starts_at
-    if starts_at is not None and starts_at.tzinfo is None:
-        starts_at = starts_at.replace(tzinfo=ZoneInfo(city.time_zone))
     section = sections.add_section(
         session,
         code,
         body.name,
         name_en=body.name_en,
-        starts_at=starts_at,
+        starts_at=city.instant_of(body.starts_at) if body.starts_at is not None else None,
         city=city,
         actor=actor,
         now=edge.now(),

@@ -224,7 +224,7 @@ def settle(
     with opened() as (edge, session):
         matter = matters.find_matter(session, matter_id)
         require(actor, Act.SETTLE_MATTER, matter.thing)
-        at = meets_at.replace(tzinfo=edge.now().tzinfo) if meets_at is not None else None
+        at = edge.city.instant_of(meets_at) if meets_at is not None else None
         turn = Turn(state, text, at, place, tuple(_duty(each) for each in duty or ()))
         shown = matter_out(matters.settle(session, matter, turn, actor=actor, today=edge.now().date()))
     if output is OutputFormat.JSON:

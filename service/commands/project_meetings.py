@@ -86,7 +86,7 @@ def call_meeting(
             meets_at = datetime.fromisoformat(at)
         except ValueError:
             raise InvalidInputError("{at!r} is no time; write it as 2026-12-01T09:30", at=at) from None
-        meets_at = meets_at if meets_at.tzinfo is not None else meets_at.replace(tzinfo=now.tzinfo)
+        meets_at = edge.city.instant_of(meets_at)
         _say(
             meeting_out(
                 meetings.call_meeting(session, meeting, meets_at=meets_at, place=place, actor=actor, now=now)

@@ -1,7 +1,7 @@
 // The page of one's own account: who am I, password, second factor, sessions; what is owed comes first and alone.
 
 import { busy, clearErrors, explain, onSubmit, showError, TEXTS } from "./forms.js";
-import { ROLE_WORDS, ask, bilingual, element, keepCsrfToken, nameOf, send, showCity, showLinks, wordsOf } from "./words.js";
+import { ROLE_WORDS, ask, bilingual, element, keepCsrfToken, nameOf, send, showCity, showLinks, time, wordsOf } from "./words.js";
 
 const OWED = {
   new_password: ["这是一次性密码，请先修改，之后岗位权限才生效。", "This password is good for one sign-in; change it first, then your roles count."],
@@ -17,10 +17,6 @@ function say(kind, ...words) {
   place("message").className = kind;
   place("message").replaceChildren(...words);
   place("message").hidden = words.length === 0;
-}
-
-function time(text) {
-  return new Date(text).toLocaleString("zh-CN", { dateStyle: "medium", timeStyle: "short" });
 }
 
 function showMe(me) {

@@ -29,12 +29,9 @@ export const WHY = {
   added: ["增加", "added"], changed: ["涉及内容变化", "its findings changed"], disagreed: ["曾不同意", "it disagreed"],
 };
 
+export { time, today } from "./words.js";
 export const place = (id) => document.getElementById(id);
 export const mark = (kind, words) => element("span", { class: `mark ${kind}` }, ...bilingual(...(words ?? [kind, ""])));
-let timeZone;
-// Instants by the clock of the city, wherever the reader's browser is.
-export const time = (text) => new Date(text).toLocaleString("zh-CN", { dateStyle: "medium", timeStyle: "short", timeZone });
-export const today = () => new Date().toLocaleDateString("sv-SE", { timeZone });
 export const squareMetres = (value) => `${figure(value)} m²`;
 
 export function measure(finding) {
@@ -97,7 +94,6 @@ export const button = (words, doing, attributes = {}) => act(element("button", {
 export async function begin(page, { anyone = false } = {}) {
   const [city, { me }] = await Promise.all([ask("/api/city"), ask("/api/session")]);
   showCity(city, page);
-  timeZone = city.time_zone;
   keepCsrfToken(me?.csrf_token ?? null);
   if (me === null) {
     if (!anyone) fail({ status: 401 });

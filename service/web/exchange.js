@@ -1,13 +1,12 @@
 // Refused handovers and the exchange of data: why a message was not taken, what goes out, what may not and why, and sending again.
 
-import { ask, bilingual, element, keepCsrfToken, showCity } from "./words.js";
+import { ask, bilingual, element, keepCsrfToken, showCity, time } from "./words.js";
 import { cells, change, fill, perform, place, say, sure } from "./work_parts.js";
 
 const MOST = 200;
 const STATES = [["waiting", "待传 waiting"], ["sent", "已传 sent"], ["taken", "已接收 taken"], ["refused", "被退回 refused"]];
 const FAMILIES = { unreadable: "报文有误 unreadable", conflict: "与已有记录冲突 conflict" };
 const at = "/api/approval/exchange";
-const time = (text) => new Date(text).toLocaleString("zh-CN");
 
 async function showHandovers() {
   const { items, next } = await ask(`/api/approval/refused-handovers?limit=${MOST}`);
@@ -19,9 +18,9 @@ async function showHandovers() {
 }
 
 async function showQueue() {
-  const { tables, refused } = await ask(`${at}/queue`);
+  const { tables, names, refused } = await ask(`${at}/queue`);
   fill("queue", ["数据表 table", ...STATES.map(([, words]) => words)], Object.entries(tables).map(([name, counts]) =>
-    cells([name, ...STATES.map(([state]) => counts[state] ?? 0)])), ["还没有排队的数据。", "Nothing was queued yet."]);
+    cells([`${names[name]} ${name}`, ...STATES.map(([state]) => counts[state] ?? 0)])), ["还没有排队的数据。", "Nothing was queued yet."]);
   fill("refused", ["数据表 table", "主键 key", "退回原因 why (SBYY)", "批次 batch", "已传次数 attempts"], refused.map((row) =>
     cells([row.table, row.key, row.reason, row.batch ?? "", row.attempts])), ["没有被退回的数据。", "None was refused."]);
   place("again").hidden = refused.length === 0;

@@ -111,7 +111,13 @@ export function nameOf(me) {
 // The same of any name on record: "张 三 zhangsan" is 张 三.
 export const withoutLogin = (text) => text?.replace(/(?<=.) [^ ]*$/, "");
 
+let timeZone;
+// Instants by the clock of the city, wherever the reader's browser is.
+export const time = (text) => new Date(text).toLocaleString("zh-CN", { dateStyle: "medium", timeStyle: "short", timeZone });
+export const today = () => new Date().toLocaleDateString("sv-SE", { timeZone });
+
 export function showCity(city, page) {
+  timeZone = city.time_zone;
   document.title = page ? `${page} · ${city.name}一张蓝图` : `${city.name}一张蓝图 One Blueprint`;
   document.getElementById("city").textContent = `${city.name}一张蓝图`;
   document.getElementById("city-en").textContent = `One Blueprint of ${city.name_en ?? city.name}`;

@@ -1,6 +1,6 @@
 // What departments do with each other over an item: joint consultation, meetings, guidance and disputes, letters of supervision.
 
-import { ask, bilingual, element } from "./words.js";
+import { ask, bilingual, element, time } from "./words.js";
 import { cardMark, change, field, perform, place, say, sure } from "./work_parts.js";
 
 const ANSWERS = {
@@ -75,7 +75,7 @@ function matter(row, at, done) {
   return entry(`${MATTERS[row.kind][0]} · ${STATES[row.state].join(" ")} · ${nameOf(at, row.addressed_to)}`, [
     `${row.asked_on} ${nameOf(at, row.asked_department)}：${row.question}`,
     row.departments.length > 1 && `有关部门 concerned：${row.departments.map((code) => nameOf(at, code)).join("、")}`,
-    row.meets_at && `${new Date(row.meets_at).toLocaleString("zh-CN")} ${row.place}`,
+    row.meets_at && `${time(row.meets_at)} ${row.place}`,
     row.decision && `${row.decided_on} ${row.decision}`,
   ], isMine && formOf(
     [["处理", "what is done", steps], ["会议时间", "time, if it is convened", element("input", { name: "meets_at", type: "datetime-local" })], ["地点", "place", element("input", { name: "place", maxlength: "200" })],
@@ -83,7 +83,7 @@ function matter(row, at, done) {
     ["处理", "Settle"],
     async (form) => {
       const body = filled(form, "state", "place", "text");
-      if (form.elements.meets_at.value) body.meets_at = new Date(form.elements.meets_at.value).toISOString();
+      if (form.elements.meets_at.value) body.meets_at = `${form.elements.meets_at.value}:00`;
       const duty = filled(form, "duty.content", "duty.department", "duty.item_code");
       if (duty["duty.content"]) body.duties = [{ content: duty["duty.content"], department: duty["duty.department"], item_code: duty["duty.item_code"] }];
       if (body.state !== "convened") delete body.place;

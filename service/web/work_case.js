@@ -1,6 +1,6 @@
 // What belongs to a case as a whole on the page of approval work: conditions to be met, its library, whose its days were, more items.
 
-import { ask, bilingual, element, withoutLogin, wordsOf } from "./words.js";
+import { ask, bilingual, element, time, withoutLogin, wordsOf } from "./words.js";
 import { showCaseLetters } from "./work_between.js";
 import { cells, change, fill, perform, place, say, sure } from "./work_parts.js";
 
@@ -54,7 +54,7 @@ function readersOf(at, row) {
   open.addEventListener("click", () => perform(async () => {
     const { items } = await ask(`${address(at)}/materials/${row.id}/readers`);
     told.replaceChildren(...(items.length
-      ? [element("ul", {}, ...items.map((each) => element("li", {}, `${withoutLogin(each.name)}${each.department ? `（${nameOf(at, each.department)}）` : ""} ${new Date(each.last_at).toLocaleString("zh-CN")}，${each.times} 次`)))]
+      ? [element("ul", {}, ...items.map((each) => element("li", {}, `${withoutLogin(each.name)}${each.department ? `（${nameOf(at, each.department)}）` : ""} ${time(each.last_at)}，${each.times} 次`)))]
       : bilingual("还没有人查阅。", "Nobody yet.")));
   }));
   return element("span", {}, open, " ", told);

@@ -188,7 +188,7 @@ def test_departments_write_ask_and_decide_over_a_late_item(office: Office) -> No
     matter = {"kind": "meeting", "question": "林地如何避让", "departments": ["LCJ"]}
     meeting = office.call("POST", f"{address}/matters", "SLJ", expect=201, json=matter)
     turns = f"/api/approval/matters/{meeting['id']}/turns"
-    when = {"state": "convened", "meets_at": "2026-03-25T09:00:00+08:00", "place": "三楼"}
+    when = {"state": "convened", "meets_at": "2026-03-25T09:00:00", "place": "三楼"}
     office.call("POST", turns, "SLJ", expect=403, json=when)
     office.call("POST", turns, "ZRZY", expect=200, json=when)
     office.call("POST", turns, "ZRZY", expect=200, json={"state": "decided", "text": "避让三十米"})

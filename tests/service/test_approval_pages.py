@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +212,17 @@ def test_clerk_and_department_take_an_item_through_on_the_page_of_work(office: O
         until(page, "document.getElementById('between').textContent.includes('尚未答复')")
         ask_on_the_page(page, "提请会议", "红线如何衔接", "SLJ")
         until(page, "document.querySelector('#between .answer') !== null")
+        page.select_option("#between [name=state]", "convened")
+        page.fill("#between [name=meets_at]", "2026-03-25T09:00")
+        page.fill("#between [name=place]", "三楼")
+        page.click("#between .answer button")
+        # The browser is in another time zone: what is written is the city's time, and so is what is read.
+        until(
+            page,
+            f"document.getElementById('between').textContent.includes('2026年3月25日 09:00 三楼') && {AT_REST}",
+        )
+        (matter,) = office.call("GET", f"/api/approval/matters?number={CODE}", expect=200)["items"]
+        assert datetime.fromisoformat(matter["meets_at"]) == datetime(2026, 3, 25, 1, tzinfo=UTC)
         page.select_option("#between [name=state]", "decided")
         page.fill("#between [name=text]", "按河道蓝线避让")
         page.fill("#between [name='duty.content']", "避让河道蓝线")
@@ -358,6 +370,7 @@ def test_refused_handovers_and_the_queue_of_the_exchange_have_a_page(office: Off
         until(page, f"document.getElementById('message').hidden && {AT_REST}")
         told = page.inner_text("#handovers")
         assert "CH-210300-2026-000009" in told and answer["detail"] in told and "city_code" in told
+        assert "09:00" in told, "an instant is shown by another clock than the city's"
         with page.expect_download() as download:
             page.click("#handovers a")
         assert Path(download.value.path()).read_bytes() == canonical(foreign).encode()
@@ -369,6 +382,7 @@ def test_refused_handovers_and_the_queue_of_the_exchange_have_a_page(office: Off
         office.call("PUT", f"{at}/batches/1/answers", expect=200, json={"refused": refused})
         page.reload()
         until(page, f"document.getElementById('refused').textContent.includes('XMDM 重复') && {AT_REST}")
+        assert "项目基本信息表 SPGL_XMJBXXB" in page.inner_text("#queue")
         if SHOTS:
             page.screenshot(path=f"{SHOTS}/exchange.png", full_page=True)
         page.click("#again")
