@@ -34,6 +34,9 @@ MAX_MENDED_M2 = 1.0
 
 MAX_TEXT_BYTES = 5 << 20
 _HUGE = 1e300
+_ROUNDING = 1e-9
+"""The share of a footprint that is the rounding of its coordinates at the city's border."""
+
 _MENDING = Bounds(cpu_seconds=10, memory_bytes=2 << 30)
 
 
@@ -324,7 +327,12 @@ def _placed(
         raise _outside(city, source_crs, swapped)
     if place.outline is not None and not shapely.covers(place.outline, geometry):
         outside_m2 = shapely.difference(geometry, place.outline).area
-        notes = (*notes, f"{outside_m2:.2f} m² of the footprint lie outside the city")
+        if geometry.area - outside_m2 <= geometry.area * _ROUNDING:  # it but touches the border
+            raise _outside(city, source_crs, swapped)
+        notes = (
+            *notes,
+            f"用地有 {outside_m2:.2f} m² 位于市域之外 {outside_m2:.2f} m² of the footprint lie outside the city",
+        )
     if strip is not None:
         notes = (strip.note, *notes)
     return Footprint(geometry, source_crs, operation, notes, strip)

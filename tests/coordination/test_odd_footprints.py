@@ -1,23 +1,27 @@
 """Odd footprints, as they come from GeoJSON: the check's areas, lengths, points, outside and ledger against shapely alone."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import shapely
+from pyproj import Proj, Transformer
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City, polygonal
+from blueprint.errors import InvalidInputError
 from blueprint.footprint import footprint_from_geojson
 from blueprint.jurisdiction import jurisdiction
 from blueprint.permissions import at_console
 from coordination.checks import run_check
 from tests.coordination.world import SCRATCH, TODAY
-from tests.made import ORIGIN, at_origin, publish, square
+from tests.made import GEOD, ORIGIN, at_origin, publish, square
 
 RING = shapely.box(0, 0, 90, 90) - shapely.box(30, 30, 60, 60)
 LAYERS: Mapping[str, tuple[str, list[BaseGeometry], dict[str, Any]]] = {
@@ -184,7 +188,104 @@ def test_a_footprint_across_the_city_s_edge_is_checked_whole_and_what_lies_outsi
 
     outside_m2 = site.difference(outline).area
     assert [note for note in report.notes if "outside" in note] == [
-        f"{outside_m2:.2f} m² of the footprint lie outside the city"
+        f"用地有 {outside_m2:.2f} m² 位于市域之外 {outside_m2:.2f} m² of the footprint lie outside the city"
     ]
     assert report.ledger.prohibited_m2 == pytest.approx(180_000)
     assert report.ledger.conflict_free_m2 == pytest.approx(180_000) and report.ledger.closes
+
+
+MERIDIAN = 124.5
+"""Between the 3-degree zones 41 and 42, 126 km from the central meridian of the city's own zone."""
+
+
+@pytest.fixture
+def city_on_the_edge(city: City, tmp_path: Path) -> City:
+    """A city of zone 41 that reaches into zone 42, by a boundary of its own."""
+    path = tmp_path / "boundary.geojson"
+    outline = mapping(shapely.box(MERIDIAN - 0.3, 40.95, MERIDIAN + 0.3, 41.25))
+    feature = {"type": "Feature", "properties": {}, "geometry": outline}
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}), encoding="utf-8")
+    return replace(city, boundary_path=path, rules_path=None)
+
+
+def _in(crs: str, shape: BaseGeometry) -> BaseGeometry:
+    """A shape of degrees in another system, x before y."""
+    move = Transformer.from_crs("EPSG:4490", crs, always_xy=True)
+    return shapely.transform(shape, lambda xy: np.column_stack(move.transform(xy[:, 0], xy[:, 1])))
+
+
+def _geodesic_m2(shape: BaseGeometry) -> float:
+    return abs(GEOD.geometry_area_perimeter(shape)[0])
+
+
+@pytest.mark.parametrize("bounded", [True, False], ids=["with an outline", "where its CRS holds"])
+def test_a_footprint_across_two_zones_is_measured_alike_in_the_coordinates_of_either(
+    session: Session, city: City, city_on_the_edge: City, bounded: bool
+):
+    """65 m by 55 m across the meridian where zones meet, in degrees and in metres of both zones, with and without prefix."""
+    city = city_on_the_edge if bounded else replace(city_on_the_edge, boundary_path=None)
+    site = shapely.box(MERIDIAN - 4e-4, 41.1, MERIDIAN + 4e-4, 41.1005)
+    east = shapely.box(MERIDIAN, 41.09, MERIDIAN + 0.01, 41.11)
+    band = shapely.transform(_in(city.working_crs, shapely.segmentize(east, 1e-4)), lambda xy: xy - ORIGIN)
+    publish(session, city, "EAST", [band], control="prohibit")
+
+    reports = {}
+    for crs in ("OGC:CRS84", "EPSG:4490", "EPSG:4550", "EPSG:4529", "EPSG:4551", "EPSG:4530", "EPSG:4510"):
+        given = site if crs in ("OGC:CRS84", "EPSG:4490") else _in(crs, site)
+        footprint = footprint_from_geojson(mapping(given), city=city, scratch=SCRATCH, crs=crs)
+        reports[crs] = run_check(session, footprint, city=city, actor=at_console("test"), on=TODAY)
+
+    half_m2 = _geodesic_m2(shapely.intersection(site, east))
+    for crs, report in reports.items():
+        assert report.footprint.area_m2 == pytest.approx(_geodesic_m2(site), abs=1e-3), crs
+        assert report.ledger.prohibited_m2 == pytest.approx(half_m2, abs=1e-3), crs
+        assert report.ledger.closes, crs
+        # The plane of the own zone makes areas larger by the square of its scale there: 0.039 %.
+        scale = Proj("EPSG:4550").get_factors(MERIDIAN, 41.1).areal_scale
+        assert report.footprint.plane_area_m2 == pytest.approx(report.footprint.area_m2 * scale, rel=1e-6)
+        assert report.notes == (), crs
+        assert [layer.outcome for layer in report.layers] == ["conflict"], crs
+
+
+def test_a_strip_across_two_zones_has_its_width_on_both_sides(session: Session, city_on_the_edge: City):
+    """A road of 20 m along the parallel: its centre line by GEOD, its area by length times width at the zone's scale."""
+    city = replace(city_on_the_edge, area_measure=AreaMeasure.PLANE)
+    line = shapely.segmentize(shapely.LineString([(MERIDIAN - 0.005, 41.1), (MERIDIAN + 0.005, 41.1)]), 1e-4)
+    publish(session, city, "FAR", [shapely.box(0, 0, 1, 1)])
+
+    found = []
+    for crs in ("EPSG:4550", "EPSG:4530"):
+        document = mapping(_in(crs, line))
+        footprint = footprint_from_geojson(document, city=city, scratch=SCRATCH, crs=crs, width_m=20)
+        found.append(run_check(session, footprint, city=city, actor=at_console("test"), on=TODAY))
+
+    for report in found:
+        assert report.strip is not None
+        length_m = report.strip.centre.length
+        assert length_m == pytest.approx(_in("EPSG:4550", line).length, abs=1e-3)
+        assert report.footprint.area_m2 == pytest.approx(length_m * 20, rel=1e-3)
+
+
+def test_what_touches_the_city_s_border_from_outside_is_outside_and_from_inside_is_whole(
+    session: Session, city: City
+):
+    """A triangle over three corners of the outline shares two edges with it: one side of them lies inside, the other out."""
+    city = replace(city, area_measure=AreaMeasure.PLANE, rules_path=None)
+    outline = jurisdiction(city).outline
+    assert outline is not None
+    ring = shapely.get_coordinates(shapely.get_exterior_ring(shapely.get_parts(outline)[0]))
+    corners = [shapely.Polygon(ring[place : place + 3]) for place in range(len(ring) - 3)]
+    inside = next(shape for shape in corners if outline.covers(shape) and shape.area > 1000)
+    outside = next(s for s in corners if not outline.intersection(s).area > 0 and s.area > 1000)
+    publish(session, city, "FARM", [square(0, 0, 10)])
+
+    whole = footprint_from_geojson(mapping(inside), city=city, scratch=SCRATCH, crs="EPSG:4550")
+    report = run_check(session, whole, city=city, actor=at_console("test"), on=TODAY)
+
+    assert report.footprint.area_m2 == pytest.approx(inside.area) and report.notes == ()
+    with pytest.raises(InvalidInputError, match="lies outside the city"):
+        footprint_from_geojson(mapping(outside), city=city, scratch=SCRATCH, crs="EPSG:4550")
+    east, north = ring[0]
+    point = shapely.box(east - 100, north - 100, east + 100, north + 100) - outline
+    with pytest.raises(InvalidInputError, match="lies outside the city"):
+        footprint_from_geojson(mapping(point), city=city, scratch=SCRATCH, crs="EPSG:4550")
