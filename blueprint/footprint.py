@@ -24,7 +24,7 @@ from blueprint.layers.boundary_points import read_boundary_points
 from blueprint.layers.confinement import Bounds
 from blueprint.layers.reading import ReadingRequest, StagedFile, reading, staged
 from blueprint.layers.storing import judge_reading, upload_stream
-from blueprint.sentences import Sentence
+from blueprint.sentences import Sentence, sentence_from
 from blueprint.strip import Strip, grow
 from blueprint.transformations import Register, find_operation
 
@@ -198,7 +198,7 @@ def _of_kind(kind: str, file: StagedFile, given: _Given) -> Footprint:
     report = opened.report
     judge_reading(report, kind="footprint", city=city)
     notes = tuple(
-        f"feature {issue['feature']}: {issue['message']}"
+        f"第 {issue['feature']} 个图斑：{sentence_from(issue['said']).chinese} feature {issue['feature']}: {issue['message']}"
         for issue in report["issues"]
         if issue["feature"] is not None
     )

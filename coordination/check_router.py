@@ -215,6 +215,7 @@ def _written(
         actor=actor,
         name=name,
         verify_at=_verify_at(edge, report.check_id),
+        sealer=edge.sealer,
     )
     headers = {}
     if form is ReportForm.HTML:

@@ -304,10 +304,11 @@ def _verification(report: CheckReport) -> Iterable[Block]:
     yield Heading("核验 Verification")
     yield Paragraph(f"摘要 digest: {report.digest}")
     yield Paragraph(
-        "同一用地红线、同一图层版本、同一规则得到同一摘要。PDF 内附 report.json；“blueprint report verify 文件”"
-        "按报告所列版本重新检查并逐项比对。"
-        " The same footprint, versions and rules give the same digest. The PDF carries report.json; `blueprint report"
-        " verify FILE` checks again on the versions that it names and compares every figure.",
+        "同一用地红线、同一图层版本、同一规则得到同一摘要。本文件带有报告数据；“核验报告”页（/verify）或“blueprint report verify 文件”"
+        "按报告所列版本重新检查并逐项比对。Word 文件另有封签，改动或另存后即不符。"
+        " The same footprint, versions and rules give the same digest. This file carries its report; the page /verify or"
+        " `blueprint report verify FILE` checks again on the versions that it names and compares every figure. A Word file"
+        " has a seal besides, which a change or another saving breaks.",
         is_note=True,
     )
     if report.reader is not None:

@@ -6,6 +6,7 @@ from enum import StrEnum
 import orjson
 from sqlalchemy.orm import Session
 
+from blueprint.accounts.sealing import Sealer
 from blueprint.city import City
 from blueprint.documents.rendering import DOCX, PDF, XLSX, to_docx, to_pdf
 from blueprint.footprint import Footprint
@@ -14,6 +15,8 @@ from coordination.check_report import CheckReport
 from coordination.report_document import report_document
 from coordination.report_land import land_taken
 from coordination.report_maps import report_maps
+from coordination.report_seal import seal_package, seal_page
+from coordination.report_verification import with_site
 from coordination.report_workbook import report_workbook
 from coordination.reports import to_geojson, to_html
 
@@ -62,10 +65,11 @@ def write_report(
     actor: Actor,
     name: str = "",
     verify_at: str | None = None,
+    sealer: Sealer | None = None,
 ) -> WrittenReport:
     """The report in a form; all but JSON need the findings' shapes. Reading for the maps is recorded.
 
-    `verify_at` is where a page leads those who would have it verified.
+    `verify_at` is where a page leads those who would have it verified; `sealer` seals what a page, a Word file or a workbook shows.
     """
     match form:
         case ReportForm.JSON:
@@ -76,11 +80,16 @@ def write_report(
             maps = report_maps(session, report, footprint.geometry, city=city, actor=actor)
             land = land_taken(session, report)
             page = to_html(report, footprint, land, maps, city=city, name=name, verify_at=verify_at)
-            content = page.encode()
+            content = seal_page(page.encode(), sealer)
         case ReportForm.XLSX:
-            content = report_workbook(report, land_taken(session, report), city=city, name=name)
+            book = report_workbook(report, land_taken(session, report), city=city, name=name)
+            content = seal_package(book, with_site(report, footprint), sealer)
         case _:
             document = report_document(report, footprint, land_taken(session, report), city=city, name=name)
             maps = report_maps(session, report, footprint.geometry, city=city, actor=actor)
-            content = to_pdf(document, maps) if form is ReportForm.PDF else to_docx(document, maps)
+            content = (
+                to_pdf(document, maps)
+                if form is ReportForm.PDF
+                else seal_package(to_docx(document, maps), with_site(report, footprint), sealer)
+            )
     return WrittenReport(content, MEDIA_TYPES[form])

@@ -1,25 +1,32 @@
-"""Reading a report that was written earlier: its JSON, a PDF that carries it, or the page that has it in itself."""
+"""Reading a report that was written earlier: its JSON, or the PDF, Word file, workbook or page that carries it."""
 
 import json
-import re
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from blueprint.documents.rendering import carried_by
+from blueprint.documents.rendering import carried_by, carried_by_package
 from blueprint.errors import InvalidInputError, TooLargeError
+from coordination.report_seal import Seal, carried_by_page
 
 REPORT_FILE = "report.json"
 """The name of the attachment by which a PDF can be verified."""
 
-PAGE_BLOCK = "report"
-"""The id of the block of data by which a page can be verified."""
-
 MAX_BYTES = 64 << 20
-_BLOCK = re.compile(rb'<script type="application/json" id="report">(.*?)</script>', re.DOTALL)
 
 
-def read_report(content: bytes, name: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ReportFile:
+    """A report as a file has it. `seal` is None where the file shows nothing beside it (JSON), or has none (PDF, older pages)."""
+
+    document: dict[str, Any]
+    seal: Seal | None = None
+    is_shown: bool = True
+    """Whether people read something else in the file than the report itself: all but JSON."""
+
+
+def read_report(content: bytes, name: str) -> ReportFile:
     """The report that a file's bytes are or carry. InvalidInputError names the file where there is none."""
     if len(content) > MAX_BYTES:
         raise TooLargeError(
@@ -29,21 +36,35 @@ def read_report(content: bytes, name: str) -> dict[str, Any]:
             place="file",
         )
     if content.startswith(b"%PDF"):
-        content = _attached(content, name)
-    elif content.lstrip()[:1] == b"<":
-        found = _BLOCK.search(content)
+        return ReportFile(_document(_attached(content, name), name))
+    if content.startswith(b"PK\x03\x04"):
+        carried = carried_by_package(content)
+        if carried is None:
+            raise InvalidInputError(
+                "the file {name} is damaged or carries no report: it is from before these files carried one, or is"
+                " none of ours; give the JSON, PDF or HTML of its check",
+                name=name,
+                place="file",
+            )
+        return ReportFile(_document(carried.text, name), Seal(carried.seal, carried.sha256))
+    if content.lstrip()[:1] == b"<":
+        found = carried_by_page(content)
         if found is None:
             raise InvalidInputError(
                 "the page {name} carries no report; give the JSON of its check", name=name, place="file"
             )
-        content = found[1]
+        return ReportFile(_document(found[0], name), found[1])
+    return ReportFile(_document(content, name), is_shown=False)
+
+
+def _document(content: bytes, name: str) -> dict[str, Any]:
     try:
         document = orjson.loads(
             content
         )  # unlike json, nothing that JSON does not have: NaN, half a surrogate
     except ValueError as error:
         raise InvalidInputError(
-            "{name} is no report; give what `blueprint check … --format json`, `html` or `pdf` wrote",
+            "{name} is no report; give what `blueprint check … --format json`, `html`, `pdf`, `docx` or `xlsx` wrote",
             name=name,
             place="file",
         ) from error

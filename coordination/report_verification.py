@@ -13,6 +13,7 @@ import shapely
 from shapely.errors import ShapelyError
 from sqlalchemy.orm import Session
 
+from blueprint.accounts.sealing import Sealer
 from blueprint.city import City
 from blueprint.errors import InvalidInputError, NotFoundError
 from blueprint.footprint import MAX_VERTICES, Footprint, placed_site
@@ -30,6 +31,7 @@ from coordination.kept_checks import find_check
 from coordination.kept_footprints import kept_footprint
 from coordination.kept_rules import kept_rule_set
 from coordination.masking import RestrictedConflict, SizeClass
+from coordination.report_reading import ReportFile
 from coordination.report_words import DIFFERENCE_WORDS
 from coordination.rule_sets import RuleSet
 from coordination.rules import Severity
@@ -57,29 +59,45 @@ _SAME, _SAME_M2 = 1e-6, 1e-4
 
 _MAX_TOLD, _MAX_SHOWN = 20, 100
 
+_SAME_WORDS = {
+    True: "一致：按报告所列版本与规则重新检查，摘要与各项数值相同 same: checked again on its versions and rules, digest and every figure are those of the report",
+    None: "一致：文件所带的报告按其版本与规则重新检查，摘要与各项数值相同；这种文件没有封签，版面上的文字未核验 same: the report that the file carries,"
+    " checked again on its versions and rules, has its digest and every figure; such a file has no seal, so what it"
+    " shows was not verified",
+}
+
 
 @dataclass(frozen=True)
 class Verification:
     """What came of it: the digest that the report says and the one now, and in one clause each where it says something else than the check now does.
 
-    `is_same_engine`: the check is done as it was when the report was made.
+    `is_same_engine`: the check is done as it was when the report was made. `is_as_written`: what its file shows besides is
+    what this service wrote, by its seal; None where a file has no seal to tell by.
     """
 
     told_digest: str | None
     digest: str
     is_same_engine: bool
     differences: tuple[str, ...]
+    is_as_written: bool | None = None
+    is_shown: bool = False
 
     @property
     def holds(self) -> bool:
-        """Whether the report says what its versions and rules give."""
-        return not self.differences
+        """Whether the report says what its versions and rules give, in a file that was not changed since."""
+        return not self.differences and self.is_as_written is not False
 
     @property
     def conclusion(self) -> str:
         """What that means, in a sentence."""
         if self.holds:
-            return "一致：按报告所列版本与规则重新检查，摘要与各项数值相同 same: checked again on its versions and rules, digest and every figure are those of the report"
+            return _SAME_WORDS[self.is_as_written if self.is_shown else True]
+        if not self.differences:
+            return (
+                "不一致：文件所带的报告复算相同，但文件的封签不符：出具后被改动或另存过，或不是本系统所出；文件上看到的文字不可采信"
+                " differs: the report that the file carries holds, and the file's seal does not: it was changed or saved"
+                " again since, or is not of this service; what it shows is not to be relied on"
+            )
         if not self.is_same_engine:
             return "不一致：计算引擎已更新，数值可能因此不同 differs: the engine is another one since, which may give other figures"
         if self.told_digest == self.digest:
@@ -149,6 +167,21 @@ def verify_report(
     return Verification(
         told_digest if isinstance(told_digest, str) else None, digest, is_same_engine, tuple(found)
     )
+
+
+def verify_file(
+    session: Session,
+    file: ReportFile,
+    *,
+    city: City,
+    actor: Actor,
+    sealer: Sealer,
+    footprint: Footprint | None = None,
+) -> Verification:
+    """Verify the report that a file carries, and by the file's seal whether it shows what was written into it."""
+    found = verify_report(session, file.document, city=city, actor=actor, footprint=footprint)
+    is_as_written = file.seal.holds(sealer) if file.seal is not None else None
+    return replace(found, is_as_written=is_as_written, is_shown=file.is_shown)
 
 
 def _rules_of(session: Session, document: Mapping[str, Any], city: City) -> tuple[City, RuleSet | None]:

@@ -17,7 +17,8 @@ from coordination.check_report import CheckReport, Reader
 from coordination.figures import hectares, mu, percent, rounded, square_metres
 from coordination.report_land import LandTaken, land_classes
 from coordination.report_maps import caption_of, conflicts_with_maps
-from coordination.report_reading import PAGE_BLOCK, as_page_block
+from coordination.report_reading import as_page_block
+from coordination.report_seal import PAGE_BLOCK
 from coordination.report_verification import with_site
 from coordination.report_words import OUTCOME_WORDS, RELATION_WORDS, SEVERITY_WORDS, SIZE_WORDS
 

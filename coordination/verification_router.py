@@ -14,9 +14,10 @@ from blueprint.given import Text
 from blueprint.idempotency import IdempotentRoute
 from blueprint.layers.upload_answer import name_of
 from blueprint.permissions import Act, Actor, require
+from coordination import report_verification as verification
 from coordination.kept_checks import find_check
 from coordination.report_reading import MAX_BYTES, read_report
-from coordination.report_verification import Verification, verify_report
+from coordination.report_verification import Verification
 
 router = APIRouter(tags=["checks"], route_class=IdempotentRoute)
 
@@ -24,20 +25,23 @@ router = APIRouter(tags=["checks"], route_class=IdempotentRoute)
 class VerificationOut(BaseModel):
     """What a verification says: whether the report holds, what that means, and each difference in Chinese and English.
 
-    `told_digest` is what the report says of itself, `digest` what its footprint, versions and rules give.
+    `told_digest` is what the report says of itself, `digest` what its footprint, versions and rules give; `is_as_written`
+    is false where the seal of a page, a Word file or a workbook says that it was changed since, null where there is no seal.
     """
 
     holds: bool
     conclusion: str
     told_digest: str | None
     digest: str
+    is_as_written: bool | None
     differences: list[str]
 
 
 @router.post("/api/report-verifications")
 def verify_file(
     file: Annotated[
-        UploadFile, File(description="检查报告 a check report: JSON, or the PDF or HTML that carries it")
+        UploadFile,
+        File(description="检查报告 a check report: JSON, or the PDF, HTML, DOCX or XLSX that carries it"),
     ],
     session: SessionDep,
     actor: ActorDep,
@@ -52,7 +56,7 @@ def verify_file(
 ) -> VerificationOut:
     """Check a report again on the layer versions and rules that it names, and compare digest and every figure; nothing is kept."""
     require(actor, Act.KEEP_CHECK)
-    document = read_report(file.file.read(MAX_BYTES + 1), name_of(file))
+    given = read_report(file.file.read(MAX_BYTES + 1), name_of(file))
     site = (
         read_footprint(
             footprint.file,
@@ -65,7 +69,9 @@ def verify_file(
         if footprint is not None
         else None
     )
-    found = verify_report(session, document, city=edge.city, actor=actor, footprint=site)
+    found = verification.verify_file(
+        session, given, city=edge.city, actor=actor, sealer=edge.sealer, footprint=site
+    )
     _record(session, actor, found, "file")
     return verification_out(found)
 
@@ -80,7 +86,7 @@ def verify_kept(
     """Check a kept report again on its own versions and rules, and compare digest and every figure."""
     require(actor, Act.READ_CHECK)
     check = find_check(session, check_id, actor=actor)
-    found = verify_report(session, check.report, city=edge.city, actor=actor)
+    found = verification.verify_report(session, check.report, city=edge.city, actor=actor)
     _record(session, actor, found, check_id)
     return verification_out(found)
 
@@ -92,11 +98,17 @@ def verification_out(found: Verification) -> VerificationOut:
         conclusion=found.conclusion,
         told_digest=found.told_digest,
         digest=found.digest,
+        is_as_written=found.is_as_written,
         differences=list(found.differences),
     )
 
 
 def _record(session: Session, actor: Actor, found: Verification, what: str | int) -> None:
     """Who had which report verified, and what came of it."""
-    after = {"holds": found.holds, "digest": found.digest, "differences": len(found.differences)}
+    after = {
+        "holds": found.holds,
+        "digest": found.digest,
+        "differences": len(found.differences),
+        "is_as_written": found.is_as_written,
+    }
     record(session, actor, "verify_report", kind="check_report", id=what, after=after)

@@ -19,6 +19,7 @@ from pypdf.errors import DependencyError, PyPdfError
 from weasyprint.urls import URLFetcher
 
 from blueprint.documents.blocks import Document
+from blueprint.documents.carrying import read_carried
 from blueprint.documents.drawing import draw
 from blueprint.documents.maps import MapPicture
 from blueprint.documents.word import write_docx
@@ -33,7 +34,7 @@ _TEMPLATES = Environment(
 
 
 def main(task: dict[str, Any]) -> None:
-    """Do one task: `pdf` or `docx` of a document with its maps, `print` of a page of HTML, `maps` alone, what a PDF has `carried`."""
+    """Do one task: `pdf` or `docx` of a document with its maps, `print` of a page of HTML, `maps` alone, what a PDF has `carried`, what an office `package` carries."""
     sys.stdout.buffer.write(_do(task))
     sys.stdout.buffer.flush()
 
@@ -48,6 +49,8 @@ def _do(task: dict[str, Any]) -> bytes:
             return _print(task["html"])
         case "carried":
             return _carried(base64.b64decode(task["pdf"]), task["name"])
+        case "package":
+            return _carried_by(base64.b64decode(task["package"]))
         case "docx":
             return write_docx(Document.from_json(task["document"]), pictures)
         case _:
@@ -66,6 +69,15 @@ def _carried(pdf: bytes, name: str) -> bytes:
             ValueError, TypeError, AttributeError):  # fmt: skip
         return b""
     return found[0] if found else b""
+
+
+def _carried_by(package: bytes) -> bytes:
+    found = read_carried(package)
+    if found is None:
+        return b""
+    return json.dumps(
+        [base64.b64encode(part).decode() for part in (found.text, found.seal, found.sha256)]
+    ).encode()
 
 
 def _print(page: str, attachments: Mapping[str, str] | None = None) -> bytes:

@@ -1,4 +1,4 @@
-"""Making documents, and reading what a PDF carries: done in a child process, so that none holds up or brings down the service."""
+"""Making documents, and reading what one carries: done in a child process, so that none holds up or brings down the service."""
 
 import base64
 import json
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from blueprint.documents.blocks import Document
+from blueprint.documents.carrying import Carried
 from blueprint.documents.maps import MapPicture
 from blueprint.errors import InvalidInputError, UnavailableError
 from blueprint.layers.children import PLAIN_ENVIRONMENT, Kind, child_of
@@ -79,6 +80,15 @@ def carried_by(pdf: bytes, name: str) -> bytes | None:
     return _make("carried", None, pdf=base64.b64encode(pdf).decode(), name=name) or None
 
 
+def carried_by_package(package: bytes) -> Carried | None:
+    """What a DOCX or an XLSX carries; None where it carries nothing, or is damaged: whoever sent it may have made it so."""
+    told = _make("package", None, package=base64.b64encode(package).decode())
+    if not told:
+        return None
+    text, seal, sha256 = (base64.b64decode(part) for part in json.loads(told))
+    return Carried(text, seal, sha256)
+
+
 def _make(form: str, maps: Mapping[str, MapPicture] | None, **content: Any) -> bytes:
     task = {
         "form": form,
@@ -108,9 +118,9 @@ def _run(task: dict[str, Any]) -> bytes:
         written = child.output.read()
         complaint, status = child.last_words(), child.wait()
     if status in (-24, -9):  # SIGXCPU, SIGKILL: its bounds
-        if task["form"] == "carried":
+        if task["form"] in ("carried", "package"):
             raise InvalidInputError(
-                "the PDF is too large or too involved to be read; give the JSON that it was made with"
+                "the file is too large or too involved to be read; give the JSON of its check"
             )
         raise InvalidInputError(
             "the document takes longer than {seconds} s to write; ask for a workbook (xlsx) or GeoJSON instead",

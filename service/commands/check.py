@@ -125,6 +125,7 @@ def render(
                 city=edge.city,
                 actor=local_operator(),
                 name=Path(name).stem,
+                sealer=edge.sealer,
             ).content
 
 

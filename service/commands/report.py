@@ -1,7 +1,7 @@
 """`blueprint report …`: does a report say what its versions and rules give; what two reports say otherwise."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from sqlalchemy.orm import Session
@@ -10,8 +10,8 @@ from blueprint.errors import InvalidInputError
 from coordination.check_difference import compare_checks
 from coordination.difference_schemas import CheckDifferenceOut
 from coordination.figures import square_metres
-from coordination.report_reading import MAX_BYTES, read_report
-from coordination.report_verification import verify_report
+from coordination.report_reading import MAX_BYTES, ReportFile, read_report
+from coordination.report_verification import verify_file
 from coordination.report_words import CAUSE_WORDS, CHANGE_WORDS, SEVERITY_WORDS
 from coordination.verification_router import verification_out
 from service.commands.context import local_operator, open_edge
@@ -23,7 +23,9 @@ app = typer.Typer(no_args_is_help=True, help="检查报告：核验、对比 · 
 
 @app.command("verify")
 def verify(
-    file: Annotated[Path, typer.Argument(help="检查报告 a report: JSON, or the PDF or HTML that carries it")],
+    file: Annotated[
+        Path, typer.Argument(help="检查报告 a report: JSON, or the PDF, HTML, DOCX or XLSX of it")
+    ],
     footprint_file: Annotated[
         Path | None,
         typer.Option("--footprint", help="用地红线 the footprint, where the report does not carry it"),
@@ -31,15 +33,19 @@ def verify(
     output_format: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """按报告所列版本重新检查并逐项比对 · check again on the versions that a report names, and compare every figure."""
-    document = read_report_file(file)
+    given = read_report_file(file)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         footprint = read_site(session, edge, footprint_file) if footprint_file is not None else None
-        found = verify_report(session, document, city=edge.city, actor=local_operator(), footprint=footprint)
+        found = verify_file(
+            session, given, city=edge.city, actor=local_operator(), sealer=edge.sealer, footprint=footprint
+        )
     if output_format is OutputFormat.JSON:
         print_json(verification_out(found).model_dump())
     else:
         typer.echo(f"核验 {found.conclusion}")
         typer.echo(f"摘要 digest: {found.digest}")
+        if found.is_as_written is not None:
+            typer.echo("封签 seal: 完好 intact" if found.is_as_written else "封签 seal: 不符 broken")
         for difference in found.differences:
             typer.echo(f"  {difference}")
     if not found.holds:
@@ -48,13 +54,15 @@ def verify(
 
 @app.command("compare")
 def compare(
-    before: Annotated[Path, typer.Argument(help="先前的报告 the earlier report: JSON, PDF or HTML")],
+    before: Annotated[
+        Path, typer.Argument(help="先前的报告 the earlier report: JSON, PDF, HTML, DOCX or XLSX")
+    ],
     after: Annotated[Path, typer.Argument(help="后来的报告 the later report")],
     output_format: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """对比两份报告：新增、消失、增减及原因 · what two reports say otherwise, and why."""
     try:
-        found = compare_checks(read_report_file(before), read_report_file(after))
+        found = compare_checks(read_report_file(before).document, read_report_file(after).document)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidInputError(
             "one of the files is no check report; give what `blueprint check … --format json` or `pdf` wrote"
@@ -88,8 +96,8 @@ def compare(
     )
 
 
-def read_report_file(path: Path) -> dict[str, Any]:
-    """The report that a file is, or that a PDF or a page of this service carries."""
+def read_report_file(path: Path) -> ReportFile:
+    """The report that a file is, or that a PDF, a page, a Word file or a workbook of this service carries."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InvalidInputError(

@@ -9,6 +9,7 @@ export function showVerification(found, target) {
   target.replaceChildren(
     element("p", { id: "verdict-of-report" }, mark(kind, words)),
     element("p", {}, found.conclusion),
+    ...(found.is_as_written === null ? [] : [element("p", { id: "seal", class: "hint" }, found.is_as_written ? "封签 seal：完好 intact" : "封签 seal：不符 broken")]),
     element("p", { class: "hint digest" }, `摘要 digest: ${found.digest}`),
     ...(found.differences.length ? [element("ul", { id: "differences" }, ...found.differences.map((text) => element("li", {}, text)))] : []),
   );

@@ -134,7 +134,9 @@ def test_a_page_says_what_the_document_says_with_a_map_for_each_conflict_and_car
     assert "0.0010 m²" in text
     assert 'href="/verify"' in text
     assert name not in text
-    assert read_report(page, "r.html") == json.loads(json.dumps(with_site(report, footprint), default=str))
+    assert read_report(page, "r.html").document == json.loads(
+        json.dumps(with_site(report, footprint), default=str)
+    )
 
 
 def test_a_report_has_an_overview_and_a_map_for_each_conflict_with_the_layers_around(
@@ -336,7 +338,7 @@ def test_a_report_of_another_shape_is_refused_in_a_sentence(
 
     content = json.dumps(document).replace('"HUGE"', "9" * 400).replace('"HALF"', r'"\ud800"').encode()
     with pytest.raises(InvalidInputError, match=told) as refused:
-        verify_report(session, read_report(content, "r.json"), city=plane, actor=OPERATOR)
+        verify_report(session, read_report(content, "r.json").document, city=plane, actor=OPERATOR)
     assert "\n" not in refused.value.message and len(refused.value.message) < 300
 
 
@@ -346,6 +348,6 @@ def test_a_figure_nested_without_end_is_a_difference_as_any_other(session: Sessi
     content = orjson.dumps(with_site(report, footprint))
     deep = content.replace(b'"working_crs":"', b'"working_crs":' + b"[" * 900 + b"]" * 900 + b',"other":"', 1)
 
-    found = verify_report(session, read_report(deep, "r.json"), city=plane, actor=OPERATOR)
+    found = verify_report(session, read_report(deep, "r.json").document, city=plane, actor=OPERATOR)
 
     assert [difference.partition("（")[0] for difference in found.differences] == ["working_crs"]

@@ -185,12 +185,16 @@ WAYS: dict[str, Try] = {
 }
 
 
+_SEAL = re.compile(r'data-seal="[A-Za-z0-9+/=]+"')
+"""Of a page: encrypted, with a nonce of its own."""
+
+
 def _seen(answer: httpx.Response) -> tuple[int, dict[str, str], str]:
     """An answer without what differs from moment to moment."""
     names = ("content-type", "allow", "retry-after", "cache-control", "vary")
     headers = {name: answer.headers[name] for name in names if name in answer.headers}
     is_tile = "mapbox" in answer.headers.get("content-type", "")
-    body = answer.content.hex() if is_tile else _NOISE.sub("…", _TIMES.sub("…", answer.text))
+    body = answer.content.hex() if is_tile else _SEAL.sub("…", _NOISE.sub("…", _TIMES.sub("…", answer.text)))
     if is_tile or "tiles" in str(answer.request.url):
         # Versions have other ids and instants in another database: of tags it counts whether there is one.
         headers["etag"] = "a tag" if "etag" in answer.headers else "none"

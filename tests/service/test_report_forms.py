@@ -1,9 +1,13 @@
 """Reports as files, by the command line and over HTTP, and their verification."""
 
+import base64
 import io
 import json
+import re
 import shutil
-from collections.abc import Iterator
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,6 +63,77 @@ def test_a_forged_report_does_not_hold(command: Command, tmp_path: Path, footpri
     assert verified.status == 1
     assert "摘要正确而内容不同" in verified.out
     assert "the report says clear, checked again it is prohibit" in verified.out
+
+
+def _changed(package: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
+    """An office file with its members changed and packed otherwise."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(package)) as given, zipfile.ZipFile(buffer, "w") as made:
+        for name in sorted(given.namelist(), reverse=True):
+            made.writestr(name, change(name, given.read(name)))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("form", ["docx", "xlsx"])
+def test_a_word_file_and_a_workbook_verify_themselves_and_what_was_changed_in_them_is_told(
+    form: str, command: Command, tmp_path: Path, footprint: Path
+):
+    """A word on the page, a figure of the carried report, and another packing of the same, which is no change."""
+    publish_plan(command, tmp_path)
+    path = tmp_path / f"report.{form}"
+    assert command("check", footprint, "--format", form, "--output", path).status == 0
+    written = path.read_bytes()
+
+    def verified(content: bytes) -> tuple[int, str]:
+        path.write_bytes(content)
+        result = command("report", "verify", path)
+        return result.status, result.out
+
+    assert verified(written)[0] == 0
+    status, said = verified(_changed(written, lambda _, content: content))
+    assert (status, "封签 seal: 完好" in said) == (0, True), said
+
+    status, said = verified(_changed(written, lambda _, c: c.replace("禁止".encode(), "允许".encode())))
+    assert status == 1 and "封签 seal: 不符" in said and "改动或另存过" in said, said
+
+    def forged(name: str, content: bytes) -> bytes:
+        if name != "customXml/blueprint.xml":
+            return content
+        head, _, rest = content.partition(b'">')
+        text, _, tail = rest.partition(b"<")
+        report = json.loads(base64.b64decode(text)) | {"verdict": "clear"}
+        return head + b'">' + base64.b64encode(json.dumps(report).encode()) + b"<" + tail
+
+    status, said = verified(_changed(written, forged))
+    assert status == 1 and "the report says clear, checked again it is prohibit" in said, said
+
+    def unsealed(name: str, content: bytes) -> bytes:
+        return re.sub(rb'seal="[^"]*"', b"", content) if name == "customXml/blueprint.xml" else content
+
+    assert verified(_changed(written, unsealed))[0] == 1
+
+
+def test_office_files_made_to_harm_are_refused_in_a_sentence(command: Command, tmp_path: Path):
+    """Not an archive, an archive without a report, one that unpacks to 270 MB, one with a member twice, markup that refers elsewhere."""
+    part = "customXml/blueprint.xml"
+    entity = b'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><carried xmlns="urn:one-blueprint:carried">&b;</carried>'
+    cases: dict[str, list[tuple[str, bytes]]] = {
+        "nothing": [("word/document.xml", b"<w/>")],
+        "bomb": [(f"word/media/{n}.png", b"\0" * (90 << 20)) for n in range(3)],
+        "twice": [(part, b"<a/>"), (part, b"<b/>")],
+        "entity": [(part, entity)],
+        "many": [(f"a/{n}", b"") for n in range(2_001)],
+    }
+    for name, members in cases.items():
+        path = tmp_path / f"{name}.docx"
+        with warnings.catch_warnings(), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+            warnings.simplefilter("ignore", UserWarning)
+            for member, content in members:
+                made.writestr(member, content)
+        result = command("report", "verify", path)
+        assert result.status == 2 and "carries no report" in result.err, (name, result)
+    (tmp_path / "cut.xlsx").write_bytes(b"PK\x03\x04 cut")
+    assert command("report", "verify", tmp_path / "cut.xlsx").status == 2
 
 
 def test_a_report_without_its_site_is_verified_with_the_footprints_file(
@@ -135,12 +210,21 @@ def test_a_report_over_http_is_a_file_of_the_form_asked_for(running: Server, rul
             assert told["conclusion"].startswith("一致" if holds else "不一致：摘要正确而内容不同"), told
         nothing = keeper.post("/api/report-verifications", files={"file": ("r.pdf", b"%PDF-1.7 x")})
         assert (nothing.status_code, "damaged" in nothing.json()["detail"]) == (422, True)
+        shown = page.replace("禁止 · prohibited", "无冲突 · clear", 1)
+        assert shown != page
+        for content, is_as_written in ((page, True), (shown, False)):
+            told = keeper.post("/api/report-verifications", files={"file": ("r.html", content)}).json()
+            assert (told["holds"], told["is_as_written"], told["differences"]) == (
+                is_as_written,
+                is_as_written,
+                [],
+            )
     with Session(running.edge.engine) as session:
         entries = session.execute(
             text("SELECT thing, after FROM blueprint.audit_entry WHERE act = 'verify_report' ORDER BY seq")
         ).all()
     assert [(thing, after["holds"]) for thing, after in entries] == [
-        (kept["check_id"], True), ("file", True), ("file", False),
+        (kept["check_id"], True), ("file", True), ("file", False), ("file", True), ("file", False),
     ]  # fmt: skip
 
     with running.client() as anyone:
