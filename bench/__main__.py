@@ -1,8 +1,9 @@
-"""`python -m bench [all|check|tiles|publication|intake|memory|topology|audit|scaling|batch|growth|oereb|approval|year|city] [--small] [--rebuild]`: measure and print ratios; a full run, scaling and batch are kept."""
+"""`python -m bench [all|check|tiles|publication|intake|memory|topology|audit|scaling|batch|growth|oereb|approval|year|city|tenfold] [--small] [--rebuild]`: measure and print ratios; a full run, scaling and batch are kept."""
 
 import argparse
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 from bench import report
@@ -14,19 +15,26 @@ from bench.growth import measure_growth
 from bench.guard import measure_guard
 from bench.intake import measure_intake
 from bench.live import measure_live
+from bench.made_city import TENFOLD, TENTH
 from bench.memory import measure_memory
 from bench.oereb import measure_oereb
 from bench.publication import measure_publication
 from bench.scaling import measure_scaling
-from bench.setting import made_city, our_server, say
+from bench.setting import Setting, made_city, our_server, say
 from bench.tiles import measure_tiles
 from bench.topology import measure_topology
 from bench.year import measure_year
+
+HERE = "here"
+"""What `--tenfold` means without a folder: the one of this checkout."""
 
 
 def main() -> int:
     """Measure what is asked; 1 when a ratio of the full city is not as asked."""
     arguments = _arguments()
+    if arguments.what == "tenfold":  # loads it and stops
+        with made_city(small=arguments.small, rebuild=arguments.rebuild, ground=TENFOLD):
+            return 0
     if arguments.what == "topology":  # needs no database
         return _end({"topology": measure_topology(small=arguments.small)}, arguments)
     if arguments.what == "audit":  # nor does this
@@ -45,7 +53,7 @@ def main() -> int:
         return _end({"oereb": measured}, arguments)
     if arguments.what == "memory":  # as has this
         return _end({"memory": measure_memory(small=arguments.small)}, arguments)
-    with made_city(small=arguments.small, rebuild=arguments.rebuild) as setting:
+    with made_city(small=arguments.small, rebuild=arguments.rebuild, lies_in=arguments.city) as setting:
         result: dict[str, Any] = report.circumstances(setting)
         if arguments.what in ("all", "check"):
             say("checks: over HTTP, the statement, whole features in turn")
@@ -59,7 +67,7 @@ def main() -> int:
             with our_server(setting) as host:
                 result["batch"] = measure_batch(setting, host, small=arguments.small)
         if arguments.what in ("all", "growth"):
-            result["growth"] = measure_growth(setting, small=arguments.small, rebuild=arguments.rebuild)
+            result["growth"] = _growth(setting, arguments)
         if arguments.what in ("all", "tiles"):
             say("tiles: ours and tipg in turn")
             result["tiles"] = measure_tiles(setting)
@@ -76,6 +84,16 @@ def main() -> int:
             result["approval"] = measure_approval(small=arguments.small)
         result["load_average_after"] = round(os.getloadavg()[0], 2)
     return _end(result, arguments)
+
+
+def _growth(setting: Setting, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Beside a tenth of the city, or beside the city of ten times its ground, which is not made anew with it."""
+    if arguments.tenfold is None:
+        with made_city(small=arguments.small, rebuild=arguments.rebuild, ground=TENTH) as tenth:
+            return measure_growth(tenth, setting)
+    lies_in = None if arguments.tenfold == HERE else Path(arguments.tenfold)
+    with made_city(small=arguments.small, rebuild=False, ground=TENFOLD, lies_in=lies_in) as tenfold:
+        return measure_growth(setting, tenfold)
 
 
 def _end(result: dict[str, Any], arguments: argparse.Namespace) -> int:
@@ -114,6 +132,7 @@ def _arguments() -> argparse.Namespace:
             "approval",
             "year",
             "city",
+            "tenfold",
         ],
     )
     parser.add_argument(
@@ -122,7 +141,23 @@ def _arguments() -> argparse.Namespace:
         help="a twentieth of the polygons: to try the benchmark itself, not to quote",
     )
     parser.add_argument("--rebuild", action="store_true", help="make the city anew first")
-    return parser.parse_args()
+    parser.add_argument(
+        "--city",
+        type=Path,
+        metavar="FOLDER",
+        help="take the city that lies in this folder as it is, made by another checkout",
+    )
+    parser.add_argument(
+        "--tenfold",
+        nargs="?",
+        const=HERE,
+        metavar="FOLDER",
+        help="growth: from the city to ten times its ground, made once (see README.md) or taken from a folder as it is",
+    )
+    arguments = parser.parse_args()
+    if arguments.tenfold is not None and arguments.what != "growth":
+        parser.error("--tenfold goes with growth")
+    return arguments
 
 
 if __name__ == "__main__":

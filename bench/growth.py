@@ -1,4 +1,4 @@
-"""The same footprints in a city and in a tenth of it, as dense: what ten times the features cost a check that meets as many."""
+"""The same footprints in a city and in one ten times as large, as dense: what ten times the features cost a check that meets as many."""
 
 import statistics
 import time
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from bench.check import ON, SIZES_HA
 from bench.made_city import footprints
-from bench.setting import Setting, made_city, say
+from bench.setting import Setting, say
 from blueprint.database import CONNECT_ARGS
 from blueprint.overlay import OVERLAPS, parameters
 from blueprint.snapshot import take_snapshot
@@ -18,19 +18,35 @@ from blueprint.snapshot import take_snapshot
 ROUNDS = 60
 
 
-def measure_growth(whole: Setting, *, small: bool, rebuild: bool) -> dict[str, Any]:
+def measure_growth(smaller: Setting, larger: Setting) -> dict[str, Any]:
     """Milliseconds of the check's statement in both cities, in turn; every footprint was asked once before it is timed."""
-    with made_city(small=small, rebuild=rebuild, is_tenth=True) as tenth:
-        say(f"growth: {tenth.polygon_count:,} and {whole.polygon_count:,} polygons in turn")
-        sides = [_Side(setting) for setting in (tenth, whole)]
-        try:
-            return {
-                "polygons": [tenth.polygon_count, whole.polygon_count],
-                **{f"{size} ha": _measure(sides, size) for size in SIZES_HA},
-            }
-        finally:
-            for side in sides:
-                side.close()
+    say(f"growth: {smaller.polygon_count:,} and {larger.polygon_count:,} polygons in turn")
+    sides = [_Side(setting) for setting in (smaller, larger)]
+    try:
+        return {
+            "polygons": [smaller.polygon_count, larger.polygon_count],
+            **{f"{size} ha": _measure(sides, size) for size in SIZES_HA},
+        }
+    finally:
+        for side in sides:
+            side.close()
+
+
+def told(result: dict[str, Any]) -> list[str]:
+    """The figures of both cities as a table."""
+    smaller, larger = (f"{count:,} polygons" for count in result["polygons"])
+    return [
+        "",
+        f"Milliseconds of the check's statement, medians of {ROUNDS} footprints, and how many findings each gave:",
+        "",
+        f"| footprint | {smaller} | {larger} | findings |",
+        "| --- | ---: | ---: | ---: |",
+        *(
+            f"| {size} | {each['smaller_ms']} | {each['larger_ms']} | {each['findings'][0]} and {each['findings'][1]} |"
+            for size, each in result.items()
+            if isinstance(each, dict)
+        ),
+    ]
 
 
 class _Side:
@@ -76,10 +92,10 @@ def _measure(sides: list[_Side], size_ha: int) -> dict[str, Any]:
             milliseconds, findings = sides[place].ask(sites[place][number])
             times[place].append(milliseconds)
             found[place] += findings
-    tenth_ms, whole_ms = (statistics.median(each) for each in times)
+    smaller_ms, larger_ms = (statistics.median(each) for each in times)
     return {
         "findings": [round(count / ROUNDS, 1) for count in found],
-        "tenth_ms": round(tenth_ms, 2),
-        "whole_ms": round(whole_ms, 2),
-        "whole_over_tenth": round(whole_ms / tenth_ms, 2),
+        "smaller_ms": round(smaller_ms, 2),
+        "larger_ms": round(larger_ms, 2),
+        "larger_over_smaller": round(larger_ms / smaller_ms, 2),
     }

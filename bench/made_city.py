@@ -24,6 +24,9 @@ CITY = Ground(WEST, SOUTH, SIDE_M)
 TENTH = Ground(WEST, SOUTH, SIDE_M / 10**0.5)
 """A tenth of the city's ground: as many polygons a hectare, a tenth of them in all."""
 
+TENFOLD = Ground(WEST + SIDE_M / 2 * (1 - 10**0.5), SOUTH + SIDE_M / 2 * (1 - 10**0.5), SIDE_M * 10**0.5)
+"""Ten times the city's ground around its middle, so that it stays near the meridian of its CRS."""
+
 SMALL = 20
 """A small city has one polygon where the full one has this many."""
 
@@ -84,13 +87,13 @@ def made_layers(*, small: bool) -> tuple[MadeLayer, ...]:
     )
 
 
-def tenth_of(layers: tuple[MadeLayer, ...]) -> tuple[MadeLayer, ...]:
-    """The layers of the city on a tenth of its ground, as dense; of the huge polygons as many, a tenth as large, as ragged."""
-    side = 10**0.5
+def resized(layers: tuple[MadeLayer, ...], ground: Ground) -> tuple[MadeLayer, ...]:
+    """The layers of the city on another ground, as dense; of the huge polygons as many, as ragged, so large as the ground."""
+    side = ground.side_m / CITY.side_m
     return tuple(
-        replace(layer, huge_vertices=round(layer.huge_vertices / side))
+        replace(layer, huge_vertices=round(layer.huge_vertices * side))
         if layer.huge_vertices
-        else replace(layer, columns=round(layer.columns / side), rows=round(layer.rows / side))
+        else replace(layer, columns=round(layer.columns * side), rows=round(layer.rows * side))
         for layer in layers
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 import shapely
 
 from bench.check import ON
-from bench.made_city import CITY, TENTH, footprints, made_layers, tenth_of
+from bench.made_city import CITY, TENTH, footprints, made_layers, resized
 from bench.oereb_peer import fill, oereb_server
 from bench.setting import Setting, city_of, our_server, say
 
@@ -48,7 +48,7 @@ def measure_oereb(*, small: bool, rebuild: bool) -> dict[str, Any]:
     layers = tuple(layer for layer in made_layers(small=False) if layer.code == THEME)
     ground = TENTH if small else CITY
     name = "bench-oereb" + ("-small" if small else "")
-    with city_of(name, tenth_of(layers) if small else layers, ground, rebuild=rebuild) as setting:
+    with city_of(name, resized(layers, TENTH) if small else layers, ground, rebuild=rebuild) as setting:
         kinds = {
             kind: {
                 f"CH{kind}{number}": shapely.MultiPolygon([shape])

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from bench import growth
 from bench.setting import Setting
 
 RESULTS = Path(__file__).parent / "results"
@@ -146,7 +147,7 @@ BARS = (
     *(
         Bar(
             f"statement of the check, ten times the features ÷ a tenth, {size}",
-            ("growth", size, "whole_over_tenth"),
+            ("growth", size, "larger_over_smaller"),
             1.3,
             is_most=True,
         )
@@ -259,6 +260,8 @@ def to_markdown(result: dict[str, Any]) -> str:
             f" rolled back in {made['roll_back_ms']:.0f} ms; a check of 1 ha takes {made['read_ms']:.1f} ms at other times and"
             f" {made['longest_read_ms']:.1f} ms at most meanwhile.",
         ]
+    if "growth" in result:
+        lines += growth.told(result["growth"])
     return "\n".join([*lines, *_intake(result), *_memory(result), *_oereb(result), *_approval(result)]) + "\n"
 
 

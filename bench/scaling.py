@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 from distributed import Client, LocalCluster
 
-from bench.made_city import CITY, TENTH, Ground, MadeLayer, made_layers, polygons, tenth_of
+from bench.made_city import CITY, TENTH, Ground, MadeLayer, made_layers, polygons, resized
 from bench.setting import say
 from coordination.plan_audit.cluster import on_cluster
 from coordination.plan_audit.overlaps import WindowTask, overlaps_of
@@ -40,7 +40,7 @@ def measure_scaling(*, small: bool) -> dict[str, Any]:
     """Seconds and memory of one and of two workers, on a tenth of the ground and on all of it; ends the run when a sum is wrong."""
     layers = {layer.code: layer for layer in made_layers(small=small)}
     pair = (layers["LANDUSE"], layers["PLANNED"])
-    tenth, whole = _sides(tenth_of(pair), TENTH), _sides(pair, CITY)
+    tenth, whole = _sides(resized(pair, TENTH), TENTH), _sides(pair, CITY)
     runs: dict[str, _Run] = {}
     # All of the ground once with two workers and once with one: a second turn of these would take minutes more.
     for name, sides, ground, workers in (

@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import Engine, make_url
 
 from bench.loading import load_city_into
-from bench.made_city import CITY, TENTH, Ground, MadeLayer, made_layers, tenth_of
+from bench.made_city import CITY, TENFOLD, TENTH, Ground, MadeLayer, made_layers, resized
 from blueprint import cluster
 from blueprint.city import City, load_city
 from blueprint.database import make_engine
@@ -28,23 +28,31 @@ PROFILE = Path(__file__).parent / "city.toml"
 PEERS = ROOT / ".blueprint" / "bench-venv" / "bin"
 """Made by `scripts/setup.sh bench` from uv.lock, so that the peer's packages never meet ours."""
 
-_SHAPERS = (
+_BARE_SHAPERS = (
     "bench/made_city.py",
     "bench/loading.py",
     "blueprint/layers/measuring.py",
     "blueprint/layers/compiled_ground.py",
+    "blueprint/layers/elements.py",
+    "blueprint/layers/outlines.py",
+    "blueprint/layers/parts.py",
+    "blueprint/layers/pieces.py",
+)
+"""The files that decide what is in a bare city; tables of an older schema are migrated, as they are for a user."""
+
+_SHAPERS = (
+    *_BARE_SHAPERS,
     "blueprint/layers/compiled_measures.py",
     "blueprint/layers/plain_areas.py",
-    "blueprint/layers/elements.py",
     "blueprint/layers/generalise.py",
     "blueprint/layers/cutting_child.py",
-    "blueprint/layers/outlines.py",
-    "blueprint/layers/pieces.py",
     "blueprint/layers/sheets.py",
     "blueprint/layers/tile_shapes.py",
     "service/migrations/versions/*.py",
 )
 """The files that decide what is in the loaded city: when one changes it is made anew."""
+
+_SIZES = {CITY: "", TENTH: "-tenth", TENFOLD: "-tenfold"}
 
 _START_TIMEOUT_S = 180
 
@@ -71,38 +79,67 @@ def say(message: str) -> None:
 
 
 @contextmanager
-def made_city(*, small: bool, rebuild: bool, is_tenth: bool = False) -> Iterator[Setting]:
-    """The made city of all layers; `is_tenth`: on a tenth of its ground, in a cluster beside the whole one's."""
-    name = ("bench-small" if small else "bench") + ("-tenth" if is_tenth else "")
-    layers = made_layers(small=small)
-    layers, ground = (tenth_of(layers), TENTH) if is_tenth else (layers, CITY)
-    with city_of(name, layers, ground, rebuild=rebuild) as setting:
+def made_city(
+    *, small: bool, rebuild: bool, ground: Ground = CITY, lies_in: Path | None = None
+) -> Iterator[Setting]:
+    """The made city of all layers, or as dense on another ground, which has a cluster of its own beside the whole one's.
+
+    Ten times the ground is a bare city. One that `lies_in` another folder is taken as it is.
+    """
+    name = ("bench-small" if small else "bench") + _SIZES[ground]
+    layers = resized(made_layers(small=small), ground)
+    is_bare = ground == TENFOLD
+    with city_of(name, layers, ground, rebuild=rebuild, is_bare=is_bare, lies_in=lies_in) as setting:
         yield setting
 
 
 @contextmanager
-def city_of(name: str, layers: tuple[MadeLayer, ...], ground: Ground, *, rebuild: bool) -> Iterator[Setting]:
+def city_of(
+    name: str,
+    layers: tuple[MadeLayer, ...],
+    ground: Ground,
+    *,
+    rebuild: bool,
+    is_bare: bool = False,
+    lies_in: Path | None = None,
+) -> Iterator[Setting]:
     """These layers in a private, durable cluster of their own, which is kept for the next run and stopped after this.
 
     One run at a time: another one would take away the city that this one is still making.
     """
-    home = ROOT / ".blueprint" / name
+    home = (lies_in or ROOT / ".blueprint" / name).resolve()
+    wanted = _fingerprint(_BARE_SHAPERS if is_bare else _SHAPERS)
+    if lies_in is not None and not _made_from(home).exists():
+        raise SystemExit(f"no made city lies in {home}")
     home.parent.mkdir(exist_ok=True)
     with home.with_suffix(".running").open("w") as mark:
         try:
             fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise SystemExit("another benchmark is running here; wait for its end") from None
-        yield from _made_city(home, layers, ground, rebuild=rebuild)
+        is_wanted = any(_says(record, wanted) for record in (_made_from(home), _begun_from(home)))
+        if lies_in is None and (rebuild or not is_wanted):
+            _made_from(home).unlink(missing_ok=True)
+            cluster.remove(home)
+        yield from _made_city(home, layers, ground, wanted=wanted, is_bare=is_bare)
+
+
+def _made_from(home: Path) -> Path:
+    return home / "made-from"
+
+
+def _begun_from(home: Path) -> Path:
+    """Of a city whose loading was broken off: its next run goes on at the layer that is not there."""
+    return home / "begun-from"
+
+
+def _says(record: Path, wanted: str) -> bool:
+    return record.exists() and record.read_text(encoding="utf-8") == wanted
 
 
 def _made_city(
-    home: Path, layers: tuple[MadeLayer, ...], ground: Ground, *, rebuild: bool
+    home: Path, layers: tuple[MadeLayer, ...], ground: Ground, *, wanted: str, is_bare: bool
 ) -> Iterator[Setting]:
-    record, wanted = home / "made-from", _fingerprint()
-    if rebuild or not record.exists() or record.read_text(encoding="utf-8") != wanted:
-        record.unlink(missing_ok=True)
-        cluster.remove(home)
     city = load_city(PROFILE)
     url = cluster.ensure_running(home, say=say)
     engine = make_engine(url)
@@ -110,12 +147,13 @@ def _made_city(
     try:
         owner_url = cluster.owner_url(home)
         initialise(owner_url, city, service_url=url)
-        if not record.exists():
+        if not _made_from(home).exists():
+            _begun_from(home).write_text(wanted, encoding="utf-8")
             say(f"making {setting.polygon_count:,} polygons in {len(setting.layers)} layers, once")
             owner = make_engine(owner_url)
-            load_city_into(owner, city, setting.layers, ground, say=say)
+            load_city_into(owner, city, setting.layers, ground, is_bare=is_bare, say=say)
             owner.dispose()
-            record.write_text(wanted, encoding="utf-8")
+            _begun_from(home).replace(_made_from(home))
         with seeing(KEEPER):
             yield setting
     finally:
@@ -123,9 +161,9 @@ def _made_city(
         cluster.stop(home)
 
 
-def _fingerprint() -> str:
+def _fingerprint(shapers: tuple[str, ...]) -> str:
     content = hashlib.sha256()
-    for pattern in _SHAPERS:
+    for pattern in shapers:
         for path in sorted(ROOT.glob(pattern)):
             content.update(path.read_bytes())
     return content.hexdigest()

@@ -20,22 +20,17 @@ from pyarrow.json import ParseOptions, ReadOptions, read_json
 from pyproj import Transformer
 
 from blueprint.fitted import Fitted
-from blueprint.hilbert import hilbert_keys
 from blueprint.layers.confinement import drop_rights
 from blueprint.layers.cut_streams import PARTS, SHEETS
-from blueprint.layers.elements import lengths, texts
+from blueprint.layers.elements import texts
 from blueprint.layers.generalise import FULL_LEVEL, GENERALISED_LEVELS, chances
 from blueprint.layers.mapped_features import FEATURES, MappedFeatures
 from blueprint.layers.measuring import equal_area
-from blueprint.layers.pieces import cut_area, cut_line
+from blueprint.layers.parts import PartCutter, along_curve, centres
 from blueprint.layers.sheets import Names, sheets_of
 from blueprint.layers.tile_shapes import Areas, Shapes, areas_of, choose_points, draw_lines, draw_points
 
-MAX_PART_VERTICES = 128
-
 _LEVELS = (*GENERALISED_LEVELS, FULL_LEVEL)
-_FEATURES_AT_ONCE = 4_000
-_BYTES_AT_ONCE = 8 << 20
 _LINES_BYTES = 64 << 20
 _TILE_TOLERANCE_M = 1e-6
 _CLASS_CODE = "YSDM"
@@ -66,34 +61,15 @@ def cut(request: dict[str, Any], drawer: Drawer, fitted: type[Fitted]) -> None:
     features = MappedFeatures(Path(request["folder"]) / FEATURES)
     if not len(features):
         return
-    boxes = features.numbers("west", "south", "east", "north")
-    bounds = [*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0)]
-    cutter = _Cutter(
-        request,
-        drawer,
-        fitted(to_tiles, tolerance_m=_TILE_TOLERANCE_M),
-        to_equal_area,
-    )
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    parts = PartCutter(request["geometry"], request["working_srid"], to_equal_area)
+    drawn = _Drawn(request, drawer, fitted(to_tiles, tolerance_m=_TILE_TOLERANCE_M))
     if request["geometry"] == "point":
-        cutter.choose(centres, features.numbers("feature_id")[:, 0])
-    order = np.argsort(hilbert_keys(centres, bounds), kind="stable")
-    for rows in _some(order, features.sizes("geom")[order]):
+        drawn.choose(centres(features), features.numbers("feature_id")[:, 0])
+    for rows in along_curve(features):
         batch = features.take(rows)
-        _send(PARTS, [cutter.parts(batch)])
-        _send(SHEETS, cutter.sheets(batch, rows))
+        _send(PARTS, [parts.parts(batch)])
+        _send(SHEETS, drawn.sheets(batch, rows))
         features.forget()
-
-
-def _some(order: np.ndarray, sizes: np.ndarray) -> Iterator[np.ndarray]:
-    """Runs of rows: so many features, or fewer where they are large."""
-    begin, size = 0, 0
-    for place, taken in enumerate(sizes.tolist()):
-        if place > begin and (place - begin >= _FEATURES_AT_ONCE or size + taken > _BYTES_AT_ONCE):
-            yield order[begin:place]
-            begin, size = place, 0
-        size += taken
-    yield order[begin:]
 
 
 def _send(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
@@ -102,64 +78,20 @@ def _send(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
             sink.write_batch(batch)
 
 
-class _Cutter:
-    """What is cut by: the kind of the features, the projections over their ground, the fields that tiles name."""
+class _Drawn:
+    """What is drawn by: the kind of the features, the projection to the tiles, the fields that tiles name."""
 
-    def __init__(
-        self, request: dict[str, Any], drawer: Drawer, to_tiles: Fitted, to_equal_area: Fitted
-    ) -> None:
+    def __init__(self, request: dict[str, Any], drawer: Drawer, to_tiles: Fitted) -> None:
         self._request = request
         self._drawer = drawer
         self._to_tiles = to_tiles
-        self._to_equal_area = to_equal_area
         self._chosen: dict[int, np.ndarray] = {}
 
-    def choose(self, centres: np.ndarray, feature_ids: np.ndarray) -> None:
+    def choose(self, places: np.ndarray, feature_ids: np.ndarray) -> None:
         """Choose for every level which of the points near each other are drawn: of all of the version."""
-        projected, chance = self._to_tiles.apply(centres), chances(feature_ids)
+        projected, chance = self._to_tiles.apply(places), chances(feature_ids)
         self._chosen = {level: choose_points(projected, chance, level) for level in GENERALISED_LEVELS}
-        self._chosen[FULL_LEVEL] = np.ones(len(centres), dtype=bool)
-
-    def parts(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The features in parts; one that is small enough is its own, with the areas it has."""
-        column = batch.column("geom")
-        is_whole = _are_parts(column)
-        rows = np.nonzero(is_whole)[0]
-        whole = (
-            batch.column("feature_id").to_numpy()[rows],
-            np.zeros(len(rows), dtype=bool),
-            self._areas(batch, "plane_m2")[rows],
-            self._areas(batch, "ellipsoid_m2")[rows],
-            column.take(pa.array(rows)),
-        )
-        cut = self._cut(batch, np.nonzero(~is_whole)[0], "geom")
-        zones = self._cut(batch, np.nonzero(batch.column("zone").is_valid())[0], "zone")
-        columns = [
-            pa.concat_arrays([pa.array(values, field.type) for values in (one, two, three)])
-            for field, one, two, three in zip(PARTS, whole, cut, zones, strict=True)
-        ]
-        return pa.record_batch(columns, schema=PARTS)
-
-    def _areas(self, batch: pa.RecordBatch, name: str) -> np.ndarray:
-        """The areas that features have; lines and points have none."""
-        return np.asarray(batch.column(name).fill_null(0.0).to_numpy())
-
-    def _cut(self, batch: pa.RecordBatch, rows: np.ndarray, name: str) -> tuple[Any, ...]:
-        """The columns of the parts of these rows' shapes or zones, each measured."""
-        kind = "polygon" if name == "zone" else self._request["geometry"]
-        shapes = shapely.from_wkb(batch.column(name).take(pa.array(rows)).to_pylist())
-        cuts = [_cut_one(shape, kind) for shape in shapes]
-        pieces = np.array([piece for cut in cuts for piece in cut], dtype=object)
-        counts = np.array([len(cut) for cut in cuts], dtype=int)
-        is_areal = kind == "polygon"
-        pieces = shapely.set_srid(pieces, self._request["working_srid"])
-        return (
-            np.repeat(batch.column("feature_id").to_numpy()[rows], counts),
-            np.full(len(pieces), name == "zone"),
-            shapely.area(pieces),
-            self._to_equal_area.areas(pieces) if is_areal and len(pieces) else np.zeros(len(pieces)),
-            shapely.to_wkb(pieces, include_srid=True),
-        )
+        self._chosen[FULL_LEVEL] = np.ones(len(places), dtype=bool)
 
     def sheets(self, batch: pa.RecordBatch, rows: np.ndarray) -> Iterator[pa.RecordBatch]:
         """The features on every level, in sheets."""
@@ -220,25 +152,6 @@ def _projected(column: pa.LargeBinaryArray, to_tiles: Fitted) -> np.ndarray:
 
 def _areas(column: pa.LargeBinaryArray, to_tiles: Fitted, chance: np.ndarray) -> Areas:
     return areas_of(_projected(column, to_tiles), chance)
-
-
-def _cut_one(shape: shapely.Geometry, kind: str) -> list[shapely.Geometry]:
-    if kind == "polygon":
-        return [*cut_area(shape, MAX_PART_VERTICES)]
-    return [*cut_line(shape, MAX_PART_VERTICES)] if kind == "line" else list(shapely.get_parts(shape))
-
-
-_SINGLE = {1: 0, 2: MAX_PART_VERTICES, 3: MAX_PART_VERTICES}
-"""The vertices that a point (which has no count), a line and a polygon may have to be their own part, by the kinds of WKB."""
-
-
-def _are_parts(column: pa.LargeBinaryArray) -> np.ndarray:
-    """Whether EWKB of two dimensions is of one point, line or polygon that need not be cut, as far as its length tells."""
-    _, offsets, content = column.buffers()
-    starts = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column)]
-    kinds = np.frombuffer(content, np.uint8)[starts + 1]
-    most = np.select([kinds == kind for kind in _SINGLE], [13 + 16 * max(1, n) for n in _SINGLE.values()], -1)
-    return np.asarray(lengths(column) <= most)
 
 
 def _text(value: Any) -> str | None:

@@ -7,7 +7,21 @@ import numpy as np
 import pytest
 import shapely
 
-from bench.made_city import LAYERS, SIDE_M, SOUTH, WEST, MadeLayer, footprints, made_layers, polygons
+from bench.made_city import (
+    CITY as CITY_GROUND,
+)
+from bench.made_city import (
+    LAYERS,
+    SIDE_M,
+    SOUTH,
+    TENFOLD,
+    WEST,
+    MadeLayer,
+    footprints,
+    made_layers,
+    polygons,
+    resized,
+)
 
 CITY = shapely.box(WEST, SOUTH, WEST + SIDE_M, SOUTH + SIDE_M)
 TESSELLATIONS = [layer for layer in made_layers(small=True) if not layer.huge_vertices]
@@ -21,6 +35,18 @@ def all_of(layer: MadeLayer) -> np.ndarray:
 def test_the_full_city_has_15_layers_and_890_000_polygons():
     assert len({layer.code for layer in LAYERS}) == 15
     assert sum(layer.count for layer in LAYERS) == 890_000
+
+
+def test_ten_times_the_city_has_ten_times_the_polygons_around_the_same_middle_as_dense():
+    layers = resized(LAYERS, TENFOLD)
+    ground = shapely.box(
+        TENFOLD.west, TENFOLD.south, TENFOLD.west + TENFOLD.side_m, TENFOLD.south + TENFOLD.side_m
+    )
+
+    assert sum(layer.count for layer in layers) == pytest.approx(8_900_000, rel=1e-3)
+    assert ground.area == pytest.approx(10 * CITY.area)
+    assert ground.centroid.distance(CITY.centroid) < 0.001
+    assert resized(LAYERS, CITY_GROUND) == LAYERS
 
 
 @pytest.mark.parametrize("layer", TESSELLATIONS, ids=lambda layer: layer.code)
