@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import shapely
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.database import load_statements
-from blueprint.documents.maps import Frame, MapItem, MapPicture, frame_around
+from blueprint.documents.maps import Frame, Link, MapItem, MapPicture, frame_around
 from blueprint.layers.models import Layer, LayerVersion, Symbology
 from blueprint.permissions import Actor
 from blueprint.sharing.purposes import record_reading
@@ -25,6 +25,9 @@ _SQL = load_statements(Path(__file__).with_suffix(".sql"))
 
 MAX_CONFLICT_MAPS = 12
 """So many conflicts have a map of their own, the worst first; all are in the GeoJSON."""
+
+MAX_LINKED = 200
+"""So many findings are numbered on the map of a page, and found from it; the worst first."""
 
 _MAX_FEATURES = 1500
 _MAX_CLASSES = 6
@@ -65,7 +68,8 @@ def report_maps(
             frame,
             (
                 *_context(session, frame, list(drawn.values()), city),
-                *_overlaps(report.findings),
+                *_met(report, drawn),
+                *_overlaps(report),
                 _site_item(site),
             ),
             note,
@@ -79,7 +83,7 @@ def report_maps(
         maps[f"conflict-{number}"] = MapPicture(
             f"{number}. {title}",
             frame,
-            (*_context(session, frame, own, city), *_overlaps([finding]), _site_item(site)),
+            (*_context(session, frame, own, city), _hatched(finding.severity, [finding]), _site_item(site)),
             note,
         )
     return maps
@@ -167,22 +171,64 @@ def _context(session: Session, frame: Frame, layers: Sequence[DrawnLayer], city:
             )
 
 
-def _overlaps(findings: Iterable[Finding]) -> Iterable[MapItem]:
-    """The conflicts, hatched in the colour of their severity, the worst on top."""
-    of_severity: dict[str, list[Finding]] = defaultdict(list)
-    for finding in findings:
+def _met(report: CheckReport, drawn: Mapping[str, DrawnLayer]) -> Iterable[MapItem]:
+    """The conflicts in the colours of their layers, beneath the hatching; land use has those of its classes already."""
+    for code, layer in drawn.items():
+        shapes = tuple(f.shape for f in report.findings if f.layer == code and f.shape is not None)
+        if shapes and not layer.class_colors:
+            yield MapItem("", layer.color, shapes, fill_opacity=0.45, line_mm=0.0)
+
+
+def _overlaps(report: CheckReport) -> Iterable[MapItem]:
+    """The conflicts, hatched in the colour of their severity, the worst on top and small ones over large; each leads to its row."""
+    titles = {layer.code: layer.title for layer in report.layers}
+    numbers = {number for number, _ in linked_findings(report)}
+    of_severity: dict[str, list[tuple[int, Finding]]] = defaultdict(list)
+    for number, finding in enumerate(report.findings, start=1):
         if finding.shape is not None:
-            of_severity[finding.severity].append(finding)
+            of_severity[finding.severity].append((number, finding))
     for severity in reversed(list(SEVERITY_WORDS)):
-        if of_severity[severity]:
-            yield MapItem(
-                label=f"{SEVERITY_WORDS[severity][0]} {SEVERITY_WORDS[severity][1]}",
-                color=SEVERITY_COLORS[severity],
-                shapes=tuple(f.shape for f in of_severity[severity] if f.shape is not None),
-                fill_opacity=0.25,
-                line_mm=0.4,
-                hatch="////",
+        found = sorted(of_severity[severity], key=lambda each: -shapely.area(each[1].shape))
+        linked = [each for each in found if each[0] in numbers]
+        rest = [finding for number, finding in found if number not in numbers]
+        links = tuple(
+            Link(
+                finding_id(number),
+                f"{number} · {SEVERITY_WORDS[severity][0]} · {caption_of(finding, titles[finding.layer])}",
+                str(number),
             )
+            for number, finding in linked
+        )
+        if linked:
+            yield replace(_hatched(severity, [finding for _, finding in linked]), links=links)
+        if rest:
+            yield replace(_hatched(severity, rest), label="" if linked else _named(severity))
+
+
+def _hatched(severity: str, findings: Sequence[Finding]) -> MapItem:
+    return MapItem(
+        label=_named(severity),
+        color=SEVERITY_COLORS[severity],
+        shapes=tuple(f.shape for f in findings if f.shape is not None),
+        fill_opacity=0.25,
+        line_mm=0.4,
+        hatch="////",
+    )
+
+
+def _named(severity: str) -> str:
+    return " ".join(SEVERITY_WORDS[severity])
+
+
+def linked_findings(report: CheckReport) -> list[tuple[int, Finding]]:
+    """The findings that the map of a page leads to and from, each with its place in the report, counted from 1."""
+    numbered = enumerate(report.findings, start=1)
+    return [(number, finding) for number, finding in numbered if finding.shape is not None][:MAX_LINKED]
+
+
+def finding_id(number: int) -> str:
+    """What the row of a finding is called on its page."""
+    return f"finding-{number}"
 
 
 def _site_item(site: shapely.MultiPolygon) -> MapItem:

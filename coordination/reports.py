@@ -16,7 +16,7 @@ from blueprint.footprint import Footprint
 from coordination.check_report import CheckReport, Reader
 from coordination.figures import hectares, mu, percent, rounded, square_metres
 from coordination.report_land import LandTaken, land_classes
-from coordination.report_maps import caption_of, conflicts_with_maps
+from coordination.report_maps import caption_of, conflicts_with_maps, linked_findings
 from coordination.report_reading import as_page_block
 from coordination.report_seal import PAGE_BLOCK
 from coordination.report_verification import with_site
@@ -78,6 +78,7 @@ def to_html(
         conflicts=conflicts,
         conflicts_left=sum(f.shape is not None and not f.sliver for f in report.findings) - len(conflicts),
         caption_of=caption_of,
+        linked=[number for number, _ in linked_findings(report)] if maps else [],
         land=(*land, *land_classes(land)),
         severity_words=SEVERITY_WORDS,
         outcome_words=OUTCOME_WORDS,

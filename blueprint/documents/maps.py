@@ -1,7 +1,7 @@
 """What a map in a document shows: shapes in the working CRS (metres, north up), a frame at a round scale, a legend."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import shapely
@@ -21,10 +21,20 @@ _LINE_WIDTH_M = 0.0002
 
 
 @dataclass(frozen=True)
+class Link:
+    """Where on the page it is told what a shape is (the id of an element), what the pointer shows of it, and its mark on the map."""
+
+    target: str
+    title: str
+    mark: str
+
+
+@dataclass(frozen=True)
 class MapItem:
     """Shapes that are drawn alike, and how the legend names them; an empty label keeps them out of it.
 
-    `color` is `#rrggbb`; `fill_opacity` 0 draws lines only; `hatch` are matplotlib's marks.
+    `color` is `#rrggbb`; `fill_opacity` 0 draws lines only; `hatch` are matplotlib's marks; `links`, one a shape or none at
+    all, lead from the map of a page to its text.
     """
 
     label: str
@@ -34,6 +44,7 @@ class MapItem:
     line_mm: float = 0.25
     hatch: str = ""
     is_dashed: bool = False
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,10 +73,11 @@ class MapPicture:
     note: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """The map as plain JSON values, shapes cut to the frame and without what is too small to see."""
+        """The map as plain JSON values, shapes cut to the frame and without what is too small to see; links are of pages alone."""
         tolerance = self.frame.denominator * _LINE_WIDTH_M / 2
         items = [
-            asdict(item) | {"shapes": [_hex(shape, self.frame, tolerance) for shape in item.shapes]}
+            asdict(replace(item, shapes=(), links=()))
+            | {"shapes": [_hex(shape, self.frame, tolerance) for shape in item.shapes]}
             for item in self.items
         ]
         return {"title": self.title, "frame": asdict(self.frame), "items": items, "note": self.note}

@@ -1,6 +1,7 @@
 """A map as SVG within a page: the same picture that documents have as PNG, without a child process and sharp at any size."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from html import escape
 
 import numpy as np
@@ -12,6 +13,7 @@ from blueprint.documents.maps import HEIGHT_MM, WIDTH_MM, Frame, MapItem, MapPic
 _PX_PER_MM = 5.0
 _WIDTH, _HEIGHT = WIDTH_MM * _PX_PER_MM, HEIGHT_MM * _PX_PER_MM
 _LEGEND_ROW, _LEGEND_COLUMNS, _BELOW = 22.0, 2, 26.0
+_MARK = 22.0
 _INK = "#1c1c1c"
 
 
@@ -36,6 +38,7 @@ def svg_of(picture: MapPicture, name: str) -> str:
         f'<rect width="{_WIDTH:g}" height="{_HEIGHT:g}" fill="#fbfaf7"/>',
         f'<g clip-path="url(#{name}-frame)">',
         *(_drawn(item, frame, hatches.get(item.color) if item.hatch else None) for item in picture.items),
+        *_marks(picture.items, frame),
         "</g>",
         f'<rect width="{_WIDTH:g}" height="{_HEIGHT:g}" fill="none" stroke="{_INK}"/>',
         _bar(frame),
@@ -55,6 +58,13 @@ def _hatch(mark: str, color: str) -> str:
 
 
 def _drawn(item: MapItem, frame: Frame, hatch: str | None) -> str:
+    """The shapes of an item as one; where they are linked, each in its link, whose id is `map-` and what it leads to."""
+    if item.links:
+        return "".join(
+            f'<a href="#{escape(link.target)}" id="map-{escape(link.target)}"><title>{escape(link.title)}</title>'
+            f"{_drawn(replace(item, shapes=(shape,), links=()), frame, hatch)}</a>"
+            for shape, link in zip(item.shapes, item.links, strict=True)
+        )
     dashes = ' stroke-dasharray="8 5"' if item.is_dashed else ""
     line = f'stroke="{item.color}" stroke-width="{item.line_mm * _PX_PER_MM:.2f}"{dashes}'
     areas, lines, points = _split(item.shapes, frame)
@@ -72,6 +82,26 @@ def _drawn(item: MapItem, frame: Frame, hatch: str | None) -> str:
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6" fill="{item.color}" stroke="white"/>' for x, y in points
     ]
     return "".join(found)
+
+
+def _marks(items: Iterable[MapItem], frame: Frame) -> Iterable[str]:
+    """The mark of each linked shape, over all that is drawn, moved aside where another stands: shapes may cover each other."""
+    taken: set[tuple[int, int]] = set()
+    seen = shapely.box(frame.west, frame.south, frame.east, frame.north)
+    for item in items:
+        for shape, link in zip(item.shapes, item.links, strict=False):
+            within = shapely.clip_by_rect(shape, *seen.bounds)
+            if within.is_empty:
+                continue
+            x, y = _placed(shapely.point_on_surface(within), frame)[0]
+            while (place := (round(x / _MARK), round(y / _MARK))) in taken and x < _WIDTH - _MARK:
+                x += _MARK
+            taken.add(place)
+            yield (
+                f'<a href="#{escape(link.target)}" class="mark"><title>{escape(link.title)}</title>'
+                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="10" fill="white" stroke="{item.color}" stroke-width="2"/>'
+                f'<text x="{x:.1f}" y="{y + 4:.1f}" font-size="11" text-anchor="middle">{escape(link.mark)}</text></a>'
+            )
 
 
 def _split(shapes: Iterable[BaseGeometry], frame: Frame) -> tuple[str, str, list[tuple[float, float]]]:

@@ -190,6 +190,41 @@ def test_a_report_is_verified_on_its_page_by_number_and_by_file(
     assert page.locator("svg").count() > 1
 
 
+def test_a_reports_page_leads_from_its_map_to_the_finding_and_back_without_a_network(
+    office: Office,  # noqa: F811
+    page: Page,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """The page is opened from the disk with no service behind it: pointer and click tie the map's numbers to the rows."""
+    server, city = office.server, office.city
+    site = json.loads(Path(_write(tmp_path / "site.geojson", city, (220, 20, 320, 80))).read_text())
+    with server.client("zrzy") as client:
+        html = client.post("/api/checks?f=html", json=site).text
+    saved = tmp_path / "report.html"
+    saved.write_text(html, encoding="utf-8")
+    page.context.set_offline(True)
+    page.goto(saved.as_uri())
+
+    rows = page.locator("tr.finding")
+    assert rows.count() == page.locator("svg a.mark").count() > 0
+    row, shape = page.locator("#finding-1"), page.locator("#map-finding-1")
+    color = "el => getComputedStyle(el.querySelector('td')).backgroundColor"
+    plain = row.evaluate(color)
+    page.locator("svg a.mark[href='#finding-1']").hover()
+    assert row.evaluate(color) != plain
+    width = "el => getComputedStyle(el.querySelector('path')).strokeWidth"
+    page.mouse.move(0, 0)
+    thin = shape.evaluate(width)
+    row.hover()
+    assert shape.evaluate(width) == "5px" != thin
+    page.locator("svg a.mark[href='#finding-1']").click()
+    assert page.url.endswith("#finding-1")
+    picture(page, "report-linked")
+    page.locator("#finding-1 a").click()
+    assert page.url.endswith("#map-finding-1") and page.locator("svg a:target").count() == 1
+    assert page.faults == []
+
+
 LIVE = "document.getElementById('standing').dataset.verdict"
 
 
