@@ -1,5 +1,7 @@
 // The check of a footprint: GeoJSON in, verdict, ledger and findings out, the shapes on the map.
 
+import { boundsOf } from "./bounds.js";
+import { findingLayers, linkFindings, numbered } from "./finding_map.js";
 import { CONTROL_WORDS, RELATION_WORDS, VERDICT_WORDS, ask, bilingual, element, figure, wordsOf } from "./words.js";
 
 const SOURCE = "check";
@@ -7,11 +9,7 @@ const NOTHING = { type: "FeatureCollection", features: [] };
 
 export function prepareMap(map) {
   map.addSource(SOURCE, { type: "geojson", data: NOTHING });
-  const finding = ["==", ["get", "kind"], "finding"];
-  map.addLayer({
-    id: "check-finding", type: "fill", source: SOURCE, filter: finding,
-    paint: { "fill-color": "#b00020", "fill-opacity": 0.55 },
-  });
+  findingLayers(map, SOURCE);
   map.addLayer({
     id: "check-footprint", type: "line", source: SOURCE, filter: ["!=", ["get", "kind"], "finding"],
     paint: { "line-color": "#e4002b", "line-width": 3 },
@@ -39,11 +37,12 @@ function measure(finding) {
   return finding.distance_m ? `距 ${figure(finding.distance_m)} m` : "—";
 }
 
-function table(report) {
+function table(report, isLinked) {
   const titles = new Map(report.layers.map((layer) => [layer.code, layer.title]));
-  const head = [["结论", "severity"], ["图层", "layer"], ["图斑", "feature"], ["关系", "relation"], ["量", "measure"]];
-  const rows = report.findings.map((finding) => element(
-    "tr", {},
+  const head = [["#", ""], ["结论", "severity"], ["图层", "layer"], ["图斑", "feature"], ["关系", "relation"], ["量", "measure"]];
+  const rows = report.findings.map((finding, number) => element(
+    "tr", isLinked ? { class: "finding-row", "data-number": String(number), tabindex: "0" } : {},
+    element("td", { class: "number" }, String(number + 1)),
     element("td", {}, finding.sliver ? "碎面 sliver" : CONTROL_WORDS[finding.severity]?.[0] ?? finding.severity),
     element("td", { title: finding.basis ?? "" }, titles.get(finding.layer) ?? finding.layer),
     element("td", {}, finding.source_id ?? String(finding.feature_id ?? finding.attributes?.threshold ?? "—")),
@@ -57,8 +56,8 @@ function table(report) {
   );
 }
 
-// What a check says, into `place`.
-export function showReport(report, place) {
+// What a check says, into `place`; `isLinked` where its findings are on a map, too.
+export function showReport(report, place, { isLinked = true } = {}) {
   const [chinese, english] = VERDICT_WORDS[report.verdict] ?? [report.verdict, ""];
   const area = `用地面积 ${figure(report.footprint.area_m2)} m²，其中无冲突 ${figure(report.ledger.conflict_free_m2)} m²`;
   const unanswered = report.layers.filter((layer) => !["conflict", "clear"].includes(layer.outcome));
@@ -66,7 +65,7 @@ export function showReport(report, place) {
     element("p", { class: `verdict ${report.verdict}`, id: "verdict", "data-verdict": report.verdict },
       ...bilingual(chinese, english)),
     element("p", { class: "hint" }, `${area}；现行图层日期 ${report.on}。`),
-    report.findings.length ? table(report)
+    report.findings.length ? table(report, isLinked)
       : element("p", { class: "hint" }, ...bilingual("没有触及任何图斑。", "It meets no feature.")),
   );
   if (unanswered.length) {
@@ -75,27 +74,13 @@ export function showReport(report, place) {
   }
 }
 
-function boundsOf(collection) {
-  const bounds = [Infinity, Infinity, -Infinity, -Infinity];
-  const visit = (coordinates) => {
-    if (typeof coordinates[0] !== "number") {
-      coordinates.forEach(visit);
-      return;
-    }
-    const [x, y] = coordinates;
-    bounds[0] = Math.min(bounds[0], x);
-    bounds[1] = Math.min(bounds[1], y);
-    bounds[2] = Math.max(bounds[2], x);
-    bounds[3] = Math.max(bounds[3], y);
-  };
-  const site = collection.features.find((feature) => feature.properties.kind !== "finding");
-  visit(site.geometry.coordinates);
-  return bounds;
-}
+const siteOf = (collection) => collection.features.find((feature) => feature.properties.kind !== "finding").geometry;
 
 export function prepareForm(map, form, place) {
+  let drawn = NOTHING;
   const [file, text, button] = [form.elements.file, form.elements.text, form.querySelector("[type=submit]")];
 
+  linkFindings(map, SOURCE, place, () => drawn);
   file.addEventListener("change", async () => {
     if (file.files.length) text.value = await file.files[0].text();
   });
@@ -113,8 +98,9 @@ export function prepareForm(map, form, place) {
       showReport(report, place);
       place.scrollIntoView({ block: "nearest" });
       const shapes = await post(`/api/checks?f=geojson&${width}`, footprint);
-      map.getSource(SOURCE).setData({ ...shapes, features: shapes.features.filter((feature) => feature.geometry) });
-      map.fitBounds(boundsOf(shapes), { padding: 80, maxZoom: 17, duration: 0 });
+      drawn = numbered(shapes);
+      map.getSource(SOURCE).setData(drawn);
+      map.fitBounds(boundsOf(siteOf(shapes)), { padding: 80, maxZoom: 17, duration: 0 });
     } catch (error) {
       place.replaceChildren(element("p", { class: "error", role: "alert" }, ...wordsOf(error)));
     } finally {

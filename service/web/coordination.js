@@ -1,6 +1,7 @@
 // What the pages of coordination share: words, who is signed in, the map of a site, a question before what cannot be undone.
 
 import { boundsOf } from "./bounds.js";
+import { findingLayers } from "./finding_map.js";
 import * as maplibregl from "./vendor/maplibre-gl/maplibre-gl.mjs";
 import { ask, bilingual, element, figure, keepCsrfToken, nameOf, showCity, showLinks, wordsOf } from "./words.js";
 
@@ -163,7 +164,7 @@ export function confirmed(title, text, { reason = false, strong = false, yes = [
 }
 
 // What of a collection can be drawn: what lies near by, without touching, has no shape.
-export const drawable = (collection) => ({ type: "FeatureCollection", features: collection.features.filter((feature) => feature.geometry) });
+const drawable = (collection) => ({ type: "FeatureCollection", features: collection.features.filter((feature) => feature.geometry) });
 
 // The layers that the reader may see, pale, within these bounds, or within those that a function finds with the style.
 export async function baseMap(around) {
@@ -192,16 +193,10 @@ export async function siteMap(collection) {
   const site = collection.features.find((feature) => feature.properties.kind === "footprint");
   const map = await baseMap(boundsOf(site.geometry));
   map.addSource("site", { type: "geojson", data: drawable(collection) });
-  const finding = ["==", ["get", "kind"], "finding"];
-  map.addLayer({ id: "site-finding", type: "fill", source: "site", filter: finding, paint: { "fill-color": "#b00020", "fill-opacity": 0.5 } });
-  map.addLayer({ id: "site-finding-line", type: "line", source: "site", filter: finding, paint: { "line-color": "#7a0016", "line-width": 1.5 } });
-  map.addLayer({
-    id: "site-chosen", type: "line", source: "site", filter: ["==", ["get", "number"], -1], paint: { "line-color": "#e69f00", "line-width": 4 },
-  });
+  findingLayers(map, "site");
   map.addLayer({
     id: "site-footprint", type: "line", source: "site", filter: ["==", ["get", "kind"], "footprint"],
     paint: { "line-color": "#e4002b", "line-width": 3 },
   });
-  map.addLayer({ id: "site-point", type: "circle", source: "site", filter: ["==", ["geometry-type"], "Point"], paint: { "circle-color": "#e4002b", "circle-radius": 6 } });
   return map;
 }

@@ -2,7 +2,8 @@
 
 import { boundsOf, boundsToShow } from "./bounds.js";
 import { showReport } from "./check.js";
-import { SEVERITY, baseMap, begin, button, drawable, fail, mark, place, say } from "./coordination.js";
+import { SEVERITY, baseMap, begin, button, fail, mark, place, say } from "./coordination.js";
+import { findingLayers, linkFindings, numbered } from "./finding_map.js";
 import { saveAs } from "./files.js";
 import { outlineOn } from "./outline.js";
 import { geometries, particulars, readJson } from "./sites.js";
@@ -15,6 +16,7 @@ const NOTHING = { type: "FeatureCollection", features: [] };
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 let map;
 let outline;
+let drawn = NOTHING;
 let asking = null;
 let pause = null;
 let rest = null;
@@ -43,6 +45,12 @@ async function answered(form, show) {
   }
 }
 
+function drawFindings(shapes) {
+  const { features } = numbered(shapes);
+  drawn = { type: "FeatureCollection", features: features.filter((each) => each.properties.kind === "finding") };
+  map.getSource("found").setData(drawn);
+}
+
 async function check() {
   since = null;
   if (outline.shape === null) return;
@@ -50,7 +58,7 @@ async function check() {
     showReport(report, place("report"));
     place("standing").replaceChildren(mark(report.verdict, SEVERITY[report.verdict]), ` ${report.findings.length} 处 findings`);
     place("standing").dataset.verdict = report.verdict;
-    rest = setTimeout(() => answered("geojson", (shapes) => map.getSource("found").setData(drawable({ features: shapes.features.filter((each) => each.properties.kind === "finding") }))), REST_MS);
+    rest = setTimeout(() => answered("geojson", drawFindings), REST_MS);
   });
 }
 
@@ -129,8 +137,8 @@ async function start() {
   const { city } = await begin("实时检核 Live check", { anyone: true });
   map = await baseMap((style) => boundsToShow(city, style));
   map.addSource("found", { type: "geojson", data: NOTHING });
-  map.addLayer({ id: "found", type: "fill", source: "found", paint: { "fill-color": "#b00020", "fill-opacity": 0.5 } });
-  map.addLayer({ id: "found-line", type: "line", source: "found", paint: { "line-color": "#7a0016", "line-width": 1.5 } });
+  findingLayers(map, "found");
+  linkFindings(map, "found", place("report"), () => drawn);
   outline = outlineOn(map, changed);
   document.addEventListener("keydown", byKeys);
   place("file").addEventListener("change", () => readFile().catch(fail));

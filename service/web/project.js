@@ -1,11 +1,12 @@
 // A project's page: where it stands, what may be done next, its site, its opinions, what happened to it.
 
 import {
-  KIND, SEVERITY, STATE, STATUS, begin, button, cells, confirmed, departmentNames, drawable, fail, mark, place, saidBy, say, siteMap, table, time,
+  KIND, SEVERITY, STATE, STATUS, begin, button, cells, confirmed, departmentNames, fail, mark, place, saidBy, say, siteMap, table, time,
 } from "./coordination.js";
 import { showProposal } from "./asking.js";
 import { showAttachments } from "./attachments.js";
 import { boundsOf } from "./bounds.js";
+import { linkFindings, numbered } from "./finding_map.js";
 import { showGuidance } from "./guidance.js";
 import { showMeetings } from "./meetings.js";
 import { CORRECTABLE, particularFields, particularsOf } from "./particulars.js";
@@ -63,7 +64,7 @@ function actButtons() {
     acts.push(button(["检查", "Check"], async () => {
       await send("POST", `${address}/checks`);
       project = await ask(address);
-      map?.getSource("site").setData(drawable(await shapesOf()));
+      await draw();
       await done(["已按今日一张蓝图检查。", "Checked against today's blueprint."]);
     }));
     if (project.check) acts.push(button(["拟征求部门…", "Whom to ask …"], () => showProposal({ project, city, address, done })));
@@ -207,6 +208,14 @@ async function show() {
   await showRest();
 }
 
+// What is drawn: the site and the findings of its latest check, which the rows of its report lead to.
+let shapes = { type: "FeatureCollection", features: [] };
+
+async function draw() {
+  shapes = numbered(await shapesOf());
+  map?.getSource("site").setData(shapes);
+}
+
 async function shapesOf() {
   const site = { type: "Feature", properties: { kind: "footprint" }, geometry: project.footprint.geometry };
   if (!project.check || !may("consult_departments")) return { type: "FeatureCollection", features: [site] };
@@ -224,7 +233,9 @@ async function start() {
   place("replace").append(button(["更换红线", "Replace"], replace));
   await show();
   say("");
-  map = await siteMap(await shapesOf());
+  await draw();
+  map = await siteMap(shapes);
+  linkFindings(map, "site", place("check-report"), () => shapes);
   map.addSource("shared", { type: "geojson", data: { type: "FeatureCollection", features: [] } });
   map.addLayer({ id: "shared", type: "line", source: "shared", paint: { "line-color": "#00695c", "line-width": 5 } });
   site = siteOn(map, place("site"));

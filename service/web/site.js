@@ -46,7 +46,7 @@ export function siteOn(map, target) {
   const given = () => (read ? { footprint: read.footprint, crs: read.crs } : drawing.shape && !drawing.isDrawing ? { footprint: drawing.shape } : null);
   const check = async () => {
     const { footprint, crs: of } = given();
-    showReport(await send("POST", `/api/checks${of ? `?crs=${encodeURIComponent(of)}` : ""}`, footprint), report);
+    showReport(await send("POST", `/api/checks${of ? `?crs=${encodeURIComponent(of)}` : ""}`, footprint), report, { isLinked: false });
   };
   const finish = async () => {
     drawing.finish();

@@ -138,6 +138,20 @@ def test_the_page_shows_the_blueprint_and_checks_a_footprint(
         "blueprintMap.areTilesLoaded() && blueprintMap.queryRenderedFeatures({layers: ['check-finding']}).length > 0",
     )
     page.screenshot(path=tmp_path / "check.png")
+    chosen = "blueprintMap.getFilter('check-chosen')[2]"
+    assert page.evaluate(chosen) == -1
+    finding.hover()
+    assert page.evaluate(chosen) == 0 and "chosen" in finding.get_attribute("class")
+    finding.evaluate("row => row.classList.remove('chosen')")
+    lon, lat = json.loads(_lonlat(shapely.Point(25, 150), city))["coordinates"]
+    x, y = page.evaluate(
+        f"(() => {{ const p = blueprintMap.project([{lon}, {lat}]); const box = document.getElementById('map')"
+        ".getBoundingClientRect(); return [box.x + p.x, box.y + p.y]; })()"
+    )
+    page.mouse.move(x, y)
+    until(page, "document.querySelector('#findings tr.chosen') !== null")
+    page.mouse.click(x, y)
+    until(page, "document.activeElement.dataset.number === '0'")
 
     assert page.faults == []
     assert {httpx.URL(url).host for url in page.asked if not url.startswith(("data:", "blob:"))} == {
