@@ -4,7 +4,7 @@
 -- it is both read off the pieces, so the list of hits and the areas cannot disagree.
 WITH site AS MATERIALIZED (
     SELECT geom, ST_Boundary(geom) AS boundary, ST_Area(geom) AS plane_m2, ST_Perimeter(geom) AS perimeter_m,
-        blueprint.ellipsoid_m2(geom) AS ellipsoid_m2
+        blueprint.ellipsoid_m2(geom) AS ellipsoid_m2, ST_NumGeometries(geom) = 1 AS is_one
     FROM ST_SetSRID(ST_GeomFromWKB(:footprint), :working_srid) AS geom
 ),
 rule AS MATERIALIZED (
@@ -19,7 +19,12 @@ rule AS MATERIALIZED (
 met AS MATERIALIZED (
     SELECT part.version_id, part.feature_id, part.is_zone, part.geom, part.plane_m2, part.ellipsoid_m2,
         ST_Dimension(part.geom) AS dimension, ST_Covers(site.geom, part.geom) AS is_covered,
-        part.geom ~ site.geom AND ST_Covers(part.geom, site.geom) AS is_around
+        -- What meets a site of one piece, but not with its outline, lies around it: told by the prepared footprint.
+        part.geom ~ site.geom
+        AND (
+            (site.is_one AND ST_Dimension(part.geom) = 2 AND NOT ST_Intersects(site.geom, ST_Boundary(part.geom)))
+            OR ST_Covers(part.geom, site.geom)
+        ) AS is_around
     FROM site
     JOIN blueprint.part AS part ON part.geom && site.geom AND ST_Intersects(site.geom, part.geom)
     WHERE part.version_id = ANY(CAST(:version_ids AS integer[]))
@@ -117,7 +122,11 @@ layer_area AS (
     WHERE dimension = 2 AND NOT needs_union
     GROUP BY version_id
     UNION ALL
-    SELECT judged.version_id, blueprint.measure_m2(ST_Union(piece.geom), :on_ellipsoid)
+    SELECT judged.version_id,
+        CASE
+            WHEN :on_ellipsoid THEN blueprint.ellipsoid_m2(ST_Union(piece.geom))
+            ELSE ST_Area(ST_Union(piece.geom))
+        END
     FROM judged
     JOIN piece
         ON piece.version_id = judged.version_id AND piece.feature_id = judged.feature_id
@@ -225,10 +234,11 @@ ledger AS (
     FROM alone CROSS JOIN site
     WHERE alone.is_so
     UNION ALL
-    SELECT blueprint.measure_m2(worst_first.prohibited, :on_ellipsoid),
-        blueprint.measure_m2(worst_first.restricted, :on_ellipsoid),
-        blueprint.measure_m2(worst_first.advised, :on_ellipsoid),
-        blueprint.measure_m2(worst_first.conflict_free, :on_ellipsoid)
+    -- Written out, as `measure_m2` is planned anew by each statement that calls it.
+    SELECT CASE WHEN :on_ellipsoid THEN blueprint.ellipsoid_m2(prohibited) ELSE ST_Area(prohibited) END,
+        CASE WHEN :on_ellipsoid THEN blueprint.ellipsoid_m2(restricted) ELSE ST_Area(restricted) END,
+        CASE WHEN :on_ellipsoid THEN blueprint.ellipsoid_m2(advised) ELSE ST_Area(advised) END,
+        CASE WHEN :on_ellipsoid THEN blueprint.ellipsoid_m2(conflict_free) ELSE ST_Area(conflict_free) END
     FROM worst_first
     WHERE NOT (SELECT alone.is_so FROM alone)
 ),

@@ -254,6 +254,26 @@ def test_a_footprint_with_a_hole_and_parts_is_measured_as_it_is(
     assert only(report).overlap_m2 == pytest.approx(6_500)
 
 
+def test_a_feature_around_one_part_of_a_footprint_is_not_around_the_other(
+    session: Session, plane_city: City, check: Check
+):
+    corner = square(0, 0, 1000).difference(square(500, 500, 500))
+    publish(session, plane_city, "A", [corner])
+
+    assert only(check(square(100, 100, 50))).relation == "within"
+    finding = only(check(shapely.MultiPolygon([square(100, 100, 50), square(800, 800, 50)])))
+    assert (finding.relation, finding.overlap_m2) == ("overlaps", pytest.approx(2_500))
+
+
+def test_a_line_across_a_footprint_is_not_around_it(session: Session, plane_city: City, check: Check):
+    publish(session, plane_city, "L", [shapely.LineString([(-50, -50), (150, 150)])])
+
+    finding = only(check(square(0, 0, 100)))
+
+    assert (finding.relation, finding.overlap_m2) == ("crosses", 0)
+    assert finding.length_m == pytest.approx(100 * 2**0.5)
+
+
 def test_a_buffered_line_gives_zone_overlap_length_and_distance(
     session: Session, plane_city: City, check: Check
 ):
