@@ -18,6 +18,9 @@ FOLLOWED_M = 50.0
 _MOST_FITS = 30
 """After so many the ground is too wide, or its points come in no order at all."""
 
+_FITS_OF_A_QUARTER, _WIDE = 8, 2.0
+"""Where the ground grows on and on, as in a file that is sorted from south to north, more is fitted around than a quarter."""
+
 _POINTS_AT_ONCE = 4096
 """So few that what is computed between stays in the processor's cache."""
 
@@ -68,23 +71,38 @@ class Fitted:
         )
 
     def _grow(self, points: np.ndarray) -> None:
-        """Fit anew over what was known and these points, and a quarter around; where that cannot be, all stays as it is."""
+        """Fit anew over what was known and these points, and some way around; where that cannot be, all stays as it is."""
         if self._fits >= _MOST_FITS:
             return
         self._fits += 1
         known = (self._middle, self._half, self._terms)
         low, high = points.min(axis=0), points.max(axis=0)
+        # An axis along which nothing is new keeps its ground: it would grow as often as the other one does.
+        is_new = np.ones(2, dtype=bool)
         if self._terms is not None:
-            low, high = (
-                np.minimum(low, self._middle - self._half),
-                np.maximum(high, self._middle + self._half),
-            )
-        self._middle, self._half = (low + high) / 2, np.maximum((high - low) / 2 * 1.25, 100.0)
-        for degree in _DEGREES:
-            self._terms = self._fit(degree)
-            if self._terms is not None and self._is_within(self._terms, self._tolerance_m):
+            known_low, known_high = self._middle - self._half, self._middle + self._half
+            is_new = (low < known_low) | (high > known_high)
+            low, high = np.minimum(low, known_low), np.maximum(high, known_high)
+        for reach in (1.25,) if self._fits <= _FITS_OF_A_QUARTER else (_WIDE, 1.25):
+            half = (high - low) / 2
+            self._middle = (low + high) / 2
+            self._half = np.where(is_new, np.maximum(half * reach, 100.0), half)
+            self._terms = self._fitted()
+            if self._terms is not None:
                 return
         self._middle, self._half, self._terms = known
+
+    def _fitted(self) -> np.ndarray | None:
+        """The coefficients of the lowest degree that comes near enough, between the nodes and on the rim as well."""
+        grid = np.linspace(-1, 1, 23)
+        across, along = (side.ravel() for side in np.meshgrid(grid, grid))
+        points = self._middle + np.column_stack([across, along]) * self._half
+        known = self._known(across, along)
+        for degree in _DEGREES:
+            terms = self._fit(degree)
+            if terms is not None and np.abs(self._evaluate(terms, points) - known).max() <= self._tolerance_m:
+                return terms
+        return None
 
     def _fit(self, degree: int) -> np.ndarray | None:
         """Two rows of coefficients, of x and of y, by the powers of both; None where PROJ knows no answer.
@@ -105,13 +123,6 @@ class Fitted:
     def _known(self, across: np.ndarray, along: np.ndarray) -> np.ndarray:
         x, y = self._middle[0] + across * self._half[0], self._middle[1] + along * self._half[1]
         return np.column_stack(self._transformer.transform(x, y))
-
-    def _is_within(self, terms: np.ndarray, tolerance_m: float) -> bool:
-        """Whether the polynomial keeps to the tolerance also between its nodes and on the rim."""
-        grid = np.linspace(-1, 1, 23)
-        across, along = (side.ravel() for side in np.meshgrid(grid, grid))
-        points = self._middle + np.column_stack([across, along]) * self._half
-        return bool(np.abs(self._evaluate(terms, points) - self._known(across, along)).max() <= tolerance_m)
 
     def _degree(self, terms: np.ndarray) -> int:
         return next(degree for degree in _DEGREES if (degree + 1) * (degree + 2) // 2 == terms.shape[1])

@@ -58,6 +58,30 @@ def test_where_no_polynomial_comes_near_proj_itself_is_asked():
     assert (moved == np.column_stack(transformer.transform(points[:, 0], points[:, 1]))).all()
 
 
+class Counted:
+    """PROJ, and how many points it was asked for."""
+
+    def __init__(self, transformer: Transformer) -> None:
+        self._transformer = transformer
+        self.count = 0
+
+    def transform(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self.count += len(x)
+        return self._transformer.transform(x, y)
+
+
+def test_a_layer_that_is_sorted_from_south_to_north_is_not_left_to_proj(city: City):
+    """Its ground grows with every batch, along one axis alone."""
+    transformer = Counted(Transformer.from_crs(city.working_crs, equal_area_proj4(city), always_xy=True))
+    fitted = Fitted(transformer, tolerance_m=3e-8)  # type: ignore[arg-type]
+    points = places((455_000, 4_505_000, 545_000, 4_595_000), 100_000)
+
+    for batch in np.array_split(points[np.argsort(points[:, 1])], 500):
+        fitted.apply(batch)
+
+    assert transformer.count < 20_000
+
+
 def test_areas_follow_straight_edges_of_the_working_crs(city: City):
     transformer = Transformer.from_crs(city.working_crs, equal_area_proj4(city), always_xy=True)
     shape = shapely.box(500_000, 4_550_000, 520_000, 4_570_000)
