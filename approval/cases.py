@@ -11,7 +11,7 @@ from approval.case_items import case_name, items_of
 from approval.case_ledger import sums_of, turns_of
 from approval.due_days import set_stage_terms
 from approval.intake import refuse_withdrawn
-from approval.item_states import PASSED, STATE_WORDS, Holder, ItemState
+from approval.item_states import PASSED, Holder, ItemState, standing
 from approval.leads import led_by
 from approval.models import Case, CaseStage
 from approval.obligations import obligations_adrift, open_obligations
@@ -25,6 +25,7 @@ from blueprint.audit.log import record
 from blueprint.city import City
 from blueprint.errors import ConflictError, NotFoundError
 from blueprint.permissions import Act, Actor, require
+from blueprint.sentences import Word
 from blueprint.working_days import WorkingCalendar
 
 
@@ -227,11 +228,11 @@ def conclude_stage(
     return case
 
 
-def unfinished_items(session: Session, case: Case, stage: Stage | None) -> list[str]:
+def unfinished_items(session: Session, case: Case, stage: Stage | None) -> list[Word]:
     """Items of a stage, or of the whole case, whose newest round is not approved, as people name them."""
     newest = {item.code: item for item in items_of(session, case) if stage is None or item.stage == stage}
     return [
-        f"{item.title} ({item.code}: {STATE_WORDS[ItemState(item.state)]})"
+        standing(item.title, item.code, ItemState(item.state))
         for item in newest.values()
         if ItemState(item.state) not in PASSED | {ItemState.NOT_NEEDED}
     ]

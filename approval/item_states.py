@@ -6,7 +6,7 @@ Pure rules. Silence never approves here: no state is left by itself (Art. 11 spe
 from enum import StrEnum
 
 from blueprint.errors import ConflictError
-from blueprint.sentences import Sentence
+from blueprint.sentences import Sentence, Term, Word
 
 
 class ItemState(StrEnum):
@@ -183,18 +183,29 @@ HOLDERS: dict[ItemState, Holder] = {
 """States in which an item lies with somebody; in all others its time does not run."""
 
 
+def state_term(state: ItemState) -> Term:
+    """A state within a sentence."""
+    return Term(state.replace("_", " "), chinese=STATE_WORDS[state])
+
+
+def step_term(step: Step) -> Term:
+    """A step within a sentence; its English is what the API and the command line take."""
+    return Term(step.value, chinese=STEP_WORDS[step])
+
+
+def standing(title: str, code: str, state: ItemState) -> Word:
+    """An item and where it stands, within a sentence."""
+    return Word("{title} ({code}: {state})", title=title, code=code, state=state_term(state))
+
+
 def next_state(state: ItemState, step: Step) -> ItemState:
     """Where a step leads; ConflictError names the steps that there are."""
     steps = TRANSITIONS.get(state, {})
     if step not in steps:
-        open_steps = [f"{STEP_WORDS[s]} {s}" for s in steps] or Sentence("none: it is over")
         raise ConflictError(
-            "the item is {state_words} ({state}): {step_words} ({step}) is not possible now; possible:"
-            " {open_steps}",
-            state_words=STATE_WORDS[state],
-            state=state,
-            step_words=STEP_WORDS[step],
-            step=step,
-            open_steps=open_steps,
+            "the item is {state}: {step} is not possible now; possible: {open_steps}",
+            state=state_term(state),
+            step=step_term(step),
+            open_steps=[step_term(other) for other in steps] or Sentence("none: it is over"),
         )
     return steps[step]

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from sqlalchemy.orm import Session
 
 from approval.item_models import Item
-from approval.item_states import STEP_WORDS, Step
+from approval.item_states import Step, step_term
 from approval.models import Case
 from approval.process_table import ItemRule, ProcessTable
 from approval.requirements import Dossier, dossier_of
@@ -85,9 +85,8 @@ class Work:
     def wrong(self, template: str, place: str, /, **values: object) -> InvalidInputError:
         """What is wrong with what was given, as the step's own error."""
         return InvalidInputError(
-            "{words} ({step}): {what}",
-            words=STEP_WORDS[self.given.step],
-            step=self.given.step,
+            "{step}: {what}",
+            step=step_term(self.given.step),
             what=Sentence(template, **values),
             place=place,
         )

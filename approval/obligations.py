@@ -21,6 +21,7 @@ from approval.trades import trade_of
 from blueprint.audit.log import record
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.permissions import Act, Actor
+from blueprint.sentences import Word
 
 _ORDER = {stage: number for number, stage in enumerate(Stage)}
 
@@ -139,7 +140,7 @@ def _refuse_closed(obligation: Obligation) -> None:
         )
 
 
-def open_obligations(session: Session, case_id: int, item_code: str | None = None) -> list[str]:
+def open_obligations(session: Session, case_id: int, item_code: str | None = None) -> list[Word]:
     """What is still open, as people read it; of one item if its code is given."""
     return [
         _words(row)
@@ -148,7 +149,7 @@ def open_obligations(session: Session, case_id: int, item_code: str | None = Non
     ]
 
 
-def obligations_adrift(session: Session, case: Case) -> list[str]:
+def obligations_adrift(session: Session, case: Case) -> list[Word]:
     """What is open and has no item that could still close it, as people read it."""
     codes = {item.code for item in undecided(session, case)}
     return [
@@ -158,9 +159,14 @@ def obligations_adrift(session: Session, case: Case) -> list[str]:
     ]
 
 
-def _words(row: Obligation) -> str:
-    named = row.item_code or "no item named 未指定事项"
-    return f"{row.content} ({row.department}, 第 {row.id} 号, {named})"
+def _words(row: Obligation) -> Word:
+    return Word(
+        "{content} ({department}, number {number}, {item})",
+        content=row.content,
+        department=row.department,
+        number=row.id,
+        item=row.item_code or Word("no item named"),
+    )
 
 
 def renew_of_handover(session: Session, case: Case) -> None:

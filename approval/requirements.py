@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from approval.item_models import Item, ItemStep, Material, Promise
-from approval.item_states import PASSED, STATE_WORDS, ItemState
+from approval.item_states import PASSED, ItemState, standing
 from approval.materials import Library, Need, NeedState, library, needs_of, open_promises
 from approval.models import Case
 from approval.preparation import table_of
@@ -48,9 +48,7 @@ def acceptance_obstacles(dossier: Dossier, item: Item, today: date) -> list[Sent
     for codes in rule.after:
         present = [code for code in codes if set(states.get(code, [])) - {ItemState.NOT_NEEDED}]
         if present and not any(PASSED & set(states[code]) for code in present):
-            titles = " / ".join(
-                f"{table.item(code).title} ({code}: {STATE_WORDS[states[code][-1]]})" for code in present
-            )
+            titles = [standing(table.item(code).title, code, states[code][-1]) for code in present]
             found.append(
                 Sentence(
                     "{item_title} comes after {titles}: approve that first (前置事项)",

@@ -6,7 +6,7 @@ from datetime import date
 from enum import StrEnum
 
 from blueprint.errors import ConflictError
-from blueprint.sentences import Sentence
+from blueprint.sentences import Sentence, Word
 
 
 class Stage(StrEnum):
@@ -67,7 +67,7 @@ def refuse_acceptance(stages: Sequence[StageDays], stage: Stage, *, project_code
             )
 
 
-def refuse_conclusion(stages: Sequence[StageDays], stage: Stage, *, unfinished: Sequence[str] = ()) -> None:
+def refuse_conclusion(stages: Sequence[StageDays], stage: Stage, *, unfinished: Sequence[Word] = ()) -> None:
     """Refuse to conclude a stage that was not accepted, was concluded already, or has items that are not approved."""
     status = _of(stages, stage).status
     if status is StageStatus.NOT_ACCEPTED:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from approval.intake import refuse_withdrawn
 from approval.item_models import Item
-from approval.item_states import TRANSITIONS, ItemState, Step
+from approval.item_states import TRANSITIONS, ItemState, Step, step_term
 from approval.item_steps import StepGiven
 from approval.items import held_items, take_step
 from approval.models import Case
@@ -56,8 +56,8 @@ def take_together(
     if step not in TOGETHER:
         raise InvalidInputError(
             "{step} is taken item by item; together go: {together}",
-            step=step,
-            together=TOGETHER,
+            step=step_term(step),
+            together=[step_term(each) for each in TOGETHER],
             place="step",
         )
     refuse_withdrawn(case)

@@ -164,7 +164,7 @@ def _from_boundary_points(content: bytes, given: _Given, *, scratch: Path) -> Fo
         )
     shapes = np.array([parcel.geometry for parcel in surveyed.parcels], dtype=object)
     footprint = _footprint(shapes, replace(given, crs=source), scratch=scratch)
-    return replace(footprint, notes=(*surveyed.warnings, *footprint.notes))
+    return replace(footprint, notes=(*(warning.both for warning in surveyed.warnings), *footprint.notes))
 
 
 def _from_dataset(file: StagedFile, given: _Given) -> Footprint:

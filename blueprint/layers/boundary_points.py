@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import shapely
 
 from blueprint.errors import InvalidInputError, TooLargeError
-from blueprint.sentences import Sentence
+from blueprint.sentences import Sentence, Word
 
 MAX_BYTES = 5 << 20
 MAX_POINTS = 100_000
@@ -45,7 +45,7 @@ class BoundaryPointFile:
 
     crs: str | None
     parcels: tuple[Parcel, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[Sentence, ...]
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,11 @@ class _Listed:
     rings: dict[str, list[_Point]] = field(default_factory=dict)
 
     @property
-    def label(self) -> str:
-        return f"parcel {self.number or self.name or f'of line {self.line}'}"[:60]
+    def label(self) -> Word:
+        name = self.number or self.name
+        return (
+            Word("parcel {name}", name=name[:50]) if name else Word("parcel of line {line}", line=self.line)
+        )
 
 
 def read_boundary_points(content: bytes) -> BoundaryPointFile:
@@ -81,7 +84,7 @@ def read_boundary_points(content: bytes) -> BoundaryPointFile:
     text = _decode(content)
     header = _header(text)
     listed = _listed(text)
-    warnings: list[str] = []
+    warnings: list[Sentence] = []
     points = _points(listed)
     if _is_swapped(points):
         for parcel in listed:
@@ -90,11 +93,11 @@ def read_boundary_points(content: bytes) -> BoundaryPointFile:
                 for number, ring in parcel.rings.items()
             }
         points = _points(listed)
-        warnings.append("the file writes the easting before the northing, and was read that way")
+        warnings.append(Sentence("the file writes the easting before the northing, and was read that way"))
     crs = _crs(header, _zone_prefix(points), warnings)
     parcels = [part for parcel in listed for part in _parts(parcel, warnings)]
     if len(warnings) > MAX_WARNINGS:
-        warnings[MAX_WARNINGS:] = [f"and {len(warnings) - MAX_WARNINGS} warnings more"]
+        warnings[MAX_WARNINGS:] = [Sentence("and {count} warnings more", count=len(warnings) - MAX_WARNINGS)]
     return BoundaryPointFile(crs=crs, parcels=tuple(parcels), warnings=tuple(warnings))
 
 
@@ -266,7 +269,7 @@ def _zone_prefix(points: list[_Point]) -> int | None:
     return first or None
 
 
-def _crs(header: dict[str, str], prefix: int | None, warnings: list[str]) -> str | None:
+def _crs(header: dict[str, str], prefix: int | None, warnings: list[Sentence]) -> str | None:
     """The CGCS2000 zone that the header and the eastings agree on; None when the datum or the zone is not said."""
     unit, projection = header.get("计量单位", ""), header.get("投影类型", "")
     if unit and unit not in ("米", "m"):
@@ -305,7 +308,7 @@ def _crs(header: dict[str, str], prefix: int | None, warnings: list[str]) -> str
     return f"EPSG:{base + zone}"
 
 
-def _is_cgcs2000(name: str, warnings: list[str]) -> bool:
+def _is_cgcs2000(name: str, warnings: list[Sentence]) -> bool:
     """Say whether the datum named is CGCS2000; the two old ones are refused, anything else leaves the CRS open."""
     if "2000" in name:
         return True
@@ -321,18 +324,20 @@ def _is_cgcs2000(name: str, warnings: list[str]) -> bool:
                 old=old,
             )
     warnings.append(
-        f"the file says 坐标系={name[:40]}, which is not known here"
+        Sentence("the file says 坐标系={name}, which is not known here", name=name[:40])
         if name
-        else "the file does not name its 坐标系"
+        else Sentence("the file does not name its 坐标系")
     )
     return False
 
 
-def _parts(parcel: _Listed, warnings: list[str]) -> list[Parcel]:
+def _parts(parcel: _Listed, warnings: list[Sentence]) -> list[Parcel]:
     """A parcel's rings as polygons, one parcel for each part."""
     shapes = _polygons([[(point.y, point.x) for point in ring] for ring in parcel.rings.values()])
     if len(shapes) > 1:
-        warnings.append(f"{parcel.label} has {len(shapes)} separate parts")
+        warnings.append(
+            Sentence("{parcel} has {count} separate parts", parcel=parcel.label, count=len(shapes))
+        )
     _compare(parcel, sum(shape.area for shape in shapes), warnings)
     return [Parcel(parcel.number, parcel.name, parcel.area_ha, parcel.purpose, shape) for shape in shapes]
 
@@ -358,12 +363,17 @@ def _polygons(rings: list[list[tuple[float, float]]]) -> list[shapely.Polygon]:
     ]
 
 
-def _compare(parcel: _Listed, enclosed_m2: float, warnings: list[str]) -> None:
+def _compare(parcel: _Listed, enclosed_m2: float, warnings: list[Sentence]) -> None:
     """Warn where the head of a parcel and its points disagree, as when lines were lost on the way."""
     enclosed_ha = enclosed_m2 / HECTARE_M2
     if parcel.area_ha is not None and abs(parcel.area_ha - enclosed_ha) > AREA_TOLERANCE * enclosed_ha:
         warnings.append(
-            f"{parcel.label}: the file says {parcel.area_ha:.4f} ha, its points enclose {enclosed_ha:.4f} ha"
+            Sentence(
+                "{parcel}: the file says {said_ha:.4f} ha, its points enclose {enclosed_ha:.4f} ha",
+                parcel=parcel.label,
+                said_ha=parcel.area_ha,
+                enclosed_ha=enclosed_ha,
+            )
         )
     rings = parcel.rings.values()
     repeated = sum((ring[0].x, ring[0].y) == (ring[-1].x, ring[-1].y) for ring in rings)
@@ -371,5 +381,10 @@ def _compare(parcel: _Listed, enclosed_m2: float, warnings: list[str]) -> None:
     # Some tools count the closing points and some do not, whether they write them or not.
     if parcel.point_count is not None and not distinct <= parcel.point_count <= distinct + len(rings):
         warnings.append(
-            f"{parcel.label}: the file says {parcel.point_count} points and lists {distinct + repeated}"
+            Sentence(
+                "{parcel}: the file says {said} points and lists {listed}",
+                parcel=parcel.label,
+                said=parcel.point_count,
+                listed=distinct + repeated,
+            )
         )

@@ -44,10 +44,10 @@ class Guess:
     """
 
     crs: str
-    name: str
+    name: Sentence
     share_inside: float
     confidence: Confidence
-    why: tuple[str, ...]
+    why: tuple[Sentence, ...]
     swapped: bool = False
     scale: float = 1.0
     also: tuple[str, ...] = ()
@@ -78,19 +78,19 @@ class Guess:
             name=self.name,
             also=also,
             confidence=spoken(self.confidence),
-            why="; ".join(self.why),
+            why=self.why,
         )
 
 
 @dataclass(frozen=True)
 class _Candidate:
     crs: str
-    name: str
+    name: Sentence
     lonlat: np.ndarray
     swapped: bool
     scale: float
     rank: int
-    why: tuple[str, ...]
+    why: tuple[Sentence, ...]
 
 
 def suggest(points: np.ndarray, place: Jurisdiction, *, working_crs: str) -> tuple[Guess, ...]:
@@ -138,8 +138,14 @@ def _to_working(working_crs: str) -> Transformer:
 
 
 def _guess(candidate: _Candidate, inside: float, place: Jurisdiction) -> Guess:
-    where = "the city's outline" if place.outline is not None else "the area of the working CRS"
-    why = (*candidate.why, f"{inside:.0%} of the sampled vertices fall into {where}")
+    fall = (
+        Sentence("{share:.0%} of the sampled vertices fall into the city's outline", share=inside)
+        if place.outline is not None
+        else Sentence(
+            "{share:.0%} of the sampled vertices fall into the area of the working CRS", share=inside
+        )
+    )
+    why = (*candidate.why, fall)
     sure = Confidence.SURE if inside >= SURE_SHARE else Confidence.LIKELY
     is_utm = candidate.rank == _UTM_RANK
     confidence = sure if inside >= LIKELY_SHARE and not is_utm else Confidence.POSSIBLE
@@ -153,7 +159,7 @@ def _is_foreign(guess: Guess) -> bool:
 
 def _doubted(guess: Guess) -> Guess:
     """A guess that is not the only one that fits."""
-    why = (*guess.why, "but another system fits as well")
+    why = (*guess.why, Sentence("but another system fits as well"))
     weaker = Confidence.POSSIBLE if guess.confidence is Confidence.POSSIBLE else Confidence.LIKELY
     return replace(guess, confidence=weaker, why=why)
 
@@ -181,8 +187,8 @@ def _candidates(points: np.ndarray) -> Iterator[_Candidate]:
     for swapped in (False, True):
         xy = points[:, ::-1] if swapped else points
         if np.abs(xy).max() <= 360:
-            why = ("the numbers are degrees",)
-            yield _Candidate(CGCS2000, "CGCS2000", xy, swapped, 1.0, 0, why)
+            why = (Sentence("the numbers are degrees"),)
+            yield _Candidate(CGCS2000, Sentence("CGCS2000"), xy, swapped, 1.0, 0, why)
             continue
         scale = 0.001 if np.abs(xy).max() > 60 * _MILLION else 1.0
         yield from _projected(xy * scale, swapped, scale)
@@ -197,33 +203,46 @@ def _projected(xy: np.ndarray, swapped: bool, scale: float) -> Iterator[_Candida
         zone = int(zones[0])
         is_three = zone >= 25
         if is_three or zone <= 23:
-            digits = "the eastings have 8 digits, of which the first two are the zone"
+            digits = Sentence("the eastings have 8 digits, of which the first two are the zone")
             crs = f"EPSG:{(4488 if is_three else 4478) + zone}"
-            name = f"{'3' if is_three else '6'}-degree zone {zone}, with the zone before the easting"
+            name = Sentence(
+                "{degrees}-degree zone {zone}, with the zone before the easting",
+                degrees=3 if is_three else 6,
+                zone=zone,
+            )
             meridian = 3 * zone if is_three else 6 * zone - 3
             yield _Candidate(
                 crs, name, _degrees(x - zone * _MILLION, y, meridian), swapped, scale, 1, (digits,)
             )
     elif x.min() >= 0 and x.max() < _MILLION:
-        digits = "the eastings have 6 digits, without the zone"
+        digits = Sentence("the eastings have 6 digits, without the zone")
         offset = _degrees(x, y, 0)
         for zone in range(25, 46):
-            name = f"3-degree zone {zone} (central meridian {3 * zone}E), without the zone before the easting"
+            name = _without_zone(3, zone, 3 * zone)
             lonlat = offset + np.array([3 * zone, 0])
             yield _Candidate(f"EPSG:{4509 + zone}", name, lonlat, swapped, scale, 2, (digits,))
         for zone in range(13, 24):
-            name = f"6-degree zone {zone} (central meridian {6 * zone - 3}E), without the zone before the easting"
+            name = _without_zone(6, zone, 6 * zone - 3)
             lonlat = offset + np.array([6 * zone - 3, 0])
             yield _Candidate(f"EPSG:{4489 + zone}", name, lonlat, swapped, scale, 3, (digits,))
         utm = _degrees(x, y, 0, k=0.9996)
         for zone in range(43, 54):
-            name = f"WGS 84 / UTM zone {zone}N"
+            name = Sentence("WGS 84 / UTM zone {zone}N", zone=zone)
             lonlat = utm + np.array([6 * zone - 183, 0])
             yield _Candidate(f"EPSG:{32600 + zone}", name, lonlat, swapped, scale, _UTM_RANK, (digits,))
     if x.min() >= 8 * _MILLION and x.max() <= 15.1 * _MILLION:
-        why = ("the numbers are those of web maps",)
+        why = (Sentence("the numbers are those of web maps"),)
         lonlat = np.column_stack(_web_mercator().transform(x, y))
-        yield _Candidate("EPSG:3857", "Web Mercator", lonlat, swapped, scale, 5, why)
+        yield _Candidate("EPSG:3857", Sentence("Web Mercator"), lonlat, swapped, scale, 5, why)
+
+
+def _without_zone(degrees: int, zone: int, meridian: int) -> Sentence:
+    return Sentence(
+        "{degrees}-degree zone {zone} (central meridian {meridian}E), without the zone before the easting",
+        degrees=degrees,
+        zone=zone,
+        meridian=meridian,
+    )
 
 
 def _degrees(x: np.ndarray, y: np.ndarray, meridian: float, *, k: float = 1.0) -> np.ndarray:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from blueprint.layers.shapefile import Column, columns_of
+from blueprint.sentences import Sentence
 
 MOST = 100
 """So many are named."""
@@ -24,9 +25,13 @@ class NoDay:
     text: str
 
     @property
-    def message(self) -> str:
+    def message(self) -> Sentence:
         """What a person is told."""
-        return f"its field {self.field} says {self.text!r}, which is no day as YYYY-MM-DD; write it so or leave it empty"
+        return Sentence(
+            "its field {field} says {text!r}, which is no day as YYYY-MM-DD; write it so or leave it empty",
+            field=self.field,
+            text=self.text,
+        )
 
 
 def no_days_of_shapefile(shp: Path) -> Iterator[NoDay]:

@@ -16,6 +16,7 @@ import shapely
 
 from blueprint.errors import InvalidInputError
 from blueprint.layers.formats import HEAD_BYTES, decoded_head, delimiter, is_utf8, wkt_column
+from blueprint.sentences import Sentence
 
 MAX_CELL = 64 << 20
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?")
@@ -30,7 +31,7 @@ class Table:
     geometry_name: str
     fields: tuple[str, ...]
     batches: Iterator[pa.RecordBatch]
-    notes: tuple[str, ...]
+    notes: tuple[Sentence, ...]
 
 
 def read_table(path: Path, *, encoding: str | None, batch_rows: int) -> Table:
@@ -42,7 +43,7 @@ def read_table(path: Path, *, encoding: str | None, batch_rows: int) -> Table:
     known, note = encoding, None
     if known is None:
         known = "utf-8-sig" if is_utf8(path) else "gb18030"
-        note = None if known == "utf-8-sig" else "the table is no UTF-8; it was read as GB18030"
+        note = None if known == "utf-8-sig" else Sentence("the table is no UTF-8; it was read as GB18030")
     rows = _rows(path, known, mark)
     header = [name.strip() for name in next(rows)[1]]
     first = next(rows, (0, []))[1]

@@ -21,7 +21,7 @@ from blueprint.layers.models import GeometryKind, Layer, LayerVersion
 from blueprint.layers.reading import ReadingRequest, StagedFile, run_child
 from blueprint.layers.sketch import draw
 from blueprint.rasters import intake
-from blueprint.sentences import Sentence
+from blueprint.sentences import Sentence, sentence_from
 from blueprint.transformations import RegisteredTransformation, find_operation
 
 
@@ -88,7 +88,7 @@ def diagnose(
     else:
         survey = _survey(layer, file, city=city, sublayer=sublayer, encoding=encoding)
     points: list[list[float]] = survey["points"]
-    advice: list[str] = list(survey["notes"])
+    advice = [sentence_from(note).both for note in survey["notes"]]
     placed, operation = None, None
     said = crs or survey["declared_text"]
     if said is not None and points:

@@ -10,6 +10,7 @@ from blueprint.edge import ActorDep, EdgeDep, SessionDep
 from blueprint.given import Text
 from blueprint.idempotency import IdempotentRoute
 from blueprint.layers import catalogue
+from blueprint.layers.crs_doctor import Guess
 from blueprint.layers.diagnosis import Diagnosis, diagnose, last_version
 from blueprint.layers.reading import staged
 from blueprint.layers.upload_answer import name_of
@@ -24,9 +25,11 @@ class GuessOut(BaseModel):
 
     crs: str
     name: str
+    name_zh: str
     share_inside: float
     confidence: str
     why: list[str]
+    why_zh: list[str]
     swapped: bool
     scale: float
     also: list[str]
@@ -118,11 +121,20 @@ def diagnosis_out(found: Diagnosis) -> DiagnosisOut:
         **(
             vars(found)
             | {
-                "guesses": [
-                    GuessOut(**(vars(g) | {"why": list(g.why), "also": list(g.also)})) for g in found.guesses
-                ],
+                "guesses": [_guess_out(guess) for guess in found.guesses],
                 "raster": RasterFoundOut(**vars(found.raster)) if found.raster is not None else None,
                 "shift": ShiftOut(**vars(found.shift)) if found.shift is not None else None,
             }
         )
     )
+
+
+def _guess_out(guess: Guess) -> GuessOut:
+    said = {
+        "name": guess.name.english,
+        "name_zh": guess.name.chinese,
+        "why": [reason.english for reason in guess.why],
+        "why_zh": [reason.chinese for reason in guess.why],
+        "also": list(guess.also),
+    }
+    return GuessOut(**(vars(guess) | said))

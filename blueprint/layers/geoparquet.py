@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from blueprint.crs import CRS84
 from blueprint.errors import InvalidInputError
+from blueprint.sentences import Sentence
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class GeoParquet:
     fields: tuple[str, ...]
     batches: Iterator[pa.RecordBatch]
     row_count: int
-    notes: tuple[str, ...]
+    notes: tuple[Sentence, ...]
 
 
 def read_geoparquet(path: Path, *, batch_rows: int) -> GeoParquet:
@@ -48,9 +49,14 @@ def read_geoparquet(path: Path, *, batch_rows: int) -> GeoParquet:
         )
     others = set(geo["columns"]) - {primary}
     fields = tuple(name for name in schema.names if name != primary and name not in others and name != "bbox")
-    notes = [f"the second geometry column {name} was left out" for name in sorted(others & set(schema.names))]
+    notes = [
+        Sentence("the second geometry column {name} was left out", name=name)
+        for name in sorted(others & set(schema.names))
+    ]
     if column.get("edges", "planar") != "planar":
-        notes.append("the file says that its edges are great circles; they are taken as straight lines")
+        notes.append(
+            Sentence("the file says that its edges are great circles; they are taken as straight lines")
+        )
     return GeoParquet(
         crs=_crs(column),
         geometry_name=primary,

@@ -176,7 +176,8 @@ def decision_of(accepted: str, report: dict[str, Any], city: City) -> dict[str, 
                 "declared": report["declared_crs"],
                 "share_inside": round(guess.share_inside, 4),
                 "confidence": str(guess.confidence),
-                "why": list(guess.why),
+                "why": [reason.english for reason in guess.why],
+                "why_zh": [reason.chinese for reason in guess.why],
             }
     fitting = [guess.sentence() for guess in guesses] or Sentence("no known system puts them there")
     raise InvalidInputError(

@@ -179,7 +179,9 @@ def _features(
         if source.is_drawing and request["geometry"] == "polygon":
             shapes = closed_lines_as_areas(shapes)
         if curved:
-            report.add_once("curves", f"arcs became chords, one every {STEP_DEGREES:g} degrees")
+            report.add_once(
+                "curves", Sentence("arcs became chords, one every {step:g} degrees", step=STEP_DEGREES)
+            )
         report.sample.take(shapes)
         if operation is None:
             continue

@@ -51,7 +51,7 @@ class Report:
         severity: str,
         rule: str,
         number: int | None,
-        message: str | Sentence,
+        message: Sentence,
         place: str | None = None,
         *,
         shapes: Iterable[shapely.Geometry] = (),
@@ -65,7 +65,7 @@ class Report:
                     "rule": rule,
                     "feature": number,
                     "message": str(message),
-                    "said": message.as_json() if isinstance(message, Sentence) else message,
+                    "said": message.as_json(),
                     "place": place,
                     "shapes": [shapely.to_wkb(shape, hex=True) for shape in shapes if self._has_room(shape)],
                 }
@@ -105,7 +105,7 @@ class Report:
             placed = operation.apply(np.asarray(shapely.points(np.array(points))))
             self.placed_sample = shapely.get_coordinates(placed).tolist()
 
-    def add_once(self, rule: str, message: str | Sentence) -> None:
+    def add_once(self, rule: str, message: Sentence) -> None:
         """Note what holds for the whole layer, the first time it is seen."""
         if not any(issue["rule"] == rule for issue in self.issues):
             self.add("warning", rule, None, message)

@@ -44,7 +44,7 @@ class TextEncoding:
 
     name: str
     declared: str | None
-    notes: tuple[str, ...]
+    notes: tuple[Sentence, ...]
 
 
 def check_shapefile(shp: Path) -> int:
@@ -191,9 +191,15 @@ def settle_encoding(shp: Path, *, given: str | None) -> TextEncoding:
     if not cells and not names:
         return TextEncoding(declared or found, declared, ())
     if declared is None:
-        note = f"the file does not say its encoding; its attributes were read as {found}"
+        note = Sentence(
+            "the file does not say its encoding; its attributes were read as {encoding}", encoding=found
+        )
     else:
-        note = f"the file says {declared}, but its attributes are no {declared}; they were read as {found}"
+        note = Sentence(
+            "the file says {declared}, but its attributes are no {declared}; they were read as {encoding}",
+            declared=declared,
+            encoding=found,
+        )
     return TextEncoding(found, declared, (note,))
 
 
@@ -244,13 +250,13 @@ def _bad_names(names: list[bytes], encoding: str) -> bool:
     return False
 
 
-def mend_field_names(shp: Path, encoding: str) -> tuple[str, ...]:
+def mend_field_names(shp: Path, encoding: str) -> tuple[Sentence, ...]:
     """Rewrite names that were cut within a character (10 bytes hold three Chinese characters of UTF-8), or stand twice.
 
     Works on the scratch copy alone; gives a sentence for each name changed.
     """
     dbf = shp.with_suffix(".dbf")
-    notes: list[str] = []
+    notes: list[Sentence] = []
     with dbf.open("r+b") as opened:
         header_bytes = struct.unpack("<H", opened.read(10)[8:10])[0]
         opened.seek(0)
@@ -268,7 +274,11 @@ def mend_field_names(shp: Path, encoding: str) -> tuple[str, ...]:
                 opened.seek(32 + 32 * number)
                 opened.write(written[:11].ljust(11, b"\x00"))
                 notes.append(
-                    f"the name of field {number + 1} was cut within a character or stood twice; it is read as {unique}"
+                    Sentence(
+                        "the name of field {number} was cut within a character or stood twice; it is read as {name}",
+                        number=number + 1,
+                        name=unique,
+                    )
                 )
     return tuple(notes)
 

@@ -34,7 +34,7 @@ from blueprint.layers.formats import (
 from blueprint.layers.geoparquet import read_geoparquet
 from blueprint.layers.preflight import check_file
 from blueprint.layers.shapefile import mend_field_names, rows_in_use, settle_encoding
-from blueprint.sentences import Sentence
+from blueprint.sentences import Sentence, Word
 
 BATCH_FEATURES = 1000
 MAX_FIELDS = 1000
@@ -53,7 +53,7 @@ class Source:
     geometry_name: str
     fields: list[str]
     batches: Iterator[pa.RecordBatch]
-    notes: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[tuple[str, Sentence]] = field(default_factory=list)
     expected: int | None = None
     is_drawing: bool = False
     no_days: Sequence[NoDay] = ()
@@ -134,7 +134,7 @@ def _boundary_points(path: Path) -> Source:
 @contextmanager
 def _by_gdal(path: Path, form: Format, request: Mapping[str, Any]) -> Iterator[Source]:
     options: dict[str, Any] = {}
-    notes: list[tuple[str, str]] = []
+    notes: list[tuple[str, Sentence]] = []
     expected = None
     no_days: Iterator[NoDay] = iter(())
     if form in (GEOJSON, GEOJSON_LINES):
@@ -251,31 +251,37 @@ def _expected(path: Path, form: Format, sublayer: str) -> int | None:
     return int(pyogrio.read_info(str(path), force_feature_count=True)["features"])
 
 
-def _drawing_notes(path: Path, geometry: str) -> list[tuple[str, str]]:
+def _drawing_notes(path: Path, geometry: str) -> list[tuple[str, Sentence]]:
     """What a drawing says of its unit, and what is made of its closed lines."""
-    notes = []
+    notes: list[tuple[str, Sentence]] = []
     unit = _drawing_unit(path)
-    if unit not in (None, "metres"):
+    if unit not in (None, _METRES):
         notes.append(
-            ("drawing-unit", f"the drawing says that its unit is {unit}; its numbers are taken as metres")
+            (
+                "drawing-unit",
+                Sentence(
+                    "the drawing says that its unit is {unit}; its numbers are taken as metres", unit=unit
+                ),
+            )
         )
     if geometry == "polygon":
-        notes.append(("drawing-areas", "closed lines of the drawing are taken as areas"))
+        notes.append(("drawing-areas", Sentence("closed lines of the drawing are taken as areas")))
     return notes
 
 
+_METRES = Word("metres")
 _UNITS = {
-    1: "inches",
-    2: "feet",
-    4: "millimetres",
-    5: "centimetres",
-    6: "metres",
-    7: "kilometres",
-    14: "decimetres",
+    1: Word("inches"),
+    2: Word("feet"),
+    4: Word("millimetres"),
+    5: Word("centimetres"),
+    6: _METRES,
+    7: Word("kilometres"),
+    14: Word("decimetres"),
 }
 
 
-def _drawing_unit(path: Path) -> str | None:
+def _drawing_unit(path: Path) -> Word | None:
     with path.open("rb") as opened:
         lines = opened.read(1 << 18).split(b"\n")
     for number, line in enumerate(lines[:-2]):

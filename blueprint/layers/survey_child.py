@@ -40,7 +40,7 @@ class Survey:
     declared_crs: str | None = None
     declared_text: str | None = None
     bounds: list[float] | None = None
-    notes: list[str] = field(default_factory=list)
+    notes: list[dict[str, Any]] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
     points: list[list[float]] = field(default_factory=list)
     refusal: dict[str, Any] | None = None
@@ -80,13 +80,13 @@ def _survey(request: dict[str, Any], survey: Survey) -> None:
     sample = Sample()
     with open_source(request) as source:
         survey.sublayer, survey.fields = source.sublayer, [clean_name(name) for name in source.fields]
-        survey.notes = [message for _, message in source.notes]
+        survey.notes = [message.as_json() for _, message in source.notes]
         if source.crs:
             survey.declared_crs, survey.declared_text = label(parse_crs(source.crs)), source.crs
 
-        def note(_severity: str, _rule: str, _number: int | None, message: str) -> None:
-            if message not in survey.notes:
-                survey.notes.append(message)
+        def note(_severity: str, _rule: str, _number: int | None, message: Sentence) -> None:
+            if message.as_json() not in survey.notes:
+                survey.notes.append(message.as_json())
 
         for batch in source.batches:
             clean = readable(batch, source.geometry_name, note)

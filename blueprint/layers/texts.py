@@ -8,6 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from blueprint.sentences import Sentence
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 """Control characters, and marks that turn the direction of writing around and so hide what a text says."""
 
@@ -16,7 +18,7 @@ MAX_NAME = 120
 _EXACT = 2.0**53
 """Up to here a real number holds every whole one."""
 
-Add = Callable[..., None]
+Add = Callable[[str, str, int | None, Sentence], None]
 
 
 def clean_name(name: str) -> str:
@@ -77,10 +79,15 @@ def _whole(column: pa.Array, name: str, add: Add) -> pa.Array:
             "warning",
             "text-encoding",
             None,
-            f"texts of the field {name} are cut within a character or no UTF-8",
+            Sentence("texts of the field {name} are cut within a character or no UTF-8", name=name),
         )
         column = pa.array([v.decode("utf-8", errors="replace") if v is not None else None for v in values])
     if pc.any(pc.match_substring_regex(column, _PATTERN)).as_py():
-        add("warning", "text-control", None, f"control characters were taken out of the field {name}")
+        add(
+            "warning",
+            "text-control",
+            None,
+            Sentence("control characters were taken out of the field {name}", name=name),
+        )
         column = pa.array([clean_text(v) if v is not None else None for v in column.to_pylist()])
     return column

@@ -25,6 +25,7 @@ SPOKEN = frozenset(
         ("blueprint/jobs/models.py", "JobState"),
         ("blueprint/layers/crs_doctor.py", "Confidence"),
         ("blueprint/layers/models.py", "GeometryKind"),
+        ("blueprint/layers/models.py", "VersionState"),
         ("blueprint/permissions.py", "Act"),
         ("blueprint/sharing/models.py", "GrantState"),
         ("approval/exchange/fields.py", "Kind"),
@@ -80,6 +81,7 @@ def gather(root: Path = ROOT) -> Gathered:
         for call, said in _calls(tree, calls):
             _take(gathered, f"{here}:{call.lineno}", call, said)
         gathered.faults += [f"{here}:{line}: a validator says a Sentence" for line in _bare_refusals(tree)]
+        gathered.faults += [f"{here}:{line}: a line in English alone; say a Sentence" for line in _bare(tree)]
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and (here, node.name) in SPOKEN:
                 gathered.templates |= set(_members(node))
@@ -119,6 +121,38 @@ def _bare_refusals(tree: ast.Module) -> Iterator[int]:
             yield call.lineno
 
 
+_LINES = {"say": 0, "echo": 0, "add_task": 0, "status": 0, "counting": 1}
+"""What shows a line of a command, and as which of its arguments."""
+
+
+def _bare(tree: ast.Module) -> Iterator[int]:
+    """Lines where a command shows English without its Chinese."""
+    for call, said in _calls(tree, _LINES):
+        for choice in _choices(said):
+            text = " ".join(_written(choice))
+            if _LATIN.search(text) and not _CHINESE.search(text):
+                yield call.lineno
+
+
+def _choices(said: ast.expr) -> list[ast.expr]:
+    """The texts of which one is shown."""
+    if isinstance(said, ast.IfExp):
+        return [*_choices(said.body), *_choices(said.orelse)]
+    return [said]
+
+
+def _written(said: ast.expr) -> Iterator[str]:
+    """What is written in a text itself, not what its values are made by."""
+    if isinstance(said, ast.Constant) and isinstance(said.value, str):
+        yield said.value
+    elif not isinstance(said, ast.Call | ast.Subscript):
+        for part in ast.iter_child_nodes(said):
+            if isinstance(part, ast.expr):
+                yield from _written(part)
+
+
+_LATIN = re.compile(r"\b(?!blueprint\b)[A-Za-z]{3,}")
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _VALIDATORS = {"AfterValidator", "BeforeValidator", "field_validator", "model_validator"}
 
 

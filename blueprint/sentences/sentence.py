@@ -66,6 +66,25 @@ class Word(Sentence):
     __slots__ = ()
 
 
+class Term(Word):
+    """A word of a trade whose Chinese is given beside it: the same English has another in another trade (withdrawn: 已撤件, 已收回)."""
+
+    __slots__ = ("_chinese",)
+
+    def __init__(self, english: str, /, *, chinese: str) -> None:
+        super().__init__(english)
+        self._chinese = chinese
+
+    @property
+    def chinese(self) -> str:
+        """The Chinese that was given."""
+        return self._chinese
+
+    def as_json(self) -> dict[str, Any]:
+        """The word with both its languages."""
+        return super().as_json() | {"chinese": self._chinese}
+
+
 def spoken(member: StrEnum) -> Word:
     """A state, a step or a right as a sentence says it; `gathering.SPOKEN` lists their kinds."""
     return Word(member.replace("_", " "))
@@ -78,6 +97,8 @@ def sentence_from(told: Mapping[str, Any] | str) -> Sentence:
     """
     if isinstance(told, str):
         return Sentence(told)
+    if "chinese" in told:
+        return Term(str(told["english"]), chinese=str(told["chinese"]))
     if chinese_of(str(told["template"])) is not None:
         try:
             values = {str(name): _read(value) for name, value in told["values"].items()}

@@ -7,6 +7,7 @@ import typer
 from sqlalchemy.orm import Session
 
 from blueprint.errors import InvalidInputError
+from blueprint.sentences import Sentence
 from blueprint.sharing import grants
 from blueprint.sharing.models import MOST_EXPORTS, MOST_FEATURES, GrantState
 from blueprint.sharing.router import grant_out
@@ -96,7 +97,11 @@ def request(
         )
         number = grant.id
     say(
-        f"request {number} was made to {owner}; grant it with `blueprint access grant {number} LAYER --until DATE`"
+        Sentence(
+            "request {number} was made to {owner}; grant it with `blueprint access grant {number} LAYER --until DATE`",
+            number=number,
+            owner=owner,
+        )
     )
 
 
@@ -120,7 +125,15 @@ def grant_request(
             actor=local_operator(),
             now=edge.now(),
         )
-    say(f"grant {number}: {asked.department} may read {layer} until {until}")
+    say(
+        Sentence(
+            "grant {number}: {department} may read {layer} until {until}",
+            number=number,
+            department=asked.department,
+            layer=layer,
+            until=until,
+        )
+    )
 
 
 @app.command("give")
@@ -146,7 +159,15 @@ def give(
             now=edge.now(),
         )
         number = given.id
-    say(f"grant {number}: {department} may read {layer} until {until}")
+    say(
+        Sentence(
+            "grant {number}: {department} may read {layer} until {until}",
+            number=number,
+            department=department,
+            layer=layer,
+            until=until,
+        )
+    )
 
 
 @app.command("refuse")
@@ -155,7 +176,7 @@ def refuse(number: Number, reason: Reason) -> None:
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         asked = grants.find_grant(session, number, actor=local_operator())
         grants.refuse_access(session, asked, reason=reason, actor=local_operator(), now=edge.now())
-    say(f"request {number} is refused")
+    say(Sentence("request {number} is refused", number=number))
 
 
 @app.command("withdraw")
@@ -164,7 +185,7 @@ def withdraw(number: Number, reason: Reason) -> None:
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         grant = grants.find_grant(session, number, actor=local_operator())
         grants.withdraw_access(session, grant, reason=reason, actor=local_operator(), now=edge.now())
-    say(f"grant {number} is withdrawn")
+    say(Sentence("grant {number} is withdrawn", number=number))
 
 
 @app.command("asked")

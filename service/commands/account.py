@@ -15,6 +15,7 @@ from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.permissions import Act, Role, require
 from blueprint.rights_table import REACH_WORDS, reach_legend, rights_markdown, rights_rows
+from blueprint.sentences import Sentence
 from service.commands.context import confirm, local_operator, open_edge, say
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
 
@@ -86,7 +87,10 @@ def add(
             session, login, name, email=email, actor=local_operator(), now=edge.now()
         )
     say(
-        f"{person.login}: the password below is good for one sign-in; appoint with `blueprint account appoint`"
+        Sentence(
+            "{login}: the password below is good for one sign-in; appoint with `blueprint account appoint`",
+            login=person.login,
+        )
     )
     typer.echo(password)
 
@@ -155,7 +159,13 @@ def appoint(
             now=edge.now(),
         )
         number = appointment.id
-    say(f"appointment {number}: {login} is {role}{f' of {department}' if department else ''}")
+    told = {"number": number, "login": login, "role": role}
+    if department:
+        say(
+            Sentence("appointment {number}: {login} is {role} of {department}", **told, department=department)
+        )
+    else:
+        say(Sentence("appointment {number}: {login} is {role}", **told))
 
 
 @app.command("end")
@@ -163,7 +173,7 @@ def end(number: Annotated[int, typer.Argument(min=1, help="任命编号 number o
     """结束岗位，立即生效 · end a role at once; it stays on record."""
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         persons.end_appointment(session, number, actor=local_operator(), now=edge.now())
-    say(f"appointment {number} is over")
+    say(Sentence("appointment {number} is over", number=number))
 
 
 @app.command("reset-password")
@@ -181,7 +191,12 @@ def reset_second_factor(login: Login) -> None:
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         person = persons.find_person(session, login)
         second_factor.reset(session, person, actor=local_operator(), now=edge.now())
-    say(f"{login} has no second factor now and signs in with the password alone, to set up another")
+    say(
+        Sentence(
+            "{login} has no second factor now and signs in with the password alone, to set up another",
+            login=login,
+        )
+    )
 
 
 @app.command("link")
@@ -203,7 +218,15 @@ def link(
             actor=local_operator(),
             now=edge.now(),
         )
-    say(f"link {identity.id}: {subject} of {identity.issuer} signs in as {login}")
+    say(
+        Sentence(
+            "link {number}: {subject} of {issuer} signs in as {login}",
+            number=identity.id,
+            subject=subject,
+            issuer=identity.issuer,
+            login=login,
+        )
+    )
 
 
 @app.command("unlink")
@@ -211,7 +234,7 @@ def unlink(number: Annotated[int, typer.Argument(min=1, help="关联编号 numbe
     """解除统一身份关联 · end a link at once; it stays on record."""
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         identities.unlink(session, number, actor=local_operator(), now=edge.now())
-    say(f"link {number} is over")
+    say(Sentence("link {number} is over", number=number))
 
 
 @app.command("sign-out")
@@ -221,7 +244,7 @@ def sign_out(login: Login) -> None:
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         person = persons.find_person(session, login)
         count = persons.end_sessions(session, person, actor=local_operator(), now=edge.now())
-    say(f"{count} session(s) of {login} are over")
+    say(Sentence("{count} session(s) of {login} are over", count=count, login=login))
 
 
 @app.command("deactivate")
@@ -235,7 +258,7 @@ def deactivate(
         persons.deactivate(
             session, persons.find_person(session, login), actor=local_operator(), now=edge.now()
         )
-    say(f"{login} is deactivated")
+    say(Sentence("{login} is deactivated", login=login))
 
 
 def _instant(day: str | None, edge: Edge, *, days: int = 0) -> datetime | None:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
+from blueprint.sentences import Sentence
 from coordination.figures import hectares
 from coordination.plan_audit.areas import overlap_areas
 from coordination.plan_audit.audit import audit_layers, find_audit
@@ -136,7 +137,7 @@ def audit(
                         actor=local_operator(),
                         now=edge.now(),
                     )
-                    say(f"wrote {output_path}: {count:,} differences")
+                    say(Sentence("wrote {path}: {count:,} differences", path=output_path, count=count))
     if output is OutputFormat.JSON:
         print_json(
             [

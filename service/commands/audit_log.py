@@ -12,6 +12,7 @@ from blueprint.audit.verification import Verification, head_of, read_anchors, ve
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.permissions import Act, require
+from blueprint.sentences import Sentence
 from service.commands.context import anchors_file, confirm, local_operator, open_edge, owner_session, say
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
 from service.settings import read_settings
@@ -118,7 +119,7 @@ def export(
                 "cannot write {file}: {strerror}", file=file, strerror=error.strerror
             ) from error
         record(session, local_operator(), Act.EXPORT_AUDIT_LOG, kind="audit_log", id=form)
-    say(f"wrote {file}")
+    say(Sentence("wrote {path}", path=file))
 
 
 @app.command("retire")
@@ -141,7 +142,7 @@ def retire_entries(
         who = local_operator()
         count = retire(session, day, file, who=who.name, today=edge.now().date())
         record(session, who, "retire_audit_log", kind="audit_log", id=str(file), after={"entries": count})
-    say(f"{count} entries are in {file} and no longer in the database")
+    say(Sentence("{count} entries are in {path} and no longer in the database", count=count, path=file))
 
 
 def _question(

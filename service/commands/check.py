@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint
+from blueprint.sentences import Sentence
 from blueprint.snapshot import take_snapshot
 from coordination.check_report import CheckReport, Finding, given_to
 from coordination.checks import run_check
@@ -143,7 +144,7 @@ def write(content: bytes, path: Path | None) -> None:
         raise InvalidInputError(
             "cannot write {path}: {strerror}", path=path, strerror=error.strerror
         ) from error
-    say(f"wrote {path}")
+    say(Sentence("wrote {path}", path=path))
 
 
 def print_report(report: CheckReport, name: str) -> None:

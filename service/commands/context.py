@@ -22,6 +22,7 @@ from blueprint.database import CONNECT_ARGS, application_name, make_engine
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.permissions import Actor, at_console
+from blueprint.sentences import Sentence
 from blueprint.wall import KEEPER, seeing
 from service.settings import Settings, read_settings
 from service.setup import hold_to_city, initialise
@@ -35,9 +36,9 @@ output = Console(highlight=False, soft_wrap=False)
 """Results."""
 
 
-def say(message: str) -> None:
-    """Tell the person at the command line what is being done."""
-    console.print(message, markup=False, soft_wrap=True)
+def say(message: str | Sentence) -> None:
+    """Tell the person at the command line in one line what is being done: the Chinese, then the English."""
+    console.print(message.both if isinstance(message, Sentence) else message, markup=False, soft_wrap=True)
 
 
 def confirm(question: str) -> None:

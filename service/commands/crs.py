@@ -14,6 +14,7 @@ from blueprint.crs_registry import (
 )
 from blueprint.errors import InvalidInputError
 from blueprint.permissions import Act, require
+from blueprint.sentences import Sentence
 from service.commands.context import local_operator, open_edge, say
 from service.commands.options import FormatOption, OutputFormat, print_json, print_table
 
@@ -66,7 +67,14 @@ def register(
     require(actor, Act.REGISTER_CRS)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         row = register_transformation(session, entry, city=edge.city, actor=actor, now=edge.now())
-    say(f"transformation {row.id} from {row.source} is registered, accuracy {row.accuracy_m:g} m")
+    say(
+        Sentence(
+            "transformation {number} from {source} is registered, accuracy {accuracy_m:g} m",
+            number=row.id,
+            source=row.source,
+            accuracy_m=row.accuracy_m,
+        )
+    )
 
 
 def _point(text: str) -> ControlPoint:
@@ -125,4 +133,4 @@ def withdraw(number: Annotated[int, typer.Argument(min=1, help="编号 number")]
     require(actor, Act.REGISTER_CRS)
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         withdraw_transformation(session, number, actor=actor, now=edge.now())
-    say(f"transformation {number} is withdrawn")
+    say(Sentence("transformation {number} is withdrawn", number=number))

@@ -7,6 +7,7 @@ from sqlalchemy.pool import NullPool
 from blueprint import cluster
 from blueprint.city import load_city
 from blueprint.errors import InvalidInputError
+from blueprint.sentences import Sentence
 from blueprint.wall import WallState, wall_state
 from service import migrations
 from service.commands.backup import backup, restore
@@ -44,7 +45,7 @@ def start() -> None:
     """启动私有数据库 · make and start the private PostGIS."""
     settings = _private(read_settings())
     cluster.ensure_running(settings.home, say=say)
-    say(f"the database of {settings.home.resolve()} runs")
+    say(Sentence("the database of {home} runs", home=settings.home.resolve()))
 
 
 @app.command("stop")
@@ -52,7 +53,7 @@ def stop() -> None:
     """停止私有数据库 · stop the private PostGIS."""
     settings = _private(read_settings())
     stopped = cluster.stop(settings.home)
-    say("the database is stopped" if stopped else "the database was not running")
+    say(Sentence("the database is stopped") if stopped else Sentence("the database was not running"))
 
 
 @app.command("status")
@@ -95,4 +96,11 @@ def migrate() -> None:
     settings = read_settings()
     city = load_city(settings.city)
     initialise(owner_url(settings), city, service_url=database_url(settings))
-    say(f"the database is at revision {migrations.head_revision()}, for {city.name} in {city.working_crs}")
+    say(
+        Sentence(
+            "the database is at revision {revision}, for {city} in {working_crs}",
+            revision=migrations.head_revision(),
+            city=city.name,
+            working_crs=city.working_crs,
+        )
+    )

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.accounts import sections
 from blueprint.accounts.tree_router import BranchOut, tree_out
+from blueprint.sentences import Sentence
 from coordination.open_work import WorkKind, open_work
 from service.commands.context import local_operator, open_edge, output, say
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
@@ -64,7 +65,11 @@ def add_section(
             now=edge.now(),
         )
         number = section.id
-    say(f"section {number} {name} of {department} is open")
+    say(
+        Sentence(
+            "section {number} {name} of {department} is open", number=number, name=name, department=department
+        )
+    )
 
 
 @app.command("end-section")
@@ -73,7 +78,7 @@ def end_section(number: Annotated[int, typer.Argument(min=1, help="科室编号 
     with open_edge() as edge, Session(edge.engine, expire_on_commit=False) as session, session.begin():
         section = sections.end_section(session, number, actor=local_operator(), now=edge.now())
         name = section.name
-    say(f"section {number} {name} is closed")
+    say(Sentence("section {number} {name} is closed", number=number, name=name))
 
 
 @app.command("open-work")

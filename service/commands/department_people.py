@@ -9,6 +9,7 @@ from blueprint.accounts.staff import staff_of
 from blueprint.accounts.stand_in_router import staff_member_out, stand_in_out
 from blueprint.errors import InvalidInputError
 from blueprint.permissions import Act
+from blueprint.sentences import Sentence
 from coordination import handling
 from coordination.handling_router import responsible_out
 from service.commands.context import local_operator, say
@@ -97,7 +98,16 @@ def arrange_stand_in(
             now=edge.now(),
         )
         number = made.id
-    say(f"stand-in {number}: {deputy} for {login}, {starts_on} to {ends_on}")
+    say(
+        Sentence(
+            "stand-in {number}: {deputy} for {login}, {starts_on} to {ends_on}",
+            number=number,
+            deputy=deputy,
+            login=login,
+            starts_on=starts_on,
+            ends_on=ends_on,
+        )
+    )
 
 
 @app.command("end-stand-in")
@@ -105,4 +115,4 @@ def end_stand_in(number: Annotated[int, typer.Argument(min=1, help="编号 numbe
     """提前结束代理 · end a stand-in at once."""
     with opened() as (edge, session):
         stand_ins.end_stand_in(session, number, actor=local_operator(), now=edge.now())
-    say(f"stand-in {number} is over")
+    say(Sentence("stand-in {number} is over", number=number))

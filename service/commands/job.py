@@ -104,7 +104,10 @@ def cancel(number: Number) -> None:
         job = queue.find_job(session, number, actor=local_operator())
         job = queue.cancel(session, job, actor=local_operator(), now=edge.now())
         state = job.state
-    say(f"job {number} is {'cancelled' if state == 'cancelled' else 'asked to stop; it ends within seconds'}")
+    if state == "cancelled":
+        say(Sentence("job {number} is cancelled", number=number))
+    else:
+        say(Sentence("job {number} is asked to stop; it ends within seconds", number=number))
 
 
 def follow_job(edge: Edge, number: int) -> JobOut:

@@ -11,6 +11,7 @@ from blueprint.layers import catalogue, publication
 from blueprint.layers.models import Layer
 from blueprint.layers.shown import layer_out, version_out
 from blueprint.permissions import Act, require
+from blueprint.sentences import Sentence
 from blueprint.sharing import exports
 from blueprint.sharing.export_router import export_out
 from blueprint.sharing.purposes import record_reading
@@ -47,7 +48,7 @@ def withdraw(
         with session.begin():
             version = publication.version_of(session, catalogue.find_layer(session, code), number)
             publication.withdraw(session, version, on=edge.now().date(), actor=local_operator())
-    say(f"{code} version {number} is withdrawn")
+    say(Sentence("{code} version {number} is withdrawn", code=code, number=number))
 
 
 @app.command("list")
@@ -193,8 +194,17 @@ def export(
         ) from error
     finally:
         draft.unlink(missing_ok=True)
-    what = "the raster" if file.suffix.lower() == ".tif" else f"{kept.features:,} features"
-    say(f"wrote {what} of {code} version {number} to {file}, export {kept.number}")
+    told = {"code": code, "number": number, "path": file, "export": kept.number}
+    if file.suffix.lower() == ".tif":
+        say(Sentence("wrote the raster of {code} version {number} to {path}, export {export}", **told))
+    else:
+        say(
+            Sentence(
+                "wrote {count:,} features of {code} version {number} to {path}, export {export}",
+                **told,
+                count=kept.features,
+            )
+        )
     if file.suffix.lower() == ".zip":
         say(
             "Shapefile 字段名最长 10 字节，对照见压缩包内 READ_ME.txt · field names have 10 bytes, see READ_ME.txt in the archive"

@@ -10,6 +10,7 @@ from blueprint.errors import InvalidInputError, NotFoundError
 from blueprint.layers import catalogue, catalogue_file, retirement
 from blueprint.layers.shown import layer_out
 from blueprint.permissions import Act, require
+from blueprint.sentences import Sentence
 from service.commands.context import confirm, local_operator, open_edge, say
 from service.commands.options import Code, FormatOption, OutputFormat, parse_day, print_json
 
@@ -118,7 +119,12 @@ def define(
             layer_out(layer, edge.city, edge.now().date()).model_dump(mode="json") for layer, _ in defined
         ]
     for (layer, is_new), item in zip(defined, items, strict=True):
-        say(f"{'defined' if is_new else 'changed'} {item['code']} {layer.title}")
+        told = {"code": item["code"], "title": layer.title}
+        say(
+            Sentence("defined {code} {title}", **told)
+            if is_new
+            else Sentence("changed {code} {title}", **told)
+        )
     if output is OutputFormat.JSON:
         print_json(items if from_file else items[0])
 
@@ -187,7 +193,7 @@ def retire(
         layer = catalogue.find_layer(session, code)
         require(local_operator(), Act.DEFINE_LAYER, layer.thing)
         retirement.retire(session, layer, reason=reason, on=edge.now().date(), actor=local_operator())
-    say(f"{code} is retired")
+    say(Sentence("{code} is retired", code=code))
 
 
 def reinstate(code: Code) -> None:
@@ -196,4 +202,4 @@ def reinstate(code: Code) -> None:
         layer = catalogue.find_layer(session, code)
         require(local_operator(), Act.DEFINE_LAYER, layer.thing)
         retirement.reinstate(session, layer, actor=local_operator())
-    say(f"{code} is in use again")
+    say(Sentence("{code} is in use again", code=code))

@@ -16,7 +16,7 @@ from blueprint.footprint import read_footprint_file
 from blueprint.layers import catalogue, catalogue_file, publication, storing
 from blueprint.layers.coverage import coverage_of_districts
 from blueprint.layers.formats import TAKEN
-from blueprint.layers.models import Layer, LayerVersion
+from blueprint.layers.models import Layer, LayerVersion, VersionState
 from blueprint.layers.originals import take_original
 from blueprint.layers.shown import version_out
 from blueprint.layers.taking_in import take_in
@@ -24,6 +24,7 @@ from blueprint.layers.upload_job import put_in_upload
 from blueprint.permissions import Act, require
 from blueprint.quality.receipts import FileRefusedError
 from blueprint.quality.report import drawn_issues, original_shapes, write_errors
+from blueprint.sentences import Sentence, spoken
 from blueprint.standards.loading import find_standard
 from blueprint.standards.mapping import parse_pairs
 from service.commands.context import console, local_operator, open_edge, say
@@ -129,7 +130,7 @@ def upload(
         except FileRefusedError as refused:
             if errors is not None:
                 write_errors(errors, refused.drawn, city=edge.city)
-                say(f"the issues are drawn in {errors}")
+                say(Sentence("the issues are drawn in {path}", path=errors))
             raise
         if errors is not None:
             drawn = drawn_issues(session, version, city=edge.city)
@@ -147,16 +148,40 @@ def upload(
     if result.raster is not None:
         raster = result.raster
         say(
-            f"{layer.code} version {result.number}: {raster.width:,} × {raster.height:,} pixels of"
-            f" {raster.pixel_width_m:g} × {raster.pixel_height_m:g} m, {raster.minimum:g} to {raster.maximum:g}"
-            f" {layer.unit or ''}, {result.state}; from {result.source_crs} by {result.operation},"
-            f" resampling {raster.resampling}"
+            Sentence(
+                "{code} version {number}: {width:,} × {height:,} pixels of {pixel_width_m:g} × {pixel_height_m:g} m,"
+                " {minimum:g} to {maximum:g} {unit}, {state}; from {source_crs} by {operation}, resampling {resampling}",
+                code=layer.code,
+                number=result.number,
+                width=raster.width,
+                height=raster.height,
+                pixel_width_m=raster.pixel_width_m,
+                pixel_height_m=raster.pixel_height_m,
+                minimum=raster.minimum,
+                maximum=raster.maximum,
+                unit=layer.unit or "",
+                state=spoken(VersionState(result.state)),
+                source_crs=result.source_crs,
+                operation=result.operation,
+                resampling=raster.resampling,
+            )
         )
         return
     say(
-        f"{layer.code} version {result.number}: {result.feature_count:,} features, {result.vertex_count:,} vertices,"
-        f" {result.state}; from {result.source_crs} by {result.operation}; {result.mended_count} mended,"
-        f" {result.error_count} errors, {result.warning_count} warnings"
+        Sentence(
+            "{code} version {number}: {features:,} features, {vertices:,} vertices, {state}; from {source_crs} by {operation};"
+            " {mended} mended, {errors} errors, {warnings} warnings",
+            code=layer.code,
+            number=result.number,
+            features=result.feature_count,
+            vertices=result.vertex_count,
+            state=spoken(VersionState(result.state)),
+            source_crs=result.source_crs,
+            operation=result.operation,
+            mended=result.mended_count,
+            errors=result.error_count,
+            warnings=result.warning_count,
+        )
     )
     if result.is_place_confirmed is False:
         say(
@@ -187,7 +212,12 @@ def _put_in(
             now=edge.now(),
         )
     say(
-        f"job {job.id} stores {entry.path.name} as a version of {layer.code}: blueprint job show {job.id} --follow"
+        Sentence(
+            "job {number} stores {file} as a version of {code}: blueprint job show {number} --follow",
+            number=job.id,
+            file=entry.path.name,
+            code=layer.code,
+        )
     )
 
 
@@ -282,4 +312,12 @@ def original(
             raise InvalidInputError(
                 "cannot write {file}: {strerror}", file=file, strerror=error.strerror
             ) from error
-    say(f"wrote {version.source_name} of {code} version {number} to {file}")
+    say(
+        Sentence(
+            "wrote {source_name} of {code} version {number} to {path}",
+            source_name=version.source_name,
+            code=code,
+            number=number,
+            path=file,
+        )
+    )

@@ -17,6 +17,7 @@ from blueprint.quality.check import check_version
 from blueprint.quality.kinds import Level
 from blueprint.quality.report import drawn_issues, original_shapes, quality_of, write_errors
 from blueprint.quality.schemas import IssueOut
+from blueprint.sentences import Sentence
 from blueprint.sharing.purposes import record_reading
 from blueprint.standards.loading import find_standard
 from blueprint.standards.mapping import keep_mapping, kept_mapping, parse_pairs, resolved, suggestions
@@ -60,7 +61,7 @@ def quality(
             count = write_errors(
                 output_file, drawn, city=edge.city, originals=original_shapes(session, version)
             )
-            say(f"wrote {count:,} issues to {output_file}")
+            say(Sentence("wrote {count:,} issues to {path}", count=count, path=output_file))
     if output is OutputFormat.JSON:
         print_json(found.model_dump(mode="json"))
         return

@@ -24,6 +24,7 @@ from blueprint.edge import Edge
 from blueprint.errors import BlueprintError, ConflictError, InvalidInputError
 from blueprint.idempotency import forget_old_answers
 from blueprint.permissions import at_console
+from blueprint.sentences import Sentence
 from blueprint.wall import KEEPER, seeing
 from coordination.clock import SYSTEM, close_overdue, recount_open
 from coordination.handling_views import remind_inside
@@ -104,7 +105,13 @@ def bind(host: str, port: int) -> socket.socket:
 def run(edge: Edge, settings: Settings, listener: socket.socket, *, workers: int = 1) -> None:
     """Serve until interrupted; with more workers, each is a process of its own on the same port."""
     set_up_logging(settings.log_level)
-    say(f"serving {edge.city.name} at {edge.base_url}/  (API: {edge.base_url}/api/docs, stop with Ctrl-C)")
+    say(
+        Sentence(
+            "serving {city} at {url}/  (API: {url}/api/docs, stop with Ctrl-C)",
+            city=edge.city.name,
+            url=edge.base_url,
+        )
+    )
     children = [_spawn(edge, settings, listener) for _ in range(workers - 1)]
     try:
         with ticking(edge, settings), working(settings):

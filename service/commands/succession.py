@@ -10,11 +10,13 @@ from sqlalchemy.orm import Session
 from blueprint.layers import catalogue, catalogue_file, publication, storing
 from blueprint.layers.delta_file import DeltaWriter
 from blueprint.layers.difference import Difference, compare
+from blueprint.layers.models import VersionState
 from blueprint.layers.patch_file import PatchWriter
 from blueprint.layers.shown import version_out
 from blueprint.layers.taking_in import OnBase, take_in
 from blueprint.permissions import Act, require
 from blueprint.rasters.difference import RasterChange
+from blueprint.sentences import Sentence, spoken
 from blueprint.sharing import exports
 from blueprint.sharing.purposes import record_reading
 from coordination.dry_run import dry_run
@@ -62,7 +64,14 @@ def in_force(
             _print_dry_run(found, output)
             return
         bring_into_force(session, edge, version, parse_day(starts_on), confirm_warnings)
-        say(f"{code} version {number} is in force from {starts_on or edge.now().date()}")
+        say(
+            Sentence(
+                "{code} version {number} is in force from {day}",
+                code=code,
+                number=number,
+                day=starts_on or edge.now().date(),
+            )
+        )
 
 
 def _print_dry_run(found: DryRunOut, output: OutputFormat) -> None:
@@ -98,7 +107,14 @@ def roll_back(
         layer = catalogue.find_layer(session, code)
         require(local_operator(), Act.BRING_INTO_FORCE, layer.thing)
         version = publication.roll_back(session, layer, number, actor=local_operator(), now=edge.now())
-        say(f"{code} version {version.number} is in force again from {edge.now().date()}")
+        say(
+            Sentence(
+                "{code} version {number} is in force again from {day}",
+                code=code,
+                number=version.number,
+                day=edge.now().date(),
+            )
+        )
 
 
 def update(
@@ -178,7 +194,14 @@ def update(
         print_json(result.model_dump(mode="json"))
     else:
         say(
-            f"{code} version {result.number}, {result.state}: {result.feature_count:,} features, from version {base}"
+            Sentence(
+                "{code} version {number}, {state}: {count:,} features, from version {base}",
+                code=code,
+                number=result.number,
+                state=spoken(VersionState(result.state)),
+                count=result.feature_count,
+                base=base,
+            )
         )
 
 
@@ -219,7 +242,14 @@ def difference(
                 write=DeltaWriter(before) if as_delta else PatchWriter(before),
             )
     if made is not None:
-        say(f"wrote {made.features:,} changes to {file}, export {made.number}")
+        say(
+            Sentence(
+                "wrote {count:,} changes to {path}, export {export}",
+                count=made.features,
+                path=file,
+                export=made.number,
+            )
+        )
     if output is OutputFormat.JSON:
         print_json({"layer": code, "from_version": old, "to_version": new, **asdict(counted)})
     else:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from blueprint import tokens
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
+from blueprint.sentences import Sentence
 from blueprint.tokens_router import token_out
 from service.commands.context import local_operator, open_edge, say
 from service.commands.options import FormatOption, OutputFormat, print_json, print_table
@@ -50,7 +51,14 @@ def issue(
             actor=local_operator(),
         )
         ends = row.expires_at.astimezone(ZoneInfo(edge.city.time_zone))
-    say(f"令牌 token {row.id} of {row.label}, good until {ends:%Y-%m-%d %H:%M}; it is shown this once")
+    say(
+        Sentence(
+            "token {number} of {label}, good until {ends:%Y-%m-%d %H:%M}; it is shown this once",
+            number=row.id,
+            label=row.label,
+            ends=ends,
+        )
+    )
     typer.echo(text)
 
 
@@ -121,8 +129,13 @@ def revoke(
             if department is not None:
                 edge.city.department(department)
             count = tokens.revoke_tokens(session, department=department, actor=actor, now=now)
-    whose = f"id {number}" if number is not None else "all" if every else department or "the interface"
-    say(f"revoked {count} token(s): {whose}")
+    if number is not None:
+        whose: object = f"id {number}"
+    elif every:
+        whose = Sentence("all")
+    else:
+        whose = department or Sentence("the interface")
+    say(Sentence("revoked {count} token(s): {whose}", count=count, whose=whose))
 
 
 def _instant(text: str, edge: Edge) -> datetime:

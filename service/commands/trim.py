@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from blueprint.city import City
 from blueprint.city_router import to_lonlat
 from blueprint.errors import InvalidInputError
+from blueprint.sentences import Sentence
 from coordination.figures import hectares, rounded, square_metres
 from coordination.report_words import SEVERITY_WORDS, WITHHELD_WORDS
 from coordination.trim import Trim, TrimLevel, find_trim
@@ -103,7 +104,7 @@ def write_boundaries(
         raise InvalidInputError(
             "cannot write {path}: {strerror}", path=path, strerror=error.strerror
         ) from error
-    say(f"wrote {path}")
+    say(Sentence("wrote {path}", path=path))
 
 
 def _print(found: Trim) -> None:

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from approval.models import Case
 from approval.stages import Stage
 from blueprint.edge import Edge
+from blueprint.sentences import Sentence
 from service.app import create_app
 from service.settings import Settings
 from service.simulation.acting import Acting
@@ -73,7 +74,7 @@ def live_a_year(
     people: int = 0,
     share: Share = _WHOLE,
     ends_at: datetime | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    say: Callable[[Sentence], None] = lambda _: None,
 ) -> Lived:
     """Live the 364 days up to `ends_at`, or today, with so many projects and accounts, on the database of `edge`."""
     zone = ZoneInfo(edge.city.time_zone)
@@ -102,7 +103,14 @@ def live_a_year(
             if day % _SUPERVISED_EVERY == 0:
                 acting.between.supervise(under_way)
             under_way = [project for project in under_way if project.stage < len(Stage)]
-            say(f"{clock.now.date()}: {len(own) - len(waiting)} projects, {acting.decided} items decided")
+            say(
+                Sentence(
+                    "{day}: {projects} projects, {items} items decided",
+                    day=clock.now.date(),
+                    projects=len(own) - len(waiting),
+                    items=acting.decided,
+                )
+            )
     return Lived(len(own), acting.decided, client.requests, accounts)
 
 

@@ -53,8 +53,8 @@ function verdict(found) {
 
 // A guess that names a system alone can be accepted; swapped or scaled numbers must be corrected in the file.
 function guess(each, number) {
-  const words = `${each.crs} ${each.name} · ${CONFIDENCE[each.confidence] ?? each.confidence} · ${percent(each.share_inside)} 落在本市内${each.also.length ? ` · 同位 ${each.also.join("、")}` : ""}`;
-  const about = element("span", { class: "about", lang: "en" }, each.why.join("; "));
+  const words = `${each.crs} ${each.name_zh} · ${CONFIDENCE[each.confidence] ?? each.confidence} · ${percent(each.share_inside)} 落在本市内${each.also.length ? ` · 同位 ${each.also.join("、")}` : ""}`;
+  const about = element("span", { class: "about" }, ...bilingual(each.why_zh.join("；"), `${each.name}; ${each.why.join("; ")}`));
   const problem = each.swapped ? ["x、y（或经纬度）颠倒，须改正文件。", "x and y are swapped; correct the file."] : each.scale !== 1 ? ["数值像是毫米，须以米导出。", "The numbers seem to be millimetres; export the file in metres."] : null;
   const box = element("input", { type: "radio", name: "accept", value: each.crs });
   const made = element("div", { class: "guess" }, ...(problem ? [words, " ", ...bilingual(...problem)] : [element("label", {}, box, " ", ...bilingual("接受", "accept"), ` ${words}`)]), about);

@@ -97,7 +97,7 @@ def test_items_of_a_stage_run_in_parallel_and_what_comes_first_explains_itself(o
     office.accepted(case, "A112")
 
     office.step(case, "A102", Step.SUBMIT)
-    with pytest.raises(ConflictError, match=r"comes after 建设项目用地预审与选址意见书核发 .A104: 已受理"):
+    with pytest.raises(ConflictError, match=r"comes after 建设项目用地预审与选址意见书核发 .A104: accepted"):
         office.step(case, "A102", Step.ACCEPT)
     office.step(case, "A104", Step.BEGIN)
     office.approve(case, "A104")
@@ -219,8 +219,10 @@ def test_the_clock_stops_for_a_special_procedure_and_goes_on_with_the_days_that_
 
     stopped = office.step(case, "A104", Step.STOP, reason="论证", stop_kind="expert_review", working_days=10)
     assert stopped.due_on == date(2026, 3, 23)
-    with pytest.raises(ConflictError, match="not possible now"):
+    with pytest.raises(ConflictError, match="not possible now") as refused:
         office.approve(case, "A104")
+    assert refused.value.chinese == "事项处于“特别程序（开始）”，现在不能准予；可办：特别程序结束"
+    assert str(refused.value) == "the item is stopped: approve is not possible now; possible: resume"
     office.days_pass(12)
     resumed = office.step(case, "A104", Step.RESUME)
 
@@ -423,7 +425,7 @@ def test_the_end_of_a_case_waits_for_what_runs_beside_its_stages_and_for_what_wa
         office.open(case, list(Stage)[list(Stage).index(stage) + 1])
     office.step(case, "A105", Step.REVOKE, reason="以欺骗手段取得")
 
-    with pytest.raises(ConflictError, match=r"A105: 撤销.*E501: 待申报"):
+    with pytest.raises(ConflictError, match=r"A105: revoked.*E501: not submitted"):
         office.finish(case, Stage.COMPLETION_ACCEPTANCE)
     office.approved(case, "E501")
     preparation.add_item(office.session, case, "A105", city=office.city, actor=WINDOW)
@@ -439,7 +441,7 @@ def test_a_stage_is_concluded_when_everything_the_project_needs_of_it_is_approve
         office.approved(case, code)
     office.hand_in(case, "M21")
     office.approved(case, "A105")
-    with pytest.raises(ConflictError, match=r"not finished: 使用林地审核审批 .A112: 待申报"):
+    with pytest.raises(ConflictError, match=r"not finished: 使用林地审核审批 .A112: not submitted"):
         office.conclude(case, Stage.LAND_USE_PLANNING)
 
     office.step(case, "A112", Step.DROP, reason="不占林地")
@@ -473,7 +475,7 @@ def test_what_rests_on_a_revoked_result_finds_it_gone(office: Office) -> None:
     office.step(case, "A102", Step.SUBMIT)
     office.hand_in(case, "M11")
 
-    with pytest.raises(ConflictError, match=r"comes after.*撤销.*R104\) is expired"):
+    with pytest.raises(ConflictError, match=r"comes after.*revoked.*R104\) is expired"):
         office.step(case, "A102", Step.ACCEPT)
 
 

@@ -12,7 +12,7 @@ from babel.messages.catalog import Catalog
 from pydantic import BaseModel, Field, ValidationError
 
 from blueprint.errors import InvalidInputError, NotFoundError
-from blueprint.sentences import Sentence, sentence_from
+from blueprint.sentences import Sentence, Term, sentence_from
 from blueprint.sentences.catalogue import CATALOGUE
 from blueprint.sentences.gathering import (
     PACKAGES,
@@ -77,6 +77,23 @@ def test_a_sentence_that_formats_its_values_in_or_forgets_one_is_found(tmp_path:
     ]
 
 
+def test_a_line_of_a_command_in_english_alone_is_found(tmp_path: Path):
+    for package in PACKAGES:
+        (tmp_path / package).mkdir()
+    (tmp_path / "service" / "new.py").write_text(
+        "say(f'wrote {path}')\n"
+        "say(Sentence('the file is empty'))\n"
+        "say(f'已写入 wrote {path}')\n"
+        "typer.echo('已完成 done' if ended else 'not yet')\n"
+        "say(f'blueprint: {told.english}')\n"
+        "progress.add_task(f'{layer.code} stored', total=None)\n"
+    )
+
+    assert gather(tmp_path).faults == [
+        f"service/new.py:{line}: a line in English alone; say a Sentence" for line in (1, 4, 6)
+    ]
+
+
 def test_the_catalogue_is_as_make_sentences_writes_it(gathered: Gathered):
     old = read_catalogue()
 
@@ -99,6 +116,16 @@ def test_lists_and_sentences_within_a_sentence_are_said_in_its_language():
     assert several.chinese == "a.toml：图层 L、M：文件为空"
     assert nothing.english == "a: layer none: the file is empty; the file is empty"
     assert nothing.chinese == "a：图层 无：文件为空；文件为空"
+
+
+def test_a_term_keeps_its_own_chinese_through_json_and_is_listed_as_a_word():
+    terms = [Term("withdrawn", chinese="已撤件"), Term("stop", chinese="特别程序开始")]
+    told = Sentence("{path}: layer {name}: {error}", path="a", name=terms, error="x")
+
+    again = sentence_from(json.loads(json.dumps(told.as_json())))
+
+    assert again.english == told.english == "a: layer withdrawn, stop: x"
+    assert again.chinese == told.chinese == "a：图层 已撤件、特别程序开始：x"
 
 
 def test_an_error_of_ours_within_a_sentence_is_said_in_its_language():

@@ -172,7 +172,10 @@ def test_the_command_line_issues_lists_and_revokes_one_those_of_the_interface_an
 
     assert command("token", "revoke", "--id", str(first["id"])).status == 0
     assert command("token", "revoke", "--id", str(first["id"])).status == 1
-    assert "revoked 1 token" in command("token", "revoke", "--interface").err
+    assert (
+        command("token", "revoke", "--interface").err
+        == "已吊销 1 个令牌：接口 revoked 1 token(s): the interface\n"
+    )
     assert "revoked 1 token" in command("token", "revoke", "--all").err
     assert command("token", "revoke", "--all", "SLJ").status == 2
     after = command("token", "list", "--format", "json").json

@@ -57,6 +57,7 @@ def test_a_wrong_zone_is_suggested_and_taken_only_when_a_person_accepts_it(
     decision = quality_of(fresh_database)["crs_decision"]
     assert decision["accepted"] == "EPSG:4529" and decision["declared"] == "EPSG:4550"
     assert decision["confidence"] == "sure" and "8 digits" in decision["why"][0]
+    assert decision["why_zh"][0] == "横坐标为 8 位，前两位为带号"
     assert audit_of(fresh_database, "upload_version")["crs_decision"] == decision
 
 
@@ -73,6 +74,8 @@ def test_a_diagnosis_shows_where_the_data_fall_and_stores_nothing(
     found = json.loads(result.out)
     assert found["declared_crs"] is None and found["row_count"] == 2
     assert found["guesses"][0]["crs"] == "EPSG:4550"
+    assert found["guesses"][0]["name_zh"] == "3 度带第 41 带（中央经线 123°E），横坐标前不加带号"
+    assert found["guesses"][0]["why_zh"][0] == "横坐标为 6 位，不含带号"
     assert found["rows"][0]["MC"] == "图斑1"
     assert [feature["properties"]["role"] for feature in found["preview"]["features"]][:2] == [
         "outline",

@@ -116,7 +116,7 @@ def test_without_zone_or_datum_the_crs_is_left_open() -> None:
     for name in (None, "", "地方独立坐标系"):
         file = read(document(head(), *square(100), 坐标系=name))
         assert file.crs is None
-        assert "坐标系" in file.warnings[0]
+        assert "坐标系" in file.warnings[0].english and "坐标系" in file.warnings[0].chinese
 
 
 def test_later_rings_inside_the_first_are_holes() -> None:
@@ -136,7 +136,9 @@ def test_a_ring_outside_the_first_is_a_part_and_an_island_in_a_hole_too() -> Non
     ]
     file = read(document(head(20, "0.9200"), *lines))
     assert sorted(p.geometry.area for p in file.parcels) == pytest.approx([100, 1_600, 7_500])
-    assert file.warnings == ("parcel 1 has 3 separate parts",)
+    assert [warning.both for warning in file.warnings] == [
+        "地块 1 由 3 个分离的部分组成 parcel 1 has 3 separate parts"
+    ]
 
 
 def test_a_ring_that_fills_a_notch_is_a_part_though_all_its_corners_are_shared() -> None:
@@ -159,8 +161,8 @@ def test_several_parcels_keep_their_order() -> None:
 def test_a_stated_area_more_than_one_per_cent_off_is_a_warning() -> None:
     assert read(document(head(area="1.0099"), *square(100))).warnings == ()
     (warning,) = read(document(head(area="1.0150"), *square(100))).warnings
-    assert "1.0150 ha" in warning
-    assert "1.0000 ha" in warning
+    assert "1.0150 ha" in warning.english and "1.0150 公顷" in warning.chinese
+    assert "1.0000 ha" in warning.english
     for unknown in ("", "0"):
         file = read(document(head(area=unknown), *square(100)))
         assert (file.parcels[0].area_ha, file.warnings) == (None, ())
@@ -170,7 +172,7 @@ def test_a_lost_point_is_a_warning() -> None:
     lines = square(100)
     del lines[2]
     warnings = read(document(head(area=""), *lines)).warnings
-    assert warnings == ("parcel 1: the file says 5 points and lists 4",)
+    assert list(map(str, warnings)) == ["parcel 1: the file says 5 points and lists 4"]
 
 
 @pytest.mark.parametrize(("prefix", "crs"), [(41_000_000, "EPSG:4529"), (0, "EPSG:4550")])
@@ -180,7 +182,7 @@ def test_swapped_columns_are_known_by_magnitude_and_said(prefix: int, crs: str) 
     file = read(document(head(), *swapped))
     assert file.crs == crs
     assert file.parcels[0].geometry.bounds == (east, NORTH, east + 100, NORTH + 100)
-    assert "easting before the northing" in file.warnings[0]
+    assert "easting before the northing" in str(file.warnings[0])
 
 
 def test_full_width_marks_blank_lines_and_spaces_are_taken() -> None:
@@ -296,6 +298,6 @@ def test_the_largest_files_are_read_in_seconds() -> None:
     began = time.monotonic()
     file = read(document(*small))
     assert len(file.parcels) == 20_000
-    assert (len(file.warnings), file.warnings[-1]) == (51, "and 39950 warnings more")
+    assert (len(file.warnings), str(file.warnings[-1])) == (51, "and 39950 warnings more")
     assert len(read(document(head(), *nested)).parcels) == 500
     assert time.monotonic() - began < 20
