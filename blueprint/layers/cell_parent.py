@@ -3,7 +3,7 @@
 `python -m blueprint.layers.cell_parent DESCRIPTOR` answers to one process of the service by the socket of that number. It
 is started with an environment of its own, opens no file of anybody's and no connection, and has one thread. A message
 names a module and brings five descriptors; a child is forked that locks itself in and runs the module's `main`. It ends
-with its control socket, and all of them with the service's process.
+with its control socket, and all of them with the service's process. A message without descriptors has the module loaded.
 """
 
 import contextlib
@@ -79,6 +79,10 @@ class _Parent:
         if not name:
             channel.close()
             self._channel = None
+            return
+        if not descriptors:
+            with contextlib.suppress(Exception):  # told to the child that will need it
+                _loaded(name.decode())
             return
         control = socket.socket(fileno=descriptors[0])
         try:

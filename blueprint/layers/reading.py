@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -25,7 +25,7 @@ from blueprint.errors import (
 from blueprint.layers.archives import unpack
 from blueprint.layers.cell import cause_of_death, cell, refuse_unreachable
 from blueprint.layers.child_streams import BrokenOffError, sent_batches
-from blueprint.layers.children import LARGE_BYTES, Child, Kind
+from blueprint.layers.children import LARGE_BYTES, Child, Kind, prepare
 from blueprint.layers.confinement import Bounds, skip_drivers
 from blueprint.layers.formats import (
     FILE_GEODATABASE,
@@ -42,6 +42,7 @@ from blueprint.sentences import sentence_from
 from blueprint.transformations import RegisteredTransformation, find_operation
 
 MAX_UPLOAD_BYTES = 2 << 30
+_LARGE = "blueprint.layers.large_reading_child"
 _WARM_UP_DRIVERS = ("GeoJSON", "MEM")
 """What the child opens before any file, so that libraries find their data while they may still read it."""
 
@@ -113,11 +114,16 @@ class StagedFile:
 
 @contextmanager
 def staged(
-    source: IO[bytes], name: str, *, scratch: Path, sublayer: str | None = None
+    source: IO[bytes],
+    name: str,
+    *,
+    scratch: Path,
+    sublayer: str | None = None,
+    when_large: Callable[[], None] = lambda: None,
 ) -> Iterator[StagedFile]:
     """Copy an upload to a scratch folder that is removed afterwards, and find the dataset in it.
 
-    Of an archive with several datasets it is the one called `sublayer`.
+    Of an archive with several datasets it is the one called `sublayer`. `when_large` is called while a large one is copied.
     """
     refuse_marked(name)
     try:
@@ -132,7 +138,7 @@ def staged(
     try:
         refuse_unreachable(folder)
         upload = folder / "upload"
-        digest = _copy(source, upload)
+        digest = _copy(source, upload, when_large)
         dataset, chosen = _dataset(upload, folder, sublayer)
         yield StagedFile(
             folder=folder,
@@ -148,10 +154,12 @@ def staged(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _copy(source: IO[bytes], target: Path) -> str:
+def _copy(source: IO[bytes], target: Path, when_large: Callable[[], None]) -> str:
     digest, size = hashlib.sha256(), 0
     with target.open("xb") as opened:
         while block := source.read(1 << 20):
+            if size <= LARGE_BYTES < size + len(block):
+                when_large()
             size += len(block)
             if size > MAX_UPLOAD_BYTES:
                 raise TooLargeError(
@@ -218,13 +226,18 @@ def reading(file: StagedFile, request: ReadingRequest, *, bounds: Bounds | None 
         find_operation(request.crs, request.working_crs, request.registered)
     is_large = file.size > LARGE_BYTES
     with run_child(
-        "blueprint.layers.large_reading_child" if is_large else "blueprint.layers.reading_child",
+        _LARGE if is_large else "blueprint.layers.reading_child",
         file,
         asdict(request),
         bounds=bounds,
         kind=Kind.SHAPES if is_large else Kind.VECTOR,
     ) as result:
         yield result
+
+
+def prepare_large() -> None:
+    """Have what reads a large file loaded, which takes a second, while the file is still on its way."""
+    prepare(_LARGE, Kind.SHAPES)
 
 
 @contextmanager

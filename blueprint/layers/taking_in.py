@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from blueprint.edge import Edge
 from blueprint.layers.delta import apply_delta, sublayer_to_stage
 from blueprint.layers.features_file import features_folder
-from blueprint.layers.models import Layer, LayerVersion
-from blueprint.layers.reading import staged
+from blueprint.layers.models import GeometryKind, Layer, LayerVersion
+from blueprint.layers.reading import prepare_large, staged
 from blueprint.layers.retirement import refuse_retired
 from blueprint.layers.storing import Upload, cut_version, read_version, silent
 from blueprint.quality.check import check_version, keep_check, started_check
@@ -47,7 +47,8 @@ def take_in(
     dataset = (
         upload.sublayer if delta is None else sublayer_to_stage(layer, upload.sublayer, delta.change_field)
     )
-    with staged(source, name, scratch=scratch, sublayer=dataset) as file:
+    when_large = prepare_large if layer.geometry != GeometryKind.RASTER else lambda: None
+    with staged(source, name, scratch=scratch, sublayer=dataset, when_large=when_large) as file:
         if delta is not None:
             version = apply_delta(
                 session,

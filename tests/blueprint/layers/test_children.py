@@ -15,6 +15,7 @@ import pytest
 from blueprint.errors import InvalidInputError
 from blueprint.layers.cell import cause_of_death, cell
 from blueprint.layers.cell_parent import tell_of_end
+from blueprint.layers.children import Kind, end_parents, prepare
 from blueprint.layers.confinement import Bounds
 from tests.conftest import ROOT
 
@@ -52,6 +53,33 @@ def test_a_child_has_nothing_of_the_service_and_nothing_of_the_child_before_it(
     assert second["descriptors"] == [0, 1, 2, 3]
     assert second["threads_of_parent"] == 1
     assert not second["reaches_anything"]
+
+
+def parents() -> list[Path]:
+    """The parents of children that this process has, by their folder in /proc."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words, status = (folder / "cmdline").read_bytes(), (folder / "stat").read_text()
+        except OSError:
+            continue
+        if b"cell_parent" in words and int(status.rpartition(")")[2].split()[1]) == os.getpid():
+            found.append(folder)
+    return found
+
+
+def test_what_children_need_is_loaded_before_the_first_of_them(folder: Path):
+    end_parents()
+
+    prepare("no.module.of.ours", Kind.VECTOR)
+    prepare("blueprint.layers.reading_child", Kind.VECTOR)
+
+    (parent,) = parents()
+    deadline = time.monotonic() + 60
+    while "pyarrow" not in (parent / "maps").read_text() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert "pyarrow" in (parent / "maps").read_text()
+    assert look(folder)["parent"] == int(parent.name)
 
 
 def test_where_the_kernel_forbids_namespaces_a_filter_of_calls_keeps_the_network_out():

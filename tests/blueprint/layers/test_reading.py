@@ -36,6 +36,16 @@ def read(
         return opened.report | {"streamed": count, "peak_bytes": opened.peak_bytes}
 
 
+@pytest.mark.parametrize(("size", "calls"), [(3_000, 0), (5 << 20, 1)])
+def test_who_reads_a_large_file_is_told_once_while_it_is_still_on_its_way(size: int, calls: int):
+    content = io.BytesIO(badfiles.good().ljust(size))
+    told: list[int] = []
+
+    with staged(content, "x", scratch=Settings().scratch, when_large=lambda: told.append(content.tell())):
+        assert len(told) == calls
+        assert all(at < size for at in told)
+
+
 def test_a_link_in_a_geojson_is_not_followed(canary: tuple[str, list[str]]):
     url, calls = canary
     document = json.loads(badfiles.good())
