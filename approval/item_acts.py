@@ -18,7 +18,7 @@ from approval.models import CaseStage
 from approval.obligations import open_obligations
 from approval.process_table import Obtained
 from approval.requirements import acceptance_obstacles, needs, still_lacking
-from approval.stages import STAGE_TITLES, Stage
+from approval.stages import Stage, stage_term
 from blueprint.errors import ConflictError
 from blueprint.sentences import Sentence
 
@@ -32,9 +32,7 @@ def _submit(work: Work) -> Detail:
             "bind the investment project code first: a case is prepared without it, and nothing of it taken in (Art. 12)"
         )
     if stage is not None and stage.accepted_on is None:
-        raise ConflictError(
-            "accept the stage {stage_titles} before its items", stage_titles=STAGE_TITLES[Stage(stage.stage)]
-        )
+        raise ConflictError("accept the stage {stage} before its items", stage=stage_term(Stage(stage.stage)))
     if stage is None and work.case.stages[0].accepted_on is None:
         raise ConflictError("accept the first stage before items that run beside the stages")
     if work.given.on_commitment and not work.rule.on_commitment:

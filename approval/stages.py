@@ -6,7 +6,7 @@ from datetime import date
 from enum import StrEnum
 
 from blueprint.errors import ConflictError
-from blueprint.sentences import Sentence, Word
+from blueprint.sentences import Term, Word
 
 
 class Stage(StrEnum):
@@ -57,13 +57,15 @@ def refuse_acceptance(stages: Sequence[StageDays], stage: Stage, *, project_code
             "bind the investment project code first: without it no stage can be accepted (Art. 12)"
         )
     if _of(stages, stage).status is not StageStatus.NOT_ACCEPTED:
-        raise ConflictError("{stage} was accepted already; a stage is not opened again", stage=_title(stage))
+        raise ConflictError(
+            "{stage} was accepted already; a stage is not opened again", stage=stage_term(stage)
+        )
     for earlier in list(Stage)[: list(Stage).index(stage)]:
         if _of(stages, earlier).status is not StageStatus.CONCLUDED:
             raise ConflictError(
                 "conclude {earlier} before accepting {stage}; no stage is skipped",
-                earlier=_title(earlier),
-                stage=_title(stage),
+                earlier=stage_term(earlier),
+                stage=stage_term(stage),
             )
 
 
@@ -71,13 +73,18 @@ def refuse_conclusion(stages: Sequence[StageDays], stage: Stage, *, unfinished: 
     """Refuse to conclude a stage that was not accepted, was concluded already, or has items that are not approved."""
     status = _of(stages, stage).status
     if status is StageStatus.NOT_ACCEPTED:
-        raise ConflictError("accept {stage} before concluding it", stage=_title(stage))
+        raise ConflictError("accept {stage} before concluding it", stage=stage_term(stage))
     if status is StageStatus.CONCLUDED:
-        raise ConflictError("{stage} was concluded already", stage=_title(stage))
+        raise ConflictError("{stage} was concluded already", stage=stage_term(stage))
     if unfinished:
         raise ConflictError(
-            "{stage} is not finished: {unfinished}", stage=_title(stage), unfinished=unfinished
+            "{stage} is not finished: {unfinished}", stage=stage_term(stage), unfinished=unfinished
         )
+
+
+def stage_term(stage: Stage) -> Term:
+    """A stage within a sentence."""
+    return Term(stage.replace("_", " "), chinese=STAGE_TITLES[stage])
 
 
 def current_stage(stages: Sequence[StageDays]) -> Stage | None:
@@ -87,10 +94,6 @@ def current_stage(stages: Sequence[StageDays]) -> Stage | None:
 
 def _of(stages: Sequence[StageDays], stage: Stage) -> StageDays:
     return next(days for days in stages if days.stage is stage)
-
-
-def _title(stage: Stage) -> Sentence:
-    return Sentence("{title} ({stage})", title=STAGE_TITLES[stage], stage=stage.replace("_", " "))
 
 
 def in_sight(day: date | None) -> date | None:
