@@ -157,7 +157,7 @@ def _moved(points: np.ndarray, rings: np.ndarray, begin: int, end: int, x: float
 
 
 @numba.njit(nogil=True, cache=True)
-def _crossings(
+def crossings_of(
     a: np.ndarray, a_rings: np.ndarray, b: np.ndarray, b_rings: np.ndarray
 ) -> tuple[np.ndarray, bool]:
     """Where edges of a and b cross: the edge and how far along it, of both, and the place; False where that is not plain."""
@@ -214,7 +214,7 @@ def _put(out: np.ndarray, chained: np.ndarray, place: int, x: float, y: float, i
 
 
 @numba.njit(nogil=True, cache=True)
-def _in_order(crossings: np.ndarray, column: int) -> np.ndarray:
+def in_order(crossings: np.ndarray, column: int) -> np.ndarray:
     """The crossings along an outline; they are few, and nearly in order."""
     order = np.arange(len(crossings))
     for i in range(1, len(order)):
@@ -233,7 +233,7 @@ def _along(
     crossings: np.ndarray, column: int, out: np.ndarray, chained: np.ndarray, place: int,
 ) -> tuple[int, bool]:  # fmt: skip
     """Write what of an outline lies inside the other polygon; False where a ring does not come back to where it began."""
-    order = _in_order(crossings, column)
+    order = in_order(crossings, column)
     at = 0
     for ring in range(len(own_rings) - 1):
         first = own_rings[ring]
@@ -265,7 +265,7 @@ def _rings_inside(own: np.ndarray, own_rings: np.ndarray, other: np.ndarray, oth
 
 
 @numba.njit(nogil=True, cache=True)
-def _relation_of_uncrossed(a: np.ndarray, a_rings: np.ndarray, b: np.ndarray, b_rings: np.ndarray) -> int:
+def relation_of_uncrossed(a: np.ndarray, a_rings: np.ndarray, b: np.ndarray, b_rings: np.ndarray) -> int:
     """How a part b lies to a site a where no edges cross: then each ring lies wholly inside the other, or outside."""
     of_a, of_b = _rings_inside(a, a_rings, b, b_rings), _rings_inside(b, b_rings, a, a_rings)
     if of_a == 0 and of_b == 0:
@@ -301,11 +301,11 @@ def _walk(
             _moved(parts, part_rings, begin, end, x, y),
             part_rings[begin : end + 1] - part_rings[begin],
         )
-        crossings, is_plain = _crossings(a, a_rings, b, b_rings)
+        crossings, is_plain = crossings_of(a, a_rings, b, b_rings)
         if not is_plain:
             continue
         if not len(crossings):
-            relations[pair] = _relation_of_uncrossed(a, a_rings, b, b_rings)
+            relations[pair] = relation_of_uncrossed(a, a_rings, b, b_rings)
             if relations[pair] != CROSSED:
                 continue
         needed = place + 2 * (len(a) + len(b) + len(crossings)) + 8

@@ -1,4 +1,4 @@
-"""Windows of an audit on the cores of this machine: a thread each, since GEOS lets the others go on while it cuts.
+"""Windows of an audit on the cores of this machine: a thread each, since compiled loops and GEOS let the others go on while they cut.
 
 Processes would be handed every shape as bytes and hand every patch back: a quarter more work for the same patches.
 """

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
+from blueprint.outline_walk import OPEN
+from coordination.plan_audit.cutting import Outlines, cut, outlines_of
 from coordination.plan_audit.windows import Box, owned
 
 NOISE_M = 1e-6
@@ -53,10 +55,11 @@ def overlaps_of(task: WindowTask) -> FoundOverlaps:
     rows = shapely.STRtree(second).query(first)
     mine = owned(boxes[0][rows[0]], boxes[1][rows[1]], task.box)
     left, right = rows[0][mine], rows[1][mine]
+    sides = (_Side(first, outlines_of(first)), _Side(second, outlines_of(second)))
     found = [
-        _measured(task, left[start : start + _AT_ONCE], right[start : start + _AT_ONCE], first, second)
+        _measured(task, left[start : start + _AT_ONCE], right[start : start + _AT_ONCE], *sides)
         for start in range(0, len(left), _AT_ONCE)
-    ] or [_measured(task, left, right, first, second)]
+    ] or [_measured(task, left, right, *sides)]
     return FoundOverlaps(
         np.concatenate([each.first_ids for each in found]),
         np.concatenate([each.second_ids for each in found]),
@@ -66,15 +69,18 @@ def overlaps_of(task: WindowTask) -> FoundOverlaps:
     )
 
 
+@dataclass(frozen=True)
+class _Side:
+    shapes: np.ndarray
+    outlines: Outlines
+
+
 def _measured(
-    task: WindowTask, one: np.ndarray, other: np.ndarray, first: np.ndarray, second: np.ndarray
+    task: WindowTask, one: np.ndarray, other: np.ndarray, first: _Side, second: _Side
 ) -> FoundOverlaps:
-    shapes = np.empty(len(one), dtype=object)
-    inside = _within(second, other, first, one)
-    around = ~inside & _within(first, one, second, other)
-    cut = ~inside & ~around
-    shapes[inside], shapes[around] = second[other[inside]], first[one[around]]
-    shapes[cut] = _polygons(shapely.intersection(first[one[cut]], second[other[cut]]))
+    found = cut(first.shapes, second.shapes, (first.outlines, second.outlines), one, other)
+    shapes, left = found.shapes, np.flatnonzero(found.relations == OPEN)
+    shapes[left] = _by_geos(first.shapes, one[left], second.shapes, other[left])
     areas = np.nan_to_num(shapely.area(shapes))
     perimeters = np.nan_to_num(shapely.length(shapes))
     kept = np.flatnonzero(2 * areas > NOISE_M * perimeters)
@@ -86,6 +92,17 @@ def _measured(
         slivers,
         list(shapely.to_wkb(shapes[kept])),
     )
+
+
+def _by_geos(first: np.ndarray, one: np.ndarray, second: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """What pairs share where their outlines touch or run along each other, or have holes or parts."""
+    shapes = np.empty(len(one), dtype=object)
+    inside = _within(second, other, first, one)
+    around = ~inside & _within(first, one, second, other)
+    crossed = ~inside & ~around
+    shapes[inside], shapes[around] = second[other[inside]], first[one[around]]
+    shapes[crossed] = _polygons(shapely.intersection(first[one[crossed]], second[other[crossed]]))
+    return shapes
 
 
 def _within(inner: np.ndarray, rows: np.ndarray, outer: np.ndarray, around: np.ndarray) -> np.ndarray:
