@@ -6,6 +6,7 @@ from enum import StrEnum
 from operator import add
 from typing import Any
 
+from blueprint.errors import InvalidInputError
 from coordination.rules import Severity
 
 NOISE = 0.01
@@ -75,7 +76,7 @@ class LayerChange:
 
 @dataclass(frozen=True)
 class CheckDifference:
-    """All in which two checks differ; without any change they say the same."""
+    """All in which two checks differ; without any change they say the same. `titles`: what the layers that differ are called, by code."""
 
     verdict_before: Severity
     verdict_after: Severity
@@ -86,6 +87,7 @@ class CheckDifference:
     layers: tuple[LayerChange, ...]
     findings: tuple[FindingChange, ...]
     causes: tuple[Cause, ...]
+    titles: Mapping[str, str]
 
 
 def compare_checks(
@@ -117,6 +119,12 @@ def compare_checks(
             causes = (*everywhere, *_causes_of(changed.get(key[0]), by_site))
             findings.append(FindingChange(*key, change, ours.get(key), theirs.get(key), _each_once(causes)))
     causes = (*everywhere, *(cause for change in changed.values() for cause in _causes_of(change, by_site)))
+    titles = {
+        layer["code"]: str(layer.get("title") or layer["code"])
+        for report in (before, after)
+        for layer in report["layers"]
+    }
+    named = {*changed, *(finding.layer for finding in findings)}
     return CheckDifference(
         verdict_before=Severity(before["verdict"]),
         verdict_after=Severity(after["verdict"]),
@@ -127,7 +135,19 @@ def compare_checks(
         layers=tuple(changed.values()),
         findings=tuple(findings),
         causes=_each_once(causes),
+        titles={code: title for code, title in titles.items() if code in named},
     )
+
+
+def compare_files(before: Mapping[str, Any], after: Mapping[str, Any]) -> CheckDifference:
+    """Compare two reports that somebody hands in; InvalidInputError where one is none."""
+    try:
+        return compare_checks(before, after)
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise InvalidInputError(
+            "one of the files is no check report; give what `blueprint check … --format json` or `pdf` wrote",
+            place="file",
+        ) from error
 
 
 def _each_once(causes: Iterable[Cause]) -> tuple[Cause, ...]:

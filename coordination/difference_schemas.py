@@ -1,6 +1,6 @@
 """HTTP shapes of the difference of two checks."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -50,3 +50,12 @@ class CheckDifferenceOut(BaseModel):
     layers: list[LayerChangeOut]
     findings: list[FindingChangeOut]
     causes: list[Cause]
+    titles: dict[str, str]
+
+
+class FilesDifferenceOut(BaseModel):
+    """What two reports say otherwise, and each of them drawn, as `GET /api/checks/{id}?f=geojson` draws one; null where one cannot be."""
+
+    difference: CheckDifferenceOut
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None

@@ -18,6 +18,8 @@ from coordination.kept_footprints import columns_of
 from coordination.models import Check
 from coordination.rules import Outcome
 
+MAX_LISTED = 200
+
 
 def keep_check(
     session: Session,
@@ -68,10 +70,34 @@ def find_check(session: Session, check_id: int, *, actor: Actor) -> Check:
     return check
 
 
+def checks_of(session: Session, project_id: int, *, actor: Actor) -> list[tuple[Check, bool]]:
+    """The kept checks of a project, the latest first, each with whether the actor may read every layer that it speaks of."""
+    statement = (
+        select(Check).where(Check.project_id == project_id).order_by(Check.id.desc()).limit(MAX_LISTED)
+    )
+    found = session.scalars(statement).all()
+    things = {layer.code: layer.thing for layer in session.scalars(select(Layer))}
+    readable = {code for code, thing in things.items() if may(actor, Act.READ_LAYER, thing)}
+    seen = [(check, (_told(check) & things.keys()) <= readable) for check in found]
+    shown = {code for check, is_seen in seen if is_seen for code in _told(check)}
+    record_reading(
+        session,
+        actor,
+        [things[code] for code in sorted(shown & things.keys())],
+        kind="kept_checks",
+        id=project_id,
+    )
+    return seen
+
+
+def _told(check: Check) -> set[str]:
+    """The codes of the layers that a kept check tells of."""
+    return {layer["code"] for layer in check.report["layers"] if layer["outcome"] != Outcome.NOT_PERMITTED}
+
+
 def _things_of(session: Session, check: Check) -> list[Thing]:
     """The layers that a kept check tells of."""
-    told = {layer["code"] for layer in check.report["layers"] if layer["outcome"] != Outcome.NOT_PERMITTED}
-    return [layer.thing for layer in session.scalars(select(Layer).where(Layer.code.in_(told)))]
+    return [layer.thing for layer in session.scalars(select(Layer).where(Layer.code.in_(_told(check))))]
 
 
 def may_see(session: Session, check: Check, actor: Actor) -> bool:

@@ -47,6 +47,8 @@ from coordination.project_states import TRANSITIONS, ProjectStatus, shown_status
 from coordination.projects import current_revision, standing_clearance
 from coordination.rounds import standing_requests, told
 from coordination.schemas import (
+    CheckList,
+    CheckOfRevision,
     CheckOut,
     ClearanceOut,
     ConsultationOut,
@@ -130,6 +132,20 @@ def check_out(check: Check) -> CheckOut:
     return CheckOut(
         id=check.id, digest=check.digest, on=check.on_day, verdict=check.verdict, made_at=check.made_at
     )
+
+
+def checks_out(session: Session, project: Project, checks: Iterable[tuple[Check, bool]]) -> CheckList:
+    """Kept checks of a project in short, each as far as its reader may know."""
+    revisions = select(FootprintRevision.id, FootprintRevision.number).where(
+        FootprintRevision.project_id == project.id
+    )
+    numbers = {row.id: row.number for row in session.execute(revisions)}
+    items = []
+    for check, is_seen in checks:
+        brief = check_out(check).model_dump() | ({} if is_seen else {"verdict": None, "digest": None})
+        number = numbers.get(check.footprint_revision_id or 0)
+        items.append(CheckOfRevision(**brief, footprint_revision=number))
+    return CheckList(items=items)
 
 
 def _check_seen(session: Session, check: Check, actor: Actor) -> CheckOut:

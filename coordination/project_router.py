@@ -15,9 +15,11 @@ from coordination import consultation, projects, steps
 from coordination.addresses import Cursor, Id, Limit
 from coordination.history import history_of
 from coordination.holding import hold_project
+from coordination.kept_checks import checks_of
 from coordination.opinion_schemas import ContradictionList
 from coordination.overview import (
     check_out,
+    checks_out,
     consultation_out,
     consultations_out,
     footprint_out,
@@ -30,6 +32,7 @@ from coordination.particulars import ApprovalLevel, ProjectDetails
 from coordination.project_states import ProjectStatus, Step
 from coordination.rounds import Choice
 from coordination.schemas import (
+    CheckList,
     CheckOut,
     ConsultationIn,
     ConsultationList,
@@ -247,6 +250,14 @@ def check_project(
     require(actor, Act.CONSULT_DEPARTMENTS)
     hold_project(session, project_id, if_match, actor=actor, edge=edge)
     return check_out(projects.check_project(session, project_id, city=edge.city, actor=actor, now=now))
+
+
+@router.get("/api/projects/{project_id}/checks")
+def list_checks(project_id: Id, session: SessionDep, actor: ActorDep) -> CheckList:
+    """All kept checks of a project, the latest first, with the revision of the footprint that each is of."""
+    require(actor, Act.READ_PROJECT)
+    project = projects.find_project(session, project_id)
+    return checks_out(session, project, checks_of(session, project.id, actor=actor))
 
 
 @router.get("/api/projects/{project_id}/consultation")

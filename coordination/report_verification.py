@@ -1,14 +1,10 @@
 """Verifying a report (报告核验): the check is run again on the versions that the report names, and must say the same."""
 
-import re
-import reprlib
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from math import isclose
 from typing import Any
 
-import orjson
 import shapely
 from shapely.errors import ShapelyError
 from sqlalchemy.orm import Session
@@ -31,33 +27,14 @@ from coordination.kept_checks import find_check
 from coordination.kept_footprints import kept_footprint
 from coordination.kept_rules import kept_rule_set
 from coordination.masking import RestrictedConflict, SizeClass
+from coordination.report_differences import differences_from, says
 from coordination.report_reading import ReportFile
-from coordination.report_words import DIFFERENCE_WORDS
 from coordination.rule_sets import RuleSet
-from coordination.rules import Severity
 from coordination.told_report import refuse_another_shape
 from coordination.what_if import Assumed, as_supposed
 
 _ASKED = ("conflict", "clear", "outside_coverage")
-_COMPARED = (
-    "working_crs", "area_measure", "rule_set", "ledger", "layers", "findings", "rules", "unsigned_rules", "assumed",
-)  # fmt: skip
-_NOT_COMPARED = ("title", "title_en")
-"""What a layer is called may change without changing what a report says."""
-
-_NAMED_SINCE = ("rule", "department")
-"""What findings did not say before a layer could have several rules."""
-
-_OF_THE_LINE = ("width_m", "centre_line_m", "crossing_m")
-"""What follows from the centre line of a strip: compared where that is known."""
-
-_OF_THE_GIVEN = ("source_crs", "operation")
-"""What a footprint was before it was the area that is checked: a report's site does not carry it."""
-
-_SAME, _SAME_M2 = 1e-6, 1e-4
-"""What figures, and areas in m², may differ by: the pieces of a ledger are joined and then measured, or measured and added up."""
-
-_MAX_TOLD, _MAX_SHOWN = 20, 100
+_MAX_TOLD = 20
 
 _SAME_WORDS = {
     True: "一致：按报告所列版本与规则重新检查，摘要与各项数值相同 same: checked again on its versions and rules, digest and every figure are those of the report",
@@ -137,6 +114,46 @@ def verify_report(
     The site is the report's own, that of its kept check, or the one given. Rules are today's: a rule that changed
     since is a difference, unless those of then are kept. Raises InvalidInputError where the document is no report.
     """
+    again = _checked_again(session, document, city=city, actor=actor, footprint=footprint)
+    site, snapshot, now, rule_set = again.site, again.snapshot, again.report, again.rule_set
+    conflicts = _conflicts(document)
+    digest = digest_of(site, snapshot.layers, again.city, conflicts, on=snapshot.day, rule_set=rule_set)
+    is_same_engine, told_digest = document.get("engine") == ENGINE, document.get("digest")
+    found = []
+    if not is_same_engine:
+        found.append(says("engine", document.get("engine"), ENGINE))
+    if told_digest != digest:
+        found.append(says("digest", told_digest, digest))
+    found += differences_from(document, now, again.told, has_conflicts=bool(conflicts))
+    more = len(found) - _MAX_TOLD
+    if more > 0:
+        found = [*found[:_MAX_TOLD], f"另有 {more} 处不同 and {more} more"]
+    return Verification(
+        told_digest if isinstance(told_digest, str) else None, digest, is_same_engine, tuple(found)
+    )
+
+
+@dataclass(frozen=True)
+class _Again:
+    """A report's check run again: its site, the blueprint it was asked of, what it says now, and what the document tells of layers."""
+
+    site: Footprint
+    snapshot: Snapshot
+    report: CheckReport
+    city: City
+    rule_set: RuleSet | None
+    told: Mapping[str, Mapping[str, Any]]
+
+
+def _checked_again(
+    session: Session,
+    document: Mapping[str, Any],
+    *,
+    city: City,
+    actor: Actor,
+    footprint: Footprint | None = None,
+    with_shapes: bool = False,
+) -> _Again:
     require(actor, Act.CHECK_FOOTPRINT)
     refuse_another_shape(document)
     told = {layer["code"]: layer for layer in document["layers"] if layer["outcome"] in _ASKED}
@@ -149,24 +166,24 @@ def verify_report(
     snapshot, supposed = _snapshot(session, document, told, actor)
     city, rule_set = _rules_of(session, document, city)
     now = run_check(
-        session, site, city=city, actor=actor, on=snapshot.day, snapshot=snapshot, rule_set=rule_set
+        session,
+        site,
+        city=city,
+        actor=actor,
+        on=snapshot.day,
+        snapshot=snapshot,
+        rule_set=rule_set,
+        with_shapes=with_shapes,
     )
-    now = as_supposed(now, supposed)
-    conflicts = _conflicts(document)
-    digest = digest_of(site, snapshot.layers, city, conflicts, on=snapshot.day, rule_set=rule_set)
-    is_same_engine, told_digest = document.get("engine") == ENGINE, document.get("digest")
-    found = []
-    if not is_same_engine:
-        found.append(_says("engine", document.get("engine"), ENGINE))
-    if told_digest != digest:
-        found.append(_says("digest", told_digest, digest))
-    found += _compare(document, now, told, has_conflicts=bool(conflicts))
-    more = len(found) - _MAX_TOLD
-    if more > 0:
-        found = [*found[:_MAX_TOLD], f"另有 {more} 处不同 and {more} more"]
-    return Verification(
-        told_digest if isinstance(told_digest, str) else None, digest, is_same_engine, tuple(found)
-    )
+    return _Again(site, snapshot, as_supposed(now, supposed), city, rule_set, told)
+
+
+def drawn(
+    session: Session, document: Mapping[str, Any], *, city: City, actor: Actor
+) -> tuple[CheckReport, Footprint]:
+    """The check of a report run again on its versions, with the shapes of its findings, and its site; raises as `verify_report`."""
+    again = _checked_again(session, document, city=city, actor=actor, with_shapes=True)
+    return again.report, again.site
 
 
 def verify_file(
@@ -306,87 +323,3 @@ def _conflicts(document: Mapping[str, Any]) -> tuple[RestrictedConflict, ...]:
         return tuple(RestrictedConflict(c["department"], SizeClass(c["size_class"])) for c in told)
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidInputError("the report's `restricted` is not as it was written") from error
-
-
-def _compare(
-    document: Mapping[str, Any], now: CheckReport, told: Mapping[str, Any], *, has_conflicts: bool
-) -> list[str]:
-    again = orjson.loads(orjson.dumps(now.to_json()))
-    again["findings"] = _as_then(again, document.get("findings"))
-    given = dict(document) | {"layers": list(told.values())}
-    found: list[str] = []
-    left_out = {*_NOT_COMPARED, *(_OF_THE_LINE if now.strip is None else ())}
-    severities = [again["verdict"]] + ["advise"] * has_conflicts
-    verdict = min(severities, key=[str(s) for s in Severity].index)
-    if document.get("verdict") != verdict:
-        found.append(_says("verdict", document.get("verdict"), verdict))
-    for key in _COMPARED:
-        _walk(given.get(key), again[key], key, found, left_out)
-    site = {k: v for k, v in again["footprint"].items() if k not in {*_OF_THE_GIVEN, *left_out}}
-    told_site = document.get("footprint")
-    for key, value in site.items():
-        _walk(
-            told_site.get(key) if isinstance(told_site, Mapping) else None,
-            value,
-            f"footprint.{key}",
-            found,
-            left_out,
-        )
-    return found
-
-
-def _as_then(again: Mapping[str, Any], given: Any) -> Any:
-    """The findings as a report from before they named their rule says them: neither rule nor department, the catalogue's basis."""
-    findings = again["findings"]
-    if not isinstance(given, list) or not all(isinstance(each, Mapping) for each in given):
-        return findings
-    if any("rule" in each for each in given):
-        return findings
-    bases = {layer["code"]: layer["basis"] for layer in again["layers"]}
-    return [
-        {key: value for key, value in finding.items() if key not in _NAMED_SINCE}
-        | {"basis": bases[finding["layer"]]}
-        for finding in findings
-    ]
-
-
-def _walk(given: Any, now: Any, place: str, found: list[str], left_out: Set[str]) -> None:
-    """Note every place where two JSON values differ; figures may differ by the rounding of another machine."""
-    if isinstance(now, Mapping) and isinstance(given, Mapping):
-        for key in sorted((set(now) | set(given)) - left_out):
-            _walk(given.get(key), now.get(key), f"{place}.{key}", found, left_out)
-    elif isinstance(now, list) and isinstance(given, list):
-        if len(now) != len(given):
-            found.append(_says(place, f"{len(given)} 项", f"{len(now)} 项"))
-            return
-        for number, (one, other) in enumerate(zip(given, now, strict=True), start=1):
-            _walk(one, other, f"{place} {_name_of(other, number)}", found, left_out)
-    elif isinstance(now, float | int) and isinstance(given, float | int) and not isinstance(now, bool):
-        if not isclose(given, now, rel_tol=1e-9, abs_tol=_SAME_M2 if place.endswith("_m2") else _SAME):
-            found.append(_says(place, given, now))
-    elif given != now:
-        found.append(_says(place, given, now))
-
-
-def _name_of(entry: Any, number: int) -> str:
-    """What an entry of a list is known by: a layer by its code, a finding by layer and feature; else its place."""
-    if not isinstance(entry, Mapping):
-        return str(number)
-    feature = entry.get("source_id") or entry.get("feature_id")
-    parts = [part for part in (entry.get("code") or entry.get("layer"), feature) if part]
-    return " ".join(str(part) for part in parts) or str(number)
-
-
-def _says(place: str, told: Any, now: Any) -> str:
-    """One difference, for people: where, what the report says, what its versions and rules give."""
-    name = DIFFERENCE_WORDS[re.split(r"[. ]", place, maxsplit=1)[0]]
-    return (
-        f"{place}（{name}）：报告为 {_short(told)}，复算为 {_short(now)}"
-        f" · the report says {_short(told)}, checked again it is {_short(now)}"
-    )
-
-
-def _short(value: Any) -> str:
-    """A value as a sentence can hold it: one that was changed may be nested without end."""
-    text = "—" if value is None else value if isinstance(value, str) else reprlib.repr(value)
-    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 1]}…"

@@ -144,6 +144,18 @@ class CheckOut(BaseModel):
     made_at: datetime
 
 
+class CheckOfRevision(CheckOut):
+    """A kept check of a project, and which revision of its footprint it is of."""
+
+    footprint_revision: int | None
+
+
+class CheckList(BaseModel):
+    """The kept checks of a project, the latest first; at most 200."""
+
+    items: list[CheckOfRevision]
+
+
 class ConsultationBrief(BaseModel):
     """A round of consultation: about which footprint, who was added or left out, and whether it still counts."""
 

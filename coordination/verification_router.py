@@ -1,6 +1,6 @@
-"""Routes of verification (报告核验): a report that somebody holds, or a kept check, checked again on its own versions and rules."""
+"""Routes of verification (报告核验): a report that somebody holds, or a kept check, checked again on its own versions and rules; two of them compared."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Path, UploadFile
 from pydantic import BaseModel
@@ -8,16 +8,20 @@ from sqlalchemy.orm import Session
 
 from blueprint.audit.log import record
 from blueprint.crs_registry import register_for
-from blueprint.edge import ActorDep, EdgeDep, SessionDep
+from blueprint.edge import ActorDep, Edge, EdgeDep, SessionDep
+from blueprint.errors import InvalidInputError, NotFoundError
 from blueprint.footprint import read_footprint
 from blueprint.given import Text
 from blueprint.idempotency import IdempotentRoute
 from blueprint.layers.upload_answer import name_of
 from blueprint.permissions import Act, Actor, require
 from coordination import report_verification as verification
+from coordination.check_difference import compare_files
+from coordination.difference_schemas import CheckDifferenceOut, FilesDifferenceOut
 from coordination.kept_checks import find_check
 from coordination.report_reading import MAX_BYTES, read_report
 from coordination.report_verification import Verification
+from coordination.reports import to_geojson
 
 router = APIRouter(tags=["checks"], route_class=IdempotentRoute)
 
@@ -74,6 +78,43 @@ def verify_file(
     )
     _record(session, actor, found, "file")
     return verification_out(found)
+
+
+@router.post("/api/report-differences")
+def compare_reports(
+    before: Annotated[
+        UploadFile, File(description="先前的报告 the earlier report: JSON, PDF, HTML, DOCX or XLSX")
+    ],
+    after: Annotated[UploadFile, File(description="后来的报告 the later report")],
+    session: SessionDep,
+    actor: ActorDep,
+    edge: EdgeDep,
+) -> FilesDifferenceOut:
+    """What two reports say otherwise, and why; each is checked again on its own versions to be drawn. Nothing is kept."""
+    require(actor, Act.KEEP_CHECK)
+    documents = [
+        read_report(file.file.read(MAX_BYTES + 1), name_of(file)).document for file in (before, after)
+    ]
+    found = CheckDifferenceOut.model_validate(compare_files(*documents), from_attributes=True)
+    shapes = [_drawn(session, document, edge, actor) for document in documents]
+    record(
+        session,
+        actor,
+        "compare_reports",
+        kind="check_report",
+        id="file",
+        after={"digests": [document.get("digest") for document in documents], "changes": len(found.findings)},
+    )
+    return FilesDifferenceOut(difference=found, before=shapes[0], after=shapes[1])
+
+
+def _drawn(session: Session, document: dict[str, Any], edge: Edge, actor: Actor) -> dict[str, Any] | None:
+    """A report with its shapes; None where it does not carry its site, or speaks of what is not here or not for this reader."""
+    try:
+        report, site = verification.drawn(session, document, city=edge.city, actor=actor)
+    except (InvalidInputError, NotFoundError):
+        return None
+    return to_geojson(report, site, city=edge.city)
 
 
 @router.post("/api/checks/{check_id}/verification")

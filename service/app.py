@@ -92,7 +92,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
         openapi_url=None,  # `describe` serves it
         lifespan=lifespan,
         redirect_slashes=False,
-        form_limits={"max_files": 1, "max_fields": 20, "max_part_size": 64 << 10},
+        form_limits={"max_files": 2, "max_fields": 20, "max_part_size": 64 << 10},
     )
     app.state.edge = edge
     app.state.settings = settings

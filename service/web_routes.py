@@ -39,7 +39,7 @@ FRAMED = {
     "define": "定义图层 Define",
     "answers": "比选与选址 Options",
     "live": "实时检核 Live check",
-    "verify": "核验报告 Verify",
+    "verify": "核验与对比报告 Verify",
     "audits": "规划核查 Audits",
     "rules": "管控规则 Rules",
     "board": "协同看板 Board",

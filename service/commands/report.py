@@ -7,7 +7,7 @@ import typer
 from sqlalchemy.orm import Session
 
 from blueprint.errors import InvalidInputError
-from coordination.check_difference import compare_checks
+from coordination.check_difference import compare_files
 from coordination.difference_schemas import CheckDifferenceOut
 from coordination.figures import square_metres
 from coordination.report_reading import MAX_BYTES, ReportFile, read_report
@@ -61,12 +61,7 @@ def compare(
     output_format: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """对比两份报告：新增、消失、增减及原因 · what two reports say otherwise, and why."""
-    try:
-        found = compare_checks(read_report_file(before).document, read_report_file(after).document)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InvalidInputError(
-            "one of the files is no check report; give what `blueprint check … --format json` or `pdf` wrote"
-        ) from error
+    found = compare_files(read_report_file(before).document, read_report_file(after).document)
     if output_format is OutputFormat.JSON:
         print_json(CheckDifferenceOut.model_validate(found, from_attributes=True).model_dump(mode="json"))
         return

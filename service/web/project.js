@@ -164,7 +164,7 @@ async function showRest() {
   place("history").replaceChildren(...items.reverse().map((event) => element(
     "li", {}, element("time", {}, `${time(event.at)} · ${event.by}`), ...bilingual(...(ACTS[event.act] ?? [event.act, ""])),
     ...(event.details.reason ? [element("span", { class: "about" }, event.details.reason)] : []))));
-  const page = { project, address, nameOfDepartment, may };
+  const page = { project, address, nameOfDepartment, may, map: () => map };
   const report = await showCheck(page);
   const titles = Object.fromEntries((report?.layers ?? []).map(({ code, title }) => [code, title]));
   await showRounds({ ...page, report });

@@ -1,14 +1,12 @@
-// What a project's check says, what changed since the first round and why, and every round that was held.
+// What a project's check says, how it differs from another one and why, and every round that was held.
 
 import { showReport } from "./check.js";
-import { KIND, SEVERITY, STATE, button, cells, mark, measure, place, table } from "./coordination.js";
+import { KIND, SEVERITY, STATE, button, fail, mark, place, time } from "./coordination.js";
+import { clearDifference, showDifference } from "./difference.js";
 import { showVerification } from "./verify.js";
 import { ask, bilingual, element, send } from "./words.js";
 
 const FORMS = ["pdf", "docx", "xlsx", "html"];
-const CHANGE = { new: ["新增", "new"], gone: ["消失", "gone"], grown: ["增大", "grown"], shrunk: ["缩小", "shrunk"], weighs_otherwise: ["管控变化", "weighs otherwise"] };
-const CAUSE = { footprint: "红线变更 footprint", layer_version: "图层更新 layer version", rule: "规则变更 rule", engine: "程序更新 engine", rights: "权限不同 rights" };
-
 // The report of the latest check, for whoever may read all of it.
 export async function showCheck({ project, may }) {
   const { check } = project;
@@ -22,17 +20,35 @@ export async function showCheck({ project, may }) {
   return report;
 }
 
-async function showChanges(project, rounds, report) {
+// Any two checks of the project: the latest against the one that is chosen, first that of the first round.
+async function showChanges(page, rounds) {
+  const { project, address, report } = page;
+  const { items } = report ? await ask(`${address}/checks`) : { items: [] };
+  const others = items.filter(({ id, verdict }) => id !== project.check?.id && verdict !== null);
+  place("changes").hidden = others.length === 0;
+  clearDifference(page.map());
+  place("changes-said").replaceChildren();
+  if (others.length === 0) return;
   const first = rounds[0]?.check_id;
-  place("changes").hidden = !report || !first || first === project.check.id;
-  if (place("changes").hidden) return;
-  const found = await ask(`/api/checks/${project.check.id}/difference?from=${first}`);
-  const titles = Object.fromEntries(report.layers.map(({ code, title }) => [code, title]));
-  const amount = (side) => (side ? [mark(side.severity, SEVERITY[side.severity]), ` ${measure(side)}`] : "—");
-  table(place("changes-table"), [["变化", "change"], ["图层与图斑", "layer, feature"], ["首轮", "first round"], ["现在", "now"], ["原因", "why"]], found.findings.map((each) => cells([
-    bilingual(...CHANGE[each.change]), [titles[each.layer] ?? each.layer, element("span", { class: "about" }, `图斑 ${each.feature}`)], amount(each.before), amount(each.after),
-    each.causes.map((cause) => CAUSE[cause]).join("、"),
-  ])), ["与首轮检查相同。", "The same as in the first round."]);
+  const words = (each) => `检查 ${each.id} · ${time(each.made_at)} · ${each.footprint_revision === null ? "" : `红线第 ${each.footprint_revision} 版 · `}${SEVERITY[each.verdict]?.[0] ?? ""}${each.id === first ? " · 首轮征求意见" : ""}`;
+  const select = place("compared-with");
+  select.replaceChildren(...others.map((each) => element("option", { value: String(each.id) }, words(each))));
+  select.value = String(others.some(({ id }) => id === first) ? first : others[0].id);
+  const compare = async () => {
+    if (!place("changes").open) { clearDifference(page.map()); return; }
+    place("changes-said").replaceChildren(element("p", { class: "hint" }, ...bilingual("正在对比……", "Comparing …")));
+    const shapes = (id) => ask(`/api/checks/${id}?f=geojson`).catch(() => null);
+    try {
+      const [difference, before, after] = await Promise.all([ask(`/api/checks/${project.check.id}/difference?from=${select.value}`), shapes(select.value), shapes(project.check.id)]);
+      showDifference({ difference, before, after }, place("changes-said"), { map: page.map(), names: [[`检查 ${select.value}`, "before"], [`检查 ${project.check.id}`, "after"]] });
+    } catch (problem) {
+      place("changes-said").replaceChildren();
+      fail(problem);
+    }
+  };
+  select.onchange = compare;
+  place("changes").ontoggle = compare;
+  if (place("changes").open) await compare();
 }
 
 function request(each) {
@@ -51,5 +67,5 @@ export async function showRounds(page) {
     ...(round.superseded_on ? [element("p", { class: "hint" }, `${round.superseded_on} 终止：${round.superseded_why}`)] : []),
     element("ul", {}, ...round.requests.map(request), ...chosen(round.added, "增加"), ...chosen(round.dropped, "未征求")),
   ]));
-  await showChanges(project, items, page.report);
+  await showChanges(page, items);
 }

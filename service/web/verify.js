@@ -1,6 +1,8 @@
-// Verifying a check report (报告核验): a file that somebody holds, or a kept check by its number (?check=).
+// Verifying a check report (报告核验): a file that somebody holds, or a kept check by its number (?check=); two files against each other.
 
-import { act, begin, fail, mark, place, say } from "./coordination.js";
+import { boundsOf } from "./bounds.js";
+import { act, baseMap, begin, fail, mark, place, say } from "./coordination.js";
+import { clearDifference, fit, showDifference } from "./difference.js";
 import { ask, bilingual, element, send } from "./words.js";
 
 // What came of it, into `target`: same or not, why, and each difference.
@@ -31,11 +33,38 @@ async function verifyFile() {
   say("done", ...bilingual("已核验。", "Verified."));
 }
 
+let map = null;
+
+async function compareFiles() {
+  const [before, after] = [place("before").files[0], place("after").files[0]];
+  if (!before || !after) throw new Error("请选择两份报告。 Choose two reports.");
+  const form = new FormData();
+  form.append("before", before);
+  form.append("after", after);
+  place("compared").replaceChildren(element("p", { class: "hint" }, ...bilingual("正在对比……", "Comparing …")));
+  try {
+    const found = await ask("/api/report-differences", { method: "POST", body: form });
+    const sites = [found.before, found.after].filter(Boolean).flatMap(({ features }) => features.filter(({ properties }) => properties.kind === "footprint"));
+    place("not-drawn").hidden = Boolean(found.before && found.after);
+    place("map").hidden = sites.length === 0;
+    if (sites.length && map === null) map = await baseMap(boundsOf(sites.at(-1).geometry));
+    showDifference(found, place("compared"), { map });
+    if (sites.length) fit(map, sites);
+  } catch (problem) {
+    place("compared").replaceChildren();
+    clearDifference(map);
+    throw problem;
+  }
+  say("done", ...bilingual("已对比。", "Compared."));
+}
+
 async function start() {
-  const { me } = await begin("核验报告 Verify");
+  const { me } = await begin("核验与对比报告 Verify");
   if (me === null) return;
   place("verify").addEventListener("submit", (event) => event.preventDefault());
   act(place("verify").querySelector("[type=submit]"), verifyFile);
+  place("compare").addEventListener("submit", (event) => event.preventDefault());
+  act(place("compare").querySelector("[type=submit]"), compareFiles);
   const check = new URLSearchParams(location.search).get("check");
   if (check === null) {
     say("");

@@ -152,6 +152,10 @@ WAYS: dict[str, Try] = {
     "verifying a report that names it": lambda client: client.post(
         "/api/report-verifications", files={"file": ("r.json", _report_on("SECRET"))}
     ),
+    "comparing reports that name it": lambda client: client.post(
+        "/api/report-differences",
+        files={"before": ("r.json", _report_on("SECRET")), "after": ("s.json", _report_on("SECRET"))},
+    ),
     "a check kept": _check("json", _site(), keep=True),
     "a check kept by its owner": _get("/api/checks/2"),
     "the same as GeoJSON": _get("/api/checks/2?f=geojson"),

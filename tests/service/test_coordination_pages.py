@@ -252,6 +252,53 @@ def test_a_drawn_site_becomes_a_projects_next_footprint_and_is_checked_at_once(
     assert [fault for fault in page.faults if "401" not in fault] == []
 
 
+def test_two_checks_of_a_project_are_compared_in_a_table_and_on_its_map(
+    office: Office, page: Page, tmp_path: Path
+) -> None:
+    """The site is moved off the river and onto nothing new: what is gone and shrunk is said with its cause, drawn, and downloaded."""
+    server, (project, _) = office.server, opened_requests(office)
+    coordinator = office.sign_in("lin")
+    moved = footprint_from_geojson(
+        square(280, 380, 20, 80), city=office.city, scratch=SCRATCH, crs="EPSG:4550"
+    )
+    read = coordinator.get(f"/api/projects/{project}")
+    given = {"footprint": json.loads(json.dumps(to_lonlat(moved.geometry, office.city).__geo_interface__))}
+    put = coordinator.put(
+        f"/api/projects/{project}/footprint", json=given, headers={"If-Match": read.headers["ETag"]}
+    )
+    assert put.status_code == 200, put.text
+    checked = coordinator.post(f"/api/projects/{project}/checks").json()
+    listed = coordinator.get(f"/api/projects/{project}/checks").json()["items"]
+    assert [each["footprint_revision"] for each in listed] == [2, 1]
+    assert (listed[0]["id"], listed[0]["verdict"]) == (checked["id"], checked["verdict"])
+
+    sign_in(page, server, "lin")
+    go(page, server, f"/project?id={project}")
+    until(page, "window.blueprintMap?.getLayer('site-chosen') !== undefined")
+    page.click("#changes summary")
+    until(page, "document.querySelector('.difference-table tbody tr') !== null")
+
+    said = page.inner_text("#changes-said")
+    assert "首轮征求意见" in page.inner_text("#compared-with")
+    assert "红线变更" in said and "undefined" not in said
+    changes = page.locator(".difference-table .change").all_inner_texts()
+    assert any("减小" in words or "消失" in words for words in changes), changes
+    until(
+        page,
+        "window.blueprintMap.loaded() && window.blueprintMap.queryRenderedFeatures({layers: ['difference-before-line']}).length > 0",
+    )
+    page.click(".difference-table tbody tr td:first-child")
+    until(page, "window.blueprintMap.getFilter('difference-chosen')[2] === 0")
+    picture(page, "project-difference")
+    with page.expect_download() as saved:
+        page.click("#changes-said button:has-text('下载对比')")
+    found = json.loads(Path(saved.value.path()).read_text(encoding="utf-8"))
+    assert found["footprint_changed"] and len(found["findings"]) == len(changes)
+    page.click("#changes summary")
+    until(page, "window.blueprintMap.querySourceFeatures('difference').length === 0")
+    assert [fault for fault in page.faults if "401" not in fault] == []
+
+
 def opened_requests(office: Office, **details: str) -> tuple[int, dict[str, int]]:
     """A project that water, heritage and planners are asked about: its id, and those of the requests by department."""
     city, coordinator = office.city, office.sign_in("lin")

@@ -101,7 +101,8 @@ def _call(path: str, operation: dict[str, Any], document: dict[str, Any]) -> tup
         options["json"] = _sample(content["application/json"]["schema"], document)
     elif "multipart/form-data" in content:
         fields = _sample(content["multipart/form-data"]["schema"], document)
-        options["files"] = {"file": ("x.gpkg", b"x")}
-        options["data"] = {name: value for name, value in fields.items() if name != "file"}
+        files = {name for name in fields if name in ("file", "before", "after")}
+        options["files"] = dict.fromkeys(files | ({"file"} if not files else set()), ("x.gpkg", b"x"))
+        options["data"] = {name: value for name, value in fields.items() if name not in files}
     asked = (each for each in parameters if each["in"] == "query" and each.get("required"))
     return address, options | {"params": {each["name"]: _sample(each["schema"], document) for each in asked}}

@@ -40,7 +40,7 @@ SEED = os.environ.get("FUZZ_SEED", "20261123" if SECONDS is None else str(secret
 
 CALLERS = {
     "slj": "^/api/(opinion-requests|stand-ins)",
-    "zrzy": "^/(health|api/(board|city|handovers|notices|project-list|standards|statistics|layers|jobs|checks|rules|plan-audits|plan-audit-matrix|plan-differences|trims|alternatives|check-batches|footprints|report-verifications|overlap-areas|shifts|refits|site-searches|projects|rechecks|meetings|guidance|attachments|access|exports|restricted-answers|session))",
+    "zrzy": "^/(health|api/(board|city|handovers|notices|project-list|standards|statistics|layers|jobs|checks|rules|plan-audits|plan-audit-matrix|plan-differences|trims|alternatives|check-batches|footprints|report-verifications|report-differences|overlap-areas|shifts|refits|site-searches|projects|rechecks|meetings|guidance|attachments|access|exports|restricted-answers|session))",
     "spj": "^/api/approval/(cases|items|late|letters|consultation-answers|matters|statistics|process-table|progress|exchange|refused-handovers)",
     "interface": "^/api/approval/intake",
     "sample-operator": "^/api/(accounts|appointments|departments|identities|me|sections|tokens|token-revocations)(/|$)",

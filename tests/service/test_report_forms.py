@@ -25,6 +25,8 @@ from tests import badfiles
 from tests.badfiles import LON, lonlat_square, polygon
 from tests.service.conftest import Command, Server, publish_plan, serving
 
+_JSON = {"content-type": "application/json"}
+
 
 @pytest.fixture
 def footprint(tmp_path: Path) -> Path:
@@ -251,6 +253,13 @@ def test_two_reports_are_compared_by_file_and_two_kept_checks_over_http(
     assert {"减小", "shrunk"} <= set(in_words.out.split())  # a narrow terminal puts them on two lines
     assert (wrong.status, wrong.err.count("\n")) == (2, 2)
     with running.client("ZRZY") as keeper:
+        bare = json.loads(keeper.post("/api/checks", content=footprint.read_bytes(), headers=_JSON).content)
+        with_site = {
+            "file": ("r.json", json.dumps(bare)),
+            "footprint": ("site.geojson", footprint.read_bytes()),
+        }
+        verified = keeper.post("/api/report-verifications", files=with_site)
+        assert verified.json().get("holds") is True, verified.text
         kept = [
             keeper.post("/api/checks?keep=true", json=json.loads(path.read_text())).json()["check_id"]
             for path in (footprint, smaller)
@@ -259,6 +268,33 @@ def test_two_reports_are_compared_by_file_and_two_kept_checks_over_http(
         assert found["footprint_changed"] is True
         assert [change["change"] for change in found["findings"]] == ["shrunk"]
         assert keeper.get(f"/api/checks/{kept[1]}/difference?from=999999").status_code == 404
+        given = {"before": ("one.json", one.read_bytes()), "after": ("other.json", other.read_bytes())}
+        told_there = keeper.post("/api/report-differences", files=given).json()
+        assert told_there["difference"]["findings"] == told["findings"]
+        assert [told_there[side]["features"][0]["properties"]["kind"] for side in given] == ["footprint"] * 2
+        # Of a layer that is not in the catalogue a report is compared all the same, and not drawn.
+        elsewhere = {
+            side: (name, content.replace(b'"PLAN"', b'"NONE"')) for side, (name, content) in given.items()
+        }
+        undrawn = keeper.post("/api/report-differences", files=elsewhere).json()
+        assert [change["change"] for change in undrawn["difference"]["findings"]] == ["shrunk"]
+        assert (undrawn["before"], undrawn["after"]) == (None, None)
+        papers = {
+            name: (
+                f"{name}.html",
+                keeper.post("/api/checks?f=html", json=json.loads(path.read_text())).content,
+            )
+            for name, path in (("before", footprint), ("after", smaller))
+        }
+        drawn = keeper.post("/api/report-differences", files=papers).json()
+        assert drawn["difference"]["footprint_changed"] is True
+        assert [drawn[side]["features"][0]["properties"]["kind"] for side in papers] == ["footprint"] * 2
+        for wrong_file in (b"{}", b'{"layers": 1}', b'{"layers": [], "findings": [1], "verdict": "x"}'):
+            refused = keeper.post("/api/report-differences", files=given | {"after": ("x.json", wrong_file)})
+            assert refused.status_code == 422, refused.text
+    with Session(running.edge.engine) as session:
+        acts = session.execute(text("SELECT after FROM blueprint.audit_entry WHERE act = 'compare_reports'"))
+        assert [entry.after["changes"] for entry in acts] == [1, 1, 1]
 
 
 def test_a_footprint_is_trimmed_by_the_command_line_and_the_new_boundary_is_clear(

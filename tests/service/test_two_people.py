@@ -65,6 +65,7 @@ NOT_HELD = {
     "/api/refits": "nothing is kept",
     "/api/site-searches": "a new search, of who asks",
     "/api/report-verifications": "nothing is kept",
+    "/api/report-differences": "nothing is kept",
     "/api/checks/{check_id}/verification": "nothing is kept",
     "/api/check-batches": "a new batch, of who asks",
     "/api/tokens": "a new token",
