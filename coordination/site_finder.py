@@ -155,7 +155,10 @@ def refuse_beyond_bounds(area_m2: float, at_most: int) -> None:
 
 
 def district_area(code: str, city: City) -> Footprint:
-    """A district of the city's boundary file as an area to search."""
+    """A district of the city's boundary file as an area to search; by its own code the whole city."""
+    outline = jurisdiction(city).outline
+    if code == city.administrative_code and outline is not None:
+        return Footprint(outline, city.working_crs, "none")
     return Footprint(coverage_of_districts(code, city=city), city.working_crs, "none")
 
 

@@ -76,12 +76,19 @@ def summary_of(answers: Sequence[SiteAnswer]) -> dict[str, Any]:
     """How many sites have which verdict, and how many meet which layer."""
     verdicts = {severity: sum(a.verdict == severity for a in answers) for severity in SEVERITY_WORDS}
     layers: dict[str, int] = {}
+    titles = {met.code: met.title for answer in answers for met in answer.layers}
     for answer in answers:
         for met in answer.layers:
             layers[met.code] = layers.get(met.code, 0) + 1
     ranked = dict(sorted(layers.items(), key=lambda pair: (-pair[1], pair[0])))
     withheld = sum(answer.restricted_withheld for answer in answers)
-    return {"sites": len(answers), "verdicts": verdicts, "layers": ranked, "restricted_withheld": withheld}
+    return {
+        "sites": len(answers),
+        "verdicts": verdicts,
+        "layers": ranked,
+        "titles": titles,
+        "restricted_withheld": withheld,
+    }
 
 
 def write_batch(

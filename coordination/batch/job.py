@@ -15,7 +15,7 @@ from blueprint.jobs.models import Job
 from blueprint.jobs.queue import put_in
 from blueprint.layers.reading import staged
 from blueprint.permissions import Act, Actor, Sensitivity, Thing, require
-from coordination.batch.keeping import asked_layers, keep_batch
+from coordination.batch.keeping import MAX_NOTES, asked_layers, keep_batch
 from coordination.batch.run import check_sites
 from coordination.batch.sites import BatchRequest, read_sites
 
@@ -65,7 +65,8 @@ def _run(run: JobRun) -> dict[str, Any]:
         now=edge.now(),
     )
     run.told_layers.update(batch.layers)
-    return {"batch": batch.id, "file": f"/api/check-batches/{batch.id}", **batch.summary}
+    told = {"notes": batch.notes[:MAX_NOTES], "note_count": len(batch.notes)}
+    return {"batch": batch.id, "file": f"/api/check-batches/{batch.id}", **batch.summary, **told}
 
 
 def _tidy(edge: Edge, arguments: Mapping[str, Any]) -> None:

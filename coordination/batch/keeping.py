@@ -28,6 +28,10 @@ from coordination.judging import rule_set_of
 KEPT = timedelta(days=31)
 
 
+MAX_NOTES = 20
+"""So many notes of reading are told with a result."""
+
+
 def keep_batch(
     session: Session,
     name: str,
@@ -114,13 +118,24 @@ def batch_file(
     record(session, actor, "read_batch", kind="batch_check", id=batch.id, after={"form": str(form)})
     things = _things_of(session, batch.layers)
     record_reading(session, actor, things, kind="batch_check", id=batch.id, after={"form": str(form)})
-    said = about(batch.on_day, batch.rule_set, actor, things, now=now)
+    said = about(batch.on_day, batch.rule_set, actor, things, now=now, notes=batch.notes)
     return write_batch(answers, sites, form, city=city, about=said)
 
 
-def about(on: date, rule_set: str, actor: Actor, things: Iterable[Thing], *, now: datetime) -> str:
-    """What stands in every file of a batch: of which day and rules it is, who took it away when, and by which grants."""
-    return (
+def about(
+    on: date,
+    rule_set: str,
+    actor: Actor,
+    things: Iterable[Thing],
+    *,
+    now: datetime,
+    notes: Sequence[str] = (),
+) -> str:
+    """What stands in every file of a batch: of which day and rules it is, who took it away when, by which grants, and what was left out or mended of the file."""
+    said = (
         f"批量检查 batch check · {on} · {rule_set} · {taken_by(actor, things, now)} ·"
         " 机器初判，以部门意见为准 a machine's first judgement; the departments decide"
     )
+    if notes:
+        said += f" · 读入说明 {len(notes)} 条 notes of reading: {'；'.join(notes[:MAX_NOTES])}"
+    return said

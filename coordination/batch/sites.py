@@ -14,6 +14,7 @@ from blueprint.footprint import MAX_MENDED_M2, MAX_VERTICES
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.reading import ReadingRequest, StagedFile, reading
 from blueprint.layers.storing import judge_reading
+from blueprint.sentences import sentence_from
 from blueprint.strip import grow
 from coordination.heights import checked_top_m
 from coordination.use_matrix import use_code
@@ -89,7 +90,7 @@ def read_sites(file: StagedFile, request: BatchRequest, *, city: City) -> BatchF
                 "the file has no field {field!r}; it has: {known}", field=field, known=sorted(known)
             )
     notes = tuple(
-        f"feature {issue['feature']}: {issue['message']}"
+        f"第 {issue['feature']} 个图斑：{sentence_from(issue['said']).chinese} feature {issue['feature']}: {issue['message']}"
         for issue in report["issues"]
         if issue["feature"] is not None
     )

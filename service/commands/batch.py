@@ -78,7 +78,7 @@ def check_batch(
         rule_set = rule_set_of(edge.city)
         name = rule_set.name if rule_set is not None else edge.city.rule_set
         if form is not None:
-            said = about(on_day, name, actor, (), now=edge.now())
+            said = about(on_day, name, actor, (), now=edge.now(), notes=read.notes)
             write(write_batch(answers, read.sites, form, city=edge.city, about=said), output_path)
     summary = summary_of(answers)
     if output is OutputFormat.JSON:
@@ -93,7 +93,7 @@ def check_batch(
     print_table(
         "涉及图层 Layers met",
         ["图层 layer", "宗数 sites"],
-        ([code, f"{count:,}"] for code, count in summary["layers"].items()),
+        ([f"{summary['titles'][code]} {code}", f"{count:,}"] for code, count in summary["layers"].items()),
         empty="未发现冲突 no conflict found",
     )
     if summary["restricted_withheld"]:

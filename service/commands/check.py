@@ -17,7 +17,7 @@ from blueprint.sentences import Sentence
 from blueprint.snapshot import take_snapshot
 from coordination.check_report import CheckReport, Finding, given_to
 from coordination.checks import run_check
-from coordination.figures import hectares, percent, rounded, square_metres
+from coordination.figures import hectares, mu, percent, rounded, square_metres
 from coordination.report_forms import ReportForm, write_report
 from coordination.report_verification import with_site
 from coordination.report_words import (
@@ -153,20 +153,24 @@ def print_report(report: CheckReport, name: str) -> None:
     headline = Text.assemble(
         (f"{name}  ", "bold"),
         (f"{SEVERITY_WORDS[verdict][0]} {SEVERITY_WORDS[verdict][1]}", SEVERITY_STYLES[verdict]),
-        f"  {hectares(report.footprint.area_m2)} ha · {report.on} · {report.working_crs} · {report.area_measure}",
+        f"  {hectares(report.footprint.area_m2)} 公顷 ha = {mu(report.footprint.area_m2)} 亩 · {report.on} · {report.working_crs} · {report.area_measure}",
     )
     output.print(headline)
     for note in report.notes:
         output.print(Text(f"⚠ {note}"))
+    titles = {layer.code: layer.title for layer in report.layers}
     if report.findings:
         output.print(_findings(report))
         bases: dict[str, list[str]] = {}
         for code, basis in dict.fromkeys((f.layer, f.basis) for f in report.findings if f.basis):
             bases.setdefault(basis, []).append(code)
         for basis, layers in bases.items():
-            output.print(Text(f"依据 basis · {', '.join(layers)}: {basis}", style="dim"))
+            named = "、".join(titles[code] for code in layers)
+            output.print(Text(f"依据 basis · {named}: {basis}", style="dim"))
         for told in report.rules:
-            output.print(Text(f"措施 what to do · {told.rule.layer}: {told.rule.remedy}", style="dim"))
+            output.print(
+                Text(f"措施 what to do · {titles[told.rule.layer]}: {told.rule.remedy}", style="dim")
+            )
     elif not report.restricted_conflicts:
         output.print(Text("未发现冲突 no conflict found", style="green"))
     for conflict in report.restricted_conflicts:
@@ -186,11 +190,11 @@ def print_report(report: CheckReport, name: str) -> None:
     others: dict[str, list[str]] = {}
     for layer in report.layers:
         if layer.outcome != "conflict":
-            others.setdefault(str(layer.outcome), []).append(layer.code)
-    for outcome, codes in others.items():
+            others.setdefault(str(layer.outcome), []).append(layer.title)
+    for outcome, named_so in others.items():
         output.print(
             Text(
-                f"{OUTCOME_WORDS[outcome][0]} {OUTCOME_WORDS[outcome][1]} ({len(codes)}): {', '.join(codes)}",
+                f"{OUTCOME_WORDS[outcome][0]} {OUTCOME_WORDS[outcome][1]} ({len(named_so)}): {'、'.join(named_so)}",
                 style="dim",
             )
         )

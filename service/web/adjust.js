@@ -17,7 +17,8 @@ export function adjusting() {
 async function answered(address, more = {}) {
   const [file] = place("site").files;
   if (!file) throw new Error("请选择红线文件。 Choose the site's file.");
-  const query = new URLSearchParams({ level: place("adjust_level").value, ...particulars("adjust_use", "adjust_top"), ...more });
+  const width = place("adjust_width").value;
+  const query = new URLSearchParams({ level: place("adjust_level").value, ...(width ? { width_m: width } : {}), ...particulars("adjust_use", "adjust_top"), ...more });
   const footprint = await readJson(file);
   return [footprint, await send("POST", `${address}?${query}`, footprint)];
 }

@@ -101,20 +101,22 @@ async function checkAll() {
   if (!file) throw new Error("请选择数据文件。 Choose a file.");
   const body = new FormData();
   body.append("file", file, file.name);
-  for (const [name, id] of [["name_field", "name_field"], ["use_field", "use_field"], ["top_field", "top_field"], ["crs", "batch_crs"]]) {
+  for (const [name, id] of [["name_field", "name_field"], ["use_field", "use_field"], ["top_field", "top_field"], ["crs", "batch_crs"], ["width_m", "batch_width"]]) {
     if (place(id).value.trim()) body.append(name, place(id).value.trim());
   }
+  place("batch-notes").replaceChildren();
   const job = await ask("/api/check-batches", { method: "POST", body });
   const told = ({ state, features_done: done }) => {
     place("progress").textContent = state === "waiting" ? "排队中…… waiting" : `已检查 ${done.toLocaleString("zh-CN")} 宗…… checked`;
   };
   const result = await finished(job, told, "批量检查没有完成。 The batch was not finished.").finally(() => { place("progress").textContent = ""; });
-  const { sites, verdicts, layers, restricted_withheld: withheld, file: address } = result;
+  const { sites, verdicts, layers, restricted_withheld: withheld, file: address, titles = {}, notes = [], note_count: noted = 0 } = result;
+  place("batch-notes").replaceChildren(...notes.map((note) => element("li", {}, note)), ...(noted > notes.length ? [element("li", {}, `另有 ${noted - notes.length} 条 and more`)] : []));
   place("batch-files").replaceChildren(...FILES.flatMap((form) => [element("a", { class: "button", href: `${address}?f=${form}`, download: "" }, form.toUpperCase()), " "]));
   table(place("summary"), [["最重管控", "worst control"], ["宗数", "footprints"]],
     Object.keys(SEVERITY).map((severity) => cells([verdict(severity), (verdicts[severity] ?? 0).toLocaleString("zh-CN")])), ["没有用地", "None"]);
   table(place("met"), [["冲突图层", "layer met"], ["宗数", "footprints"]],
-    Object.entries(layers).map(([code, count]) => cells([code, count.toLocaleString("zh-CN")])), ["没有冲突图层", "No layer is met"]);
+    Object.entries(layers).map(([code, count]) => cells([titles[code] ?? code, count.toLocaleString("zh-CN")])), ["没有冲突图层", "No layer is met"]);
   const unanswered = withheld ? [`其中 ${withheld} 宗：今日关于受限图层的答复次数已用完，是否涉及未作答。`, ` Of ${withheld} it is not said whether restricted layers are met: today's answers are used up.`] : ["", ""];
   say("done", ...bilingual(`已检查 ${sites.toLocaleString("zh-CN")} 宗用地。${unanswered[0]}`, `${sites} footprints checked.${unanswered[1]}`));
 }
@@ -124,7 +126,7 @@ async function start() {
   if (me === null) return;
   csrfToken = me.csrf_token ?? null;
   nameOf = departmentNames(city);
-  place("district").replaceChildren(...city.districts.map(({ code, name }) => element("option", { value: code }, name)));
+  place("district").replaceChildren(element("option", { value: city.administrative_code }, "全市 the whole city"), ...city.districts.map(({ code, name }) => element("option", { value: code }, name)));
   for (const [id, doing] of [["alternatives", compare], ["finder", find], ["batch", checkAll]]) {
     place(id).addEventListener("submit", (event) => event.preventDefault());
     act(place(id).querySelector("[type=submit]"), doing);

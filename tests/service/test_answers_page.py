@@ -102,6 +102,18 @@ def test_a_planner_compares_sites_finds_one_and_checks_many_on_one_page(
     _said(page, "找到最近的可避让位置")
     assert "共 80" in page.inner_text("#adjusted")
 
+    line = to_lonlat(at_origin(shapely.LineString([(220, 50), (320, 50)])), city)
+    (tmp_path / "line.geojson").write_text(json.dumps(line.__geo_interface__), encoding="utf-8")
+    page.set_input_files("#site", str(tmp_path / "line.geojson"))
+    page.click("#trim")
+    _said(page, "线、点的作业带宽")
+    page.fill("#adjust_width", "10")
+    page.click("#trim")
+    _said(page, "已算出可保留的范围")
+    assert page.locator("#adjusted tr:has-text('减少')").inner_text().endswith("800.00 m²")
+    page.fill("#adjust_width", "")
+    assert page.inner_text("#district option:first-child").startswith("全市")
+
     page.set_input_files(
         "#dataset", _write(tmp_path / "many.geojson", city, (220, 20, 320, 80), (900, 900, 1000, 960))
     )
@@ -112,7 +124,17 @@ def test_a_planner_compares_sites_finds_one_and_checks_many_on_one_page(
         assert Worker(server.edge, KINDS).run_one()
     _said(page, "已检查 2 宗用地")
     assert page.locator("#batch-files a").all_inner_texts() == ["XLSX", "CSV", "GPKG", "JSON"]
-    assert "river" in page.inner_text("#met")
+    assert "河道管理范围" in page.inner_text("#met") and "river" not in page.inner_text("#met")
+    assert page.inner_text("#batch-notes") == ""
+
+    many = json.loads((tmp_path / "many.geojson").read_text(encoding="utf-8"))
+    many["features"].insert(1, {"type": "Feature", "properties": {"NAME": "空"}, "geometry": None})
+    (tmp_path / "many.geojson").write_text(json.dumps(many), encoding="utf-8")
+    page.set_input_files("#dataset", str(tmp_path / "many.geojson"))
+    page.click("#batch button[type=submit]")
+    until(page, "document.getElementById('progress').innerText.includes('排队中')")
+    _work(office)
+    until(page, "document.getElementById('batch-notes').innerText.includes('第 2 个图斑：没有图形')")
     picture(page, "answers")
     assert [fault for fault in page.faults if "401" not in fault] == []
 
@@ -183,11 +205,46 @@ def test_a_report_is_verified_on_its_page_by_number_and_by_file(
     page.click("#verify button[type=submit]")
     _said(page, "已核验。")
     assert "不一致" in page.inner_text("#verdict-of-report")
-    assert "verdict（结论）：报告为 clear，复算为 restrict" in page.inner_text("#differences")
+    assert "结论（verdict）：报告为“无冲突”，复算为“限制”" in page.inner_text("#differences")
     picture(page, "verify-differs")
     page.goto(f"{server.url}/api/checks/{number}?f=html")
     picture(page, "report")
     assert page.locator("svg").count() > 1
+
+
+def test_two_report_files_are_compared_on_the_page_that_verifies_them(
+    office: Office,  # noqa: F811
+    page: Page,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """A Word file against a workbook of a moved site; a file that is no report is told in Chinese, and what was drawn goes."""
+    server, city = office.server, office.city
+    with server.client("zrzy") as client:
+        for name, form, west in (("first.docx", "docx", 220), ("second.xlsx", "xlsx", 280)):
+            box = (west, 20, west + 100, 80)
+            site = json.loads(Path(_write(tmp_path / "site.geojson", city, box)).read_text())
+            (tmp_path / name).write_bytes(client.post(f"/api/checks?f={form}", json=site).content)
+    (tmp_path / "none.json").write_text("{}", encoding="utf-8")
+    sign_in(page, server, "lin")
+    go(page, server, "/verify")
+    page.set_input_files("#before", str(tmp_path / "first.docx"))
+    page.set_input_files("#after", str(tmp_path / "second.xlsx"))
+    page.click("#compare button[type=submit]")
+    _said(page, "已对比。")
+
+    said = page.inner_text("#compared")
+    assert "红线变更" in said and "减小" in said, said
+    assert page.is_hidden("#not-drawn")
+    until(
+        page,
+        "window.blueprintMap.loaded() && window.blueprintMap.queryRenderedFeatures({layers: ['difference-after']}).length > 0",
+    )
+    picture(page, "verify-compared")
+    page.set_input_files("#after", str(tmp_path / "none.json"))
+    page.click("#compare button[type=submit]")
+    _said(page, "不是检查报告")
+    assert page.inner_text("#compared") == ""
+    assert [fault for fault in page.faults if "422" not in fault] == []
 
 
 def test_a_reports_page_leads_from_its_map_to_the_finding_and_back_without_a_network(
