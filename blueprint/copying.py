@@ -1,6 +1,5 @@
 """PostgreSQL's binary COPY format, read as it streams out and written as it streams in (PostgreSQL 15, COPY, "Binary Format")."""
 
-import io
 import struct
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ class Rows:
 
     columns: str
     count: int
-    content: bytes
+    content: pa.Buffer
 
 
 def rows_of(batch: pa.RecordBatch, *, version_id: int, jsonb: Collection[str] = ()) -> Rows:
@@ -51,8 +50,7 @@ def rows_of(batch: pa.RecordBatch, *, version_id: int, jsonb: Collection[str] = 
         else:
             # The binary form of jsonb is its text behind a version, 1.
             filled.add_values(_values(column), b"\x01" if name in jsonb else b"")
-    content = b"".join([_SIGNATURE, _HEAD.pack(0, 0), filled.content(), _WIDTH.pack(_END)])
-    return Rows(", ".join(["version_id", *batch.schema.names]), batch.num_rows, content)
+    return Rows(", ".join(["version_id", *batch.schema.names]), batch.num_rows, filled.content())
 
 
 def copy_in(session: Session, table: str, rows: Rows) -> None:
@@ -62,13 +60,31 @@ def copy_in(session: Session, table: str, rows: Rows) -> None:
         try:
             cursor.copy_expert(
                 f"COPY {table} ({rows.columns}) FROM STDIN (FORMAT binary)",
-                io.BytesIO(rows.content),
+                _Stream(rows),
                 size=1 << 18,
             )
         except DiskFull as error:
             raise StorageFullError(
                 "the database's disk is full; nothing was stored, free some space and try again"
             ) from error
+
+
+class _Stream:
+    """Rows as a file that COPY reads, between their head and their end: put together they would be copied once more."""
+
+    def __init__(self, rows: Rows) -> None:
+        whole = (_SIGNATURE + _HEAD.pack(0, 0), rows.content, _WIDTH.pack(_END))
+        self._left = [memoryview(each) for each in whole]
+
+    def read(self, size: int) -> bytes:
+        """At most so many bytes; none at the end."""
+        while self._left and not self._left[0]:
+            del self._left[0]
+        if not self._left:
+            return b""
+        first = self._left[0]
+        self._left[0] = first[size:]
+        return bytes(first[:size])
 
 
 class _Filled:
