@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
 
+import dask
 import numpy as np
 import shapely
 from distributed import Client, LocalCluster
@@ -19,6 +20,15 @@ from coordination.plan_audit.partitions import shared_folder
 from coordination.plan_audit.windows import windows
 
 CRS = "EPSG:4550"
+
+QUIET = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.scheduler.work-stealing": False,
+    "distributed.admin.system-monitor.interval": "60s",
+    "distributed.admin.tick.interval": "10s",
+    "distributed.worker.memory.monitor-interval": "5s",
+}
+"""A cluster as docs/audits.md says: without what it watches of itself."""
 
 SAME_M2 = 1.0
 """The differences of two full coverages sum to the ground within this."""
@@ -74,9 +84,12 @@ def _sides(layers: tuple[MadeLayer, ...], ground: Ground) -> list[np.ndarray]:
 
 
 def _run(sides: list[np.ndarray], ground: Ground, workers: int) -> _Run:
-    with LocalCluster(
-        n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
-    ) as cluster:
+    with (
+        dask.config.set(QUIET),
+        LocalCluster(
+            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        ) as cluster,
+    ):
         with Client(cluster.scheduler_address) as client:
             client.run(compare_nothing)  # an existing cluster has the program loaded
         started, own = time.perf_counter(), time.process_time()
