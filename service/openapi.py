@@ -73,6 +73,7 @@ ANYONE = frozenset(
         ("GET", "/api/layers/{code}"),
         ("GET", "/api/layers/{code}/versions"),
         ("GET", "/api/layers/{code}/versions/{number}"),
+        ("GET", "/api/layers/{code}/versions/{number}/picture"),
         ("GET", "/api/layers/{code}/versions/{number}/quality"),
         ("GET", "/api/layers/{code}/versions/{number}/quality/errors.gpkg"),
         ("GET", "/api/layers/{code}/versions/{number}/quality/mendings"),

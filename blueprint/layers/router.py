@@ -15,7 +15,7 @@ from blueprint.etags import IfMatch, IfNoneMatch, changed_meanwhile, hold_to, ta
 from blueprint.given import Text
 from blueprint.idempotency import IdempotentRoute
 from blueprint.layers import catalogue, publication, retirement
-from blueprint.layers.drafts import refuse_draft_of_others
+from blueprint.layers.drafts import readable_version, refuse_draft_of_others
 from blueprint.layers.formats import TAKEN
 from blueprint.layers.originals import take_original
 from blueprint.layers.schemas import (
@@ -31,12 +31,14 @@ from blueprint.layers.shown import layer_out, version_out, version_told
 from blueprint.layers.upload_answer import ACCEPTED, Prefer, answer_upload
 from blueprint.layers.upload_form import UploadFormDep
 from blueprint.permissions import Act, Thing, may, require
+from blueprint.rasters.picture import draw_picture
 from blueprint.sharing.purposes import record_reading
 
 router = APIRouter(prefix="/api/layers", tags=["layers"], route_class=IdempotentRoute)
 
 Code = Annotated[Text, PathParameter(max_length=60, description="图层代码 layer code")]
 OCTETS = "application/octet-stream"
+PNG = "image/png"
 Number = Annotated[int, PathParameter(ge=1, le=2_000_000_000, description="版本号 version number")]
 
 
@@ -179,6 +181,22 @@ def download_original(
     version = publication.version_of(session, layer, number)
     path = take_original(session, version, edge.objects, actor=actor)
     return FileResponse(path, media_type=OCTETS, filename=version.source_name)
+
+
+@router.get(
+    "/{code}/versions/{number}/picture",
+    response_class=Response,
+    responses={200: {"content": {PNG: {"schema": {"type": "string", "format": "binary"}}}}},
+)
+def picture_raster(
+    code: Code, number: Number, session: SessionDep, actor: ActorDep, city: CityDep, today: TodayDep
+) -> Response:
+    """A small picture of a raster version, in Web Mercator, that fills the version's `extent`; for the map of its layer."""
+    layer = catalogue.find_readable(session, code, actor)
+    version = readable_version(session, layer, number, actor)
+    record_reading(session, actor, [layer.thing], kind="picture", id=f"{layer.code} v{number}")
+    west, south, east, north = version_out(layer, version, city, today).extent
+    return Response(draw_picture(session, version, (west, south, east, north)), media_type=PNG)
 
 
 @router.post("/{code}/versions", status_code=201, response_model=VersionOut, responses=ACCEPTED)

@@ -6,6 +6,7 @@ import { showForce } from "./layer_force.js";
 import { layerMap } from "./layer_map.js";
 import { showMapping } from "./layer_mapping.js";
 import { showQuality } from "./layer_quality.js";
+import { legend } from "./layer_raster.js";
 import { prepareUpload } from "./layer_upload.js";
 import { GEOMETRY, SENSITIVITY, count, facts, mayOn, standing, stateMarks, versionWords } from "./layer_words.js";
 import { CONTROL_WORDS, ask, bilingual, element, withoutLogin } from "./words.js";
@@ -85,7 +86,8 @@ async function choose(number) {
     [["警告确认", "warnings confirmed"], version.warnings_reason && `${version.warnings_reason}（${withoutLogin(version.warnings_confirmed_by)}）`], [["SHA-256", ""], version.source_sha256],
   ]);
   const open = isOpen(version);
-  page.map.showVersion(open ? number : null);
+  place("version-picture").replaceChildren(...(open && version.raster !== null ? [legend(version, page.layer)] : []));
+  page.map.showVersion(open ? version : null);
   page.map.showIssue(null);
   showForce(page);
   prepareExport(page, open);

@@ -2,6 +2,7 @@
 
 import { boundsOf, boundsToShow } from "./bounds.js";
 import { baseMap } from "./coordination.js";
+import { picture } from "./layer_raster.js";
 import { ask } from "./words.js";
 
 const NOTHING = { type: "FeatureCollection", features: [] };
@@ -33,10 +34,19 @@ export async function layerMap(city, layer) {
   return {
     fit: (bounds) => map.fitBounds(bounds, { padding: 50, maxZoom: 17, duration: 0 }),
 
-    // One version as it is stored, drafts too; a raster has no tiles.
-    showVersion(number) {
+    // One version as it is stored, drafts too; a raster as a picture of it.
+    showVersion(version) {
       clear("version");
-      if (number === null || layer.geometry === "raster") return;
+      if (version === null) return;
+      const { number } = version;
+      if (version.raster !== null) {
+        map.addSource("version", picture(`/api/layers/${encodeURIComponent(layer.code)}`, version));
+        map.addLayer({ id: "version-picture", type: "raster", source: "version", paint: { "raster-opacity": 0.75, "raster-resampling": "nearest" } });
+        map.moveLayer("outline");
+        over();
+        if (layer.extent === null) this.fit(version.extent);
+        return;
+      }
       map.addSource("version", { type: "vector", tiles: tiles(`/tiles/${encodeURIComponent(layer.code)}/versions/${number}`), maxzoom: 18 });
       shapeLayers(map, "version", "version", layer.code, layer.color ?? "#12507b");
       over();

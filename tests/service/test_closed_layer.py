@@ -133,6 +133,7 @@ WAYS: dict[str, Try] = {
     "one version": _get("/api/layers/SECRET/versions/1"),
     "a version that one world has": _get("/api/layers/SECRET/versions/2"),
     "its quality": _get("/api/layers/SECRET/versions/2/quality"),
+    "its picture": _get("/api/layers/SECRET/versions/2/picture"),
     "its difference": _get("/api/layers/SECRET/difference?from=1&to=2"),
     "its export": _get("/api/layers/SECRET/versions/2/export"),
     "the register of exports": _get("/api/exports?layer=SECRET"),

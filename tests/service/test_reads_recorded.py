@@ -163,6 +163,7 @@ TELL_OF_NO_LAYER = {
 
 NOT_IN_THIS_WORLD = {
     "/api/layers/{code}/versions/{number}/dry-run": "a draft alone is foreseen; `coordination.dry_run` records it",
+    "/api/layers/{code}/versions/{number}/picture": "the layer is of features; `test_layer_pages` looks at a raster",
     "/api/plan-audits/{audit_id}/districts": "the world has no districts; `ledger` records both sums alike",
 }
 
