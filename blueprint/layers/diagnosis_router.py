@@ -75,6 +75,9 @@ class DiagnosisOut(BaseModel):
     operation: str | None
     operation_accuracy_m: float | None
     share_inside: float | None
+    refusal: str | None
+    refusal_zh: str | None
+    registered: list[str]
     guesses: list[GuessOut]
     shift: ShiftOut | None
     advice: list[str]
@@ -121,6 +124,8 @@ def diagnosis_out(found: Diagnosis) -> DiagnosisOut:
         **(
             vars(found)
             | {
+                "refusal": str(found.refusal) if found.refusal is not None else None,
+                "refusal_zh": found.refusal.chinese if found.refusal is not None else None,
                 "guesses": [_guess_out(guess) for guess in found.guesses],
                 "raster": RasterFoundOut(**vars(found.raster)) if found.raster is not None else None,
                 "shift": ShiftOut(**vars(found.shift)) if found.shift is not None else None,

@@ -11,7 +11,7 @@ import shapely
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
-from blueprint.crs import best_operation
+from blueprint.crs import NoPathError, best_operation
 from blueprint.database import load_statements
 from blueprint.errors import InvalidInputError
 from blueprint.jurisdiction import jurisdiction
@@ -77,9 +77,15 @@ def refuse_misplaced(report: dict[str, Any], city: City, *, kind: str) -> None:
     around = (x >= west) & (x <= east) & (y >= south) & (y <= north)
     if report["inside_count"] == 0 and len(placed) and not around.any():
         hint = advice(report["sample"], city, option=option)
-        if report["source_crs"] in hint.english:
+        if report["source_crs"] in hint.english and _is_said_right(report["sample"], city):
             hint = Sentence("check that its coordinates really are {crs}", crs=report["source_crs"])
         raise InvalidInputError("the {kind} lies outside the city; {hint}", kind=thing_of(kind), hint=hint)
+
+
+def _is_said_right(points: list[list[float]], city: City) -> bool:
+    """Whether the best guess takes the numbers as they are: then the system that is said is in doubt, not their order."""
+    guesses = guesses_of(points, city)
+    return not guesses or guesses[0].is_acceptable
 
 
 @dataclass(frozen=True)
@@ -163,8 +169,25 @@ def _share_on_version(session: Session, version: LayerVersion, metres: np.ndarra
     return float(session.execute(_SQL["count_on_version"], values).scalar_one()) / len(metres)
 
 
+def _refuse_another_datum(declared: str | None, city: City) -> None:
+    """Numbers of an old datum fit CGCS2000 as well, so that a fit proves nothing where the file says such a datum."""
+    if declared is None:
+        return
+    try:
+        best_operation(declared, city.working_crs)
+    except NoPathError:
+        raise InvalidInputError(
+            "the file says {declared}, on another datum: its numbers fit CGCS2000 as well and lie up to 150 m off; have it"
+            " transformed, or, where the file says it wrongly, name the right system with --crs",
+            declared=declared,
+        ) from None
+    except InvalidInputError:
+        return
+
+
 def decision_of(accepted: str, report: dict[str, Any], city: City) -> dict[str, Any]:
     """What is kept of a CRS that a person accepted: what the file said, what fits and why; one that does not fit is refused."""
+    _refuse_another_datum(report["declared_crs"], city)
     guesses = guesses_of(report["sample"], city)
     wanted = accepted.strip().upper()
     for guess in guesses:

@@ -50,6 +50,8 @@ def readable(batch: pa.RecordBatch, geometry_name: str, add: Add) -> pa.RecordBa
             column = _whole(column, name, add)
         elif pa.types.is_floating(column.type):
             column = _without_point(column)
+        elif pa.types.is_integer(column.type):
+            column = _long_numbers_as_digits(column)
         columns.append(column)
         names.append(_unique(clean_name(name), names))
     return pa.RecordBatch.from_arrays(columns, names=names) if columns else batch.select([])
@@ -60,6 +62,14 @@ def _without_point(column: pa.Array) -> pa.Array:
     is_exact = pc.less(pc.abs(column), _EXACT)
     is_whole = pc.and_(is_exact, pc.equal(pc.floor(column), column))
     return column.cast(pa.int64()) if pc.all(is_whole).as_py() else column
+
+
+def _long_numbers_as_digits(column: pa.Array) -> pa.Array:
+    """Whole numbers too long for a real number as texts: 18 digits of a BSM would be others wherever JSON is read."""
+    extremes = pc.min_max(column).as_py()
+    if max(abs(extremes["min"] or 0), abs(extremes["max"] or 0)) <= _EXACT:
+        return column
+    return column.cast(pa.string())
 
 
 def _unique(name: str, taken: list[str]) -> str:

@@ -18,7 +18,9 @@ from service.commands.options import FormatOption, OutputFormat, print_json, pri
 def diagnose_layer_file(
     code: Annotated[str, typer.Argument(help="图层代码 layer code")],
     file: Annotated[Path, typer.Argument(help="待诊断的文件 the file to look at")],
-    sublayer: Annotated[str | None, typer.Option(help="文件内的图层 layer inside the file")] = None,
+    sublayer: Annotated[
+        str | None, typer.Option(help="文件内的图层，栅格为波段号 layer inside the file; band of a raster")
+    ] = None,
     crs: Annotated[str | None, typer.Option(help="假定的坐标系 the CRS to try, EPSG:n")] = None,
     encoding: Annotated[str | None, typer.Option(help="属性编码 encoding of attributes")] = None,
     reference: Annotated[
@@ -60,7 +62,9 @@ def diagnose_layer_file(
         ["项 key", "值 value"],
         [
             ("格式 format", found.format),
-            ("子图层 sublayers", ", ".join(found.sublayers)),
+            ("子图层 sublayers", ", ".join(found.sublayers))
+            if found.raster is None
+            else ("波段 bands", f"{', '.join(found.sublayers)}；所看波段 looked at: {found.sublayer}"),
             ("字段 fields", ", ".join(found.fields)),
             ("要素 features", f"{found.row_count:,}: {found.kinds}")
             if found.raster is None
@@ -70,6 +74,7 @@ def diagnose_layer_file(
                 "落在市域内 inside the city",
                 None if found.share_inside is None else f"{found.share_inside:.0%}",
             ),
+            ("已登记的坐标转换 registered transformations", "、".join(found.registered) or "无 none"),
             *(("首行 first rows", row) for row in found.rows[:3]),
             *(("诊断 advice", sentence) for sentence in found.advice),
         ],

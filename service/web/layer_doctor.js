@@ -15,7 +15,7 @@ export function showDiagnosis(target, found) {
   const names = found.fields.slice(0, 12);
   table(sample, names.map((name) => [name, ""]), found.rows.slice(0, FIRST_ROWS).map((row) => cells(names.map((name) => String(row[name] ?? "")))), ["没有属性字段。", "No fields."]);
   target.replaceChildren(
-    list, verdict(found), ...(isPlaced(found) ? [] : found.guesses.map(guess)),
+    list, verdict(found), ...(found.refusal ? [registered(found)] : []), ...(isPlaced(found) ? [] : found.guesses.map(guess)),
     ...(found.raster !== null ? [] : [element("details", {}, element("summary", {}, ...bilingual(`前 ${Math.min(FIRST_ROWS, found.rows.length)} 行`, "first rows")), element("div", { class: "wide" }, sample))]),
     element("details", {}, element("summary", {}, ...bilingual("诊断原文", "in the words of the service")), ...found.advice.map((words) => element("p", { class: "hint" }, words))),
   );
@@ -31,8 +31,8 @@ const holds = (found) => [
   [["字段", "fields"], found.fields.join("、")],
 ];
 
-const pixels = ({ raster, sublayer }) => [
-  [["波段", "band"], sublayer], [["像元", "pixels"], `${count(raster.width)} × ${count(raster.height)}，${raster.pixel_width} × ${raster.pixel_height}`],
+const pixels = ({ raster, sublayer, sublayers }) => [
+  [["波段", "band"], sublayers.length > 1 ? `${sublayer}（共 ${sublayers.length} 个：${sublayers.join("、")}）` : sublayer], [["像元", "pixels"], `${count(raster.width)} × ${count(raster.height)}，${raster.pixel_width} × ${raster.pixel_height}`],
   [["数值类型", "type of values"], raster.data_type], [["空值", "no data"], raster.nodata],
 ];
 
@@ -46,10 +46,17 @@ function verdict(found) {
     return say("error", `像是 ${system} 偏移坐标：与${reference}比对，原样吻合 ${percent(asIs)}，去除偏移后吻合 ${percent(back)}。不会自动纠偏，请取得未偏移的数据；确认数据没有偏移的，才可接受其坐标系。`, `It looks like ${system}; nothing is shifted back. Accept a system only where you know that the data are right.`);
   }
   if (isPlaced(found)) return say("done", `抽样节点 ${percent(found.share_inside)} 落在本市范围内（地图红点）。`, `${percent(found.share_inside)} of the sample lie within the city.`);
+  if (found.refusal) return say("error", `${found.refusal_zh}。`, `${found.refusal}.`);
   const told = found.declared_crs === null ? "文件未注明坐标系" : "按声明的坐标系，数据落在本市范围以外";
   if (!found.guesses.length) return say("error", `${told}，也不合任何 CGCS2000 或 WGS 84 坐标系，请向数据提供单位核实。`, "The data fit no system of CGCS2000 or WGS 84; ask their source.");
   return say("owed", `${told}；下列坐标系可使数据落入本市（地图上同色的点），核对后才可接受。`, "These systems would put the data into the city; nothing is applied unless you accept it.");
 }
+
+// Which old systems and local grids the operator has brought in: what is not among them is refused.
+const registered = (found) => element("p", { class: "hint", id: "registered" }, ...bilingual(
+  found.registered.length ? `已登记转换参数的坐标系：${found.registered.join("、")}。` : "本市尚未登记任何转换参数；请账户管理员在服务器上用 blueprint crs register 登记。",
+  found.registered.length ? "systems with a registered transformation" : "No transformation is registered; the operator registers one by blueprint crs register.",
+));
 
 // A guess that names a system alone can be accepted; swapped or scaled numbers must be corrected in the file.
 function guess(each, number) {

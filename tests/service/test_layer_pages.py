@@ -224,7 +224,16 @@ def test_a_file_that_is_refused_is_told_in_a_sentence_beside_it_and_drawn(
         page,
         "document.getElementById('sublayer').value === '2' && !document.querySelector('#upload .field-error')",
     )
+    assert "共 2 个：1、2" in page.inner_text("#found")
     picture(page, "layer-band")
+    page.click("#store")
+    said(page, "已存为第 1 版草稿")
+    assert "149" in page.inner_text("#raster-legend"), page.inner_text("#raster-legend")
+    until(
+        page,
+        "performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/versions/1/picture'))",
+    )
+    picture(page, "layer-raster")
 
 
 def test_a_layer_of_a_file_is_chosen_its_fields_mapped_a_delta_put_on_scheduled_and_withdrawn(

@@ -277,3 +277,34 @@ def test_a_file_is_diagnosed_over_http_by_who_may_upload_it(running: Server, def
     assert keeper.post("/api/layers/PLAN/diagnosis", files={"file": ("x", b"")}).status_code == 422
     accepted = keeper.post("/api/layers/PLAN/versions", files=files, data={"accept_crs": "EPSG:4529"})
     assert accepted.status_code == 201, accepted.text
+
+
+def test_numbers_of_an_old_datum_are_not_taken_as_cgcs2000_because_they_fit(
+    defined: Command, running: Server, tmp_path: Path
+):
+    squares = formatfiles.in_metres(formatfiles.SQUARES)
+    path = badfiles.write_dataset(tmp_path / "xian80.gpkg", squares, crs="EPSG:2383")
+
+    with running.client("ZRZY") as keeper:
+        files = {"file": ("xian80.gpkg", path.read_bytes())}
+        answer = keeper.post("/api/layers/PLAN/diagnosis", files=files)
+        taken = keeper.post("/api/layers/PLAN/versions", files=files, data={"accept_crs": "EPSG:4550"})
+
+    found = answer.json()
+    assert answer.status_code == 200, answer.text
+    assert found["guesses"] == [] and "blueprint crs register" in found["refusal"]
+    assert "blueprint crs register" in found["refusal_zh"] and found["registered"] == []
+    assert taken.status_code == 422 and "up to 150 m off" in taken.text
+    said = defined("layer", "upload", "PLAN", path, "--crs", "EPSG:4550")
+    assert said.status == 0, said.err
+
+
+def test_swapped_degrees_are_told_as_such(defined: Command, tmp_path: Path):
+    path = tmp_path / "swapped.geojson"
+    path.write_bytes(geojson(polygon([[y, x] for x, y in lonlat_square()])))
+
+    refused = defined("layer", "upload", "PLAN", path)
+    found = json.loads(defined("layer", "diagnose", "PLAN", path, "--format", "json").out)
+
+    assert refused.status == 2 and "x 与 y（经度与纬度）似乎颠倒" in refused.err
+    assert found["guesses"][0]["swapped"]

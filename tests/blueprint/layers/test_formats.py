@@ -245,3 +245,11 @@ def test_a_parquet_without_geo_metadata_or_in_another_encoding_is_refused(tmp_pa
     _, _, report = read(formatfiles.geoparquet(tmp_path / "b.parquet", crs=None))
     assert report["source_crs"] == ""
     assert badfiles.good()
+
+
+def test_a_number_that_is_too_long_for_others_is_kept_as_its_digits():
+    rows = [{"BSM": 210302209000000001, "N": 2**53}]
+
+    _, kept, _ = read(geojson(polygon(lonlat_square()), properties=rows))
+
+    assert kept == [{"BSM": "210302209000000001", "N": 2**53}]

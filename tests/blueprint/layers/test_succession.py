@@ -343,3 +343,19 @@ def test_every_change_of_what_is_in_force_leaves_an_event(session: Session, city
         ("rolled_back", second.id, first.id, TODAY),
         ("withdrawn", first.id, None, TODAY),
     ]
+
+
+def test_a_shape_that_another_programme_wrote_is_not_another_shape(session: Session, city: City) -> None:
+    """Its rings begin elsewhere and run the other way round, and one part is written as several."""
+    hole = square(10, 10, 20)
+    shape = shapely.Polygon(square(0, 0, 100).exterior, [hole.exterior])
+    rings = [list(ring.coords) for ring in (shape.exterior, shape.interiors[0])]
+    turned = [[*ring[2:-1], *ring[:3]][::-1] for ring in rings]
+    old = _version(session, city, {"one": (shape, "甲")})
+    new = _version(
+        session, city, {"one": (shapely.MultiPolygon([shapely.Polygon(turned[0], turned[1:])]), "甲")}
+    )
+
+    found = compare(session, old, new, city=city)
+
+    assert (found.changed_shape, found.unchanged) == (0, 1)
