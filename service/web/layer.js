@@ -7,7 +7,7 @@ import { layerMap } from "./layer_map.js";
 import { showMapping } from "./layer_mapping.js";
 import { showQuality } from "./layer_quality.js";
 import { legend } from "./layer_raster.js";
-import { prepareUpload } from "./layer_upload.js";
+import { prepareUpload, resume } from "./layer_upload.js";
 import { GEOMETRY, SENSITIVITY, count, facts, mayOn, standing, stateMarks, versionWords } from "./layer_words.js";
 import { CONTROL_WORDS, ask, bilingual, element, withoutLogin } from "./words.js";
 
@@ -120,6 +120,7 @@ async function start() {
   await reload();
   prepareUpload(page);
   say("");
+  if (page.may("upload_version")) await resume();
 }
 
 start().catch(fail);

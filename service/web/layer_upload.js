@@ -142,7 +142,7 @@ async function store({ address, values }) {
     const bounds = boundsOfTaken(values.accept_crs);
     clear();
     place("file").value = "";
-    await page.settle(number, `已存为第 ${number} 版草稿并质检；试发布后可生效。`, `Stored as version ${number}, a draft, and checked.`);
+    await stored(number);
     if (bounds) page.map.fit(bounds);
     place("version-card").scrollIntoView({ block: "start" });
   } catch (problem) {
@@ -151,6 +151,22 @@ async function store({ address, values }) {
     progress.end();
   }
 }
+
+// A file that a job is storing still, as when the page was left meanwhile: its progress, and then its version.
+export async function resume() {
+  const { items } = await ask("/api/jobs");
+  const job = items.find((each) => each.layer === page.layer.code && each.kind === "upload" && ["waiting", "running"].includes(each.state));
+  if (!job) return;
+  try {
+    await stored((await waited(job)).version);
+  } catch (problem) {
+    refuse(problem);
+  } finally {
+    progress.end();
+  }
+}
+
+const stored = (number) => page.settle(number, `已存为第 ${number} 版草稿并质检；试发布后可生效。`, `Stored as version ${number}, a draft, and checked.`);
 
 // A large file is stored by a job, which can be called off.
 function waited(job) {

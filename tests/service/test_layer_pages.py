@@ -11,7 +11,9 @@ import pytest
 from playwright.sync_api import Page
 
 from blueprint.city import City
+from blueprint.jobs.worker import Worker
 from blueprint.permissions import Role
+from service.job_kinds import KINDS
 from tests import badfiles, formatfiles
 from tests.badfiles import LAT, LON, geojson, lonlat_square, polygon
 from tests.rasters import slope, write_tif
@@ -299,3 +301,18 @@ def test_a_layer_of_a_file_is_chosen_its_fields_mapped_a_delta_put_on_scheduled_
     with page.expect_download() as saved:
         page.click("dialog button[type=submit]")
     assert saved.value.suggested_filename == "PLAN-v2.gpkg"
+
+
+def test_who_comes_back_to_the_page_sees_the_upload_that_is_still_being_stored(
+    site: Server, page: Page
+) -> None:
+    sign_in(page, site)
+    with site.client("ZRZY") as keeper:
+        files = {"file": ("plan.geojson", badfiles.good())}
+        put = keeper.post("/api/layers/PLAN/versions", files=files, headers={"Prefer": "respond-async"})
+        assert put.status_code == 202, put.text
+
+    open_layer(page, site)
+    until(page, "document.getElementById('upload-progress').textContent.includes('排队中')")
+    assert Worker(site.edge, KINDS).run_one()
+    said(page, "已存为第 1 版草稿")
