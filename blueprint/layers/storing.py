@@ -303,6 +303,14 @@ def _named_reference(session: Session, version: LayerVersion, upload: Upload) ->
     return found
 
 
+def _metres(place: str) -> str:
+    """Where GEOS found something wrong, in metres to the centimetre, as people read it; anything else as it stands."""
+    try:
+        return " ".join(f"{float(part):.2f}" for part in place.split())
+    except ValueError:
+        return place
+
+
 def judge_reading(report: dict[str, Any], *, kind: str, city: City) -> None:
     """Refuse what the reading found wrong: errors by feature, nothing at all, or everything outside the city."""
     if report["row_count"]:
@@ -312,7 +320,7 @@ def judge_reading(report: dict[str, Any], *, kind: str, city: City) -> None:
         first = errors[0]
         count = report["error_count"] - 1
         more = Sentence(" (and {count:,} more errors)", count=count) if count else ""
-        place = Sentence(" at {place_named}", place_named=first["place"]) if first["place"] else ""
+        place = Sentence(" at {place_named}", place_named=_metres(first["place"])) if first["place"] else ""
         raise InvalidInputError(
             "feature {feature}{where}: {message}{more}",
             feature=first["feature"],

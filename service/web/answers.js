@@ -4,7 +4,7 @@ import { adjusting } from "./adjust.js";
 import { SEVERITY, act, begin, button, cells, departmentNames, fail, mark, place, say, squareMetres, table } from "./coordination.js";
 import { finished } from "./files.js";
 import { chosen, draw, hectares, particulars, readJson, verdict } from "./sites.js";
-import { ask, bilingual, element, problemOf, send } from "./words.js";
+import { ask, askAll, bilingual, element, problemOf, send } from "./words.js";
 
 const FILES = ["xlsx", "csv", "gpkg", "json"];
 async function compare() {
@@ -59,6 +59,7 @@ async function fetched(address, form, body) {
 
 let csrfToken = null;
 let nameOf;
+let titleOf = {};
 const csrf = () => (csrfToken ? { "X-CSRF-Token": csrfToken } : {});
 
 async function find() {
@@ -74,7 +75,7 @@ async function find() {
   table(place("places"), [["名次", "rank"], ["结论", "verdict"], ["面积", "area"], ["所在空地", "free ground around"], ["其余管控", "other controls"], ["紧凑度", "compactness"], ["涉及图层", "layers"]],
     found.sites.map((site) => chosen(cells([
       String(site.rank), verdict(site.verdict), hectares(site.area_m2), squareMetres(site.free_m2), `${(site.weighed_share * 100).toFixed(2)} %`, site.compactness.toFixed(2),
-      `${site.layers.join("、") || "—"}${site.has_restricted_conflicts ? "；另有受限图层 and restricted ones" : ""}${site.restricted_withheld ? "；受限图层未答复 restricted ones not answered" : ""}`,
+      `${site.layers.map((code) => titleOf[code] ?? code).join("、") || "—"}${site.has_restricted_conflicts ? "；另有受限图层 and restricted ones" : ""}${site.restricted_withheld ? "；受限图层未答复 restricted ones not answered" : ""}`,
     ]), site.rank, site.site)), ["此范围内没有这样大小的用地", "No place of this size here"]);
   if (found.sites.length) await draw(found.sites.map(({ site }) => ({ geometry: site })));
   say("done", ...bilingual(`找到 ${found.sites.length} 处。`, `${found.sites.length} found.`));
@@ -132,6 +133,7 @@ async function start() {
     act(place(id).querySelector("[type=submit]"), doing);
   }
   adjusting();
+  titleOf = Object.fromEntries((await askAll("/api/layers")).map(({ code, title }) => [code, title]));
   say("");
 }
 

@@ -82,6 +82,7 @@ def test_a_planner_compares_sites_finds_one_and_checks_many_on_one_page(
     _work(office)
     _said(page, "找到")
     assert "0.5000 公顷" in page.inner_text("#places")
+    assert "普查区" in page.inner_text("#places") and "census" not in page.inner_text("#places")
     page.click("#places tbody tr:first-child td:first-child")
     until(page, "window.blueprintMap.getFilter('site-chosen')[2] === 1")
 

@@ -829,3 +829,16 @@ def test_no_odd_real_file_crashes_the_reader_or_takes_for_ever(read: Reader):
         assert time.monotonic() - began < 60, path
     assert len(seen) > 15
     assert any(isinstance(one, Taken) for one in seen)
+
+
+def test_where_a_feature_is_wrong_is_told_to_the_centimetre(city: City):
+    issue = {
+        "severity": "error",
+        "feature": 3,
+        "place": "489252.045724767 4555129.41963494",
+        "said": "it is wrong",
+    }
+    report = {"row_count": 0, "issues": [issue], "error_count": 1}
+
+    with pytest.raises(InvalidInputError, match=r"feature 3 at 489252\.05 4555129\.42: it is wrong"):
+        judge_reading(report, kind="file", city=city)
