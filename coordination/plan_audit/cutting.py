@@ -22,6 +22,12 @@ from blueprint.outline_walk import (
     relation_of_uncrossed,
 )
 
+_MOST_EDGES = 250_000
+"""Pairs of edges beyond which each with each takes longer than GEOS, which sorts them."""
+
+_FLATTEST = 1e-4
+"""The sine of the flattest angle at which edges cross plainly: where along them they do is then known to `CLOSE_M`."""
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -86,12 +92,14 @@ def _near(points: np.ndarray, begin: int, end: int, near: np.ndarray) -> np.ndar
 
 
 @numba.njit(nogil=True, cache=True)
-def _alternate(order: np.ndarray, comes_in: np.ndarray) -> bool:
-    """Whether of the crossings along an outline every other one leads in."""
-    turns = 0
+def _alternate(order: np.ndarray, comes_in: np.ndarray, crossings: np.ndarray) -> bool:
+    """Whether of the crossings along an outline every other one leads in, none so close to the last that their order is rounding."""
     for i in range(len(order)):
-        turns += comes_in[order[i]] != comes_in[order[i - 1]]
-    return turns == len(order)
+        one, last = order[i], order[i - 1]
+        dx, dy = crossings[one, 4] - crossings[last, 4], crossings[one, 5] - crossings[last, 5]
+        if comes_in[one] == comes_in[last] or dx * dx + dy * dy < CLOSE_M * CLOSE_M:
+            return False
+    return True
 
 
 @numba.njit(nogil=True, cache=True)
@@ -141,6 +149,8 @@ def _cut(
             continue
         begin, end = rings[ring_of[pair]], rings[ring_of[pair] + 1]
         other_begin, other_end = other_rings[other_ring_of[pair]], other_rings[other_ring_of[pair] + 1]
+        if (end - begin) * (other_end - other_begin) > _MOST_EDGES:
+            continue
         a, b = _near(points, begin, end, near), _near(other_points, other_begin, other_end, near)
         of_a, of_b = np.array([0, len(a)]), np.array([0, len(b)])
         crossings, is_plain = crossings_of(a, of_a, b, of_b)
@@ -154,11 +164,21 @@ def _cut(
         comes_in = np.empty(count, dtype=np.bool_)
         for k in range(count):
             i, j = int(crossings[k, 0]), int(crossings[k, 2])
-            comes_in[k] = (b[j + 1, 0] - b[j, 0]) * (a[i + 1, 1] - a[i, 1]) > (b[j + 1, 1] - b[j, 1]) * (
-                a[i + 1, 0] - a[i, 0]
+            adx, ady, bdx, bdy = (
+                a[i + 1, 0] - a[i, 0],
+                a[i + 1, 1] - a[i, 1],
+                b[j + 1, 0] - b[j, 0],
+                b[j + 1, 1] - b[j, 1],
             )
+            turned = bdx * ady - bdy * adx
+            comes_in[k] = turned > 0
+            is_plain = is_plain and abs(turned) > _FLATTEST * np.sqrt(
+                (adx * adx + ady * ady) * (bdx * bdx + bdy * bdy)
+            )
+        if not is_plain:
+            continue
         order, other_order = in_order(crossings, 0), in_order(crossings, 2)
-        if not _alternate(order, comes_in) or not _alternate(other_order, comes_in):
+        if not _alternate(order, comes_in, crossings) or not _alternate(other_order, comes_in, crossings):
             continue
         places, other_places = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
         for k in range(count):

@@ -85,3 +85,46 @@ def test_what_touches_or_has_holes_or_parts_is_left_to_geos():
     ):
         assert cut_pair(one, other).relations[0] == OPEN
         assert cut_pair(one, other).shapes[0] is None
+
+
+def test_a_spike_whose_sides_cross_an_edge_at_one_place_is_left_to_geos():
+    x, y = 500_000.3, 4_550_000.7
+    one = shapely.Polygon([(x - 100, y), (x - 100, y - 100), (x + 100, y - 100), (x + 100, y)])
+    for width in (1e-3, 1e-5, 1e-6):
+        for lean in range(-10_000, 10_001, 500):
+            spike = shapely.Polygon(
+                [
+                    (x + 3, y - 1e-5),
+                    (x + 3 + lean + width, y + 1000),
+                    (x + 3 + lean - width, y + 1000),
+                ]
+            )
+            for pair in ((one, spike), (spike, one)):
+                found = cut_pair(*pair)
+                if found.relations[0] != OPEN:
+                    assert shapely.area(found.shapes[0]) < 1e-6
+
+
+def test_a_notch_narrower_than_coordinates_leaves_a_valid_shape():
+    x, y = 500_000.3, 4_550_000.7
+    one = shapely.box(x - 10, y - 10, x + 10, y)
+    notched = shapely.Polygon(
+        [
+            (x - 20, y + 5),
+            (x - 20, y - 5),
+            (x + 20, y - 5),
+            (x + 20, y + 5),
+            (x + 1e-5, y + 5),
+            (x, y - 2e-6),
+            (x - 1e-5, y + 5),
+        ]
+    )
+
+    assert cut_pair(one, notched).relations[0] == OPEN
+
+
+def test_outlines_of_very_many_edges_are_left_to_geos():
+    turns = np.arange(1000) / 1000 * 2 * np.pi
+    ring = 100 * np.column_stack([np.cos(turns), np.sin(turns)])
+
+    assert cut_pair(shapely.Polygon(ring), shapely.Polygon(ring + np.array([50, 0.01]))).relations[0] == OPEN
