@@ -9,7 +9,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform_bounds
 from sqlalchemy.orm import Session
 
-from blueprint.errors import InvalidInputError
+from blueprint.errors import NotFoundError
 from blueprint.layers.models import LayerVersion
 from blueprint.objects import objects_of
 from blueprint.rasters.models import Raster
@@ -38,7 +38,7 @@ def draw_picture(session: Session, version: LayerVersion, extent: tuple[float, f
     """A PNG in Web Mercator that fills `extent` (west, south, east, north in degrees); no value is clear."""
     raster = version.raster
     if raster is None:
-        raise InvalidInputError("version {version_number} has no raster", version_number=version.number)
+        raise NotFoundError("version {version_number} has no raster", version_number=version.number)
     west, south, east, north = transform_bounds("EPSG:4326", "EPSG:3857", *extent)
     scale = LARGEST_SIDE / max(east - west, north - south)
     width, height = (max(1, round(length * scale)) for length in (east - west, north - south))

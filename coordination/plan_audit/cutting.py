@@ -25,6 +25,9 @@ from blueprint.outline_walk import (
 _MOST_EDGES = 250_000
 """Pairs of edges beyond which each with each takes longer than GEOS, which sorts them."""
 
+_WIDEST_M = 100_000.0
+"""Edges of thousands of kilometres cross at places that rounding moves by more than it may."""
+
 _FLATTEST = 1e-4
 """The sine of the flattest angle at which edges cross plainly: where along them they do is then known to `CLOSE_M`."""
 
@@ -39,7 +42,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Outlines:
-    """Polygons by their rings: `ring_of` is the only ring of each, or -1 where it has holes or parts; metres."""
+    """Polygons by their rings: `ring_of` is the only ring of each, or -1 where it has holes or parts or is too wide; metres."""
 
     points: np.ndarray
     rings: np.ndarray
@@ -47,12 +50,14 @@ class Outlines:
 
 
 def outlines_of(polygons: np.ndarray) -> Outlines:
-    """The outlines of polygons and multipolygons, shells against the clock."""
+    """The outlines of polygons and multipolygons, shells against the clock; of what is wider than `_WIDEST_M` none is followed."""
     if not len(polygons):
         return Outlines(np.empty((0, 2)), np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.int64))
     _, points, offsets = shapely.to_ragged_array(shapely.orient_polygons(polygons), include_z=False)
     first_rings = (offsets[1][offsets[2]] if len(offsets) == 3 else offsets[1]).astype(np.int64)
-    ring_of = np.where(np.diff(first_rings) == 1, first_rings[:-1], -1)
+    west, south, east, north = shapely.bounds(polygons).T
+    is_plain = (np.diff(first_rings) == 1) & (np.maximum(east - west, north - south) <= _WIDEST_M)
+    ring_of = np.where(is_plain, first_rings[:-1], -1)
     return Outlines(np.ascontiguousarray(points), offsets[0].astype(np.int64), ring_of)
 
 

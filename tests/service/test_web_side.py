@@ -161,11 +161,11 @@ def test_a_stranger_cannot_make_the_service_spool_a_file(hurried: Server):
 
 def test_more_files_or_fields_than_a_form_has_are_refused(hurried: Server):
     client = hurried.client("ZRZY")
-    two = [("file", ("a.geojson", badfiles.good())), ("file", ("b.geojson", badfiles.good()))]
+    three = [("file", (f"{name}.geojson", badfiles.good())) for name in "abc"]
     many = {f"f{n}": "x" for n in range(21)}
 
-    assert client.post("/api/layers/PLAN/versions", files=two).status_code == 400
-    assert client.post("/api/layers/PLAN/versions", files=two[:1], data=many).status_code == 400
+    assert client.post("/api/layers/PLAN/versions", files=three).status_code == 400
+    assert client.post("/api/layers/PLAN/versions", files=three[:1], data=many).status_code == 400
 
 
 def _answers(server: Server) -> Iterator[httpx.Response]:

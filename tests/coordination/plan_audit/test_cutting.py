@@ -128,3 +128,9 @@ def test_outlines_of_very_many_edges_are_left_to_geos():
     ring = 100 * np.column_stack([np.cos(turns), np.sin(turns)])
 
     assert cut_pair(shapely.Polygon(ring), shapely.Polygon(ring + np.array([50, 0.01]))).relations[0] == OPEN
+
+
+def test_outlines_wider_than_a_city_are_left_to_geos():
+    near, wide = square(0, 0, 1_000), shapely.box(-300_000, 200, 300_000, 800)
+
+    assert cut_pair(near, wide).relations[0] == OPEN
