@@ -6,7 +6,6 @@ from enum import StrEnum
 from operator import add
 from typing import Any
 
-from blueprint.errors import InvalidInputError
 from coordination.rules import Severity
 
 NOISE = 0.01
@@ -137,17 +136,6 @@ def compare_checks(
         causes=_each_once(causes),
         titles={code: title for code, title in titles.items() if code in named},
     )
-
-
-def compare_files(before: Mapping[str, Any], after: Mapping[str, Any]) -> CheckDifference:
-    """Compare two reports that somebody hands in; InvalidInputError where one is none."""
-    try:
-        return compare_checks(before, after)
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise InvalidInputError(
-            "one of the files is no check report; give what `blueprint check … --format json` or `pdf` wrote",
-            place="file",
-        ) from error
 
 
 def _each_once(causes: Iterable[Cause]) -> tuple[Cause, ...]:

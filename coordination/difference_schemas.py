@@ -1,11 +1,14 @@
-"""HTTP shapes of the difference of two checks."""
+"""HTTP shapes of the difference of two checks, and that of two files, whose values are held to them."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from coordination.check_difference import Cause, Change
+from blueprint.errors import InvalidInputError
+from coordination.check_difference import Cause, Change, compare_checks
 from coordination.rules import Severity
+from coordination.told_report import refuse_another_shape
 
 
 class MeasureOut(BaseModel):
@@ -59,3 +62,16 @@ class FilesDifferenceOut(BaseModel):
     difference: CheckDifferenceOut
     before: dict[str, Any] | None
     after: dict[str, Any] | None
+
+
+def compare_files(before: Mapping[str, Any], after: Mapping[str, Any]) -> CheckDifferenceOut:
+    """Compare two reports that somebody hands in; InvalidInputError where one is none, or has a value that no check writes."""
+    for document in (before, after):
+        refuse_another_shape(document)
+    try:
+        return CheckDifferenceOut.model_validate(compare_checks(before, after), from_attributes=True)
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise InvalidInputError(
+            "one of the files is no check report; give what `blueprint check … --format json` or `pdf` wrote",
+            place="file",
+        ) from error

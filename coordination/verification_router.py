@@ -16,8 +16,7 @@ from blueprint.idempotency import IdempotentRoute
 from blueprint.layers.upload_answer import name_of
 from blueprint.permissions import Act, Actor, require
 from coordination import report_verification as verification
-from coordination.check_difference import compare_files
-from coordination.difference_schemas import CheckDifferenceOut, FilesDifferenceOut
+from coordination.difference_schemas import FilesDifferenceOut, compare_files
 from coordination.kept_checks import find_check
 from coordination.report_reading import MAX_BYTES, read_report
 from coordination.report_verification import Verification
@@ -95,7 +94,7 @@ def compare_reports(
     documents = [
         read_report(file.file.read(MAX_BYTES + 1), name_of(file)).document for file in (before, after)
     ]
-    found = CheckDifferenceOut.model_validate(compare_files(*documents), from_attributes=True)
+    found = compare_files(*documents)
     shapes = [_drawn(session, document, edge, actor) for document in documents]
     record(
         session,

@@ -7,8 +7,7 @@ import typer
 from sqlalchemy.orm import Session
 
 from blueprint.errors import InvalidInputError
-from coordination.check_difference import compare_files
-from coordination.difference_schemas import CheckDifferenceOut
+from coordination.difference_schemas import compare_files
 from coordination.figures import square_metres
 from coordination.report_reading import MAX_BYTES, ReportFile, read_report
 from coordination.report_verification import verify_file
@@ -63,7 +62,7 @@ def compare(
     """对比两份报告：新增、消失、增减及原因 · what two reports say otherwise, and why."""
     found = compare_files(read_report_file(before).document, read_report_file(after).document)
     if output_format is OutputFormat.JSON:
-        print_json(CheckDifferenceOut.model_validate(found, from_attributes=True).model_dump(mode="json"))
+        print_json(found.model_dump(mode="json"))
         return
     turned = " → ".join(" ".join(SEVERITY_WORDS[v]) for v in (found.verdict_before, found.verdict_after))
     causes = "、".join(" ".join(CAUSE_WORDS[cause]) for cause in found.causes) or "无 none"

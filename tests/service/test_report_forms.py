@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import orjson
 import pytest
 from pypdf import PdfReader
 from sqlalchemy import text
@@ -289,7 +290,17 @@ def test_two_reports_are_compared_by_file_and_two_kept_checks_over_http(
         drawn = keeper.post("/api/report-differences", files=papers).json()
         assert drawn["difference"]["footprint_changed"] is True
         assert [drawn[side]["features"][0]["properties"]["kind"] for side in papers] == ["footprint"] * 2
-        for wrong_file in (b"{}", b'{"layers": 1}', b'{"layers": [], "findings": [1], "verdict": "x"}'):
+        said = other.read_bytes()
+        altered = [
+            orjson.dumps(orjson.loads(said) | values)
+            for values in ({"digest": "\0"}, {"digest": ["x"] * 9}, {"rule_set": 5})
+        ]
+        for wrong_file in (
+            b"{}",
+            b'{"layers": 1}',
+            b'{"layers": [], "findings": [1], "verdict": "x"}',
+            *altered,
+        ):
             refused = keeper.post("/api/report-differences", files=given | {"after": ("x.json", wrong_file)})
             assert refused.status_code == 422, refused.text
     with Session(running.edge.engine) as session:
