@@ -39,8 +39,9 @@ function drawOn(map, shapes) {
   const is = (kind, side) => ["all", ["==", ["get", "kind"], kind], ["==", ["get", "side"], side]];
   const color = ["match", ["get", "change"], ...Object.entries(COLOR).flat(), "#b00020"];
   const layer = (id, type, filter, paint) => map.addLayer({ id: `${SOURCE}-${id}`, type, source: SOURCE, filter, paint });
-  layer("after", "fill", is("change", "after"), { "fill-color": color, "fill-opacity": 0.55 });
-  layer("gone", "fill", ["all", is("change", "before"), ["==", ["get", "change"], "gone"]], { "fill-color": color, "fill-opacity": 0.3 });
+  const area = ["==", ["geometry-type"], "Polygon"]; // a line that bends would be filled, too
+  layer("after", "fill", ["all", is("change", "after"), area], { "fill-color": color, "fill-opacity": 0.55 });
+  layer("gone", "fill", ["all", is("change", "before"), area, ["==", ["get", "change"], "gone"]], { "fill-color": color, "fill-opacity": 0.3 });
   layer("after-line", "line", is("change", "after"), { "line-color": color, "line-width": 2 });
   layer("before-line", "line", is("change", "before"), { "line-color": color, "line-width": 2.5, "line-dasharray": [3, 2] });
   layer("site-before", "line", is("site", "before"), { "line-color": "#555555", "line-width": 2.5, "line-dasharray": [3, 2] });

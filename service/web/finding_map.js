@@ -8,7 +8,7 @@ const BY_SEVERITY = ["match", ["get", "severity"], "prohibit", "#c00000", "restr
 export function findingLayers(map, source) {
   const finding = ["==", ["get", "kind"], "finding"];
   const none = ["==", ["get", "number"], -1];
-  map.addLayer({ id: `${source}-finding`, type: "fill", source, filter: finding, paint: { "fill-color": BY_SEVERITY, "fill-opacity": 0.5 } });
+  map.addLayer({ id: `${source}-finding`, type: "fill", source, filter: ["all", finding, ["==", ["geometry-type"], "Polygon"]], paint: { "fill-color": BY_SEVERITY, "fill-opacity": 0.5 } });
   map.addLayer({ id: `${source}-finding-line`, type: "line", source, filter: finding, paint: { "line-color": BY_SEVERITY, "line-width": 2 } });
   map.addLayer({ id: `${source}-chosen`, type: "line", source, filter: none, paint: { "line-color": "#e69f00", "line-width": 5 } });
   map.addLayer({ id: `${source}-point`, type: "circle", source, filter: ["==", ["geometry-type"], "Point"], paint: { "circle-color": ["case", finding, BY_SEVERITY, "#e4002b"], "circle-radius": 6, "circle-stroke-color": "#fff", "circle-stroke-width": 1 } });
