@@ -71,7 +71,7 @@ def find_check(session: Session, check_id: int, *, actor: Actor) -> Check:
 
 
 def checks_of(session: Session, project_id: int, *, actor: Actor) -> list[tuple[Check, bool]]:
-    """The kept checks of a project, the latest first, each with whether the actor may read every layer that it speaks of."""
+    """The latest 200 kept checks of a project, the latest first, each with whether the actor may read every layer that it speaks of."""
     statement = (
         select(Check).where(Check.project_id == project_id).order_by(Check.id.desc()).limit(MAX_LISTED)
     )

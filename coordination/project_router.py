@@ -254,7 +254,7 @@ def check_project(
 
 @router.get("/api/projects/{project_id}/checks")
 def list_checks(project_id: Id, session: SessionDep, actor: ActorDep) -> CheckList:
-    """All kept checks of a project, the latest first, with the revision of the footprint that each is of."""
+    """The kept checks of a project, the latest 200, latest first, with the revision of the footprint that each is of."""
     require(actor, Act.READ_PROJECT)
     project = projects.find_project(session, project_id)
     return checks_out(session, project, checks_of(session, project.id, actor=actor))

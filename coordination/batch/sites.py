@@ -58,7 +58,8 @@ class BatchFile:
 def read_sites(file: StagedFile, request: BatchRequest, *, city: City) -> BatchFile:
     """Every feature of a dataset as a site of its own; InvalidInputError says what is wrong with the file.
 
-    Invalid shapes are mended as footprints are; a feature that cannot be is named, and the file refused as a whole.
+    Invalid shapes are mended as footprints are; a feature that cannot be is named, and the file refused as a whole. One
+    without a shape is left out, and a note names it.
     """
     kind = "line" if request.width_m is not None else "polygon"
     asked = ReadingRequest(
