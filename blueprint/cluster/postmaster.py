@@ -149,6 +149,9 @@ def _settings(place: Place, programs: Programs, *, durable: bool) -> dict[str, s
         "effective_cache_size": f"{max(128, memory_mb // 2)}MB",
         "work_mem": "32MB",
         "maintenance_work_mem": "256MB",
+        # Else a large layer waits for its own log: whoever stores it writes the log out and makes the next file of it.
+        "wal_buffers": "64MB",
+        "wal_writer_delay": "10ms",
         "max_wal_size": "4GB",
         "checkpoint_timeout": "15min",
         "random_page_cost": "1.1",
