@@ -235,11 +235,23 @@ def find_job(session: Session, job_id: int, *, actor: Actor) -> Job:
     return job
 
 
-def list_jobs(session: Session, *, actor: Actor, before: int | None = None, limit: int = 50) -> list[Job]:
-    """The newest jobs that the actor may see, those older than the number `before`."""
+def list_jobs(
+    session: Session,
+    *,
+    actor: Actor,
+    before: int | None = None,
+    limit: int = 50,
+    layer: str | None = None,
+    unfinished: bool = False,
+) -> list[Job]:
+    """The newest jobs that the actor may see, those older than the number `before`; of a layer, or those that wait or run."""
     found: list[Job] = []
     while len(found) < limit:
         statement = select(Job).order_by(Job.id.desc()).limit(200)
+        if layer is not None:
+            statement = statement.where(Job.layer == layer)
+        if unfinished:
+            statement = statement.where(Job.state.in_(UNFINISHED))
         rows = session.scalars(statement if before is None else statement.where(Job.id < before)).all()
         if not rows:
             break

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from fastapi import Path as PathParameter
 
 from blueprint.edge import ActorDep, NowDep, SessionDep
+from blueprint.given import Text
 from blueprint.idempotency import IdempotentRoute
 from blueprint.jobs import queue
 from blueprint.jobs.schemas import JobOut, JobPage, job_out
@@ -23,10 +24,14 @@ def list_jobs(
     actor: ActorDep,
     before: Annotated[int | None, Query(ge=1, le=_HIGHEST, description="only older ones than this")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    layer: Annotated[Text | None, Query(max_length=60, description="图层代码 only those of a layer")] = None,
+    unfinished: Annotated[bool, Query(description="未完成的 only those that wait or run")] = False,
 ) -> JobPage:
     """The jobs that the caller asked for or has the right to do, and whose layers the caller may read, newest first."""
     require(actor, Act.READ_JOBS)
-    found = queue.list_jobs(session, actor=actor, before=before, limit=limit + 1)
+    found = queue.list_jobs(
+        session, actor=actor, before=before, limit=limit + 1, layer=layer, unfinished=unfinished
+    )
     items = [job_out(job) for job in found[:limit]]
     return JobPage(items=items, next=items[-1].id if len(found) > limit else None)
 

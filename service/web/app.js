@@ -4,7 +4,7 @@ import * as maplibregl from "./vendor/maplibre-gl/maplibre-gl.mjs";
 import { boundsToShow } from "./bounds.js";
 import { prepareForm, prepareMap } from "./check.js";
 import { readLayers, showFeatures, showLayers } from "./layers.js";
-import { ask, bilingual, element, keepCsrfToken, nameOf, showCity, showLinks, wordsOf } from "./words.js";
+import { ask, bilingual, element, keepCsrfToken, nameOf, showCity, showLinks, signInAgain, wordsOf } from "./words.js";
 
 const message = document.getElementById("message");
 
@@ -65,7 +65,7 @@ async function start() {
   // Whoever drives the page from outside (a test, the console) finds the map here.
   window.blueprintMap = map;
   map.on("error", ({ error }) => {
-    if (error?.status === 401) say(element("a", { href: "/sign-in" }, ...bilingual("会话已结束，请重新登录。", "The session is over; sign in again.")));
+    if (error?.status === 401) say(signInAgain());
     else say(`地图出错：${error?.message ?? ""} The map reports an error.`);
   });
   await map.once("load");

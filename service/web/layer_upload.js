@@ -154,11 +154,10 @@ async function store({ address, values }) {
 
 // A file that a job is storing still, as when the page was left meanwhile: its progress, and then its version.
 export async function resume() {
-  const { items } = await ask("/api/jobs");
-  const job = items.find((each) => each.layer === page.layer.code && each.kind === "upload" && ["waiting", "running"].includes(each.state));
-  if (!job) return;
   try {
-    await stored((await waited(job)).version);
+    const { items } = await ask(`/api/jobs?unfinished=true&layer=${encodeURIComponent(page.layer.code)}`);
+    const job = items.find(({ kind }) => kind === "upload");
+    if (job) await stored((await waited(job)).version);
   } catch (problem) {
     refuse(problem);
   } finally {

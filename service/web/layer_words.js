@@ -1,7 +1,7 @@
 // What the pages of layers share: the words of their states, what somebody may do with a layer, and rows of facts.
 
 import { mark, place } from "./coordination.js";
-import { bilingual, element, wordsOf } from "./words.js";
+import { bilingual, element, signInAgain, wordsOf } from "./words.js";
 
 export const STANDING = {
   draft: ["草稿", "draft"], checked: ["已质检", "checked"], scheduled: ["已排期", "scheduled"], in_force: ["现行", "in force"],
@@ -79,7 +79,8 @@ export function bar(target) {
 // An error stands under the field that it is about, in the words of the service.
 export function fieldError(field, problem) {
   field.querySelector(".field-error")?.remove();
-  field.append(element("p", { class: "field-error", role: "alert" }, ...wordsOf(problem)));
+  const words = problem.status === 401 ? [signInAgain()] : wordsOf(problem);
+  field.append(element("p", { class: "field-error", role: "alert" }, ...words));
   field.scrollIntoView({ block: "nearest" });
 }
 

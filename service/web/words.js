@@ -52,6 +52,8 @@ export class Problem extends Error {
 // What went wrong, as a page says it wherever that is: Chinese first, the English beside it.
 export const wordsOf = (problem) => (problem instanceof Problem ? bilingual(...problem.words) : [problem.message]);
 
+export const signInAgain = () => element("a", { href: "/sign-in" }, ...bilingual("会话已结束，请重新登录。", "The session is over; sign in again."));
+
 export const AWAY = "服务没有应答，请确认它仍在运行。 The service does not answer; is it still running?";
 let csrfToken = null;
 // What each address answered last time, by its tag (RFC 9110): a change that says what it read undoes nobody else's.

@@ -121,7 +121,9 @@ def test_an_upload_that_prefers_so_is_a_job_that_a_worker_does(running: Server):
     with running.client("ZRZY") as client:
         version = client.get("/api/layers/PLAN/versions/1").json()
         assert (version["source_name"], version["periods"][0]["starts_on"]) == ("plan.geojson", "2026-11-23")
-        assert client.get("/api/jobs").json()["items"][0]["id"] == job["id"]
+        assert client.get("/api/jobs?layer=PLAN").json()["items"][0]["id"] == job["id"]
+        for asked in ("layer=PLAN&unfinished=true", "layer=OTHER"):
+            assert client.get(f"/api/jobs?{asked}").json()["items"] == []
     assert not (running.edge.scratch / "waiting" / spooled).exists()
     assert not Worker(running.edge, KINDS).run_one()
 

@@ -316,3 +316,13 @@ def test_who_comes_back_to_the_page_sees_the_upload_that_is_still_being_stored(
     until(page, "document.getElementById('upload-progress').textContent.includes('排队中')")
     assert Worker(site.edge, KINDS).run_one()
     said(page, "已存为第 1 版草稿")
+
+
+def test_whose_session_is_over_is_led_to_sign_in_when_a_file_is_sent(site: Server, page: Page) -> None:
+    sign_in(page, site)
+    open_layer(page, site)
+    page.context.clear_cookies()
+    page.set_input_files("#file", {"name": "plan.geojson", "mimeType": "", "buffer": badfiles.good()})
+
+    until(page, "document.querySelector('.field-error a[href=\"/sign-in\"]') !== null")
+    assert "会话已结束" in page.inner_text(".field-error")

@@ -12,8 +12,9 @@ import pytest
 import shapely
 
 from blueprint.errors import BlueprintError, InvalidInputError
+from blueprint.layers.children import end_parents
 from blueprint.layers.confinement import Bounds
-from blueprint.layers.reading import ReadingRequest, reading, staged
+from blueprint.layers.reading import ReadingRequest, prepare_large, reading, staged
 from service.settings import Settings
 from tests import badfiles
 from tests.badfiles import LAT, LON, geojson, lonlat_square, polygon
@@ -44,6 +45,19 @@ def test_who_reads_a_large_file_is_told_once_while_it_is_still_on_its_way(size: 
     with staged(content, "x", scratch=Settings().scratch, when_large=lambda: told.append(content.tell())):
         assert len(told) == calls
         assert all(at < size for at in told)
+
+
+def test_a_large_file_is_read_whole_by_libraries_that_were_loaded_while_it_came():
+    content = geojson(
+        *[polygon(lonlat_square(LON + 0.00002 * (n % 500), side=0.00001)) for n in range(6_000)]
+    )
+    end_parents()  # else they are loaded already
+
+    with (
+        staged(io.BytesIO(content), "x", scratch=Settings().scratch, when_large=prepare_large) as file,
+        reading(file, REQUEST) as result,
+    ):
+        assert sum(batch.num_rows for batch in result.batches) == 6_000
 
 
 def test_a_link_in_a_geojson_is_not_followed(canary: tuple[str, list[str]]):
