@@ -72,6 +72,22 @@ def _long_numbers_as_digits(column: pa.Array) -> pa.Array:
     return column.cast(pa.string())
 
 
+def _are_gb18030(values: list[bytes | None]) -> bool:
+    """Whether texts are of GB18030 (as MapInfo's charset "Neutral" leaves them): none of those beyond ASCII is UTF-8, all are this."""
+    foreign = [value for value in values if value is not None and not value.isascii()]
+    return not any(_is_of(value, "utf-8") for value in foreign) and all(
+        _is_of(value, "gb18030") for value in foreign
+    )
+
+
+def _is_of(value: bytes, encoding: str) -> bool:
+    try:
+        value.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _unique(name: str, taken: list[str]) -> str:
     base, number = name or "F", 1
     while name in taken or not name:
@@ -85,13 +101,14 @@ def _whole(column: pa.Array, name: str, add: Add) -> pa.Array:
         column.validate(full=True)
     except pa.ArrowInvalid:
         values = column.cast(pa.large_binary()).to_pylist()
-        add(
-            "warning",
-            "text-encoding",
-            None,
-            Sentence("texts of the field {name} are cut within a character or no UTF-8", name=name),
+        encoding = "gb18030" if _are_gb18030(values) else "utf-8"
+        said = (
+            Sentence("texts of the field {name} are no UTF-8 and were read as GB18030", name=name)
+            if encoding == "gb18030"
+            else Sentence("texts of the field {name} are cut within a character or no UTF-8", name=name)
         )
-        column = pa.array([v.decode("utf-8", errors="replace") if v is not None else None for v in values])
+        add("warning", "text-encoding", None, said)
+        column = pa.array([v.decode(encoding, errors="replace") if v is not None else None for v in values])
     if pc.any(pc.match_substring_regex(column, _PATTERN)).as_py():
         add(
             "warning",

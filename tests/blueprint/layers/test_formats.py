@@ -2,6 +2,8 @@
 
 import io
 import json
+import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -206,6 +208,23 @@ def test_a_table_in_gbk_is_read_and_it_is_said():
 
     assert rows[1]["MC"] == "图斑2"
     assert "GB18030" in said(report)
+
+
+def test_texts_of_a_mapinfo_file_that_names_no_charset_are_read_as_gb18030(files: dict[str, bytes]):
+    written = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(files["MapInfo MIF"])) as whole, zipfile.ZipFile(written, "w") as neutral:
+        for name in whole.namelist():
+            content = whole.read(name)
+            if name.lower().endswith(".mif"):
+                content = re.sub(rb'Charset "[^"]*"', b'Charset "Neutral"', content)
+            else:
+                content = content.replace("图斑".encode(), "图斑".encode("gbk"))
+            neutral.writestr(name, content)
+
+    _, rows, report = read(written.getvalue(), crs="EPSG:4490")
+
+    assert any("图斑1" in row.values() for row in rows)
+    assert "read as GB18030" in said(report)
 
 
 @pytest.mark.parametrize(("crs", "stored"), [("EPSG:4550", 4550), (None, None)])
