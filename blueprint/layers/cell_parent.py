@@ -111,7 +111,10 @@ class _Parent:
                     inherited.close()
             for number, descriptor in enumerate(descriptors):
                 os.dup2(descriptor, number)
-            os.closerange(REPORT_FD + 1, os.sysconf("SC_OPEN_MAX"))
+            # What libraries opened stays theirs: PROJ closes its own after a fork, whatever has the number by then.
+            for descriptor in descriptors:
+                if descriptor > REPORT_FD:
+                    os.close(descriptor)
             _work(module)
             sys.stdout.flush()
             status = 0

@@ -26,7 +26,11 @@ def main(request: dict[str, Any]) -> None:
     seen = {
         "left_behind": list(left_behind),
         "environment": dict(os.environ),
-        "descriptors": sorted(int(entry.name) for entry in Path("/proc/self/fd").iterdir())[:-1],
+        "open_files": [
+            Path(os.readlink(entry)).name
+            for entry in Path("/proc/self/fd").iterdir()
+            if int(entry.name) > REPORT_FD and entry.exists()
+        ],
         "threads_of_parent": len(list(Path(f"/proc/{os.getppid()}/task").iterdir())),
         "parent": os.getppid(),
         "reaches_anything": _reaches_anything(),
