@@ -50,7 +50,9 @@ def test_a_child_has_nothing_of_the_service_and_nothing_of_the_child_before_it(
     assert second["left_behind"] == []
     assert "secret" not in json.dumps(second["environment"])
     assert second["environment"]["TMPDIR"] == str(folder)
-    assert set(second["open_files"]) <= {"proj.db"}, "libraries keep their own table open, and nothing else is"
+    assert set(second["open_files"]) <= {"proj.db"}, (
+        "libraries keep their own table open, and nothing else is"
+    )
     assert second["threads_of_parent"] == 1
     assert not second["reaches_anything"]
 
