@@ -27,7 +27,7 @@ def main(request: dict[str, Any]) -> None:
         "left_behind": list(left_behind),
         "environment": dict(os.environ),
         "open_files": [
-            Path(os.readlink(entry)).name
+            entry.readlink().name
             for entry in Path("/proc/self/fd").iterdir()
             if int(entry.name) > REPORT_FD and entry.exists()
         ],
