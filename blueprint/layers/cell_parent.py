@@ -200,8 +200,6 @@ def _kill(pid: int) -> None:
 def main() -> None:
     """Shut this process off and answer the service's."""
     shut_off()
-    # What a library opens while it is loaded must not lie where a child has its report: PROJ closes its own after a fork.
-    os.set_inheritable(os.open(os.devnull, os.O_RDONLY), False)
     # pyogrio loads both where it finds them; a reader of Arrow batches has no use for them, and they take a second.
     sys.meta_path.insert(0, _Absent())
     if not os.access(Path(__file__).parent, os.W_OK):
