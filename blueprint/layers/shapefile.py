@@ -6,6 +6,7 @@ without a word. Every check here is one pass over arrays, so a large file costs 
 
 import mmap
 import struct
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -177,11 +178,11 @@ def settle_encoding(shp: Path, *, given: str | None) -> TextEncoding:
     names = [column.name for column in columns if any(byte >= 0x80 for byte in column.name)]
     if (
         declared is not None
-        and _share_of_bad(cells, declared) <= MAX_CUT_SHARE
+        and share_of_bad(cells, declared) <= MAX_CUT_SHARE
         and not _bad_names(names, declared)
     ):
         return TextEncoding(declared, declared, ())
-    found = next((e for e in ("UTF-8", "GB18030") if _share_of_bad(cells, e) <= MAX_CUT_SHARE), None)
+    found = next((e for e in ("UTF-8", "GB18030") if share_of_bad(cells, e) <= MAX_CUT_SHARE), None)
     if not cells:
         found = next((e for e in ("UTF-8", "GB18030") if not _bad_names(names, e)), "GB18030")
     if found is None:
@@ -231,7 +232,8 @@ def _foreign_cells(
     return found
 
 
-def _share_of_bad(cells: list[bytes], encoding: str) -> float:
+def share_of_bad(cells: Collection[bytes], encoding: str) -> float:
+    """The share of texts that are not of this encoding; 0 where there are none."""
     bad = 0
     for cell in cells:
         try:
@@ -245,7 +247,7 @@ def _bad_names(names: list[bytes], encoding: str) -> bool:
     """Say whether a field name is not of this encoding; one that fills its ten bytes may end within a character."""
     for name in names:
         tails = range(4) if len(name) >= 9 else (0,)
-        if all(_share_of_bad([name[: len(name) - tail]], encoding) for tail in tails):
+        if all(share_of_bad([name[: len(name) - tail]], encoding) for tail in tails):
             return True
     return False
 

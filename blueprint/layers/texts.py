@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from blueprint.layers.shapefile import share_of_bad
 from blueprint.sentences import Sentence
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
@@ -75,17 +76,7 @@ def _long_numbers_as_digits(column: pa.Array) -> pa.Array:
 def _are_gb18030(values: list[bytes | None]) -> bool:
     """Whether texts are of GB18030 (as MapInfo's charset "Neutral" leaves them): none of those beyond ASCII is UTF-8, all are this."""
     foreign = [value for value in values if value is not None and not value.isascii()]
-    return not any(_is_of(value, "utf-8") for value in foreign) and all(
-        _is_of(value, "gb18030") for value in foreign
-    )
-
-
-def _is_of(value: bytes, encoding: str) -> bool:
-    try:
-        value.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
+    return share_of_bad(foreign, "utf-8") == 1 and share_of_bad(foreign, "gb18030") == 0
 
 
 def _unique(name: str, taken: list[str]) -> str:
