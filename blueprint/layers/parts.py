@@ -21,17 +21,21 @@ _FEATURES_AT_ONCE = 4_000
 _BYTES_AT_ONCE = 8 << 20
 
 
-def centres(features: MappedFeatures) -> np.ndarray:
-    """The middles of the features' boxes, x and y in metres, a row each."""
-    boxes = features.numbers("west", "south", "east", "north")
+def boxes_of(features: MappedFeatures) -> np.ndarray:
+    """West, south, east and north of each feature, in metres, a row each."""
+    return features.numbers("west", "south", "east", "north")
+
+
+def centres(boxes: np.ndarray) -> np.ndarray:
+    """The middles of boxes, x and y in metres, a row each."""
     return np.asarray((boxes[:, :2] + boxes[:, 2:]) / 2)
 
 
 def along_curve(features: MappedFeatures) -> Iterator[np.ndarray]:
     """All rows of a file that has some, in runs along a Hilbert curve: so many features, or fewer where they are large."""
-    boxes = features.numbers("west", "south", "east", "north")
+    boxes = boxes_of(features)
     bounds = [*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0)]
-    order = np.argsort(hilbert_keys(centres(features), bounds), kind="stable")
+    order = np.argsort(hilbert_keys(centres(boxes), bounds), kind="stable")
     return _some(order, features.sizes("geom")[order])
 
 
