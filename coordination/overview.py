@@ -142,18 +142,20 @@ def checks_out(session: Session, project: Project, checks: Iterable[tuple[Check,
     numbers = {row.id: row.number for row in session.execute(revisions)}
     items = []
     for check, is_seen in checks:
-        brief = check_out(check).model_dump() | ({} if is_seen else {"verdict": None, "digest": None})
+        brief = _as_known(check_out(check), is_seen)
         number = numbers.get(check.footprint_revision_id or 0)
-        items.append(CheckOfRevision(**brief, footprint_revision=number))
+        items.append(CheckOfRevision(**brief.model_dump(), footprint_revision=number))
     return CheckList(items=items)
 
 
 def _check_seen(session: Session, check: Check, actor: Actor) -> CheckOut:
-    """A kept check as far as the reader may know: a verdict and a digest tell of every layer that was asked."""
-    brief = check_out(check)
-    if may_see(session, check, actor):
-        return brief
-    return brief.model_copy(update={"verdict": None, "digest": None})
+    """A kept check as far as the reader may know."""
+    return _as_known(check_out(check), may_see(session, check, actor))
+
+
+def _as_known(brief: CheckOut, is_seen: bool) -> CheckOut:
+    """A kept check in short, for who may read all layers that were asked or not: a verdict and a digest tell of every one."""
+    return brief if is_seen else brief.model_copy(update={"verdict": None, "digest": None})
 
 
 def record_findings(session: Session, actor: Actor, requests: Sequence[OpinionRequestOut]) -> None:
