@@ -52,14 +52,16 @@ function drawOn(map, shapes) {
 
 export const clearDifference = (map) => map?.getSource(SOURCE)?.setData(NOTHING);
 
+const version = (number) => (number === null ? "未检查" : `v${number}`);
+const controls = (layer) => `${SEVERITY[layer.control_before]?.[0] ?? "—"} → ${SEVERITY[layer.control_after]?.[0] ?? "—"}`;
+
 // Why a finding changed, in words: which version, where it is a layer's.
 function why(each, layers) {
   const layer = layers.find(({ layer: code }) => code === each.layer);
-  const version = (number) => (number === null ? "未检查" : `v${number}`);
   return each.causes.map((cause) => {
     const words = CAUSE[cause] ?? [cause, ""];
     const more = cause === "layer_version" && layer ? `（${version(layer.version_before)} → ${version(layer.version_after)}）`
-      : cause === "rule" && layer && layer.control_before !== layer.control_after ? `（${SEVERITY[layer.control_before]?.[0] ?? "—"} → ${SEVERITY[layer.control_after]?.[0] ?? "—"}）` : "";
+      : cause === "rule" && layer && layer.control_before !== layer.control_after ? `（${controls(layer)}）` : "";
     return element("div", {}, ...bilingual(`${words[0]}${more}`, words[1]));
   });
 }
@@ -117,14 +119,12 @@ export function showDifference({ difference, before = null, after = null }, targ
 }
 
 function layerWords(each, titles) {
-  const version = (number) => (number === null ? "未检查" : `v${number}`);
   const parts = [];
   if (each.version_before !== each.version_after) parts.push(`版本 ${version(each.version_before)} → ${version(each.version_after)}`);
-  if (each.control_before !== each.control_after) parts.push(`管控 ${SEVERITY[each.control_before]?.[0] ?? "—"} → ${SEVERITY[each.control_after]?.[0] ?? "—"}`);
+  if (each.control_before !== each.control_after) parts.push(`管控 ${controls(each)}`);
   return `${titles[each.layer] ?? each.layer}：${parts.join("，") || "依据或查看权限不同"}`;
 }
 
 export function fit(map, features) {
-  const boxes = features.map(({ geometry }) => boundsOf(geometry));
-  map.fitBounds([0, 1, 2, 3].map((side) => (side < 2 ? Math.min : Math.max)(...boxes.map((box) => box[side]))), { padding: 80, maxZoom: 18, duration: 0 });
+  map.fitBounds(boundsOf({ coordinates: features.map(({ geometry }) => geometry.coordinates) }), { padding: 80, maxZoom: 18, duration: 0 });
 }

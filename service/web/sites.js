@@ -41,9 +41,7 @@ export async function draw(sites) {
 }
 
 function fit(features) {
-  const boxes = features.map((feature) => boundsOf(feature.geometry));
-  const [west, south, east, north] = [0, 1, 2, 3].map((side) => (side < 2 ? Math.min : Math.max)(...boxes.map((box) => box[side])));
-  map.fitBounds([west, south, east, north], { padding: 50, maxZoom: 17, duration: 0 });
+  map.fitBounds(boundsOf({ coordinates: features.map(({ geometry }) => geometry.coordinates) }), { padding: 50, maxZoom: 17, duration: 0 });
 }
 
 export function chosen(row, number, geometry) {
