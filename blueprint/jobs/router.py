@@ -27,7 +27,11 @@ def list_jobs(
     layer: Annotated[Text | None, Query(max_length=60, description="图层代码 only those of a layer")] = None,
     unfinished: Annotated[bool, Query(description="未完成的 only those that wait or run")] = False,
 ) -> JobPage:
-    """The jobs that the caller asked for or has the right to do, and whose layers the caller may read, newest first."""
+    """The jobs that the caller asked for or has the right to do, and whose layers the caller may read, newest first.
+
+    `layer` leaves those of one layer, `unfinished` those that wait or run; where there are none, or no such layer, the
+    list is empty.
+    """
     require(actor, Act.READ_JOBS)
     found = queue.list_jobs(
         session, actor=actor, before=before, limit=limit + 1, layer=layer, unfinished=unfinished

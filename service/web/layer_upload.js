@@ -7,19 +7,17 @@ import { showDiagnosis } from "./layer_doctor.js";
 import { mappingChoices } from "./layer_mapping.js";
 import { issuesTable } from "./layer_quality.js";
 import { bar, clearError, count, fieldError } from "./layer_words.js";
-import { ask, bilingual, element } from "./words.js";
+import { ask, bilingual, element, withoutLogin } from "./words.js";
 
 const SHAPES = ["polygon", "line", "point", "collection"];
 let page = null;
 let file = null;
 let looked = null;
-let progress = null;
 
 export function prepareUpload(given) {
   page = given;
   place("upload-card").hidden = !page.may("upload_version");
   if (place("upload-card").hidden) return;
-  progress = bar(place("upload-progress"));
   const drop = place("drop");
   for (const kind of ["dragenter", "dragover"]) drop.addEventListener(kind, (event) => { event.preventDefault(); drop.classList.add("over"); });
   for (const kind of ["dragleave", "drop"]) drop.addEventListener(kind, (event) => { event.preventDefault(); drop.classList.remove("over"); });
@@ -53,6 +51,7 @@ async function look(said) {
   const form = new FormData();
   form.append("file", file, file.name);
   for (const [name, value] of Object.entries(said)) if (value) form.append(name, value);
+  const progress = bar(place("upload-progress"));
   const sent = (share) => progress.tell(share < 1 ? share : null, share < 1 ? `正在发送 ${file.name}……` : "正在查看文件……", share < 1 ? "sending" : "looking at the file");
   try {
     const found = await sendForm(`${page.address}/diagnosis`, form, sent);
@@ -135,10 +134,11 @@ async function store({ address, values }) {
   const form = new FormData();
   form.append("file", file, file.name);
   for (const [name, value] of Object.entries(values)) if (value.trim()) form.append(name, value.trim());
+  const progress = bar(place("upload-progress"));
   const sent = (share) => progress.tell(share < 1 ? share : null, share < 1 ? `正在发送 ${file.name}……` : "正在入库、质检……", share < 1 ? "sending" : "storing and checking");
   try {
     const answer = await sendForm(address, form, sent);
-    const number = "kind" in answer ? (await waited(answer)).version : answer.number;
+    const number = "kind" in answer ? (await waited(answer, progress)).version : answer.number;
     const bounds = boundsOfTaken(values.accept_crs);
     clear();
     place("file").value = "";
@@ -152,30 +152,44 @@ async function store({ address, values }) {
   }
 }
 
-// A file that a job is storing still, as when the page was left meanwhile: its progress, and then its version.
+// Files that jobs are storing still, as when the page was left meanwhile: how far they are, and what became of them.
 export async function resume() {
   try {
     const { items } = await ask(`/api/jobs?unfinished=true&layer=${encodeURIComponent(page.layer.code)}`);
-    const job = items.find(({ kind }) => kind === "upload");
-    if (job) await stored((await waited(job)).version);
+    await Promise.all(items.filter(({ kind }) => kind === "upload").map(follow));
   } catch (problem) {
-    refuse(problem);
-  } finally {
-    progress.end();
+    fieldError(place("drop"), problem);
+  }
+}
+
+// One's own file leads to its version; another's is told of in its line, and the page stays where it is.
+async function follow(job) {
+  const isOwn = job.asked_by === page.me.name;
+  const progress = bar(place("upload-progress"));
+  try {
+    const { version } = await waited(job, progress, isOwn ? null : withoutLogin(job.asked_by));
+    if (isOwn) {
+      progress.end();
+      await stored(version);
+    } else progress.line.replaceChildren(...bilingual(`${withoutLogin(job.asked_by)} 上传的文件已存为第 ${version} 版草稿；刷新页面后可见。`, `Somebody's file is version ${version} now, a draft; reload the page to see it.`));
+  } catch (problem) {
+    progress.line.replaceChildren();
+    fieldError(progress.line, problem);
   }
 }
 
 const stored = (number) => page.settle(number, `已存为第 ${number} 版草稿并质检；试发布后可生效。`, `Stored as version ${number}, a draft, and checked.`);
 
-// A large file is stored by a job, which can be called off.
-function waited(job) {
+// A large file is stored by a job, which who asked can call off; `whose` it is, where it is another's.
+function waited(job, progress, whose = null) {
   const cancel = button(["取消上传", "Cancel"], async () => {
     if (await confirmed(["取消上传", "Cancel the upload"], ["已入库的部分会全部撤销。", "Nothing of it is kept."], { strong: true })) await ask(`/api/jobs/${job.id}/cancel`, { method: "POST" });
   }, { class: "small" });
   return finished(job, (now) => {
     const share = now.phase === "stage" && now.bytes_total ? now.bytes_done / now.bytes_total : null;
-    progress.tell(share, now.state === "waiting" ? "排队中……" : `正在入库：${count(now.features_done)} 个图斑……`, now.phase ?? now.state);
-    place("upload-progress").append(" ", cancel);
+    const words = now.state === "waiting" ? "排队中……" : `正在入库：${count(now.features_done)} 个图斑……`;
+    progress.tell(share, whose === null ? words : `${whose} 上传的文件：${words}`, now.phase ?? now.state);
+    if (whose === null) progress.line.append(" ", cancel);
   }, "上传没有完成。 The upload was not finished.");
 }
 

@@ -61,18 +61,21 @@ export function facts(target, pairs) {
     .flatMap(([words, value]) => [element("dt", {}, ...bilingual(...words)), element("dd", {}, ...[value].flat())]));
 }
 
-// A bar with what it is about beside it.
+// A bar with what it is about beside it, in a line of its own: one that ends takes no other away.
 export function bar(target) {
+  const line = element("div");
+  target.append(line);
   const progress = element("progress", { max: "1" });
   const words = element("span", { class: "hint" });
   return {
+    line,
     tell(share, ...said) {
       if (share === null) progress.removeAttribute("value");
       else progress.value = share;
       words.replaceChildren(...bilingual(...said));
-      target.replaceChildren(progress, " ", words);
+      line.replaceChildren(progress, " ", words);
     },
-    end: () => target.replaceChildren(),
+    end: () => line.remove(),
   };
 }
 

@@ -303,19 +303,42 @@ def test_a_layer_of_a_file_is_chosen_its_fields_mapped_a_delta_put_on_scheduled_
     assert saved.value.suggested_filename == "PLAN-v2.gpkg"
 
 
-def test_who_comes_back_to_the_page_sees_the_upload_that_is_still_being_stored(
-    site: Server, page: Page
+def test_who_comes_back_to_the_page_sees_the_uploads_that_are_still_being_stored(
+    site: Server, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sign_in(page, site)
+    good = tmp_path / "good.geojson"
+    good.write_bytes(badfiles.good())
     with site.client("ZRZY") as keeper:
         files = {"file": ("plan.geojson", badfiles.good())}
         put = keeper.post("/api/layers/PLAN/versions", files=files, headers={"Prefer": "respond-async"})
         assert put.status_code == 202, put.text
+    monkeypatch.setattr("blueprint.layers.upload_answer.LARGE_BYTES", 100)
+    open_layer(page, site)
+    lines = page.locator("#upload-progress > div")
+    until(page, "document.getElementById('upload-progress').textContent.includes('上传的文件：排队中')")
+    assert page.locator("#upload-progress button").count() == 0, "another's file can be called off"
+    page.set_input_files("#file", good)
+    page.click("#store")
+    until(page, "document.querySelector('#upload-progress button') !== null")
+    assert lines.count() == 2, "the second file's bar took the place of the first's"
 
     open_layer(page, site)
-    until(page, "document.getElementById('upload-progress').textContent.includes('排队中')")
+    until(page, "document.querySelector('#upload-progress button') !== null")
+    assert lines.count() == 2
+    picture(page, "layer-two-uploads")
     assert Worker(site.edge, KINDS).run_one()
-    said(page, "已存为第 1 版草稿")
+    until(page, "document.getElementById('upload-progress').textContent.includes('已存为第 1 版草稿')")
+    assert page.is_hidden("#message"), "another's file moved the page"
+    assert page.locator("#upload-progress progress").count() == 1, "one's own bar went with another's"
+    assert Worker(site.edge, KINDS).run_one()
+    said(page, "已存为第 2 版草稿")
+    assert page.locator("#upload-progress progress").count() == 0
+
+    page.route("**/api/jobs?*", lambda route: route.abort())
+    open_layer(page, site)
+    until(page, "document.querySelector('#drop .field-error') !== null")
+    assert "第 2 版" in page.inner_text("#versions")
 
 
 def test_whose_session_is_over_is_led_to_sign_in_when_a_file_is_sent(site: Server, page: Page) -> None:
