@@ -22,6 +22,10 @@ class NoPathError(InvalidInputError):
     """A CRS from which no trustworthy way leads into the working one (HTTP 422, exit 2)."""
 
 
+class UnnamedDatumError(NoPathError):
+    """A datum of no known name with the ellipsoid of the working CRS: it may be the same, which a person can say."""
+
+
 @dataclass(frozen=True)
 class Operation:
     """A coordinate operation: its name, its accuracy in metres (None: unknown) and the transformers, one after another.
@@ -136,7 +140,7 @@ def _no_path(source: CRS, target: CRS) -> NoPathError:
     )
     if is_alike and geodetic is not None and geodetic.datum is not None:
         # Parameters of CGCS2000 under a name of somebody's own: local grids look the same, so only a person can tell.
-        return NoPathError(
+        return UnnamedDatumError(
             "the coordinate system {source_name!r} is on a datum {datum_name!r} that is not named as"
             " CGCS2000, though it has its ellipsoid; if it is CGCS2000, say so by naming its system, like"
             " --crs EPSG:4550; a local grid needs its parameters (blueprint crs register)",

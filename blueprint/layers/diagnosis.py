@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
-from blueprint.crs import NoPathError, best_operation
+from blueprint.crs import NoPathError, UnnamedDatumError, best_operation
 from blueprint.crs_registry import registered_transformations
 from blueprint.errors import InvalidInputError
 from blueprint.jurisdiction import jurisdiction
@@ -43,7 +43,8 @@ class Diagnosis:
 
     `share_inside` is the share of sampled vertices within the city under the CRS that the file says or that was given; of
     a raster, whose bands are its sublayers, that of places with a value. `refusal` says why the CRS leads to no place, so that
-    no other is suggested: numbers of Xian 1980 fit CGCS2000 as well and lie up to 150 m off. `registered` are the systems
+    no other is suggested: numbers of Xian 1980 fit CGCS2000 as well and lie up to 150 m off; where the datum is of no known
+    name, but has the ellipsoid of CGCS2000, what fits is suggested beside it. `registered` are the systems
     for which an operator registered a transformation.
     """
 
@@ -93,26 +94,29 @@ def diagnose(
         survey = _survey(layer, file, city=city, sublayer=sublayer, encoding=encoding)
     points: list[list[float]] = survey["points"]
     advice = [sentence_from(note).both for note in survey["notes"]]
-    placed, operation, refusal = None, None, None
+    placed, operation, refusal, may_be_ours = None, None, None, True
     said = crs or survey["declared_text"]
     if said is not None and points:
         try:
             operation = find_operation(said, city.working_crs, registered)
             placed = operation.apply(np.asarray(shapely.points(np.array(points))))
         except NoPathError as error:
-            refusal = error.sentence
+            refusal, may_be_ours = error.sentence, isinstance(error, UnnamedDatumError)
         except InvalidInputError as error:
             advice.append(error.sentence.both)
     metres = shapely.get_coordinates(placed) if placed is not None else None
     inside = share_inside(metres, jurisdiction(city)) if metres is not None else None
-    guesses = guesses_of(points, city) if refusal is None else ()
+    guesses = guesses_of(points, city) if may_be_ours else ()
     shift = None
     if metres is not None and operation is not None and inside:
         compared = reference or last_version(session, layer)
         versions = [compared] if compared is not None and not is_raster else []
         lying = metres if not is_raster else np.column_stack(operation.move(*_columns(survey["edge"])))
         shift = compare_place(session, lying.tolist(), city, versions).shift
-    advice += [refusal.both] if refusal is not None else _advice(said, inside, guesses, shift)
+    if refusal is not None:
+        advice += [refusal.both, *(guess.sentence().both for guess in guesses)]
+    else:
+        advice += _advice(said, inside, guesses, shift)
     drawn = {"as_said": metres} | {
         f"guess {guess.crs}": _placed(guess, points, city)
         for guess in guesses[:3]

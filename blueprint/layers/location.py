@@ -11,7 +11,7 @@ import shapely
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
-from blueprint.crs import NoPathError, best_operation
+from blueprint.crs import NoPathError, UnnamedDatumError, best_operation
 from blueprint.database import load_statements
 from blueprint.errors import InvalidInputError
 from blueprint.jurisdiction import jurisdiction
@@ -169,17 +169,22 @@ def _share_on_version(session: Session, version: LayerVersion, metres: np.ndarra
     return float(session.execute(_SQL["count_on_version"], values).scalar_one()) / len(metres)
 
 
-def _refuse_another_datum(declared: str | None, city: City) -> None:
-    """Numbers of an old datum fit CGCS2000 as well, so that a fit proves nothing where the file says such a datum."""
-    if declared is None:
+def _refuse_another_datum(report: dict[str, Any], city: City) -> None:
+    """Numbers of an old datum fit CGCS2000 as well, so that a fit proves nothing where the file says such a datum.
+
+    A datum of no name with the ellipsoid of CGCS2000 says nothing against it: there a person may accept what fits.
+    """
+    if report["declared_text"] is None:
         return
     try:
-        best_operation(declared, city.working_crs)
+        best_operation(report["declared_text"], city.working_crs)
+    except UnnamedDatumError:
+        return
     except NoPathError:
         raise InvalidInputError(
             "the file says {declared}, on another datum: its numbers fit CGCS2000 as well and lie up to 150 m off; have it"
             " transformed, or, where the file says it wrongly, name the right system with --crs",
-            declared=declared,
+            declared=report["declared_crs"],
         ) from None
     except InvalidInputError:
         return
@@ -187,7 +192,7 @@ def _refuse_another_datum(declared: str | None, city: City) -> None:
 
 def decision_of(accepted: str, report: dict[str, Any], city: City) -> dict[str, Any]:
     """What is kept of a CRS that a person accepted: what the file said, what fits and why; one that does not fit is refused."""
-    _refuse_another_datum(report["declared_crs"], city)
+    _refuse_another_datum(report, city)
     guesses = guesses_of(report["sample"], city)
     wanted = accepted.strip().upper()
     for guess in guesses:

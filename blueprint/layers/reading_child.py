@@ -107,7 +107,8 @@ def _read(request: dict[str, Any], report: Report, fitted: type[Fitted], plainly
     registered = tuple(RegisteredTransformation(**values) for values in request["registered"])
     with open_source(request) as source:
         report.sublayer, report.fields = source.sublayer, [clean_name(name) for name in source.fields]
-        report.declared_crs = label(parse_crs(source.crs)) if source.crs else None
+        if source.crs:
+            report.declared_crs, report.declared_text = label(parse_crs(source.crs)), source.crs
         for rule, note in source.notes:
             report.add("warning", rule, None, note)
         for cell in source.no_days:

@@ -36,6 +36,7 @@ class Report:
     row_count: int = 0
     output_bytes: int = 0
     declared_crs: str | None = None
+    declared_text: str | None = None
     left_out: dict[str, int] = field(default_factory=dict)
     sample: Sample = field(default_factory=Sample)
     placed_sample: list[list[float]] = field(default_factory=list)

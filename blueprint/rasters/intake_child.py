@@ -68,6 +68,7 @@ class Report:
     nodata: str | None = None
     extent: list[float] = field(default_factory=list)
     declared_crs: str | None = None
+    declared_text: str | None = None
     sample: list[list[float]] = field(default_factory=list)
     edge: list[list[float]] = field(default_factory=list)
     is_misplaced: bool = False
@@ -143,7 +144,8 @@ def _read(request: dict[str, Any], report: Report) -> None:
         values, edge = whereabouts(source, band)
         report.sample = values.tolist()
         report.declared_crs = label(parse_crs(source.crs.to_wkt())) if source.crs is not None else None
-        crs = request["crs"] or declared_crs(source)
+        report.declared_text = declared_crs(source)
+        crs = request["crs"] or report.declared_text
         if crs is None:
             raise _ElsewhereError("the file does not say its coordinate system")
         operation = find_operation(crs, request["working_crs"], registered_in(request))

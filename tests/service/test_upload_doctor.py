@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+import re
 import stat
 from pathlib import Path
 
 import numpy as np
 import pytest
 import shapely
-from pyproj import Transformer
+from pyproj import CRS, Transformer
 from sqlalchemy import create_engine, text
 
 from blueprint.layers import originals
@@ -297,6 +298,36 @@ def test_numbers_of_an_old_datum_are_not_taken_as_cgcs2000_because_they_fit(
     assert taken.status_code == 422 and "up to 150 m off" in taken.text
     said = defined("layer", "upload", "PLAN", path, "--crs", "EPSG:4550")
     assert said.status == 0, said.err
+
+
+@pytest.mark.parametrize(
+    ("datum", "is_taken"),
+    [
+        ('DATUM["D_unknown",SPHEROID["CGCS2000",6378137,298.257222101]]', True),
+        ('DATUM["D_Xian_1980",SPHEROID["Xian_1980",6378140,298.257]]', False),
+    ],
+)
+def test_a_datum_of_no_name_may_be_accepted_as_cgcs2000_and_an_old_one_under_any_name_not(
+    defined: Command, running: Server, tmp_path: Path, datum: str, is_taken: bool
+):
+    """`defined` has the layer; the .prj names its system by a word of its own."""
+    squares = formatfiles.in_metres(formatfiles.SQUARES)
+    parts = badfiles.zipped_shapefile(tmp_path / "parts", squares, crs="EPSG:4550")
+    told = re.sub(r"DATUM\[[^\[]*\[[^\]]*\]\]", datum, CRS.from_epsg(4550).to_wkt("WKT1_ESRI"))
+    parts["plan.prj"] = re.sub(
+        r'^PROJCS\["[^"]*",GEOGCS\["[^"]*"', 'PROJCS["mine",GEOGCS["GCS_mine"', told
+    ).encode()
+    files = {"file": ("plan.zip", badfiles.zipped(parts))}
+
+    with running.client("ZRZY") as keeper:
+        found = keeper.post("/api/layers/PLAN/diagnosis", files=files).json()
+        refused = keeper.post("/api/layers/PLAN/versions", files=files)
+        taken = keeper.post("/api/layers/PLAN/versions", files=files, data={"accept_crs": "EPSG:4550"})
+
+    assert refused.status_code == 422 and refused.json()["detail"] == found["refusal"]
+    assert ("EPSG:4550" in [guess["crs"] for guess in found["guesses"]]) == is_taken, found["guesses"]
+    assert taken.status_code == (201 if is_taken else 422), taken.text
+    assert is_taken or "up to 150 m off" in taken.text
 
 
 def test_swapped_degrees_are_told_as_such(defined: Command, tmp_path: Path):
