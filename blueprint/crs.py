@@ -142,8 +142,8 @@ def _no_path(source: CRS, target: CRS) -> NoPathError:
         # Parameters of CGCS2000 under a name of somebody's own: local grids look the same, so only a person can tell.
         return UnnamedDatumError(
             "the coordinate system {source_name!r} is on a datum {datum_name!r} that is not named as"
-            " CGCS2000, though it has its ellipsoid; if it is CGCS2000, say so by naming its system, like"
-            " --crs EPSG:4550; a local grid needs its parameters (blueprint crs register)",
+            " CGCS2000, though it has its ellipsoid; if it is CGCS2000, say so by the coordinate system"
+            " (--crs at the console), like EPSG:4550; a local grid needs its parameters (blueprint crs register)",
             source_name=source.name,
             datum_name=geodetic.datum.name,
         )

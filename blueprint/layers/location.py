@@ -48,7 +48,7 @@ def advice(points: list[list[float]], city: City, *, option: str) -> Sentence:
     if not best.is_acceptable:
         return best.sentence()
     return Sentence(
-        "{guess}; if that is right, say so with {option} {crs}",
+        "{guess}; if that is right, name {crs} as the coordinate system ({option} {crs} at the console)",
         guess=best.sentence(),
         option=option,
         crs=best.crs,
@@ -68,7 +68,7 @@ def refuse_misplaced(report: dict[str, Any], city: City, *, kind: str) -> None:
     option = "--accept-crs" if kind.startswith("layer") else "--crs"
     if not report["source_crs"]:
         raise InvalidInputError(
-            "the file does not say its coordinate system; give it with --crs EPSG:n: {advice}",
+            "the file does not say its coordinate system; give the coordinate system (--crs at the console) like EPSG:n: {advice}",
             advice=advice(report["sample"], city, option=option),
         )
     placed = np.array(report["placed_sample"], dtype=float).reshape(-1, 2)
@@ -183,7 +183,8 @@ def _refuse_another_datum(report: dict[str, Any], city: City) -> None:
     except NoPathError:
         raise InvalidInputError(
             "the file says {declared}, on another datum: its numbers fit CGCS2000 as well and lie up to 150 m off; have it"
-            " transformed, or, where the file says it wrongly, name the right system with --crs",
+            " transformed, or, where the file says it wrongly, give the right one as the coordinate system (--crs at the"
+            " console)",
             declared=report["declared_crs"],
         ) from None
     except InvalidInputError:

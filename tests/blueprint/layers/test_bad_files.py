@@ -740,7 +740,10 @@ def test_a_crs_with_the_ellipsoid_of_cgcs2000_and_a_datum_of_no_name_says_what_t
         CRS.from_epsg(4550).to_wkt("WKT1_ESRI").replace("D_China_2000", "D_Mine").replace("CGCS2000", "MINE")
     )
 
-    with pytest.raises(InvalidInputError, match=r"'D_Mine' that is not named as CGCS2000.*--crs EPSG:4550"):
+    with pytest.raises(
+        InvalidInputError,
+        match=r"'D_Mine' that is not named as CGCS2000.*\(--crs at the console\), like EPSG:4550",
+    ):
         read(badfiles.good(), crs=told)
 
 
