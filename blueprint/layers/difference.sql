@@ -16,7 +16,8 @@ FROM (
 
 -- name: pair_by_source_id
 -- A feature is the same when its source id is; its shape is compared vertex by vertex, wherever a ring begins and
--- whichever way it runs, as programmes write them differently. What did not change is left out.
+-- whichever way it runs, as programmes write them differently; which way a line runs is its own.
+-- What did not change is left out.
 -- `zone`: its buffer alone is another, as where the layer's widths were changed since.
 CREATE TEMPORARY TABLE difference_row ON COMMIT DROP AS
 SELECT paired.change, paired.source_id, paired.old_feature_id, paired.new_feature_id, paired.fields
@@ -30,7 +31,10 @@ FROM (
             WHEN new.feature_id IS NULL THEN 'removed'
             WHEN
                 NOT ST_OrderingEquals(old.geom, new.geom)
-                AND NOT ST_OrderingEquals(ST_Normalize(ST_Multi(old.geom)), ST_Normalize(ST_Multi(new.geom)))
+                AND NOT (
+                    ST_Dimension(new.geom) = 2
+                    AND ST_OrderingEquals(ST_Normalize(ST_Multi(old.geom)), ST_Normalize(ST_Multi(new.geom)))
+                )
                 THEN 'shape'
             WHEN old.attributes <> new.attributes THEN 'attributes'
             WHEN NOT coalesce(old.zone = new.zone, old.zone IS NULL AND new.zone IS NULL) THEN 'zone'

@@ -151,6 +151,19 @@ def test_a_line_turned_round_is_noticed_where_its_attributes_changed(session: Se
     assert _reach(session).length == pytest.approx(100)
 
 
+def test_a_line_turned_round_is_changed_and_a_ring_turned_round_is_not(session: Session, city: City):
+    def compared(code: str, shape: shapely.Geometry) -> tuple[int, int]:
+        old, new = (
+            publish(session, city, code, [each], starts_on=None, attributes=[{"BSM": "1"}], source_id_field="BSM")
+            for each in (shape, shapely.reverse(shape))
+        )  # fmt: skip
+        found = compare(session, old, new, city=city)
+        return found.changed_shape, found.unchanged
+
+    assert compared("ROAD", _line(0)) == (1, 0)
+    assert compared("AREA", square(0, 0, 100)) == (0, 1)
+
+
 def test_against_nothing_all_is_added(session: Session, city: City):
     new = _version(session, city, NEW)
 

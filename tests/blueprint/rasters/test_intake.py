@@ -274,7 +274,9 @@ def test_a_raster_in_a_zip_with_a_wrong_zone_is_told_the_right_one_and_taken_whe
     path = tmp_path / "slope.zip"
     path.write_bytes(zipped({"剖面/slope.tif": tif.read_bytes()}))
 
-    with pytest.raises(InvalidInputError, match=r"outside the city in EPSG:4550; .*\(--accept-crs EPSG:4529 at the console\)"):
+    with pytest.raises(
+        InvalidInputError, match=r"outside the city in EPSG:4550; .*\(--accept-crs EPSG:4529 at the console\)"
+    ):
         publish_raster(path)
     version = publish_raster(path, accept_crs="EPSG:4529")
 
