@@ -1,6 +1,6 @@
 // Statistics and supervision of approval: where cases stand, who is late, figures with their definitions, and the items behind each.
 
-import { ask, bilingual, element, keepCsrfToken, showCity, wordsOf } from "./words.js";
+import { ask, bilingual, element, keepCsrfToken, showCity, signInAgain, wordsOf } from "./words.js";
 import { change } from "./work_parts.js";
 
 const BY = {
@@ -266,8 +266,7 @@ async function showLate() {
 
 function say(problem) {
   place("message").className = problem.done ? "done" : "error";
-  const words = problem.status === 401 ? bilingual("请先登录。", "Sign in first.") : wordsOf(problem);
-  place("message").replaceChildren(...words, ...(problem.status === 401 ? [" ", element("a", { href: "/sign-in" }, "登录 Sign in")] : []));
+  place("message").replaceChildren(...(problem.status === 401 ? [signInAgain()] : wordsOf(problem)));
   place("message").hidden = false;
 }
 

@@ -3,7 +3,7 @@
 import { boundsOf } from "./bounds.js";
 import { findingLayers } from "./finding_map.js";
 import * as maplibregl from "./vendor/maplibre-gl/maplibre-gl.mjs";
-import { ask, bilingual, element, figure, keepCsrfToken, nameOf, showCity, showLinks, wordsOf } from "./words.js";
+import { ask, bilingual, element, figure, keepCsrfToken, nameOf, showCity, showLinks, signInAgain, wordsOf } from "./words.js";
 
 export const STATUS = {
   draft: ["草稿", "draft"], preparing: ["策划生成", "preparing"], consulting: ["征求意见", "consulting"], adjusting: ["调整方案", "adjusting"],
@@ -67,7 +67,7 @@ export function say(kind, ...words) {
 }
 
 export function fail(problem) {
-  if (problem.status === 401) say("error", ...bilingual("请先登录。", "Sign in first."), " ", element("a", { href: "/sign-in" }, "登录 Sign in"));
+  if (problem.status === 401) say("error", signInAgain());
   else if (problem.status === 412) say("error", ...bilingual("别人刚刚作了改动，请重新读取后再办。", "Somebody changed it meanwhile; read it again."));
   else say("error", ...wordsOf(problem));
   place("message").scrollIntoView({ block: "nearest" });

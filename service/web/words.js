@@ -52,8 +52,6 @@ export class Problem extends Error {
 // What went wrong, as a page says it wherever that is: Chinese first, the English beside it.
 export const wordsOf = (problem) => (problem instanceof Problem ? bilingual(...problem.words) : [problem.message]);
 
-export const signInAgain = () => element("a", { href: "/sign-in" }, ...bilingual("会话已结束，请重新登录。", "The session is over; sign in again."));
-
 export const AWAY = "服务没有应答，请确认它仍在运行。 The service does not answer; is it still running?";
 let csrfToken = null;
 // What each address answered last time, by its tag (RFC 9110): a change that says what it read undoes nobody else's.
@@ -62,6 +60,12 @@ const tags = new Map();
 // Every change that a session makes carries the token that the service told with it.
 export function keepCsrfToken(token) {
   csrfToken = token;
+}
+
+// What a page says instead of a 401, with the way in: who was signed in finds the session over.
+export function signInAgain() {
+  const words = csrfToken ? ["会话已结束，请重新登录。", "The session is over; sign in again."] : ["请先登录。", "Sign in first."];
+  return element("a", { href: "/sign-in" }, ...bilingual(...words));
 }
 
 export const changing = () => (csrfToken ? { "X-CSRF-Token": csrfToken } : {});

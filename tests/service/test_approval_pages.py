@@ -110,6 +110,10 @@ def test_a_director_sees_who_is_late_and_follows_a_figure_to_its_items(office: O
         cookie = {c["name"]: c["value"] for c in page.context.cookies()}
         address = page.get_attribute("#workbook", "href")
         workbook = httpx.get(f"{office.place.url}{address}", cookies=cookie)
+        page.context.clear_cookies()
+        page.select_option("#by", "department")
+        until(page, "document.querySelector('#message a[href=\"/sign-in\"]') !== null")
+        assert "会话已结束" in page.inner_text("#message")
         assert workbook.content.startswith(b"PK")
 
 
