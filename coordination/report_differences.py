@@ -50,7 +50,12 @@ def differences_from(
     for key in _COMPARED:
         _walk(given.get(key), again[key], key, found, left_out)
     site = {k: v for k, v in again["footprint"].items() if k not in {*_OF_THE_GIVEN, *left_out}}
+    # What no report says is nothing that was checked: a page could be hidden in it, or a word of approval.
+    unknown = [*(document.keys() - again.keys() - {"site"})]
     told_site = document.get("footprint")
+    if isinstance(told_site, Mapping):
+        unknown += [f"footprint.{key}" for key in told_site.keys() - again["footprint"].keys()]
+    found += [says("unknown", key, None) for key in sorted(map(str, unknown))]
     for key, value in site.items():
         _walk(
             told_site.get(key) if isinstance(told_site, Mapping) else None,

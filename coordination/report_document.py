@@ -305,10 +305,10 @@ def _verification(report: CheckReport) -> Iterable[Block]:
     yield Paragraph(f"摘要 digest: {report.digest}")
     yield Paragraph(
         "同一用地红线、同一图层版本、同一规则得到同一摘要。本文件带有报告数据；“核验报告”页（/verify）或“blueprint report verify 文件”"
-        "按报告所列版本重新检查并逐项比对。Word 文件另有封签，改动或另存后即不符。"
+        "按报告所列版本重新检查并逐项比对。PDF 与 Word 文件另有封签，改动或另存后即不符，缺封签即未能核验。"
         " The same footprint, versions and rules give the same digest. This file carries its report; the page /verify or"
-        " `blueprint report verify FILE` checks again on the versions that it names and compares every figure. A Word file"
-        " has a seal besides, which a change or another saving breaks.",
+        " `blueprint report verify FILE` checks again on the versions that it names and compares every figure. PDF and"
+        " Word files have a seal besides, which a change or another saving breaks; without it they are not verified.",
         is_note=True,
     )
     if report.reader is not None:

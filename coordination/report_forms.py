@@ -15,7 +15,7 @@ from coordination.check_report import CheckReport
 from coordination.report_document import report_document
 from coordination.report_land import land_taken
 from coordination.report_maps import report_maps
-from coordination.report_seal import seal_package, seal_page
+from coordination.report_seal import seal_package, seal_page, seal_pdf
 from coordination.report_verification import with_site
 from coordination.report_workbook import report_workbook
 from coordination.reports import to_geojson, to_html
@@ -69,7 +69,7 @@ def write_report(
 ) -> WrittenReport:
     """The report in a form; all but JSON need the findings' shapes. Reading for the maps is recorded.
 
-    `verify_at` is where a page leads those who would have it verified; `sealer` seals what a page, a Word file or a workbook shows.
+    `verify_at` is where a page leads those who would have it verified; `sealer` seals what all but JSON and GeoJSON show.
     """
     match form:
         case ReportForm.JSON:
@@ -88,7 +88,7 @@ def write_report(
             document = report_document(report, footprint, land_taken(session, report), city=city, name=name)
             maps = report_maps(session, report, footprint.geometry, city=city, actor=actor)
             content = (
-                to_pdf(document, maps)
+                seal_pdf(to_pdf(document, maps), sealer)
                 if form is ReportForm.PDF
                 else seal_package(to_docx(document, maps), with_site(report, footprint), sealer)
             )

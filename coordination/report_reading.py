@@ -2,28 +2,36 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 import orjson
 
 from blueprint.documents.rendering import carried_by, carried_by_package
 from blueprint.errors import InvalidInputError, TooLargeError
-from coordination.report_seal import Seal, carried_by_page
+from coordination.report_seal import Seal, carried_by_page, seal_of_pdf
 
 REPORT_FILE = "report.json"
 """The name of the attachment by which a PDF can be verified."""
 
 MAX_BYTES = 64 << 20
 
+_STARTS = {
+    ".pdf": b"%PDF",
+    ".docx": b"PK\x03\x04",
+    ".xlsx": b"PK\x03\x04",
+    ".html": b"<",
+    ".htm": b"<",
+}
+"""By what files begin that are of the kind which their names say."""
+
 
 @dataclass(frozen=True)
 class ReportFile:
-    """A report as a file has it. `seal` is None where the file shows nothing beside it (JSON), or has none (PDF, older pages)."""
+    """A report as a file has it. `seal` is None for JSON alone: there people read nothing but the report itself."""
 
     document: dict[str, Any]
     seal: Seal | None = None
-    is_shown: bool = True
-    """Whether people read something else in the file than the report itself: all but JSON."""
 
 
 def read_report(content: bytes, name: str) -> ReportFile:
@@ -35,8 +43,9 @@ def read_report(content: bytes, name: str) -> ReportFile:
             max_mb=MAX_BYTES >> 20,
             place="file",
         )
+    _refuse_another_kind(content, name)
     if content.startswith(b"%PDF"):
-        return ReportFile(_document(_attached(content, name), name))
+        return ReportFile(_document(_attached(content, name), name), seal_of_pdf(content))
     if content.startswith(b"PK\x03\x04"):
         carried = carried_by_package(content)
         if carried is None:
@@ -54,7 +63,20 @@ def read_report(content: bytes, name: str) -> ReportFile:
                 "the page {name} carries no report; give the JSON of its check", name=name, place="file"
             )
         return ReportFile(_document(found[0], name), found[1])
-    return ReportFile(_document(content, name), is_shown=False)
+    return ReportFile(_document(content, name))
+
+
+def _refuse_another_kind(content: bytes, name: str) -> None:
+    """Refuse a file that its readers open as something else than it is verified as: JSON in a page's name shows as a page."""
+    suffix = PurePath(name).suffix.lower()
+    starts = _STARTS.get(suffix)
+    if starts is not None and not content.lstrip().startswith(starts):
+        raise InvalidInputError(
+            "{name} is no {kind} by its content; what people see in it is not what would be verified",
+            name=name,
+            kind=suffix[1:].upper(),
+            place="file",
+        )
 
 
 def _document(content: bytes, name: str) -> dict[str, Any]:
@@ -70,6 +92,13 @@ def _document(content: bytes, name: str) -> dict[str, Any]:
         ) from error
     if not isinstance(document, dict):
         raise InvalidInputError("{name} is no report; a report is a JSON object", name=name, place="file")
+    if document.get("type") == "FeatureCollection":
+        raise InvalidInputError(
+            "{name} is GeoJSON: shapes for a map, which carry neither report nor seal and cannot be verified;"
+            " give the JSON, PDF, HTML, DOCX or XLSX of the check",
+            name=name,
+            place="file",
+        )
     return document
 
 

@@ -1,6 +1,6 @@
 """Verifying a report (报告核验): the check is run again on the versions that the report names, and must say the same."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -29,6 +29,7 @@ from coordination.kept_rules import kept_rule_set
 from coordination.masking import RestrictedConflict, SizeClass
 from coordination.report_differences import differences_from, says
 from coordination.report_reading import ReportFile
+from coordination.report_seal import SealState
 from coordination.rule_sets import RuleSet
 from coordination.told_report import refuse_another_shape
 from coordination.what_if import Assumed, as_supposed
@@ -36,45 +37,82 @@ from coordination.what_if import Assumed, as_supposed
 _ASKED = ("conflict", "clear", "outside_coverage")
 _MAX_TOLD = 20
 
-_SAME_WORDS = {
-    True: "一致：按报告所列版本与规则重新检查，摘要与各项数值相同 same: checked again on its versions and rules, digest and every figure are those of the report",
-    None: "一致：文件所带的报告按其版本与规则重新检查，摘要与各项数值相同；这种文件没有封签，版面上的文字未核验 same: the report that the file carries,"
-    " checked again on its versions and rules, has its digest and every figure; such a file has no seal, so what it"
-    " shows was not verified",
+_SAME_WORDS = (
+    "一致：按报告所列版本与规则重新检查，摘要与各项数值相同 same: checked again on its versions and rules, digest and every figure are"
+    " those of the report"
+)
+_SEAL_WORDS = {
+    SealState.BROKEN: "不一致：文件所带的报告复算相同，但文件的封签不符：出具后被改动或另存过，或不是本系统所出；文件上看到的文字不可采信"
+    " differs: the report that the file carries holds, and the file's seal does not: it was changed or saved again since,"
+    " or is not of this service; what it shows is not to be relied on",
+    SealState.MISSING: "封签缺失，未能核验：文件所带的数据复算相同，但这种文件出具时都有封签，被去掉了，或出具于有封签之前；文件上看到的文字不可采信，"
+    "请向出具单位索取原件 the seal is missing, not verified: the data that the file carries holds, and files of this kind"
+    " are sealed when they are issued: it was cut out, or the file is from before there were seals; what it shows is not"
+    " to be relied on, ask for the original",
 }
+
+_FIGURES = (
+    "结论、面积台账、各图层与各条冲突的数值和依据、规则：按报告所列版本复算相同 conclusion, ledger, the figures and bases of layers and findings, rules:"
+    " the same when checked again"
+)
+_SHOWN = (
+    "文件上的文字、表格与图 the text, tables and pictures that the file shows",
+    "不能复算的内容：受限图层的答复、注意事项、出具对象与时间、图层名称、来源坐标系"
+    " what cannot be checked again: answers on restricted layers, notes, reader and time, titles of layers, source CRS",
+)
+_AS_ISSUED = (
+    "文件上的文字、表格与图，以及不能复算的内容（受限图层的答复、注意事项、出具对象与时间）：由本系统写成，此后未改动"
+    " what the file shows, and what cannot be checked again (answers on restricted layers, notes, reader and time): as"
+    " this service wrote it"
+)
 
 
 @dataclass(frozen=True)
 class Verification:
     """What came of it: the digest that the report says and the one now, and in one clause each where it says something else than the check now does.
 
-    `is_same_engine`: the check is done as it was when the report was made. `is_as_written`: what its file shows besides is
-    what this service wrote, by its seal; None where a file has no seal to tell by.
+    `is_same_engine`: the check is done as it was when the report was made. `seal`: of its file; None where that shows
+    nothing but the report (JSON), or where the report is one that is kept here, by `is_kept`.
     """
 
     told_digest: str | None
     digest: str
     is_same_engine: bool
     differences: tuple[str, ...]
-    is_as_written: bool | None = None
-    is_shown: bool = False
+    seal: SealState | None = None
+    is_kept: bool = True
 
     @property
     def holds(self) -> bool:
         """Whether the report says what its versions and rules give, in a file that was not changed since."""
-        return not self.differences and self.is_as_written is not False
+        return not self.differences and self.seal in (None, SealState.INTACT)
+
+    @property
+    def is_as_written(self) -> bool | None:
+        """Whether what the file shows is what this service wrote; None where no seal tells."""
+        return None if self.seal in (None, SealState.MISSING) else self.seal is SealState.INTACT
+
+    @property
+    def verified(self) -> tuple[str, ...]:
+        """What was verified and found to be so."""
+        if self.differences:
+            return ()
+        return (_FIGURES, _AS_ISSUED) if self.seal is SealState.INTACT else (_FIGURES,)
+
+    @property
+    def unverified(self) -> tuple[str, ...]:
+        """What nobody can tell of: it may have been changed."""
+        if self.is_kept or self.seal is SealState.INTACT:
+            return ()
+        return _SHOWN[1:] if self.seal is None else _SHOWN
 
     @property
     def conclusion(self) -> str:
         """What that means, in a sentence."""
         if self.holds:
-            return _SAME_WORDS[self.is_as_written if self.is_shown else True]
-        if not self.differences:
-            return (
-                "不一致：文件所带的报告复算相同，但文件的封签不符：出具后被改动或另存过，或不是本系统所出；文件上看到的文字不可采信"
-                " differs: the report that the file carries holds, and the file's seal does not: it was changed or saved"
-                " again since, or is not of this service; what it shows is not to be relied on"
-            )
+            return _SAME_WORDS
+        if not self.differences and self.seal is not None:
+            return _SEAL_WORDS[self.seal]
         if not self.is_same_engine:
             return "不一致：计算引擎已更新，数值可能因此不同 differs: the engine is another one since, which may give other figures"
         if self.told_digest == self.digest:
@@ -197,8 +235,20 @@ def verify_file(
 ) -> Verification:
     """Verify the report that a file carries, and by the file's seal whether it shows what was written into it."""
     found = verify_report(session, file.document, city=city, actor=actor, footprint=footprint)
-    is_as_written = file.seal.holds(sealer) if file.seal is not None else None
-    return replace(found, is_as_written=is_as_written, is_shown=file.is_shown)
+    found = replace(found, differences=(*found.differences, *_kept_otherwise(session, file.document, actor)))
+    return replace(found, seal=file.seal.state(sealer) if file.seal is not None else None, is_kept=False)
+
+
+def _kept_otherwise(session: Session, document: Mapping[str, Any], actor: Actor) -> Iterable[str]:
+    """Where a report names a check that is kept here and says otherwise: its answers on restricted layers cannot be repeated."""
+    if document.get("check_id") is None:
+        return
+    try:
+        kept = find_check(session, int(document["check_id"]), actor=actor)
+    except NotFoundError:
+        return
+    if kept.report["digest"] != document.get("digest"):
+        yield says("check_id", document.get("digest"), kept.report["digest"])
 
 
 def _rules_of(session: Session, document: Mapping[str, Any], city: City) -> tuple[City, RuleSet | None]:

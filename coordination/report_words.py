@@ -87,8 +87,12 @@ DIFFERENCE_WORDS = {
     "unsigned_rules": "未签认规则",
     "assumed": "假设版本",
     "footprint": "用地",
+    "check_id": "所留存检查的摘要",
+    "unknown": "报告中没有的内容",
 }
 """What the parts of a report are called where one says something else than the check again."""
+
+SEAL_WORDS = {"intact": "完好 intact", "broken": "不符 broken", "missing": "缺失 missing"}
 
 WITHHELD_WORDS = (
     "今日关于受限图层的答复次数已用完，是否涉及未作答",

@@ -19,6 +19,7 @@ from coordination import report_verification as verification
 from coordination.difference_schemas import FilesDifferenceOut, compare_files
 from coordination.kept_checks import find_check
 from coordination.report_reading import MAX_BYTES, read_report
+from coordination.report_seal import SealState
 from coordination.report_verification import Verification
 from coordination.reports import to_geojson
 
@@ -28,8 +29,9 @@ router = APIRouter(tags=["checks"], route_class=IdempotentRoute)
 class VerificationOut(BaseModel):
     """What a verification says: whether the report holds, what that means, and each difference in Chinese and English.
 
-    `told_digest` is what the report says of itself, `digest` what its footprint, versions and rules give; `is_as_written`
-    is false where the seal of a page, a Word file or a workbook says that it was changed since, null where there is no seal.
+    `told_digest` is what the report says of itself, `digest` what its footprint, versions and rules give. `seal` is that of a
+    PDF, a page, a Word file or a workbook: one that is `broken` (`is_as_written` false) or `missing` (null) does not hold.
+    JSON and kept checks have none (null). `verified` and `unverified` say in Chinese and English what was verified and what not.
     """
 
     holds: bool
@@ -37,6 +39,9 @@ class VerificationOut(BaseModel):
     told_digest: str | None
     digest: str
     is_as_written: bool | None
+    seal: SealState | None
+    verified: list[str]
+    unverified: list[str]
     differences: list[str]
 
 
@@ -139,6 +144,9 @@ def verification_out(found: Verification) -> VerificationOut:
         told_digest=found.told_digest,
         digest=found.digest,
         is_as_written=found.is_as_written,
+        seal=found.seal,
+        verified=list(found.verified),
+        unverified=list(found.unverified),
         differences=list(found.differences),
     )
 
@@ -149,6 +157,6 @@ def _record(session: Session, actor: Actor, found: Verification, what: str | int
         "holds": found.holds,
         "digest": found.digest,
         "differences": len(found.differences),
-        "is_as_written": found.is_as_written,
+        "seal": found.seal,
     }
     record(session, actor, "verify_report", kind="check_report", id=what, after=after)

@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import io
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -27,10 +28,16 @@ _MAX_BYTES = 256 << 20
 
 _CHUNK = 1 << 20
 
+_HEADER_BYTES, _END_BYTES, _HAS_DESCRIPTOR = 30, 22, 0x08
+"""Of a ZIP: the fixed part of a member's header and of the end of the directory, and the flag of sizes that follow the data."""
+
 
 @dataclass(frozen=True)
 class Carried:
-    """What a file carries: the text, its seal (empty where there is none), and the SHA-256 over the text and all the rest."""
+    """What a file carries: the text, its seal (empty where there is none), and the SHA-256 over the text and all the rest.
+
+    The SHA-256 is empty where bytes of the archive belong to no member: another reader may find other members there.
+    """
 
     text: bytes
     seal: bytes
@@ -66,7 +73,7 @@ def read_carried(package: bytes) -> Carried | None:
     """
     try:
         return _read(package)
-    except (zipfile.BadZipFile, zlib.error, binascii.Error, EOFError, OSError, LookupError,
+    except (zipfile.BadZipFile, zlib.error, struct.error, binascii.Error, EOFError, OSError, LookupError,
             NotImplementedError, RuntimeError, ValueError, OverflowError):  # fmt: skip
         return None
 
@@ -97,7 +104,28 @@ def _read(package: bytes) -> Carried | None:
     if found is None:
         return None
     text, seal = base64.b64decode(found[2]), _SEAL.search(found[1])
-    return Carried(text, base64.b64decode(seal[1]) if seal else b"", _sha256(text, rest))
+    sha256 = _sha256(text, rest) if _is_all_members(package, members) else b""
+    return Carried(text, base64.b64decode(seal[1]) if seal else b"", sha256)
+
+
+def _is_all_members(package: bytes, members: list[zipfile.ZipInfo]) -> bool:
+    """Whether an archive is its members one behind the other and their directory: nothing before, between or after (APPNOTE 4.3.6)."""
+    at = 0
+    for member in sorted(members, key=lambda each: each.header_offset):
+        if member.header_offset != at:
+            return False
+        method, name_bytes, extra_bytes = struct.unpack_from("<8xH16xHH", package, at)
+        if method != member.compress_type:
+            return False
+        at += _HEADER_BYTES + name_bytes + extra_bytes + member.compress_size
+        if member.flag_bits & _HAS_DESCRIPTOR:
+            at += 16 if package[at : at + 4] == b"PK\x07\x08" else 12
+    signature, directory_bytes, directory_at, comment_bytes = struct.unpack_from(
+        "<4s8xIIH", package, len(package) - _END_BYTES
+    )
+    is_end: bool = signature == b"PK\x05\x06" and comment_bytes == 0
+    is_behind: bool = directory_at == at and at + directory_bytes + _END_BYTES == len(package)
+    return is_end and is_behind
 
 
 def _sha256(text: bytes, rest: dict[str, bytes]) -> bytes:

@@ -11,7 +11,7 @@ from coordination.difference_schemas import compare_files
 from coordination.figures import square_metres
 from coordination.report_reading import MAX_BYTES, ReportFile, read_report
 from coordination.report_verification import verify_file
-from coordination.report_words import CAUSE_WORDS, CHANGE_WORDS, SEVERITY_WORDS
+from coordination.report_words import CAUSE_WORDS, CHANGE_WORDS, SEAL_WORDS, SEVERITY_WORDS
 from coordination.verification_router import verification_out
 from service.commands.context import local_operator, open_edge
 from service.commands.options import FormatOption, OutputFormat, print_json, print_table
@@ -43,8 +43,12 @@ def verify(
     else:
         typer.echo(f"核验 {found.conclusion}")
         typer.echo(f"摘要 digest: {found.digest}")
-        if found.is_as_written is not None:
-            typer.echo("封签 seal: 完好 intact" if found.is_as_written else "封签 seal: 不符 broken")
+        if found.seal is not None:
+            typer.echo(f"封签 seal: {SEAL_WORDS[found.seal]}")
+        for text in found.verified:
+            typer.echo(f"  已核验 verified: {text}")
+        for text in found.unverified:
+            typer.echo(f"  未核验 not verified: {text}")
         for difference in found.differences:
             typer.echo(f"  {difference}")
     if not found.holds:

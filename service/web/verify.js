@@ -5,16 +5,30 @@ import { act, baseMap, begin, fail, mark, place, say } from "./coordination.js";
 import { clearDifference, fit, showDifference } from "./difference.js";
 import { ask, bilingual, element, send } from "./words.js";
 
+const SEALS = { intact: "完好 intact", broken: "不符 broken", missing: "缺失 missing" };
+
+const listOf = (id, words, texts) => (texts.length ? [element("p", {}, ...bilingual(...words)), element("ul", { id }, ...texts.map((text) => element("li", {}, text)))] : []);
+
 // What came of it, into `target`: same or not, why, and each difference.
 export function showVerification(found, target) {
-  const [kind, words] = found.holds ? ["clear", ["一致", "same"]] : ["prohibit", ["不一致", "differs"]];
+  const isUnsealed = found.seal === "missing" && found.differences.length === 0;
+  const [kind, words] = found.holds ? ["clear", ["一致", "same"]] : isUnsealed ? ["restrict", ["封签缺失，未能核验", "seal missing, not verified"]] : ["prohibit", ["不一致", "differs"]];
   target.replaceChildren(
     element("p", { id: "verdict-of-report" }, mark(kind, words)),
     element("p", {}, found.conclusion),
-    ...(found.is_as_written === null ? [] : [element("p", { id: "seal", class: "hint" }, found.is_as_written ? "封签 seal：完好 intact" : "封签 seal：不符 broken")]),
+    ...(found.seal === null ? [] : [element("p", { id: "seal", class: "hint" }, `封签 seal：${SEALS[found.seal]}`)]),
+    ...listOf("verified", ["已核验：", "Verified:"], found.verified),
+    ...listOf("unverified", ["未核验，可能被改动：", "Not verified, may have been changed:"], found.unverified),
     element("p", { class: "hint digest" }, `摘要 digest: ${found.digest}`),
     ...(found.differences.length ? [element("ul", { id: "differences" }, ...found.differences.map((text) => element("li", {}, text)))] : []),
   );
+}
+
+// The same on this page, with a message that is green only where the whole holds.
+function tellVerification(found, [name, nameEn]) {
+  showVerification(found, place("outcome"));
+  if (found.holds) say("done", ...bilingual(`${name}已核验，一致。`, `Verified: ${nameEn} holds.`));
+  else say("error", ...bilingual(`${name}未通过核验，见下。`, `Not verified: ${nameEn}; see below.`));
 }
 
 async function verifyFile() {
@@ -25,12 +39,11 @@ async function verifyFile() {
   if (footprint) form.append("footprint", footprint);
   place("outcome").replaceChildren(element("p", { class: "hint" }, ...bilingual("正在重新检查……", "Checking again …")));
   try {
-    showVerification(await ask("/api/report-verifications", { method: "POST", body: form }), place("outcome"));
+    tellVerification(await ask("/api/report-verifications", { method: "POST", body: form }), ["报告", "the report"]);
   } catch (problem) {
     place("outcome").replaceChildren();
     throw problem;
   }
-  say("done", ...bilingual("已核验。", "Verified."));
 }
 
 let map = null;
@@ -70,8 +83,7 @@ async function start() {
     say("");
     return;
   }
-  showVerification(await send("POST", `/api/checks/${encodeURIComponent(check)}/verification`), place("outcome"));
-  say("done", ...bilingual(`已核验检查 ${check}。`, `Check ${check} is verified.`));
+  tellVerification(await send("POST", `/api/checks/${encodeURIComponent(check)}/verification`), [`检查 ${check}`, `check ${check}`]);
 }
 
 if (place("verify")) start().catch(fail);

@@ -346,7 +346,7 @@ def test_a_figure_nested_without_end_is_a_difference_as_any_other(session: Sessi
     _publish(session, plane)
     report, footprint = _checked(session, plane)
     content = orjson.dumps(with_site(report, footprint))
-    deep = content.replace(b'"working_crs":"', b'"working_crs":' + b"[" * 900 + b"]" * 900 + b',"other":"', 1)
+    deep = content.replace(b'"working_crs":"', b'"working_crs":' + b"[" * 900 + b"]" * 900 + b',"notes":"', 1)
 
     found = verify_report(session, read_report(deep, "r.json").document, city=plane, actor=OPERATOR)
 

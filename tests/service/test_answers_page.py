@@ -1,6 +1,7 @@
 """The pages of options and of audits in a real browser: sites compared, found, checked by the file; plans against each other."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -195,19 +196,27 @@ def test_a_report_is_verified_on_its_page_by_number_and_by_file(
         html = client.get(f"/api/checks/{number}?f=html").text
     forged = tmp_path / "forged.html"
     forged.write_text(html.replace('"verdict": "restrict"', '"verdict": "clear"', 1), encoding="utf-8")
+    unsealed = tmp_path / "unsealed.html"
+    unsealed.write_text(re.sub(' data-seal="[^"]*"', "", html).replace("限制", "符合"), encoding="utf-8")
     sign_in(page, server, "lin")
 
     go(page, server, f"/verify?check={number}")
-    _said(page, f"已核验检查 {number}")
+    _said(page, f"检查 {number}已核验")
     assert "一致" in page.inner_text("#verdict-of-report")
     picture(page, "verify-same")
     page.set_input_files("#report", str(forged))
     page.keyboard.press("Tab")
     page.click("#verify button[type=submit]")
-    _said(page, "已核验。")
+    _said(page, "未通过核验")
     assert "不一致" in page.inner_text("#verdict-of-report")
     assert "结论（verdict）：报告为“无冲突”，复算为“限制”" in page.inner_text("#differences")
     picture(page, "verify-differs")
+    page.set_input_files("#report", str(unsealed))
+    page.click("#verify button[type=submit]")
+    page.wait_for_selector("#verdict-of-report .restrict")
+    assert "封签缺失，未能核验" in page.inner_text("#verdict-of-report")
+    assert "文件上的文字、表格与图" in page.inner_text("#unverified")
+    picture(page, "verify-unsealed")
     page.goto(f"{server.url}/api/checks/{number}?f=html")
     picture(page, "report")
     assert page.locator("svg").count() > 1
