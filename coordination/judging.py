@@ -191,10 +191,14 @@ def _rulings(
     for overlap in met:
         layer = by_version[overlap.version_id]
         rule = rules.get(layer.code)
-        ruling = choose(particular.get(layer.code, ()), layer, overlap)
+        own = particular.get(layer.code, ())
+        ruling = choose([each for each in own if not each.is_possible], layer, overlap)
         if ruling is None and rule is not None and overlap.feature_id is not None:
             ruling = _by_general(rule, overlap, surfaces, footprint)
-        found[key_of(overlap)] = ruling or Ruling(softer.get(layer.code, Control(layer.control)), None)
+        ruling = ruling or Ruling(softer.get(layer.code, Control(layer.control)), None)
+        possible = choose([each for each in own if each.is_possible], layer, overlap)
+        rulings = (ruling, possible) if possible is not None else (ruling,)
+        found[key_of(overlap)] = min(rulings, key=lambda each: _ORDER.index(each.control))
     return found
 
 

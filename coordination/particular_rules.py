@@ -53,7 +53,7 @@ def choose(rules: Iterable[Rule], layer: LayerOnDay, overlap: Overlap) -> Ruling
         rule
         for rule in rules
         if not asks_itself(rule, layer)
-        and _fits(rule.relation, overlap.relation)
+        and (rule.is_possible or _fits(rule.relation, overlap))
         and (rule.when is None or rule.when.is_met(overlap.attributes))
     ]
     if not fitting:
@@ -62,9 +62,24 @@ def choose(rules: Iterable[Rule], layer: LayerOnDay, overlap: Overlap) -> Ruling
     return Ruling(_control(rule), _reason(rule, overlap.attributes), rule.id)
 
 
-def _fits(of_rule: Relation | None, met: Relation) -> bool:
-    """Whether a relation is one that a rule is for: `overlaps` is any ground in common, a site wholly inside an area among it."""
-    return of_rule is None or met is of_rule or (of_rule is Relation.OVERLAPS and met in _GROUND_IN_COMMON)
+def _fits(of_rule: Relation | None, met: Overlap) -> bool:
+    """Whether a relation is one that a rule is for: `overlaps` is any ground in common, a site wholly inside an area among it.
+
+    A site that is the whole of a feature, told as within it, covers it as well.
+    """
+    if of_rule is Relation.COVERS and met.relation is Relation.WITHIN:
+        return _is_all_of_its_feature(met)
+    return (
+        of_rule is None
+        or met.relation is of_rule
+        or (of_rule is Relation.OVERLAPS and met.relation in _GROUND_IN_COMMON)
+    )
+
+
+def _is_all_of_its_feature(met: Overlap) -> bool:
+    """Nothing of the feature is left beyond the site but the rounding of coordinates along its outline."""
+    share = met.feature_share
+    return share is not None and share > 0 and 1 / share - 1 <= 2 * NOISE_M / met.mean_width_m
 
 
 @dataclass(frozen=True)
@@ -200,7 +215,7 @@ def _overlap(rule: Rule, layer: LayerOnDay, site: shapely.MultiPolygon, feature:
         reach_m = rule.reach.zone(attributes).reach_m if rule.reach is not None else 0.0
         grown = shapely.buffer(near, reach_m, quad_segs=_QUADRANT_SEGMENTS) if reach_m else near
         shape, is_areal = polygonal(shapely.intersection(site, grown)), True
-        if _is_noise(shape) or not _stands_so(relation, site, common, feature):
+        if _is_noise(shape) or not (rule.is_possible or _stands_so(relation, site, common, feature)):
             return None
     is_thin = is_areal and _is_thin(shape, layer.sliver_width_m)
     return Overlap(

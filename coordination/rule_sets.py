@@ -135,6 +135,8 @@ class Rule:
     unsure: str | None = None
     line: int = field(default=1, compare=False)
     """Where in the file it says what it is about."""
+    is_possible: bool = False
+    """Of ground that is searched: a site on it may stand so to a feature; it weighs where it is harder than what holds else."""
 
     @property
     def is_particular(self) -> bool:
@@ -184,14 +186,19 @@ class RuleSet:
         )
 
 
-def without_thresholds(rule_set: RuleSet) -> RuleSet:
-    """The same rules as they are where a layer is met by as much as you like."""
+_OF_THE_GROUND = (None, Relation.WITHIN_DISTANCE)
+"""Relations that hold of a piece of ground whatever site is laid on it."""
+
+
+def of_ground(rule_set: RuleSet) -> RuleSet:
+    """The same rules as ground is asked: a layer is met by as much as you like, and a site may stand to a feature as any rule says."""
     rules = tuple(
         replace(
             rule,
             threshold=None,
             below=None,
             pixels=replace(rule.pixels, share=0.0) if rule.pixels is not None else None,
+            is_possible=rule.relation not in _OF_THE_GROUND,
         )
         for rule in rule_set.rules
     )
@@ -206,8 +213,9 @@ def to_json(rule: Rule) -> dict[str, Any]:
         key: value.isoformat() if value else None
         for key, value in (("valid_from", rule.valid_from), ("valid_until", rule.valid_until))
     }
+    said = {key: value for key, value in vars(rule).items() if key != "is_possible"}
     return {
-        **vars(rule),
+        **said,
         **days,
         "control": rule.control,
         "threshold": threshold,
