@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City, polygonal
 from blueprint.database import execute_prepared, load_statements, prepared
+from blueprint.layers.buffers import MAX_WIDTH_M
 from blueprint.layers.models import ConflictWhen, Control, GeometryKind
 from blueprint.overlay import NOISE_M, Overlap, Relation, raster_overlap
 from blueprint.rasters.values import Threshold as Pixels
@@ -26,6 +27,7 @@ from coordination.use_matrix import Ruling
 
 _SQL = load_statements(Path(__file__).with_suffix(".sql"))
 _NEAR = prepared("near_features", _SQL["near_features"].text)
+_WIDEST = prepared("widest_edge", _SQL["widest_edge"].text)
 _MEASURED = prepared("measured_shapes", _SQL["measured_shapes"].text)
 _ORDER = list(Control)
 _GROUND_IN_COMMON = (Relation.WITHIN, Relation.COVERS)
@@ -152,10 +154,7 @@ def _ask_features(
 ) -> tuple[Asked, ...]:
     if not asking:
         return ()
-    reaches = [
-        max((rule.reach.most_m if rule.reach is not None else NOISE_M for rule in own), default=0.0)
-        for _, own in asking.values()
-    ]
+    reaches = [farthest_m(session, version_id, own) for version_id, (_, own) in asking.items()]
     values = {
         "footprint": shapely.to_wkb(site),
         "working_srid": city.working_srid,
@@ -188,6 +187,29 @@ def _ask_features(
         )
         for (layer, overlap, rule), area_m2 in zip(found, areas, strict=True)
     )
+
+
+def farthest_m(session: Session, version_id: int, rules: Iterable[Rule]) -> float:
+    """How far from what is drawn of a version's features the distances of its rules go, in metres."""
+    reaches = [rule.reach for rule in rules if rule.reach is not None]
+    return max(
+        (reach.most_m(_widest_m(session, version_id, reach.by.edge_width_field)) for reach in reaches),
+        default=NOISE_M,
+    )
+
+
+def _widest_m(session: Session, version_id: int, field: str | None) -> float:
+    """How wide the widest feature of a version is by itself (a road, a river); a version never changes, and is asked once."""
+    if field is None:
+        return 0.0
+    key = (str(session.get_bind().engine.url), version_id, field)
+    if key not in _WIDEST_M:
+        values = {"version_id": version_id, "field": field, "most_m": MAX_WIDTH_M}
+        _WIDEST_M[key] = execute_prepared(session, _WIDEST, values)[0][0]
+    return _WIDEST_M[key]
+
+
+_WIDEST_M: dict[tuple[str, int, str], float] = {}
 
 
 @dataclass(frozen=True)

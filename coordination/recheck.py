@@ -78,7 +78,8 @@ def foresee_effects(session: Session, found: Forecast, *, city: City, actor: Act
     the actor may read them.
     """
     require(actor, Act.READ_PROJECT)
-    beyond = {"beyond_m": rules_beyond_m(city, found.new.layer.code)}
+    versions = [version.id for version in (found.old, found.new) if version is not None]
+    beyond = {"beyond_m": rules_beyond_m(session, city, found.new.layer.code, versions)}
     projects = session.execute(_SQL["touched_projects"], beyond).all()
     checks = session.scalars(_SQL["touched_checks"], beyond).all()
     sites: list[SiteEffect] = []

@@ -79,19 +79,13 @@ class Reach:
     distance_m: float
     by: BufferRule = PLAIN
 
-    @property
-    def most_m(self) -> float:
-        """No feature of this rule reaches further."""
-        edge_m = _WIDEST_EDGE_M if self.by.edge_width_field is not None else self.by.edge_width_m
-        return self.distance_m + max(edge_m, self.by.edge_width_m) / 2
+    def most_m(self, widest_m: float) -> float:
+        """No feature of this rule reaches further, where none is wider by itself than `widest_m`."""
+        return self.distance_m + max(widest_m, self.by.edge_width_m) / 2
 
     def zone(self, attributes: Mapping[str, Any]) -> Zone:
         """The zone of one feature."""
         return self.by.zone(self.distance_m, attributes)
-
-
-_WIDEST_EDGE_M = 400.0
-"""A road or channel is looked for as if it were at most this wide."""
 
 
 @dataclass(frozen=True)
@@ -179,11 +173,9 @@ class RuleSet:
                 found[rule.layer] = (*found.get(rule.layer, ()), rule)
         return found
 
-    def reach_m(self, layer: str) -> float:
-        """How far beyond its features any rule of a layer goes, on whatever day."""
-        return max(
-            (r.reach.most_m for r in self.rules if r.layer == layer and r.reach is not None), default=0.0
-        )
+    def of_layer(self, layer: str) -> tuple[Rule, ...]:
+        """The rules of a layer, on whatever day."""
+        return tuple(rule for rule in self.rules if rule.layer == layer)
 
 
 _OF_THE_GROUND = (None, Relation.WITHIN_DISTANCE)

@@ -136,8 +136,9 @@ def _touched(session: Session, event: PublicationEvent, city: City) -> list[int]
         in_work = select(Project.id).where(Project.status.in_(IN_WORK)).order_by(Project.id)
         return list(session.scalars(in_work))
     compare(session, old, new, city=city)
-    layer = next(version.layer for version in (new, old) if version is not None)
-    beyond = {"beyond_m": rules_beyond_m(city, layer.code)}
+    versions = [version for version in (new, old) if version is not None]
+    beyond_m = rules_beyond_m(session, city, versions[0].layer.code, [version.id for version in versions])
+    beyond = {"beyond_m": beyond_m}
     return [row.id for row in session.execute(_SQL["touched_projects"], beyond)]
 
 
