@@ -18,7 +18,7 @@ from blueprint.overlay import Known, Overlap, Overlay, find_overlaps
 from blueprint.snapshot import LayerOnDay
 from coordination.gaps import find_gaps
 from coordination.heights import HIGHEST_TOP_M, of_raster
-from coordination.particular_rules import ask_by_rules, choose, farthest_m
+from coordination.particular_rules import ask_by_rules, choose
 from coordination.rule_file import load_rule_set
 from coordination.rule_sets import Rule, RuleSet
 from coordination.rule_words import RuleTold, told
@@ -271,15 +271,6 @@ def key_of(overlap: Overlap) -> Key:
 def rule_set_of(city: City) -> RuleSet | None:
     """The rule set that the city's profile names, if it names a file; read anew when the file changed."""
     return of_city(load_rule_set(city.rules_path), city) if city.rules_path is not None else None
-
-
-def rules_beyond_m(session: Session, city: City, layer: str, version_ids: Iterable[int]) -> float:
-    """How far beyond the features of a layer's versions its rules go: so far from a change a project may notice it."""
-    rule_set = rule_set_of(city)
-    rules = rule_set.of_layer(layer) if rule_set is not None else ()
-    if not any(rule.reach is not None for rule in rules):
-        return 0.0
-    return max((farthest_m(session, version_id, rules) for version_id in version_ids), default=0.0)
 
 
 def of_city(rule_set: RuleSet, city: City) -> RuleSet:

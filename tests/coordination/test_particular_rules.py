@@ -15,7 +15,8 @@ from blueprint.permissions import at_console
 from blueprint.snapshot import layers_on
 from coordination.check_report import CheckReport, Finding
 from coordination.checks import run_check
-from coordination.judging import rule_set_of, rules_beyond_m
+from coordination.judging import rule_set_of
+from coordination.noticing import noticing
 from coordination.report_verification import verify_report, with_site
 from coordination.responsibility import concerns_by_department
 from coordination.rule_file import parse_rule_set
@@ -108,10 +109,11 @@ def test_two_distances_of_one_layer_are_two_findings_and_divide_the_ledger(
 
 def test_a_project_notices_a_change_as_far_away_as_a_rule_goes(session: Session, city: City, tmp_path: Path):
     city = _city(city, tmp_path, PIPE)
-    version = publish(session, city, "PIPE", [shapely.LineString([(0, 0), (0, 9)])])
+    pipe = publish(session, city, "PIPE", [shapely.LineString([(0, 0), (0, 9)])])
+    water = publish(session, city, "WATER", [square(0, 0, 9)])
 
-    assert rules_beyond_m(session, city, "PIPE", [version.id]) == 50
-    assert rules_beyond_m(session, city, "WATER", [version.id]) == 0
+    assert noticing(session, None, pipe, city=city).beyond_m == 50
+    assert noticing(session, None, water, city=city).beyond_m == 0
 
 
 def test_a_rule_goes_from_the_legal_edge_of_a_river_however_wide_it_is(
@@ -129,7 +131,7 @@ def test_a_rule_goes_from_the_legal_edge_of_a_river_however_wide_it_is(
 
     assert (finding.rule, finding.overlap_m2) == ("R-RIVER", pytest.approx(1000))
     assert finding.distance_m == pytest.approx(500)
-    assert rules_beyond_m(session, city, "RIVER", [version.id]) == 510
+    assert noticing(session, None, version, city=city).beyond_m == 510
 
 
 def test_a_site_that_is_the_whole_of_a_feature_lies_within_it_and_covers_it(
