@@ -25,6 +25,10 @@ RELATIONS = tuple(relation for relation in Relation if relation not in (Relation
 """The relations that a particular rule may be for; what lies outside and what is not covered are questions of the whole layer."""
 
 
+_REACHED = 1 - 1e-9
+"""A measure is short of a threshold by more than the rounding of coordinates: just as much is reached, however it was measured."""
+
+
 @dataclass(frozen=True)
 class Threshold:
     """From how much on a layer's own control is meant, measured on the union of its overlaps; any one that is given does."""
@@ -36,7 +40,7 @@ class Threshold:
     def is_reached(self, *, area_m2: float, share: float, length_m: float) -> bool:
         """Say whether one of the measures is reached."""
         pairs = ((self.area_m2, area_m2), (self.share, share), (self.length_m, length_m))
-        return any(least is not None and measured >= least for least, measured in pairs)
+        return any(least is not None and measured >= least * _REACHED for least, measured in pairs)
 
 
 @dataclass(frozen=True)
