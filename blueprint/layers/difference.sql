@@ -56,8 +56,16 @@ FROM (
 WHERE paired.change IS NOT NULL;
 
 -- name: pair_by_shape
--- Without keys a feature is the same when its shape is, vertex by vertex; the n-th of equal shapes meets the n-th.
+-- Without keys a feature is the same when its shape is, told as by source id: of areas vertex by vertex wherever a ring
+-- begins and whichever way it runs, of lines also by which way. The n-th of equal shapes meets the n-th.
 CREATE TEMPORARY TABLE difference_row ON COMMIT DROP AS
+WITH shaped AS MATERIALIZED (
+    SELECT
+        version_id, source_id, feature_id, zone, attributes,
+        md5(ST_AsBinary(CASE WHEN ST_Dimension(geom) = 2 THEN ST_Normalize(ST_Multi(geom)) ELSE geom END)) AS shape
+    FROM blueprint.feature
+    WHERE version_id IN (:old, :new)
+)
 SELECT paired.change, paired.source_id, paired.old_feature_id, paired.new_feature_id, paired.fields
 FROM (
     SELECT
@@ -77,15 +85,17 @@ FROM (
             ORDER BY name
         ) END AS fields
     FROM (
-        SELECT source_id, feature_id, zone, attributes, md5(ST_AsBinary(geom)) AS shape,
-            row_number() OVER (PARTITION BY md5(ST_AsBinary(geom)) ORDER BY attributes) AS nth
-        FROM blueprint.feature
+        SELECT
+            source_id, feature_id, zone, attributes, shape,
+            row_number() OVER (PARTITION BY shape ORDER BY attributes) AS nth
+        FROM shaped
         WHERE version_id = :old
     ) AS old
     FULL JOIN (
-        SELECT source_id, feature_id, zone, attributes, md5(ST_AsBinary(geom)) AS shape,
-            row_number() OVER (PARTITION BY md5(ST_AsBinary(geom)) ORDER BY attributes) AS nth
-        FROM blueprint.feature
+        SELECT
+            source_id, feature_id, zone, attributes, shape,
+            row_number() OVER (PARTITION BY shape ORDER BY attributes) AS nth
+        FROM shaped
         WHERE version_id = :new
     ) AS new
         ON new.shape = old.shape AND new.nth = old.nth

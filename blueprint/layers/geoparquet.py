@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from blueprint.crs import CRS84
 from blueprint.errors import InvalidInputError
+from blueprint.layers.numbers import fields_of_long_numbers, fields_with_room, with_digits
 from blueprint.sentences import Sentence
 
 
@@ -57,11 +58,16 @@ def read_geoparquet(path: Path, *, batch_rows: int) -> GeoParquet:
         notes.append(
             Sentence("the file says that its edges are great circles; they are taken as straight lines")
         )
+
+    def rows(columns: list[str]) -> Iterator[pa.RecordBatch]:
+        yield from opened.iter_batches(batch_size=batch_rows, columns=columns, use_threads=False)
+
+    long = fields_of_long_numbers(rows(fields_with_room(schema, fields)))
     return GeoParquet(
         crs=_crs(column),
         geometry_name=primary,
         fields=fields,
-        batches=opened.iter_batches(batch_size=batch_rows, columns=[*fields, primary], use_threads=False),
+        batches=with_digits(rows([*fields, primary]), long),
         row_count=opened.metadata.num_rows,
         notes=tuple(notes),
     )

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from blueprint.layers.numbers import EXACT
 from blueprint.layers.texts import digits
 
 
@@ -14,8 +17,19 @@ def row_texts(batch: pa.RecordBatch, id_field: str | None) -> tuple[list[str | N
     source_ids: list[str | None] = [None] * batch.num_rows
     if id_field in names:
         source_ids = [_source_id(value) for value in batch.column(id_field).to_pylist()]
-    rows = batch.select([name for name in names if name != "OGC_FID"]).to_pylist()
+    rows = row_values(batch.select([name for name in names if name != "OGC_FID"]))
     return source_ids, [_json(row) for row in rows]
+
+
+def row_values(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """The rows; a real number without a fraction is a whole one: so codes and ids that a file keeps as such are digits."""
+    rows: list[dict[str, Any]] = batch.to_pylist()
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if pa.types.is_floating(column.type):
+            is_whole = pc.and_(pc.less(pc.abs(column), float(EXACT)), pc.equal(pc.floor(column), column))
+            for place in np.nonzero(is_whole.fill_null(False).to_numpy(zero_copy_only=False))[0].tolist():
+                rows[place][name] = int(rows[place][name])
+    return rows
 
 
 def _source_id(value: Any) -> str | None:

@@ -32,6 +32,7 @@ from blueprint.layers.formats import (
     is_utf8,
 )
 from blueprint.layers.geoparquet import read_geoparquet
+from blueprint.layers.numbers import fields_of_long_numbers, fields_with_room, with_digits
 from blueprint.layers.preflight import check_file
 from blueprint.layers.shapefile import mend_field_names, rows_in_use, settle_encoding
 from blueprint.sentences import Sentence, Word
@@ -145,6 +146,7 @@ def _by_gdal(path: Path, form: Format, request: Mapping[str, Any]) -> Iterator[S
         notes += [("encoding", note) for note in encoding.notes]
         notes += [("field-names", note) for note in mend_field_names(path, encoding.name)]
         options["encoding"] = encoding.name
+        options["ADJUST_TYPE"] = "YES"  # else a whole number of more than 18 places is read as a real one
     if form == DXF:
         _set_drawing_options(path, request)
         notes += _drawing_notes(path, request["geometry"])
@@ -165,17 +167,28 @@ def _by_gdal(path: Path, form: Format, request: Mapping[str, Any]) -> Iterator[S
         name = meta["geometry_name"] or "wkb_geometry"
         if name not in reader.schema.names:
             raise InvalidInputError("the layer has no geometry; check that it is the right one")
+        fields = [str(column) for column in meta["fields"] if column != name]
         yield Source(
             crs=_said(meta["crs"]),
             sublayer=request["shown_as"] or sublayer,
             geometry_name=name,
-            fields=[str(column) for column in meta["fields"] if column != name],
-            batches=iter(reader),
+            fields=fields,
+            batches=with_digits(reader, _long_fields(path, fields_with_room(reader.schema, fields), options)),
             notes=notes,
             expected=expected,
             is_drawing=form == DXF,
             no_days=list(islice(no_days, MOST)),
         )
+
+
+def _long_fields(path: Path, names: list[str], options: dict[str, Any]) -> frozenset[str]:
+    """Those of these fields that hold long numbers, by a look at all rows of them and at nothing else."""
+    if not names:
+        return frozenset()
+    with pyogrio.raw.open_arrow(
+        str(path), columns=names, read_geometry=False, use_pyarrow=True, **options
+    ) as (_, reader):
+        return fields_of_long_numbers(batch.select(names) for batch in reader)
 
 
 def _said(crs: str | None) -> str | None:

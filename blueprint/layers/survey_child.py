@@ -20,6 +20,7 @@ from blueprint.layers.kinds import KIND_NAMES, shapes_of
 from blueprint.layers.marks import refuse_marked_rows
 from blueprint.layers.preflight import check_file
 from blueprint.layers.reading_child import first_line, open_databases
+from blueprint.layers.row_texts import row_values
 from blueprint.layers.sampling import Sample
 from blueprint.layers.sources import list_sublayers, open_source
 from blueprint.layers.texts import clean_name, readable
@@ -93,7 +94,7 @@ def _survey(request: dict[str, Any], survey: Survey) -> None:
             refuse_marked_rows(clean)
             _look(batch.column(source.geometry_name).to_pylist(), sample, survey)
             if len(survey.rows) < SHOWN_ROWS:
-                survey.rows += clean.slice(0, SHOWN_ROWS - len(survey.rows)).to_pylist()
+                survey.rows += row_values(clean.slice(0, SHOWN_ROWS - len(survey.rows)))
             survey.row_count += batch.num_rows
     survey.points = sample.points()
 

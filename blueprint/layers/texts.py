@@ -16,9 +16,6 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u206
 
 _PATTERN = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F]"
 MAX_NAME = 120
-_EXACT = 2.0**53
-"""Up to here a real number holds every whole one."""
-
 Add = Callable[[str, str, int | None, Sentence], None]
 
 
@@ -49,28 +46,9 @@ def readable(batch: pa.RecordBatch, geometry_name: str, add: Add) -> pa.RecordBa
         column = batch.column(name)
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
             column = _whole(column, name, add)
-        elif pa.types.is_floating(column.type):
-            column = _without_point(column)
-        elif pa.types.is_integer(column.type):
-            column = _long_numbers_as_digits(column)
         columns.append(column)
         names.append(_unique(clean_name(name), names))
     return pa.RecordBatch.from_arrays(columns, names=names) if columns else batch.select([])
-
-
-def _without_point(column: pa.Array) -> pa.Array:
-    """Real numbers of which none has a fraction as whole ones: so codes and ids that a file keeps as such are digits."""
-    is_exact = pc.less(pc.abs(column), _EXACT)
-    is_whole = pc.and_(is_exact, pc.equal(pc.floor(column), column))
-    return column.cast(pa.int64()) if pc.all(is_whole).as_py() else column
-
-
-def _long_numbers_as_digits(column: pa.Array) -> pa.Array:
-    """Whole numbers too long for a real number as texts: 18 digits of a BSM would be others wherever JSON is read."""
-    extremes = pc.min_max(column).as_py()
-    if max(abs(extremes["min"] or 0), abs(extremes["max"] or 0)) <= _EXACT:
-        return column
-    return column.cast(pa.string())
 
 
 def _are_gb18030(values: list[bytes | None]) -> bool:

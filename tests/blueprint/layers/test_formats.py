@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyogrio
 import pytest
 import shapely
 
 from blueprint.errors import InvalidInputError
 from blueprint.layers.reading import ReadingRequest, reading, staged
+from blueprint.layers.sources import BATCH_FEATURES
 from blueprint.sentences import sentence_from
 from service.settings import Settings
 from tests import badfiles, formatfiles
@@ -320,3 +324,32 @@ def test_a_number_that_is_too_long_for_others_is_kept_as_its_digits():
     _, kept, _ = read(geojson(polygon(lonlat_square()), properties=rows))
 
     assert kept == [{"BSM": "210302209000000001", "N": 2**53}]
+
+
+@pytest.mark.parametrize("driver", ["GPKG", "ESRI Shapefile", "GeoJSON", "GeoParquet"])
+def test_numbers_of_one_field_are_of_one_type_in_all_batches(tmp_path: Path, driver: str):
+    count = 2 * BATCH_FEATURES + 1
+    short, long, real = np.arange(count), np.arange(count), np.arange(count) / 1.0
+    long[-1], real[0] = 9_103_022_090_000_000_017, 0.5
+    shapes = shapely.to_wkb(formatfiles.in_metres(formatfiles.SQUARES)[:1] * count)
+    path = tmp_path / "a.parquet"
+    if driver == "GeoParquet":
+        geo = {"columns": {"geometry": {"encoding": "WKB"}}, "primary_column": "geometry"}
+        table = pa.table(
+            {"SHORT": short, "LONG": long, "REAL": real, "geometry": pa.array(shapes, pa.binary())}
+        )
+        pq.write_table(table.replace_schema_metadata({"geo": json.dumps(geo)}), path)
+    else:
+        path = tmp_path / {"GPKG": "a.gpkg", "GeoJSON": "a.json"}.get(driver, "a.shp")
+        pyogrio.raw.write(
+            path, shapes, [short, long, real], ["SHORT", "LONG", "REAL"],
+            driver=driver, geometry_type="Polygon", crs="EPSG:4550",
+        )  # fmt: skip
+    content = formatfiles.packed(tmp_path) if driver == "ESRI Shapefile" else path.read_bytes()
+
+    _, rows, _ = read(content, crs="EPSG:4550")
+
+    assert rows[-1] == {"SHORT": count - 1, "LONG": "9103022090000000017", "REAL": count - 1}
+    assert {type(row["SHORT"]) for row in rows} == {int}
+    assert {type(row["LONG"]) for row in rows} == {str}
+    assert [type(row["REAL"]) for row in rows[:3]] == [float, int, int]

@@ -164,6 +164,31 @@ def test_a_line_turned_round_is_changed_and_a_ring_turned_round_is_not(session: 
     assert compared("AREA", square(0, 0, 100)) == (0, 1)
 
 
+def test_without_identifiers_an_outline_written_otherwise_is_the_same_and_a_line_turned_round_is_another(
+    session: Session, city: City
+):
+    def compared(code: str, before: shapely.Geometry, after: shapely.Geometry) -> tuple[int, int, int]:
+        old, new = (
+            publish(
+                session, city, code, [shape, shapely.transform(before, lambda xy: xy + 500)], starts_on=None,
+                attributes=[{"BSM": "1"}] * 2, source_id_field="BSM",
+            )
+            for shape in (before, after)
+        )  # fmt: skip
+        found = compare(session, old, new, city=city)
+        assert found.compared_by == "shape"
+        return found.added, found.removed, found.unchanged - 1
+
+    area = square(0, 0, 100)
+    from_another_vertex = shapely.Polygon([*area.exterior.coords[2:], *area.exterior.coords[1:3]])
+
+    assert compared("A", area, from_another_vertex) == (0, 0, 1)
+    assert compared("B", area, shapely.reverse(area)) == (0, 0, 1)
+    assert compared("C", area, shapely.MultiPolygon([area])) == (0, 0, 1)
+    assert compared("D", area, square(0, 0, 101)) == (1, 1, 0)
+    assert compared("ROAD", _line(0), shapely.reverse(_line(0))) == (1, 1, 0)
+
+
 def test_against_nothing_all_is_added(session: Session, city: City):
     new = _version(session, city, NEW)
 
