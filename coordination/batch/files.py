@@ -58,6 +58,9 @@ _COLUMNS = (
     "摘要 digest",
 )
 _ABOUT = "说明 about"
+_NOTES = "读入说明 notes of reading"
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What spreadsheets take a cell's text for a formula by, or pass over in front of one (OWASP, CSV injection)."""
 _LAYER_COLUMNS = (
     "序号 no.",
     "名称 name",
@@ -92,26 +95,37 @@ def summary_of(answers: Sequence[SiteAnswer]) -> dict[str, Any]:
 
 
 def write_batch(
-    answers: Sequence[SiteAnswer], sites: Sequence[BatchSite], form: BatchForm, *, city: City, about: str
+    answers: Sequence[SiteAnswer],
+    sites: Sequence[BatchSite],
+    form: BatchForm,
+    *,
+    city: City,
+    about: str,
+    notes: Sequence[str] = (),
 ) -> bytes:
-    """The result as the bytes of a file; `about` says of which day and rules it is, and for whom."""
+    """The result as the bytes of a file; `about` says of which day and rules it is, and for whom; `notes` are of the reading and stand once."""
     match form:
         case BatchForm.JSON:
-            document = {"about": about, "summary": summary_of(answers), "sites": [asdict(a) for a in answers]}
+            document = {
+                "about": about,
+                "notes": notes,
+                "summary": summary_of(answers),
+                "sites": [asdict(a) for a in answers],
+            }
             return orjson.dumps(document)
         case BatchForm.CSV:
-            return _csv(answers, about)
+            return _csv(answers, about, notes)
         case BatchForm.XLSX:
             return to_xlsx(
                 [
                     Sheet("用地 sites", _COLUMNS, [_row(a) for a in answers]),
                     Sheet("用地与图层 site by layer", _LAYER_COLUMNS, _layer_rows(answers), "#,##0.00##"),
-                    Sheet(_ABOUT, (_ABOUT,), [(about,)]),
+                    Sheet(_ABOUT, (_ABOUT,), [(about,), *((note,) for note in _told(notes))]),
                 ],
                 title=about,
             )
         case BatchForm.GPKG:
-            return _geopackage(answers, sites, city, about)
+            return _geopackage(answers, sites, city, "\n".join((about, *_told(notes))))
 
 
 def _row(answer: SiteAnswer) -> tuple[Cell, ...]:
@@ -154,22 +168,29 @@ def _layer_rows(answers: Sequence[SiteAnswer]) -> list[tuple[Cell, ...]]:
     ]
 
 
-def _csv(answers: Sequence[SiteAnswer], about: str) -> bytes:
+def _told(notes: Sequence[str]) -> list[str]:
+    """The notes under what they are, if there are any."""
+    return [f"{_NOTES} {len(notes)}", *notes] if notes else []
+
+
+def _csv(answers: Sequence[SiteAnswer], about: str, notes: Sequence[str]) -> bytes:
     """With a byte order mark, by which spreadsheets know UTF-8; a text that begins like a formula gets an apostrophe.
 
-    A table has no place beside its rows, so every row says what it is about: one that is cut out says it too.
+    Every row says of which day and rules it is and for whom: one that is cut out says it too. Notes stand once, behind an
+    empty line after the last row.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow((*_COLUMNS, _ABOUT))
-    for answer in answers:
-        writer.writerow(
-            f"'{cell}"
-            if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
-            else cell
-            for cell in (*_row(answer), about)
-        )
+    writer.writerows(map(_plain, (*_row(answer), about)) for answer in answers)
+    if notes:
+        writer.writerow(())
+        writer.writerows((_plain(text),) for text in _told(notes))
     return buffer.getvalue().encode("utf-8-sig")
+
+
+def _plain(cell: Cell) -> Cell:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULAS) else cell
 
 
 def _geopackage(answers: Sequence[SiteAnswer], sites: Sequence[BatchSite], city: City, about: str) -> bytes:
@@ -191,7 +212,11 @@ def _geopackage(answers: Sequence[SiteAnswer], sites: Sequence[BatchSite], city:
     with tempfile.TemporaryDirectory(prefix="blueprint-batch-") as folder:
         path = Path(folder) / "batch.gpkg"
         frame.to_file(
-            path, layer="sites", driver="GPKG", engine="pyogrio", layer_options={"DESCRIPTION": about[:1000]}
+            path,
+            layer="sites",
+            driver="GPKG",
+            engine="pyogrio",
+            layer_options={"DESCRIPTION": about[:10_000]},
         )
         if len(met):
             geopandas.GeoDataFrame(met).to_file(path, layer="site_by_layer", driver="GPKG", engine="pyogrio")

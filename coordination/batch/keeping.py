@@ -31,6 +31,9 @@ KEPT = timedelta(days=31)
 MAX_NOTES = 20
 """So many notes of reading are told with a result."""
 
+MAX_NOTES_KEPT = 1000
+"""So many stand in its files."""
+
 
 def keep_batch(
     session: Session,
@@ -58,7 +61,7 @@ def keep_batch(
         rule_set=rule_set.name if rule_set is not None else city.rule_set,
         layers=sorted({*layers, *(met.code for answer in answers for met in answer.layers)}),
         summary=summary_of(answers),
-        notes=list(file.notes[:1000]),
+        notes=list(file.notes[:MAX_NOTES_KEPT]),
         content=zlib.compress(orjson.dumps(content), 6),
         made_at=now,
     )
@@ -118,24 +121,13 @@ def batch_file(
     record(session, actor, "read_batch", kind="batch_check", id=batch.id, after={"form": str(form)})
     things = _things_of(session, batch.layers)
     record_reading(session, actor, things, kind="batch_check", id=batch.id, after={"form": str(form)})
-    said = about(batch.on_day, batch.rule_set, actor, things, now=now, notes=batch.notes)
-    return write_batch(answers, sites, form, city=city, about=said)
+    said = about(batch.on_day, batch.rule_set, actor, things, now=now)
+    return write_batch(answers, sites, form, city=city, about=said, notes=batch.notes)
 
 
-def about(
-    on: date,
-    rule_set: str,
-    actor: Actor,
-    things: Iterable[Thing],
-    *,
-    now: datetime,
-    notes: Sequence[str] = (),
-) -> str:
-    """What stands in every file of a batch: of which day and rules it is, who took it away when, by which grants, and what was left out or mended of the file."""
-    said = (
+def about(on: date, rule_set: str, actor: Actor, things: Iterable[Thing], *, now: datetime) -> str:
+    """What stands in every file of a batch: of which day and rules it is, who took it away when, and by which grants."""
+    return (
         f"批量检查 batch check · {on} · {rule_set} · {taken_by(actor, things, now)} ·"
         " 机器初判，以部门意见为准 a machine's first judgement; the departments decide"
     )
-    if notes:
-        said += f" · 读入说明 {len(notes)} 条 notes of reading: {'；'.join(notes[:MAX_NOTES])}"
-    return said

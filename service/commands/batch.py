@@ -9,7 +9,7 @@ from blueprint.errors import InvalidInputError
 from blueprint.layers.reading import staged
 from blueprint.layers.storing import upload_stream
 from coordination.batch.files import BatchForm, summary_of, write_batch
-from coordination.batch.keeping import about
+from coordination.batch.keeping import MAX_NOTES_KEPT, about
 from coordination.batch.run import check_sites
 from coordination.batch.sites import BatchRequest, read_sites
 from coordination.judging import rule_set_of
@@ -78,8 +78,11 @@ def check_batch(
         rule_set = rule_set_of(edge.city)
         name = rule_set.name if rule_set is not None else edge.city.rule_set
         if form is not None:
-            said = about(on_day, name, actor, (), now=edge.now(), notes=read.notes)
-            write(write_batch(answers, read.sites, form, city=edge.city, about=said), output_path)
+            said = about(on_day, name, actor, (), now=edge.now())
+            written = write_batch(
+                answers, read.sites, form, city=edge.city, about=said, notes=read.notes[:MAX_NOTES_KEPT]
+            )
+            write(written, output_path)
     summary = summary_of(answers)
     if output is OutputFormat.JSON:
         print_json(summary)

@@ -69,6 +69,28 @@ def test_a_batch_says_of_each_footprint_what_a_single_check_says(
     assert "<f>" not in sheet and sheet.count("<row ") == 121
 
 
+def test_notes_of_reading_stand_once_in_a_table_and_no_cell_is_a_formula(command: Command, tmp_path: Path):
+    publish_plan(command, tmp_path)
+    given = _collection(3)
+    given["features"][1]["geometry"] = None
+    for feature, name in zip(given["features"], ("＝1+1", "b", "-1+1"), strict=True):
+        feature["properties"]["NAME"] = name
+    path, result = tmp_path / "sites.geojson", tmp_path / "result.csv"
+    path.write_text(json.dumps(given), encoding="utf-8")
+
+    done = command("check-batch", path, "--name-field", "NAME", "--output", result)
+
+    assert done.status == 0, done.err
+    content = result.read_bytes()
+    assert content.startswith(b"\xef\xbb\xbf")
+    text = content.decode("utf-8-sig")
+    assert text.count("没有图形") == 1
+    header, first, second, empty, title, note = csv.reader(io.StringIO(text))
+    assert len(header) == len(first) == len(second)
+    assert (first[1], second[1], empty) == ("'＝1+1", "'-1+1", [])
+    assert title == ["读入说明 notes of reading 1"] and "第 2 个图斑" in note[0]
+
+
 def test_what_is_wrong_with_a_batch_is_said_in_a_sentence(command: Command, tmp_path: Path, sites: Path):
     publish_plan(command, tmp_path)
     for arguments in (
