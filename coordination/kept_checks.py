@@ -1,9 +1,10 @@
 """Kept checks (留存的检查): a report word for word with its footprint, for readers who may read every layer it speaks of."""
 
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import cast, func, select
+from sqlalchemy.dialects.postgresql import JSONPATH
 from sqlalchemy.orm import Session
 
 from blueprint.audit.log import record
@@ -15,10 +16,11 @@ from blueprint.permissions import Act, Actor, Thing, may
 from blueprint.sharing.purposes import record_reading
 from coordination.check_report import CheckReport
 from coordination.kept_footprints import columns_of
-from coordination.models import Check
+from coordination.models import Check, FootprintRevision
 from coordination.rules import Outcome
 
-MAX_LISTED = 200
+_TOLD_LAYERS = cast(f'$.layers[*] ? (@.outcome != "{Outcome.NOT_PERMITTED}").code', JSONPATH)
+"""The codes of the layers that a report tells of."""
 
 
 def keep_check(
@@ -70,24 +72,53 @@ def find_check(session: Session, check_id: int, *, actor: Actor) -> Check:
     return check
 
 
-def checks_of(session: Session, project_id: int, *, actor: Actor) -> list[tuple[Check, bool]]:
-    """The latest 200 kept checks of a project, the latest first, each with whether the actor may read every layer that it speaks of."""
+@dataclass(frozen=True)
+class CheckInShort:
+    """A kept check of a project as a list shows it. `is_seen`: the reader may read every layer that it speaks of."""
+
+    id: int
+    digest: str
+    on: date
+    verdict: str
+    made_at: datetime
+    footprint_revision: int | None
+    is_seen: bool
+
+
+def checks_of(
+    session: Session, project_id: int, *, actor: Actor, before: int = 0, limit: int = 50
+) -> list[CheckInShort]:
+    """The kept checks of a project, the latest first, from before the one of that number on; no report is loaded for it."""
     statement = (
-        select(Check).where(Check.project_id == project_id).order_by(Check.id.desc()).limit(MAX_LISTED)
+        select(
+            Check.id,
+            Check.digest,
+            Check.on_day,
+            Check.verdict,
+            Check.made_at,
+            FootprintRevision.number,
+            func.jsonb_path_query_array(Check.report, _TOLD_LAYERS),
+        )
+        .outerjoin(FootprintRevision, FootprintRevision.id == Check.footprint_revision_id)
+        .where(Check.project_id == project_id)
+        .order_by(Check.id.desc())
+        .limit(limit)
     )
-    found = session.scalars(statement).all()
+    if before:
+        statement = statement.where(Check.id < before)
     things = {layer.code: layer.thing for layer in session.scalars(select(Layer))}
     readable = {code for code, thing in things.items() if may(actor, Act.READ_LAYER, thing)}
-    seen = [(check, (_told(check) & things.keys()) <= readable) for check in found]
-    shown = {code for check, is_seen in seen if is_seen for code in _told(check)}
+    shown: set[str] = set()
+    found = []
+    for number, digest, on, verdict, made_at, revision, codes in session.execute(statement):
+        told = things.keys() & set(codes)
+        is_seen = told <= readable
+        found.append(CheckInShort(number, digest, on, verdict, made_at, revision, is_seen))
+        shown |= told if is_seen else set()
     record_reading(
-        session,
-        actor,
-        [things[code] for code in sorted(shown & things.keys())],
-        kind="kept_checks",
-        id=project_id,
+        session, actor, [things[code] for code in sorted(shown)], kind="kept_checks", id=project_id
     )
-    return seen
+    return found
 
 
 def _told(check: Check) -> set[str]:

@@ -19,7 +19,7 @@ from blueprint.working_days import WorkingCalendar
 from coordination.clock import explain_clock
 from coordination.consultation import Proposal, consultation_of
 from coordination.handover_models import Clearance
-from coordination.kept_checks import may_see
+from coordination.kept_checks import CheckInShort, may_see
 from coordination.limits import OpinionStatus, withdrawal_day
 from coordination.marks import shown
 from coordination.models import (
@@ -134,28 +134,28 @@ def check_out(check: Check) -> CheckOut:
     )
 
 
-def checks_out(session: Session, project: Project, checks: Iterable[tuple[Check, bool]]) -> CheckList:
-    """Kept checks of a project in short, each as far as its reader may know."""
-    revisions = select(FootprintRevision.id, FootprintRevision.number).where(
-        FootprintRevision.project_id == project.id
-    )
-    numbers = {row.id: row.number for row in session.execute(revisions)}
-    items = []
-    for check, is_seen in checks:
-        brief = _as_known(check_out(check), is_seen)
-        number = numbers.get(check.footprint_revision_id or 0)
-        items.append(CheckOfRevision(**brief.model_dump(), footprint_revision=number))
-    return CheckList(items=items)
+def checks_out(checks: Sequence[CheckInShort], *, limit: int) -> CheckList:
+    """A page of the kept checks of a project, each as far as its reader may know it: a verdict and a digest tell of every layer."""
+    items = [
+        CheckOfRevision(
+            id=each.id,
+            digest=each.digest if each.is_seen else None,
+            on=each.on,
+            verdict=each.verdict if each.is_seen else None,
+            made_at=each.made_at,
+            footprint_revision=each.footprint_revision,
+        )
+        for each in checks
+    ]
+    return CheckList(items=items, next=str(checks[-1].id) if len(checks) == limit else None)
 
 
 def _check_seen(session: Session, check: Check, actor: Actor) -> CheckOut:
-    """A kept check as far as the reader may know."""
-    return _as_known(check_out(check), may_see(session, check, actor))
-
-
-def _as_known(brief: CheckOut, is_seen: bool) -> CheckOut:
-    """A kept check in short, for who may read all layers that were asked or not: a verdict and a digest tell of every one."""
-    return brief if is_seen else brief.model_copy(update={"verdict": None, "digest": None})
+    """A kept check in short, as far as the reader may know: a verdict and a digest tell of every layer."""
+    brief = check_out(check)
+    if may_see(session, check, actor):
+        return brief
+    return brief.model_copy(update={"verdict": None, "digest": None})
 
 
 def record_findings(session: Session, actor: Actor, requests: Sequence[OpinionRequestOut]) -> None:

@@ -253,11 +253,13 @@ def check_project(
 
 
 @router.get("/api/projects/{project_id}/checks")
-def list_checks(project_id: Id, session: SessionDep, actor: ActorDep) -> CheckList:
-    """The kept checks of a project, the latest 200, latest first, with the revision of the footprint that each is of."""
+def list_checks(
+    project_id: Id, session: SessionDep, actor: ActorDep, cursor: Cursor = 0, limit: Limit = 50
+) -> CheckList:
+    """The kept checks of a project, latest first, with the revision of the footprint that each is of."""
     require(actor, Act.READ_PROJECT)
     project = projects.find_project(session, project_id)
-    return checks_out(session, project, checks_of(session, project.id, actor=actor))
+    return checks_out(checks_of(session, project.id, actor=actor, before=cursor, limit=limit), limit=limit)
 
 
 @router.get("/api/projects/{project_id}/consultation")

@@ -151,9 +151,10 @@ class CheckOfRevision(CheckOut):
 
 
 class CheckList(BaseModel):
-    """The kept checks of a project, the latest first; at most 200."""
+    """The kept checks of a project, the latest first."""
 
     items: list[CheckOfRevision]
+    next: str | None
 
 
 class ConsultationBrief(BaseModel):

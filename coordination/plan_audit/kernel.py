@@ -14,10 +14,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 import shapely
-
-from blueprint.compiling import compiled_once
 
 _PAIRS_AT_ONCE = 20_000
 
@@ -67,7 +66,7 @@ def common_areas(
     return areas
 
 
-@compiled_once()
+@numba.njit(nogil=True, cache=True)
 def _fill(
     points: np.ndarray, rings: np.ndarray, first_rings: np.ndarray, x: float, y: float,
     starts: np.ndarray, ends: np.ndarray, signs: np.ndarray,
@@ -95,7 +94,7 @@ def _fill(
         starts[polygon + 1] = place
 
 
-@compiled_once(error_model="numpy")
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _measure(
     starts: np.ndarray, ends: np.ndarray, signs: np.ndarray,
     other_starts: np.ndarray, other_ends: np.ndarray, other_signs: np.ndarray,

@@ -23,8 +23,9 @@ export async function showCheck({ project, may }) {
 // Any two checks of the project: the latest against the one that is chosen, first that of the first round.
 async function showChanges(page, rounds) {
   const { project, address, report } = page;
-  const { items } = report ? await ask(`${address}/checks`) : { items: [] };
-  const others = items.filter(({ id, verdict }) => id !== project.check?.id && verdict !== null);
+  const { items, next } = report ? await ask(`${address}/checks`) : { items: [], next: null };
+  const ofOthers = (checks) => checks.filter(({ id, verdict }) => id !== project.check?.id && verdict !== null);
+  const others = ofOthers(items);
   place("changes").hidden = others.length === 0;
   clearDifference(page.map());
   place("changes-said").replaceChildren();
@@ -32,7 +33,20 @@ async function showChanges(page, rounds) {
   const first = rounds[0]?.check_id;
   const words = (each) => `检查 ${each.id} · ${time(each.made_at)} · ${each.footprint_revision === null ? "" : `红线第 ${each.footprint_revision} 版 · `}${SEVERITY[each.verdict]?.[0] ?? ""}${each.id === first ? " · 首轮征求意见" : ""}`;
   const select = place("compared-with");
-  select.replaceChildren(...others.map((each) => element("option", { value: String(each.id) }, words(each))));
+  const options = (checks) => checks.map((each) => element("option", { value: String(each.id) }, words(each)));
+  select.replaceChildren(...options(others));
+  let cursor = next;
+  place("earlier-checks").hidden = cursor === null;
+  place("earlier-checks").onclick = async () => {
+    try {
+      const more = await ask(`${address}/checks?cursor=${cursor}`);
+      select.append(...options(ofOthers(more.items)));
+      cursor = more.next;
+      place("earlier-checks").hidden = cursor === null;
+    } catch (problem) {
+      fail(problem);
+    }
+  };
   select.value = String(others.some(({ id }) => id === first) ? first : others[0].id);
   const compare = async () => {
     if (!place("changes").open) { clearDifference(page.map()); return; }

@@ -271,6 +271,12 @@ def test_two_checks_of_a_project_are_compared_in_a_table_and_on_its_map(
     listed = coordinator.get(f"/api/projects/{project}/checks").json()["items"]
     assert [each["footprint_revision"] for each in listed] == [2, 1]
     assert (listed[0]["id"], listed[0]["verdict"]) == (checked["id"], checked["verdict"])
+    pages = [
+        coordinator.get(f"/api/projects/{project}/checks?limit=1&cursor={at}").json()
+        for at in (0, checked["id"])
+    ]
+    assert [page["items"] for page in pages] == [[each] for each in listed], "a page of one each"
+    assert pages[0]["next"] == str(checked["id"])
 
     sign_in(page, server, "lin")
     go(page, server, f"/project?id={project}")
