@@ -12,10 +12,11 @@ import numpy as np
 import shapely
 
 from bench.made_city import SIDE_M, SOUTH, WEST, made_layers, polygons
-from bench.scaling import compare_nothing, tasks_of
+from bench.scaling import tasks_of
 from bench.setting import say
 from coordination.plan_audit.cores import on_cores
 from coordination.plan_audit.kernel import common_areas, edges_of
+from coordination.plan_audit.overlaps import load_loops
 
 SAMPLE = 20_000
 """So many pairs are measured by GEOS too."""
@@ -46,7 +47,7 @@ def measure_audit(*, small: bool) -> dict[str, Any]:
         raise SystemExit(f"a pair differs by {worst:g} m² from GEOS")
     del edges
     say("audit: shapes by windows")
-    compare_nothing()
+    load_loops()
     own = time.process_time()
     started = time.perf_counter()
     shapes_m2, shapes, count = 0.0, 0, os.cpu_count() or 1

@@ -15,7 +15,7 @@ from distributed import Client, LocalCluster
 from bench.made_city import CITY, TENTH, Ground, MadeLayer, made_layers, polygons, resized
 from bench.setting import say
 from coordination.plan_audit.cluster import on_cluster
-from coordination.plan_audit.overlaps import WindowTask, overlaps_of
+from coordination.plan_audit.overlaps import WindowTask, load_loops
 from coordination.plan_audit.partitions import shared_folder
 from coordination.plan_audit.windows import windows
 
@@ -91,7 +91,7 @@ def _run(sides: list[np.ndarray], ground: Ground, workers: int) -> _Run:
         ) as cluster,
     ):
         with Client(cluster.scheduler_address) as client:
-            client.run(compare_nothing)  # an existing cluster has the program loaded
+            client.run(load_loops)  # an existing cluster has the program loaded
         started, own = time.perf_counter(), time.process_time()
         count, shared_m2 = 0, 0.0
         with shared_folder(Path(gettempdir()), CRS) as shared:
@@ -104,11 +104,6 @@ def _run(sides: list[np.ndarray], ground: Ground, workers: int) -> _Run:
     if abs(shared_m2 - ground.side_m**2) > SAME_M2:
         raise SystemExit(f"the differences sum to {shared_m2:.2f} m², the ground is {ground.side_m**2:.2f}")
     return _Run(seconds, handing_s, worker_mb, count, shared_m2)
-
-
-def compare_nothing() -> None:
-    """Load and compile what windows are compared by: a process does so once."""
-    overlaps_of(WindowTask("", (0.0, 0.0, 1.0, 1.0), [], [], [], [], 0.0, 0.0))
 
 
 def _most_mb() -> int:

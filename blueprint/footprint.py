@@ -160,7 +160,7 @@ def _from_boundary_points(content: bytes, given: _Given, *, scratch: Path) -> Fo
     source = given.crs or surveyed.crs
     if source is None:
         raise InvalidInputError(
-            "the boundary-point file does not say its datum or zone; give it with --crs EPSG:4529"
+            "the boundary-point file does not say its datum or zone; give the coordinate system, like EPSG:4529 (--crs at the console)"
         )
     shapes = np.array([parcel.geometry for parcel in surveyed.parcels], dtype=object)
     footprint = _footprint(shapes, replace(given, crs=source), scratch=scratch)

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 import shapely
 from pyproj import Transformer
 
 from blueprint.areal_scale import TERMS, areal_scale
+from blueprint.compiling import compiled_once
 
 CLOSE_M = 1e-6
 """Closer than this, coordinates (metres from the site) do not tell on which side a vertex lies."""
@@ -66,12 +66,12 @@ def _outlines(wkbs: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return _taken(np.frombuffer(b"".join(wkbs), dtype=np.uint8), starts)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled_once()
 def _word(content: np.ndarray, at: int) -> Any:
     return np.int64(content[at : at + 4].view(np.uint32)[0])
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled_once()
 def _taken(content: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Polygons and multipolygons from plain little-endian WKB, shells turned against the clock and holes with it."""
     points, point = np.empty((len(content) // 16 + 1, 2)), 0
@@ -106,7 +106,7 @@ def _taken(content: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndar
     return points[:point], rings[: ring + 1], polygons
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled_once()
 def _measured(
     points: np.ndarray, chained: np.ndarray, owners: np.ndarray, rows: np.ndarray, scales: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -133,7 +133,7 @@ def _measured(
     return plane, measured, perimeter
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled_once()
 def _inside(x: float, y: float, points: np.ndarray, rings: np.ndarray, begin: int, end: int) -> bool:
     """Whether a point that is not on the outline lies in a polygon: a ray to the east crosses it an odd number of times."""
     found = False
@@ -147,7 +147,7 @@ def _inside(x: float, y: float, points: np.ndarray, rings: np.ndarray, begin: in
     return found
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled_once()
 def _moved(points: np.ndarray, rings: np.ndarray, begin: int, end: int, x: float, y: float) -> np.ndarray:
     first = rings[begin]
     moved = np.empty((rings[end] - first, 2))
@@ -156,7 +156,7 @@ def _moved(points: np.ndarray, rings: np.ndarray, begin: int, end: int, x: float
     return moved
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled_once()
 def crossings_of(
     a: np.ndarray, a_rings: np.ndarray, b: np.ndarray, b_rings: np.ndarray
 ) -> tuple[np.ndarray, bool]:
@@ -206,14 +206,14 @@ def crossings_of(
     return found[:count], True
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled_once()
 def _put(out: np.ndarray, chained: np.ndarray, place: int, x: float, y: float, is_chained: bool) -> int:
     out[place, 0], out[place, 1] = x, y
     chained[place] = is_chained
     return place + 1
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled_once()
 def in_order(crossings: np.ndarray, column: int) -> np.ndarray:
     """The crossings along an outline; they are few, and nearly in order."""
     order = np.arange(len(crossings))
@@ -227,7 +227,7 @@ def in_order(crossings: np.ndarray, column: int) -> np.ndarray:
     return order
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled_once()
 def _along(
     own: np.ndarray, own_rings: np.ndarray, other: np.ndarray, other_rings: np.ndarray,
     crossings: np.ndarray, column: int, out: np.ndarray, chained: np.ndarray, place: int,
@@ -254,7 +254,7 @@ def _along(
     return place, at == len(order)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled_once()
 def _rings_inside(own: np.ndarray, own_rings: np.ndarray, other: np.ndarray, other_rings: np.ndarray) -> int:
     """How many rings of a polygon begin in the other."""
     count = 0
@@ -264,7 +264,7 @@ def _rings_inside(own: np.ndarray, own_rings: np.ndarray, other: np.ndarray, oth
     return count
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled_once()
 def relation_of_uncrossed(a: np.ndarray, a_rings: np.ndarray, b: np.ndarray, b_rings: np.ndarray) -> int:
     """How a part b lies to a site a where no edges cross: then each ring lies wholly inside the other, or outside."""
     of_a, of_b = _rings_inside(a, a_rings, b, b_rings), _rings_inside(b, b_rings, a, a_rings)
@@ -277,7 +277,7 @@ def relation_of_uncrossed(a: np.ndarray, a_rings: np.ndarray, b: np.ndarray, b_r
     return CROSSED
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled_once()
 def _walk(
     sites: np.ndarray, site_rings: np.ndarray, site_starts: np.ndarray,
     parts: np.ndarray, part_rings: np.ndarray, part_starts: np.ndarray,

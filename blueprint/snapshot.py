@@ -156,5 +156,5 @@ def refuse_before_the_first(session: Session, known: Sequence[LayerOnDay], day: 
 
 def _nothing_in_force() -> InvalidInputError:
     return InvalidInputError(
-        "no layer is in force yet; upload one with `blueprint layer upload … --in-force`"
+        "no layer is in force yet; upload one and bring it into force (`blueprint layer upload … --in-force` at the console)"
     )

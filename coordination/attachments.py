@@ -18,6 +18,7 @@ from blueprint.audit.log import record
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError, TooLargeError
 from blueprint.objects import Stored, objects_of
 from blueprint.permissions import Act, Actor, may, require
+from blueprint.sentences import Word
 from blueprint.working_days import WorkingCalendar
 from coordination.attachment_models import Attachment
 from coordination.history import note
@@ -60,7 +61,7 @@ _MEMBERS = (
     ("word/document.xml", AttachmentKind.DOCX),
     ("xl/workbook.xml", AttachmentKind.XLSX),
 )
-_TAKEN = "taken are PDF, OFD, PNG, JPEG, TIFF, and Word (.docx) and Excel (.xlsx) without macros"
+_TAKEN = Word("taken are PDF, OFD, PNG, JPEG, TIFF, and Word (.docx) and Excel (.xlsx) without macros")
 
 
 def kind_of(path: Path) -> AttachmentKind:

@@ -1,6 +1,6 @@
 """The difference of two checks (两次检查对比): which findings are new, gone, grown or weigh otherwise, and why; pure on two reports."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import add
@@ -29,7 +29,7 @@ class Change(StrEnum):
 
 class Cause(StrEnum):
     """Why two checks differ: another footprint, other particulars (planned use, height), another version of a layer, another rule,
-    another engine, other rights.
+    another engine, other rights, or a layer that could not be asked, past its term or its file unreadable.
     """
 
     FOOTPRINT = "footprint"
@@ -38,6 +38,13 @@ class Cause(StrEnum):
     RULE = "rule"
     ENGINE = "engine"
     RIGHTS = "rights"
+    NOT_ASKED = "not_asked"
+
+
+_UNASKED = ("expired", "failed")
+"""Outcomes of a layer that has a version and says nothing."""
+
+_SILENT = (("not_permitted",), _UNASKED)
 
 
 @dataclass(frozen=True)
@@ -107,17 +114,25 @@ def compare_checks(
     if any(before.get(name) != after.get(name) for name in _RULE_SET):
         everywhere.append(Cause.RULE)
     # What a class, a height or a threshold made of a layer goes by the site; that it weighs otherwise is no other rule.
-    by_site = set[str]()
-    if {Cause.FOOTPRINT, Cause.PARTICULARS} & set(everywhere):
-        by_site = {rule["layer"] for report in (before, after) for rule in report.get("rules") or ()}
+    is_other_site = bool({Cause.FOOTPRINT, Cause.PARTICULARS} & set(everywhere))
+    ruled = {rule["layer"] for report in (before, after) for rule in report.get("rules") or ()}
     ours, theirs = _measures(before), _measures(after)
+    of_layers = {
+        code: tuple(_causes_of(code, before, after, is_other_site=is_other_site, is_ruled=code in ruled))
+        for code in layers
+    }
     findings = []
     for key in sorted(set(ours) | set(theirs)):
         change = _change(ours.get(key), theirs.get(key))
         if change is not None:
-            causes = (*everywhere, *_causes_of(changed.get(key[0]), by_site))
-            findings.append(FindingChange(*key, change, ours.get(key), theirs.get(key), _each_once(causes)))
-    causes = (*everywhere, *(cause for change in changed.values() for cause in _causes_of(change, by_site)))
+            # Where nothing else is another, the rules of another day are, or what the catalogue says of the layer.
+            causes = _each_once((*everywhere, *of_layers[key[0]])) or (Cause.RULE,)
+            findings.append(FindingChange(*key, change, ours.get(key), theirs.get(key), causes))
+    causes = (
+        *everywhere,
+        *(cause for found in of_layers.values() for cause in found),
+        *(cause for finding in findings for cause in finding.causes),
+    )
     titles = {
         layer["code"]: str(layer.get("title") or layer["code"])
         for report in (before, after)
@@ -170,25 +185,35 @@ def _layer_change(code: str, before: Mapping[str, Any], after: Mapping[str, Any]
     )
     if one is not None and other is not None:
         is_same = one["version"] == other["version"] and all(one[name] == other[name] for name in _RULE)
-        if is_same and (one["outcome"] == "not_permitted") == (other["outcome"] == "not_permitted"):
+        if is_same and all((one["outcome"] in said) == (other["outcome"] in said) for said in _SILENT):
             return None
     return change
 
 
-def _causes_of(change: LayerChange | None, by_site: Collection[str]) -> Iterable[Cause]:
-    if change is None:
+def _causes_of(
+    code: str, before: Mapping[str, Any], after: Mapping[str, Any], *, is_other_site: bool, is_ruled: bool
+) -> Iterable[Cause]:
+    """Why a layer may say otherwise in one check than in the other, the footprint apart."""
+    one, other = _layer(code, before), _layer(code, after)
+    if one is None or other is None:
+        # Restricted layers are not even named to others: then it is not known whether it was there.
+        lacking = before if one is None else after
+        is_hidden = (lacking.get("restricted") or {}).get("hidden", False)
+        yield from (Cause.LAYER_VERSION, Cause.RIGHTS) if is_hidden else (Cause.LAYER_VERSION,)
         return
-    if change.version_before != change.version_after:
+    if (one["outcome"] == "not_permitted") != (other["outcome"] == "not_permitted"):
+        yield Cause.RIGHTS
+        return
+    is_other_version = one["version"] != other["version"]
+    if is_other_version:
         yield Cause.LAYER_VERSION
-    elif change.control_before == change.control_after:
-        # Neither version nor control: the layer was open to one reader and not to the other, or its basis changed.
-        yield Cause.RIGHTS if change.version_before is None else Cause.RULE
-    if (
-        change.control_before is not None
-        and change.control_after is not None
-        and change.control_before != change.control_after
-        and change.layer not in by_site
-    ):
+    if (one["outcome"] in _UNASKED) != (other["outcome"] in _UNASKED):
+        yield Cause.NOT_ASKED
+    elif one["control"] != other["control"]:
+        # A layer's control is the worst of what is met of it, where its rules go by features.
+        if not (is_ruled and (is_other_site or is_other_version)):
+            yield Cause.RULE
+    elif one["basis"] != other["basis"] and not is_other_version:
         yield Cause.RULE
 
 

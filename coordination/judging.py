@@ -191,10 +191,14 @@ def _rulings(
     for overlap in met:
         layer = by_version[overlap.version_id]
         rule = rules.get(layer.code)
-        ruling = choose(particular.get(layer.code, ()), layer, overlap)
+        own = particular.get(layer.code, ())
+        ruling = choose([each for each in own if not each.is_possible], layer, overlap)
         if ruling is None and rule is not None and overlap.feature_id is not None:
             ruling = _by_general(rule, overlap, surfaces, footprint)
-        found[key_of(overlap)] = ruling or Ruling(softer.get(layer.code, Control(layer.control)), None)
+        ruling = ruling or Ruling(softer.get(layer.code, Control(layer.control)), None)
+        possible = choose([each for each in own if each.is_possible], layer, overlap)
+        rulings = (ruling, possible) if possible is not None else (ruling,)
+        found[key_of(overlap)] = min(rulings, key=lambda each: _ORDER.index(each.control))
     return found
 
 
@@ -267,12 +271,6 @@ def key_of(overlap: Overlap) -> Key:
 def rule_set_of(city: City) -> RuleSet | None:
     """The rule set that the city's profile names, if it names a file; read anew when the file changed."""
     return of_city(load_rule_set(city.rules_path), city) if city.rules_path is not None else None
-
-
-def rules_beyond_m(city: City, layer: str) -> float:
-    """How far beyond a layer's features its rules go: so far from a change a project may notice it."""
-    rule_set = rule_set_of(city)
-    return rule_set.reach_m(layer) if rule_set is not None else 0.0
 
 
 def of_city(rule_set: RuleSet, city: City) -> RuleSet:

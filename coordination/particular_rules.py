@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City, polygonal
 from blueprint.database import execute_prepared, load_statements, prepared
+from blueprint.layers.buffers import MAX_WIDTH_M
 from blueprint.layers.models import ConflictWhen, Control, GeometryKind
 from blueprint.overlay import NOISE_M, Overlap, Relation, raster_overlap
 from blueprint.rasters.values import Threshold as Pixels
@@ -26,6 +27,7 @@ from coordination.use_matrix import Ruling
 
 _SQL = load_statements(Path(__file__).with_suffix(".sql"))
 _NEAR = prepared("near_features", _SQL["near_features"].text)
+_WIDEST = prepared("widest_edge", _SQL["widest_edge"].text)
 _MEASURED = prepared("measured_shapes", _SQL["measured_shapes"].text)
 _ORDER = list(Control)
 _GROUND_IN_COMMON = (Relation.WITHIN, Relation.COVERS)
@@ -53,7 +55,7 @@ def choose(rules: Iterable[Rule], layer: LayerOnDay, overlap: Overlap) -> Ruling
         rule
         for rule in rules
         if not asks_itself(rule, layer)
-        and _fits(rule.relation, overlap.relation)
+        and (rule.is_possible or _fits(rule.relation, overlap))
         and (rule.when is None or rule.when.is_met(overlap.attributes))
     ]
     if not fitting:
@@ -62,9 +64,24 @@ def choose(rules: Iterable[Rule], layer: LayerOnDay, overlap: Overlap) -> Ruling
     return Ruling(_control(rule), _reason(rule, overlap.attributes), rule.id)
 
 
-def _fits(of_rule: Relation | None, met: Relation) -> bool:
-    """Whether a relation is one that a rule is for: `overlaps` is any ground in common, a site wholly inside an area among it."""
-    return of_rule is None or met is of_rule or (of_rule is Relation.OVERLAPS and met in _GROUND_IN_COMMON)
+def _fits(of_rule: Relation | None, met: Overlap) -> bool:
+    """Whether a relation is one that a rule is for: `overlaps` is any ground in common, a site wholly inside an area among it.
+
+    A site that is the whole of a feature, told as within it, covers it as well.
+    """
+    if of_rule is Relation.COVERS and met.relation is Relation.WITHIN:
+        return _is_all_of_its_feature(met)
+    return (
+        of_rule is None
+        or met.relation is of_rule
+        or (of_rule is Relation.OVERLAPS and met.relation in _GROUND_IN_COMMON)
+    )
+
+
+def _is_all_of_its_feature(met: Overlap) -> bool:
+    """Nothing of the feature is left beyond the site but the rounding of coordinates along its outline."""
+    share = met.feature_share
+    return share is not None and share > 0 and 1 / share - 1 <= 2 * NOISE_M / met.mean_width_m
 
 
 @dataclass(frozen=True)
@@ -137,10 +154,7 @@ def _ask_features(
 ) -> tuple[Asked, ...]:
     if not asking:
         return ()
-    reaches = [
-        max((rule.reach.most_m if rule.reach is not None else NOISE_M for rule in own), default=0.0)
-        for _, own in asking.values()
-    ]
+    reaches = [farthest_m(session, version_id, own) for version_id, (_, own) in asking.items()]
     values = {
         "footprint": shapely.to_wkb(site),
         "working_srid": city.working_srid,
@@ -175,6 +189,29 @@ def _ask_features(
     )
 
 
+def farthest_m(session: Session, version_id: int, rules: Iterable[Rule]) -> float:
+    """How far from what is drawn of a version's features the distances of its rules go, in metres."""
+    reaches = [rule.reach for rule in rules if rule.reach is not None]
+    return max(
+        (reach.most_m(_widest_m(session, version_id, reach.by.edge_width_field)) for reach in reaches),
+        default=NOISE_M,
+    )
+
+
+def _widest_m(session: Session, version_id: int, field: str | None) -> float:
+    """How wide the widest feature of a version is by itself (a road, a river); a version never changes, and is asked once."""
+    if field is None:
+        return 0.0
+    key = (str(session.get_bind().engine.url), version_id, field)
+    if key not in _WIDEST_M:
+        values = {"version_id": version_id, "field": field, "most_m": MAX_WIDTH_M}
+        _WIDEST_M[key] = execute_prepared(session, _WIDEST, values)[0][0]
+    return _WIDEST_M[key]
+
+
+_WIDEST_M: dict[tuple[str, int, str], float] = {}
+
+
 @dataclass(frozen=True)
 class _Near:
     """A feature near a site: of its shape the parts within the reach, and how large the whole is (None for lines and points)."""
@@ -200,7 +237,7 @@ def _overlap(rule: Rule, layer: LayerOnDay, site: shapely.MultiPolygon, feature:
         reach_m = rule.reach.zone(attributes).reach_m if rule.reach is not None else 0.0
         grown = shapely.buffer(near, reach_m, quad_segs=_QUADRANT_SEGMENTS) if reach_m else near
         shape, is_areal = polygonal(shapely.intersection(site, grown)), True
-        if _is_noise(shape) or not _stands_so(relation, site, common, feature):
+        if _is_noise(shape) or not (rule.is_possible or _stands_so(relation, site, common, feature)):
             return None
     is_thin = is_areal and _is_thin(shape, layer.sliver_width_m)
     return Overlap(

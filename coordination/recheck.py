@@ -15,10 +15,10 @@ from blueprint.layers.forecast import Forecast
 from blueprint.permissions import Act, Actor, may, require
 from blueprint.snapshot import LayerOnDay, Snapshot
 from coordination.checks import run_check
-from coordination.judging import rules_beyond_m
 from coordination.kept_checks import find_check
 from coordination.kept_footprints import kept_footprint
 from coordination.models import Check, FootprintRevision
+from coordination.noticing import noticing
 from coordination.projects import footprint_of
 from coordination.rules import Severity
 
@@ -78,9 +78,9 @@ def foresee_effects(session: Session, found: Forecast, *, city: City, actor: Act
     the actor may read them.
     """
     require(actor, Act.READ_PROJECT)
-    beyond = {"beyond_m": rules_beyond_m(city, found.new.layer.code)}
-    projects = session.execute(_SQL["touched_projects"], beyond).all()
-    checks = session.scalars(_SQL["touched_checks"], beyond).all()
+    values = noticing(session, found.old, found.new, city=city).values()
+    projects = session.execute(_SQL["touched_projects"], values).all()
+    checks = session.scalars(_SQL["touched_checks"], values).all()
     sites: list[SiteEffect] = []
     for row in projects[:MAX_SITES]:
         footprint = footprint_of(session.get_one(FootprintRevision, row.revision_id))

@@ -1,4 +1,5 @@
--- Which sites a difference touches; of the one that was computed last in this transaction.
+-- Which sites a difference touches; of the one that was computed last in this transaction. `goes_by_shape`: rules of
+-- the layer go by the whole shape of a feature, so that a site anywhere in one that changed is touched.
 
 -- name: touched_projects
 -- Open projects (not cleared) whose present footprint lies in its reach, or as far beyond it as a rule of the layer
@@ -17,11 +18,23 @@ WHERE
         SELECT FROM coordination.clearance
         WHERE clearance.project_id = project.id AND clearance.withdrawn_at IS NULL
     )
-    AND EXISTS (
-        SELECT FROM difference_reach
-        WHERE
-            difference_reach.reach && ST_Expand(revision.footprint, :beyond_m)
-            AND ST_DWithin(revision.footprint, difference_reach.reach, :beyond_m)
+    AND (
+        EXISTS (
+            SELECT FROM difference_reach
+            WHERE
+                difference_reach.reach && ST_Expand(revision.footprint, :beyond_m)
+                AND ST_DWithin(revision.footprint, difference_reach.reach, :beyond_m)
+        )
+        OR EXISTS (
+            SELECT FROM blueprint.feature AS changed
+            WHERE
+                :goes_by_shape AND ST_Intersects(revision.footprint, changed.geom)
+                AND (changed.version_id, changed.feature_id) IN (
+                    SELECT CAST(:old AS integer), old_feature_id FROM difference_row
+                    UNION ALL
+                    SELECT CAST(:new AS integer), new_feature_id FROM difference_row
+                )
+        )
     )
 ORDER BY project.id;
 
@@ -29,10 +42,21 @@ ORDER BY project.id;
 -- Kept checks whose footprint lies in its reach, or as far beyond it as a rule of the layer goes.
 SELECT kept.id
 FROM coordination."check" AS kept
-WHERE EXISTS (
-    SELECT FROM difference_reach
-    WHERE
-        difference_reach.reach && ST_Expand(kept.footprint, :beyond_m)
-        AND ST_DWithin(kept.footprint, difference_reach.reach, :beyond_m)
-)
+WHERE
+    EXISTS (
+        SELECT FROM difference_reach
+        WHERE
+            difference_reach.reach && ST_Expand(kept.footprint, :beyond_m)
+            AND ST_DWithin(kept.footprint, difference_reach.reach, :beyond_m)
+    )
+    OR EXISTS (
+        SELECT FROM blueprint.feature AS changed
+        WHERE
+            :goes_by_shape AND ST_Intersects(kept.footprint, changed.geom)
+            AND (changed.version_id, changed.feature_id) IN (
+                SELECT CAST(:old AS integer), old_feature_id FROM difference_row
+                UNION ALL
+                SELECT CAST(:new AS integer), new_feature_id FROM difference_row
+            )
+    )
 ORDER BY kept.id;

@@ -275,7 +275,9 @@ def _site(
     if document.get("check_id") is not None:
         check = find_check(session, int(document["check_id"]), actor=actor)
         return kept_footprint(check, source_crs="", operation="")
-    raise InvalidInputError("the report does not carry its site; give the footprint's file with --footprint")
+    raise InvalidInputError(
+        "the report does not carry its site; give the footprint's file beside it (--footprint at the console)"
+    )
 
 
 def _strip(site: Mapping[str, Any]) -> Strip | None:

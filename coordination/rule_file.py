@@ -158,7 +158,8 @@ def _rule(place: Place) -> Rule:
         department=given["department"].text() if "department" in given else None,
         signed_off=_sign_off(signed) if signed is not None else None,
         unsure=given["unsure"].text() if "unsure" in given else None,
-        **days,
+        valid_from=days["valid_from"],
+        valid_until=days["valid_until"],
     )
 
 

@@ -25,6 +25,10 @@ RELATIONS = tuple(relation for relation in Relation if relation not in (Relation
 """The relations that a particular rule may be for; what lies outside and what is not covered are questions of the whole layer."""
 
 
+_REACHED = 1 - 1e-9
+"""A measure is short of a threshold by more than the rounding of coordinates: just as much is reached, however it was measured."""
+
+
 @dataclass(frozen=True)
 class Threshold:
     """From how much on a layer's own control is meant, measured on the union of its overlaps; any one that is given does."""
@@ -36,7 +40,7 @@ class Threshold:
     def is_reached(self, *, area_m2: float, share: float, length_m: float) -> bool:
         """Say whether one of the measures is reached."""
         pairs = ((self.area_m2, area_m2), (self.share, share), (self.length_m, length_m))
-        return any(least is not None and measured >= least for least, measured in pairs)
+        return any(least is not None and measured >= least * _REACHED for least, measured in pairs)
 
 
 @dataclass(frozen=True)
@@ -79,19 +83,13 @@ class Reach:
     distance_m: float
     by: BufferRule = PLAIN
 
-    @property
-    def most_m(self) -> float:
-        """No feature of this rule reaches further."""
-        edge_m = _WIDEST_EDGE_M if self.by.edge_width_field is not None else self.by.edge_width_m
-        return self.distance_m + max(edge_m, self.by.edge_width_m) / 2
+    def most_m(self, widest_m: float) -> float:
+        """No feature of this rule reaches further, where none is wider by itself than `widest_m`."""
+        return self.distance_m + max(widest_m, self.by.edge_width_m) / 2
 
     def zone(self, attributes: Mapping[str, Any]) -> Zone:
         """The zone of one feature."""
         return self.by.zone(self.distance_m, attributes)
-
-
-_WIDEST_EDGE_M = 400.0
-"""A road or channel is looked for as if it were at most this wide."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +133,8 @@ class Rule:
     unsure: str | None = None
     line: int = field(default=1, compare=False)
     """Where in the file it says what it is about."""
+    is_possible: bool = False
+    """Of ground that is searched: a site on it may stand so to a feature; it weighs where it is harder than what holds else."""
 
     @property
     def is_particular(self) -> bool:
@@ -177,21 +177,24 @@ class RuleSet:
                 found[rule.layer] = (*found.get(rule.layer, ()), rule)
         return found
 
-    def reach_m(self, layer: str) -> float:
-        """How far beyond its features any rule of a layer goes, on whatever day."""
-        return max(
-            (r.reach.most_m for r in self.rules if r.layer == layer and r.reach is not None), default=0.0
-        )
+    def of_layer(self, layer: str) -> tuple[Rule, ...]:
+        """The rules of a layer, on whatever day."""
+        return tuple(rule for rule in self.rules if rule.layer == layer)
 
 
-def without_thresholds(rule_set: RuleSet) -> RuleSet:
-    """The same rules as they are where a layer is met by as much as you like."""
+_OF_THE_GROUND = (None, Relation.WITHIN_DISTANCE)
+"""Relations that hold of a piece of ground whatever site is laid on it."""
+
+
+def of_ground(rule_set: RuleSet) -> RuleSet:
+    """The same rules as ground is asked: a layer is met by as much as you like, and a site may stand to a feature as any rule says."""
     rules = tuple(
         replace(
             rule,
             threshold=None,
             below=None,
             pixels=replace(rule.pixels, share=0.0) if rule.pixels is not None else None,
+            is_possible=rule.relation not in _OF_THE_GROUND,
         )
         for rule in rule_set.rules
     )
@@ -206,8 +209,9 @@ def to_json(rule: Rule) -> dict[str, Any]:
         key: value.isoformat() if value else None
         for key, value in (("valid_from", rule.valid_from), ("valid_until", rule.valid_until))
     }
+    said = {key: value for key, value in vars(rule).items() if key != "is_possible"}
     return {
-        **vars(rule),
+        **said,
         **days,
         "control": rule.control,
         "threshold": threshold,

@@ -21,7 +21,7 @@ from blueprint.snapshot import Snapshot, take_snapshot
 from coordination.check_report import CheckReport, Finding
 from coordination.checks import run_check
 from coordination.judging import rule_set_of
-from coordination.rule_sets import without_thresholds
+from coordination.rule_sets import of_ground
 from coordination.rules import Severity
 from coordination.trim import TrimLevel, is_hard, refuse_failed
 
@@ -131,8 +131,9 @@ def taken_ground(
 ) -> TakenGround:
     """Of a piece of ground what the layers of a level take, and what milder ones do, of all the layers that the actor may read.
 
-    Thresholds are left out, as they go by what a site is taken of and not by what the ground is, and a surface that rises counts
-    where it is lowest on the ground: what is found is checked once more, what is kept off may be more than need be.
+    Thresholds are left out, as they go by what a site is taken of and not by what the ground is; a rule for one relation (within,
+    crosses) holds wherever it is harder, and a surface that rises counts where it is lowest on the ground: what is found is checked
+    once more, what is kept off may be more than need be.
     """
     layers = tuple(layer._replace(threshold_share=0.0) for layer in readable.layers)
     whole = replace(site, geometry=shapely.MultiPolygon([ground]), notes=(), strip=None)
@@ -144,7 +145,7 @@ def taken_ground(
         on=readable.day,
         with_shapes=True,
         snapshot=Snapshot(readable.day, layers),
-        rule_set=without_thresholds(rule_set) if (rule_set := rule_set_of(city)) is not None else None,
+        rule_set=of_ground(rule_set) if (rule_set := rule_set_of(city)) is not None else None,
         is_told=is_told,
     )
     refuse_failed(report)

@@ -34,10 +34,10 @@ from coordination.consultation import (
     requests_of,
 )
 from coordination.history import note
-from coordination.judging import rules_beyond_m
 from coordination.models import Check, Project
 from coordination.notice_models import NoticeKind, Office
 from coordination.notices import tell
+from coordination.noticing import noticing
 from coordination.opinion_requests import withdraw_requests
 from coordination.project_states import IN_WORK, ProjectStatus
 from coordination.projects import check_project, current_revision, latest_check, lock_project
@@ -136,9 +136,8 @@ def _touched(session: Session, event: PublicationEvent, city: City) -> list[int]
         in_work = select(Project.id).where(Project.status.in_(IN_WORK)).order_by(Project.id)
         return list(session.scalars(in_work))
     compare(session, old, new, city=city)
-    layer = next(version.layer for version in (new, old) if version is not None)
-    beyond = {"beyond_m": rules_beyond_m(city, layer.code)}
-    return [row.id for row in session.execute(_SQL["touched_projects"], beyond)]
+    values = noticing(session, old, new, city=city).values()
+    return [row.id for row in session.execute(_SQL["touched_projects"], values)]
 
 
 def _have_same_pixels(old: LayerVersion | None, new: LayerVersion | None) -> bool:

@@ -192,7 +192,13 @@ def _judged(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
             "the zip archive unpacks to far more than it holds; upload the data in smaller files"
         )
     _refuse_overlapping(entries)
-    return entries
+    return [entry for entry in entries if not _is_of_a_mac(entry)]
+
+
+def _is_of_a_mac(entry: zipfile.ZipInfo) -> bool:
+    """What macOS packs beside every file (AppleDouble, `__MACOSX/._plan.shp`), by the same name and no part of the data."""
+    path = PurePosixPath(entry.filename)
+    return path.parts[0] == "__MACOSX" or path.name.startswith("._")
 
 
 def _refuse_overlapping(entries: list[zipfile.ZipInfo]) -> None:
@@ -274,7 +280,7 @@ def _choose(candidates: list[_Candidate], wanted: str | None) -> _Candidate:
             return candidate
     names = ", ".join(sorted(candidate.name for candidate in candidates)[:20])
     raise InvalidInputError(
-        "the zip archive must hold one dataset, it holds {count}; name one with --sublayer: {names}",
+        "the zip archive must hold one dataset, it holds {count}; name one as the sublayer (--sublayer at the console): {names}",
         count=len(candidates),
         names=names,
     )

@@ -13,6 +13,9 @@ from blueprint.errors import InvalidInputError
 from blueprint.sentences import Sentence
 
 MAX_WIDTH_M = 100_000.0
+_ONE_NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?)\D*")
+"""A number, and what follows has no digit in it."""
+
 _LEADING_NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 
 
@@ -68,12 +71,12 @@ class BufferRule:
         return Zone(width_m, half_m, "；".join(told) or None)
 
     def _width(self, raw: Any) -> float | None:
-        """The width of a value as it is listed: 220, "220" and "220kV" are the same."""
+        """The width of a value as it is listed: 220, "220", "220.0" and "220kV" are the same; of "110/220kV" it is not known which."""
         text = _shown(raw)
         if text in self.widths:
             return self.widths[text]
-        number = _LEADING_NUMBER.match(text)
-        return self.widths.get(number.group()) if number is not None else None
+        number = _ONE_NUMBER.fullmatch(text)
+        return self.widths.get(f"{float(number[1]):.12g}") if number is not None else None
 
 
 PLAIN = BufferRule()

@@ -20,7 +20,6 @@ import tempfile
 import traceback
 import warnings
 from importlib.abc import MetaPathFinder
-from pathlib import Path
 from typing import Any, NoReturn
 
 from blueprint.layers.confinement import REPORT_FD, Bounds, lock_in, shut_off
@@ -202,9 +201,6 @@ def main() -> None:
     shut_off()
     # pyogrio loads both where it finds them; a reader of Arrow batches has no use for them, and they take a second.
     sys.meta_path.insert(0, _Absent())
-    if not os.access(Path(__file__).parent, os.W_OK):
-        # Where what Numba compiles cannot be kept beside its source: it would be compiled for seconds every time.
-        os.environ["NUMBA_CACHE_DIR"] = str(Path("~/.cache/one-blueprint").expanduser())
     with tempfile.TemporaryDirectory(prefix="blueprint-cells-") as home:
         os.environ |= {"HOME": home, "MPLCONFIGDIR": home, "XDG_CACHE_HOME": home}
         _Parent(socket.socket(fileno=int(sys.argv[1]))).run()

@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from blueprint.layers.cell_parent import STATUS
 from blueprint.layers.confinement import GDAL_ENVIRONMENT, Bounds
+from blueprint.machine_code import GIVEN, kept_in
 
 WALL_SECONDS = 1800
 LARGE_BYTES = 1 << 20
@@ -116,7 +117,7 @@ class _Parent:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
-                env=_PARENTS_ENVIRONMENT,
+                env=_PARENTS_ENVIRONMENT | _machine_code(),
                 start_new_session=True,
             )
 
@@ -152,6 +153,12 @@ _parents: dict[tuple[int, Kind], _Parent] = {}
 """By the id of this process, as one that was forked from it has no part in its channels, and by kind."""
 
 _leaving: list[_Parent] = []
+
+
+def _machine_code() -> dict[str, str]:
+    """Where the parent finds and keeps what loops are compiled to: it has neither home nor settings by which to tell."""
+    folder = kept_in()
+    return {GIVEN: str(folder)} if folder is not None else {}
 
 
 def _fork(module: str, kind: Kind) -> tuple[_Parent, Child, int]:

@@ -6,12 +6,14 @@ throughout becomes numbers: whole ones where no cell has a decimal point, so tha
 
 import csv
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyogrio
 import shapely
 
 from blueprint.errors import InvalidInputError
@@ -21,6 +23,7 @@ from blueprint.sentences import Sentence
 MAX_CELL = 64 << 20
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?")
 _SRID = re.compile(r"^\s*SRID=(\d{1,9});", re.IGNORECASE)
+_CURVE = re.compile(r"CIRCULAR|CURVE|SURFACE|TIN|TRIANGLE", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def read_table(path: Path, *, encoding: str | None, batch_rows: int) -> Table:
         crs=f"EPSG:{srid}" if srid else None,
         geometry_name="WKT geometry",
         fields=tuple(name for n, name in enumerate(names) if n != shapes),
-        batches=_batches(_rows(path, known, mark), names, shapes, numeric, srid, batch_rows),
+        batches=_batches(_rows(path, known, mark), names, shapes, numeric, srid, batch_rows, path.parent),
         notes=(note,) if note else (),
     )
 
@@ -76,7 +79,7 @@ def _rows(path: Path, encoding: str, mark: str) -> Iterator[tuple[int, list[str]
                     yield reader.line_num, row
     except UnicodeDecodeError as error:
         raise InvalidInputError(
-            "the table is no {encoding}; give its encoding with --encoding", encoding=encoding
+            "the table is no {encoding}; give its encoding (--encoding at the console)", encoding=encoding
         ) from error
     except LookupError:
         raise InvalidInputError(
@@ -114,6 +117,7 @@ def _batches(
     numeric: dict[int, pa.DataType],
     srid: int,
     batch_rows: int,
+    folder: Path,
 ) -> Iterator[pa.RecordBatch]:
     next(rows)
     block: list[list[str]] = []
@@ -135,20 +139,20 @@ def _batches(
             )
         block.append(row)
         if len(block) == batch_rows:
-            yield _batch(block, names, shapes, numeric)
+            yield _batch(block, names, shapes, numeric, folder)
             block = []
     if block:
-        yield _batch(block, names, shapes, numeric)
+        yield _batch(block, names, shapes, numeric, folder)
 
 
 def _batch(
-    block: list[list[str]], names: list[str], shapes: int, numeric: dict[int, pa.DataType]
+    block: list[list[str]], names: list[str], shapes: int, numeric: dict[int, pa.DataType], folder: Path
 ) -> pa.RecordBatch:
     columns: list[pa.Array] = []
     for n in range(len(names)):
         cells = [row[n].strip() or None for row in block]
         if n == shapes:
-            columns.append(pa.array(_binary(cells), pa.binary()))
+            columns.append(pa.array(_binary(cells, folder), pa.binary()))
         elif n in numeric:
             read = int if pa.types.is_integer(numeric[n]) else float
             columns.append(pa.array([read(c) if c is not None else None for c in cells], numeric[n]))
@@ -158,21 +162,32 @@ def _batch(
     return pa.RecordBatch.from_arrays(columns, names=labels)
 
 
-def _binary(cells: list[str | None]) -> list[bytes | None]:
+def _binary(cells: list[str | None], folder: Path) -> list[bytes | None]:
     """Shapes as binary; what cannot be read becomes bytes that cannot be read, so that its row is named later."""
-    texts = np.array([_SRID.sub("", cell) if cell else None for cell in cells], dtype=object)
-    try:
-        read = shapely.from_wkt(texts, on_invalid="ignore")
-    except NotImplementedError:  # one curve stops the whole array
-        read = np.array([_alone(text) for text in texts], dtype=object)
+    texts = [_SRID.sub("", cell) if cell else None for cell in cells]
+    is_curved = [bool(text and _CURVE.search(text)) for text in texts]
+    plain = [None if curved else text for text, curved in zip(texts, is_curved, strict=True)]
+    read = shapely.to_wkb(shapely.from_wkt(np.array(plain, dtype=object), on_invalid="ignore"))
+    if any(is_curved):  # GEOS reads no curves, and one of them would stop the whole array
+        of_curves = [text for text, curved in zip(texts, is_curved, strict=True) if text and curved]
+        read[is_curved] = _curves(of_curves, folder)
     return [
-        None if text is None else (shapely.to_wkb(shape) if shape is not None else b"?")
+        None if text is None else (b"?" if shape is None else shape)
         for text, shape in zip(texts, read, strict=True)
     ]
 
 
-def _alone(text: str | None) -> shapely.Geometry | None:
-    try:
-        return shapely.from_wkt(text, on_invalid="ignore") if text is not None else None
-    except NotImplementedError:
-        return None
+def _curves(texts: list[str], folder: Path) -> np.ndarray:
+    """Curves as binary by GDAL, from a table of their own with nothing else in it; None for what it cannot read."""
+    path = folder / "curves.csv"
+    with path.open("w", encoding="utf-8", newline="") as opened:
+        # GDAL takes a text that was cut off for a shape.
+        whole = [(n, text) for n, text in enumerate(texts) if text.count("(") == text.count(")")]
+        csv.writer(opened, quoting=csv.QUOTE_ALL).writerows([("N", "WKT"), *whole])
+    pyogrio.set_gdal_config_options({"OGR_CSV_MAX_LINE_SIZE": "-1"})
+    with warnings.catch_warnings(action="ignore"):  # each text that is none is named by its row later
+        _, table = pyogrio.raw.read_arrow(path, columns=["N"])
+    path.unlink()
+    found = np.full(len(texts), None, dtype=object)
+    found[table.column("N").cast(pa.int64()).to_numpy()] = table.column("wkb_geometry").to_pylist()
+    return found

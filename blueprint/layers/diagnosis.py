@@ -213,14 +213,14 @@ def _advice(
     if inside:
         return [
             Sentence(
-                "{inside:.0%} of the sampled vertices lie within the city; nothing speaks against this CRS",
+                "{inside:.0%} of the sampled vertices lie within the city; nothing speaks against this coordinate system",
                 inside=inside,
             ).both
         ]
     told = (
-        Sentence("the data lie outside the city in the CRS that is said")
+        Sentence("the data lie outside the city in the coordinate system that is said")
         if said
-        else Sentence("the file does not say its CRS")
+        else Sentence("the file does not say its coordinate system")
     )
     if not guesses:
         return [
@@ -230,8 +230,8 @@ def _advice(
     if guesses[0].is_acceptable:
         advice.append(
             Sentence(
-                "if that is right: --accept-crs {crs}; data in Xian 1980 or Beijing 1954 have the same numbers"
-                " and lie up to 150 m off, so ask their source for the datum",
+                "if that is right, accept {crs} (--accept-crs {crs} at the console); data in Xian 1980 or Beijing 1954"
+                " have the same numbers and lie up to 150 m off, so ask their source for the datum",
                 crs=guesses[0].crs,
             ).both
         )

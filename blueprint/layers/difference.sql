@@ -144,8 +144,8 @@ WHERE NOT ST_IsEmpty(patch.geom);
 
 -- name: cut_reach
 -- What a footprint meets of a feature is its zone, or its shape where it has none. A footprint notices the difference
--- where only one of the versions has something to meet; and anywhere in a feature whose attributes changed, as rules
--- go by them.
+-- where only one of the versions has something to meet; anywhere in a feature whose attributes changed, as rules go by
+-- them; and where only one of the versions covers the ground.
 CREATE TEMPORARY TABLE difference_reach ON COMMIT DROP AS
 WITH changed AS MATERIALIZED (
     SELECT
@@ -163,6 +163,18 @@ reaches AS (
     UNION ALL
     SELECT CASE WHEN is_moved THEN ST_Difference(new_reach, old_reach) ELSE new_reach END
     FROM changed
+    UNION ALL
+    -- A version that does not say in which extent it knows covers all ground.
+    SELECT ST_CollectionExtract(
+        ST_SymDifference(coalesce(old.coverage, world.ground), coalesce(new.coverage, world.ground)), 3
+    )
+    FROM blueprint.layer_version AS old
+    CROSS JOIN blueprint.layer_version AS new
+    CROSS JOIN LATERAL (
+        SELECT ST_MakeEnvelope(-1e8, -1e8, 1e8, 1e8, ST_SRID(coalesce(old.coverage, new.coverage))) AS ground
+    ) AS world
+    WHERE old.id = :old AND new.id = :new AND coalesce(old.coverage, new.coverage) IS NOT NULL
+        AND NOT coalesce(old.coverage = new.coverage, FALSE)
 )
 SELECT reach
 FROM reaches

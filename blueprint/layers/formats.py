@@ -8,9 +8,10 @@ from pathlib import Path
 
 from blueprint.errors import InvalidInputError
 from blueprint.layers.boundary_points import POINTS_SECTION
+from blueprint.sentences import Word
 
 HEAD_BYTES = 1 << 16
-TAKEN = (
+TAKEN = Word(
     "GeoPackage, zipped Shapefile, GeoJSON (also by lines), zipped FileGDB, KML/KMZ, GML, DXF, FlatGeobuf, GeoParquet,"
     " zipped MapInfo TAB or MIF, CSV with WKT, boundary-point TXT; for raster layers GeoTIFF"
 )
@@ -18,7 +19,7 @@ TAKEN = (
 
 @dataclass(frozen=True)
 class Format:
-    """A format: its name in messages, GDAL's driver (None: read without GDAL) and the suffix that the driver wants.
+    """A format: its name in messages, GDAL's driver (None: read without GDAL; CSV: for curves alone) and the suffix that the driver wants.
 
     A file may take `cpu_seconds` of CPU, and one second more for each megabyte it has.
     """
@@ -41,7 +42,7 @@ FLATGEOBUF = Format("FlatGeobuf", "FlatGeobuf", ".fgb")
 GEOPARQUET = Format("GeoParquet", None, ".parquet")
 MAPINFO_TAB = Format("MapInfo TAB", "MapInfo File", ".tab")
 MAPINFO_MIF = Format("MapInfo MIF", "MapInfo File", ".mif")
-CSV = Format("CSV with WKT", None, ".csv")
+CSV = Format("CSV with WKT", "CSV", ".csv")
 GEOTIFF = Format("GeoTIFF", None, ".tif")
 BOUNDARY_POINTS = Format("boundary-point TXT", None, ".txt")
 

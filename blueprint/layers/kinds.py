@@ -4,6 +4,7 @@ import numpy as np
 import shapely
 
 from blueprint.layers.curves import is_curved, kinds_of, straightened
+from blueprint.sentences import Word
 
 TYPES = {"polygon": (3, 6), "line": (1, 2, 5), "point": (0, 4)}
 KIND_NAMES = {
@@ -16,6 +17,18 @@ KIND_NAMES = {
     6: "polygon",
     7: "collection",
 }
+_WORDS = {
+    "point": Word("point"),
+    "line": Word("line"),
+    "polygon": Word("polygon"),
+    "collection": Word("collection"),
+    "none": Word("no shape"),
+}
+
+
+def kind_word(kind: str) -> Word:
+    """A kind of shapes as a sentence says it."""
+    return _WORDS.get(kind, Word("other geometry"))
 
 
 def shapes_of(values: list[bytes | None]) -> tuple[np.ndarray, int]:

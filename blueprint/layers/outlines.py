@@ -6,12 +6,13 @@ each costs a hundred times what it costs here. What needs more than arithmetic a
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-import numba
 import numpy as np
 import pyarrow as pa
 import shapely
+
+from blueprint.compiling import compiled_once
 
 DRAWN, LEFT = 0, 1
 """What became of a feature: it is written; or it has too many vertices, became too narrow, or vanished on the grid."""
@@ -23,9 +24,8 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def compiled(signature: str) -> Callable[[_F], _F]:
-    """Compile a loop when this module is loaded, once for ever: what it is compiled to is kept beside the source."""
-    made: Any = numba.njit(signature, cache=True, nogil=True, error_model="numpy")
-    return cast(Callable[[_F], _F], made)
+    """Compile a loop when this module is loaded, once a machine."""
+    return compiled_once(signature, error_model="numpy")
 
 
 @dataclass(frozen=True)

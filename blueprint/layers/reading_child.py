@@ -27,7 +27,7 @@ from blueprint.fitted import Fitted
 from blueprint.layers.buffers import read_buffer_rule
 from blueprint.layers.confinement import REPORT_FD, drop_rights
 from blueprint.layers.curves import STEP_DEGREES
-from blueprint.layers.kinds import KIND_NAMES, TYPES, closed_lines_as_areas, gathered, shapes_of
+from blueprint.layers.kinds import KIND_NAMES, TYPES, closed_lines_as_areas, gathered, kind_word, shapes_of
 from blueprint.layers.marks import refuse_marked_rows
 from blueprint.layers.measuring import SCHEMA, equal_area, measured, without_shape
 from blueprint.layers.mending import mend
@@ -267,11 +267,13 @@ def _right_kind(
                 "warning",
                 "geometry-kind",
                 int(number),
-                Sentence("it is a {kind} and was left out", kind=kind),
+                Sentence("it is a {kind} and was left out", kind=kind_word(kind)),
             )
             continue
         message = Sentence(
-            "it is a {kind}, the layer takes a {wanted}", kind=kind, wanted=request["geometry"]
+            "it is a {kind}, the layer takes a {wanted}",
+            kind=kind_word(kind),
+            wanted=kind_word(request["geometry"]),
         )
         report.add("error", "geometry-kind", int(number), message)
     return right

@@ -202,7 +202,7 @@ def picture_raster(
 @router.post("/{code}/versions", status_code=201, response_model=VersionOut, responses=ACCEPTED)
 def upload_version(
     code: Code,
-    file: Annotated[UploadFile, File(description=TAKEN)],
+    file: Annotated[UploadFile, File(description=TAKEN.english)],
     session: SessionDep,
     actor: ActorDep,
     edge: EdgeDep,

@@ -187,7 +187,7 @@ def settle_encoding(shp: Path, *, given: str | None) -> TextEncoding:
         found = next((e for e in ("UTF-8", "GB18030") if not _bad_names(names, e)), "GB18030")
     if found is None:
         raise InvalidInputError(
-            "the attributes are neither UTF-8 nor GB18030; give their encoding with --encoding"
+            "the attributes are neither UTF-8 nor GB18030; give their encoding (--encoding at the console)"
         )
     if not cells and not names:
         return TextEncoding(declared or found, declared, ())

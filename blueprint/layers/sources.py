@@ -209,7 +209,7 @@ def sublayers(path: Path) -> list[str]:
 def list_sublayers(path: Path, request: Mapping[str, Any]) -> list[str]:
     """What a file lets one choose from: its layers with geometry, or a drawing's layers; nothing where there is one."""
     form = FORMATS[path.suffix]
-    if form.driver is None:
+    if form.driver is None or form == CSV:
         return []
     if form != DXF:
         return sublayers(path)
@@ -240,7 +240,7 @@ def choose_sublayer(names: list[str], wanted: str | None, hint: str | None) -> s
     if len(names) > 1 and hint not in names:
         more = Sentence(" … ({count} in all)", count=len(names)) if len(names) > 20 else ""
         raise InvalidInputError(
-            "the file holds several layers; name one with --sublayer: {names}{more}",
+            "the file holds several layers; name one as the sublayer (--sublayer at the console): {names}{more}",
             names=names[:20],
             more=more,
         )

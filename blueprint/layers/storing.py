@@ -279,7 +279,8 @@ def settle_place(
     if upload.accept_crs is None:
         if shift is not None:
             raise InvalidInputError(
-                "{shift}, or say with --accept-crs that they are right", shift=shift.sentence()
+                "{shift}, or accept the coordinate system that they say (--accept-crs at the console)",
+                shift=shift.sentence(),
             )
         return
     decision = decision_of(upload.accept_crs, report, city) | {"accepted_by": upload.actor.name}

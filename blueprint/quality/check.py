@@ -144,7 +144,7 @@ def hold_to_check(
     counts = version.issue_counts
     if version.checked_at is None or counts is None:
         raise ConflictError(
-            "version {version_number} was not checked yet; run `blueprint layer quality {name} --check`",
+            "version {version_number} was not checked yet; check it first (`blueprint layer quality {name} --check` at the console)",
             version_number=version.number,
             name=name,
         )

@@ -181,7 +181,7 @@ def chosen_band(source: Any, wanted: str | None) -> int:
     if wanted is None:
         if source.count > 1:
             raise InvalidInputError(
-                "the file has {count:,} bands; name the one that holds the values with --sublayer 1",
+                "the file has {count:,} bands; name the one that holds the values (--sublayer 1 at the console)",
                 count=source.count,
             )
         return 1

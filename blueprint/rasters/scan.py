@@ -93,12 +93,12 @@ def _count_classes(found: Scan, values: np.ndarray) -> None:
     if values.dtype.kind == "f" and (codes != np.round(codes)).any():
         raise InvalidInputError(
             "the raster has values that are no whole numbers, so they are no classes; define the layer with"
-            " --value-kind continuous"
+            " continuous values (--value-kind continuous at the console)"
         )
     found.classes.update(dict(zip(codes.astype(np.int64).tolist(), counts.tolist(), strict=True)))
     if len(found.classes) > MAX_CLASSES:
         raise InvalidInputError(
             "the raster has more than {max_classes:,} different values, so they are no classes; define the"
-            " layer with --value-kind continuous",
+            " layer with continuous values (--value-kind continuous at the console)",
             max_classes=MAX_CLASSES,
         )

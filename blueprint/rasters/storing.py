@@ -60,7 +60,8 @@ def store_raster(
     place = compare_place(session, report["edge"], city, [])
     if place.shift is not None and accepted is None:
         raise InvalidInputError(
-            "{shift}, or say with --accept-crs that they are right", shift=place.shift.sentence()
+            "{shift}, or accept the coordinate system that they say (--accept-crs at the console)",
+            shift=place.shift.sentence(),
         )
     stored = objects.put(taken.cog)
     version.source_crs = report["source_crs"]

@@ -23,7 +23,10 @@ class Threshold:
     share: float = 0.0
 
     def holds_for(self, pixels: np.ndarray) -> np.ndarray:
-        """Say for every pixel whether it is above, below, or of one of the classes."""
+        """Say for every pixel whether it is above, below, or of one of the classes.
+
+        In the precision that they are written in: a pixel of 45.3 in single precision is not below 45.3.
+        """
         holds = np.zeros(pixels.shape, dtype=bool)
         if self.above is not None:
             holds |= pixels > self.above

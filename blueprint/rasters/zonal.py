@@ -60,7 +60,7 @@ class Zonal:
 
     def is_hit(self, threshold: Threshold) -> bool:
         """Say whether the threshold holds on more than its share of the footprint; merely touching is not holding."""
-        return self.met_share > max(threshold.share, SHARE_NOISE)
+        return self.met_share > threshold.share + SHARE_NOISE
 
     def to_json(self, threshold: Threshold, *, unit: str | None) -> dict[str, Any]:
         """What a report says of the raster."""
@@ -129,10 +129,10 @@ def measure(path: Path, footprint: shapely.MultiPolygon, threshold: Threshold, *
             transform = window_transform(window, raster.transform)
             shares = np.ones(values.shape) if is_whole else _shares(part, transform, values.shape)
             known = ~np.ma.getmaskarray(values) & (shares > 0)
-            numbers, weights = values.data[known].astype(np.float64), shares[known] * pixel_m2
-            if not numbers.size:
+            pixels, weights = values.data[known], shares[known] * pixel_m2
+            if not pixels.size:
                 continue
-            holds = threshold.holds_for(numbers)
+            holds, numbers = threshold.holds_for(pixels), pixels.astype(np.float64)
             _add(sums, numbers, weights, holds)
             if value_kind == ValueKind.CLASSES:
                 codes, places = np.unique(numbers.astype(np.int64), return_inverse=True)

@@ -76,7 +76,9 @@ def _why(field: FieldStandard, name: str) -> str | None:
 def parse_pairs(pairs: Iterable[str], standard: LayerStandard | None) -> dict[str, str]:
     """`YOURS=STANDARD` as a person writes it, to standard field by source field."""
     if standard is None and (pairs := list(pairs)):
-        raise InvalidInputError("the layer names no standard to map fields to; define it with --standard")
+        raise InvalidInputError(
+            "the layer names no standard to map fields to; give it an attribute standard (--standard at the console)"
+        )
     chosen: dict[str, str] = {}
     for pair in pairs:
         source, sign, name = (part.strip() for part in pair.partition("="))

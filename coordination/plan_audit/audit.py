@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -24,7 +25,7 @@ from blueprint.sharing.purposes import record_reading
 from coordination.plan_audit.cluster import on_cluster
 from coordination.plan_audit.cores import on_cores
 from coordination.plan_audit.models import PlanAudit
-from coordination.plan_audit.overlaps import FoundOverlaps, WindowTask
+from coordination.plan_audit.overlaps import FoundOverlaps, WindowTask, load_loops
 from coordination.plan_audit.partitions import shared_folder
 from coordination.plan_audit.windows import MAX_FEATURES, Window, windows
 
@@ -34,6 +35,9 @@ Begin = Callable[[], AbstractContextManager[Session]]
 """Begins a transaction that is committed at its end."""
 
 Tell = Callable[[str, int], None]
+
+_KEPT_S = 1.0
+"""Loops that were compiled before are loaded in a tenth of this."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,8 @@ def audit_layers(
         sides = _read_side(session, audit.first_version_id), _read_side(session, audit.second_version_id)
         done, rule = set(audit.windows_done), _rule(audit)
     left = (w for w in windows(sides[0].boxes, sides[1].boxes, most=most) if w.path not in done)
+    if scheduler is None:
+        _load_loops(tell)
     compared = 0
     tasks = (_task(begin, window, sides, rule) for window in left)
     with shared_folder(through, city.working_crs) if through is not None else nullcontext() as shared:
@@ -94,6 +100,15 @@ def audit_layers(
     with begin() as session:
         _close(session, audit_id, city=city, actor=actor, now=now)
     return audit_id
+
+
+def _load_loops(tell: Tell) -> None:
+    """Have the loops ready before the first window; that they are being compiled is told when they are not there at once."""
+    with ThreadPoolExecutor(1, thread_name_prefix="compile") as pool:
+        loading = pool.submit(load_loops)
+        if not wait((loading,), timeout=_KEPT_S).done:
+            tell("compile", 0)
+        loading.result()
 
 
 def open_audit(

@@ -7,10 +7,10 @@ sorting, 1977). Vertices stay as they are; what crosses is computed near the ori
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import shapely
 
+from blueprint.compiling import compiled_once
 from blueprint.outline_walk import (
     AROUND,
     CLOSE_M,
@@ -88,7 +88,7 @@ def cut(
     return Cut(relations, shapes)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled_once()
 def _near(points: np.ndarray, begin: int, end: int, near: np.ndarray) -> np.ndarray:
     moved = np.empty((end - begin, 2))
     for i in range(len(moved)):
@@ -96,7 +96,7 @@ def _near(points: np.ndarray, begin: int, end: int, near: np.ndarray) -> np.ndar
     return moved
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled_once()
 def _alternate(order: np.ndarray, comes_in: np.ndarray, crossings: np.ndarray) -> bool:
     """Whether of the crossings along an outline every other one leads in, none so close to the last that their order is rounding."""
     for i in range(len(order)):
@@ -107,7 +107,7 @@ def _alternate(order: np.ndarray, comes_in: np.ndarray, crossings: np.ndarray) -
     return True
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled_once()
 def _follow(
     points: np.ndarray, begin: int, edges: int, crossings: np.ndarray, column: int,
     order: np.ndarray, places: np.ndarray, at: int, out: np.ndarray, place: int,
@@ -125,7 +125,7 @@ def _follow(
     return to, place
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled_once()
 def _is_wide(ring: np.ndarray) -> bool:
     """Whether a ring against the clock is more than the rounding of coordinates."""
     twice, around = 0.0, 0.0
@@ -136,7 +136,7 @@ def _is_wide(ring: np.ndarray) -> bool:
     return twice > CLOSE_M * around
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled_once()
 def _cut(
     points: np.ndarray, rings: np.ndarray, ring_of: np.ndarray,
     other_points: np.ndarray, other_rings: np.ndarray, other_ring_of: np.ndarray, near: np.ndarray,

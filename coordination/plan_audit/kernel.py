@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import shapely
+
+from blueprint.compiling import compiled_once
 
 _PAIRS_AT_ONCE = 20_000
 
@@ -66,7 +67,7 @@ def common_areas(
     return areas
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled_once()
 def _fill(
     points: np.ndarray, rings: np.ndarray, first_rings: np.ndarray, x: float, y: float,
     starts: np.ndarray, ends: np.ndarray, signs: np.ndarray,
@@ -94,7 +95,7 @@ def _fill(
         starts[polygon + 1] = place
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@compiled_once(error_model="numpy")
 def _measure(
     starts: np.ndarray, ends: np.ndarray, signs: np.ndarray,
     other_starts: np.ndarray, other_ends: np.ndarray, other_signs: np.ndarray,

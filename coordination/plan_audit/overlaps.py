@@ -30,6 +30,11 @@ class WindowTask:
     sliver_width_m: float
 
 
+def load_loops() -> None:
+    """Load what windows are compared by: it is compiled where this machine has not done so before, which takes a while."""
+    overlaps_of(WindowTask("", (0.0, 0.0, 1.0, 1.0), [], [], [], [], 0.0, 0.0))
+
+
 @dataclass(frozen=True)
 class FoundOverlaps:
     """The common areas of pairs of features, a column each: between processes a million rows would cost more than what they say.

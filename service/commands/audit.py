@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.status import Status
 from sqlalchemy.orm import Session
 
 from blueprint.edge import Edge
@@ -22,6 +24,7 @@ from coordination.plan_audit.ledger import DistrictPair, Month, series, statisti
 from coordination.plan_audit.matrix import PairStanding, matrix
 from coordination.plan_audit.schemas import PlanAuditOut, audit_out
 from service.commands.context import console, local_operator, open_edge, say
+from service.commands.job import PHASES
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
 
 _STATE_WORDS = {"open": "未解决 open", "accepted": "已认可 accepted", "settled": "已解决 settled"}
@@ -115,9 +118,7 @@ def audit(
                     workers=workers,
                     scheduler=scheduler,
                     through=through,
-                    tell=lambda phase, done, f=first, s=second, shown=shown: shown.update(  # type: ignore[misc]
-                        f"{f} × {s} · {phase} {done:,}"
-                    ),
+                    tell=partial(_tell, shown, f"{first} × {second}"),
                 )
             with begin() as session:
                 done = find_audit(session, number, actor=local_operator())
@@ -162,6 +163,13 @@ def audit(
             _print_districts(item, districts[item.id], names)
         if by_month:
             _print_months(item, months[item.id])
+
+
+def _tell(shown: Status, pair: str, phase: str, done: int) -> None:
+    """Where an audit is; that it compiles first is said in a line that stays, also where no status is shown."""
+    if phase == "compile":
+        say(PHASES[phase])
+    shown.update(f"{pair} · {PHASES[phase]} {done:,}")
 
 
 def _kept_apart(on: str | None) -> list[tuple[str, str]]:

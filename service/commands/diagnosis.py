@@ -1,14 +1,16 @@
 """`blueprint layer diagnose`: the upload doctor at the command line."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from sqlalchemy.orm import Session
 
 from blueprint.layers import catalogue, storing
-from blueprint.layers.diagnosis import RasterFound, diagnose, last_version
+from blueprint.layers.diagnosis import Diagnosis, RasterFound, diagnose, last_version
 from blueprint.layers.diagnosis_router import diagnosis_out
+from blueprint.layers.kinds import kind_word
 from blueprint.layers.reading import staged
 from blueprint.permissions import Act, require
 from service.commands.context import local_operator, open_edge
@@ -66,7 +68,7 @@ def diagnose_layer_file(
             if found.raster is None
             else ("波段 bands", f"{', '.join(found.sublayers)}；所看波段 looked at: {found.sublayer}"),
             ("字段 fields", ", ".join(found.fields)),
-            ("要素 features", f"{found.row_count:,}: {found.kinds}")
+            ("要素 features", _counted(found))
             if found.raster is None
             else ("像元 pixels", _pixels(found.raster)),
             ("文件所述坐标系 CRS as said", found.declared_crs),
@@ -75,11 +77,20 @@ def diagnose_layer_file(
                 None if found.share_inside is None else f"{found.share_inside:.0%}",
             ),
             ("已登记的坐标转换 registered transformations", "、".join(found.registered) or "无 none"),
-            *(("首行 first rows", row) for row in found.rows[:3]),
+            *(("首行 first rows", _row(row)) for row in found.rows[:3]),
             *(("诊断 advice", sentence) for sentence in found.advice),
         ],
         empty="",
     )
+
+
+def _counted(found: Diagnosis) -> str:
+    kinds = (f"{kind_word(kind).both} {count:,}" for kind, count in found.kinds.items())
+    return f"{found.row_count:,}（{'，'.join(kinds)}）"
+
+
+def _row(row: Mapping[str, Any]) -> str:
+    return "；".join(f"{name} {value}" for name, value in row.items() if value is not None) or "—"
 
 
 def _pixels(raster: RasterFound) -> str:

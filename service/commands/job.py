@@ -28,8 +28,11 @@ PHASES = {
     "check": "质检 quality check",
     "features": "质检图斑 checking features",
     "topology": "质检拓扑 checking topology",
+    "compile": "首次使用，正在编译比对程序，每台机器只需一次 compiling, once a machine",
+    "compare": "比对图斑 comparing features",
+    "ledger": "更新台账 bringing the ledger up to date",
 }
-"""What the phases of storing and checking a version are called."""
+"""What the phases of storing and checking a version, and of an audit, are called."""
 
 
 @app.command("list")
@@ -133,7 +136,8 @@ def progress_of(item: JobOut) -> str:
         return ""
     if item.phase == "stage":
         return f"{PHASES['stage']} {item.bytes_done / 1e6:,.0f} MB"
-    return f"{PHASES.get(item.phase, item.phase)} {item.features_done:,}"
+    words = PHASES.get(item.phase, item.phase)
+    return words if item.phase == "compile" else f"{words} {item.features_done:,}"
 
 
 def outcome_of(item: JobOut) -> str:

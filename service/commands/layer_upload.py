@@ -44,7 +44,7 @@ def upload(
     code: Code,
     file: Annotated[
         Path,
-        typer.Argument(help=TAKEN),
+        typer.Argument(help=TAKEN.both),
     ],
     sublayer: Annotated[
         str | None, typer.Option(help="文件内的图层，栅格为波段号 layer inside the file; band of a raster")

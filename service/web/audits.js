@@ -38,8 +38,9 @@ async function showMatrix() {
 
 async function compare(first, second) {
   const job = await send("POST", "/api/plan-audits", { first, second });
-  const told = ({ state, features_done: done }) => {
-    place("progress").textContent = state === "waiting" ? "排队中…… waiting" : `已比对 ${done.toLocaleString("zh-CN")} 处…… compared`;
+  const told = ({ state, phase, features_done: done }) => {
+    place("progress").textContent = state === "waiting" ? "排队中…… waiting"
+      : phase === "compile" ? "首次使用，正在编译比对程序，每台机器只需一次…… compiling, once a machine" : `已比对 ${done.toLocaleString("zh-CN")} 处…… compared`;
   };
   const { id } = await finished(job, told, "核查没有完成。 The audit was not finished.").finally(() => { place("progress").textContent = ""; });
   await Promise.all([showMatrix(), open(id)]);

@@ -11,7 +11,7 @@ export const CHANGE = {
 const COLOR = { new: "#c00000", gone: "#2e7d32", grown: "#d2691e", shrunk: "#1f5fa8", weighs_otherwise: "#6a1b9a" };
 const CAUSE = {
   footprint: ["红线变更", "footprint"], particulars: ["用途或高度变更", "use or height"], layer_version: ["图层更新", "layer version"], rule: ["规则变更", "rule"],
-  engine: ["程序更新", "engine"], rights: ["权限不同", "rights"],
+  engine: ["程序更新", "engine"], rights: ["权限不同", "rights"], not_asked: ["图层到期或未能读取", "layer expired or not readable"],
 };
 const NOTHING = { type: "FeatureCollection", features: [] };
 const SOURCE = "difference";

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City
 from blueprint.footprint import Footprint
-from blueprint.permissions import at_console
+from blueprint.permissions import Actor, Role, at_console
 from coordination.check_difference import Cause, Change, compare_checks
 from coordination.checks import run_check
 from coordination.report_verification import with_site
@@ -30,10 +30,12 @@ def plane(city: City) -> City:
     return replace(city, area_measure=AreaMeasure.PLANE, rules_path=None)
 
 
-def _report(session: Session, city: City, *, on: date = TODAY, side: float = 100) -> dict[str, Any]:
+def _report(
+    session: Session, city: City, *, on: date = TODAY, side: float = 100, actor: Actor = OPERATOR
+) -> dict[str, Any]:
     site = shapely.normalize(at_origin(shapely.MultiPolygon([square(0, 0, side)])))
     footprint = Footprint(site, city.working_crs, "none")
-    report = run_check(session, footprint, city=city, actor=OPERATOR, on=on)
+    report = run_check(session, footprint, city=city, actor=actor, on=on)
     document: dict[str, Any] = orjson.loads(orjson.dumps(with_site(report, footprint)))
     return document
 
@@ -121,6 +123,53 @@ def test_several_causes_are_all_named(session: Session, plane: City):
 
     assert found.findings[0].causes == (Cause.FOOTPRINT, Cause.LAYER_VERSION)
     assert found.causes == (Cause.FOOTPRINT, Cause.LAYER_VERSION)
+
+
+def test_a_layer_past_its_term_or_closed_to_the_other_reader_is_no_other_version(
+    session: Session, plane: City
+):
+    _publish(session, plane, "TERM", {"a": square(0, 0, 50)}, valid_until=date(2026, 6, 1))
+    _publish(session, plane, "CLOSED", {"a": square(50, 0, 50)}, sensitivity="internal")
+    before, after = _report(session, plane, on=EARLIER), _report(session, plane)
+    stranger = Actor("x", plane.departments[1].code, frozenset({Role.ANYONE}))
+
+    expired = compare_checks(before, after)
+    closed = compare_checks(_report(session, plane, actor=stranger), after)
+
+    assert [(c.layer, c.change, c.causes) for c in expired.findings] == [
+        ("TERM", Change.GONE, (Cause.NOT_ASKED,))
+    ]
+    assert expired.causes == (Cause.NOT_ASKED,)
+    assert [layer.layer for layer in expired.layers] == ["TERM"]
+    assert [(c.layer, c.change, c.causes) for c in closed.findings] == [
+        ("CLOSED", Change.NEW, (Cause.RIGHTS,))
+    ]
+
+
+def test_a_rule_of_a_later_day_for_one_feature_is_named_and_a_feature_that_goes_is_none(
+    session: Session, plane: City, tmp_path: Path
+):
+    """The rule for S2 softens it; the layer's worst control stays that of S1, until the version comes that has S1 no more."""
+    path = tmp_path / "rules.yaml"
+    path.write_text(
+        "code: x\nversion: 1\nrules:\n  - {id: R, layer: FARM, title: t, title_en: t, finding: f, finding_en: f,"
+        " remedy: r, remedy_en: r, basis: [b], last_checked_on: 2026-01-01, control: advise,"
+        " when: {field: BSM, values: [S2]}, valid_from: 2026-02-01}\n"
+    )
+    city = replace(plane, rules_path=path)
+    both = {"S1": square(0, 0, 50), "S2": square(50, 50, 50)}
+    _publish(session, city, "FARM", both, control="prohibit")
+    early, later = _report(session, city, on=EARLIER), _report(session, city, on=date(2026, 3, 1))
+    _publish(session, city, "FARM", {"S2": both["S2"]}, control="prohibit", starts_on=date(2026, 4, 1))
+
+    softened, gone = compare_checks(early, later), compare_checks(later, _report(session, city))
+
+    [change] = softened.findings
+    assert (change.feature, change.change, change.causes) == ("S2", Change.WEIGHS_OTHERWISE, (Cause.RULE,))
+    assert softened.causes == (Cause.RULE,)
+    assert [(c.feature, c.change, c.causes) for c in gone.findings] == [
+        ("S1", Change.GONE, (Cause.LAYER_VERSION,))
+    ]
 
 
 def test_findings_by_several_rules_of_one_feature_count_once_and_its_pieces_together(

@@ -1,8 +1,13 @@
 """The dry run: what a version would change, which projects and kept checks it touches, and which verdicts turn."""
 
+import json
+from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
+import shapely
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -30,8 +35,13 @@ from tests.coordination.world import (
     footprint,
     store_draft,
 )
+from tests.made import publish, square
 
 ZRZY = at_console("test")
+RULE = {
+    "id": "R", "layer": "PLAN", "title": "规则", "title_en": "rule", "finding": "占用", "finding_en": "taken",
+    "remedy": "避让", "remedy_en": "keep off", "basis": ["《示例》"], "last_checked_on": "2026-11-01",
+}  # fmt: skip
 
 
 def _project(session: Session, world: City, west: float, east: float) -> int:
@@ -57,6 +67,61 @@ def test_a_project_that_would_be_met_turns_to_conflict_and_one_left_alone_to_cle
     assert far not in turns
     assert (found.touched_projects, found.superseded) == (2, 1)
     assert "涉及在办项目 2 个，转为冲突 1，转为无冲突 1" in found.summary
+
+
+def _with_rule(world: City, tmp_path: Path, **said: Any) -> City:
+    path = tmp_path / "rules.yaml"
+    path.write_text(json.dumps({"code": "test", "version": 1, "rules": [RULE | said]}), encoding="utf-8")
+    return replace(world, rules_path=path)
+
+
+def _turns(session: Session, city: City, draft: Any) -> dict[int, str]:
+    found = dry_run(session, draft, starts_on=TODAY, city=city, actor=COORDINATOR, now=NOW)
+    return {site.id: str(site.verdict_after) for site in found.sites}
+
+
+def test_the_first_version_of_a_boundary_touches_what_lies_outside_of_it(world_session: Session, world: City):
+    outside = _project(world_session, world, 600, 640)
+    options = {"control": "prohibit", "conflict_when": "outside", "starts_on": None}
+    draft = publish(world_session, world, "PLAN", [square(0, 0, 500)], **options)
+
+    assert _turns(world_session, world, draft) == {outside: "prohibit"}
+
+
+def test_where_a_plan_comes_to_cover_the_ground_its_gap_is_noticed(
+    world_session: Session, world: City, tmp_path: Path
+):
+    """Both versions have the same plan; the second says that it knows more ground, of which it plans nothing."""
+    gap = {"control": "restrict", "finding": "未覆盖", "finding_en": "not covered"}
+    city = _with_rule(world, tmp_path, gap=gap)
+    open_ground = _project(world_session, city, 600, 640)
+    _project(world_session, city, 820, 840)
+    plan = [square(0, 0, 100)]
+    for starts_on, east in ((date(2026, 1, 1), 500), (None, 700)):
+        known = shapely.MultiPolygon([shapely.box(0, 0, east, 100)])
+        draft = publish(
+            world_session, city, "PLAN", plan, control="inform", starts_on=starts_on, coverage=known
+        )
+
+    assert _turns(world_session, city, draft) == {open_ground: "restrict"}
+
+
+def test_a_surface_whose_inner_edge_moves_touches_what_lies_anywhere_under_it(
+    world_session: Session, world: City, tmp_path: Path
+):
+    """A surface rises by 1:20 from 100 m; where its inner edge comes 400 m nearer, it is 20 m lower over a site far from that edge."""
+    height = {"limit": "XG", "slope": "PD", "above": "prohibit", "within": "inform"}
+    city = _with_rule(world, tmp_path, height=height)
+    site = replace(footprint(city, 900, 940), top_m=125)
+    project = projects.register_project(world_session, DETAILS, site, city=city, actor=COORDINATOR, now=NOW)
+    rows = [{"BSM": "1", "XG": 100, "PD": "1:20"}]
+    ring = shapely.box(-2000, -2000, 2000, 2000)
+    for starts_on, east in ((date(2026, 1, 1), 200), (None, 600)):
+        cone = ring.difference(shapely.box(-200, -200, east, 200))
+        options = {"attributes": rows, "source_id_field": "BSM", "control": "prohibit"}
+        draft = publish(world_session, city, "PLAN", [cone], starts_on=starts_on, **options)
+
+    assert _turns(world_session, city, draft) == {project.id: "prohibit"}
 
 
 def test_nothing_is_changed_by_it(world_session: Session, world: City):

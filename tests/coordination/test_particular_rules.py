@@ -15,7 +15,8 @@ from blueprint.permissions import at_console
 from blueprint.snapshot import layers_on
 from coordination.check_report import CheckReport, Finding
 from coordination.checks import run_check
-from coordination.judging import rule_set_of, rules_beyond_m
+from coordination.judging import rule_set_of
+from coordination.noticing import noticing
 from coordination.report_verification import verify_report, with_site
 from coordination.responsibility import concerns_by_department
 from coordination.rule_file import parse_rule_set
@@ -106,10 +107,42 @@ def test_two_distances_of_one_layer_are_two_findings_and_divide_the_ledger(
     assert not earlier.is_same_engine and "计算引擎已更新" in earlier.conclusion
 
 
-def test_a_project_notices_a_change_as_far_away_as_a_rule_goes(city: City, tmp_path: Path):
+def test_a_project_notices_a_change_as_far_away_as_a_rule_goes(session: Session, city: City, tmp_path: Path):
     city = _city(city, tmp_path, PIPE)
+    pipe = publish(session, city, "PIPE", [shapely.LineString([(0, 0), (0, 9)])])
+    water = publish(session, city, "WATER", [square(0, 0, 9)])
 
-    assert (rules_beyond_m(city, "PIPE"), rules_beyond_m(city, "WATER")) == (50, 0)
+    assert noticing(session, None, pipe, city=city).beyond_m == 50
+    assert noticing(session, None, water, city=city).beyond_m == 0
+
+
+def test_a_rule_goes_from_the_legal_edge_of_a_river_however_wide_it_is(
+    session: Session, city: City, tmp_path: Path
+):
+    """A river of 900 m whose centre line runs 500 m east of the site: its bank is 50 m off, and the rule goes 60 m."""
+    by = "distance_by: {edge_width_field: KD, edge_width_m: 12}"
+    text = _rule("R-RIVER", "RIVER", "control: prohibit", "relation: within_distance", "distance_m: 60", by)
+    city = _city(city, tmp_path, text)
+    lines = [shapely.LineString([(x, -500), (x, 600)]) for x in (600, 9000)]
+    rows = [{"KD": "900 米"}, {"KD": "—"}]
+    version = publish(session, city, "RIVER", lines, control="inform", attributes=rows)
+
+    [finding] = _check(session, city).findings
+
+    assert (finding.rule, finding.overlap_m2) == ("R-RIVER", pytest.approx(1000))
+    assert finding.distance_m == pytest.approx(500)
+    assert noticing(session, None, version, city=city).beyond_m == 510
+
+
+def test_a_site_that_is_the_whole_of_a_feature_lies_within_it_and_covers_it(
+    session: Session, city: City, tmp_path: Path
+):
+    city = _city(city, tmp_path, _rule("R-ALL", "PARK", "control: prohibit", "relation: covers"))
+    publish(session, city, "PARK", [square(0, 0, 100), square(0, 0, 100.01)], control="inform")
+
+    found = [(str(f.relation), f.rule) for f in _check(session, city).findings]
+
+    assert found == [("within", "R-ALL"), ("within", None)]
 
 
 def test_the_width_goes_by_an_attribute_from_the_legal_edge_and_one_that_is_missing_means_the_strictest(

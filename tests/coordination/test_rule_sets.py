@@ -208,6 +208,18 @@ def test_a_length_is_a_threshold_too(session: Session, city_: City, tmp_path: Pa
     assert (short.verdict, long.verdict) == (Severity.RESTRICT, Severity.INFORM)
 
 
+@pytest.mark.parametrize("east", [61.72, 42.24])
+def test_just_as_much_as_the_threshold_is_reached_though_coordinates_are_rounded(
+    session: Session, city_: City, tmp_path: Path, east: float
+):
+    """Sides of whole centimetres: the area is that of the threshold, but for the last digits of a coordinate."""
+    publish(session, city_, "FOREST", [shapely.box(0.07, 0, east, 100)])
+    threshold = f"{{area_m2: {round((east - 0.07) * 100, 2)}}}"
+    city = _with_rules(city_, tmp_path, _rule(threshold=threshold, below="inform"))
+
+    assert _check(session, city).verdict is Severity.RESTRICT
+
+
 def test_a_threshold_never_makes_a_rule_harder(session: Session, city_: City, tmp_path: Path):
     publish(session, city_, "FOREST", [shapely.box(0, 0, 100, 1)], control="inform")
     city = _with_rules(city_, tmp_path, _rule(threshold="{area_m2: 5000}", below="restrict"))

@@ -76,6 +76,33 @@ def test_a_threshold_by_share_is_the_sites_and_not_that_of_the_ground_searched(
     assert found.distance_m == pytest.approx(100, abs=0.2)
 
 
+@pytest.mark.parametrize(
+    ("shape", "control", "rules", "distance_m"),
+    [
+        (square(-50, -50, 200), "inform", {"within": "prohibit"}, 150),
+        (shapely.LineString([(60, -300), (60, 400)]), "inform", {"crosses": "prohibit"}, 40),
+        (shapely.LineString([(60, -300), (60, 400)]), "prohibit", {"contains": "inform"}, 40),
+    ],
+)
+def test_a_rule_for_one_relation_is_kept_off_though_the_ground_stands_otherwise_to_the_feature(
+    session: Session, plane: City, tmp_path: Path, shape: Any, control: str, rules: Any, distance_m: float
+):
+    """The ground that is searched holds the area and the line whole: no site within it, or crossed by it, is met there."""
+    publish(session, plane, "KEPT", [shape], control=control)
+    said = {
+        "layer": "KEPT", "title": "规则", "title_en": "rule", "finding": "占用", "finding_en": "taken",
+        "remedy": "避让", "remedy_en": "keep off", "basis": ["《示例》"], "last_checked_on": "2026-11-01",
+    }  # fmt: skip
+    every = [said | {"id": f"R-{name}", "relation": name, "control": rule} for name, rule in rules.items()]
+    path = tmp_path / "rules.yaml"
+    path.write_text(json.dumps({"code": "test", "version": 1, "rules": every}), encoding="utf-8")
+
+    found = _shift(session, replace(plane, rules_path=path), 500)
+
+    assert (str(found.verdict_before), found.is_free) == ("prohibit", True)
+    assert found.distance_m == pytest.approx(distance_m, abs=0.2)
+
+
 def test_a_site_that_meets_nothing_stays(session: Session, plane: City):
     publish(session, plane, "FARM", [shapely.box(100, 0, 200, 100)], control="prohibit")
 

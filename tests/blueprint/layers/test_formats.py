@@ -18,6 +18,7 @@ import shapely
 from blueprint.errors import InvalidInputError
 from blueprint.layers.reading import ReadingRequest, reading, staged
 from blueprint.layers.sources import BATCH_FEATURES
+from blueprint.sentences import sentence_from
 from service.settings import Settings
 from tests import badfiles, formatfiles
 from tests.badfiles import LAT, LON, geojson, lonlat_square, polygon
@@ -170,6 +171,29 @@ def test_curves_of_a_geopackage_are_taken(tmp_path: Path):
     assert "arcs became chords" in said(report)
 
 
+def test_curves_of_a_table_are_taken_beside_straight_shapes_and_a_broken_one_is_named():
+    x, y = shapely.get_coordinates(formatfiles.in_metres(formatfiles.SQUARES)[0])[0].round()
+    circle = f"CIRCULARSTRING({x} {y},{x + 200} {y},{x} {y})"
+    half = f"COMPOUNDCURVE(CIRCULARSTRING({x} {y},{x + 100} {y + 100},{x + 200} {y}),({x + 200} {y},{x} {y}))"
+    rows = [
+        f"CURVEPOLYGON({circle})",
+        f"MULTISURFACE(CURVEPOLYGON({half}))",
+        shapely.box(x, y, x + 10, y + 10).wkt,
+    ]
+    table = ["BSM,WKT", *(f'{n},"{row}"' for n, row in enumerate(rows, start=1)), "4,"]
+
+    shapes, _, report = read("\n".join(table).encode(), crs="EPSG:4550")
+
+    areas = [np.pi * 100**2, np.pi * 100**2 / 2, 100.0]
+    assert shapely.area(shapes).tolist() == pytest.approx(areas, rel=3e-4)
+    assert "arcs became chords" in said(report)
+    broken = "\n".join([*table[:2], f'9,"CURVEPOLYGON({circle}"'])
+    _, _, refused = read(broken.encode(), crs="EPSG:4550")
+    assert [
+        (issue["rule"], issue["feature"]) for issue in refused["issues"] if issue["severity"] == "error"
+    ] == [("geometry-readable", 2)]
+
+
 def test_heights_are_dropped_and_it_is_said():
     square = [[*point, 35.0] for point in lonlat_square()]
 
@@ -187,6 +211,8 @@ def test_mixed_kinds_are_refused_or_split_as_asked():
     shapes, _, split = read(content, split=True)
     assert len(shapes) == 1
     assert split["left_out"] == {"point": 1}
+    told = [sentence_from(issue["said"]).chinese for issue in split["issues"]]
+    assert any("类型为点" in sentence for sentence in told), told
     assert "it is a point and was left out" in said(split)
 
 
@@ -246,7 +272,7 @@ def test_several_sublayers_are_listed_and_one_is_chosen(tmp_path: Path):
     path = formatfiles.write(tmp_path / "a.kml", "LIBKML", layer="一")
     formatfiles.write(path, "LIBKML", layer="二", append=True)
 
-    with pytest.raises(InvalidInputError, match="--sublayer: 一, 二"):
+    with pytest.raises(InvalidInputError, match=r"--sublayer at the console\): 一, 二"):
         read(path.read_bytes())
     assert read(path.read_bytes(), sublayer="二")[2]["sublayer"] == "二"
 
@@ -256,9 +282,30 @@ def test_of_two_shapefiles_in_an_archive_one_is_chosen(tmp_path: Path):
         formatfiles.write(tmp_path / f"{name}.shp", "ESRI Shapefile", encoding="UTF-8")
     content = formatfiles.packed(tmp_path)
 
-    with pytest.raises(InvalidInputError, match="--sublayer: one, two"):
+    with pytest.raises(InvalidInputError, match=r"--sublayer at the console\): one, two"):
         read(content)
     assert read(content, sublayer="two")[2]["sublayer"] == "two"
+
+
+def test_what_macos_packs_beside_a_shapefile_is_passed_over(tmp_path: Path):
+    formatfiles.write(tmp_path / "地块.shp", "ESRI Shapefile", encoding="UTF-8")
+    names = [path.name for path in tmp_path.iterdir()]
+    (tmp_path / "__MACOSX").mkdir()
+    for name in names:
+        (tmp_path / "__MACOSX" / f"._{name}").write_bytes(b"\x00\x05\x16\x07")
+
+    assert len(read(formatfiles.packed(tmp_path))[0]) == 2
+
+
+def test_a_refusal_names_the_formats_in_chinese_and_the_consoles_options_as_the_consoles(tmp_path: Path):
+    with pytest.raises(InvalidInputError) as refused:
+        read(b"hello")
+    assert "含 WKT 列的 CSV" in refused.value.chinese and "zipped" not in refused.value.chinese
+    for name in ("one", "two"):
+        formatfiles.write(tmp_path / f"{name}.shp", "ESRI Shapefile", encoding="UTF-8")
+    with pytest.raises(InvalidInputError) as refused:
+        read(formatfiles.packed(tmp_path))
+    assert "（命令行 --sublayer）" in refused.value.chinese
 
 
 def test_a_parquet_without_geo_metadata_or_in_another_encoding_is_refused(tmp_path: Path):

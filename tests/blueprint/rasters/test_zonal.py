@@ -160,3 +160,23 @@ def test_land_cover_of_a_real_park_is_as_computed_elsewhere():
     for row in rows:
         area_m2 = found.class_shares.get(int(row["nlcd_class"]), 0.0) * park.area
         assert area_m2 == pytest.approx(float(row["area_exact_m2"]), abs=1)
+
+
+@pytest.mark.parametrize("bound", [15.1, 45.3, 45.7, 100.2])
+def test_a_pixel_that_is_just_the_threshold_is_neither_above_nor_below_it(tmp_path: Path, bound: float):
+    """In single precision 15.1 is a little more than 15.1, and 45.3 a little less."""
+    path = write_tif(tmp_path / "even.tif", np.full((10, 10), bound, dtype=np.float32))
+    site = at_origin(shapely.MultiPolygon([square(0, 0, 50)]))
+
+    for threshold in (Threshold(above=bound), Threshold(below=bound)):
+        assert measure(path, site, threshold, value_kind="continuous").met_share == 0
+    assert measure(path, site, Threshold(above=bound - 0.01), value_kind="continuous").met_share == 1
+
+
+def test_a_share_that_is_just_the_threshold_is_not_more_than_it():
+    def is_hit(share: float, least: float) -> bool:
+        return Zonal(1, share, None, None, None, None).is_hit(Threshold(above=1, share=least))
+
+    assert not is_hit(0.3 + 1e-8, 0.3)
+    assert is_hit(0.3 + 1e-6, 0.3)
+    assert not is_hit(1e-8, 0)

@@ -1,6 +1,7 @@
 """Audits of two layers: figures by hand and against geopandas, borders of windows, and the life of a difference."""
 
 import json
+import time
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -22,6 +23,7 @@ from blueprint.errors import ConflictError, InvalidInputError, NotFoundError, No
 from blueprint.permissions import Actor, Role, at_console
 from blueprint.sharing.exports import trace_file
 from blueprint.sharing.purposes import OWN_DATA, STANDING_PURPOSES
+from coordination.plan_audit import audit as audits
 from coordination.plan_audit import cores
 from coordination.plan_audit.audit import audit_layers, find_audit, open_audit
 from coordination.plan_audit.differences_file import write_differences
@@ -210,7 +212,9 @@ def test_an_audit_that_was_stopped_goes_on_after_the_windows_it_did(
     _publish(session, plane, "B_PLAN", {f"b{n}": cell for n, cell in enumerate(_coverage(6, 40))})
     told: list[int] = []
 
-    def stop(_phase: str, done: int) -> None:
+    def stop(phase: str, done: int) -> None:
+        if phase == "compile":
+            return
         told.append(done)
         if len(told) == 2:
             raise KeyboardInterrupt
@@ -228,6 +232,21 @@ def test_an_audit_that_was_stopped_goes_on_after_the_windows_it_did(
     assert audit.id == stopped.id
     assert len(compared) == len(audit.windows_done) - 2
     assert sum(r.overlap_m2 for r in _differences(session, audit).values()) == pytest.approx(1e6, abs=1e-3)
+
+
+def test_that_loops_are_compiled_first_is_told_where_they_are_not_there_at_once(
+    session: Session, plane: City, monkeypatch: pytest.MonkeyPatch
+):
+    _publish(session, plane, "A_PLAN", {"a": square(0, 0, 100)})
+    _publish(session, plane, "B_PLAN", {"b": square(50, 0, 100)})
+    monkeypatch.setattr(audits, "_KEPT_S", 0.0)
+    monkeypatch.setattr(audits, "load_loops", lambda: time.sleep(0.1))
+    told: list[str] = []
+
+    _audit(session, plane, tell=lambda phase, _done: told.append(phase))
+
+    assert told[0] == "compile"
+    assert told[1:] == ["compare", "ledger"]
 
 
 def test_the_same_versions_are_not_compared_twice(session: Session, plane: City):

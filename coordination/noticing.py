@@ -1,0 +1,61 @@
+"""How far a site notices what changes in a layer: as far as the layer's rules go, which may be further than the change itself."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy.orm import Session
+
+from blueprint.city import City
+from blueprint.layers.models import ConflictWhen, Layer, LayerVersion
+from blueprint.overlay import Relation
+from coordination.judging import rule_set_of
+from coordination.particular_rules import farthest_m
+from coordination.rule_sets import Rule
+
+EVERYWHERE_M = 1e7
+"""Further than any site lies from any feature of the city."""
+
+_OF_ONE_PLACE = (None, Relation.OVERLAPS, Relation.TOUCHES, Relation.WITHIN_DISTANCE)
+"""Relations that a change elsewhere in a feature leaves as they are."""
+
+
+@dataclass(frozen=True)
+class Noticing:
+    """What the statements of `recheck.sql` are asked with: `beyond_m` from a change a site notices it.
+
+    `goes_by_shape`: a site anywhere in a feature notices that its shape changed, wherever that was.
+    """
+
+    old: int | None
+    new: int | None
+    beyond_m: float
+    goes_by_shape: bool
+
+    def values(self) -> dict[str, float | None]:
+        """As values to bind."""
+        return asdict(self)
+
+
+def noticing(session: Session, old: LayerVersion | None, new: LayerVersion | None, *, city: City) -> Noticing:
+    """How sites notice that one version of a layer follows another, by its rules on whatever day; None is no version at all."""
+    versions = [version for version in (old, new) if version is not None]
+    rule_set = rule_set_of(city)
+    rules = rule_set.of_layer(versions[0].layer.code) if rule_set is not None else ()
+    is_everywhere = len(versions) == 1 and _asks_beyond_features(versions[0].layer, rules)
+    beyond_m = 0.0
+    if any(rule.reach is not None for rule in rules):
+        beyond_m = max(farthest_m(session, version.id, rules) for version in versions)
+    return Noticing(
+        old=old.id if old is not None else None,
+        new=new.id if new is not None else None,
+        beyond_m=EVERYWHERE_M if is_everywhere else beyond_m,
+        goes_by_shape=any(
+            rule.relation not in _OF_ONE_PLACE or (rule.height is not None and rule.height.slope_field)
+            for rule in rules
+        ),
+    )
+
+
+def _asks_beyond_features(layer: Layer, rules: Sequence[Rule]) -> bool:
+    """Whether what lies off all features is a finding: then a layer that begins or ends concerns every site."""
+    return layer.conflict_when == ConflictWhen.OUTSIDE or any(rule.gap is not None for rule in rules)
