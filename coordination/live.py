@@ -1,7 +1,7 @@
 """The live check (实时检核) of a large outline: what lies near it is read and cut in this process rather than by the statement.
 
 The statement hands shapes to GEOS one by one, and a large outline has hundreds; `blueprint.overlay_together` walks them. Figures agree
-to 10⁻⁵ m² (decision 0031), so whatever is kept, printed or verified stays with the statement.
+to 2·10⁻⁵ m² (decisions 0031, 0038), so whatever is kept, printed or verified stays with the statement.
 """
 
 import threading
@@ -21,8 +21,8 @@ from blueprint.permissions import Actor
 from blueprint.snapshot import Snapshot
 from coordination.checks import asked_of
 
-LARGE_M2 = 200_000.0
-"""An outline from which on it pays; a smaller one is answered before all is set out in arrays."""
+LARGE_M2 = 50_000.0
+"""An outline from which on it pays (5 ha); a smaller one is answered before all is set out in arrays."""
 
 LARGEST_M2 = 20_000_000.0
 """An outline whose box is larger is asked by the statement: what lies near it would fill the memory."""

@@ -118,7 +118,7 @@ def test_a_large_outline_is_read_and_cut_in_the_process_and_says_what_the_statem
     actor = at_console("test")
     with Session(anshan.engine) as session:
         in_force = take_snapshot(session, TODAY)
-        for half_m in (200, 400, 1500):
+        for half_m in (100, 200, 400, 1500):
             site = Footprint(
                 shapely.MultiPolygon([centre.buffer(half_m, quad_segs=9)]), anshan.city.working_crs, "none"
             )
@@ -130,7 +130,8 @@ def test_a_large_outline_is_read_and_cut_in_the_process_and_says_what_the_statem
                 )
                 for each in (known, None)
             )
-            assert differing(alone.to_json(), at_once.to_json(), within=1e-5) == []
+            # The statement follows edges by chords of 50 m, which is what the two differ by (decision 0038).
+            assert differing(alone.to_json(), at_once.to_json(), within=2e-5) == []
             assert alone.findings
         monkeypatch.setattr(live, "_ready", threading.Event())
         assert live.known_of(session, site, in_force, city=anshan.city, actor=actor, on=TODAY) is None
