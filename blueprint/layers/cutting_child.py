@@ -26,7 +26,7 @@ from blueprint.layers.elements import texts
 from blueprint.layers.generalise import FULL_LEVEL, GENERALISED_LEVELS, chances
 from blueprint.layers.mapped_features import FEATURES, MappedFeatures
 from blueprint.layers.measuring import equal_area
-from blueprint.layers.parts import PartCutter, along_curve, boxes_of, centres
+from blueprint.layers.parts import PartCutter, along_curve, centres
 from blueprint.layers.sheets import Names, sheets_of
 from blueprint.layers.tile_shapes import Areas, Shapes, areas_of, choose_points, draw_lines, draw_points
 
@@ -64,12 +64,12 @@ def cut(request: dict[str, Any], drawer: Drawer, fitted: type[Fitted]) -> None:
     parts = PartCutter(request["geometry"], request["working_srid"], to_equal_area)
     drawn = _Drawn(request, drawer, fitted(to_tiles, tolerance_m=_TILE_TOLERANCE_M))
     if request["geometry"] == "point":
-        drawn.choose(centres(boxes_of(features)), features.numbers("feature_id")[:, 0])
+        places = np.concatenate([centres(boxes) for boxes in features.boxes()])
+        drawn.choose(places, features.numbers("feature_id"))
     for rows in along_curve(features):
         batch = features.take(rows)
         _send(PARTS, [parts.parts(batch)])
         _send(SHEETS, drawn.sheets(batch, rows))
-        features.forget()
 
 
 def _send(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:

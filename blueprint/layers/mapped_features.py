@@ -1,11 +1,14 @@
 """The features of a version in an Arrow file, as the children that cut and check them read it."""
 
 import mmap
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from blueprint.layers.measuring import BOUNDS
 
 FEATURES = "features.arrow"
 SCHEMA = pa.schema(
@@ -26,6 +29,10 @@ SCHEMA = pa.schema(
 """Areas in m², bounds in metres of the working CRS, shapes as EWKB."""
 
 
+_BATCHES_AT_ONCE = 32
+"""Batches whose pages are let go of together; of each the kernel maps ever so much around what is looked at."""
+
+
 class MappedFeatures:
     """The features of a file by row, mapped and not read: what was looked at is let go of when `forget` says so.
 
@@ -36,7 +43,8 @@ class MappedFeatures:
         with path.open("rb") as opened:
             self._mapped = mmap.mmap(opened.fileno(), 0, prot=mmap.PROT_READ)
         self._reader = pa.ipc.open_file(pa.py_buffer(self._mapped))
-        self.batches = [self._reader.get_batch(number) for number in range(self._reader.num_record_batches)]
+        numbers = range(self._reader.num_record_batches)
+        self.batches = list(self._passed(self._reader.get_batch(number) for number in numbers))
         self.first_rows = np.cumsum([0, *(batch.num_rows for batch in self.batches)])
 
     def __len__(self) -> int:
@@ -46,24 +54,35 @@ class MappedFeatures:
         """Count no page of the file as this process's memory; the next look maps it again."""
         self._mapped.madvise(mmap.MADV_DONTNEED)
 
-    def numbers(self, *names: str) -> np.ndarray:
-        """Columns of numbers, whole."""
-        return np.column_stack(
-            [
-                np.concatenate(
-                    [batch.column(name).to_numpy(zero_copy_only=False) for batch in self.batches]
-                    or [np.empty(0)]
-                )
-                for name in names
-            ]
-        )
+    def numbers(self, name: str) -> np.ndarray:
+        """A column of numbers, whole."""
+        kind = SCHEMA.field(name).type.to_pandas_dtype()
+        return self._filled(kind, (_values(batch, name) for batch in self._passed(self.batches)))
 
     def sizes(self, name: str) -> np.ndarray:
         """How many bytes each value of a column of shapes has."""
-        return np.concatenate(
-            [pc.binary_length(batch.column(name)).to_numpy(zero_copy_only=False) for batch in self.batches]
-            or [np.empty(0)]
-        )
+        lengths = (pc.binary_length(batch.column(name)) for batch in self._passed(self.batches))
+        return self._filled(np.uint32, (each.to_numpy(zero_copy_only=False) for each in lengths))
+
+    def boxes(self) -> Iterator[np.ndarray]:
+        """West, south, east and north of the features in metres, a row each, batch by batch: those of all at once would be a large array."""
+        for batch in self._passed(self.batches):
+            yield np.column_stack([_values(batch, name) for name in BOUNDS])
+
+    def _passed(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The batches, and their pages let go of behind them."""
+        for number, batch in enumerate(batches, start=1):
+            yield batch
+            if number % _BATCHES_AT_ONCE == 0:
+                self.forget()
+        self.forget()
+
+    def _filled(self, kind: type[np.generic], pieces: Iterable[np.ndarray]) -> np.ndarray:
+        """One array of pieces that are as long as the batches: put together at the end, they would be there twice."""
+        whole = np.empty(len(self), kind)
+        for first, piece in zip(self.first_rows[:-1], pieces, strict=True):
+            whole[first : first + len(piece)] = piece
+        return whole
 
     def take(self, rows: np.ndarray) -> pa.RecordBatch:
         """The features of these rows, in that order; batch by batch, as of the whole file a copy would be made first."""
@@ -74,5 +93,11 @@ class MappedFeatures:
             taken.append(self.batches[number].take(pa.array(rows[here] - self.first_rows[number])))
             places.append(here)
         table = pa.Table.from_batches(taken).combine_chunks()
+        self.forget()
         (batch,) = table.take(pa.array(np.argsort(np.concatenate(places)))).to_batches()
         return batch
+
+
+def _values(batch: pa.RecordBatch, name: str) -> np.ndarray:
+    values: np.ndarray = batch.column(name).to_numpy(zero_copy_only=False)
+    return values

@@ -14,6 +14,7 @@ from blueprint.layers.cut_streams import PARTS
 from blueprint.layers.elements import lengths
 from blueprint.layers.mapped_features import MappedFeatures
 from blueprint.layers.pieces import cut_area, cut_line
+from blueprint.memory import give_back
 
 MAX_PART_VERTICES = 128
 
@@ -21,9 +22,25 @@ _FEATURES_AT_ONCE = 4_000
 _BYTES_AT_ONCE = 8 << 20
 
 
-def boxes_of(features: MappedFeatures) -> np.ndarray:
-    """West, south, east and north of each feature, in metres, a row each."""
-    return features.numbers("west", "south", "east", "north")
+def along_curve(features: MappedFeatures) -> Iterator[np.ndarray]:
+    """All rows of a file that has some, in runs along a Hilbert curve: so many features, or fewer where they are large.
+
+    What is held of every feature is its row and its size, four bytes each.
+    """
+    order, sizes = _order(features), features.sizes("geom")
+    give_back()
+    return _some(order, sizes)
+
+
+def _order(features: MappedFeatures) -> np.ndarray:
+    """The rows by where their boxes' centres come on the curve."""
+    extents = np.array([[*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0)] for boxes in features.boxes()])
+    bounds = [*extents[:, :2].min(axis=0), *extents[:, 2:].max(axis=0)]
+    keys, first = np.empty(len(features), np.uint32), 0
+    for boxes in features.boxes():
+        keys[first : first + len(boxes)] = hilbert_keys(centres(boxes), bounds)
+        first += len(boxes)
+    return np.argsort(keys, kind="stable").astype(np.uint32)
 
 
 def centres(boxes: np.ndarray) -> np.ndarray:
@@ -31,23 +48,15 @@ def centres(boxes: np.ndarray) -> np.ndarray:
     return np.asarray((boxes[:, :2] + boxes[:, 2:]) / 2)
 
 
-def along_curve(features: MappedFeatures) -> Iterator[np.ndarray]:
-    """All rows of a file that has some, in runs along a Hilbert curve: so many features, or fewer where they are large."""
-    boxes = boxes_of(features)
-    bounds = [*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0)]
-    order = np.argsort(hilbert_keys(centres(boxes), bounds), kind="stable")
-    return _some(order, features.sizes("geom")[order])
-
-
 def _some(order: np.ndarray, sizes: np.ndarray) -> Iterator[np.ndarray]:
     """Runs of rows: so many features, or fewer where they are large."""
-    begin, size = 0, 0
-    for place, taken in enumerate(sizes.tolist()):
-        if place > begin and (place - begin >= _FEATURES_AT_ONCE or size + taken > _BYTES_AT_ONCE):
-            yield order[begin:place]
-            begin, size = place, 0
-        size += taken
-    yield order[begin:]
+    begin = 0
+    while begin < len(order):
+        run = order[begin : begin + _FEATURES_AT_ONCE].astype(np.int64)
+        ends = np.cumsum(sizes[run], dtype=np.int64)
+        count = max(1, int(np.searchsorted(ends, _BYTES_AT_ONCE, side="right")))
+        yield run[:count]
+        begin += count
 
 
 @dataclass(frozen=True)

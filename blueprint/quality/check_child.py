@@ -23,7 +23,7 @@ from blueprint.quality.issues import MAX_LISTED, Issue, Issues
 from blueprint.quality.kinds import kinds
 from blueprint.quality.mapped_layer import MappedLayer
 from blueprint.quality.shape_batch import ShapeBatch
-from blueprint.quality.shapes import ShapeCheck, of_one_box
+from blueprint.quality.shapes import ShapeCheck, marks_of, shared_marks
 from blueprint.quality.topology import Faces, faces_of, find_overlaps
 from blueprint.standards.entries import LayerStandard, Standards
 from blueprint.standards.loading import standards
@@ -69,8 +69,10 @@ def _one_by_one(
     of_batch: type[ShapeBatch],
     issues: Issues,
 ) -> None:
-    suspects = of_one_box(features.numbers("feature_id")[:, 0], features.numbers(*BOUNDS))
-    shape_check = ShapeCheck(standard, known.limits, _shape(folder / OUTLINE), suspects)
+    shared = shared_marks(
+        np.concatenate([marks_of(boxes) for boxes in features.boxes()] or [np.empty(0, np.uint64)])
+    )
+    shape_check = ShapeCheck(standard, known.limits, _shape(folder / OUTLINE), shared)
     attribute_check = None
     if standard is not None:
         attribute_check = AttributeCheck(

@@ -67,10 +67,11 @@ def _hash(points: np.ndarray) -> np.ndarray:
     Two of ten million edges are taken for the same with a chance of 10⁻⁵.
     """
     bits = np.ascontiguousarray(points).view(np.uint64)
-    return _mixed(_mixed(bits[:, 0]) + bits[:, 1] * np.uint64(0x9E3779B97F4A7C15))
+    return mixed(mixed(bits[:, 0]) + bits[:, 1] * np.uint64(0x9E3779B97F4A7C15))
 
 
-def _mixed(bits: np.ndarray) -> np.ndarray:
+def mixed(bits: np.ndarray) -> np.ndarray:
+    """The finaliser of splitmix64: bits that are near each other become bits that are not."""
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.asarray(bits ^ (bits >> np.uint64(31)))

@@ -1,14 +1,13 @@
 """The features of an Arrow file that is mapped, not read, by row, as the topology asks for them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 import shapely
 
 from blueprint.layers.mapped_features import MappedFeatures
-from blueprint.layers.measuring import BOUNDS
 from blueprint.quality.edges import EdgeSum
 
 
@@ -18,10 +17,14 @@ class MappedLayer:
 
     features: MappedFeatures
 
-    @cached_property
-    def bounds(self) -> np.ndarray:
-        """West, south, east, north of every feature."""
-        return self.features.numbers(*BOUNDS)
+    @property
+    def souths(self) -> np.ndarray:
+        """The south of every feature's box."""
+        return self.features.numbers("south")
+
+    def boxes(self) -> Iterator[np.ndarray]:
+        """West, south, east, north of the features, a row each, some at a time."""
+        return self.features.boxes()
 
     def take(self, rows: np.ndarray) -> np.ndarray:
         """The shapes of these rows."""

@@ -17,6 +17,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from blueprint.memory import give_back
 from blueprint.quality.edges import EdgeSum
 
 NOISE_M = 1e-6
@@ -39,11 +40,14 @@ _Made = TypeVar("_Made")
 
 
 class PolygonLayer(Protocol):
-    """Valid polygons in metres: their boxes (west, south, east, north), and their shapes by row."""
+    """Valid polygons in metres: their boxes, and their shapes by row."""
 
     @property
-    def bounds(self) -> np.ndarray:
-        """One row a polygon."""
+    def souths(self) -> np.ndarray:
+        """The south of each box."""
+
+    def boxes(self) -> Iterator[np.ndarray]:
+        """West, south, east, north of the polygons, a row each, some at a time in the order of their rows."""
 
     def take(self, rows: np.ndarray) -> np.ndarray:
         """The shapes of these rows."""
@@ -59,9 +63,13 @@ class InMemory:
     shapes: np.ndarray
 
     @property
-    def bounds(self) -> np.ndarray:
-        """One row a polygon."""
-        return np.asarray(shapely.bounds(self.shapes))
+    def souths(self) -> np.ndarray:
+        """The south of each box."""
+        return np.asarray(shapely.bounds(self.shapes)[:, 1])
+
+    def boxes(self) -> Iterator[np.ndarray]:
+        """West, south, east, north of all polygons, a row each."""
+        yield np.asarray(shapely.bounds(self.shapes))
 
     def take(self, rows: np.ndarray) -> np.ndarray:
         """The shapes of these rows."""
@@ -108,6 +116,12 @@ def faces_of(layer: PolygonLayer, *, tell: Callable[[int], None] = lambda _: Non
     if not len(loose.net):
         nothing = np.array([], dtype=object)
         return Faces(nothing, nothing, nothing)
+    with ThreadPoolExecutor(1) as thread:  # which has the memory that the threads of the sweep leave behind
+        return thread.submit(_arranged, loose).result()
+
+
+def _arranged(loose: LooseEdges) -> Faces | None:
+    """The faces between loose edges; None where these cross each other too often."""
     lines = np.asarray(shapely.linestrings(np.stack([loose.start, loose.end], axis=1)))
     if _crossings(lines) > MAX_CROSSINGS:
         return None
@@ -129,19 +143,16 @@ def find_overlaps(
     Raises TooMuchToCompareError when the pairs have more than `most_vertices` together.
     """
     budget = _Budget(most_vertices)
-    bounds = layer.bounds
     if faces is not None:
         if len(faces.overlaps):
-            boxes = shapely.box(*bounds.T)
-            rows = np.unique(shapely.STRtree(boxes).query(faces.overlaps, predicate="intersects")[1])
+            rows = _reaching_into(faces.overlaps, layer)
             shapes = layer.take(rows)
             yield from _pairs(rows, shapes, rows, shapes, rows, budget)
         return
-    order = np.argsort(bounds[:, 1], kind="stable")
     open_rows, open_shapes = np.array([], dtype=int), np.array([], dtype=object)
-    for rows in _split(order, BATCH):
-        still = bounds[open_rows, 3] >= bounds[rows[0], 1]
+    for rows in _split(_from_south(layer.souths), BATCH):
         shapes = layer.take(rows)
+        still = shapely.bounds(open_shapes)[:, 3] >= shapely.bounds(shapes[0])[1]
         open_rows = np.concatenate([open_rows[still], rows])
         open_shapes = np.concatenate([open_shapes[still], shapes])
         yield from _pairs(rows, shapes, open_rows, open_shapes, rows, budget)
@@ -149,32 +160,50 @@ def find_overlaps(
 
 def loose_edges(layer: PolygonLayer, *, tell: Callable[[int], None] = lambda _: None) -> LooseEdges | None:
     """Sum the directed edges of a layer from south to north; None when more than MAX_LOOSE are left."""
-    bounds = layer.bounds
-    batches = list(_split(np.argsort(bounds[:, 1], kind="stable"), BATCH))
+    souths = layer.souths
+    order = _from_south(souths)
+    begins = souths[order[::BATCH]]
+    del souths
+    give_back()
     carried = EdgeSum.nothing()
     settled: list[EdgeSum] = []
-    count = done = 0
+    count = 0
     with ThreadPoolExecutor(_THREADS) as threads:
-        summed = _ahead(threads, layer.edges, batches)
-        for number, edges in enumerate(summed):
+        summed = _ahead(threads, layer.edges, _split(order, BATCH))
+        for number, edges in enumerate(summed, start=1):
             carried = carried.plus(edges)
-            following = batches[number + 1] if number + 1 < len(batches) else None
-            if following is not None:
+            is_last = number == len(begins)
+            if not is_last:
                 # No feature that is still to come reaches below its own southern end.
-                is_settled = np.maximum(carried.start[:, 1], carried.end[:, 1]) < bounds[following[0], 1]
+                is_settled = np.maximum(carried.start[:, 1], carried.end[:, 1]) < begins[number]
                 settled.append(carried.of_rows(is_settled))
                 carried = carried.of_rows(~is_settled)
                 count += len(settled[-1].net)
-            if count + len(carried.net) > MAX_LOOSE and (count > MAX_LOOSE or following is None):
+            if count + len(carried.net) > MAX_LOOSE and (count > MAX_LOOSE or is_last):
                 return None
-            done += len(batches[number])
-            tell(done)
+            tell(min(number * BATCH, len(order)))
     settled.append(carried)
+    give_back()
     return LooseEdges(
         np.concatenate([edges.start for edges in settled]),
         np.concatenate([edges.end for edges in settled]),
         np.concatenate([edges.net for edges in settled]),
     )
+
+
+def _from_south(souths: np.ndarray) -> np.ndarray:
+    """The rows from south to north, in four bytes each: a layer may have a million."""
+    return np.argsort(souths, kind="stable").astype(np.uint32)
+
+
+def _reaching_into(faces: np.ndarray, layer: PolygonLayer) -> np.ndarray:
+    """The rows whose boxes reach into one of the faces."""
+    tree, found, first = shapely.STRtree(faces), [np.empty(0, np.int64)], 0
+    for boxes in layer.boxes():
+        met, _ = tree.query(shapely.box(*boxes.T), predicate="intersects")
+        found.append(first + np.unique(met))
+        first += len(boxes)
+    return np.concatenate(found)
 
 
 def _cover_counts(points: np.ndarray, loose: LooseEdges) -> np.ndarray:
@@ -256,7 +285,7 @@ def _pairs(
 
 def _split(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
     for first in range(0, len(rows), size):
-        yield rows[first : first + size]
+        yield rows[first : first + size].astype(np.int64)
 
 
 def _ahead(
