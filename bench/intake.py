@@ -6,7 +6,6 @@ parts, make the shapes of the tiles, check the quality, bring into force. `ogr2o
 
 import itertools
 import multiprocessing
-import resource
 import shutil
 import statistics
 import subprocess
@@ -27,12 +26,12 @@ from sqlalchemy.orm import Session
 
 from bench.made_city import MadeLayer, made_layers, polygons
 from bench.setting import PROFILE, ROOT, say
+from bench.watching import watched
 from blueprint import cluster
 from blueprint.city import load_city
 from blueprint.database import make_engine
 from blueprint.edge import Edge
 from blueprint.layers.catalogue import LayerDefinition, define_layer
-from blueprint.layers.children import end_parents
 from blueprint.layers.publication import bring_into_force
 from blueprint.layers.storing import Upload
 from blueprint.layers.taking_in import take_in
@@ -165,7 +164,7 @@ def store(home: Path, path: Path, code: str) -> _Stored:
             marks.append((step, time.perf_counter()))
 
     tell("stage")
-    with seeing(KEEPER), Session(engine) as session, session.begin():
+    with watched() as memory, seeing(KEEPER), Session(engine) as session, session.begin():
         definition = LayerDefinition(
             code=code,
             title=code,
@@ -191,9 +190,7 @@ def store(home: Path, path: Path, code: str) -> _Stored:
         bring_into_force(session, version, starts_on=date(2024, 1, 1), actor=_ME, now=now)
     tell("end")
     engine.dispose()
-    end_parents()  # whose children's memory is then told with its own
     steps: dict[str, float] = {}
     for (step, began), (_, ended) in itertools.pairwise(marks):
         steps[step] = steps.get(step, 0.0) + ended - began
-    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return _Stored(steps, own.ru_maxrss >> 10, children.ru_maxrss >> 10)
+    return _Stored(steps, memory.own_mb, memory.children_mb)

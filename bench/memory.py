@@ -27,7 +27,7 @@ class MemoryFigures:
 
 
 def measure_memory(*, small: bool) -> dict[str, Any]:
-    """The figures by size, each in a process of its own, and how many times those of the least the most takes."""
+    """The figures by size, each in a process of its own, and how many times that of the fewest polygons the most take, of either."""
     made = next(layer for layer in LAYERS if layer.code == _LAYER)
     figures = {}
     with intake_cluster() as home:
@@ -39,7 +39,7 @@ def measure_memory(*, small: bool) -> dict[str, Any]:
     return {title: asdict(each) for title, each in figures.items()} | {
         "most_mb": max(most.service_mb, most.children_mb),
         "most_over_least": round(
-            max(most.service_mb, most.children_mb) / max(least.service_mb, least.children_mb), 2
+            max(most.service_mb / least.service_mb, most.children_mb / least.children_mb), 2
         ),
     }
 
