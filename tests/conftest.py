@@ -120,7 +120,12 @@ class TestServer:
                 if tidy:
                     self.drop_leftovers(connection, keep=name)
                 draft = f"{name}_draft"
-                fill(self.create(draft))
+                self.drop(draft)  # of a run that was killed while it filled it
+                try:
+                    fill(self.create(draft))
+                except BaseException:
+                    self.drop(draft)
+                    raise
                 connection.execute(text(f'ALTER DATABASE "{draft}" RENAME TO "{name}"'))
         return name
 
