@@ -18,6 +18,19 @@ MAX_MENDED = 10_000
 MAX_MENDED_VERTICES = 500_000
 
 
+def noted(rule: str, message: Sentence) -> dict[str, Any]:
+    """A warning about a file as a whole, as a report and a version keep it."""
+    return {
+        "severity": "warning",
+        "rule": rule,
+        "feature": None,
+        "message": str(message),
+        "said": message.as_json(),
+        "place": None,
+        "shapes": [],
+    }
+
+
 @dataclass
 class Report:
     """What the reading found; `issues` name feature and place, errors stop the upload, warnings are shown."""
@@ -60,17 +73,9 @@ class Report:
         """Note an issue, `shapes` (working CRS) drawn with it; the list is bounded, the counts are not."""
         self.error_count += severity == "error"
         if len(self.issues) < MAX_ISSUES:
-            self.issues.append(
-                {
-                    "severity": severity,
-                    "rule": rule,
-                    "feature": number,
-                    "message": str(message),
-                    "said": message.as_json(),
-                    "place": place,
-                    "shapes": [shapely.to_wkb(shape, hex=True) for shape in shapes if self._has_room(shape)],
-                }
-            )
+            drawn = [shapely.to_wkb(shape, hex=True) for shape in shapes if self._has_room(shape)]
+            issue = noted(rule, message) | {"severity": severity, "feature": number, "place": place}
+            self.issues.append(issue | {"shapes": drawn})
 
     def keep_receipt(self, number: int, original: shapely.Geometry, mending: Mending) -> None:
         """Note what mending did to a feature, with the shape as it was."""

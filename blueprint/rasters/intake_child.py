@@ -73,6 +73,7 @@ class Report:
     edge: list[list[float]] = field(default_factory=list)
     is_misplaced: bool = False
     statistics: dict[str, Any] = field(default_factory=dict)
+    notes: list[dict[str, Any]] = field(default_factory=list)
     refusal: dict[str, Any] | None = None
 
 
@@ -155,6 +156,14 @@ def _read(request: dict[str, Any], report: Report) -> None:
             report.edge = np.column_stack(operation.move(edge[:, 0], edge[:, 1])).tolist()
         target = _target(upright, operation, request)
         found = scan(_windows(source, band), kind=request["value_kind"])
+        report.notes = [
+            Sentence(
+                "the value {value:g} looks like what stands for missing pixels, but the file does not say so: it is taken for a"
+                " measure; say it as the no-data value of the file and upload it again",
+                value=value,
+            ).as_json()
+            for value in found.perhaps_missing()
+        ]
         nodata = found.free_value(source.dtypes[band - 1], is_needed=target is not None)
         plain = Path(request["cog"]).with_name("plain.tif")
         _write(

@@ -12,6 +12,9 @@ from blueprint.errors import InvalidInputError
 from blueprint.rasters.values import ValueKind
 
 MAX_CLASSES = 1000
+_USUAL_GAPS = frozenset({-9999.0, -99999.0, -32768.0, -(2.0**31), 65535.0})
+"""What programs write for a pixel that has no value."""
+_NO_MEASURE = 1e20
 
 
 @dataclass
@@ -38,6 +41,10 @@ class Scan:
         self.valid_count = total
         self.minimum = min(self.minimum, float(values.min()))
         self.maximum = max(self.maximum, float(values.max()))
+
+    def perhaps_missing(self) -> list[float]:
+        """The smallest and the largest value, where they are what programs write for missing pixels."""
+        return [v for v in (self.minimum, self.maximum) if abs(v) >= _NO_MEASURE or v in _USUAL_GAPS]
 
     def free_value(self, data_type: str, *, is_needed: bool) -> float | None:
         """A value for missing pixels that no pixel has: NaN, or the type's smallest or largest whole number."""

@@ -13,9 +13,11 @@ from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.location import advice, compare_place, decision_of
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.layers.reading import StagedFile
+from blueprint.layers.reading_report import noted
 from blueprint.objects import objects_of
 from blueprint.rasters.intake import RasterRequest, take_in
 from blueprint.rasters.models import Raster
+from blueprint.sentences import sentence_from
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def store_raster(
         "mended_count": 0,
         "mended_m2": 0.0,
         "outside_count": 0,
-        "issues": [],
+        "issues": [noted("nodata", sentence_from(note)) for note in report["notes"]],
         "declared_crs": report["declared_crs"],
         "placed_on": place.lies_on,
     }

@@ -88,6 +88,19 @@ def test_a_mask_becomes_a_value_that_no_pixel_has(tmp_path: Path, publish_raster
         assert (stored.read(1) == 255).sum() == 1
 
 
+@pytest.mark.parametrize("value", [-9999.0, float(np.finfo(np.float32).min), 1e20])
+def test_a_value_that_stands_for_none_without_the_file_saying_so_is_told(
+    tmp_path: Path, publish_raster: Publish, value: float
+):
+    values = slope().astype(np.float32)
+    values[:3] = value
+    unsaid, said = write_tif(tmp_path / "a.tif", values), write_tif(tmp_path / "b.tif", values, nodata=value)
+
+    (noted,) = publish_raster(unsaid).quality["issues"]
+    assert f"the value {value:g} looks like what stands for missing pixels" in noted["message"]
+    assert not publish_raster(said).quality["issues"]
+
+
 def test_a_no_data_value_that_cannot_occur_hides_nothing(tmp_path: Path, publish_raster: Publish):
     path = write_tif(tmp_path / "classes.tif", np.ones((10, 10), dtype=np.uint8), nodata=125)
     content = path.read_bytes()
