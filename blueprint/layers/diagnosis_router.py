@@ -12,6 +12,7 @@ from blueprint.idempotency import IdempotentRoute
 from blueprint.layers import catalogue
 from blueprint.layers.crs_doctor import Guess
 from blueprint.layers.diagnosis import Diagnosis, diagnose, last_version
+from blueprint.layers.map_shift import ShiftFinding
 from blueprint.layers.reading import staged
 from blueprint.layers.upload_answer import name_of
 from blueprint.permissions import Act, require
@@ -40,9 +41,12 @@ class ShiftOut(BaseModel):
 
     system: str
     reference: str
+    reference_zh: str
     compared: int
     share_as_is: float
     share_shifted_back: float
+    moved_m: float
+    """How far the shift moves the data, on average, in metres."""
 
 
 class RasterFoundOut(BaseModel):
@@ -118,6 +122,11 @@ def diagnose_file(
     return diagnosis_out(found)
 
 
+def _shift_out(shift: ShiftFinding) -> ShiftOut:
+    values = vars(shift) | {"reference": shift.reference.english, "reference_zh": shift.reference.chinese}
+    return ShiftOut(**values)
+
+
 def diagnosis_out(found: Diagnosis) -> DiagnosisOut:
     """A diagnosis as the outside sees it."""
     return DiagnosisOut(
@@ -128,7 +137,7 @@ def diagnosis_out(found: Diagnosis) -> DiagnosisOut:
                 "refusal_zh": found.refusal.chinese if found.refusal is not None else None,
                 "guesses": [_guess_out(guess) for guess in found.guesses],
                 "raster": RasterFoundOut(**vars(found.raster)) if found.raster is not None else None,
-                "shift": ShiftOut(**vars(found.shift)) if found.shift is not None else None,
+                "shift": _shift_out(found.shift) if found.shift is not None else None,
             }
         )
     )

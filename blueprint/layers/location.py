@@ -112,7 +112,7 @@ def compare_place(
         if shift is not None:
             return PlaceCompared(shift, ())
         if shares.lies_as_is:
-            lies_on.append(name)
+            lies_on.append(name.english)
     return PlaceCompared(None, tuple(lies_on))
 
 
@@ -122,19 +122,19 @@ _ShareOn = Callable[[np.ndarray], float]
 
 def _references(
     session: Session, placed: list[list[float]], city: City, versions: Sequence[LayerVersion]
-) -> Iterator[tuple[str, np.ndarray, _ShareOn]]:
+) -> Iterator[tuple[Sentence, np.ndarray, _ShareOn]]:
     """What data may lie on: its name, the points to compare, and how."""
     points = np.array(placed, dtype=float).reshape(-1, 2)
     if not len(points):
         return
     sample = points[:: max(1, -(-len(points) // REFERENCE_POINTS))]
     for version in versions:
-        name = f"layer {version.layer.code} version {version.number}"
+        name = Sentence("layer {code} version {number}", code=version.layer.code, number=version.number)
         yield name, sample, partial(_share_on_version, session, version)
     lines = jurisdiction(city).lines
     if lines is not None:
         near = points[shapely.dwithin(lines, shapely.points(points), NEAR_BOUNDARY_M)]
-        yield "the boundaries of the city", near, partial(_share_on_lines, lines)
+        yield Sentence("the boundaries of the city"), near, partial(_share_on_lines, lines)
 
 
 def _share_of_degrees(city: City, share_on: _ShareOn, lonlat: np.ndarray) -> float:

@@ -24,22 +24,25 @@ class ShiftFinding:
     """Data that fit a reference better when a map service's shift is taken back; shares are of the points compared."""
 
     system: str
-    reference: str
+    reference: Sentence
     compared: int
     share_as_is: float
     share_shifted_back: float
+    moved_m: float
+    """How far the shift moves the data, on average of the points, in metres."""
 
     def sentence(self) -> Sentence:
         """What was found, for the person who uploads."""
         return Sentence(
             "the coordinates seem to be {system}, the shifted coordinates of map services: of {compared} points compared"
-            " with {reference}, {share_as_is:.0%} lie on it as they are and {share_shifted_back:.0%} with the shift taken"
-            " back; get the data in CGCS2000 from their source",
+            " with {reference}, {share_as_is:.0%} lie on it as they are and {share_shifted_back:.0%} with the shift of"
+            " {moved_m:,.0f} m taken back; get the data in CGCS2000 from their source",
             system=self.system,
             compared=self.compared,
             reference=self.reference,
             share_as_is=float(self.share_as_is),
             share_shifted_back=float(self.share_shifted_back),
+            moved_m=self.moved_m,
         )
 
 
@@ -97,6 +100,7 @@ class Shares:
     compared: int
     as_is: float
     shifted_back: dict[str, float]
+    moved_m: dict[str, float]
 
     @property
     def lies_as_is(self) -> bool:
@@ -104,13 +108,13 @@ class Shares:
         back = max(self.shifted_back.values())
         return self.as_is >= CLEAR_SHARE and self.as_is >= CLEAR_RATIO * back
 
-    def shift(self, reference: str) -> ShiftFinding | None:
+    def shift(self, reference: Sentence) -> ShiftFinding | None:
         """The shift that the data carry, if they lie on the reference clearly better without it."""
         system = max(self.shifted_back, key=lambda name: self.shifted_back[name])
         back = self.shifted_back[system]
         if back < CLEAR_SHARE or back < CLEAR_RATIO * self.as_is:
             return None
-        return ShiftFinding(system, reference, self.compared, self.as_is, back)
+        return ShiftFinding(system, reference, self.compared, self.as_is, back, self.moved_m[system])
 
 
 def compare_shifts(lonlat: np.ndarray, share_on: Callable[[np.ndarray], float]) -> Shares | None:
@@ -120,12 +124,23 @@ def compare_shifts(lonlat: np.ndarray, share_on: Callable[[np.ndarray], float]) 
     """
     if len(lonlat) < MIN_POINTS:
         return None
-    back = {system: share_on(shifted(lonlat)) for system, shifted in BACK.items()}
-    return Shares(len(lonlat), share_on(lonlat), back)
+    back = {system: shifted(lonlat) for system, shifted in BACK.items()}
+    return Shares(
+        len(lonlat),
+        share_on(lonlat),
+        {system: share_on(points) for system, points in back.items()},
+        {system: _apart_m(lonlat, points) for system, points in back.items()},
+    )
+
+
+def _apart_m(one: np.ndarray, other: np.ndarray) -> float:
+    """How far points in degrees are from others, on average, in metres; good to a hundredth within a city."""
+    east, north = np.radians(other - one).T * _A
+    return float(np.hypot(east * np.cos(np.radians(one[:, 1])), north).mean())
 
 
 def recognise_shift(
-    lonlat: np.ndarray, share_on: Callable[[np.ndarray], float], *, reference: str
+    lonlat: np.ndarray, share_on: Callable[[np.ndarray], float], *, reference: Sentence
 ) -> ShiftFinding | None:
     """The shift that data carry, if they lie on a reference clearly better without it."""
     shares = compare_shifts(lonlat, share_on)

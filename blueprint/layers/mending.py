@@ -6,6 +6,8 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from blueprint.sentences import Word
+
 MAX_CROSSINGS = 8
 """A ring that crosses itself more often is not taken apart; the two readings of its winding are drawn alone."""
 
@@ -26,6 +28,24 @@ class Mending:
     def changed_m2(self) -> float:
         """By how much the area changes."""
         return abs(self.after_m2 - self.before_m2)
+
+
+_REASONS = {
+    "Self-intersection": Word("Self-intersection"),
+    "Ring Self-intersection": Word("Ring Self-intersection"),
+    "Hole lies outside shell": Word("Hole lies outside shell"),
+    "Holes are nested": Word("Holes are nested"),
+    "Nested shells": Word("Nested shells"),
+    "Interior is disconnected": Word("Interior is disconnected"),
+    "Duplicate Rings": Word("Duplicate Rings"),
+    "Too few points in geometry component": Word("Too few points in geometry component"),
+}
+
+
+def reason_said(reason: str) -> Word | str:
+    """Why GEOS finds a shape invalid, without the place, as a sentence says it."""
+    told = reason.partition("[")[0]
+    return _REASONS.get(told, told)
 
 
 def mend(shape: BaseGeometry, *, tolerance_m2: float) -> Mending:

@@ -30,7 +30,7 @@ from blueprint.layers.curves import STEP_DEGREES
 from blueprint.layers.kinds import KIND_NAMES, TYPES, closed_lines_as_areas, gathered, kind_word, shapes_of
 from blueprint.layers.marks import refuse_marked_rows
 from blueprint.layers.measuring import SCHEMA, equal_area, measured, without_shape
-from blueprint.layers.mending import mend
+from blueprint.layers.mending import mend, reason_said
 from blueprint.layers.plain import Plain, Plainly
 from blueprint.layers.reading_report import Report
 from blueprint.layers.row_texts import row_texts
@@ -360,7 +360,8 @@ def _mend(
             good[row] = False
         elif not request["mend"]:
             message = Sentence(
-                "it is invalid, and nothing is to be mended; correct it: {reason}", reason=mending.reason
+                "it is invalid, and nothing is to be mended; correct it: {reason}",
+                reason=reason_said(mending.reason),
             )
             report.add("error", "geometry-valid", number, message, place, shapes=[original])
             good[row] = False
@@ -368,7 +369,7 @@ def _mend(
             message = Sentence(
                 "it is invalid and mending would change {changed_m2:.2f} m²; correct it: {reason}",
                 changed_m2=float(mending.changed_m2),
-                reason=mending.reason,
+                reason=reason_said(mending.reason),
             )
             report.add("error", "geometry-valid", number, message, place, shapes=[original])
             good[row] = False
@@ -377,7 +378,7 @@ def _mend(
                 "mended ({changed_m2:.4f} m² changed, moved by up to {moved_m:.3f} m): {reason}",
                 changed_m2=float(mending.changed_m2),
                 moved_m=float(mending.moved_m),
-                reason=mending.reason,
+                reason=reason_said(mending.reason),
             )
             report.add("warning", "geometry-mended", number, message, place)
             report.keep_receipt(number, original, mending)

@@ -29,6 +29,7 @@ from blueprint.layers.measuring import BOUNDS
 from blueprint.layers.models import GeometryKind, Layer, LayerVersion
 from blueprint.layers.originals import keep_original
 from blueprint.layers.reading import ReadingRequest, StagedFile, reading
+from blueprint.layers.reading_report import noted
 from blueprint.layers.succession import (
     version_on,
 )
@@ -39,7 +40,7 @@ from blueprint.sentences import Sentence, sentence_from
 from blueprint.sharing.purposes import record_reading
 from blueprint.standards.entries import FieldRole
 from blueprint.standards.loading import find_standard
-from blueprint.standards.mapping import keep_mapping, kept_mapping, resolved
+from blueprint.standards.mapping import keep_mapping, kept_mapping, lacking, resolved
 
 Progress = Callable[[str, int], None]
 """Told a step's name and how many features it has done so far."""
@@ -191,7 +192,11 @@ def name_fields(
     if layer.standard is not None:
         version.standard = layer.standard
         chosen = kept_mapping(session, layer.id)
-        version.field_mapping = resolved(find_standard(layer.standard), version.quality["fields"], chosen)
+        fields = version.quality["fields"]
+        version.field_mapping = resolved(find_standard(layer.standard), fields, chosen)
+        version.quality = version.quality | {
+            "issues": version.quality["issues"] + [noted("mapping", said) for said in lacking(fields, chosen)]
+        }
 
 
 def request_of(session: Session, layer: Layer, upload: Upload, *, city: City) -> ReadingRequest:

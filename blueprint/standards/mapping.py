@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from blueprint.audit.log import record
 from blueprint.errors import InvalidInputError
 from blueprint.permissions import Act, Actor
+from blueprint.sentences import Sentence
 from blueprint.standards.entries import FieldStandard, LayerStandard
 from blueprint.standards.models import FieldMapping
 
@@ -39,6 +40,21 @@ def resolved(
         if name in there and name not in taken and name not in taken.values():
             taken[name] = name
     return taken
+
+
+def lacking(source_fields: Iterable[str], chosen: Mapping[str, str]) -> list[Sentence]:
+    """What of a mapping that was kept the next file does not have: else a field would be empty from one day to the next."""
+    there = set(source_fields)
+    return [
+        Sentence(
+            "by the mapping that is kept for the layer {name} is the field {source!r}, which this file does not have;"
+            " map another field to it, or forget the mapping",
+            name=name,
+            source=source,
+        )
+        for name, source in chosen.items()
+        if source not in there
+    ]
 
 
 def suggestions(

@@ -42,8 +42,8 @@ export const isPlaced = (found) => Boolean(found.share_inside) && found.shift ==
 function verdict(found) {
   const say = (kind, ...words) => element("p", { class: kind, id: "falls" }, ...bilingual(...words));
   if (found.shift !== null) {
-    const { system, reference, share_as_is: asIs, share_shifted_back: back } = found.shift;
-    return say("error", `像是 ${system} 偏移坐标：与${reference}比对，原样吻合 ${percent(asIs)}，去除偏移后吻合 ${percent(back)}。不会自动纠偏，请取得未偏移的数据；确认数据没有偏移的，才可接受其坐标系。`, `It looks like ${system}; nothing is shifted back. Accept a system only where you know that the data are right.`);
+    const { system, reference_zh: reference, share_as_is: asIs, share_shifted_back: back, moved_m: moved } = found.shift;
+    return say("error", `像是 ${system} 偏移坐标：与${reference}比对，原样吻合 ${percent(asIs)}，去除偏移（约 ${count(Math.round(moved))} 米）后吻合 ${percent(back)}。不会自动纠偏，请取得未偏移的数据；确认数据没有偏移的，才可接受其坐标系。`, `It looks like ${system}; nothing is shifted back. Accept a system only where you know that the data are right.`);
   }
   if (isPlaced(found)) return say("done", `抽样节点 ${percent(found.share_inside)} 落在本市范围内（地图红点）。`, `${percent(found.share_inside)} of the sample lie within the city.`);
   if (found.refusal) return say("error", `${found.refusal_zh}。`, `${found.refusal}.`);

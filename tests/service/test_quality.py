@@ -384,6 +384,12 @@ def test_fields_are_mapped_by_the_planner_never_by_themselves_and_kept(
     kept = command("layer", "quality", "PLAN", "3", "--format", "json").json["field_mapping"]
     assert (kept["YDYHFLDM"], kept["BSM"]) == ("YDDM", "BSM")
 
+    less = tmp_path / "less.geojson"
+    less.write_bytes(geojson(polygon(lonlat_square()), properties=[{"BSM": "B1", "YDDM": "0701"}]))
+    assert command("layer", "upload", "PLAN", less).status == 0
+    noted = command("layer", "quality", "PLAN", "4", "--level", "warning", "--format", "json").json["items"]
+    assert any("TBMJ 取自字段 “图斑面积”，此文件没有该字段" in issue["text"]["zh"] for issue in noted), noted
+
 
 def test_fields_are_mapped_over_http(running: Server):
     client = running.client("ZRZY")

@@ -103,6 +103,10 @@ def test_the_same_layer_in_shifted_coordinates_is_refused_unless_a_person_says_t
     assert defined("layer", "upload", "PLAN", right).status == 0
     diagnosed = json.loads(defined("layer", "diagnose", "PLAN", shifted, "--format", "json").out)
     assert diagnosed["shift"]["system"] == "GCJ-02"
+    assert (
+        diagnosed["shift"]["reference_zh"] == "图层 PLAN 第 2 版" and "与图层 PLAN 第 1 版比对" in refused.err
+    )
+    assert 400 < diagnosed["shift"]["moved_m"] < 600 and "米的偏移" in refused.err
     assert defined("layer", "upload", "PLAN", shifted, "--accept-crs", "EPSG:4490").status == 0
     assert "GCJ-02" in quality_of(fresh_database)["crs_decision"]["against"]
 

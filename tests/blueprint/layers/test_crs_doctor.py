@@ -14,6 +14,7 @@ from blueprint.crs import best_operation
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.crs_doctor import Confidence, suggest
 from blueprint.layers.map_shift import from_bd09, from_gcj02, recognise_shift, to_bd09, to_gcj02
+from blueprint.sentences import Sentence
 from tests.badfiles import LAT, LON
 
 BOUNDARIES = Path(__file__).resolve().parents[4] / "shared" / "data" / "anshan_boundaries"
@@ -95,11 +96,11 @@ def test_data_that_lie_on_a_reference_without_their_shift_are_recognised(system:
     def share_on(points: np.ndarray) -> float:
         return float((np.abs(points - ALONG) < 1e-6).all(axis=1).mean())
 
-    found = recognise_shift(shift(ALONG), share_on, reference="the test")
+    found = recognise_shift(shift(ALONG), share_on, reference=Sentence("the test"))
 
     assert found is not None and found.system == system
     assert "CGCS2000" in found.sentence().english
-    assert recognise_shift(ALONG, share_on, reference="the test") is None
+    assert recognise_shift(ALONG, share_on, reference=Sentence("the test")) is None
 
 
 @pytest.mark.skipif(not BOUNDARIES.exists(), reason="the boundaries of Anshan from two sources are not here")
@@ -127,6 +128,6 @@ def test_the_city_as_amap_draws_it_is_recognised_against_the_official_boundary_a
     amap = np.concatenate([shapely.get_coordinates(a) for a in load("amap_gcj02_cnmaps/210300.geojson")])
     own = np.concatenate([shapely.get_coordinates(area) for area in official])
 
-    found = recognise_shift(amap[::10], share_on, reference="the official boundary")
+    found = recognise_shift(amap[::10], share_on, reference=Sentence("the official boundary"))
     assert found is not None and found.system == "GCJ-02"
-    assert recognise_shift(own[::30], share_on, reference="the official boundary") is None
+    assert recognise_shift(own[::30], share_on, reference=Sentence("the official boundary")) is None

@@ -15,6 +15,7 @@ from blueprint.errors import BlueprintError, InvalidInputError
 from blueprint.layers.children import end_parents
 from blueprint.layers.confinement import Bounds
 from blueprint.layers.reading import ReadingRequest, prepare_large, reading, staged
+from blueprint.sentences import sentence_from
 from service.settings import Settings
 from tests import badfiles
 from tests.badfiles import LAT, LON, geojson, lonlat_square, polygon
@@ -181,6 +182,8 @@ def test_a_bow_tie_is_refused_with_both_readings_and_a_mended_feature_leaves_a_r
     issue = refused["issues"][0]
     assert (issue["rule"], issue["severity"], len(issue["shapes"])) == ("geometry-ambiguous", "error", 2)
     assert refused["mended_count"] == 0
+    told = sentence_from(mended["issues"][0]["said"]).chinese
+    assert told.endswith("：边界自相交"), told
     receipt = mended["mendings"][0]
     assert receipt["feature"] == 1
     assert receipt["moved_m"] == pytest.approx(111, abs=1)
