@@ -106,7 +106,10 @@ def run_check(
         for overlap in overlay.overlaps
     )
     rank = {severity: number for number, severity in enumerate(Severity)}
-    findings = tuple(sorted(findings, key=lambda f: (rank[f.severity], f.sliver, f.layer, -f.overlap_m2)))
+    # By whole square centimetres: the last digits of equal areas are another machine's, or another way's, and are no order.
+    findings = tuple(
+        sorted(findings, key=lambda f: (rank[f.severity], f.sliver, f.layer, -round(f.overlap_m2, 4)))
+    )
     controls = {layer.code: layer for layer in judged.layers}
     layers = tuple(
         _layer_result(

@@ -391,6 +391,19 @@ def test_same_input_same_digest_and_another_version_another(session: Session, pl
     assert check(site).digest != first
 
 
+def test_findings_of_equal_areas_keep_their_order_whatever_the_last_digit(
+    session: Session, plane_city: City, check: Check
+):
+    """Of two rectangles of the same sides the one that comes first is a hair smaller, by the rounding of its coordinates."""
+    strips = [shapely.box(west, south, west + 10, south + 13.37) for west, south in ((0, 0.15), (20, 0))]
+    publish(session, plane_city, "A", strips)
+
+    found = check(square(-50, -50, 200)).findings
+
+    assert 0 < found[1].overlap_m2 - found[0].overlap_m2 < 1e-6
+    assert [finding.source_id for finding in found] == ["S1", "S2"]
+
+
 def test_on_the_ellipsoid_areas_differ_from_the_plane(session: Session, city: City, check: Check):
     publish(session, city, "A", [square(0, 0, 1000)])
 
