@@ -1,7 +1,8 @@
 """The smallest trim (红线调整建议): what is left of a footprint when its hard conflicts are cut off, and how far a setback is missed.
 
 Whatever outline inside the footprint clears the conflicts leaves out all of their common area; so the footprint without
-it is the largest one that does, and nothing has to be searched. It is checked again before it is given.
+it is the largest one that does, and nothing has to be searched. Only where a threshold or a relation makes the conflict
+less might do: all of it is cut off there, too. It is checked again before it is given.
 """
 
 from collections.abc import Mapping, Sequence
