@@ -85,7 +85,7 @@ def find_shift(
     places = _places(within_m)
     stays = not any(is_hard(finding, level) for finding in before.findings)
     best = places[0] if stays else _nearest_free(footprint.geometry, taken, places, city)
-    is_free = best is not None
+    is_known = best is not None
     if best is None:
         best = _least_met(footprint.geometry, taken, places, city)
     moved = _moved(footprint.geometry, best[np.newaxis])[0]
@@ -102,7 +102,9 @@ def find_shift(
         verdict_after=after.verdict,
         hard_before_m2=hard_m2(before, level),
         hard_after_m2=hard_m2(after, level),
-        is_free=is_free and not any(is_hard(finding, level) for finding in after.findings),
+        # What the ground is kept off may be more than need be: the check has the last word.
+        is_free=(is_known or _is_in_city(moved, city))
+        and not any(is_hard(finding, level) for finding in after.findings),
         tried=len(places),
         step_m=within_m / RINGS,
         has_restricted_conflicts=bool(after.restricted_conflicts),
@@ -208,6 +210,11 @@ def _is_free(
         shapely.prepare(outline)
         free[free] = shapely.covers(outline, _moved(site, shifts[free]))
     return free
+
+
+def _is_in_city(site: shapely.Geometry, city: City) -> bool:
+    outline = jurisdiction(city).outline
+    return outline is None or bool(shapely.covers(outline, site))
 
 
 def _nearest_free(

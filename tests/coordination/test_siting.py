@@ -103,6 +103,26 @@ def test_a_rule_for_one_relation_is_kept_off_though_the_ground_stands_otherwise_
     assert found.distance_m == pytest.approx(distance_m, abs=0.2)
 
 
+def test_a_place_that_the_check_finds_free_is_free_though_the_ground_is_kept_off(
+    session: Session, plane: City, tmp_path: Path
+):
+    """Within the plan nothing may be built; beside the farmland a site has room only partly within it, which is allowed."""
+    publish(session, plane, "FARM", [shapely.box(-900, -900, 25.5, 900)], control="prohibit")
+    publish(session, plane, "PLAN", [shapely.box(60, -60, 900, 900)], control="inform")
+    rule = {
+        "id": "R", "layer": "PLAN", "title": "规则", "title_en": "rule", "finding": "占用", "finding_en": "taken",
+        "remedy": "避让", "remedy_en": "keep off", "basis": ["《示例》"], "last_checked_on": "2026-11-01",
+        "relation": "within", "control": "prohibit",
+    }  # fmt: skip
+    path = tmp_path / "rules.yaml"
+    path.write_text(json.dumps({"code": "test", "version": 1, "rules": [rule]}), encoding="utf-8")
+
+    found = _shift(session, replace(plane, rules_path=path, boundary_path=None), 100)
+
+    assert (str(found.verdict_before), str(found.verdict_after)) == ("prohibit", "inform")
+    assert found.is_free
+
+
 def test_a_site_that_meets_nothing_stays(session: Session, plane: City):
     publish(session, plane, "FARM", [shapely.box(100, 0, 200, 100)], control="prohibit")
 
