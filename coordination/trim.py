@@ -2,7 +2,8 @@
 
 Whatever outline inside the footprint clears the conflicts leaves out all of their common area; so the footprint without
 it is the largest one that does, and nothing has to be searched. Only where a threshold or a relation makes the conflict
-less might do: all of it is cut off there, too. It is checked again before it is given.
+less might do: all of it is cut off there, too. It is checked again before it is given, and what is hard of it then, as
+where its share of a feature grew, is cut off as well.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,9 @@ from coordination.rule_sets import Rule
 from coordination.rules import Severity
 
 _SQL = load_statements(Path(__file__).with_suffix(".sql"))
+
+_ROUNDS = 4
+"""So many times at most something is cut off; what is hard then is named."""
 
 SCRAP_M2 = 1.0
 """Parts smaller than this are no ground to build on: they are left out."""
@@ -86,13 +90,19 @@ def find_trim(
     snapshot = take_snapshot(session, on)
     report = run_check(session, footprint, city=city, actor=actor, on=on, with_shapes=True, snapshot=snapshot)
     refuse_failed(report)
-    hard = [finding for finding in report.findings if is_hard(finding, level)]
-    areas = [f.shape for f in hard if f.shape is not None and f.overlap_m2 > 0]
-    kept = _without(footprint.geometry, shapely.union_all(areas)) if areas else footprint.geometry
-    after = None
-    if kept is not None:
-        trimmed = replace(footprint, geometry=kept)
-        after = run_check(session, trimmed, city=city, actor=actor, on=on, snapshot=snapshot)
+    kept: shapely.MultiPolygon | None = footprint.geometry
+    after: CheckReport | None = report
+    # A smaller site may come to lie within an area, or above a share, that the whole one did not: that is cut off as well.
+    for _ in range(_ROUNDS):
+        cut = _hard_areas(after, level) if after is not None else []
+        if kept is None or not cut:
+            break
+        kept, after = _without(kept, shapely.union_all(cut)), None
+        if kept is not None:
+            trimmed = replace(footprint, geometry=kept)
+            after = run_check(
+                session, trimmed, city=city, actor=actor, on=on, with_shapes=True, snapshot=snapshot
+            )
     largest = max(kept.geoms, key=lambda part: part.area) if kept is not None else None
     kept_m2 = after.footprint.area_m2 if after is not None else 0.0
     # Areas by the measure are in the same proportion as plane ones within one site, to far below a square metre.
@@ -124,6 +134,11 @@ def is_hard(finding: Finding, level: TrimLevel) -> bool:
     """Say whether a finding stands against a site at a level; slivers never do."""
     hard = {Severity.PROHIBIT} | ({Severity.RESTRICT} if level is TrimLevel.RESTRICT else set())
     return finding.severity in hard and not finding.sliver
+
+
+def _hard_areas(report: CheckReport, level: TrimLevel) -> list[BaseGeometry]:
+    hard = [finding for finding in report.findings if is_hard(finding, level)]
+    return [finding.shape for finding in hard if finding.shape is not None and finding.overlap_m2 > 0]
 
 
 def _without(site: shapely.MultiPolygon, zone: shapely.Geometry) -> shapely.MultiPolygon | None:

@@ -124,6 +124,22 @@ def test_a_setback_goes_by_the_distance_of_its_rule(session: Session, plane: Cit
     assert found.kept_m2 == pytest.approx(100 * (100 - 47 - 20), abs=1e-3)
 
 
+def test_what_is_hard_only_of_what_is_left_is_cut_off_as_well(session: Session, plane: City, tmp_path: Path):
+    """A wood takes 8 % of the site and 16 % of what the farmland leaves of it; from a tenth on it is prohibited."""
+    words = [f"{name}: a" for name in ("title", "title_en", "finding", "finding_en", "remedy", "remedy_en")]
+    share = ["threshold: {share: 0.1}", "below: advise"]
+    lines = ["id: R", "layer: WOOD", *words, "basis: [a]", "last_checked_on: 2026-11-01", *share]
+    path = tmp_path / "rules.yaml"
+    path.write_text("code: t\nversion: 1\nrules:\n  - " + "\n    ".join(lines), encoding="utf-8")
+    publish(session, plane, "FARM", [shapely.box(50, 0, 200, 100)], control="prohibit")
+    publish(session, plane, "WOOD", [shapely.box(0, 0, 8, 100)], control="prohibit")
+
+    found = _trim(session, replace(plane, rules_path=path))
+
+    assert _is(found.kept, shapely.box(8, 0, 50, 100))
+    assert (found.verdict_after, found.not_cleared) == (Severity.CLEAR, ())
+
+
 def test_a_line_without_a_width_is_said_not_to_be_cleared(session: Session, plane: City):
     publish(session, plane, "WALL", [shapely.LineString([(50, -10), (50, 110)])], control="prohibit")
 
