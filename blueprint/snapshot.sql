@@ -19,4 +19,5 @@ LEFT JOIN blueprint.in_force_period AS period
 LEFT JOIN blueprint.layer_version AS version ON version.id = period.version_id
 LEFT JOIN blueprint.raster ON raster.version_id = version.id
 WHERE layer.retired_on IS NULL OR layer.retired_on > CAST(:day AS date) OR CAST(:also_retired AS boolean)
-ORDER BY layer.code;
+-- Whatever collation the database has: a report, and its digest, lists the layers in this order.
+ORDER BY layer.code COLLATE "C";
