@@ -15,6 +15,7 @@ from blueprint.layers.buffers import PLAIN, BufferRule, Zone
 from blueprint.layers.models import Control
 from blueprint.overlay import Relation
 from blueprint.rasters.values import Threshold as Pixels
+from blueprint.standards.land_use import normalised
 from coordination.heights import HeightRule
 from coordination.use_matrix import UseMatrix
 
@@ -61,7 +62,8 @@ class Condition:
 
     def is_met(self, attributes: Mapping[str, Any]) -> bool:
         """Say whether a feature is meant; one that lacks the attribute may be, so it is."""
-        return self._value(attributes) in ("", *self.values)
+        value = self._value(attributes)
+        return value in ("", *self.values) or _unpadded(value) in map(_unpadded, self.values)
 
     def assumed(self, attributes: Mapping[str, Any]) -> str | None:
         """What is said of a feature that is meant only because it lacks the attribute."""
@@ -74,6 +76,14 @@ class Condition:
         if isinstance(raw, float) and raw.is_integer():
             raw = int(raw)
         return str(raw).strip() if raw is not None else ""
+
+
+def _unpadded(value: str) -> str:
+    """A class code as plan databases fill it up to six digits, without that: 010000 is 01; shorter numbers stay as they are."""
+    return normalised(value) if len(value) == _PADDED else value
+
+
+_PADDED = 6
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from coordination.report_verification import verify_report, with_site
 from coordination.responsibility import concerns_by_department
 from coordination.rule_file import parse_rule_set
 from coordination.rule_layers import refuse_never_met
-from coordination.rule_sets import RuleSet, to_json
+from coordination.rule_sets import Condition, RuleSet, to_json
 from tests.coordination.world import TODAY
 from tests.made import at_origin, publish, square
 
@@ -184,6 +184,17 @@ def test_grades_of_one_layer_have_rules_of_their_own_and_one_that_is_missing_the
     pieces = (ledger.prohibited_m2, ledger.restricted_m2, ledger.advised_m2, ledger.conflict_free_m2)
     assert pieces == tuple(pytest.approx(m2) for m2 in (4000, 2000, 2000, 2000))
     assert [told.finding for told in report.rules] == ["4,000.00㎡", "2,000.00㎡", "2,000.00㎡"]
+
+
+@pytest.mark.parametrize(
+    ("value", "is_met"),
+    [("0103", True), ("010300", True), ("010301", False), ("01", False), ("10", True), ("1000", False), (1000.0, False)],
+)  # fmt: skip
+def test_a_class_code_of_a_condition_is_the_same_padded_and_a_voltage_is_none(value: object, is_met: bool):
+    condition = Condition("DM", ("0103", "10"))
+
+    assert condition.is_met({"DM": value}) is is_met
+    assert Condition("DM", ("010300",)).is_met({"DM": value}) is (is_met and value != "10")
 
 
 def test_what_no_particular_rule_is_for_has_the_general_one_with_its_threshold(
