@@ -5,6 +5,7 @@ Most choose among what the overlay found. Others ask for themselves: what lies w
 met of a layer whose outside is the conflict, and where a raster has their values.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +32,11 @@ _WIDEST = prepared("widest_edge", _SQL["widest_edge"].text)
 _MEASURED = prepared("measured_shapes", _SQL["measured_shapes"].text)
 _ORDER = list(Control)
 _GROUND_IN_COMMON = (Relation.WITHIN, Relation.COVERS)
-_QUADRANT_SEGMENTS = 16
-"""As the zones of the catalogue are made: a quarter of a circle in so many chords."""
+_FLAT_M = 0.004
+"""Chords lie no further within a circle: around lines that bend often the zone is then short by a centimetre at most."""
+
+_LEAST_SEGMENTS = 16
+"""As the zones of the catalogue are made: a quarter of a circle in so many chords at least."""
 
 
 def asks_itself(rule: Rule, layer: LayerOnDay) -> bool:
@@ -235,7 +239,7 @@ def _overlap(rule: Rule, layer: LayerOnDay, site: shapely.MultiPolygon, feature:
         shape, is_areal = common, False
     else:
         reach_m = rule.reach.zone(attributes).reach_m if rule.reach is not None else 0.0
-        grown = shapely.buffer(near, reach_m, quad_segs=_QUADRANT_SEGMENTS) if reach_m else near
+        grown = shapely.buffer(near, reach_m, quad_segs=_segments(reach_m)) if reach_m else near
         shape, is_areal = polygonal(shapely.intersection(site, grown)), True
         if _is_noise(shape) or not (rule.is_possible or _stands_so(relation, site, common, feature)):
             return None
@@ -258,6 +262,11 @@ def _overlap(rule: Rule, layer: LayerOnDay, site: shapely.MultiPolygon, feature:
         shape=shape,
         rule=rule.id,
     )
+
+
+def _segments(radius_m: float) -> int:
+    """In how many chords a quarter of a circle is drawn, so that none is further from it than `_FLAT_M`."""
+    return max(_LEAST_SEGMENTS, math.ceil(math.pi / 4 / math.sqrt(2 * _FLAT_M / radius_m)))
 
 
 def _stands_so(relation: Relation, site: shapely.MultiPolygon, common: BaseGeometry, feature: _Near) -> bool:

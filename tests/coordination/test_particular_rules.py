@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 import shapely
 from sqlalchemy.orm import Session
@@ -132,6 +133,35 @@ def test_a_rule_goes_from_the_legal_edge_of_a_river_however_wide_it_is(
     assert (finding.rule, finding.overlap_m2) == ("R-RIVER", pytest.approx(1000))
     assert finding.distance_m == pytest.approx(500)
     assert noticing(session, None, version, city=city).beyond_m == 510
+
+
+@pytest.mark.parametrize("distance_m", [50, 1000])
+def test_a_distance_is_met_to_the_centimetre_in_whatever_direction(
+    session: Session, city: City, tmp_path: Path, distance_m: int
+):
+    """A corner of the site 2 cm within the distance of a store, in the direction in which chords are furthest from the circle."""
+    text = _rule("R", "STORE", "control: prohibit", "relation: within_distance", f"distance_m: {distance_m}")
+    city = _city(city, tmp_path, text)
+    turn = np.radians(90 / 32)
+    east, north = (distance_m - 0.02) * np.array([np.cos(turn), np.sin(turn)])
+    options = {"control": "inform", "tolerance_m2": 0, "sliver_width_m": 0}
+    publish(session, city, "STORE", [shapely.Point(100 + east, 100 + north)], **options)
+
+    [finding] = _check(session, city).findings
+
+    assert (finding.rule, finding.distance_m) == ("R", pytest.approx(distance_m - 0.02))
+
+
+def test_the_zone_of_a_rule_has_the_area_of_a_circle_to_the_square_metre(
+    session: Session, city: City, tmp_path: Path
+):
+    text = _rule("R", "STORE", "control: prohibit", "relation: within_distance", "distance_m: 50")
+    city = _city(city, tmp_path, text)
+    publish(session, city, "STORE", [shapely.Point(50, 50)], control="inform")
+
+    found = {finding.rule: finding.overlap_m2 for finding in _check(session, city).findings}
+
+    assert found["R"] == pytest.approx(np.pi * 2500, abs=1)
 
 
 def test_a_site_that_is_the_whole_of_a_feature_lies_within_it_and_covers_it(
