@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 from pyproj import Transformer
 
+from blueprint.city import polygonal
 from blueprint.layers.models import Control
 from blueprint.overlay import NOISE_M, RANKS, Answer
 from blueprint.ring_areas import followed_areas
@@ -170,14 +171,16 @@ class KnownSite:
             if rank < covering:
                 shapes[rank].append(zone)
         by_rank = [
-            self.shape if rank == covering else shapely.union_all(found) if found else _NOTHING
+            self.shape if rank == covering else _areal(shapely.union_all(found)) if found else _NOTHING
             for rank, found in shapes.items()
         ]
         prohibited, restricted, advised = by_rank
-        blocked = restricted if covering == RANKS[Control.RESTRICT] else shapely.union(prohibited, restricted)
+        blocked = restricted
+        if covering != RANKS[Control.RESTRICT]:
+            blocked = _areal(shapely.union(prohibited, restricted))
         free: shapely.Geometry = _NOTHING
         if covering == _NO_LEDGER:
-            free = shapely.difference(self.shape, shapely.union(blocked, advised))
+            free = shapely.difference(self.shape, _areal(shapely.union(blocked, advised)))
         pieces = (
             prohibited, shapely.difference(restricted, prohibited), shapely.difference(advised, blocked), free
         )  # fmt: skip
@@ -228,6 +231,11 @@ def _lengths(asked: Sequence[Judged]) -> dict[str, float]:
             shapely.length(joined[0] if len(joined) == 1 else shapely.union_all(joined))
         )
     return found
+
+
+def _areal(shape: shapely.Geometry) -> shapely.Geometry:
+    """A union of areas without the lines that GEOS may leave where one collapsed; a collection is nothing to cut by."""
+    return polygonal(shape) if shapely.get_type_id(shape) == _COLLECTION else shape
 
 
 def _union(met: Sequence[Judged]) -> shapely.Geometry:

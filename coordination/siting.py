@@ -12,7 +12,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
-from blueprint.city import City
+from blueprint.city import City, polygonal
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint
 from blueprint.jurisdiction import jurisdiction
@@ -168,7 +168,7 @@ def _together(findings: Sequence[Finding], ground: shapely.Polygon) -> BaseGeome
         return ground
     # A line or a point takes no area; a hair around it is what no site may lie on.
     taken = [shapely.buffer(f.shape, _HAIR_M) if f.overlap_m2 == 0 else f.shape for f in findings]
-    return shapely.union_all(taken) if taken else shapely.Polygon()
+    return polygonal(shapely.union_all(taken))
 
 
 def readable_by(snapshot: Snapshot, actor: Actor) -> Snapshot:

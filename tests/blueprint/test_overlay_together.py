@@ -127,6 +127,37 @@ def test_sites_together_say_what_each_says_alone(
             assert shapely.area(shapely.symmetric_difference(found.shape, known.shape)) < 1e-5
 
 
+# fmt: off
+PROHIBITED = (
+    ((499997.5453150964, 4549948.437786017), (500012.39782140974, 4549945.391118055), (500010.9674480513, 4549939.5595959015), (499998.15812256397, 4549942.187149848), (499997.5453150964, 4549948.437786017)),
+    ((499975.1116948912, 4549976.698983076), (499979.872793425, 4549978.582494584), (499988.5716510199, 4549975.57135157), (499979.61557783635, 4549972.0282896515), (499975.1116948912, 4549976.698983076)),
+)
+RESTRICTED = (
+    ((499997.0, 4549954.0), (499981.5714285714, 4549970.0), (499999.35294117645, 4549970.0), (499996.0, 4549973.0), (500015.0, 4549956.0), (500002.0, 4549903.0), (499997.0, 4549954.0)),
+    ((499975.0, 4549976.814814814), (499970.0, 4549982.0), (499996.0, 4549973.0), (499975.0, 4549980.269230769), (499975.0, 4549976.814814814)),
+)
+# fmt: on
+
+
+def test_a_union_that_collapses_to_lines_here_and_there_has_a_ledger(session: Session, city: City):
+    """Of these two GEOS makes a collection of areas and lines, and cuts nothing by one; a batch and a large drawing ended in a fault."""
+    prohibited, restricted = (
+        shapely.MultiPolygon([shapely.Polygon(ring) for ring in rings]) for rings in (PROHIBITED, RESTRICTED)
+    )
+    assert shapely.union(prohibited, restricted).geom_type == "GeometryCollection"
+    city = replace(city, area_measure=AreaMeasure.PLANE)
+    site = shapely.MultiPolygon([shapely.box(499_960, 4_549_900, 500_020, 4_549_990)])
+    [known] = overlay_together(session, [site], Ground(session, [], city=city))
+    assert known is not None
+
+    answer = known.answer([], zones=[(1, prohibited), (2, restricted)], with_shapes=False)
+
+    taken_m2 = shapely.union(prohibited, restricted).area
+    assert answer.prohibited_m2 == pytest.approx(prohibited.area, abs=1e-6)
+    assert answer.restricted_m2 == pytest.approx(taken_m2 - prohibited.area, abs=1e-6)
+    assert answer.conflict_free_m2 == pytest.approx(site.area - taken_m2, abs=1e-6)
+
+
 def test_a_large_site_is_left_to_the_statement(session: Session, city: City):
     publish(session, city, "AREAS", [shapely.box(0, 0, 10, 10)])
     layers = take_snapshot(session, LONG_AGO).layers
