@@ -11,7 +11,7 @@ from shapely.geometry import mapping
 
 from blueprint.city import City
 from blueprint.edge import ActorDep, CityDep
-from blueprint.jurisdiction import jurisdiction
+from blueprint.jurisdiction import district_outlines, jurisdiction
 from blueprint.permissions import Act, require
 
 router = APIRouter(prefix="/api/city", tags=["city"])
@@ -36,10 +36,11 @@ class LayerGroupOut(BaseModel):
 
 
 class DistrictOut(BaseModel):
-    """A district of the profile."""
+    """A district of the profile; `has_outline`: the city's boundary file has it, so that a site can be searched in it."""
 
     code: str
     name: str
+    has_outline: bool
 
 
 class ProjectTypeOut(BaseModel):
@@ -52,7 +53,7 @@ class ProjectTypeOut(BaseModel):
 
 
 class CityOut(BaseModel):
-    """The city profile as map clients need it; `bounds` west, south, east, north in degrees."""
+    """The city profile as map clients need it; `bounds` west, south, east, north in degrees; `has_outline`: it names a boundary file."""
 
     name: str
     name_en: str | None
@@ -63,6 +64,7 @@ class CityOut(BaseModel):
     bounds: tuple[float, float, float, float]
     departments: list[DepartmentOut]
     layer_groups: list[LayerGroupOut]
+    has_outline: bool
     districts: list[DistrictOut]
     project_types: list[ProjectTypeOut]
 
@@ -71,6 +73,7 @@ class CityOut(BaseModel):
 def show_city(actor: ActorDep, city: CityDep) -> CityOut:
     """The city this service works for."""
     require(actor, Act.LIST_LAYERS)
+    outlined = district_outlines(city).keys()
     return CityOut(
         name=city.name,
         name_en=city.name_en,
@@ -87,7 +90,11 @@ def show_city(actor: ActorDep, city: CityDep) -> CityOut:
             LayerGroupOut(code=group.code, name=group.name, name_en=group.name_en)
             for group in city.layer_groups
         ],
-        districts=[DistrictOut(code=district.code, name=district.name) for district in city.districts],
+        has_outline=jurisdiction(city).outline is not None,
+        districts=[
+            DistrictOut(code=district.code, name=district.name, has_outline=district.code in outlined)
+            for district in city.districts
+        ],
         project_types=[
             ProjectTypeOut(
                 code=kind.code, name=kind.name, name_en=kind.name_en, always_asked=list(kind.always_asked)

@@ -28,7 +28,8 @@ MAX_TRIED = 25
 
 class RuleSetOut(BaseModel):
     """The rule set of the city: its code, version and SHA-256, its rules of layers that the reader may read, and the ids of
-    those that are not signed off; `never_met` says by the id of a rule why it cannot be met on its layer, where that is so.
+    those that are not signed off; `never_met` says by the id of a rule why it cannot be met on its layer, where that is so,
+    `titles` what the layers of the catalogue are called, by their codes.
     """
 
     code: str
@@ -36,6 +37,7 @@ class RuleSetOut(BaseModel):
     sha256: str
     unsigned: list[str]
     never_met: dict[str, str]
+    titles: dict[str, str]
     rules: list[dict[str, Any]]
 
 
@@ -58,6 +60,7 @@ def show_rules(session: SessionDep, actor: ActorDep, city: CityDep, now: NowDep)
         sha256=rule_set.sha256,
         unsigned=[rule.id for rule in today if rule.signed_off is None],
         never_met={id_: reason.both for id_, reason in reasons.items() if reason is not None},
+        titles={rule.layer: layers[rule.layer].title for rule in rules if rule.layer in layers},
         rules=[to_json(rule) for rule in rules],
     )
 

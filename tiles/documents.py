@@ -197,9 +197,19 @@ def _by_class(symbology: Symbology, other: str) -> list[Any]:
     return ["match", ["to-string", ["get", "class_code"]], *cases, other]
 
 
+def _legend(symbology: Symbology) -> list[dict[str, str]]:
+    """The first level of the standard's classes with their colours, for a legend."""
+    edition = standards().land_use[symbology.removeprefix("land_use_")]
+    return [
+        {"code": each.code, "title": each.title, "color": each.color.lower()}
+        for each in edition.values()
+        if each.parent is None
+    ]
+
+
 def _style_layers(layer: Layer) -> list[dict[str, Any]]:
     color, kind = color_of(layer), GeometryKind(layer.geometry)
-    shared = {
+    shared: dict[str, Any] = {
         "source": ALL_LAYERS,
         "source-layer": layer.code,
         "metadata": {"blueprint:layer": layer.code, "blueprint:control": layer.control},
@@ -226,6 +236,7 @@ def _style_layers(layer: Layer) -> list[dict[str, Any]]:
     fill_color: Any = color
     if layer.symbology is not None:
         fill_color, opacity = _by_class(Symbology(layer.symbology), color), 0.75
+        shared["metadata"] |= {"blueprint:legend": _legend(Symbology(layer.symbology))}
     fill = {"type": "fill", **shared, "paint": {"fill-color": fill_color, "fill-opacity": opacity}}
     # A dot cannot stand in a layer's code, so that the outline's name is nobody else's.
     return [{"id": layer.code, **fill}, {"id": f"{layer.code}.outline", **line}]

@@ -127,7 +127,8 @@ async function start() {
   if (me === null) return;
   csrfToken = me.csrf_token ?? null;
   nameOf = departmentNames(city);
-  place("district").replaceChildren(element("option", { value: city.administrative_code }, "全市 the whole city"), ...city.districts.map(({ code, name }) => element("option", { value: code }, name)));
+  place("district").replaceChildren(...[{ code: city.administrative_code, name: "全市 the whole city", has_outline: city.has_outline }, ...city.districts].map(({ code, name, has_outline }) => element("option", { value: code, ...(has_outline ? {} : { disabled: "" }) }, has_outline ? name : `${name}（无界线 no outline）`)));
+  place("no-outline").hidden = city.has_outline && city.districts.every(({ has_outline }) => has_outline);
   for (const [id, doing] of [["alternatives", compare], ["finder", find], ["batch", checkAll]]) {
     place(id).addEventListener("submit", (event) => event.preventDefault());
     act(place(id).querySelector("[type=submit]"), doing);

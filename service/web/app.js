@@ -77,6 +77,8 @@ async function start() {
   map.on("click", ({ point }) => {
     const around = [[point.x - 3, point.y - 3], [point.x + 3, point.y + 3]];
     showFeatures(map.queryRenderedFeatures(around), layersByCode, document.getElementById("here"));
+    // Beside a long list of layers what was asked for would stand out of sight; under the map of a small window the map stays.
+    if (document.getElementById("panel").scrollHeight > document.getElementById("panel").clientHeight) document.getElementById("here-heading").scrollIntoView({ block: "start" });
   });
   if (layers.some((layer) => layer.version !== null)) say();
   else say(...bilingual("还没有现行图层，请先上传并启用一个。", "No layer is in force yet; upload one and bring it into force."));

@@ -23,6 +23,17 @@ function colorOf(map, code) {
   return [paint["fill-color"]].flat().at(-1) ?? paint["line-color"] ?? paint["circle-color"] ?? null;
 }
 
+// The classes of a layer that is drawn by them, as the standard names and colours them.
+function legendOf(map, code) {
+  const classes = styleLayersOf(map, code)[0]?.metadata?.["blueprint:legend"] ?? [];
+  const item = (each) => {
+    const swatch = element("span", { class: "swatch", "aria-hidden": "true" });
+    swatch.style.backgroundColor = each.color;
+    return element("li", {}, swatch, `${each.title} ${each.code}`);
+  };
+  return classes.length ? element("details", { class: "legend" }, element("summary", {}, ...bilingual("图例", "Legend")), element("p", { class: "hint" }, ...bilingual("图斑过密时不分类着色，请放大。", "Where features crowd, zoom in for their classes.")), element("ul", {}, ...classes.map(item))) : null;
+}
+
 function row(map, layer) {
   const color = colorOf(map, layer.code);
   const box = element("input", { type: "checkbox", id: `layer-${layer.code}` });
@@ -32,14 +43,17 @@ function row(map, layer) {
     const visibility = box.checked ? "visible" : "none";
     for (const { id } of styleLayersOf(map, layer.code)) map.setLayoutProperty(id, "visibility", visibility);
   });
-  const swatch = element("span", { class: "swatch", "aria-hidden": "true" });
-  if (color) swatch.style.backgroundColor = color;
+  const legend = legendOf(map, layer.code);
+  const swatch = element("span", { class: `swatch${legend ? " of-classes" : ""}`, "aria-hidden": "true" });
+  if (color && !legend) swatch.style.backgroundColor = color;
   const version = layer.version === null ? "无现行版本 none in force" : `第 ${layer.version} 版 v${layer.version}`;
   const control = layer.group === null ? "" : `${CONTROL_WORDS[layer.control][0]} · `;
   const about = element("span", { class: "about" }, `${control}${layer.department_name ?? layer.department} · ${version}`);
-  const label = element("label", { for: box.id }, ...bilingual(layer.title, layer.title_en), about);
+  // What has no swatch is not on this map; why is said, as its box cannot be ticked.
+  const unseen = color !== null || layer.version === null ? [] : [element("span", { class: "about" }, ...(layer.geometry === "raster" ? bilingual("栅格：在“详情”页看图与图例", "A raster: seen on its page") : bilingual("不在本图上", "Not on this map")))];
+  const label = element("label", { for: box.id }, ...bilingual(layer.title, layer.title_en), about, ...unseen);
   const life = element("a", { class: "about", href: `/layer?code=${encodeURIComponent(layer.code)}`, "aria-label": `${layer.title} 详情 details` }, "详情");
-  return element("li", { "data-layer": layer.code }, box, swatch, label, life);
+  return element("li", { "data-layer": layer.code }, box, swatch, label, life, ...(legend ? [legend] : []));
 }
 
 // Layers stand under the city's groups, in the order of both; those of no group after them, by control.
@@ -73,7 +87,8 @@ export function showFeatures(features, layersByCode, place) {
     const name = feature.properties.label ?? `图斑 ${feature.id}`;
     const [control, controlEn] = CONTROL_WORDS[layer.control];
     const facts = [
-      `标识码 ${feature.properties.source_id ?? "—"}`,
+      // Where a tile has too many features they are drawn without what is said of each.
+      feature.properties.source_id || feature.properties.class_code ? `标识码 ${feature.properties.source_id ?? "—"}` : "标识码 —（过密处请放大后再点 zoom in where features crowd）",
       feature.properties.class_code ? `${layer.class_field ? "类别" : "要素代码"} ${feature.properties.class_code}` : null,
       `${control} ${controlEn}`,
       layer.basis,

@@ -24,24 +24,27 @@ function about(rule) {
   if (rule.height) told.push("高度 height");
   if (rule.gap) told.push("覆盖缺口 gap");
   if (rule.threshold) told.push(Object.entries(rule.threshold).map(([measure, least]) => `${measure} ≥ ${least}`).join("、"));
-  return told.join("；");
+  return told.join("；") || element("span", { class: "hint" }, ...bilingual("整个图层", "the whole layer"));
 }
 
-function ruleRow(rule, neverMet) {
+function ruleRow(rule, neverMet, title) {
   const signed = rule.signed_off ? `${rule.signed_off.by} ${rule.signed_off.on}` : mark("soon", ["未签认", "not signed off"]);
   return cells([
     [element("strong", {}, rule.title), element("br"), element("span", { lang: "en" }, `${rule.title_en} · ${rule.id}`)],
-    rule.layer, neverMet ? [about(rule), element("br"), element("strong", {}, `不会命中 never met：${neverMet}`)] : about(rule), rule.control ? mark(rule.control, CONTROL_WORDS[rule.control]) : "—",
+    title ? [title, element("br"), element("span", { class: "hint" }, rule.layer)] : [rule.layer, element("br"), element("span", { class: "hint" }, ...bilingual("目录中没有这个图层", "no such layer here"))], neverMet ? [about(rule), element("br"), element("strong", {}, `不会命中 never met：${neverMet}`)] : about(rule), rule.control ? mark(rule.control, CONTROL_WORDS[rule.control]) : element("span", { class: "hint" }, ...bilingual("同图层管控", "the layer's own")),
     [rule.basis.join("；"), ...(rule.unsure ? [element("br"), element("span", { class: "hint" }, `待核：${rule.unsure}`)] : [])],
     rule.remedy, `${rule.valid_from ?? ""}…${rule.valid_until ?? ""}`, rule.last_checked_on, signed,
   ]);
 }
 
+let titles = {};
+
 async function showRules() {
   const set = await ask("/api/rules");
+  titles = set.titles;
   place("rules-about").textContent = `${set.code} v${set.version} · ${set.rules.length} rules, ${set.unsigned.length} not signed off · sha256:${set.sha256.slice(0, 12)}`;
   table(place("rules"), [["规则", "rule"], ["图层", "layer"], ["针对", "about"], ["管控", "control"], ["依据", "basis"], ["可采取的措施", "what can be done"], ["有效期", "valid"], ["核对日", "checked"], ["签认", "signed off"]],
-    set.rules.map((rule) => ruleRow(rule, set.never_met[rule.id])), ["没有您可读的图层的规则", "No rule of a layer that you may read"]);
+    set.rules.map((rule) => ruleRow(rule, set.never_met[rule.id], set.titles[rule.layer])), ["没有您可读的图层的规则", "No rule of a layer that you may read"]);
 }
 
 async function tryFile() {
@@ -55,7 +58,7 @@ async function tryFile() {
   table(place("turns"), [["项目", "project"], ["现规则", "now"], ["改动后", "changed"], ["变化", "turn"], ["图层", "layers"]],
     turned.map((trial) => cells([
       element("a", { href: `/project?id=${trial.project_id}` }, trial.name), mark(trial.verdict_before, SEVERITY[trial.verdict_before]), mark(trial.verdict_after, SEVERITY[trial.verdict_after]),
-      mark(TURN_KINDS[trial.turn], TURN[trial.turn]), trial.layers.join("、"),
+      mark(TURN_KINDS[trial.turn], TURN[trial.turn]), trial.layers.map((code) => (titles[code] ? `${titles[code]} ${code}` : code)).join("、"),
     ])), ["没有项目的结论或发现会变化", "No project would be seen otherwise"]);
   say("done", ...bilingual("试算完成。", "Tried."));
 }

@@ -27,7 +27,12 @@ def test_metadata_and_groups_are_shown_as_they_were_given(running: Server):
     shown = client.get("/api/layers/GHYDYH").json()
     assert {key: shown[key] for key in LAND_USE} == LAND_USE
     assert shown["group_name"] == "国土空间总体规划"
-    groups = client.get("/api/city").json()["layer_groups"]
+    city = client.get("/api/city").json()
+    assert city["has_outline"]
+    assert [each["code"] for each in city["districts"] if each["has_outline"]] == [], (
+        "its file has the city alone"
+    )
+    groups = city["layer_groups"]
     assert [group["code"] for group in groups][:3] == ["base_map", "current_state", "control_zones"]
 
 

@@ -72,6 +72,10 @@ def filled(fresh_database: str, city: City) -> None:
             title="铁路",
             control="restrict",
         )
+        publish(
+            session, city, "use", [square(0, 9_000, 4_000)], title="规划用地用海", control="inform",
+            symbology="land_use_2023", class_field="DM", attributes=[{"DM": "0701"}],
+        )  # fmt: skip
     engine.dispose()
 
 
@@ -174,6 +178,12 @@ def test_a_click_tells_the_features_there_and_a_layer_can_be_switched_off(site: 
     for word in ("生态保护红线", "千山红线", "S1", "禁止", "《生态保护红线管理办法》第三条"):
         assert word in told
 
+    seen = page.evaluate(
+        "(box => box.top >= 0 && box.bottom <= innerHeight)(document.getElementById('here-heading').getBoundingClientRect())"
+    )
+    assert seen, "what was clicked stands in sight"
+    page.click("[data-layer=use] summary")
+    assert "居住用地 07" in page.inner_text("[data-layer=use] .legend")
     page.uncheck("#layer-red_line")
     until(page, "!blueprintMap.queryRenderedFeatures().some((feature) => feature.sourceLayer === 'red_line')")
     page.check("#layer-red_line")

@@ -81,6 +81,7 @@ def test_anybody_reads_the_rules_of_the_layers_that_he_may_read(running: Server,
         assert (answer["code"], answer["version"]) == ("anshan-2019", 2)
         assert set(answer["unsigned"]) == {rule["id"] for rule in answer["rules"]}
         assert answer["never_met"] == {}
+        assert answer["titles"].keys() == classes.keys() & {rule["layer"] for rule in answer["rules"]}
         return {rule["layer"] for rule in answer["rules"]}
 
     assert shown() == {"YJJBNT"}
