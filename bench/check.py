@@ -1,4 +1,4 @@
-"""The check: over HTTP, its bare statement, one ST_Intersection query a layer on whole features, and the index alone, in turn."""
+"""The check: over HTTP, its bare statement, one ST_Intersection query a layer on whole features, the design's statement and the index alone, in turn."""
 
 import http.client
 import json
@@ -46,6 +46,18 @@ PREPARE index_alone AS SELECT count(*) FROM blueprint.part WHERE geom && ST_SetS
 """
 """The floor: no check is quicker than finding in the index what the footprint's box meets."""
 
+AREAS_ALONE = """
+PREPARE areas_alone AS
+WITH site AS MATERIALIZED (SELECT ST_SetSRID(ST_GeomFromWKB($1), $2) AS geom)
+SELECT part.version_id, sum(
+    CASE WHEN ST_Covers(site.geom, part.geom) THEN part.plane_m2 ELSE ST_Area(ST_Intersection(site.geom, part.geom)) END
+) AS plane_m2
+FROM site
+JOIN blueprint.part AS part ON part.geom && site.geom AND ST_Intersects(site.geom, part.geom)
+GROUP BY part.version_id, part.feature_id
+"""
+"""The statement of the design's study (DESIGN, part 4), on the parts of today: plane areas and nothing else."""
+
 STUDY_OVER_INDEX = {1: 1.0 / 0.2, 10: 2.1 / 0.4, 100: 6.4 / 0.3}
 """The statement ÷ the index alone in the study of the design, whose statement gave areas alone."""
 
@@ -69,6 +81,9 @@ class CheckFigures:
     whole_features_over_statement: float
     statement_over_index: float
     statement_over_index_by_study: float
+    areas_ms: float
+    areas_over_index_by_study: float
+    statement_over_areas: float
 
 
 @dataclass
@@ -77,6 +92,7 @@ class _Times:
     statement: list[float] = field(default_factory=list)
     whole_features: list[float] = field(default_factory=list)
     index: list[float] = field(default_factory=list)
+    areas: list[float] = field(default_factory=list)
     findings: list[int] = field(default_factory=list)
 
 
@@ -95,6 +111,7 @@ def measure_checks(setting: Setting, host: str) -> dict[str, dict[str, float]]:
         with connection.cursor(cursor_factory=RealDictCursor) as cursor:
             cursor.execute(OVERLAPS.prepare)
             cursor.execute(INDEX_ALONE)
+            cursor.execute(AREAS_ALONE)
             ways = _Ways(setting, layers, client, cursor)
             return {f"{size} ha": asdict(_measure(ways, size)) for size in SIZES_HA}
     finally:
@@ -106,13 +123,12 @@ def _measure(ways: "_Ways", size_ha: int) -> CheckFigures:
     times = _Times()
     for number, polygon in enumerate(footprints(size_ha * 10_000.0, WARM_UP + ROUNDS)):
         site = shapely.MultiPolygon([polygon])
-        in_turn = [ways.http, ways.statement, ways.whole_features, ways.index]
-        in_turn = (
-            in_turn[number % 4 :] + in_turn[: number % 4]
-        )  # none is always the one that finds the pages warm
+        in_turn = [ways.http, ways.statement, ways.whole_features, ways.index, ways.areas]
+        first = number % len(in_turn)
+        in_turn = in_turn[first:] + in_turn[:first]  # none is always the one that finds the pages warm
         answers = {act.__name__: _timed(act, site) for act in in_turn}
         report = json.loads(answers["http"][1])
-        ways.compare(site, report, answers["statement"][1], answers["whole_features"][1])
+        ways.compare(site, report, *(answers[name][1] for name in ("statement", "whole_features", "areas")))
         if number >= WARM_UP:
             for name, (seconds, _) in answers.items():
                 getattr(times, name).append(seconds * 1000)
@@ -176,8 +192,19 @@ class _Ways:
         self._cursor.execute("EXECUTE index_alone (%s, %s)", values)
         return int(self._cursor.fetchone()["count"])
 
+    def areas(self, site: shapely.MultiPolygon) -> list[dict[str, Any]]:
+        """The plane area of every feature that is met, by the design's statement."""
+        values = (shapely.to_wkb(site), self._setting.city.working_srid)
+        self._cursor.execute("EXECUTE areas_alone (%s, %s)", values)
+        return list(self._cursor.fetchall())
+
     def compare(
-        self, site: shapely.MultiPolygon, http: Any, statement: Any, whole_features: dict[str, list[float]]
+        self,
+        site: shapely.MultiPolygon,
+        http: Any,
+        statement: Any,
+        whole_features: dict[str, list[float]],
+        areas: list[dict[str, Any]],
     ) -> None:
         """End the run unless the report is the statement's, and its plane areas are those of whole features."""
         in_plane = self.statement(site, in_plane=True)
@@ -191,6 +218,8 @@ class _Ways:
                 "by parts",
                 "by whole features",
             )
+            alone = sum(row["plane_m2"] for row in areas if row["version_id"] == layer.version_id)
+            _same(layer.code, alone, sum(whole_features[layer.code]), "by areas alone", "by whole features")
 
 
 def _sum(row: Any, layer: LayerOnDay) -> float:
@@ -204,9 +233,9 @@ def _same(code: str, ours: float, theirs: float, us: str, them: str) -> None:
 
 
 def _figures(times: _Times, size_ha: int) -> CheckFigures:
-    http, statement, whole, index = (
+    http, statement, whole, index, areas = (
         statistics.median(values)
-        for values in (times.http, times.statement, times.whole_features, times.index)
+        for values in (times.http, times.statement, times.whole_features, times.index, times.areas)
     )
     return CheckFigures(
         footprints=len(times.http),
@@ -224,6 +253,9 @@ def _figures(times: _Times, size_ha: int) -> CheckFigures:
         whole_features_over_statement=round(whole / statement, 2),
         statement_over_index=round(statement / index, 2),
         statement_over_index_by_study=round(statement / index / STUDY_OVER_INDEX[size_ha], 2),
+        areas_ms=round(areas, 2),
+        areas_over_index_by_study=round(areas / index / STUDY_OVER_INDEX[size_ha], 2),
+        statement_over_areas=round(statement / areas, 2),
     )
 
 

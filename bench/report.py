@@ -57,6 +57,17 @@ BARS = (
         for size in _SIZES
     ),
     *(
+        Bar(title.format(size), ("checks", size, key), None)
+        for title, key in (
+            (
+                "the design's own statement ÷ index alone, ÷ the same of its study, {}",
+                "areas_over_index_by_study",
+            ),
+            ("statement ÷ the design's own, {}", "statement_over_areas"),
+        )
+        for size in _SIZES
+    ),
+    *(
         Bar(
             f"check over HTTP ÷ its statement, {size}",
             ("checks", size, "http_over_statement"),
@@ -131,6 +142,11 @@ BARS = (
         "every difference of 500,000 × 200,000 polygons, one Dask worker ÷ two",
         ("scaling", "one_over_two"),
         1.8,
+    ),
+    Bar(
+        "the same windows by two bare processes side by side, work done ÷ that of one alone: what the machine can",
+        ("scaling", "machine_one_over_two"),
+        None,
     ),
     Bar(
         "every difference, ten times the ground ÷ a tenth",

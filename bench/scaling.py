@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -15,7 +17,7 @@ from distributed import Client, LocalCluster
 from bench.made_city import CITY, TENTH, Ground, MadeLayer, made_layers, polygons, resized
 from bench.setting import say
 from coordination.plan_audit.cluster import on_cluster
-from coordination.plan_audit.overlaps import WindowTask, load_loops
+from coordination.plan_audit.overlaps import WindowTask, load_loops, overlaps_of
 from coordination.plan_audit.partitions import shared_folder
 from coordination.plan_audit.windows import windows
 
@@ -64,6 +66,10 @@ def measure_scaling(*, small: bool) -> dict[str, Any]:
         )
         if name not in runs or run.seconds < runs[name].seconds:
             runs[name] = run
+    alone_s, beside_s = _bare_seconds(tenth)
+    say(
+        f"scaling: the windows of a tenth by one bare process {alone_s:.1f} s, by each of two {beside_s:.1f} s"
+    )
     return {
         "tenth": [len(side) for side in tenth],
         "whole": [len(side) for side in whole],
@@ -73,6 +79,8 @@ def measure_scaling(*, small: bool) -> dict[str, Any]:
         "tenth_s": round(runs["tenth"].seconds, 2),
         "handing_s": [round(runs["one"].handing_s, 2), round(runs["two"].handing_s, 2)],
         "one_over_two": round(runs["one"].seconds / runs["two"].seconds, 2),
+        "bare_s": [round(alone_s, 2), round(beside_s, 2)],
+        "machine_one_over_two": round(2 * alone_s / beside_s, 2),
         "whole_over_tenth": round(runs["two"].seconds / runs["tenth"].seconds, 2),
         "worker_mb": [runs["tenth"].worker_mb, runs["two"].worker_mb],
         "memory_over_tenth": round(runs["two"].worker_mb / runs["tenth"].worker_mb, 2),
@@ -104,6 +112,30 @@ def _run(sides: list[np.ndarray], ground: Ground, workers: int) -> _Run:
     if abs(shared_m2 - ground.side_m**2) > SAME_M2:
         raise SystemExit(f"the differences sum to {shared_m2:.2f} m², the ground is {ground.side_m**2:.2f}")
     return _Run(seconds, handing_s, worker_mb, count, shared_m2)
+
+
+def _bare_seconds(sides: list[np.ndarray]) -> tuple[float, float]:
+    """What a process takes for the windows alone, and while another does the same beside it: no Dask, no files; the better of three turns each."""
+    tasks = list(tasks_of(sides))
+    alone, beside = [], []
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        for _ in pool.map(_compare_all, [tasks[:1]] * 8):
+            pass  # both have started and loaded what they need
+        for _ in range(3):
+            alone.append(pool.submit(_compare_all, tasks).result())
+            both = [pool.submit(_compare_all, tasks) for _ in range(2)]
+            beside.append(max(each.result() for each in both))
+    return min(alone), min(beside)
+
+
+def _compare_all(tasks: list[WindowTask]) -> float:
+    """The seconds of these windows, after the first two: what was handed over is there then, and the other has begun, too."""
+    for task in tasks[:2]:
+        overlaps_of(task)
+    started = time.perf_counter()
+    for task in tasks:
+        overlaps_of(task)
+    return time.perf_counter() - started
 
 
 def _most_mb() -> int:
