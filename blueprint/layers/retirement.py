@@ -66,7 +66,7 @@ def refuse_retired(layer: Layer) -> None:
     """Refuse what would add to a layer that was retired."""
     if layer.retired_on is not None:
         raise ConflictError(
-            "layer {code} was retired on {day}; reinstate it first (`blueprint layer reinstate {code}`)",
+            "layer {code} was retired on {day}; reinstate it first (`blueprint layer reinstate {code}` at the console)",
             code=layer.code,
             day=layer.retired_on,
         )

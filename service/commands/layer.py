@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 
 from blueprint.errors import InvalidInputError
 from blueprint.layers import catalogue, publication
-from blueprint.layers.models import Layer
+from blueprint.layers.models import Layer, VersionState
 from blueprint.layers.shown import layer_out, version_out
 from blueprint.permissions import Act, require
-from blueprint.sentences import Sentence
+from blueprint.sentences import Sentence, spoken
 from blueprint.sharing import exports
 from blueprint.sharing.export_router import export_out
 from blueprint.sharing.purposes import record_reading
@@ -139,7 +139,7 @@ def versions(code: Code, output: FormatOption = OutputFormat.TABLE) -> None:
         [
             [
                 i.number,
-                i.state,
+                spoken(VersionState(i.state)).both,
                 "; ".join(f"{p.starts_on} – {p.ends_on or ''}" for p in i.periods),
                 f"{i.feature_count:,}",
                 i.mended_count,
