@@ -4,25 +4,22 @@ Features are taken from the file along a Hilbert curve, so that parts and shapes
 tables and of the indexes. Standard output carries Arrow streams, one after the other: parts, then sheets, of some features.
 """
 
-import io
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
-from pyarrow.json import ParseOptions, ReadOptions, read_json
 from pyproj import Transformer
 
 from blueprint.fitted import Fitted
 from blueprint.layers.confinement import drop_rights
 from blueprint.layers.cut_streams import PARTS, SHEETS
 from blueprint.layers.elements import texts
+from blueprint.layers.fields_as_text import fields_as_text
 from blueprint.layers.generalise import FULL_LEVEL, GENERALISED_LEVELS, chances
 from blueprint.layers.mapped_features import FEATURES, MappedFeatures
 from blueprint.layers.measuring import equal_area
@@ -31,7 +28,6 @@ from blueprint.layers.sheets import Names, sheets_of
 from blueprint.layers.tile_shapes import Areas, Shapes, areas_of, choose_points, draw_lines, draw_points
 
 _LEVELS = (*GENERALISED_LEVELS, FULL_LEVEL)
-_LINES_BYTES = 64 << 20
 _TILE_TOLERANCE_M = 1e-6
 _CLASS_CODE = "YSDM"
 """The standard's own field of a feature's class, where a layer names none or a row leaves it out."""
@@ -115,7 +111,7 @@ class _Drawn:
 
     def _names(self, batch: pa.RecordBatch) -> Names:
         label_field, class_field = self._request["label_field"], self._request["class_field"]
-        fields = _fields(batch.column("attributes"), {label_field, class_field, _CLASS_CODE} - {None})
+        fields = fields_as_text(batch.column("attributes"), {label_field, class_field, _CLASS_CODE} - {None})
         nothing = pa.nulls(batch.num_rows, pa.string())
         return Names(
             feature_ids=batch.column("feature_id").to_numpy(),
@@ -125,26 +121,6 @@ class _Drawn:
         )
 
 
-def _fields(column: pa.StringArray, names: set[str]) -> dict[str, pa.StringArray]:
-    """Fields of JSON objects as `->>` gives them; row by row only where one of them is no text."""
-    lines = pc.binary_join_element_wise(
-        column.cast(pa.large_string()), *(pa.scalar(mark, pa.large_string()) for mark in ("\n", ""))
-    )
-    try:
-        table = read_json(
-            io.BytesIO(lines.buffers()[2]),
-            read_options=ReadOptions(use_threads=False, block_size=_LINES_BYTES),
-            parse_options=ParseOptions(
-                explicit_schema=pa.schema([(name, pa.string()) for name in names]),
-                unexpected_field_behavior="ignore",
-            ),
-        )
-    except pa.ArrowInvalid:
-        rows = [orjson.loads(text) for text in column.to_pylist()]
-        return {name: pa.array([_text(row.get(name)) for row in rows], pa.string()) for name in names}
-    return {name: table.column(name).combine_chunks() for name in names}
-
-
 def _projected(column: pa.LargeBinaryArray, to_tiles: Fitted) -> np.ndarray:
     shapes = shapely.set_srid(shapely.from_wkb(column.to_pylist()), 0)
     return np.asarray(shapely.transform(shapes, to_tiles.apply))
@@ -152,14 +128,3 @@ def _projected(column: pa.LargeBinaryArray, to_tiles: Fitted) -> np.ndarray:
 
 def _areas(column: pa.LargeBinaryArray, to_tiles: Fitted, chance: np.ndarray) -> Areas:
     return areas_of(_projected(column, to_tiles), chance)
-
-
-def _text(value: Any) -> str | None:
-    """A value of an attribute as `->>` gives it."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return format(Decimal(repr(value)), "f")
-    return str(value) if isinstance(value, int) else orjson.dumps(value).decode()

@@ -69,6 +69,11 @@ class MappedFeatures:
         for batch in self._passed(self.batches):
             yield np.column_stack([_values(batch, name) for name in BOUNDS])
 
+    def texts(self, name: str) -> Iterator[pa.StringArray]:
+        """A column of texts, batch by batch."""
+        for batch in self._passed(self.batches):
+            yield batch.column(name)
+
     def _passed(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The batches, and their pages let go of behind them."""
         for number, batch in enumerate(batches, start=1):

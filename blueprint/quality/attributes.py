@@ -1,7 +1,7 @@
 """Attributes of features against the layer's standard: fields, types, lengths, code lists, identifiers, areas."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -39,6 +39,11 @@ _LEAST_BY_CLASS = {
 }
 
 
+def mark_of(identifier: str) -> int:
+    """Eight bytes for an identifier, in this process always the same, and hardly ever those of another."""
+    return hash(identifier) & (1 << 64) - 1
+
+
 @dataclass
 class AttributeCheck:
     """What attributes are held to: the standard, which field of the file is which, and the city's own codes."""
@@ -47,6 +52,9 @@ class AttributeCheck:
     standards: Standards
     mapping: Mapping[str, str]
     city_codes: frozenset[str]
+    repeated: Collection[int]
+    """Marks of the identifiers that are there more than once (`mark_of`): others need not be remembered."""
+
     seen: dict[str, int] = field(default_factory=dict)
 
     def check_fields(self, source_fields: Sequence[str], issues: Issues) -> None:
@@ -151,7 +159,7 @@ class AttributeCheck:
             self._say("id-form", number, entry, value, place, issues)
         elif value[:6] not in self.city_codes:
             self._say("id-place", number, entry, value, place, issues)
-        first = self.seen.setdefault(value, number)
+        first = self.seen.setdefault(value, number) if mark_of(value) in self.repeated else number
         if first != number:
             self._say("duplicate-id", number, entry, value, place, issues, other=first)
 

@@ -6,6 +6,7 @@ the loose edges, whatever the size of the layer. Standard output carries JSON li
 
 import json
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,18 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from blueprint.layers.confinement import drop_rights
+from blueprint.layers.fields_as_text import fields_as_text
 from blueprint.layers.mapped_features import FEATURES, MappedFeatures
 from blueprint.layers.measuring import BOUNDS
 from blueprint.layers.overlapping import may_overlap_each_other
-from blueprint.quality.attributes import AttributeCheck
+from blueprint.quality.attributes import AttributeCheck, mark_of
 from blueprint.quality.issues import MAX_LISTED, Issue, Issues
 from blueprint.quality.kinds import kinds
 from blueprint.quality.mapped_layer import MappedLayer
 from blueprint.quality.shape_batch import ShapeBatch
 from blueprint.quality.shapes import ShapeCheck, marks_of, shared_marks
 from blueprint.quality.topology import Faces, faces_of, find_overlaps
-from blueprint.standards.entries import LayerStandard, Standards
+from blueprint.standards.entries import FieldRole, LayerStandard, Standards
 from blueprint.standards.loading import standards
 
 OUTLINE = "outline.wkb"
@@ -76,7 +78,11 @@ def _one_by_one(
     attribute_check = None
     if standard is not None:
         attribute_check = AttributeCheck(
-            standard, known, request["mapping"], frozenset(request["city_codes"])
+            standard,
+            known,
+            request["mapping"],
+            frozenset(request["city_codes"]),
+            _repeated_identifiers(features, standard, request["mapping"]),
         )
         attribute_check.check_fields(request["fields"], issues)
     done = 0
@@ -95,6 +101,23 @@ def _one_by_one(
         features.forget()
         done += batch.num_rows
         _write({"step": "features", "done": done})
+
+
+def _repeated_identifiers(
+    features: MappedFeatures, standard: LayerStandard, mapping: Mapping[str, str]
+) -> frozenset[int]:
+    """The marks of those that several features have: of a million others eight bytes each are held, and only here."""
+    fields = {
+        mapping[entry.name]
+        for entry in standard.fields
+        if entry.role is FieldRole.SOURCE_ID and entry.name in mapping
+    }
+    marks = [
+        np.fromiter((mark_of(text.strip()) for text in texts.drop_null().to_pylist()), np.uint64)
+        for attributes in features.texts("attributes")
+        for texts in (fields_as_text(attributes, fields).values() if fields else ())
+    ]
+    return frozenset(shared_marks(np.concatenate(marks or [np.empty(0, np.uint64)])).tolist())
 
 
 def _point_on(batch: ShapeBatch, row: int) -> BaseGeometry:

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from blueprint.layers.fields_as_text import fields_as_text
 from blueprint.layers.mapped_features import FEATURES, SCHEMA, MappedFeatures
 from blueprint.layers.parts import along_curve
 from blueprint.quality.edges import EdgeSum
@@ -74,3 +75,12 @@ def test_a_sweep_holds_no_boxes(features: MappedFeatures):
     tracemalloc.stop()
 
     assert most < 40 * BATCHES * BATCH
+
+
+def test_fields_are_told_as_texts_whether_they_are_texts_or_numbers():
+    rows = pa.array(['{"BSM":"1","N":2}', '{"BSM":3}', "{}"])
+
+    told = fields_as_text(rows, {"BSM"})
+
+    assert told["BSM"].to_pylist() == ["1", "3", None]
+    assert fields_as_text(pa.array(['{"BSM":"甲"}', '{"N":1}']), {"BSM"})["BSM"].to_pylist() == ["甲", None]
