@@ -21,9 +21,9 @@ let asking = null;
 let pause = null;
 let rest = null;
 let since = null;
-let state = { corners: [], isClosed: false, isDrawing: false };
+let state = { corners: [], isClosed: false, isDrawing: false, kind: "area", parts: 0 };
 
-const post = (form, signal) => ask(`/api/checks?${new URLSearchParams({ f: form, ...particulars("use", "top") })}`, {
+const post = (form, signal) => ask(`/api/checks?${new URLSearchParams({ f: form, ...particulars("use", "top"), ...(place("width").value && geometries(outline.shape).some(({ type }) => type !== "Polygon") ? { width_m: place("width").value } : {}) })}`, {
   method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(outline.shape), signal,
 });
 
@@ -85,9 +85,10 @@ function showActs() {
   const acts = isDrawing
     ? [button(["完成", "Finish"], () => outline.close(), { class: "first small" }), button(["地图中心加一点", "Corner at the centre"], () => outline.addAt(centre()), small),
       button(["撤销一点", "Undo"], () => outline.undo(), small), button(["取消", "Cancel"], () => outline.clear(), small)]
-    : [button(isClosed ? ["重画", "Draw anew"] : ["画红线", "Draw"], () => outline.begin(), small),
+    : [button(isClosed ? ["重画", "Draw anew"] : ["画红线", "Draw"], () => outline.begin(), small), button(["画线", "Line"], () => outline.begin({ of: "line" }), small), button(["画点", "Point"], () => outline.begin({ of: "point" }), small),
+      ...(isClosed ? [button(["再画一块", "Another area"], () => outline.begin({ another: true }), small), button(["再画一条线", "Another line"], () => outline.begin({ of: "line", another: true }), small)] : []),
       ...(isClosed ? [element("button", { type: "button", class: "small", id: "move-all", title: "方向键移动整块 arrow keys move the whole" }, ...bilingual("整体移动（方向键）", "Move by arrow keys")),
-        button(["下载", "Download"], () => saveAs("用地红线.geojson", new Blob([JSON.stringify({ type: "Feature", properties: {}, geometry: outline.shape })], { type: "application/geo+json" })), small),
+        button(["下载", "Download"], () => saveAs("用地红线.geojson", new Blob([JSON.stringify(outline.shape.type === "FeatureCollection" ? outline.shape : { type: "Feature", properties: {}, geometry: outline.shape })], { type: "application/geo+json" })), small),
         button(["清除", "Clear"], () => outline.clear(), small)] : [])];
   const inFocus = document.activeElement?.id;
   place("acts").replaceChildren(...acts.flatMap((each) => [each, " "]));
@@ -97,7 +98,7 @@ function showActs() {
 }
 
 function changed(now) {
-  const isAnother = now.isClosed !== state.isClosed || now.isDrawing !== state.isDrawing || (now.corners.length === 0) !== (state.corners.length === 0);
+  const isAnother = now.isClosed !== state.isClosed || now.isDrawing !== state.isDrawing || now.kind !== state.kind || now.parts !== state.parts || (now.corners.length === 0) !== (state.corners.length === 0);
   state = now;
   if (isAnother) showActs();
   showCorners();
@@ -127,10 +128,12 @@ function byKeys(event) {
 async function readFile() {
   const [file] = place("file").files;
   if (!file) return;
-  const shapes = geometries(await readJson(file)).flatMap((shape) => (shape.type === "MultiPolygon" ? shape.coordinates : shape.type === "Polygon" ? [shape.coordinates] : []));
-  if (shapes.length !== 1 || shapes[0].length !== 1) throw new Error("此页只改一块没有洞的红线；其他请在地图页检查。 This page changes one area without holes; check others on the map page.");
-  outline.show(shapes[0][0]);
-  map.fitBounds(boundsOf(outline.shape), { padding: 100, maxZoom: 17, duration: 0 });
+  const single = ({ type, coordinates }) => (type.startsWith("Multi") ? coordinates.map((each) => ({ type: type.slice(5), coordinates: each })) : [{ type, coordinates }]);
+  const shapes = geometries(await readJson(file)).flatMap(single);
+  const kinds = ["Polygon", "LineString", "Point"];
+  if (shapes.length === 0 || shapes.some(({ type }) => !kinds.includes(type)) || (shapes.at(-1).type === "Polygon" && shapes.at(-1).coordinates.length !== 1)) throw new Error("文件中没有面、线或点，或最后一块有洞，此页不能改；请在地图页检查。 No area, line or point is in the file, or its last area has a hole; check it on the map page.");
+  outline.show(shapes);
+  map.fitBounds(boundsOf({ coordinates: shapes.map(({ coordinates }) => coordinates) }), { padding: 100, maxZoom: 17, duration: 0 });
 }
 
 async function start() {
@@ -142,7 +145,7 @@ async function start() {
   outline = outlineOn(map, changed);
   document.addEventListener("keydown", byKeys);
   place("file").addEventListener("change", () => readFile().catch(fail));
-  for (const id of ["use", "top"]) place(id).addEventListener("input", () => { if (outline.shape) checkSoon(); });
+  for (const id of ["use", "top", "width"]) place(id).addEventListener("input", () => { if (outline.shape) checkSoon(); });
   showActs();
   outline.clear();
   say("");

@@ -1,4 +1,5 @@
 // An outline (用地红线) that is drawn and then changed on the map: corners and sides are dragged, the whole is moved, all of it by keyboard, too.
+// It may be an area, a line or a point; others that were drawn before stay as they are beside the one that is changed.
 
 const NOTHING = { type: "FeatureCollection", features: [] };
 const METRES_PER_DEGREE = 111320;
@@ -16,12 +17,17 @@ export function moved([longitude, latitude], east, north) {
 // `changed` hears of every change: the corners, and whether the outline is closed.
 export function outlineOn(map, changed) {
   let corners = [];
+  let kind = "area";
+  let parts = [];
   let isClosed = false;
   let isDrawing = false;
   let held = null;
 
   map.addSource("outline-drawn", { type: "geojson", data: NOTHING });
   const add = (id, type, kinds, paint) => map.addLayer({ id, type, source: "outline-drawn", filter: ["in", ["get", "kind"], ["literal", kinds]], paint });
+  add("outline-part", "fill", ["part"], { "fill-color": "#e4002b", "fill-opacity": 0.12 });
+  add("outline-part-side", "line", ["part", "part-line"], { "line-color": "#e4002b", "line-width": 2, "line-dasharray": [3, 1] });
+  add("outline-part-point", "circle", ["part-point"], { "circle-color": "#e4002b", "circle-radius": 5 });
   add("outline-fill", "fill", ["area"], { "fill-color": "#e4002b", "fill-opacity": 0.12 });
   add("outline-side", "line", ["area", "side"], { "line-color": "#e4002b", "line-width": 3 });
   add("outline-middle", "circle", ["middle"], { "circle-color": "#ffffff", "circle-radius": 5, "circle-stroke-color": "#e4002b", "circle-stroke-width": 2, "circle-opacity": 0.8 });
@@ -30,19 +36,27 @@ export function outlineOn(map, changed) {
   const feature = (kind, number, type, coordinates) => ({ type: "Feature", properties: { kind, number }, geometry: { type, coordinates } });
   const features = () => {
     const found = corners.map((corner, number) => feature("corner", number, "Point", corner));
-    if (isClosed) {
+    const name = { Polygon: "part", LineString: "part-line", Point: "part-point" };
+    found.unshift(...parts.map((part) => feature(name[part.type], 0, part.type, part.coordinates)));
+    if (isClosed && kind === "area") {
       found.unshift(feature("area", 0, "Polygon", [[...corners, corners[0]]]));
       found.splice(1, 0, ...corners.map((corner, number) => feature("middle", number, "Point", middle(corner, corners[(number + 1) % corners.length]))));
-    } else if (corners.length > 1) found.unshift(feature("side", 0, "LineString", corners));
+    } else if (corners.length > 1) {
+      found.unshift(feature("side", 0, "LineString", corners));
+      if (isClosed) found.splice(1, 0, ...corners.slice(1).map((corner, number) => feature("middle", number, "Point", middle(corners[number], corner))));
+    }
     return found;
   };
   const draw = () => {
     map.getSource("outline-drawn").setData({ type: "FeatureCollection", features: features() });
     map.getCanvas().style.cursor = isDrawing ? "crosshair" : "";
-    changed({ corners: [...corners], isClosed, isDrawing });
+    changed({ corners: [...corners], isClosed, isDrawing, kind, parts: parts.length });
   };
+  const LEAST = { area: 3, line: 2, point: 1 };
+  const WORDS = { area: "至少要三个角点。 An area has three corners at least.", line: "至少要两个点。 A line has two points at least.", point: "先点击一处。 Click a place first." };
+  const own = () => (!isClosed ? null : kind === "area" ? { type: "Polygon", coordinates: [[...corners, corners[0]]] } : kind === "line" ? { type: "LineString", coordinates: corners } : { type: "Point", coordinates: corners[0] });
   const close = () => {
-    if (corners.length < 3) throw new Error("至少要三个角点。 An area has three corners at least.");
+    if (corners.length < LEAST[kind]) throw new Error(WORDS[kind]);
     isDrawing = false;
     isClosed = true;
     draw();
@@ -55,17 +69,18 @@ export function outlineOn(map, changed) {
 
   map.on("click", ({ lngLat, point }) => {
     if (!isDrawing) return;
-    const first = corners.length > 2 && under(point)?.properties;
+    const first = kind === "area" && corners.length > 2 && under(point)?.properties;
     if (first?.kind === "corner" && first.number === 0) { close(); return; }
     const corner = rounded([lngLat.lng, lngLat.lat]);
     // The second click of a double click is no corner of its own.
     if (String(corners.at(-1)) !== String(corner)) corners.push(corner);
-    draw();
+    if (kind === "point") close();
+    else draw();
   });
   map.on("dblclick", (event) => {
     if (!isDrawing && under(event.point)?.properties.kind !== "corner") return;
     event.preventDefault();
-    if (!isDrawing && corners.length > 3) {
+    if (!isDrawing && corners.length > LEAST[kind]) {
       corners.splice(under(event.point).properties.number, 1);
       draw();
     }
@@ -95,15 +110,37 @@ export function outlineOn(map, changed) {
   window.addEventListener("mouseup", letGo);
 
   return {
-    get shape() { return isClosed ? { type: "Polygon", coordinates: [[...corners, corners[0]]] } : null; },
-    begin() { corners = []; isClosed = false; isDrawing = true; draw(); },
+    // All that is drawn, null while the one in hand is not finished; several as GeoJSON knows them together.
+    get shape() {
+      const mine = own();
+      if (mine === null || parts.length === 0) return mine;
+      return { type: "FeatureCollection", features: [...parts, mine].map((geometry) => ({ type: "Feature", properties: {}, geometry })) };
+    },
+    // `another` keeps what is drawn.
+    begin({ of = "area", another = false } = {}) {
+      parts = another && own() ? [...parts, own()] : [];
+      kind = of;
+      corners = [];
+      isClosed = false;
+      isDrawing = true;
+      draw();
+    },
     close,
-    clear() { corners = []; isClosed = false; isDrawing = false; draw(); },
-    show(ring) { corners = ring.slice(0, -1).map(rounded); isClosed = true; isDrawing = false; draw(); },
-    addAt(corner) { corners.push(rounded(corner)); draw(); },
+    clear() { parts = []; kind = "area"; corners = []; isClosed = false; isDrawing = false; draw(); },
+    // Shapes of a file: the last one can be changed.
+    show(shapes) {
+      const last = shapes.at(-1);
+      parts = shapes.slice(0, -1);
+      kind = { Polygon: "area", LineString: "line", Point: "point" }[last.type];
+      corners = (kind === "area" ? last.coordinates[0].slice(0, -1) : kind === "line" ? last.coordinates : [last.coordinates]).map(rounded);
+      isClosed = true;
+      isDrawing = false;
+      draw();
+    },
+    addAt(corner) { corners.push(rounded(corner)); if (kind === "point") close(); else draw(); },
     undo() { corners.pop(); draw(); },
     remove(number) {
-      if (isClosed && corners.length <= 3) throw new Error("至少要三个角点。 An area has three corners at least.");
+      if (isClosed && corners.length <= LEAST[kind]) throw new Error(WORDS[kind]);
       corners.splice(number, 1);
       draw();
     },

@@ -319,6 +319,20 @@ def test_a_verdict_follows_an_outline_that_is_drawn_and_dragged_by_mouse_and_by_
     page.evaluate(f"window.blueprintMap.jumpTo({{center: [{lon}, {lat}], zoom: 16}})")
     until(page, "window.blueprintMap.loaded()")
     picture(page, "live-empty")
+    page.click("#acts button:has-text('画线')")
+    for x, y in ((220, 120), (220, 180)):
+        page.mouse.click(*_on_screen(page, city, x, y))
+    page.click("#acts button:has-text('完成')")
+    until(page, "document.querySelector('#standing .error') !== null")  # a line has no area without a width
+    page.fill("#width", "10")
+    until(page, f"{LIVE} !== '' && {LIVE} !== undefined")
+    page.click("#acts button:has-text('再画一块')")
+    for x, y in ((210, 10), (260, 10), (260, 60)):
+        page.mouse.click(*_on_screen(page, city, x, y))
+    page.click("#acts button:has-text('完成')")
+    until(page, f"{LIVE} === 'restrict'")
+    picture(page, "live-line-and-area")
+    page.click("#acts button:has-text('清除')")
 
     page.click("#acts button:has-text('画红线')")
     for x, y in ((500, 120), (600, 120), (600, 180), (500, 180)):
