@@ -114,6 +114,7 @@ def test_a_department_asks_is_granted_takes_a_file_and_is_withdrawn_on_the_page(
 ) -> None:
     day = _in_days(office, 90)
     _open(page, office, "shui", "/access")
+    until(page, "['open', 'granted', 'exports'].every((id) => document.getElementById(id).innerText !== '')")
     assert "没有待办理的申请" in page.inner_text("#open") and "没有授权" in page.inner_text("#granted")
     assert "没有导出记录" in page.inner_text("#exports")
     _picture(page, "access-empty")

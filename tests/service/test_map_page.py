@@ -56,7 +56,7 @@ def site(fresh_database: str, city: City, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def filled(fresh_database: str, city: City) -> None:
-    """Three layers around the place of the tests, large enough to be seen on the whole city."""
+    """Four layers around the place of the tests, large enough to be seen on the whole city."""
     engine = make_engine(fresh_database)
     with Session(engine) as session, session.begin():
         publish(
@@ -110,9 +110,9 @@ def test_the_page_shows_the_blueprint_and_checks_a_footprint(
 ):
     _open(page, site)
 
-    page.wait_for_selector("#layers li")
-    rows = page.locator("#layers li")
-    assert rows.count() == 3
+    page.wait_for_selector("#layers li[data-layer]")
+    rows = page.locator("#layers li[data-layer]")
+    assert rows.count() == 4
     assert "生态保护红线 Ecological red line" in rows.first.inner_text()
     assert page.locator("#layers h3").all_inner_texts() == [
         "禁止 prohibits",
@@ -121,7 +121,7 @@ def test_the_page_shows_the_blueprint_and_checks_a_footprint(
     ]
     assert page.evaluate("blueprintMap.queryRenderedFeatures().length") > 0
     codes = set(page.evaluate("blueprintMap.queryRenderedFeatures().map((feature) => feature.sourceLayer)"))
-    assert codes == {"red_line", "growth", "rail"}
+    assert codes == {"red_line", "growth", "rail", "use"}
     page.screenshot(path=tmp_path / "map.png")
 
     footprint = tmp_path / "site.geojson"
