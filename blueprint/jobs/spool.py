@@ -5,6 +5,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -13,6 +14,12 @@ from blueprint.errors import InvalidInputError, StorageFullError, UnavailableErr
 _FOLDER = "waiting"
 _LEFTOVER_SECONDS = 3600.0
 """A request keeps its file before its job is committed."""
+
+_KILLED = ("upload-", "features-", "errors-", "export-", "differences-")
+"""Folders in which files are unpacked, read and written; their process removes them, unless it is killed."""
+
+_KILLED_SECONDS = 86_400.0
+"""No reading and no export takes a day."""
 
 
 def keep(source: IO[bytes], *, scratch: Path) -> str:
@@ -55,11 +62,25 @@ def forget(name: str, *, scratch: Path) -> None:
 
 
 def forget_leftovers(wanted: Collection[str], *, scratch: Path) -> int:
-    """Remove files that no job waits for, an hour after they came; says how many."""
-    oldest = time.time() - _LEFTOVER_SECONDS
+    """Remove files that no job waits for, an hour after they came, and folders of killed processes after a day; says how many."""
+    now = time.time()
     folder = scratch / _FOLDER
-    left = [p for p in folder.iterdir() if p.name not in wanted] if folder.is_dir() else []
-    left = [path for path in left if path.stat().st_mtime < oldest]
-    for path in left:
+    files = [p for p in folder.iterdir() if p.name not in wanted] if folder.is_dir() else []
+    files = _untouched(files, since=now - _LEFTOVER_SECONDS)
+    for path in files:
         path.unlink(missing_ok=True)
-    return len(left)
+    kept = [p for prefix in _KILLED for p in scratch.glob(f"{prefix}*") if p.is_dir() and not p.is_symlink()]
+    folders = _untouched(kept, since=now - _KILLED_SECONDS)
+    for path in folders:
+        shutil.rmtree(path, ignore_errors=True)
+    return len(files) + len(folders)
+
+
+def _untouched(paths: Collection[Path], *, since: float) -> list[Path]:
+    """Those that were last written before; one that went meanwhile is none."""
+    found = []
+    for path in paths:
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < since:
+                found.append(path)
+    return found

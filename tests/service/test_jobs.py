@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -126,6 +126,28 @@ def test_an_upload_that_prefers_so_is_a_job_that_a_worker_does(running: Server):
             assert client.get(f"/api/jobs?{asked}").json()["items"] == []
     assert not (running.edge.scratch / "waiting" / spooled).exists()
     assert not Worker(running.edge, KINDS).run_one()
+
+
+def test_a_worker_removes_what_killed_processes_left_and_nothing_that_is_in_use(
+    running: Server, tmp_path: Path
+):
+    scratch = tmp_path / "scratch"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("upload-killed", "features-killed", "upload-new", "of-another", "waiting"):
+        (scratch / name).mkdir(parents=True)
+        (scratch / name / "part").write_bytes(b"x")
+    (scratch / "waiting" / "new").write_bytes(b"x")
+    (scratch / "upload-link").symlink_to(elsewhere)
+    days_ago = time.time() - 2 * 86_400
+    for name in ("upload-killed", "features-killed", "of-another", "waiting/part", "upload-link"):
+        os.utime(scratch / name, (days_ago, days_ago))
+
+    assert Worker(replace(running.edge, scratch=scratch), KINDS).sweep() == 3
+
+    left = {path.relative_to(scratch).as_posix() for path in scratch.rglob("*") if path.is_file()}
+    assert left == {"upload-new/part", "of-another/part", "waiting/new"}
+    assert elsewhere.is_dir()
 
 
 def _waits(server: Server) -> set[str]:
