@@ -24,7 +24,7 @@ def compiled_once(
 ) -> Callable[[_F], _F]:
     """Compile a loop: with a `signature` when its module is loaded, else when it is first called. It lets other threads go on."""
     folder = kept_in()
-    if folder is not None:
+    if folder is not None:  # settings that Numba makes while it is loaded: no checker of types knows them
         config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
         config.CACHE_LOCATOR_CLASSES = f"{__name__}.{Kept.__name__}"  # type: ignore[attr-defined]
     made = numba.njit(signature, cache=folder is not None, nogil=True, error_model=error_model)
@@ -35,7 +35,7 @@ class Kept(UserProvidedCacheLocator):
     """Tells Numba where a loop's machine code lies, and by which stamp it is as good as compiled anew."""
 
     def __init__(self, loop: Callable[..., Any], file: str) -> None:
-        super().__init__(loop, file)  # type: ignore[no-untyped-call]
+        super().__init__(loop, file)  # type: ignore[no-untyped-call]  # Numba has no types
         self._stamp = stamp_of(loop)
 
     def get_source_stamp(self) -> bytes:

@@ -74,7 +74,6 @@ def jurisdiction(city: City) -> Jurisdiction:
 
 
 @lru_cache(maxsize=8)
-@lru_cache(maxsize=8)
 def district_outlines(city: City) -> dict[str, shapely.MultiPolygon]:
     """Outlines by administrative code, from the boundary file's features that name theirs (`XZQDM` or `code`)."""
     if city.boundary_path is None:
