@@ -79,7 +79,7 @@ def audit_layers(
             return audit_id
         sides = _read_side(session, audit.first_version_id), _read_side(session, audit.second_version_id)
         done, rule = set(audit.windows_done), _rule(audit)
-    left = (w for w in windows(sides[0].boxes, sides[1].boxes, most=most) if w.path not in done)
+    left = windows(sides[0].boxes, sides[1].boxes, most=most, done=done)
     if scheduler is None:
         _load_loops(tell)
     compared = 0

@@ -1,12 +1,13 @@
 """Windows of an audit: the ground is quartered until few enough features come into each; every pair belongs to one window."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-MAX_FEATURES = 10_000
-"""So many features of both layers come into a window, as long as quartering helps."""
+MAX_FEATURES = 20_000
+"""So many features of both layers come into a window, as long as quartering helps. With half as many a cluster of two workers
+took a fifth more of the processors: windows are handed over one by one, and what lies on a border comes into each."""
 
 _MOST_REPEATED = 1.5
 """Quarters that hold, all together, more than so many times the features of the whole are no help: as windows get
@@ -31,10 +32,14 @@ class Window:
     second: np.ndarray
 
 
-def windows(first: np.ndarray, second: np.ndarray, *, most: int = MAX_FEATURES) -> Iterator[Window]:
+def windows(
+    first: np.ndarray, second: np.ndarray, *, most: int = MAX_FEATURES, done: Collection[str] = ()
+) -> Iterator[Window]:
     """The windows in which boxes of both layers lie (one row west, south, east, north a feature), in a fixed order.
 
-    The same boxes give the same windows with the same paths, so that an audit goes on where it was left.
+    The same boxes give the same windows with the same paths, so that an audit goes on where it was left: windows that are
+    done, by their paths, are left out, and what lies around them is quartered down to them, also where they were made of
+    fewer features than `most`.
     """
     if not len(first) or not len(second):
         return
@@ -49,21 +54,32 @@ def windows(first: np.ndarray, second: np.ndarray, *, most: int = MAX_FEATURES) 
         _within(first, np.arange(len(first)), whole),
         _within(second, np.arange(len(second)), whole),
     )
-    yield from _quartered(root, first, second, most)
+    begun = {path[:depth] for path in done for depth in range(len(path))}
+    yield from _quartered(root, first, second, most, frozenset(done), begun)
 
 
-def _quartered(window: Window, first: np.ndarray, second: np.ndarray, most: int) -> Iterator[Window]:
-    if not len(window.first) or not len(window.second):
+def _quartered(
+    window: Window,
+    first: np.ndarray,
+    second: np.ndarray,
+    most: int,
+    done: Collection[str],
+    begun: Collection[str],
+) -> Iterator[Window]:
+    if not len(window.first) or not len(window.second) or window.path in done:
         return
     count = len(window.first) + len(window.second)
     is_deep = len(window.path) >= _MAX_DEPTH
-    quarters = [] if count <= most or is_deep else list(_quarters(window, first, second))
-    # Where features are as large as the window they come into every quarter: then it is left as it is.
-    if not quarters or sum(len(q.first) + len(q.second) for q in quarters) > _MOST_REPEATED * count:
-        yield window
-        return
+    if window.path in begun:
+        quarters = list(_quarters(window, first, second))
+    else:
+        quarters = [] if count <= most or is_deep else list(_quarters(window, first, second))
+        # Where features are as large as the window they come into every quarter: then it is left as it is.
+        if not quarters or sum(len(q.first) + len(q.second) for q in quarters) > _MOST_REPEATED * count:
+            yield window
+            return
     for quarter in quarters:
-        yield from _quartered(quarter, first, second, most)
+        yield from _quartered(quarter, first, second, most, done, begun)
 
 
 def _quarters(window: Window, first: np.ndarray, second: np.ndarray) -> Iterator[Window]:

@@ -9,6 +9,25 @@ from coordination.plan_audit.overlaps import WindowTask, overlaps_of
 from coordination.plan_audit.windows import windows
 
 
+def _overlaps(window, shapes):
+    """The pairs that a window finds, with their common areas."""
+    found = overlaps_of(
+        WindowTask(
+            window.path,
+            window.box,
+            window.first.tolist(),
+            list(shapely.to_wkb(shapes[0][window.first])),
+            window.second.tolist(),
+            list(shapely.to_wkb(shapes[1][window.second])),
+            tolerance_m2=0.5,
+            sliver_width_m=0.1,
+        )
+    )
+    return list(
+        zip(found.first_ids.tolist(), found.second_ids.tolist(), found.areas_m2.tolist(), strict=True)
+    )
+
+
 def _boxes(values: list[tuple[int, int, int, int]]) -> np.ndarray:
     return np.array([(x, y, x + w, y + h) for x, y, w, h in values], dtype=float).reshape(-1, 4)
 
@@ -32,23 +51,7 @@ def test_every_overlap_is_found_once_whatever_the_windows(ones, others, most):
         if shapely.intersection(a, b).area > 0
     }
 
-    found = []
-    for window in windows(first, second, most=most):
-        overlaps = overlaps_of(
-            WindowTask(
-                window.path,
-                window.box,
-                window.first.tolist(),
-                list(shapely.to_wkb(shapes[0][window.first])),
-                window.second.tolist(),
-                list(shapely.to_wkb(shapes[1][window.second])),
-                tolerance_m2=0.5,
-                sliver_width_m=0.1,
-            )
-        )
-        found += zip(
-            overlaps.first_ids.tolist(), overlaps.second_ids.tolist(), overlaps.areas_m2.tolist(), strict=True
-        )
+    found = [pair for window in windows(first, second, most=most) for pair in _overlaps(window, shapes)]
 
     assert len(found) == len(expected)
     assert {(i, j): area_m2 for i, j, area_m2 in found} == expected
@@ -65,3 +68,18 @@ def test_the_same_boxes_give_the_same_windows(ones, others):
 
     assert once == again
     assert len({path for path, *_ in once}) == len(once)
+
+
+@settings(deadline=None)
+@given(BOXES, BOXES, st.integers(2, 20), st.integers(2, 20), st.integers(0, 20))
+def test_an_audit_stopped_among_windows_of_another_size_finds_every_overlap_once(
+    ones, others, before, after, stopped
+):
+    first, second = _boxes(ones), _boxes(others)
+    shapes = [shapely.box(*side.T) if len(side) else np.array([]) for side in (first, second)]
+    whole = [pair for window in windows(first, second, most=before) for pair in _overlaps(window, shapes)]
+
+    kept = list(windows(first, second, most=before))[:stopped]
+    left = list(windows(first, second, most=after, done=[window.path for window in kept]))
+
+    assert sorted(pair for window in (*kept, *left) for pair in _overlaps(window, shapes)) == sorted(whole)
