@@ -7,6 +7,8 @@ from pathlib import Path
 from blueprint.errors import InvalidInputError
 from blueprint.layers.formats import (
     FILE_GEODATABASE,
+    GEOJSON,
+    GEOJSON_LINES,
     GEOPACKAGE,
     GML,
     KML,
@@ -14,11 +16,12 @@ from blueprint.layers.formats import (
     SHAPEFILE,
     Format,
 )
+from blueprint.layers.geojson_check import check_geojson
 from blueprint.layers.marks import refuse_marked
 from blueprint.layers.shapefile import check_shapefile
+from blueprint.layers.xml_check import check_xml
 
 _BLOCK = 1 << 20
-_FORBIDDEN_XML = (b"<!DOCTYPE", b"<!ENTITY", b"<!doctype", b"<!entity")
 _TRIGGERS = (
     "rtree_",
     "trigger_insert_feature_count_",
@@ -35,28 +38,18 @@ def check_file(path: Path, form: Format) -> None:
     """Refuse what the format allows and we do not: programs in a database, entities in XML, tables of other files."""
     if form == SHAPEFILE:
         check_shapefile(path)
+    elif form in (GEOJSON, GEOJSON_LINES):
+        check_geojson(path, by_lines=form == GEOJSON_LINES)
     elif form == GEOPACKAGE:
         _check_geopackage(path)
     elif form in (KML, GML):
-        _check_xml(path)
+        check_xml(path, form)
     elif form == MAPINFO_TAB:
         _check_table(path)
     elif form == FILE_GEODATABASE and not (path / "a00000001.gdbtable").exists():
         raise InvalidInputError(
             "the FileGDB lacks its catalogue (a00000001.gdbtable); pack the whole .gdb folder"
         )
-
-
-def _check_xml(path: Path) -> None:
-    """No document type and no entity: they name other files and other machines, and expand without end."""
-    last = b""
-    with path.open("rb") as opened:
-        while block := opened.read(_BLOCK):
-            if any(word in last + block for word in _FORBIDDEN_XML):
-                raise InvalidInputError("the XML has a DOCTYPE or an ENTITY; export it without one")
-            if b"\x00" in block:
-                raise InvalidInputError("the XML is not in UTF-8; save it as UTF-8")
-            last = block[-16:]
 
 
 def _check_table(path: Path) -> None:
@@ -109,3 +102,9 @@ def _check_geopackage(path: Path) -> None:
 def _metadata(connection: sqlite3.Connection) -> list[str]:
     rows = connection.execute("SELECT substr(metadata, 1, 1000000) FROM gpkg_metadata LIMIT 100")
     return [str(row[0]) for row in rows if row[0]]
+
+
+def rows_of_mid(mif: Path) -> int | None:
+    """The rows of attributes beside a MapInfo MIF; None where it has no columns."""
+    with mif.with_suffix(".mid").open("rb") as opened:
+        return sum(1 for line in opened if line.strip()) or None

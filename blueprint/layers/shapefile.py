@@ -118,9 +118,9 @@ def _refuse_first(bad: np.ndarray, what: Sentence) -> None:
         )
 
 
-def rows_in_use(shp: Path) -> int:
-    """The rows that are not marked as deleted, which a reader passes over."""
-    content = _mapped(shp.with_suffix(".dbf"))
+def rows_in_use(table: Path) -> int:
+    """The rows of a .dbf that are not marked as deleted, which a reader passes over."""
+    content = _mapped(table)
     rows, head, width = struct.unpack("<IHH", content[4:12].tobytes())
     return int((content[head : head + rows * width : width] != 0x2A).sum()) if rows and width else 0
 

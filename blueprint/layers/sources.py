@@ -21,19 +21,23 @@ from blueprint.layers.formats import (
     BOUNDARY_POINTS,
     CSV,
     DXF,
+    FILE_GEODATABASE,
     FLATGEOBUF,
     FORMATS,
     GEOJSON,
     GEOJSON_LINES,
     GEOPACKAGE,
     GEOPARQUET,
+    MAPINFO_MIF,
+    MAPINFO_TAB,
     SHAPEFILE,
     Format,
     is_utf8,
 )
+from blueprint.layers.gdal_failures import unless_broken
 from blueprint.layers.geoparquet import read_geoparquet
 from blueprint.layers.numbers import fields_of_long_numbers, fields_with_room, with_digits
-from blueprint.layers.preflight import check_file
+from blueprint.layers.preflight import check_file, rows_of_mid
 from blueprint.layers.shapefile import mend_field_names, rows_in_use, settle_encoding
 from blueprint.sentences import Sentence, Word
 
@@ -157,7 +161,7 @@ def _by_gdal(path: Path, form: Format, request: Mapping[str, Any]) -> Iterator[S
     else:
         sublayer = choose_sublayer(sublayers(path), request["sublayer"], request["layer_hint"])
         options["layer"] = sublayer
-    if form in (GEOPACKAGE, SHAPEFILE, FLATGEOBUF):
+    if form in (GEOPACKAGE, SHAPEFILE, FLATGEOBUF, FILE_GEODATABASE, MAPINFO_TAB, MAPINFO_MIF):
         expected = _expected(path, form, sublayer)
     if form == GEOPACKAGE:
         no_days = no_days_of_geopackage(path, sublayer)
@@ -173,7 +177,9 @@ def _by_gdal(path: Path, form: Format, request: Mapping[str, Any]) -> Iterator[S
             sublayer=request["shown_as"] or sublayer,
             geometry_name=name,
             fields=fields,
-            batches=with_digits(reader, _long_fields(path, fields_with_room(reader.schema, fields), options)),
+            batches=with_digits(
+                unless_broken(reader), _long_fields(path, fields_with_room(reader.schema, fields), options)
+            ),
             notes=notes,
             expected=expected,
             is_drawing=form == DXF,
@@ -260,7 +266,11 @@ def _expected(path: Path, form: Format, sublayer: str) -> int | None:
                 "the GeoPackage is damaged: {error}; export it again", error=error
             ) from error
     if form == SHAPEFILE:
-        return rows_in_use(path)
+        return rows_in_use(path.with_suffix(".dbf"))
+    if form == MAPINFO_TAB:
+        return rows_in_use(path.with_suffix(".dat"))  # which is built like a .dbf
+    if form == MAPINFO_MIF:
+        return rows_of_mid(path)
     return int(pyogrio.read_info(str(path), force_feature_count=True)["features"])
 
 

@@ -1,0 +1,53 @@
+"""What GDAL complains of while rows are read: it then ends the stream as if there were no more, and pyogrio says nothing of it."""
+
+import contextlib
+import ctypes
+import re
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+import pyogrio
+
+from blueprint.errors import InvalidInputError
+
+_FAILURE = 3
+"""`CE_Failure` of GDAL's cpl_error.h."""
+
+_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_int, ctypes.c_char_p)
+_gdal = ctypes.CDLL(pyogrio._err.__file__)  # the GDAL that pyogrio brings with it
+_gdal.CPLPushErrorHandler.argtypes = [_HANDLER]
+_gdal.CPLPushErrorHandler.restype = None
+_PATH = re.compile(r"/\S*/")
+
+
+def unless_broken(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batches; InvalidInputError once GDAL fails on one: what follows would be missing in silence."""
+    waiting = iter(batches)
+    while True:
+        with _heard() as failures:
+            batch = next(waiting, None)
+        if failures:
+            raise InvalidInputError(
+                "the file is damaged, or not all of it can be read: {error}; export it again",
+                error=_PATH.sub("", failures[0]).partition(" You may set")[0][:200],
+            )
+        if batch is None:
+            return
+        yield batch
+
+
+@contextlib.contextmanager
+def _heard() -> Iterator[list[str]]:
+    """The failures that GDAL reports in this thread meanwhile."""
+    failures: list[str] = []
+
+    @_HANDLER  # type: ignore[untyped-decorator]
+    def listen(level: int, _number: int, message: bytes) -> None:
+        if level >= _FAILURE:
+            failures.append(message.decode("utf-8", "replace"))
+
+    _gdal.CPLPushErrorHandler(listen)
+    try:
+        yield failures
+    finally:
+        _gdal.CPLPopErrorHandler()
