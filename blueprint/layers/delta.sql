@@ -203,11 +203,19 @@ JOIN blueprint.feature ON feature.version_id = :version_id AND feature.source_id
 WHERE after.step = 'after' AND after.number = ANY(CAST(:numbers AS bigint[]));
 
 -- name: copy_unchanged_receipts
-INSERT INTO blueprint.mending (version_id, feature_id, reason, before_m2, after_m2, moved_m, original)
-SELECT :version_id, feature_id, reason, before_m2, after_m2, moved_m, original
+-- Those of features that keep their shape, whatever else of them changes.
+INSERT INTO blueprint.mending (
+    version_id, feature_id, reason, before_m2, after_m2, moved_m, original, undone_by, undone_at
+)
+SELECT :version_id, feature_id, reason, before_m2, after_m2, moved_m, original, undone_by, undone_at
 FROM blueprint.mending
 WHERE version_id = :base
-    AND NOT EXISTS (SELECT FROM delta_change WHERE delta_change.base_feature_id = mending.feature_id);
+    AND NOT EXISTS (
+        SELECT
+        FROM delta_change
+        WHERE delta_change.base_feature_id = mending.feature_id
+            AND (delta_change.has_shape OR delta_change.after_number IS NULL)
+    );
 
 -- name: measure_version
 SELECT count(*) AS feature_count, coalesce(sum(ST_NPoints(geom)), 0) AS vertex_count,

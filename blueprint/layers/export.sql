@@ -14,9 +14,13 @@ GROUP BY field.name;
 
 -- name: shapes
 -- Which kinds of shapes there are, and where they lie (working CRS).
+-- A shape whose mending was undone is that of the file.
 SELECT
-    array_agg(DISTINCT GeometryType(geom)) AS kinds,
-    ST_XMin(ST_Extent(geom)) AS west, ST_YMin(ST_Extent(geom)) AS south,
-    ST_XMax(ST_Extent(geom)) AS east, ST_YMax(ST_Extent(geom)) AS north
-FROM blueprint.feature
-WHERE version_id = :version_id;
+    array_agg(DISTINCT GeometryType(shape.geom)) AS kinds,
+    ST_XMin(ST_Extent(shape.geom)) AS west, ST_YMin(ST_Extent(shape.geom)) AS south,
+    ST_XMax(ST_Extent(shape.geom)) AS east, ST_YMax(ST_Extent(shape.geom)) AS north
+FROM (
+    SELECT geom FROM blueprint.feature WHERE version_id = :version_id
+    UNION ALL
+    SELECT original FROM blueprint.mending WHERE version_id = :version_id AND undone_at IS NOT NULL
+) AS shape;

@@ -6,7 +6,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from blueprint.sentences import Word
+from blueprint.sentences import Sentence, Word
 
 MAX_CROSSINGS = 8
 """A ring that crosses itself more often is not taken apart; the two readings of its winding are drawn alone."""
@@ -42,10 +42,15 @@ _REASONS = {
 }
 
 
-def reason_said(reason: str) -> Word | str:
+def reason_said(reason: str) -> Sentence:
     """Why GEOS finds a shape invalid, without the place, as a sentence says it."""
     told = reason.partition("[")[0]
-    return _REASONS.get(told, told)
+    return _REASONS.get(told) or Sentence(told)
+
+
+def place_of(reason: str) -> str | None:
+    """The place that GEOS names with it, `x y` in the working CRS."""
+    return reason[reason.index("[") + 1 : -1] if "[" in reason else None
 
 
 def mend(shape: BaseGeometry, *, tolerance_m2: float) -> Mending:

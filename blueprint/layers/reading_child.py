@@ -30,7 +30,7 @@ from blueprint.layers.curves import STEP_DEGREES
 from blueprint.layers.kinds import KIND_NAMES, TYPES, closed_lines_as_areas, gathered, kind_word, shapes_of
 from blueprint.layers.marks import refuse_marked_rows
 from blueprint.layers.measuring import SCHEMA, equal_area, measured, without_shape
-from blueprint.layers.mending import mend, reason_said
+from blueprint.layers.mending import mend, place_of, reason_said
 from blueprint.layers.plain import Plain, Plainly
 from blueprint.layers.reading_report import Report
 from blueprint.layers.row_texts import row_texts
@@ -347,7 +347,7 @@ def _mend(
     for row in np.nonzero(keep & ~_are_valid(shapes))[0]:
         number, original = int(numbers[row]), shapes[row]
         mending = mend(original, tolerance_m2=request["tolerance_m2"])
-        place = _place(mending.reason)
+        place = place_of(mending.reason)
         right_kind = shapely.get_type_id(mending.shape) in TYPES[request["geometry"]]
         if mending.readings and request["geometry"] == "polygon":
             areas = [f"{reading.area:.2f} m²" for reading in mending.readings]
@@ -390,10 +390,6 @@ def _are_valid(shapes: np.ndarray) -> np.ndarray:
     """Whether each is valid: a third of what reading takes, so done by all threads at once."""
     with ThreadPoolExecutor(_THREADS) as threads:
         return np.concatenate(list(threads.map(shapely.is_valid, np.array_split(shapes, _THREADS))))
-
-
-def _place(reason: str) -> str | None:
-    return reason[reason.index("[") + 1 : -1] if "[" in reason else None
 
 
 def _batch(

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import shapely
-from sqlalchemy import select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from blueprint.database import load_statements
 from blueprint.layers.models import LayerVersion, feature
+from blueprint.quality.models import mending
 
 _SQL = load_statements(Path(__file__).with_name("export.sql"))
 
@@ -90,9 +91,18 @@ def _kind(kinds: list[str], *, is_whole: bool) -> pa.DataType:
 def batches(
     session: Session, version: LayerVersion, table: Table, *, move: Move | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """The features in the order of their numbers, a few thousand at a time; `move` takes their points to another CRS."""
+    """The features in the order of their numbers, a few thousand at a time; `move` takes their points to another CRS.
+
+    Where a mending was undone, the shape is that of the file, invalid as it is there.
+    """
+    undone = and_(
+        mending.c.version_id == feature.c.version_id,
+        mending.c.feature_id == feature.c.feature_id,
+        mending.c.undone_at.is_not(None),
+    )
     statement = (
-        select(feature.c.attributes, feature.c.geom.ST_AsBinary())
+        select(feature.c.attributes, func.coalesce(mending.c.original, feature.c.geom).ST_AsBinary())
+        .select_from(feature.outerjoin(mending, undone))
         .where(feature.c.version_id == version.id)
         .order_by(feature.c.feature_id)
         .execution_options(yield_per=BATCH)

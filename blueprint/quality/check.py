@@ -24,8 +24,9 @@ from blueprint.layers.mapped_features import FEATURES
 from blueprint.layers.models import GeometryKind, Layer, LayerVersion
 from blueprint.permissions import Act, Actor
 from blueprint.quality.check_child import COVERAGE, OUTLINE
-from blueprint.quality.kinds import Level, kinds
+from blueprint.quality.kinds import Level
 from blueprint.quality.models import QualityIssue
+from blueprint.quality.reading_issues import keep_reading
 from blueprint.sentences import Sentence
 from blueprint.standards.loading import find_standard
 
@@ -113,7 +114,7 @@ def keep_check(
 ) -> None:
     """Keep what the child of a check finds, and what reading the file found, with the version; the layer is locked."""
     session.execute(delete(QualityIssue).where(QualityIssue.version_id == version.id))
-    levels = _keep_reading(session, version)
+    levels = keep_reading(session, version)
     if child is not None:
         progress("check", 0)
         for level, count in _heard(session, version, city, child, progress).items():
@@ -177,42 +178,6 @@ def hold_to_check(
             count=counts[Level.WARNING],
             name=name,
         )
-
-
-def _keep_reading(session: Session, version: LayerVersion) -> dict[Level, int]:
-    """The issues that reading the file noted, in the words of the catalogue."""
-    levels = dict.fromkeys(Level, 0)
-    rows = []
-    for noted in version.quality.get("issues", []):
-        kind = noted["rule"] if noted["rule"] in kinds() else "reading-note"
-        if (
-            kinds()[kind].level is Level.FATAL
-        ):  # the file was taken all the same: that part of it was left out
-            kind = "reading-note"
-        level = kinds()[kind].level
-        levels[level] += 1
-        rows.append(
-            {
-                "version_id": version.id,
-                "kind": kind,
-                "level": level,
-                "feature_id": noted["feature"],
-                "params": {"detail": noted.get("said", noted["message"])},
-                "geom": _point(noted["place"], version),
-            }
-        )
-    if rows:
-        session.execute(insert(QualityIssue), rows)
-    return levels
-
-
-def _point(place: str | None, version: LayerVersion) -> str | None:
-    """`x y` as GEOS names a place, as a point of the working CRS."""
-    try:
-        x, y = (float(part) for part in (place or "").split())
-    except ValueError:
-        return None
-    return f"SRID={version.extent.srid};POINT({x} {y})"
 
 
 def _write_places(version: LayerVersion, city: City, folder: Path) -> None:

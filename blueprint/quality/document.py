@@ -17,7 +17,7 @@ Every uploaded file is checked when its draft is stored, in a confined child pro
 `blueprint/quality/kinds.csv` and `blueprint/standards/data/limits.csv` (`python -m blueprint.quality.document > docs/quality.md`).
 
 - `blueprint layer quality CODE N [--level error] [--format json] [--output errors.gpkg] [--check]`; `GET|POST /api/layers/{code}/versions/{n}/quality` (paged),
-  `…/quality/errors.gpkg`, `…/quality/mendings`.
+  `…/quality/errors.gpkg`, `GET|POST …/quality/mendings`; `blueprint layer mendings CODE N [--undo ROWS] [--accept ROWS]`.
 - An issue has its code, level, file, row (the feature's number in the file), field, value, place (metres in the working CRS and degrees), shape, text and what to do, in both languages.
   Placeholders in the texts below are filled in.
 - The GeoPackage of errors is in the working CRS and opens on top of the data: `issues_area`, `issues_line`, `issues_point` (those without a place, too), `mended_originals`.
@@ -30,7 +30,7 @@ Every uploaded file is checked when its draft is stored, in a confined child pro
   keeps what you say by `--map YOURS=STANDARD` (also of `upload`) or `--accept`; `GET|PUT /api/layers/{{code}}/field-mapping`.
 
 **Mending.** An invalid shape is mended when that changes its area by no more than the layer's tolerance; the receipt has both areas, the largest distance its outline moved
-(Hausdorff, at the vertices) and the shape as it was (`mended_originals` in the GeoPackage of errors, `…/quality/mendings`), so that it can be corrected by hand; `--no-mend` (`mend=false`) refuses what is invalid instead. Receipts of a delta name the features that its rows became; those of unchanged features go on with the new version. An outline that can be read in several ways is refused.
+(Hausdorff, at the vertices) and the shape as it was (`mended_originals` in the GeoPackage of errors, `…/quality/mendings`), so that it can be corrected by hand; a planner undoes it there, at the console or on the layer's page ([0046](decisions/0046-undoing-a-mending.md)): the draft (of a version that was in force: a copy, the next draft) then exports the shape of the file and has the error `mending-undone` until a corrected shape is uploaded or the mending is accepted again; `--no-mend` (`mend=false`) refuses what is invalid instead. Receipts of a delta name the features that its rows became; those of unchanged features go on with the new version. An outline that can be read in several ways is refused.
 
 **Overlaps and gaps** are found by summing directed edges from south to north ([0021](decisions/0021-edges-are-summed.md)).
 """

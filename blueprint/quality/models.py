@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    DateTime,
     Float,
     ForeignKey,
     Index,
@@ -60,7 +61,13 @@ mending = Table(
     Column("after_m2", Float(53), nullable=False),
     Column("moved_m", Float(53), nullable=False),
     Column("original", Geometry("GEOMETRY", srid=-1, spatial_index=False), nullable=False),
+    Column("undone_by", String(200)),
+    Column("undone_at", DateTime(timezone=True)),
+    CheckConstraint("num_nulls(undone_by, undone_at) IN (0, 2)", name="undone"),
     PrimaryKeyConstraint("version_id", "feature_id"),
     schema="blueprint",
 )
-"""Receipts of mending (修复凭据): areas in m², largest distance moved in metres, and the shape as the file had it, invalid."""
+"""Receipts of mending (修复凭据): areas in m², largest distance moved in metres, and the shape as the file had it, invalid.
+
+One that was undone (`blueprint.quality.undoing`) is of a draft alone: it holds the draft back from coming into force.
+"""

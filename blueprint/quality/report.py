@@ -10,23 +10,26 @@ import shapely
 from geoalchemy2.shape import to_shape
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import select
+from sqlalchemy import Row, and_, func, select
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.city_router import to_lonlat
 from blueprint.errors import InvalidInputError
-from blueprint.layers.models import Layer, LayerVersion
+from blueprint.layers.mending import place_of, reason_said
+from blueprint.layers.models import Layer, LayerVersion, feature
 from blueprint.quality.kinds import Level, kinds
 from blueprint.quality.models import QualityIssue, mending
 from blueprint.quality.schemas import (
     ConfirmationOut,
     IssueOut,
+    MendingActOut,
     MendingOut,
     MendingPage,
     QualityOut,
     WordsOut,
 )
+from blueprint.quality.undoing import Undone
 from blueprint.sentences import Sentence
 
 
@@ -58,6 +61,9 @@ def quality_of(
     if level is not None:
         statement = statement.where(QualityIssue.level == level)
     found = list(session.scalars(statement))
+    receipts = session.execute(
+        select(func.count(), func.count(mending.c.undone_at)).where(mending.c.version_id == version.id)
+    ).one()
     confirmation = None
     if version.warnings_reason is not None and version.warnings_confirmed_at is not None:
         confirmation = ConfirmationOut(
@@ -76,6 +82,8 @@ def quality_of(
         confirmation=confirmation,
         mended_count=version.quality.get("mended_count", 0),
         mended_m2=version.quality.get("mended_m2", 0.0),
+        receipt_count=receipts[0],
+        undone_count=receipts[1],
         items=[_drawn(issue, version.source_name, city).told for issue in found[:limit]],
         next=str(found[limit - 1].id) if len(found) > limit else None,
     )
@@ -85,24 +93,53 @@ def mendings_of(
     session: Session, version: LayerVersion, *, city: City, after: int = 0, limit: int = 100
 ) -> MendingPage:
     """A page of the receipts of what was mended, with the shapes as the file had them."""
+    is_feature = and_(
+        feature.c.version_id == mending.c.version_id, feature.c.feature_id == mending.c.feature_id
+    )
     found = session.execute(
-        select(mending)
+        select(mending, feature.c.geom, feature.c.source_id)
+        .join(feature, is_feature)
         .where(mending.c.version_id == version.id, mending.c.feature_id > after)
         .order_by(mending.c.feature_id)
         .limit(limit + 1)
     ).all()
-    items = [
-        MendingOut(
-            row=row.feature_id,
-            reason=row.reason,
-            before_m2=row.before_m2,
-            after_m2=row.after_m2,
-            moved_m=row.moved_m,
-            original=mapping(to_lonlat(to_shape(row.original), city)),
-        )
-        for row in found[:limit]
-    ]
+    items = [_receipt(row, city) for row in found[:limit]]
     return MendingPage(items=items, next=str(items[-1].row) if len(found) > limit else None)
+
+
+def _receipt(row: Row[Any], city: City) -> MendingOut:
+    why = reason_said(row.reason)
+    x, y = [float(part) for part in (place_of(row.reason) or "").split()] or to_shape(
+        row.geom
+    ).centroid.coords[0]
+    degrees = to_lonlat(shapely.Point(x, y), city).coords[0]
+    return MendingOut(
+        row=row.feature_id,
+        source_id=row.source_id,
+        reason=row.reason,
+        why=WordsOut(zh=why.chinese, en=why.english),
+        place=[round(x, 3), round(y, 3)],
+        lonlat=[round(degrees[0], 8), round(degrees[1], 8)],
+        before_m2=row.before_m2,
+        after_m2=row.after_m2,
+        moved_m=row.moved_m,
+        original=mapping(to_lonlat(to_shape(row.original), city)),
+        mended=mapping(to_lonlat(to_shape(row.geom), city)),
+        undone_by=row.undone_by,
+        undone_at=row.undone_at,
+    )
+
+
+def acted_out(layer: Layer, done: Undone) -> MendingActOut:
+    """What came of undoing mendings, or of accepting them again."""
+    counts = done.version.issue_counts or {}
+    return MendingActOut(
+        layer=layer.code,
+        number=done.version.number,
+        count=done.count,
+        errors=counts.get(Level.FATAL, 0) + counts.get(Level.ERROR, 0),
+        follows=WordsOut(zh=done.follows.chinese, en=done.follows.english),
+    )
 
 
 def told_of(

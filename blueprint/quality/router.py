@@ -17,8 +17,16 @@ from blueprint.layers.models import Layer, LayerVersion
 from blueprint.permissions import Act, Actor, require
 from blueprint.quality.check import check_version
 from blueprint.quality.kinds import Level
-from blueprint.quality.report import drawn_issues, mendings_of, original_shapes, quality_of, write_errors
-from blueprint.quality.schemas import MendingPage, QualityOut
+from blueprint.quality.report import (
+    acted_out,
+    drawn_issues,
+    mendings_of,
+    original_shapes,
+    quality_of,
+    write_errors,
+)
+from blueprint.quality.schemas import MendingActIn, MendingActOut, MendingPage, QualityOut
+from blueprint.quality.undoing import accept, undo
 from blueprint.sharing.purposes import record_reading, taken_by
 
 router = APIRouter(
@@ -98,6 +106,22 @@ def list_mendings(
     """The receipts of what was mended, with the shapes as the file had them."""
     _, version = _to_read(session, code, number, actor)
     return mendings_of(session, version, city=city, after=cursor, limit=limit)
+
+
+@router.post("/mendings")
+def act_on_mendings(
+    code: Code, number: Number, body: MendingActIn, session: SessionDep, actor: ActorDep, now: NowDep
+) -> MendingActOut:
+    """Undo mendings, so that the features' shapes are as the file has them and in error, or accept them again.
+
+    A version that was in force stays as it is: a copy of it is the next draft, and there they are undone.
+    """
+    layer = catalogue.find_readable(session, code, actor)
+    require(actor, Act.UPLOAD_VERSION, layer.thing)
+    version = publication.version_of(session, layer, number)
+    act = {"undo": undo, "accept": accept}[body.act]
+    done = act(session, layer, version, body.rows, actor=actor, now=now)
+    return acted_out(layer, done)
 
 
 def _to_read(session: Session, code: str, number: int, actor: Actor) -> tuple[Layer, LayerVersion]:

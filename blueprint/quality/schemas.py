@@ -43,14 +43,23 @@ class ConfirmationOut(BaseModel):
 
 
 class MendingOut(BaseModel):
-    """The receipt of a mended feature: areas in m² of the plane, the largest distance its outline moved in metres, the shape as the file had it."""
+    """The receipt of a mended feature: areas in m² of the plane, the largest distance its outline moved in metres, the shape as the file had it and as it was mended."""
 
     row: int
-    reason: str
+    source_id: str | None
+    reason: str = Field(description="what GEOS finds wrong, with the place in the working CRS")
+    why: WordsOut
+    place: Annotated[list[float], Field(min_length=2, max_length=2)] = Field(
+        description="east and north in metres of the working CRS"
+    )
+    lonlat: Annotated[list[float], Field(min_length=2, max_length=2)]
     before_m2: float
     after_m2: float
     moved_m: float
     original: dict[str, Any]
+    mended: dict[str, Any]
+    undone_by: str | None = Field(description="who undid it; null where the mending stands")
+    undone_at: datetime | None
 
 
 class QualityOut(BaseModel):
@@ -66,6 +75,8 @@ class QualityOut(BaseModel):
     confirmation: ConfirmationOut | None
     mended_count: int
     mended_m2: float
+    receipt_count: int = Field(description="features with a receipt of mending, those of its base among them")
+    undone_count: int = Field(description="of these the mendings that were undone; each is an error")
     items: list[IssueOut]
     next: str | None
 
@@ -75,6 +86,25 @@ class MendingPage(BaseModel):
 
     items: list[MendingOut]
     next: str | None
+
+
+class MendingActIn(Given):
+    """What is to be done with receipts: of the features named, or of all of the version."""
+
+    act: Literal["undo", "accept"]
+    rows: list[Annotated[int, Field(ge=1, le=2**62)]] | None = Field(
+        default=None, min_length=1, max_length=10_000, description="the features' numbers; all when not given"
+    )
+
+
+class MendingActOut(BaseModel):
+    """The draft whose receipts changed (of a version that was in force: a copy of it), how many did, and what follows."""
+
+    layer: str
+    number: int
+    count: int
+    errors: int
+    follows: WordsOut
 
 
 class FieldMappingIn(Given):

@@ -5,6 +5,7 @@ import { prepareCompare, prepareExport } from "./layer_files.js";
 import { showForce } from "./layer_force.js";
 import { layerMap } from "./layer_map.js";
 import { showMapping } from "./layer_mapping.js";
+import { showMendings } from "./layer_mendings.js";
 import { showQuality } from "./layer_quality.js";
 import { legend } from "./layer_raster.js";
 import { prepareUpload, resume } from "./layer_upload.js";
@@ -37,7 +38,7 @@ const size = ({ raster, feature_count: features }) => (raster === null ? `${coun
 function versionItem(version) {
   const about = [
     `${version.source_name} · ${size(version)}`,
-    version.base === null ? null : `增量更新，基于第 ${version.base} 版 on v${version.base}`,
+    version.base === null ? null : `基于第 ${version.base} 版 on v${version.base}`,
     version.warnings_reason && `警告确认：${version.warnings_reason}`,
     version.withdrawn_on && `${version.withdrawn_on} 收回 withdrawn`,
   ].filter(Boolean);
@@ -92,6 +93,7 @@ async function choose(number) {
   showForce(page);
   prepareExport(page, open);
   await showQuality(page, open);
+  await showMendings(page, open);
 }
 
 // A change is made: everything is read again, and what was done is said where it is seen.

@@ -19,7 +19,7 @@ export async function layerMap(city, layer) {
   for (const name of ["doctor", "issue"]) map.addSource(name, { type: "geojson", data: NOTHING });
   const colours = ["match", ["get", "role"], "as_said", "#c62828", ...GUESS_COLOURS.flatMap((colour, number) => [`guess ${number}`, colour]), "#607d8b"];
   map.addLayer({ id: "doctor", type: "circle", source: "doctor", filter: ["!=", ["get", "role"], "outline"], paint: { "circle-color": colours, "circle-radius": 4, "circle-stroke-color": "#fff", "circle-stroke-width": 1 } });
-  shapeLayers(map, "issue", "issue", null, "#b00020");
+  shapeLayers(map, "issue", "issue", null, ["match", ["get", "role"], "mended", "#2e7d32", "other", "#1565c0", "#b00020"]);
 
   const clear = (name) => {
     for (const { id, source } of map.getStyle().layers) if (source === name) map.removeLayer(id);
@@ -64,10 +64,18 @@ export async function layerMap(city, layer) {
       for (const feature of (shown.length ? shown : features).slice(0, 1)) this.fit(boundsOf(feature.geometry));
     },
 
-    showIssue(issue) {
-      const geometry = issue?.geometry ?? null;
-      map.getSource("issue").setData(geometry === null ? NOTHING : { type: "Feature", properties: {}, geometry });
-      if (geometry !== null) map.fitBounds(boundsOf(geometry), { padding: 120, maxZoom: geometry.type === "Point" ? 17 : 19, duration: 0 });
+    // An issue, and beside it what else it may mean: all of it is in the picture.
+    showIssue(issue, others = []) {
+      this.showDrawn([...others.map(({ geometry }) => ({ geometry, role: "other" })), { geometry: issue?.geometry ?? null, role: "issue" }]);
+    },
+
+    showDrawn(drawn) {
+      const features = drawn.filter(({ geometry }) => geometry).map(({ geometry, role }) => ({ type: "Feature", properties: { role }, geometry }));
+      map.getSource("issue").setData({ type: "FeatureCollection", features });
+      if (!features.length) return;
+      const { clientWidth: width, clientHeight: height } = map.getContainer();
+      const isPoint = features.every(({ geometry }) => geometry.type === "Point");
+      map.fitBounds(boundsOf({ coordinates: features.map(({ geometry }) => geometry.coordinates) }), { padding: Math.min(120, width / 4, height / 4), maxZoom: isPoint ? 17 : 21, duration: 0 });
     },
 
     showDifference(old, now) {

@@ -59,11 +59,11 @@ async function checkAnew(number) {
 }
 
 // A refused file's issues are drawn by the same rows.
-export function issueRow(issue, show) {
+export function issueRow(issue, show, label = null) {
   const made = cells([
     mark(issue.level, LEVELS[issue.level]),
     [issue.text.zh, element("span", { class: "about" }, `${issue.code} · 处理：${issue.todo.zh}`), element("span", { class: "about", lang: "en" }, `${issue.text.en}. ${issue.todo.en}`)],
-    issue.row === null ? "—" : issue.other_row === null ? String(issue.row) : `${issue.row}、${issue.other_row}`,
+    issue.row === null ? "—" : [issue.other_row === null ? String(issue.row) : `${issue.row}、${issue.other_row}`, ...(label === null ? [] : [element("span", { class: "about" }, ...bilingual(...label))])],
     issue.field === null ? "—" : [issue.field, element("span", { class: "about" }, issue.value ?? "")],
   ]);
   made.dataset.code = issue.code;
@@ -79,7 +79,13 @@ export function issueRow(issue, show) {
   return made;
 }
 
-export const issuesTable = (target, issues, show) => table(target, HEAD, issues.map((issue) => issueRow(issue, show)), ["没有问题。", "No issue."]);
+export const issuesTable = (target, issues, show) => table(target, HEAD, issues.map((issue) => issueRow(issue, show, reading(issue, issues))), ["没有问题。", "No issue."]);
+
+// Which of the readings of an outline an issue draws, where there are several.
+function reading(issue, issues) {
+  const same = issues.filter(({ code, row }) => code === "geometry-ambiguous" && code === issue.code && row === issue.row);
+  return same.length > 1 ? [`候选 ${same.indexOf(issue) + 1}`, `reading ${same.indexOf(issue) + 1} of ${same.length}, red; the others blue`] : null;
+}
 
 // All issues that are listed, as a table that spreadsheets open: with a mark of its encoding, and nothing in a cell that they would compute.
 async function saveTable(number) {

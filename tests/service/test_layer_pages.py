@@ -151,6 +151,24 @@ def test_a_planner_takes_a_layer_from_a_file_to_in_force_and_back_on_the_pages_a
     with page.expect_download() as saved:
         page.click("#quality-files button:has-text('错误图层')")
     assert saved.value.suggested_filename == "PLAN_v2_errors.gpkg"
+
+    # The mending is undone, which holds the draft back, and accepted again.
+    page.click("#mendings tr[data-feature='1']")
+    assert "边界自相交" in page.inner_text("#mendings") and "已修复" in page.inner_text("#mendings")
+    picture(page, "layer-receipt")
+    page.click("#undo-chosen")
+    said(page, "请先勾选图斑")
+    page.check("#mendings input[value='1']")
+    page.click("#undo-chosen")
+    assert "不能生效" in page.inner_text("dialog")
+    picture(page, "layer-undo")
+    page.click("dialog button[type=submit]")
+    said(page, "1 处修复已撤销")
+    assert "不能生效" in page.inner_text("#force") and "已撤销" in page.inner_text("#mendings")
+    picture(page, "layer-undone")
+    page.click("#accept-all")
+    said(page, "已重新接受")
+    assert "已修复" in page.inner_text("#mendings")
     page.click("#foresee")
     until(page, "document.getElementById('publish') !== null")
     assert "道路红线" in page.inner_text("#forecast-layers") and "将替代第 1 版" in page.inner_text(
@@ -207,9 +225,10 @@ def test_a_file_that_is_refused_is_told_in_a_sentence_beside_it_and_drawn(
         "图斑 1，位于 .*：边界自相交.* feature 1 at .*: its outline crosses itself",
         page.inner_text("#drop .field-error"),
     )
-    assert "可有多种理解" in page.inner_text("#refused")
-    page.click("#refused tr[data-code=geometry-ambiguous]")
-    picture(page, "layer-refused")
+    assert "可有多种理解" in page.inner_text("#refused") and "候选 2" in page.inner_text("#refused")
+    for nth in (1, 0):
+        page.locator("#refused tr[data-code=geometry-ambiguous]").nth(nth).click()
+        picture(page, f"layer-refused-{nth + 1}")
     with site.client("ZRZY") as keeper:
         assert keeper.get("/api/layers/PLAN/versions").json()["items"] == []
         slopes = {"code": "SLOPE", "title": "坡度", "department": "ZRZY", "geometry": "raster", "control": "inform", "value_kind": "continuous"}  # fmt: skip

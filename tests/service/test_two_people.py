@@ -10,6 +10,7 @@ NOT_HELD = {
     "/api/appointments": "an appointment is ended once",
     "/api/layers/{code}/versions": "a new version beside the others",
     "/api/layers/{code}/versions/{number}/quality": "a draft is checked anew, whoever asks",
+    "/api/layers/{code}/versions/{number}/quality/mendings": "a mending is undone once, and accepted again once",
     "/api/layers/{code}/field-mapping": "what is said of a field is added to what was said of others",
     "/api/access-requests": "a new request",
     "/api/access-grants": "a new grant",
