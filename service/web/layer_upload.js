@@ -198,7 +198,8 @@ function refuse(problem) {
   const { issues, rows } = problem.members ?? {};
   if (issues?.length) {
     const table = element("table", { id: "refused" });
-    issuesTable(table, issues, (issue) => page.map.showIssue(issue));
+    // Readings of one outline that may be meant in several ways are drawn together, the chosen one over the others.
+    issuesTable(table, issues, (issue) => page.map.showIssue(issue, issues.filter((each) => each !== issue && each.code === "geometry-ambiguous" && each.row === issue.row)));
     place("diagnosis").replaceChildren(element("div", { class: "wide" }, table));
   } else if (rows?.length) place("diagnosis").replaceChildren(...rows.map(({ number, source_id: id, what_zh: zh, what }) =>
     element("p", { class: "hint" }, `第 ${number} 行 row ${number}（${id ?? "—"}）：`, ...(zh && zh !== what ? bilingual(zh, what) : [what]))));
