@@ -23,6 +23,7 @@ class NoDay:
     number: int
     field: str
     text: str
+    rule = "value-day"
 
     @property
     def message(self) -> Sentence:

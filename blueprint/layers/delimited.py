@@ -4,6 +4,7 @@ What begins with =, + or @ stays the text that it is; 0701 stays a code, and onl
 throughout becomes numbers: whole ones where no cell has a decimal point, so that a code keeps its digits.
 """
 
+import codecs
 import csv
 import re
 import warnings
@@ -18,11 +19,13 @@ import shapely
 
 from blueprint.errors import InvalidInputError
 from blueprint.layers.formats import HEAD_BYTES, decoded_head, delimiter, is_utf8, wkt_column
+from blueprint.layers.shapefile import is_plainly_utf8
 from blueprint.sentences import Sentence
 
 MAX_CELL = 64 << 20
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?")
 _SRID = re.compile(r"^\s*SRID=(\d{1,9});", re.IGNORECASE)
+_FOREIGN = re.compile(rb"[\x80-\xff]{6,}")
 _CURVE = re.compile(r"CIRCULAR|CURVE|SURFACE|TIN|TRIANGLE", re.IGNORECASE)
 
 
@@ -43,10 +46,12 @@ def read_table(path: Path, *, encoding: str | None, batch_rows: int) -> Table:
     with path.open("rb") as opened:
         header_line = decoded_head(opened.read(HEAD_BYTES)).partition("\n")[0]
     mark = delimiter(header_line)
-    known, note = encoding, None
+    known, note = _named(encoding) if encoding is not None else None, None
     if known is None:
         known = "utf-8-sig" if is_utf8(path) else "gb18030"
         note = None if known == "utf-8-sig" else Sentence("the table is no UTF-8; it was read as GB18030")
+        if note is not None:
+            _refuse_mixed(path)
     rows = _rows(path, known, mark)
     header = [name.strip() for name in next(rows)[1]]
     first = next(rows, (0, []))[1]
@@ -67,6 +72,28 @@ def read_table(path: Path, *, encoding: str | None, batch_rows: int) -> Table:
         batches=_batches(_rows(path, known, mark), names, shapes, numeric, srid, batch_rows, path.parent),
         notes=(note,) if note else (),
     )
+
+
+def _named(encoding: str) -> str:
+    """An encoding as it is opened: UTF-8 without the mark that may stand before it."""
+    try:
+        return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+    except (LookupError, ValueError):
+        raise InvalidInputError(
+            "no encoding {encoding!r} is known; write it like GB18030", encoding=encoding
+        ) from None
+
+
+def _refuse_mixed(path: Path) -> None:
+    with path.open("rb") as opened:
+        for number, line in enumerate(opened, start=1):
+            for text in _FOREIGN.findall(line):
+                if is_plainly_utf8(text):
+                    raise InvalidInputError(
+                        "the table is partly UTF-8 (line {number}: {text}) and partly GB18030; save it in one encoding",
+                        number=number,
+                        text=text.decode("utf-8")[:20],
+                    )
 
 
 def _rows(path: Path, encoding: str, mark: str) -> Iterator[tuple[int, list[str]]]:

@@ -91,8 +91,16 @@ def read(request: dict[str, Any], fitted: type[Fitted], plainly: Plainly | None 
 
 def open_databases(request: dict[str, Any]) -> None:
     """Make GDAL, PROJ and Python open what they need while this process may still read the program's folders."""
-    for encoding in ("utf-8-sig", "gb18030", "big5", "cp1252", "iso-8859-1", request["encoding"] or "utf-8"):
-        with contextlib.suppress(LookupError):
+    for encoding in (
+        "utf-8-sig",
+        "gb18030",
+        "gb2312",
+        "big5",
+        "cp1252",
+        "iso-8859-1",
+        request["encoding"] or "utf-8",
+    ):
+        with contextlib.suppress(LookupError, ValueError):
             codecs.lookup(encoding)
     pyogrio.raw.read(_WARM_UP.encode())
     pa.scalar(0, pa.timestamp("ms", "UTC")).as_py()  # instants of a Parquet file ask for their time zone
@@ -111,8 +119,8 @@ def _read(request: dict[str, Any], report: Report, fitted: type[Fitted], plainly
             report.declared_crs, report.declared_text = label(parse_crs(source.crs)), source.crs
         for rule, note in source.notes:
             report.add("warning", rule, None, note)
-        for cell in source.no_days:
-            report.add("error", "value-day", cell.number, cell.message)
+        for cell in source.wrong_cells:
+            report.add("error", cell.rule, cell.number, cell.message)
         wanted = request["crs"] or source.crs
         operation = find_operation(wanted, request["working_crs"], registered) if wanted else None
         if operation is not None:
@@ -140,6 +148,8 @@ def _read(request: dict[str, Any], report: Report, fitted: type[Fitted], plainly
                 expected=source.expected,
                 row_count=report.row_count,
             )
+        if source.shapeless is not None and report.null_count and report.null_count > source.shapeless():
+            raise InvalidInputError("some shapes of the file cannot be read; it is damaged, export it again")
 
 
 def _features(
@@ -177,6 +187,7 @@ def _features(
         values = batch.column(source.geometry_name).to_pylist()
         shapes, curved = shapes_of(values)
         present = np.array([value is not None for value in values])
+        report.null_count += int((~present).sum())
         if source.is_drawing and request["geometry"] == "polygon":
             shapes = closed_lines_as_areas(shapes)
         if curved:

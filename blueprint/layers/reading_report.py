@@ -41,6 +41,7 @@ class Report:
     sublayer: str = ""
     feature_count: int = 0
     shapeless_count: int = 0
+    null_count: int = 0
     vertex_count: int = 0
     inside_count: int = 0
     mended_count: int = 0

@@ -16,6 +16,8 @@ from blueprint.errors import InvalidInputError
 from blueprint.sentences import Sentence
 
 _HEAD = 100
+_KINDS = (0, 1, 3, 5, 8, 11, 13, 15, 18, 21, 23, 25, 28, 31)
+_DBF_KINDS = b"CNFDLM"
 _LANGUAGES = {0x4D: "GB18030", 0x7A: "GB18030", 0x4F: "Big5", 0x78: "Big5", 0x03: "cp1252", 0x57: "cp1252"}
 _PAGES = {
     "utf-8": "UTF-8",
@@ -35,6 +37,12 @@ _PAGES = {
     "iso-8859-1": "ISO-8859-1",
     "iso88591": "ISO-8859-1",
 }
+_ONE_BYTE = ("cp1252", "ISO-8859-1")
+"""Encodings that hold for whatever bytes; a .dbf says so too that was written by a program of any other code page."""
+
+MAX_RARE_SHARE = 0.1
+"""This share of the texts may hold rare characters, beyond GB 2312, and be Chinese all the same."""
+
 MAX_CUT_SHARE = 0.02
 """This share of the texts may end within a character (cut at the width of the field) without the encoding being wrong."""
 
@@ -82,6 +90,9 @@ def _check_records(shp: Path, index: np.ndarray) -> None:
     starts, lengths = index[:, 0], index[:, 1]
     inside = (starts >= _HEAD) & (lengths >= 4) & (starts + 8 + lengths <= len(content))
     _refuse_first(~inside, Sentence("lies outside the .shp file"))
+    is_first = np.zeros(len(starts), dtype=bool)
+    is_first[np.unique(starts, return_index=True)[1]] = True
+    _refuse_first(~is_first, Sentence("is the record of another one, too"))
     _refuse_first(
         _numbers(content, starts + 4, ">i4") * 2 != lengths, Sentence("is not as long as the .shx file says")
     )
@@ -93,6 +104,29 @@ def _check_records(shp: Path, index: np.ndarray) -> None:
     points[many] = _numbers(content, starts[many] + 48, "<i4")
     whole = (parts >= 0) & (points >= 0) & (44 + 4 * parts + 16 * points <= lengths)
     _refuse_first(many & ~whole, Sentence("announces more points than it holds"))
+    _refuse_first(~np.isin(kinds, _KINDS), Sentence("is of no known type"))
+    _refuse_first(
+        ~_parts_hold(content, starts, parts, points), Sentence("has parts that lie outside its points")
+    )
+
+
+def _parts_hold(content: np.ndarray, starts: np.ndarray, parts: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Say of each record whether its parts begin at its first point and follow each other up to its last."""
+    good = parts > 0
+    firsts = np.cumsum(parts) - parts
+    record = np.repeat(np.arange(len(parts)), parts)
+    place = np.arange(len(record)) - firsts[record]
+    begins = _numbers(content, starts[record] + 52 + 4 * place, "<i4")
+    before = np.where(place > 0, np.roll(begins, 1), -1)
+    wrong = (begins <= before) | (begins >= np.maximum(points[record], 1)) | ((place == 0) & (begins != 0))
+    good[record[wrong]] = False
+    return np.asarray(good | (points == 0))  # which is empty, whatever parts it tells of
+
+
+def empty_records(shp: Path) -> int:
+    """How many records say that they have no shape; those of deleted rows, too."""
+    index = np.fromfile(shp.with_suffix(".shx"), dtype=">i4", offset=_HEAD).reshape(-1, 2).astype(np.int64)
+    return int((_numbers(_mapped(shp), index[:, 0] * 2 + 8, "<i4") == 0).sum())
 
 
 def _mapped(path: Path) -> np.ndarray:
@@ -133,6 +167,19 @@ def _dbf_rows(dbf: Path) -> int:
     rows, header_bytes, row_bytes = struct.unpack("<IHH", head[4:12])
     if dbf.stat().st_size < header_bytes + rows * row_bytes:
         raise InvalidInputError("the .dbf file is cut short; copy it again")
+    with dbf.open("rb") as opened:
+        columns = columns_of(opened.read(header_bytes))
+    if row_bytes < 1 + sum(column.width for column in columns) or (row_bytes > 1 and not columns):
+        raise InvalidInputError(
+            "the head of the .dbf file is damaged: its columns are no rows; export it again"
+        )
+    for number, column in enumerate(columns, start=1):
+        if column.kind not in _DBF_KINDS:
+            raise InvalidInputError(
+                "field {number} of the .dbf file is of the type {kind!r}, which is not of dBase III or IV; export it again",
+                number=number,
+                kind=column.kind.decode("latin-1"),
+            )
     return int(rows)
 
 
@@ -143,8 +190,23 @@ class Column:
     name: bytes
     start: int
     width: int
-    is_text: bool
-    is_day: bool
+    kind: bytes
+    decimals: int
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it holds texts."""
+        return self.kind == b"C"
+
+    @property
+    def is_day(self) -> bool:
+        """Whether it holds days."""
+        return self.kind == b"D"
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it holds numbers."""
+        return self.kind in (b"N", b"F")
 
 
 def columns_of(head: bytes) -> list[Column]:
@@ -155,7 +217,7 @@ def columns_of(head: bytes) -> list[Column]:
             break
         width = head[at + 16]
         name = head[at : at + 11].partition(b"\x00")[0]
-        columns.append(Column(name, start, width, head[at + 11] == ord("C"), head[at + 11] == ord("D")))
+        columns.append(Column(name, start, width, head[at + 11 : at + 12], head[at + 17]))
         start += width
     return columns
 
@@ -180,9 +242,14 @@ def settle_encoding(shp: Path, *, given: str | None) -> TextEncoding:
         declared is not None
         and share_of_bad(cells, declared) <= MAX_CUT_SHARE
         and not _bad_names(names, declared)
+        and not (declared in _ONE_BYTE and _are_chinese(cells or names))
     ):
+        if declared == "GB18030":
+            _refuse_mixed(cells)
         return TextEncoding(declared, declared, ())
     found = next((e for e in ("UTF-8", "GB18030") if share_of_bad(cells, e) <= MAX_CUT_SHARE), None)
+    if found == "GB18030":
+        _refuse_mixed(cells)
     if not cells:
         found = next((e for e in ("UTF-8", "GB18030") if not _bad_names(names, e)), "GB18030")
     if found is None:
@@ -202,6 +269,30 @@ def settle_encoding(shp: Path, *, given: str | None) -> TextEncoding:
             encoding=found,
         )
     return TextEncoding(found, declared, (note,))
+
+
+def _are_chinese(texts: Collection[bytes]) -> bool:
+    """Say whether texts that are said to be of one byte a character, which any bytes are, are UTF-8 or Chinese."""
+    return share_of_bad(texts, "UTF-8") == 0 or share_of_bad(texts, "gb2312") <= MAX_RARE_SHARE
+
+
+def _refuse_mixed(cells: Collection[bytes]) -> None:
+    for cell in cells:
+        if is_plainly_utf8(cell):
+            raise InvalidInputError(
+                "the attributes are partly UTF-8 ({text}) and partly GB18030; export them in one encoding",
+                text=cell.decode("utf-8")[:20],
+            )
+
+
+def is_plainly_utf8(text: bytes) -> bool:
+    """Say whether a text that might be GB18030 is Chinese of UTF-8: as GB18030 it would be signs that nobody writes."""
+    try:
+        foreign = [letter for letter in text.decode("utf-8") if letter > "\x7f"]
+    except UnicodeDecodeError:
+        return False
+    is_chinese = len(foreign) > 1 and all("\u3000" <= letter <= "\u9fff" for letter in foreign)
+    return is_chinese and share_of_bad([text], "gb2312") > 0
 
 
 def _declared(cpg: Path, language: int) -> str | None:

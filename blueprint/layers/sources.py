@@ -1,10 +1,11 @@
 """Inside the cell: a dataset of whatever format as one stream of Arrow batches, after a pre-flight of our own."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,10 @@ from blueprint.layers.formats import (
 )
 from blueprint.layers.gdal_failures import unless_broken
 from blueprint.layers.geoparquet import read_geoparquet
+from blueprint.layers.no_numbers import NoNumber, mend_whole_columns, no_numbers_of_shapefile
 from blueprint.layers.numbers import fields_of_long_numbers, fields_with_room, with_digits
 from blueprint.layers.preflight import check_file, rows_of_mid
-from blueprint.layers.shapefile import mend_field_names, rows_in_use, settle_encoding
+from blueprint.layers.shapefile import empty_records, mend_field_names, rows_in_use, settle_encoding
 from blueprint.sentences import Sentence, Word
 
 BATCH_FEATURES = 1000
@@ -50,7 +52,8 @@ class Source:
     """An open dataset: its CRS (None where it does not say), fields, batches, and what a reader should know.
 
     `expected` is how many rows the file itself says it has, where it does. Closed lines of a drawing may be areas.
-    `no_days` are cells that should hold a day and do not.
+    `wrong_cells` are those that should hold a day or a number and do not. `shapeless` tells how many rows the file itself
+    leaves without a shape, where it does.
     """
 
     crs: str | None
@@ -61,7 +64,8 @@ class Source:
     notes: list[tuple[str, Sentence]] = field(default_factory=list)
     expected: int | None = None
     is_drawing: bool = False
-    no_days: Sequence[NoDay] = ()
+    wrong_cells: Sequence[NoDay | NoNumber] = ()
+    shapeless: Callable[[], int] | None = None
 
 
 @contextmanager
@@ -141,11 +145,14 @@ def _by_gdal(path: Path, form: Format, request: Mapping[str, Any]) -> Iterator[S
     options: dict[str, Any] = {}
     notes: list[tuple[str, Sentence]] = []
     expected = None
-    no_days: Iterator[NoDay] = iter(())
+    wrong: Iterator[NoDay | NoNumber] = iter(())
+    shapeless: Callable[[], int] | None = None
     if form in (GEOJSON, GEOJSON_LINES):
         options["DATE_AS_STRING"] = "YES"  # else it makes days of what are none
     if form == SHAPEFILE:
-        no_days = no_days_of_shapefile(path)
+        wrong = chain(no_days_of_shapefile(path), no_numbers_of_shapefile(path))
+        shapeless = partial(empty_records, path)
+        mend_whole_columns(path)
         encoding = settle_encoding(path, given=request["encoding"])
         notes += [("encoding", note) for note in encoding.notes]
         notes += [("field-names", note) for note in mend_field_names(path, encoding.name)]
@@ -164,10 +171,8 @@ def _by_gdal(path: Path, form: Format, request: Mapping[str, Any]) -> Iterator[S
     if form in (GEOPACKAGE, SHAPEFILE, FLATGEOBUF, FILE_GEODATABASE, MAPINFO_TAB, MAPINFO_MIF):
         expected = _expected(path, form, sublayer)
     if form == GEOPACKAGE:
-        no_days = no_days_of_geopackage(path, sublayer)
-    with pyogrio.raw.open_arrow(
-        str(path), batch_size=BATCH_FEATURES, use_pyarrow=True, datetime_as_string=True, **options
-    ) as (meta, reader):
+        wrong = no_days_of_geopackage(path, sublayer)
+    with _opened(path, options) as (meta, reader):
         name = meta["geometry_name"] or "wkb_geometry"
         if name not in reader.schema.names:
             raise InvalidInputError("the layer has no geometry; check that it is the right one")
@@ -183,8 +188,26 @@ def _by_gdal(path: Path, form: Format, request: Mapping[str, Any]) -> Iterator[S
             notes=notes,
             expected=expected,
             is_drawing=form == DXF,
-            no_days=list(islice(no_days, MOST)),
+            wrong_cells=list(islice(wrong, MOST)),
+            shapeless=shapeless,
         )
+
+
+@contextmanager
+def _opened(path: Path, options: dict[str, Any]) -> Iterator[tuple[dict[str, Any], pa.RecordBatchReader]]:
+    with ExitStack() as stack:
+        try:
+            opened = stack.enter_context(
+                pyogrio.raw.open_arrow(
+                    str(path), batch_size=BATCH_FEATURES, use_pyarrow=True, datetime_as_string=True, **options
+                )
+            )
+        except UnboundLocalError as error:  # how pyogrio ends where GDAL cannot write a CRS as WKT
+            raise InvalidInputError(
+                "what the file says of its coordinate system has no sense; correct it or take it out, and name the"
+                " system at the upload"
+            ) from error
+        yield opened
 
 
 def _long_fields(path: Path, names: list[str], options: dict[str, Any]) -> frozenset[str]:
