@@ -82,7 +82,7 @@ def _warm(setting: Setting) -> None:
         connection.execute(text(f"SELECT sum(ST_NPoints(geom)) FROM bench.{LAYER.lower()}"))
         connection.execute(
             text(
-                "SELECT sum(cardinality(sheet.geoms)) FROM blueprint.tile_sheet AS sheet"
+                "SELECT sum(cardinality(sheet.shapes)) FROM blueprint.tile_sheet AS sheet"
                 " JOIN blueprint.layer_version AS version ON version.id = sheet.version_id"
                 " JOIN blueprint.layer ON layer.id = version.layer_id WHERE layer.code = :code"
             ),

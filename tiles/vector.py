@@ -36,7 +36,7 @@ STATEMENTS = _statements()
 
 TileAddress = LayerTile | VersionTile | DifferenceTile | BlueprintTile
 
-_GENERATOR = 2
+_GENERATOR = 3
 """Part of every tag: to be raised when tiles of the same version come to look different."""
 
 _MOST_NAMED = 4_096

@@ -75,14 +75,24 @@ CROSS JOIN place
 CROSS JOIN LATERAL (
     WITH shape AS MATERIALIZED (
         SELECT laid.feature_id, laid.is_piece, laid.geom, laid.label, laid.source_id, laid.class_code
-        FROM blueprint.tile_sheet AS sheet
-        CROSS JOIN LATERAL unnest(
-            sheet.feature_ids, sheet.are_pieces, sheet.labels, sheet.source_ids, sheet.class_codes, sheet.geoms
-        ) AS laid (feature_id, is_piece, label, source_id, class_code, geom)
-        WHERE sheet.version_id = asked.version_id
-            AND sheet.level = CAST(:level AS smallint)
-            AND sheet.extent && place.reach
-            AND laid.geom && place.reach
+        FROM (
+            SELECT
+                stored.feature_id,
+                stored.is_piece,
+                ST_GeomFromTWKB(stored.shape) AS geom,
+                stored.label,
+                stored.source_id,
+                stored.class_code
+            FROM blueprint.tile_sheet AS sheet
+            CROSS JOIN LATERAL unnest(
+                sheet.feature_ids, sheet.are_pieces, sheet.labels, sheet.source_ids, sheet.class_codes, sheet.shapes
+            ) AS stored (feature_id, is_piece, label, source_id, class_code, shape)
+            WHERE sheet.version_id = asked.version_id
+                AND sheet.level = CAST(:level AS smallint)
+                AND sheet.extent && place.reach
+            OFFSET 0 -- what is read of a shape's bytes is read once
+        ) AS laid
+        WHERE laid.geom && place.reach
     ),
 
     crowd AS MATERIALIZED (SELECT count(*) AS shape_count FROM shape),

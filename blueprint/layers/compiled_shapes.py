@@ -27,7 +27,6 @@ class CompiledAreas(Areas):
             rows,
             tolerance=-1.0 if is_full else pixel_m(level) / 2,
             units=1 / unit_m(level),
-            is_on_grid=not is_full,
             most_vertices=MAX_SHAPE_VERTICES,
         )
         is_drawn = made.fates == DRAWN

@@ -22,7 +22,7 @@ SHEETS = pa.schema(
         ("labels", pa.large_binary()),
         ("source_ids", pa.large_binary()),
         ("class_codes", pa.large_binary()),
-        ("geoms", pa.large_binary()),
+        ("shapes", pa.large_binary()),
     ]
 )
 """Rows of `blueprint.tile_sheet`: the extent as WKB, arrays in the binary form that PostgreSQL sends and takes."""

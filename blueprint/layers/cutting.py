@@ -59,7 +59,6 @@ def cut_features(
         "middle": jurisdiction(city).middle,
         "label_field": version.layer.label_field,
         "class_field": version.layer.class_field,
-        "geometry_oid": session.scalar(text("SELECT CAST(CAST('geometry' AS regtype) AS oid)")),
     }
     is_large = (folder / FEATURES).stat().st_size > LARGE_BYTES
     with cell(

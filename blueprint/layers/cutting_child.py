@@ -91,9 +91,7 @@ class _Drawn:
 
     def sheets(self, batch: pa.RecordBatch, rows: np.ndarray) -> Iterator[pa.RecordBatch]:
         """The features on every level, in sheets."""
-        return sheets_of(
-            self._drawn(batch, rows), self._names(batch), geometry_oid=self._request["geometry_oid"]
-        )
+        return sheets_of(self._drawn(batch, rows), self._names(batch))
 
     def _drawn(self, batch: pa.RecordBatch, rows: np.ndarray) -> Iterator[tuple[int, Shapes]]:
         column = batch.column("geom")

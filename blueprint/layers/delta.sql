@@ -178,17 +178,17 @@ ORDER BY part_id;
 -- name: copy_unchanged_tile_sheets
 -- A sheet keeps what did not change.
 INSERT INTO blueprint.tile_sheet (
-    version_id, level, extent, feature_ids, are_pieces, labels, source_ids, class_codes, geoms
+    version_id, level, extent, feature_ids, are_pieces, labels, source_ids, class_codes, shapes
 )
 SELECT :version_id, sheet.level, kept.*
 FROM blueprint.tile_sheet AS sheet
 CROSS JOIN LATERAL (
-    SELECT CAST(ST_Extent(laid.geom) AS geometry), array_agg(laid.feature_id),
+    SELECT CAST(ST_Extent(ST_GeomFromTWKB(laid.shape)) AS geometry), array_agg(laid.feature_id),
         array_agg(laid.is_piece), array_agg(laid.label), array_agg(laid.source_id),
-        array_agg(laid.class_code), array_agg(laid.geom)
+        array_agg(laid.class_code), array_agg(laid.shape)
     FROM unnest(
-        sheet.feature_ids, sheet.are_pieces, sheet.labels, sheet.source_ids, sheet.class_codes, sheet.geoms
-    ) AS laid (feature_id, is_piece, label, source_id, class_code, geom)
+        sheet.feature_ids, sheet.are_pieces, sheet.labels, sheet.source_ids, sheet.class_codes, sheet.shapes
+    ) AS laid (feature_id, is_piece, label, source_id, class_code, shape)
     WHERE NOT EXISTS (SELECT FROM delta_change WHERE delta_change.base_feature_id = laid.feature_id)
     HAVING count(*) > 0
 ) AS kept

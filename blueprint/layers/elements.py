@@ -7,13 +7,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _NULL = 0xFFFFFFFF
-_HEAD_BYTES = 4
+_ALIGNED = 4
+HEAD_BYTES = 4
 BOX = np.dtype(
     [("order", "u1"), ("kind", "<u4"), ("rings", "<u4"), ("points", "<u4"), ("corners", "<f8", (5, 2))]
 )
 """A box as WKB: a polygon of one ring of five points."""
-
-_BOX_ELEMENT = np.dtype([("size", ">u4"), ("box", BOX)])
 
 
 @dataclass(frozen=True)
@@ -38,20 +37,26 @@ def texts(column: pa.Array) -> Elements:
     _, offsets, data = column.buffers()
     bounds = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1]
     lengths = np.diff(bounds)
-    ends = np.concatenate([[0], np.cumsum(lengths + _HEAD_BYTES)])
+    ends = np.concatenate([[0], np.cumsum(lengths + HEAD_BYTES)])
     content = np.empty(ends[-1], np.uint8)
-    heads = ends[:-1, np.newaxis] + np.arange(_HEAD_BYTES)
+    heads = ends[:-1, np.newaxis] + np.arange(HEAD_BYTES)
     is_text = np.ones(len(content), dtype=bool)
     is_text[heads] = False
-    content[heads] = np.where(is_there, lengths, _NULL).astype(">u4").view(np.uint8).reshape(-1, _HEAD_BYTES)
+    content[heads] = np.where(is_there, lengths, _NULL).astype(">u4").view(np.uint8).reshape(-1, HEAD_BYTES)
     content[is_text] = np.frombuffer(data or b"", np.uint8)[bounds[0] : bounds[-1]]
     return Elements(content, ends)
+
+
+def stored_sizes(elements: Elements) -> np.ndarray:
+    """The bytes that each text or run of bytes takes in a stored array: they begin at multiples of four, a missing one has none."""
+    is_there = elements.content[elements.ends[:-1]] != _NULL >> 24
+    return np.asarray(-(-np.diff(elements.ends) // _ALIGNED) * _ALIGNED * is_there)
 
 
 def numbers(values: np.ndarray, kind: str) -> Elements:
     """Numbers or truths of one width, in network order."""
     filled = np.empty(len(values), np.dtype([("size", ">i4"), ("value", kind)]))
-    filled["size"], filled["value"] = filled.dtype.itemsize - _HEAD_BYTES, values
+    filled["size"], filled["value"] = filled.dtype.itemsize - HEAD_BYTES, values
     return Elements(filled.view(np.uint8), np.arange(len(values) + 1) * filled.dtype.itemsize)
 
 
@@ -62,13 +67,6 @@ def boxes(west: np.ndarray, south: np.ndarray, east: np.ndarray, north: np.ndarr
     made["corners"][:, :, 0] = np.stack([west, west, east, east, west], axis=1)
     made["corners"][:, :, 1] = np.stack([south, north, north, south, south], axis=1)
     return made
-
-
-def box_elements(made: np.ndarray) -> Elements:
-    """Boxes as elements."""
-    filled = np.empty(len(made), _BOX_ELEMENT)
-    filled["size"], filled["box"] = BOX.itemsize, made
-    return Elements(filled.view(np.uint8), np.arange(len(made) + 1) * _BOX_ELEMENT.itemsize)
 
 
 def binaries(content: bytes | np.ndarray, ends: np.ndarray) -> pa.LargeBinaryArray:

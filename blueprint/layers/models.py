@@ -17,6 +17,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     PrimaryKeyConstraint,
     SmallInteger,
     String,
@@ -296,11 +297,11 @@ tile_sheet = Table(
     Column("labels", ARRAY(Text), nullable=False),
     Column("source_ids", ARRAY(Text), nullable=False),
     Column("class_codes", ARRAY(Text), nullable=False),
-    Column("geoms", ARRAY(Geometry("GEOMETRY", srid=-1, spatial_index=False)), nullable=False),
+    Column("shapes", ARRAY(LargeBinary), nullable=False),
     Index("ix_tile_sheet_version_id_level_extent", "version_id", "level", "extent", postgresql_using="gist"),
     schema="blueprint",
 )
 """Features in the grid of tiles (EPSG:3857, 4096 units to a tile of the level), once as they are and generalised for low zooms, with the names a tile carries: what it is cut from.
 
-A sheet holds some twenty shapes that lie near each other, the same place of each array being one shape's.
+A sheet holds tens of shapes that lie near each other, the same place of each array being one shape's; they are TWKB.
 """

@@ -17,8 +17,8 @@ from blueprint.compiling import compiled_once
 DRAWN, LEFT = 0, 1
 """What became of a feature: it is written; or it has too many vertices, became too narrow, or vanished on the grid."""
 
-_HEAD = 9
-"""Bytes of WKB before the points of a ring or the rings of a polygon: byte order, kind and count."""
+_MOST_OF_NUMBER = 10
+"""Bytes of a number of 64 bits, seven of them a byte."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -60,7 +60,7 @@ class Outlines:
 
 @dataclass(frozen=True)
 class Drawing:
-    """Shapes as WKB, each after its length in four bytes as in an array of PostgreSQL; `fates` says which are there."""
+    """Shapes as TWKB, each after its length in four bytes as in an array of PostgreSQL; `fates` says which are there."""
 
     content: np.ndarray
     ends: np.ndarray
@@ -101,22 +101,20 @@ def drawn(
     *,
     tolerance: float,
     units: float,
-    is_on_grid: bool,
     most_vertices: int,
 ) -> Drawing:
-    """Simplify (Douglas and Peucker, a shell keeps four points), scale by `units` and write the features of `rows`."""
+    """Simplify (Douglas and Peucker, a shell keeps four points), scale by `units`, lay on whole ones and write the features of `rows`."""
     counts = outlines.vertex_counts[rows]
     rings = np.diff(outlines.parts[outlines.features])[rows]
-    room = int((16 * counts + 2 * _HEAD * rings + 2 * _HEAD).sum())
+    room = int(_MOST_OF_NUMBER * (2 * counts + 2 * rings + 2).sum())
     most = int(np.diff(outlines.rings).max(initial=0)) + 1
     content = np.empty(room, np.uint8)
     ends, fates = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
     bounds = np.empty((len(rows), 4))
-    ring = np.empty((most, 2))
     size = _draw(
         outlines.points, outlines.rings, outlines.parts, outlines.features, areas, rows, tolerance, units,
-        is_on_grid, most_vertices, content, ends, bounds, fates, np.empty(most, np.int64),
-        np.empty((most, 2), np.int64), ring, ring.view(np.uint64),
+        most_vertices, content, ends, bounds, fates, np.empty(most, np.int64),
+        np.empty((most, 2), np.int64), np.empty((most, 2), np.int64),
     )  # fmt: skip
     return Drawing(content[:size], ends, bounds, fates)
 
@@ -131,10 +129,29 @@ def _word(content: np.ndarray, at: int) -> Any:
     )
 
 
-@compiled("void(uint8[::1], int64, int64)")
-def _put_word(content: np.ndarray, at: int, word: int) -> None:
-    for byte in range(4):
-        content[at + byte] = (word >> (8 * byte)) & 0xFF
+@compiled("int64(uint8[::1], int64, uint64)")
+def _put(content: np.ndarray, at: int, number: Any) -> int:
+    """A number in seven bits a byte, the lowest first; where it ends."""
+    while number > np.uint64(127):
+        content[at] = number & np.uint64(127) | np.uint64(128)
+        number >>= np.uint64(7)
+        at += 1
+    content[at] = number
+    return at + 1
+
+
+@compiled("int64(uint8[::1], int64, int64)")
+def _put_step(content: np.ndarray, at: int, step: int) -> int:
+    """A number with its sign: 0, -1, 1, -2 … are 0, 1, 2, 3 …."""
+    return _put(content, at, np.uint64((step << 1) ^ (step >> 63)))
+
+
+@compiled("void(uint8[::1], int64, int64, int64)")
+def _put_wide(content: np.ndarray, at: int, stop: int, number: int) -> None:
+    """A number in as many bytes as there are, once it is known."""
+    for place in range(at, stop):
+        content[place] = number & 127 | (128 if place < stop - 1 else 0)
+        number >>= 7
 
 
 @compiled("UniTuple(int64, 2)(uint8[::1], int64, int64)")
@@ -317,34 +334,34 @@ def _simplify(
 
 
 @compiled(
-    "int64(float64[:, ::1], int64[::1], int64[::1], int64[::1], float64[::1], int64[::1], float64, float64, boolean,"
-    " int64, uint8[::1], int64[::1], float64[:, ::1], int64[::1], int64[::1], int64[:, ::1], float64[:, ::1],"
-    " uint64[:, ::1])"
+    "int64(float64[:, ::1], int64[::1], int64[::1], int64[::1], float64[::1], int64[::1], float64, float64,"
+    " int64, uint8[::1], int64[::1], float64[:, ::1], int64[::1], int64[::1], int64[:, ::1], int64[:, ::1])"
 )
 def _draw(
     points: np.ndarray, rings: np.ndarray, parts: np.ndarray, features: np.ndarray, areas: np.ndarray,
-    rows: np.ndarray, tolerance: float, units: float, is_on_grid: bool, most: int, content: np.ndarray,
+    rows: np.ndarray, tolerance: float, units: float, most: int, content: np.ndarray,
     ends: np.ndarray, bounds: np.ndarray, fates: np.ndarray, kept: np.ndarray, stack: np.ndarray,
-    laid: np.ndarray, bits: np.ndarray,
+    laid: np.ndarray,
 ) -> int:  # fmt: skip
-    """Write the features one after the other; what is left out takes no room. `bits` are those of `laid`."""
+    """Write the features one after the other; what is left out takes no room."""
     at = 0
     for number in range(len(rows)):
         row = rows[number]
         began = at
-        at += 4
         is_multi = features[row + 1] - features[row] > 1
+        content[at + 4] = 6 if is_multi else 3
+        content[at + 5] = 0
+        at += 6
         if is_multi:
-            content[at] = 1
-            _put_word(content, at + 1, 6)
-            at += 9
+            at = _put(content, at, np.uint64(features[row + 1] - features[row]))
+        parts_end = at
+        before_x, before_y = np.int64(0), np.int64(0)
         part_count, vertex_count, area = 0, 0, 0.0
         west, south, east, north = np.inf, np.inf, -np.inf, -np.inf
         for part in range(features[row], features[row + 1]):
             head = at
-            content[at] = 1
-            _put_word(content, at + 1, 3)
-            at += 9
+            at = _put(content, at, np.uint64(parts[part + 1] - parts[part]))
+            rings_end = at
             ring_count = 0
             for ring in range(parts[part], parts[part + 1]):
                 is_hole = ring > parts[part]
@@ -365,33 +382,30 @@ def _draw(
                 area -= twice / 2  # shells run clockwise
                 size = 0
                 for n in range(count):
-                    px, py = points[kept[n], 0] * units, points[kept[n], 1] * units
-                    if is_on_grid:
-                        px, py = np.rint(px), np.rint(py)
-                        if size > 0 and laid[size - 1, 0] == px and laid[size - 1, 1] == py:
-                            continue
+                    px = np.int64(np.rint(points[kept[n], 0] * units))
+                    py = np.int64(np.rint(points[kept[n], 1] * units))
+                    if size > 0 and laid[size - 1, 0] == px and laid[size - 1, 1] == py:
+                        continue
                     laid[size, 0], laid[size, 1] = px, py
                     size += 1
                 if size < 4:
                     if not is_hole:
                         break
                     continue
-                _put_word(content, at, size)
-                at += 4
+                at = _put(content, at, np.uint64(size))
                 for n in range(size):
-                    for axis in range(2):
-                        word = bits[n, axis]
-                        for byte in range(8):
-                            content[at + byte] = (word >> np.uint64(8 * byte)) & np.uint64(0xFF)
-                        at += 8
+                    px, py = laid[n, 0], laid[n, 1]
+                    at = _put_step(content, at, px - before_x)
+                    at = _put_step(content, at, py - before_y)
+                    before_x, before_y = px, py
                     if not is_hole:
-                        west, east = min(west, laid[n, 0]), max(east, laid[n, 0])
-                        south, north = min(south, laid[n, 1]), max(north, laid[n, 1])
+                        west, east = min(west, px), max(east, px)
+                        south, north = min(south, py), max(north, py)
                 ring_count += 1
             if ring_count == 0:
                 at = head
                 continue
-            _put_word(content, head + 5, ring_count)
+            _put_wide(content, head, rings_end, ring_count)
             part_count += 1
         fates[number] = DRAWN
         if part_count == 0 or vertex_count > most or area < areas[row] / 2:
@@ -399,7 +413,7 @@ def _draw(
             at = began
         else:
             if is_multi:
-                _put_word(content, began + 9, part_count)
+                _put_wide(content, began + 6, parts_end, part_count)
             length = at - began - 4
             for byte in range(4):
                 content[began + byte] = (length >> (8 * (3 - byte))) & 0xFF

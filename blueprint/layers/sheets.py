@@ -1,4 +1,4 @@
-"""Shapes of a level in sheets of about a page: one entry of the spatial index stands for some twenty of them.
+"""Shapes of a level in sheets of half a page: one entry of the spatial index stands for tens of them.
 
 A sheet's columns are written in the binary form of PostgreSQL's arrays (`array_send`), which is what a binary COPY wants.
 Elements lie one after the other for all shapes, so that what a sheet holds of them is one slice.
@@ -12,14 +12,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from blueprint.layers.cut_streams import SHEETS
-from blueprint.layers.elements import BOX, Elements, binaries, boxes, numbers
+from blueprint.layers.elements import BOX, Elements, binaries, boxes, numbers, stored_sizes
 from blueprint.layers.tile_shapes import Shapes
 
-_SHEET_BYTES = 6_000
-_BYTES_BESIDE = 60
-"""What a shape takes beside its WKB: its names, and the heads of what is stored."""
+_SHEET_BYTES = 4_080
+"""Two rows of this size fill a page of 8 kB to the last byte; a tile reads less that it does not need than of one twice as large."""
 
-_INT8, _BOOL, _TEXT = 20, 16, 25
+_ROW_BYTES = 328
+"""What a row takes whatever it holds: its head, numbers, the extent, six heads of arrays, and what aligns them."""
+
+_SHAPE_BYTES = 8 + 1 + 1
+"""What a shape takes beside its bytes and texts: its feature's id, whether it is a piece, and bits for three missing texts."""
+
+_INT8, _BOOL, _TEXT, _BYTEA = 20, 16, 25, 17
 """Object identifiers of PostgreSQL's own types (`pg_type.dat`)."""
 
 _HEAD = np.dtype(
@@ -37,17 +42,17 @@ class Names:
     class_codes: Elements
 
 
-def sheets_of(
-    drawn: Iterable[tuple[int, Shapes]], names: Names, *, geometry_oid: int
-) -> Iterator[pa.RecordBatch]:
+def sheets_of(drawn: Iterable[tuple[int, Shapes]], names: Names) -> Iterator[pa.RecordBatch]:
     """Shapes by level in sheets: as many neighbouring whole ones as a page holds, and one for each piece of a feature."""
     for level, shapes in drawn:
         if len(shapes.rows):
-            yield _sheets(level, shapes, names, geometry_oid)
+            yield _sheets(level, shapes, names)
 
 
-def _sheets(level: int, shapes: Shapes, names: Names, geometry_oid: int) -> pa.RecordBatch:
-    borders = _borders(shapes)
+def _sheets(level: int, shapes: Shapes, names: Names) -> pa.RecordBatch:
+    texts = [elements.take(shapes.rows) for elements in (names.labels, names.source_ids, names.class_codes)]
+    written = Elements(shapes.content, shapes.ends)
+    borders = _borders(shapes.are_pieces, [*texts, written])
     first = borders[:-1]
     # Side by side: of two columns at once numpy takes many times as long.
     west, south, east, north = np.ascontiguousarray(shapes.bounds.T)
@@ -60,31 +65,30 @@ def _sheets(level: int, shapes: Shapes, names: Names, geometry_oid: int) -> pa.R
         binaries(extents.view(np.uint8), np.arange(len(first) + 1) * BOX.itemsize),
         _arrays(_INT8, numbers(names.feature_ids[shapes.rows], ">i8"), borders),
         _arrays(_BOOL, numbers(shapes.are_pieces, "?"), borders),
-        *(
-            _arrays(_TEXT, elements.take(shapes.rows), borders)
-            for elements in (names.labels, names.source_ids, names.class_codes)
-        ),
-        _arrays(geometry_oid, Elements(shapes.content, shapes.ends), borders),
+        *(_arrays(_TEXT, elements, borders) for elements in texts),
+        _arrays(_BYTEA, written, borders),
     ]
     return pa.record_batch(columns, schema=SHEETS)
 
 
-def _borders(shapes: Shapes) -> np.ndarray:
-    """Where each sheet begins in the order of the shapes, and at last where they end."""
-    count = len(shapes.rows)
-    if shapes.are_pieces.any():
-        # Pieces are sorted behind whole shapes; each has a sheet of its own.
-        whole = int((~shapes.are_pieces).sum())
-        return np.array([*_pages(shapes.ends, whole), *range(whole, count + 1)])
-    return np.array([*_pages(shapes.ends, count), count])
+def _borders(are_pieces: np.ndarray, stored: list[Elements]) -> np.ndarray:
+    """Where each sheet begins in the order of the shapes, and at last where they end; `stored` is what each shape takes."""
+    # Pieces are sorted behind whole shapes; each has a sheet of its own.
+    count, whole = len(are_pieces), int((~are_pieces).sum())
+    sizes = np.full(whole, _SHAPE_BYTES)
+    for elements in stored:
+        sizes += stored_sizes(elements)[:whole]
+    return np.array([*_pages(sizes), *range(whole, count + 1)])
 
 
-def _pages(ends: np.ndarray, count: int) -> list[int]:
-    """Where pages begin among the first `count` shapes."""
-    filled = ends[: count + 1] + _BYTES_BESIDE * np.arange(count + 1)
+def _pages(sizes: np.ndarray) -> list[int]:
+    """Where pages begin among shapes of these sizes."""
+    count = len(sizes)
+    filled = np.concatenate([[0], np.cumsum(sizes)])
     # Where the page that begins at each shape ends; then from page to page.
     full = np.maximum(
-        np.arange(1, count + 1), np.searchsorted(filled, filled[:-1] + _SHEET_BYTES, "right") - 1
+        np.arange(1, count + 1),
+        np.searchsorted(filled, filled[:-1] + (_SHEET_BYTES - _ROW_BYTES), "right") - 1,
     )
     following, begins, place = full.tolist(), [], 0
     while place < count:

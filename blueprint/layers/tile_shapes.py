@@ -1,10 +1,10 @@
-"""What is drawn of features on a level of the tiles: shapes as WKB in the units of the level's tiles.
+"""What is drawn of features on a level of the tiles: shapes as TWKB in the units of the level's tiles.
 
-Whole shapes of the generalised levels lie on the grid of the level's tiles, for a tile of that zoom would lay them there
-anyway; what would vanish is made as wide or long as one unit. Of many areas most are drawn by `compiled_shapes`.
+Whole shapes lie on the grid of the level's tiles: a tile of that zoom would lay them there anyway, and that of the full
+level is four times as fine as the one of zoom 22, the last there is. What would vanish on a generalised level is made as
+wide or long as one unit. Of many areas most are drawn by `compiled_shapes`.
 """
 
-import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import shapely
 
-from blueprint.layers.elements import box_elements, boxes
 from blueprint.layers.generalise import (
     FULL_LEVEL,
     MAX_SHAPE_VERTICES,
@@ -22,15 +21,18 @@ from blueprint.layers.generalise import (
     unit_m,
 )
 from blueprint.layers.pieces import cut_area, cut_line
+from blueprint.layers.twkb import small_boxes, twkb_of
 
-_LENGTH = struct.Struct(">i")
+_DECIMALS_OF_PIECES = 5
+"""Of a unit. Pieces are put together again, for which they must stay valid and meet where they were cut: on the full level this is
+what numbers of that size have of decimals, and a whole shape would be rounded a hundred thousand times as coarsely."""
 
 
 @dataclass(frozen=True)
 class Shapes:
     """Shapes of one level: of which feature of the batch each is, whether it is a piece of it (pieces are last), its bounds.
 
-    The WKB of each stands after its length, as in an array of PostgreSQL; shape `i` is from `ends[i]` to `ends[i + 1]`.
+    The TWKB of each stands after its length, as in an array of PostgreSQL; shape `i` is from `ends[i]` to `ends[i + 1]`.
     """
 
     rows: np.ndarray
@@ -43,12 +45,13 @@ class Shapes:
     def of(cls, rows: np.ndarray, are_pieces: np.ndarray, shapes: np.ndarray) -> "Shapes":
         """The same of shapes of GEOS that are in the level's units already."""
         order = np.argsort(are_pieces, kind="stable")
-        shapes = shapes[order]
-        contents = shapely.to_wkb(shapes)
-        ends = np.cumsum([0, *(len(content) + _LENGTH.size for content in contents)])
-        content = b"".join(part for content in contents for part in (_LENGTH.pack(len(content)), content))
-        flat = np.frombuffer(content, np.uint8)
-        return cls(rows[order], are_pieces[order], flat, ends, shapely.bounds(shapes))
+        order = order[~shapely.is_empty(shapes[order])]
+        rows, are_pieces, shapes = rows[order], are_pieces[order], shapes[order]
+        decimals = np.where(are_pieces, _DECIMALS_OF_PIECES, 0)
+        factors = 10.0 ** decimals[:, np.newaxis]
+        written = twkb_of(shapes, decimals)
+        bounds = np.rint(shapely.bounds(shapes) * factors) / factors
+        return cls(rows, are_pieces, written.content, written.ends, bounds)
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class Areas:
         half = np.sqrt(smallest_area_m2(level)) / 2
         low, high = self.centroids[rows] - half, self.centroids[rows] + half
         bounds = np.rint(np.column_stack([low, high]) / unit_m(level))
-        squares = box_elements(boxes(*bounds.T))
+        squares = small_boxes(bounds.astype(np.int64))
         return Shapes(rows, np.zeros(len(rows), dtype=bool), squares.content, squares.ends, bounds)
 
 

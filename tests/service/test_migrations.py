@@ -10,6 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from geoalchemy2 import Geometry
 from sqlalchemy import Connection, create_engine, make_url, text
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 import approval.interface_models
@@ -39,9 +40,10 @@ import coordination.update_models
 from blueprint.city import City
 from blueprint.database import CONNECT_ARGS, SCHEMAS, Base, make_engine
 from blueprint.errors import ConflictError
+from blueprint.wall import KEEPER, seeing
 from service import migrations
 from service.setup import hold_to_city, initialise
-from tests.made import geodesic_m2
+from tests.made import geodesic_m2, publish, square
 
 MODELS = (
     blueprint.models,
@@ -183,3 +185,34 @@ def test_without_the_right_to_enter_a_projection_areas_go_by_geodesics(
         )
     assert known == 0
     assert area == pytest.approx(geodesic_m2(place, city), abs=0.001)
+
+
+def test_shapes_of_tiles_that_are_there_are_written_anew_each_in_its_place(empty_database: str, city: City):
+    initialise(empty_database, city)
+    huge = shapely.Point(900, 900).buffer(300, quad_segs=200)
+    pair = shapely.MultiPolygon([square(0, 0, 100), square(200, 0, 100).difference(square(220, 20, 9))])
+    shapes = text("SELECT sheet_id, shapes FROM blueprint.tile_sheet ORDER BY sheet_id")
+    engine = make_engine(empty_database)
+    with seeing(KEEPER), Session(engine) as session, session.begin():
+        publish(session, city, "plots", [pair, square(400, 0, 3), huge])
+        publish(session, city, "lanes", [shapely.LineString([(0, 0), (90, 7), (100, 50)])])
+        publish(session, city, "wells", [shapely.Point(5, 5)])
+        before = session.execute(shapes).all()
+        connection = session.connection()
+        migrations.downgrade(connection, city, revision="0095")
+        # As they lay before: whole shapes of the full level between the units.
+        session.execute(
+            text(
+                "UPDATE blueprint.tile_sheet SET geoms = (SELECT array_agg("
+                " CASE WHEN is_piece THEN geom ELSE ST_Translate(geom, 0.4, -0.4) END ORDER BY place)"
+                " FROM unnest(geoms, are_pieces) WITH ORDINALITY AS laid (geom, is_piece, place)) WHERE level = 24"
+            )
+        )
+        migrations.upgrade(connection, city)
+        after = session.execute(shapes).all()
+    engine.dispose()
+
+    assert sum(len(row.shapes) for row in before) > 20
+    assert [(row.sheet_id, [*map(bytes, row.shapes)]) for row in after] == [
+        (row.sheet_id, [*map(bytes, row.shapes)]) for row in before
+    ]

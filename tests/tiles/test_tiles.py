@@ -83,7 +83,7 @@ def test_pieces_of_a_huge_feature_are_one_feature_without_seams(world: World):
     with world.session() as session, session.begin():
         publish(session, world.city, "huge", [shapely.Polygon([(0, 0), *wave, (1_998, 0)])])
         pieces = session.connection().exec_driver_sql(
-            "SELECT sum(cardinality(s.geoms)) FROM blueprint.tile_sheet s JOIN blueprint.layer_version v ON v.id = s.version_id"
+            "SELECT sum(cardinality(s.shapes)) FROM blueprint.tile_sheet s JOIN blueprint.layer_version v ON v.id = s.version_id"
             " JOIN blueprint.layer l ON l.id = v.layer_id WHERE l.code = 'huge' AND s.level = 24"
         )
         assert pieces.scalar_one() > 2

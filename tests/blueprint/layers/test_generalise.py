@@ -13,6 +13,7 @@ from blueprint.layers.generalise import (
     unit_m,
 )
 from tests.made import publish, square
+from tests.twkb import from_twkb
 
 
 def shapes_of(session: Session, version_id: int, level: int) -> list[tuple[int, shapely.Geometry]]:
@@ -27,13 +28,13 @@ def units_of(session: Session, version_id: int, level: int) -> list[tuple[int, s
     """The shapes of a level as they are stored, in units of the level's tiles."""
     rows = session.execute(
         text(
-            "SELECT laid.feature_id, ST_AsBinary(laid.geom) FROM blueprint.tile_sheet AS sheet"
-            " CROSS JOIN LATERAL unnest(sheet.feature_ids, sheet.geoms) AS laid (feature_id, geom)"
+            "SELECT laid.feature_id, laid.shape FROM blueprint.tile_sheet AS sheet"
+            " CROSS JOIN LATERAL unnest(sheet.feature_ids, sheet.shapes) AS laid (feature_id, shape)"
             " WHERE sheet.version_id = :version_id AND sheet.level = :level"
         ),
         {"version_id": version_id, "level": level},
     )
-    return [(feature_id, shapely.from_wkb(bytes(geom))) for feature_id, geom in rows]
+    return [(feature_id, from_twkb(bytes(shape))) for feature_id, shape in rows]
 
 
 def rough_disc(radius: float, vertices: int) -> shapely.Polygon:
