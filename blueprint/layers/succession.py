@@ -146,26 +146,29 @@ def version_to_return_to(session: Session, layer: Layer, *, today: date) -> Laye
     """The version that was in force before today's (or last, if none is today); ConflictError when there is none."""
     current = version_on(session, layer.id, today)
     statement = (
-        select(LayerVersion)
-        .join(InForcePeriod, InForcePeriod.version_id == LayerVersion.id)
-        .where(
-            InForcePeriod.layer_id == layer.id,
-            InForcePeriod.starts_on <= today,
-            LayerVersion.withdrawn_on.is_(None),
-        )
-        .order_by(InForcePeriod.id.desc())
-        .limit(1)
+        select(InForcePeriod)
+        .where(InForcePeriod.layer_id == layer.id, InForcePeriod.starts_on <= today)
+        .order_by(InForcePeriod.starts_on, InForcePeriod.id)
     )
+    begun = [period for period in session.scalars(statement) if not _was_moved(period)]
     if current is not None:
         # Before its first period: so going back twice goes further back, not to and fro.
-        statement = statement.where(InForcePeriod.id < min(period.id for period in current.periods))
-    earlier = session.scalars(statement).first()
+        first = next(place for place, period in enumerate(begun) if period.version_id == current.id)
+        begun = begun[:first]
+    earlier = next((p.version for p in reversed(begun) if p.version.withdrawn_on is None), None)
     if earlier is None:
         raise ConflictError(
             "no earlier version of {layer_code} was in force; there is nothing to return to",
             layer_code=layer.code,
         )
     return earlier
+
+
+def _was_moved(period: InForcePeriod) -> bool:
+    """Say that a period never began, as its version was scheduled anew for another day."""
+    return period.ends_on == period.starts_on and any(
+        other.id > period.id and other.starts_on != period.starts_on for other in period.version.periods
+    )
 
 
 def note_event(

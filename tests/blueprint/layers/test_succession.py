@@ -253,6 +253,32 @@ def test_there_is_nothing_to_return_to_before_the_first_or_to_a_draft(session: S
         roll_back(session, _layer(first), draft.number, actor=ME, now=NOW)
 
 
+def test_the_version_before_is_that_of_the_days_before_not_the_one_decided_before(
+    session: Session, city: City
+):
+    first = _version(session, city, OLD, starts_on=LONG_AGO)
+    _version(session, city, NEW, starts_on=DECEMBER + 14 * DAY)
+    between = _version(session, city, OLD, starts_on=DECEMBER)
+
+    later = NOW + (DECEMBER + 20 * DAY - TODAY)
+    returned = [roll_back(session, _layer(first), None, actor=ME, now=later).number for _ in range(2)]
+
+    assert returned == [between.number, first.number]
+
+
+def test_a_day_that_a_version_was_planned_for_before_it_was_moved_is_none_to_return_to(
+    session: Session, city: City
+):
+    first = _version(session, city, OLD, starts_on=LONG_AGO)
+    moved = _version(session, city, NEW, starts_on=DECEMBER)
+    bring_into_force(session, moved, starts_on=DECEMBER + 365 * DAY, actor=ME, now=NOW)
+    session.expire_all()
+    withdraw(session, first, on=DECEMBER + DAY, actor=ME)
+
+    with pytest.raises(ConflictError, match="no earlier version"):
+        roll_back(session, _layer(first), None, actor=ME, now=NOW + 60 * DAY)
+
+
 def test_a_withdrawn_version_is_not_returned_to(session: Session, city: City):
     first = _version(session, city, OLD, starts_on=LONG_AGO)
     _version(session, city, NEW, starts_on=TODAY)
