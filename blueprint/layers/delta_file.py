@@ -1,12 +1,11 @@
 """Any two versions as a delta (动态维护): layers WHQ… (before), WHC… (changes) and WHH… (after) of one GeoPackage."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import geopandas
+import pyarrow as pa
 import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
@@ -16,8 +15,10 @@ from blueprint.database import load_statements
 from blueprint.errors import ConflictError, InvalidInputError
 from blueprint.layers.delta import ADDED, CHANGED, KIND_FIELD, REMOVED
 from blueprint.layers.difference import DifferencePatch, compare, read_patches
+from blueprint.layers.export import write_rows
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.layers.stamps import Stamp
+from blueprint.layers.table import GEOMETRY, column_of, free_name
 
 _SQL = load_statements(Path(__file__).with_name("delta.sql"))
 
@@ -93,10 +94,7 @@ class DeltaWriter:
 
     def _states(self, session: Session, version: LayerVersion, *, is_old: bool) -> list[_Row]:
         rows = session.execute(_SQL["states"], {"version_id": version.id, "is_old": is_old})
-        return [
-            ({k: _flat(v) for k, v in row.attributes.items()}, shapely.from_wkb(bytes(row.geom)))
-            for row in rows
-        ]
+        return [(row.attributes, shapely.from_wkb(bytes(row.geom))) for row in rows]
 
 
 def _write(
@@ -110,24 +108,21 @@ def _write(
     columns = list(dict.fromkeys(key for values, _ in rows for key in values)) or [
         layer.source_id_field or ""
     ]
-    frame = geopandas.GeoDataFrame(
-        {column: [values.get(column) for values, _ in rows] for column in columns},
-        geometry=[shape for _, shape in rows],
-        crs=city.working_crs,
-    )
-    options = stamp.options("GPKG") | {"IDENTIFIER": f"{name} v{stamp.version}"}
-    frame.to_file(
+    taken: set[str] = set()
+    names = [free_name(column, taken) for column in columns]
+    shape_name = free_name(GEOMETRY, taken)
+    # Typed by hand: pandas would make real numbers of whole ones, and texts of truths, where a row has none.
+    values = [column_of([values.get(column) for values, _ in rows]) for column in columns]
+    # Shapes as they are: a polygon that came back as a multipolygon would be another one.
+    shapes = pa.array(shapely.to_wkb([shape for _, shape in rows]), pa.binary())
+    table = pa.table([*values, shapes], names=[*names, shape_name])
+    write_rows(
+        table.to_reader(),
         path,
         layer=name,
         driver="GPKG",
-        engine="pyogrio",
-        # As they are: a polygon that came back as a multipolygon would be another shape.
-        promote_to_multi=False,
+        geometry_name=shape_name,
         geometry_type="Unknown",
-        **options,
+        crs=city.working_crs,
+        **stamp.options("GPKG") | {"IDENTIFIER": f"{name} v{stamp.version}"},
     )
-
-
-def _flat(value: object) -> object:
-    """A value as a field of a file can hold it: lists and objects as JSON."""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value

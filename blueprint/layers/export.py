@@ -21,7 +21,7 @@ from blueprint.errors import InvalidInputError
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.layers.shapefile_export import notes_on, pack, shortened
 from blueprint.layers.stamps import Stamp
-from blueprint.layers.table import GEOMETRY, Table, batches, table_of
+from blueprint.layers.table import GEOMETRY, Table, batches, free_name, table_of
 from blueprint.rasters.export import write_raster
 from blueprint.sentences import Sentence
 
@@ -144,17 +144,21 @@ def _write(
 ) -> None:
     renamed = (pa.record_batch(batch.columns, schema=table.schema) for batch in rows)
     reader = pa.RecordBatchReader.from_batches(table.schema, renamed)
+    write_rows(
+        reader, path, layer=layer.code, driver=driver, geometry_type=table.geometry_type, crs=crs, **options
+    )
+
+
+def write_rows(
+    reader: pa.RecordBatchReader, path: Path, *, driver: str, geometry_name: str = GEOMETRY, **options: Any
+) -> None:
+    """Write rows by GDAL; a GeoPackage gets a second layer where it has one already. InvalidInputError where they do not fit."""
+    if driver == "GPKG":
+        # Its own two columns; a file can bring attributes of these names.
+        taken = {name.lower() for name in reader.schema.names if name != geometry_name}
+        options |= {"FID": free_name("fid", taken), "GEOMETRY_NAME": free_name("geom", taken)}
     try:
-        pyogrio.write_arrow(
-            reader,
-            path,
-            layer=layer.code,
-            driver=driver,
-            geometry_name=GEOMETRY,
-            geometry_type=table.geometry_type,
-            crs=crs,
-            **options,
-        )
+        pyogrio.write_arrow(reader, path, driver=driver, geometry_name=geometry_name, **options)
     except (DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError) as error:
         raise InvalidInputError(
             "cannot write {file_name}: {error}", file_name=path.name, error=error

@@ -17,8 +17,7 @@ def row_texts(batch: pa.RecordBatch, id_field: str | None) -> tuple[list[str | N
     source_ids: list[str | None] = [None] * batch.num_rows
     if id_field in names:
         source_ids = [_source_id(value) for value in batch.column(id_field).to_pylist()]
-    rows = row_values(batch.select([name for name in names if name != "OGC_FID"]))
-    return source_ids, [_json(row) for row in rows]
+    return source_ids, [_json(row) for row in row_values(batch)]
 
 
 def row_values(batch: pa.RecordBatch) -> list[dict[str, Any]]:

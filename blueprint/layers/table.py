@@ -1,7 +1,7 @@
 """The features of a version as a stream of Arrow batches: columns known beforehand, memory flat."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ def table_of(session: Session, version: LayerVersion) -> Table:
     columns = []
     for key in names:
         row = found[key]
-        free = _free(key, taken)
+        free = free_name(key, taken)
         columns.append(Column(key, free, _kind(row.kinds, is_whole=row.is_whole), row.longest))
     return Table(
         columns=tuple(columns),
@@ -72,16 +72,30 @@ def table_of(session: Session, version: LayerVersion) -> Table:
     )
 
 
-def _free(key: str, taken: set[str]) -> str:
+def free_name(key: str, taken: set[str]) -> str:
     """A name that no other column has, whatever its case: the databases in these files do not tell cases apart."""
-    name, number = key, 2
+    # In capitals GDAL takes the column for the numbers of the rows, and not as a field.
+    name, number = "ogc_fid" if key == "OGC_FID" else key, 2
     while name.lower() in taken:
         name, number = f"{key}_{number}", number + 1
     taken.add(name.lower())
     return name
 
 
-def _kind(kinds: list[str], *, is_whole: bool) -> pa.DataType:
+def column_of(values: Sequence[Any]) -> pa.Array:
+    """Values as a column: whole numbers, numbers and truths as such, all else as text; null stays null."""
+    present = [value for value in values if value is not None]
+    kinds = {_JSON_KINDS.get(type(value), "text") for value in present}
+    is_whole = all(type(value) is int and abs(value) < _INT64 for value in present)
+    kind = _kind(kinds, is_whole=is_whole)
+    return pa.array([_plain(value, kind) for value in values], kind)
+
+
+_JSON_KINDS = {bool: "boolean", int: "number", float: "number"}
+_INT64 = 1 << 63
+
+
+def _kind(kinds: Iterable[str], *, is_whole: bool) -> pa.DataType:
     known = set(kinds) - {"null"}
     if known == {"number"}:
         return pa.int64() if is_whole else pa.float64()

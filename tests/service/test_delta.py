@@ -31,10 +31,10 @@ OLD: Rows = {"A": (0, "甲"), "B": (0.01, "乙"), "C": (0.02, "丙"), "D": (0.03
 NEW: Rows = {"A": (0, "甲"), "B": (0.01, "乙二"), "C": (0.0205, "丙"), "E": (0.04, "戊")}
 
 
-def _file(rows: Rows, **more: Mapping[str, str]) -> bytes:
+def _file(rows: Rows, **more: Mapping[str, object]) -> bytes:
     """Squares by BSM, each so far east and of this name; `more` gives other fields by BSM."""
     properties = [
-        {"BSM": key, "MC": name} | {field: values[key] for field, values in more.items()}
+        {"BSM": key, "MC": name} | {field: values.get(key) for field, values in more.items()}
         for key, (_, name) in rows.items()
     ]
     return geojson(*[polygon(lonlat_square(LON + east)) for east, _ in rows.values()], properties=properties)
@@ -199,12 +199,17 @@ def test_any_two_versions_are_exported_as_a_delta_that_leads_from_one_to_the_oth
     running: Server, tmp_path: Path
 ):
     with running.client("ZRZY") as client:
-        _store(client, _file(OLD))
-        _store(client, _file(NEW))
+        # What a GeoPackage has columns of its own for, truths that some rows lack, numbers beyond a real one's.
+        more: dict[str, dict[str, object]] = {
+            "fid": {"B": "a"}, "geom": {"B": "b"}, "geometry": {"B": "c"}, "SF": {"B": True}, "SL": {"B": 2**53 - 1}
+        }  # fmt: skip
+        _store(client, _file(OLD, **more))
+        _store(client, _file(NEW, **more | {"SF": {"B": True, "C": False}}))
         delta = client.get("/api/layers/PLAN/versions/2/export", params={"since": 1, "as_delta": "true"})
         assert delta.status_code == 200, delta.text
         client.post("/api/layers/PLAN/versions/2/withdrawal")
         answer = _put(client, delta.content, name="d.gpkg")
+        left = client.get("/api/layers/PLAN/difference", params={"from": 2, "to": 3}).json()
 
     path = tmp_path / "delta.gpkg"
     path.write_bytes(delta.content)
@@ -213,6 +218,7 @@ def test_any_two_versions_are_exported_as_a_delta_that_leads_from_one_to_the_oth
     assert kinds == {"B": {"2"}, "C": {"2"}, "D": {"3"}, "E": {"1"}}
     assert answer.status_code == 201, answer.text
     assert _content(running, 3) == _content(running, 2)
+    assert left["unchanged"] == len(NEW)
 
 
 def test_what_does_not_fit_the_base_is_refused_with_its_rows_and_nothing_is_stored(running: Server):
@@ -244,8 +250,12 @@ def test_a_delta_from_a_version_that_was_followed_by_another_is_refused(running:
 def test_a_state_before_that_is_not_the_bases_is_refused(running: Server):
     """The delta was made against another B than the one that is stored."""
     with running.client("ZRZY") as client:
-        _store(client, _file(OLD))
-        _store(client, _file(NEW))
+        # What a GeoPackage has columns of its own for, truths that some rows lack, numbers beyond a real one's.
+        more: dict[str, dict[str, object]] = {
+            "fid": {"B": "a"}, "geom": {"B": "b"}, "geometry": {"B": "c"}, "SF": {"B": True}, "SL": {"B": 2**53 - 1}
+        }  # fmt: skip
+        _store(client, _file(OLD, **more))
+        _store(client, _file(NEW, **more | {"SF": {"B": True, "C": False}}))
         delta = client.get("/api/layers/PLAN/versions/2/export", params={"since": 1, "as_delta": "true"})
         client.post("/api/layers/PLAN/versions/2/withdrawal")
         client.post("/api/layers/PLAN/versions/1/withdrawal")

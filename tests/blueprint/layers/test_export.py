@@ -120,6 +120,23 @@ def test_a_shapefile_has_short_names_all_different_and_says_so(write: Write):
     assert frame.crs.to_epsg() == 4550
 
 
+@pytest.mark.parametrize("name", ["b.gpkg", "b.geojson"])
+def test_attributes_called_as_columns_that_a_file_has_of_its_own_come_back(
+    session: Session, city: City, tmp_path: Path, name: str
+):
+    rows = [
+        {"BSM": "1", "fid": 7, "geom": "a", "OGC_FID": "b"},
+        {"BSM": "2", "fid": 7, "geom": "c", "OGC_FID": "d"},
+    ]
+    version = publish(session, city, "B", [square(0, 0, 10), square(20, 0, 10)], attributes=rows)
+
+    path = tmp_path / name
+    export.write_version(session, version.layer, version, path, city=city, stamp=STAMP)
+
+    frame = geopandas.read_file(path).rename(columns={"ogc_fid": "OGC_FID"})
+    assert frame.drop(columns="geometry").to_dict("records") == rows
+
+
 def test_names_that_differ_in_case_alone_do_not_meet_in_one_column(
     session: Session, city: City, tmp_path: Path
 ):
