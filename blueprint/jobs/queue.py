@@ -8,9 +8,10 @@ database, the one clock that all workers share.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import case, func, or_, select, update
+from sqlalchemy import case, event, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from structlog.contextvars import get_contextvars
@@ -19,6 +20,7 @@ from blueprint.audit.log import record
 from blueprint.errors import ConflictError, NotFoundError
 from blueprint.jobs.kinds import JobKind
 from blueprint.jobs.models import UNFINISHED, Job, JobState
+from blueprint.jobs.spool import forget
 from blueprint.layers.models import Layer
 from blueprint.permissions import Act, Actor, Role, Thing, may, require
 from blueprint.sentences import spoken
@@ -198,8 +200,11 @@ def give_back(session: Session, job_id: int, attempt: int, *, failed: bool = Fal
     session.execute(statement.execution_options(synchronize_session=False))
 
 
-def cancel(session: Session, job: Job, *, actor: Actor, now: datetime) -> Job:
-    """Cancel a job: one that waits at once, one that runs within seconds; ConflictError for one that has ended."""
+def cancel(session: Session, job: Job, *, actor: Actor, now: datetime, scratch: Path) -> Job:
+    """Cancel a job: one that waits at once, one that runs within seconds; ConflictError for one that has ended.
+
+    The file that waited with it goes with the commit: no worker will come upon a job that never ran.
+    """
     require(actor, Act(job.act), job.thing)
     if not _readable(session, [job], actor):
         raise _no_such(job.id)
@@ -223,6 +228,9 @@ def cancel(session: Session, job: Job, *, actor: Actor, now: datetime) -> Job:
         )
     record(session, actor, "cancel_job", kind="job", id=job.id, before={"state": job.state})
     session.refresh(job)
+    name = job.arguments.get("spooled")
+    if job.state == JobState.CANCELLED and name is not None:
+        event.listen(session, "after_commit", lambda _: forget(name, scratch=scratch), once=True)
     return job
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi import Path as PathParameter
 
-from blueprint.edge import ActorDep, NowDep, SessionDep
+from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
 from blueprint.given import Text
 from blueprint.idempotency import IdempotentRoute
 from blueprint.jobs import queue
@@ -48,8 +48,8 @@ def show_job(job_id: JobId, session: SessionDep, actor: ActorDep) -> JobOut:
 
 
 @router.post("/{job_id}/cancel")
-def cancel_job(job_id: JobId, session: SessionDep, actor: ActorDep, now: NowDep) -> JobOut:
+def cancel_job(job_id: JobId, session: SessionDep, actor: ActorDep, now: NowDep, edge: EdgeDep) -> JobOut:
     """Cancel a job: one that waits at once, one that runs within seconds and without a trace of it in the data."""
     require(actor, Act.READ_JOBS)
     job = queue.find_job(session, job_id, actor=actor)
-    return job_out(queue.cancel(session, job, actor=actor, now=now))
+    return job_out(queue.cancel(session, job, actor=actor, now=now, scratch=edge.scratch))

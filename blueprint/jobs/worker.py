@@ -2,7 +2,8 @@
 
 What a job writes and that it is done are committed together, and only while the job is still this attempt's. A worker
 that dies leaves nothing but a lease that runs out. A second connection, used once a second, renews the lease, writes
-how far the job is, and hears of a cancelling; a statement that is under way then is cancelled in the database.
+how far the job is, and hears of a cancelling; a statement that is under way then is cancelled in the database, and the
+children that read, cut or check a file are ended.
 """
 
 import logging
@@ -27,6 +28,7 @@ from blueprint.errors import BlueprintError, NotSignedInError, StorageFullError,
 from blueprint.jobs import queue, spool
 from blueprint.jobs.kinds import JobKind, JobRun
 from blueprint.jobs.models import Job, JobState
+from blueprint.layers.children import kill_children_of
 from blueprint.permissions import Actor, Role, at_console, require
 from blueprint.tokens import actor_of_kept_token
 from blueprint.wall import DOOR, KEEPER, enter, viewer_of
@@ -167,6 +169,7 @@ class _Beat:
         self._over = threading.Event()
         self._lock = threading.Lock()
         self._connection: Any = None
+        self._thread = threading.get_ident()
         self.progress = queue.Progress()
         self.is_cancelled = False
         self.is_lost = False
@@ -206,6 +209,7 @@ class _Beat:
                 with self._lock:
                     if self._connection is not None:
                         self._connection.cancel()
+                        kill_children_of(self._thread)
 
     def _beat_once(self) -> None:
         with Session(self._edge.engine) as session, session.begin():

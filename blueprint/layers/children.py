@@ -154,6 +154,30 @@ _parents: dict[tuple[int, Kind], _Parent] = {}
 
 _leaving: list[_Parent] = []
 
+_running: dict[int, list[Child]] = {}
+"""By the thread that waits for them."""
+
+
+def kill_children_of(thread: int) -> None:
+    """End what a thread, by its identifier, is waiting for, so that it need not wait for the end of a long reading."""
+    with _lock:
+        for child in _running.get(thread, ()):
+            child.kill()
+
+
+@contextmanager
+def _kept_as_running(child: Child) -> Iterator[None]:
+    thread = threading.get_ident()
+    with _lock:
+        _running.setdefault(thread, []).append(child)
+    try:
+        yield
+    finally:
+        with _lock:
+            _running[thread].remove(child)
+            if not _running[thread]:
+                del _running[thread]
+
 
 def _machine_code() -> dict[str, str]:
     """Where the parent finds and keeps what loops are compiled to: it has neither home nor settings by which to tell."""
@@ -222,6 +246,7 @@ def child_of(
         parent, child, waits_on = _fork(module, kind)
         stack.callback(lambda: _retire(parent) if child.wait() in _BROUGHT_DOWN else None)
         stack.callback(child.close)
+        stack.enter_context(_kept_as_running(child))
         killer = threading.Timer(wall_seconds, child.kill)
         stack.callback(killer.cancel)
         killer.start()

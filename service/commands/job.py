@@ -25,6 +25,15 @@ PHASES = {
     "stage": "接收文件 taking the file",
     "copy": "读取入库 reading and storing",
     "cut": "分块与瓦片 cutting parts and tile shapes",
+    "analyze": "更新统计信息 statistics of the database",
+    "copy_unchanged_features": "复制未变图斑 copying unchanged features",
+    "copy_unchanged_parts": "复制未变分块 copying unchanged parts",
+    "copy_unchanged_tile_sheets": "复制未变瓦片 copying unchanged tile shapes",
+    "dry_run": "试发布 dry run",
+    "difference": "比对版本 comparing versions",
+    "recheck": "重新检查项目 checking projects again",
+    "read": "读取文件 reading the file",
+    "rank": "排序 ranking",
     "check": "质检 quality check",
     "features": "质检图斑 checking features",
     "topology": "质检拓扑 checking topology",
@@ -105,7 +114,7 @@ def cancel(number: Number) -> None:
     """取消任务 · cancel a job; nothing of it stays."""
     with open_edge() as edge, Session(edge.engine) as session, session.begin():
         job = queue.find_job(session, number, actor=local_operator())
-        job = queue.cancel(session, job, actor=local_operator(), now=edge.now())
+        job = queue.cancel(session, job, actor=local_operator(), now=edge.now(), scratch=edge.scratch)
         state = job.state
     if state == "cancelled":
         say(Sentence("job {number} is cancelled", number=number))

@@ -22,7 +22,10 @@ from blueprint.errors import ConflictError, NotPermittedError, UnavailableError
 from blueprint.jobs import queue
 from blueprint.jobs.kinds import JobKind, JobRun
 from blueprint.jobs.models import Job
+from blueprint.jobs.spool import waiting_file
 from blueprint.jobs.worker import Worker
+from blueprint.layers.cell import cell
+from blueprint.layers.confinement import Bounds
 from blueprint.layers.storing import Upload
 from blueprint.layers.upload_job import upload_from_json, upload_to_json
 from blueprint.permissions import Act, Actor, Role, Sensitivity, Thing, at_console, may
@@ -229,6 +232,8 @@ def test_who_may_not_do_what_a_job_does_neither_puts_it_in_nor_sees_nor_cancels_
 
 def test_a_job_that_waits_is_cancelled_at_once_and_once(running: Server):
     number = _upload(running, badfiles.good()).json()["id"]
+    with Session(running.edge.engine) as session:
+        file = waiting_file(session.get_one(Job, number).arguments["spooled"], scratch=running.edge.scratch)
     with running.client("ZRZY") as client:
         first = client.post(f"/api/jobs/{number}/cancel")
         second = client.post(f"/api/jobs/{number}/cancel")
@@ -236,6 +241,7 @@ def test_a_job_that_waits_is_cancelled_at_once_and_once(running: Server):
     assert (first.status_code, first.json()["state"]) == (200, "cancelled")
     assert second.status_code == 409
     assert not Worker(running.edge, KINDS).run_one()
+    assert not file.exists()
 
 
 @pytest.mark.usefixtures("with_tables")
@@ -261,6 +267,33 @@ def test_a_running_job_is_cancelled_in_the_midst_of_a_statement_and_leaves_nothi
     assert _job(running, number)["state"] == "cancelled"
     with Session(running.edge.engine) as session:
         assert session.scalar(text("SELECT to_regclass('blueprint.trace')")) is None
+
+
+def test_a_cancelled_job_does_not_wait_for_the_child_that_reads_its_file(running: Server, tmp_path: Path):
+    begun = threading.Event()
+
+    def run(_: JobRun) -> dict[str, Any]:
+        with cell(
+            "tests.blueprint.layers.probe",
+            {"do": "hang"},
+            folder=tmp_path,
+            skipped_drivers="",
+            bounds=Bounds(),
+        ) as child:
+            begun.set()
+            child.wait()
+        return {}
+
+    number = _put_in(running, _kind(run))
+    thread = threading.Thread(target=Worker(running.edge, [_kind(run)]).run_one)
+    thread.start()
+    assert begun.wait(20)
+    with running.client("ZRZY") as client:
+        client.post(f"/api/jobs/{number}/cancel")
+    thread.join(timeout=10)
+
+    assert not thread.is_alive()
+    assert _job(running, number)["state"] == "cancelled"
 
 
 def test_a_job_tells_how_far_it_is_without_a_write_for_every_feature(running: Server):
