@@ -8,10 +8,9 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from blueprint.errors import InvalidInputError
+from blueprint.layers.buffers import quarter_segments
 
 MAX_WIDTH_M = 2_000.0
-QUADRANT_SEGMENTS = 16
-"""A quarter circle in 16 chords, as in the zones of layers."""
 
 _LINES = (1, 2, 5)
 _POINTS = (0, 4)
@@ -96,9 +95,11 @@ def _sides(centre: shapely.MultiLineString, half_m: float) -> list[shapely.Geome
         point for line in pieces if not line.is_closed for point in (line.coords[0], line.coords[-1])
     )
     meeting = np.array([shapely.Point(point) for point, count in ends.items() if count > 1], dtype=object)
-    sides = shapely.buffer(pieces, half_m, quad_segs=QUADRANT_SEGMENTS, cap_style="flat", join_style="round")
+    sides = shapely.buffer(
+        pieces, half_m, quad_segs=quarter_segments(half_m), cap_style="flat", join_style="round"
+    )
     return [*sides, *_discs(meeting, half_m)]
 
 
 def _discs(points: np.ndarray, half_m: float) -> list[shapely.Geometry]:
-    return list(shapely.buffer(points, half_m, quad_segs=QUADRANT_SEGMENTS)) if len(points) else []
+    return list(shapely.buffer(points, half_m, quad_segs=quarter_segments(half_m))) if len(points) else []

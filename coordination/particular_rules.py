@@ -5,7 +5,6 @@ Most choose among what the overlay found. Others ask for themselves: what lies w
 met of a layer whose outside is the conflict, and where a raster has their values.
 """
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City, polygonal
 from blueprint.database import execute_prepared, load_statements, prepared
-from blueprint.layers.buffers import MAX_WIDTH_M
+from blueprint.layers.buffers import edge_width, quarter_segments
 from blueprint.layers.models import ConflictWhen, Control, GeometryKind
 from blueprint.overlay import NOISE_M, Overlap, Relation, raster_overlap
 from blueprint.rasters.values import Threshold as Pixels
@@ -28,15 +27,10 @@ from coordination.use_matrix import Ruling
 
 _SQL = load_statements(Path(__file__).with_suffix(".sql"))
 _NEAR = prepared("near_features", _SQL["near_features"].text)
-_WIDEST = prepared("widest_edge", _SQL["widest_edge"].text)
+_EDGE_WIDTHS = prepared("edge_widths", _SQL["edge_widths"].text)
 _MEASURED = prepared("measured_shapes", _SQL["measured_shapes"].text)
 _ORDER = list(Control)
 _GROUND_IN_COMMON = (Relation.WITHIN, Relation.COVERS)
-_FLAT_M = 0.004
-"""Chords lie no further within a circle: around lines that bend often the zone is then short by a centimetre at most."""
-
-_LEAST_SEGMENTS = 16
-"""As the zones of the catalogue are made: a quarter of a circle in so many chords at least."""
 
 
 def asks_itself(rule: Rule, layer: LayerOnDay) -> bool:
@@ -208,8 +202,9 @@ def _widest_m(session: Session, version_id: int, field: str | None) -> float:
         return 0.0
     key = (str(session.get_bind().engine.url), version_id, field)
     if key not in _WIDEST_M:
-        values = {"version_id": version_id, "field": field, "most_m": MAX_WIDTH_M}
-        _WIDEST_M[key] = execute_prepared(session, _WIDEST, values)[0][0]
+        rows = execute_prepared(session, _EDGE_WIDTHS, {"version_id": version_id, "field": field})
+        found = [width.width_m for row in rows if (width := edge_width(row[0])) is not None]
+        _WIDEST_M[key] = max(found, default=0.0)
     return _WIDEST_M[key]
 
 
@@ -239,7 +234,7 @@ def _overlap(rule: Rule, layer: LayerOnDay, site: shapely.MultiPolygon, feature:
         shape, is_areal = common, False
     else:
         reach_m = rule.reach.zone(attributes).reach_m if rule.reach is not None else 0.0
-        grown = shapely.buffer(near, reach_m, quad_segs=_segments(reach_m)) if reach_m else near
+        grown = shapely.buffer(near, reach_m, quad_segs=quarter_segments(reach_m)) if reach_m else near
         shape, is_areal = polygonal(shapely.intersection(site, grown)), True
         if _is_noise(shape) or not (rule.is_possible or _stands_so(relation, site, common, feature)):
             return None
@@ -262,11 +257,6 @@ def _overlap(rule: Rule, layer: LayerOnDay, site: shapely.MultiPolygon, feature:
         shape=shape,
         rule=rule.id,
     )
-
-
-def _segments(radius_m: float) -> int:
-    """In how many chords a quarter of a circle is drawn, so that none is further from it than `_FLAT_M`."""
-    return max(_LEAST_SEGMENTS, math.ceil(math.pi / 4 / math.sqrt(2 * _FLAT_M / radius_m)))
 
 
 def _stands_so(relation: Relation, site: shapely.MultiPolygon, common: BaseGeometry, feature: _Near) -> bool:

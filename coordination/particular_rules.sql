@@ -16,17 +16,11 @@ JOIN blueprint.feature AS feature
     ON feature.version_id = near.version_id AND feature.feature_id = near.feature_id
 ORDER BY near.version_id, near.feature_id;
 
--- name: widest_edge
--- How wide the widest feature of a version is by itself: a number, or a text that begins with one, as `BufferRule`
--- reads it.
-SELECT coalesce(max(edge.width_m) FILTER (WHERE edge.width_m <= :most_m), 0) AS widest_m
+-- name: edge_widths
+-- What a version's features have in the field of their own width, each value once.
+SELECT DISTINCT attributes ->> CAST(:field AS text) AS width
 FROM blueprint.feature
-CROSS JOIN LATERAL (
-    SELECT CAST(
-        substring(btrim(attributes ->> CAST(:field AS text)) FROM '^[0-9]+(?:[.][0-9]+)?') AS double precision
-    ) AS width_m
-) AS edge
-WHERE version_id = :version_id;
+WHERE version_id = :version_id AND attributes ->> CAST(:field AS text) IS NOT NULL;
 
 -- name: measured_shapes
 -- How large are these shapes, in the order they are given?

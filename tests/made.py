@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.equal_area import equal_area_proj4
-from blueprint.layers.buffers import read_buffer_rule
+from blueprint.layers.buffers import grown, read_buffer_rule
 from blueprint.layers.catalogue import LayerDefinition, define_layer
 from blueprint.layers.cutting import cut_features
 from blueprint.layers.features_file import features_folder, kept
@@ -25,7 +25,6 @@ from blueprint.layers.measuring import equal_area, measured
 from blueprint.layers.models import LayerVersion
 from blueprint.layers.overlapping import may_overlap_each_other
 from blueprint.layers.publication import bring_into_force
-from blueprint.layers.reading_child import BUFFER_QUADRANT_SEGMENTS
 from blueprint.layers.storing import copy_features
 from blueprint.permissions import at_console
 from blueprint.quality.check import NOTHING_FOUND
@@ -129,8 +128,7 @@ def _batch(
 ) -> pa.RecordBatch:
     zones = None
     if any(reaches):
-        grown = shapely.buffer(shapes, reaches, quad_segs=BUFFER_QUADRANT_SEGMENTS)
-        zones = shapely.set_srid(grown, city.working_srid)
+        zones = shapely.set_srid(grown(shapes, reaches), city.working_srid)
     return measured(
         range(1, len(shapes) + 1),
         keys,

@@ -1,8 +1,11 @@
 """Zones by an attribute and from the legal edge, each on a case worked out by hand and named after its article."""
 
+import io
+import json
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import shapely
 from sqlalchemy.orm import Session
@@ -11,12 +14,18 @@ from blueprint.city import AreaMeasure, City
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint
 from blueprint.layers.buffers import read_buffer_rule
+from blueprint.layers.catalogue import LayerDefinition, define_layer
+from blueprint.layers.features_file import features_folder
+from blueprint.layers.publication import bring_into_force
+from blueprint.layers.reading import staged
+from blueprint.layers.storing import Upload, store_version
 from blueprint.permissions import at_console
+from blueprint.quality.check import NOTHING_FOUND
 from coordination.check_report import CheckReport
 from coordination.checks import run_check
 from coordination.trim import TrimLevel, find_trim
-from tests.coordination.world import TODAY
-from tests.made import at_origin, publish, square
+from tests.coordination.world import NOW, SCRATCH, TODAY
+from tests.made import LONG_AGO, at_origin, publish, square
 
 OPERATOR = at_console("test")
 VOLTAGE = {"field": "DYDJ", "widths": {"66": 10, "220": 15, "500": 20}}
@@ -51,6 +60,7 @@ def _line_north(x: float) -> shapely.LineString:
         ("220kV", 15, False),
         ("66千伏", 10, False),
         ("220.0", 15, False),
+        ("２２０ｋＶ", 15, False),
         ("66/220kV", 20, True),
         ("66kV、220kV 同塔", 20, True),
         (None, 20, True),
@@ -146,3 +156,63 @@ def test_a_rule_that_makes_no_sense_is_refused(
 ):
     with pytest.raises(InvalidInputError, match=told):
         publish(session, plane, "GDX", [_line_north(0)], buffer_m=20, buffer_by=given)
+
+
+@pytest.mark.parametrize("width_m", [50, 1000])
+def test_a_zone_made_at_upload_is_met_to_the_centimetre_as_the_distance_of_a_rule_is(
+    session: Session, plane: City, width_m: int
+):
+    """A store whose zone ends 2 cm within the site's corner, in the direction in which 16 chords were furthest from the circle."""
+    turn = np.radians(90 / 32)
+    east, north = 100 + (width_m - 0.02) * np.array([np.cos(turn), np.sin(turn)])
+    place = shapely.geometry.mapping(at_origin(shapely.Point(east, north)))
+    feature = {"type": "Feature", "properties": {}, "geometry": place}
+    content = json.dumps({"type": "FeatureCollection", "features": [feature]}).encode()
+    definition = LayerDefinition(
+        "STORE", "库", plane.departments[0].code, "point", "restrict", buffer_m=width_m, tolerance_m2=0, sliver_width_m=0
+    )  # fmt: skip
+    layer, _ = define_layer(session, definition, city=plane, actor=OPERATOR)
+    upload = Upload(actor=OPERATOR, crs=plane.working_crs)
+    with (
+        staged(io.BytesIO(content), "store.geojson", scratch=SCRATCH) as file,
+        features_folder(SCRATCH) as folder,
+    ):
+        version = store_version(session, layer, file, upload, city=plane, now=NOW, folder=folder)
+    version.checked_at, version.issue_counts = NOW, NOTHING_FOUND
+    bring_into_force(session, version, starts_on=LONG_AGO, actor=OPERATOR, now=NOW)
+
+    [finding] = _check(session, plane).findings
+
+    assert (finding.relation, finding.distance_m) == ("within_distance", pytest.approx(width_m - 0.02))
+
+
+@pytest.mark.parametrize(
+    ("value", "edge_m", "is_assumed"),
+    [
+        (24, 24, False),
+        ("24 米", 24, False),
+        ("２４ｍ", 24, False),
+        ("约24m", 24, False),
+        ("0.3km", 300, False),
+        ("1,200", 1200, False),
+        ("2×12", 24, False),
+        ("12+12m", 24, False),
+        ("12-24", 24, True),
+        ("12～24米", 24, True),
+        ("0.1-0.2公里", 200, True),
+        ("双幅 2x15", 30, True),
+        ("6-8", 10, True),  # never less than what holds where nothing is said
+        ("二级", 10, True),
+        ("-12", 10, True),
+        (0, 10, True),
+        (None, 10, True),
+    ],
+)
+def test_the_width_of_a_road_is_read_however_it_is_written_and_the_widest_where_several_are(
+    value: Any, edge_m: float, is_assumed: bool
+):
+    """ "12-24" was read as 12 m, "0.3km" as a third of a metre, full-width digits not at all."""
+    zone = read_buffer_rule({"edge_width_field": "KD", "edge_width_m": 10}, 20, "GL").zone(20, {"KD": value})
+
+    assert zone.half_width_m == edge_m / 2
+    assert (zone.assumed is not None) is is_assumed

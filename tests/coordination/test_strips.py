@@ -62,10 +62,12 @@ def test_three_lines_that_meet_leave_no_notch():
     assert _grown(*meeting).covers(shapely.Point(0, 0).buffer(9.9))
 
 
-def test_a_point_is_a_circle_of_its_width_in_64_chords():
-    circle = 64 * 0.5 * 10**2 * math.sin(2 * math.pi / 64)
+@pytest.mark.parametrize("width_m", [20, 2000])
+def test_a_point_is_a_circle_of_its_width_to_the_centimetre(width_m: float):
+    circle, radius_m = _grown(shapely.Point(5, 5), width_m=width_m), width_m / 2
 
-    assert _grown(shapely.Point(5, 5)).area == pytest.approx(circle)
+    assert circle.area == pytest.approx(math.pi * radius_m**2, abs=0.01 * 2 * math.pi * radius_m)
+    assert circle.boundary.distance(shapely.Point(5, 5)) > radius_m - 0.01
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,7 @@ def test_a_dataset_of_lines_or_points_is_read_with_a_width(city: City, tmp_path:
     scratch = Settings().scratch
     site = read_footprint_file(path, city=city, scratch=scratch, width_m=20)
 
-    assert site.geometry.area == pytest.approx(6000 if kind == "line" else 313.66, abs=0.01)
+    assert site.geometry.area == pytest.approx(6000 if kind == "line" else 313.99, abs=0.01)
     with pytest.raises(InvalidInputError, match=f"it is a {kind}"):
         read_footprint_file(path, city=city, scratch=scratch)
 

@@ -27,8 +27,8 @@ DEFINITIONS = {
     for entry in read_catalogue(sample_folder("anshan") / "layers.toml")
 }
 WEST = shapely.box(-200, -200, 30, 300)
-DISC_30 = 64 * 0.5 * 30**2 * math.sin(2 * math.pi / 64)
-"""A circle of 30 m in 64 chords."""
+DISC_30 = 196 * 0.5 * 30**2 * math.sin(2 * math.pi / 196)
+"""A circle of 30 m in 196 chords."""
 
 
 def _line(width_m: float) -> shapely.LineString:
