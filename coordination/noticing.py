@@ -1,7 +1,8 @@
 """How far a site notices what changes in a layer: as far as the layer's rules go, which may be further than the change itself."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 
 from sqlalchemy.orm import Session
 
@@ -54,6 +55,26 @@ def noticing(session: Session, old: LayerVersion | None, new: LayerVersion | Non
             for rule in rules
         ),
     )
+
+
+def steps(
+    old: LayerVersion | None, new: LayerVersion | None, *, on: date
+) -> Iterator[tuple[LayerVersion | None, LayerVersion | None]]:
+    """The successions that sites notice where a version follows another on a day.
+
+    One that is past its term then is not asked any more: what was found by it ends everywhere, and what the other finds begins.
+    """
+    both = (old, new)
+    if None in both or not any(version is not None and _is_past(version, on) for version in both):
+        yield both
+        return
+    yield old, None
+    yield None, new
+
+
+def _is_past(version: LayerVersion, on: date) -> bool:
+    """Whether a version is no longer relied on: the plan's own end, or the day by which it was to be reviewed, has passed."""
+    return any(day is not None and day < on for day in (version.valid_until, version.review_by))
 
 
 def _asks_beyond_features(layer: Layer, rules: Sequence[Rule]) -> bool:

@@ -11,6 +11,7 @@ from blueprint.city import City
 from blueprint.database import load_statements
 from blueprint.errors import NotFoundError
 from blueprint.footprint import Footprint
+from blueprint.layers.difference import compare
 from blueprint.layers.forecast import Forecast
 from blueprint.permissions import Act, Actor, may, require
 from blueprint.snapshot import LayerOnDay, Snapshot
@@ -18,7 +19,7 @@ from coordination.checks import run_check
 from coordination.kept_checks import find_check
 from coordination.kept_footprints import kept_footprint
 from coordination.models import Check, FootprintRevision
-from coordination.noticing import noticing
+from coordination.noticing import noticing, steps
 from coordination.projects import footprint_of
 from coordination.rules import Severity
 
@@ -78,9 +79,15 @@ def foresee_effects(session: Session, found: Forecast, *, city: City, actor: Act
     the actor may read them.
     """
     require(actor, Act.READ_PROJECT)
-    values = noticing(session, found.old, found.new, city=city).values()
-    projects = session.execute(_SQL["touched_projects"], values).all()
-    checks = session.scalars(_SQL["touched_checks"], values).all()
+    touched, met = {}, set()
+    for old, new in steps(found.old, found.new, on=found.starts_on):
+        if (old, new) != (found.old, found.new):  # that of the forecast itself was compared for it
+            compare(session, old, new, city=city)
+        values = noticing(session, old, new, city=city).values()
+        touched.update((row.id, row) for row in session.execute(_SQL["touched_projects"], values))
+        met.update(session.scalars(_SQL["touched_checks"], values))
+    projects = [touched[project_id] for project_id in sorted(touched)]
+    checks = sorted(met)
     sites: list[SiteEffect] = []
     for row in projects[:MAX_SITES]:
         footprint = footprint_of(session.get_one(FootprintRevision, row.revision_id))

@@ -37,7 +37,7 @@ from coordination.history import note
 from coordination.models import Check, Project
 from coordination.notice_models import NoticeKind, Office
 from coordination.notices import tell
-from coordination.noticing import noticing
+from coordination.noticing import noticing, steps
 from coordination.opinion_requests import withdraw_requests
 from coordination.project_states import IN_WORK, ProjectStatus
 from coordination.projects import check_project, current_revision, latest_check, lock_project
@@ -135,9 +135,12 @@ def _touched(session: Session, event: PublicationEvent, city: City) -> list[int]
     if rasters and not _have_same_pixels(old, new):
         in_work = select(Project.id).where(Project.status.in_(IN_WORK)).order_by(Project.id)
         return list(session.scalars(in_work))
-    compare(session, old, new, city=city)
-    values = noticing(session, old, new, city=city).values()
-    return [row.id for row in session.execute(_SQL["touched_projects"], values)]
+    found: set[int] = set()
+    for before, after in steps(old, new, on=event.starts_on):
+        compare(session, before, after, city=city)
+        values = noticing(session, before, after, city=city).values()
+        found.update(row.id for row in session.execute(_SQL["touched_projects"], values))
+    return sorted(found)
 
 
 def _have_same_pixels(old: LayerVersion | None, new: LayerVersion | None) -> bool:

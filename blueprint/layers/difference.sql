@@ -144,7 +144,7 @@ WHERE NOT ST_IsEmpty(patch.geom);
 
 -- name: cut_reach
 -- What a footprint meets of a feature is its zone, or its shape where it has none. A footprint notices the difference
--- where only one of the versions has something to meet; anywhere in a feature whose attributes changed, as rules go by
+-- where only one of the versions has something to meet, and near what was moved within its zone; anywhere in a feature whose attributes changed, as rules go by
 -- them; and where only one of the versions covers the ground.
 CREATE TEMPORARY TABLE difference_reach ON COMMIT DROP AS
 WITH changed AS MATERIALIZED (
@@ -152,7 +152,10 @@ WITH changed AS MATERIALIZED (
         row.fields IS NULL AND ST_Dimension(coalesce(old.zone, old.geom)) = ST_Dimension(coalesce(new.zone, new.geom))
             AS is_moved,
         coalesce(old.zone, old.geom) AS old_reach,
-        coalesce(new.zone, new.geom) AS new_reach
+        coalesce(new.zone, new.geom) AS new_reach,
+        old.geom AS old_geom, new.geom AS new_geom,
+        -- A zone's box is wider than its feature's by as much as the zone is wide.
+        greatest(ST_XMin(old.geom) - ST_XMin(old.zone), ST_XMin(new.geom) - ST_XMin(new.zone)) AS zone_m
     FROM difference_row AS row
     LEFT JOIN blueprint.feature AS old ON old.version_id = :old AND old.feature_id = row.old_feature_id
     LEFT JOIN blueprint.feature AS new ON new.version_id = :new AND new.feature_id = row.new_feature_id
@@ -163,6 +166,13 @@ reaches AS (
     UNION ALL
     SELECT CASE WHEN is_moved THEN ST_Difference(new_reach, old_reach) ELSE new_reach END
     FROM changed
+    UNION ALL
+    -- In a zone that both have, the distance to what is drawn, and what of that is met, are others as far from where it
+    -- changed as the zone goes.
+    SELECT ST_Expand(ST_Envelope(piece.geom), changed.zone_m)
+    FROM changed
+    CROSS JOIN LATERAL ST_Subdivide(ST_SymDifference(changed.old_geom, changed.new_geom), 64) AS piece (geom)
+    WHERE changed.is_moved AND changed.zone_m > 0
     UNION ALL
     -- A version that does not say in which extent it knows covers all ground.
     SELECT ST_CollectionExtract(

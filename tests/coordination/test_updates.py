@@ -10,9 +10,11 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.database import make_engine
+from blueprint.layers.models import Layer, LayerVersion
 from blueprint.objects import objects_of
 from coordination import consultation, projects
 from coordination.clearance import clear_project
+from coordination.dry_run import dry_run
 from coordination.limits import OpinionStatus
 from coordination.models import Check, Consultation, Opinion, OpinionRequest, Project
 from coordination.notice_models import Notice, NoticeKind, Office
@@ -31,6 +33,7 @@ from tests.coordination.world import (
     footprint,
     install_layer,
     install_layers,
+    store_draft,
 )
 from tests.rasters import slope, store_raster, write_tif
 
@@ -153,6 +156,35 @@ def test_only_what_the_difference_touches_is_checked_again_and_each_update_once(
         assert len(session.scalars(select(Check)).all()) == checks_before + 1
         assert session.scalars(select(Recheck)).one().findings == []
         assert told(session, NoticeKind.RECHECK) == []
+
+
+@pytest.mark.parametrize("strip", [(250, 350), (500, 600)])
+def test_what_follows_a_version_past_its_term_is_noticed_by_the_sites_of_either(
+    engine: Engine, world: City, strip: tuple[float, float]
+) -> None:
+    """With the same features the difference is empty, though nothing was found while the earlier one was not asked any more."""
+    with Session(engine) as session, session.begin():
+        ended = session.scalars(
+            select(LayerVersion)
+            .join(Layer, Layer.id == LayerVersion.layer_id)
+            .where(Layer.code == "heritage")
+        ).one()
+        ended.valid_until = NOW.date()
+    update(engine, world, "heritage", strip)
+
+    assert recheck(engine, world) == 1
+
+    with Session(engine) as session, session.begin():
+        [project] = session.scalars(select(Project))
+        assert session.scalars(select(Recheck)).one().project_id == project.id
+        draft = store_draft(session, world, "heritage", (250, 350))
+        draft.layer.versions[-2].valid_until = NOW.date()
+        session.flush()
+        day = NEXT_DAY.date()
+        assert (
+            dry_run(session, draft, starts_on=day, city=world, actor=COORDINATOR, now=NOW).touched_projects
+            == 1
+        )
 
 
 def test_a_version_is_looked_at_from_its_first_day_on_and_work_that_broke_off_is_gone_on_with(

@@ -115,6 +115,23 @@ def test_a_wider_buffer_alone_is_a_difference_and_is_noticed_where_it_is_wider(s
     assert reach.intersects(square(12, 40, 6)) and not reach.intersects(square(0, 40, 8))
 
 
+def test_a_line_moved_within_its_zone_is_noticed_where_its_distance_is_another_and_not_along_the_rest(
+    session: Session, city: City
+):
+    """Only where one zone alone is was noticed: a site in both kept the distance, and the length in it, of the line before."""
+    lines = [_line(0), shapely.LineString([(0, 0), (0, 90), (4, 95), (4, 100)])]
+    old, new = (
+        publish(session, city, "PIPE", [line], starts_on=None, buffer_m=20, attributes=[{"BSM": "1"}],
+                source_id_field="BSM")
+        for line in lines
+    )  # fmt: skip
+
+    compare(session, old, new, city=city)
+
+    assert _reach(session).intersects(square(6, 94, 4))
+    assert not _reach(session).intersects(square(6, 20, 4))
+
+
 def test_a_corrected_attribute_is_noticed_in_the_zone_before_as_well(session: Session, city: City):
     rule = {"field": "DYDJ", "widths": {"66": 10, "500": 20}}
     old, new = (
