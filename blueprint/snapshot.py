@@ -56,6 +56,8 @@ class LayerOnDay(NamedTuple):
     valid_until: date | None
     has_overlaps: bool | None
     has_coverage: bool
+    class_field: str | None
+    symbology: str | None
 
     @property
     def thing(self) -> Thing:

@@ -10,7 +10,7 @@ SELECT
     layer.threshold_share, raster.object_sha256, raster.pixel_width_m, raster.pixel_height_m,
     version.id AS version_id, version.number AS version, version.source_sha256,
     period.starts_on AS in_force_from, least(version.valid_until, version.review_by) AS valid_until,
-    version.has_overlaps, version.coverage IS NOT NULL AS has_coverage
+    version.has_overlaps, version.coverage IS NOT NULL AS has_coverage, layer.class_field, layer.symbology
 FROM blueprint.layer
 LEFT JOIN blueprint.in_force_period AS period
     ON period.layer_id = layer.id

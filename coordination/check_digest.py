@@ -12,6 +12,7 @@ from blueprint.city import City
 from blueprint.footprint import Footprint
 from blueprint.overlay import ENGINE
 from blueprint.snapshot import LayerOnDay
+from coordination.class_codes import is_translated
 from coordination.judging import rule_set_of
 from coordination.masking import RestrictedConflict
 from coordination.rule_sets import RuleSet
@@ -62,6 +63,9 @@ def digest_of(
         at_rest = [rule.id for rule in rule_set.rules if rule.layer in codes and not rule.holds_on(on)]
         if at_rest:
             content["rules_at_rest"] = sorted(at_rest)
+        translated = [[layer.code, layer.class_field] for layer in asked if is_translated(layer)]
+        if translated:
+            content["edition_2020"] = translated
         if footprint.planned_use is not None:
             content["planned_use"] = footprint.planned_use
         if footprint.top_m is not None:

@@ -21,6 +21,9 @@ from coordination.use_matrix import Ruling
 LOWEST_TOP_M, HIGHEST_TOP_M = -500.0, 9_000.0
 """Between these lies the highest point of any project."""
 
+_STEEPEST = 1.0
+"""No surface rises steeper (a transitional one 1:7): 5 is probably meant as 5 %, and is not taken."""
+
 _RATIO = re.compile(r"(\d+(?:\.\d+)?)\s*[:：/]\s*(\d+(?:\.\d+)?)", re.ASCII)
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*[%％]", re.ASCII)
 
@@ -86,7 +89,13 @@ class HeightRule:
                 f"图斑缺少坡度 {self.slope_field}，按起始高程认定"
                 f" the zone has no {self.slope_field}: its lowest elevation is taken"
             )
-        azimuth = _number(attributes.get(self.azimuth_field or ""))
+        towards = attributes.get(self.azimuth_field or "")
+        azimuth = _number(towards)
+        if azimuth is None and str(towards if towards is not None else "").strip():
+            return limit_m, (
+                f"图斑方位 {self.azimuth_field} 不是度数，按起始高程认定"
+                f" {self.azimuth_field} of the zone is no number of degrees: its lowest elevation is taken"
+            )
         if azimuth is not None:
             return limit_m + slope * _run_along(zone, shared, azimuth), None
         inner = _inner_edge(zone)
@@ -125,14 +134,14 @@ def checked_top_m(top_m: float | None) -> float | None:
 
 
 def slope_of(raw: Any) -> float | None:
-    """A slope as rise by run: 0.05, "5%" and "1:20" are the same; None for what is none."""
+    """A slope as rise by run: 0.05, "5%" and "1:20" are the same; None for what is none, or steeper than 45°."""
     text = str(raw if raw is not None else "").strip()
     if found := _RATIO.fullmatch(text):
         return float(found[1]) / float(found[2]) if float(found[2]) else None
     if found := _PERCENT.fullmatch(text):
         return float(found[1]) / 100
     value = _number(raw)
-    return value if value is not None and value >= 0 else None
+    return value if value is not None and 0 <= value <= _STEEPEST else None
 
 
 def _number(raw: Any) -> float | None:

@@ -16,6 +16,7 @@ from blueprint.footprint import Footprint
 from blueprint.layers.models import ConflictWhen, Control, GeometryKind, feature
 from blueprint.overlay import Known, Overlap, Overlay, find_overlaps
 from blueprint.snapshot import LayerOnDay
+from coordination.class_codes import as_rules_read
 from coordination.gaps import find_gaps
 from coordination.heights import HIGHEST_TOP_M, of_raster
 from coordination.particular_rules import ask_by_rules, choose
@@ -194,7 +195,7 @@ def _rulings(
         own = particular.get(layer.code, ())
         ruling = choose([each for each in own if not each.is_possible], layer, overlap)
         if ruling is None and rule is not None and overlap.feature_id is not None:
-            ruling = _by_general(rule, overlap, surfaces, footprint)
+            ruling = _by_general(rule, layer, overlap, surfaces, footprint)
         ruling = ruling or Ruling(softer.get(layer.code, Control(layer.control)), None)
         possible = choose([each for each in own if each.is_possible], layer, overlap)
         rulings = (ruling, possible) if possible is not None else (ruling,)
@@ -203,11 +204,15 @@ def _rulings(
 
 
 def _by_general(
-    rule: Rule, overlap: Overlap, surfaces: Mapping[Key, BaseGeometry], footprint: Footprint
+    rule: Rule,
+    layer: LayerOnDay,
+    overlap: Overlap,
+    surfaces: Mapping[Key, BaseGeometry],
+    footprint: Footprint,
 ) -> Ruling | None:
     """What the matrix or the height of a general rule says of a feature; None where it has neither."""
     if rule.matrix is not None:
-        return rule.matrix.rule(footprint.planned_use, overlap.attributes)
+        return rule.matrix.rule(footprint.planned_use, as_rules_read(layer, overlap.attributes))
     if rule.height is None:
         return None
     shared = overlap.shape if overlap.shape is not None else footprint.geometry

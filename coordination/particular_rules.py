@@ -22,6 +22,7 @@ from blueprint.overlay import NOISE_M, Overlap, Relation, raster_overlap
 from blueprint.rasters.values import Threshold as Pixels
 from blueprint.rasters.zonal import measure_rasters
 from blueprint.snapshot import LayerOnDay
+from coordination.class_codes import as_rules_read
 from coordination.rule_sets import Rule
 from coordination.use_matrix import Ruling
 
@@ -49,12 +50,13 @@ def asks_itself(rule: Rule, layer: LayerOnDay) -> bool:
 
 def choose(rules: Iterable[Rule], layer: LayerOnDay, overlap: Overlap) -> Ruling | None:
     """The strictest of the particular rules that an overlap falls under; None where the general rule holds."""
+    attributes = as_rules_read(layer, overlap.attributes)
     fitting = [
         rule
         for rule in rules
         if not asks_itself(rule, layer)
         and (rule.is_possible or _fits(rule.relation, overlap))
-        and (rule.when is None or rule.when.is_met(overlap.attributes))
+        and (rule.when is None or rule.when.is_met(attributes))
     ]
     if not fitting:
         return None
@@ -165,8 +167,9 @@ def _ask_features(
     ):
         layer, own = asking[version_id]
         near = shapely.union_all(shapely.get_parts(shapely.from_wkb(bytes(wkb))))
+        read = as_rules_read(layer, attributes or {})
         for rule in own:
-            if rule.when is not None and not rule.when.is_met(attributes or {}):
+            if rule.when is not None and not rule.when.is_met(read):
                 continue
             overlap = _overlap(
                 rule, layer, site, _Near(feature_id, source_id, attributes or {}, plane_m2, near)

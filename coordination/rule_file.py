@@ -24,8 +24,9 @@ from coordination.rule_sets import (
     RuleSet,
     SignOff,
     Threshold,
+    is_harder,
 )
-from coordination.use_matrix import ANY, UseMatrix
+from coordination.use_matrix import ANY, UseMatrix, class_code
 
 MAX_REACH_M = 5_000.0
 """No rule looks further: whatever lies within it is read for every check."""
@@ -126,6 +127,14 @@ def _rule(place: Place) -> Rule:
     if len(deciding) > 1:
         raise given[deciding[1]].fault("a rule has a threshold, a matrix or a height, not several of them")
     _refuse_half_a_particular_rule(place, given)
+    control = given["control"].control() if "control" in given else None
+    below = given["below"].control() if "below" in given else None
+    if control is not None and below is not None and not is_harder(control, below):
+        raise given["below"].fault(
+            "below a threshold a rule is milder; {below} is not milder than {control}",
+            below=below,
+            control=control,
+        )
     signed = given.get("signed_off")
     days = {key: given[key].day() if key in given else None for key in ("valid_from", "valid_until")}
     if days["valid_from"] and days["valid_until"] and days["valid_until"] < days["valid_from"]:
@@ -144,9 +153,9 @@ def _rule(place: Place) -> Rule:
         remedy_en=given["remedy_en"].text(),
         basis=basis,
         last_checked_on=given["last_checked_on"].day(),
-        control=given["control"].control() if "control" in given else None,
+        control=control,
         threshold=_threshold(threshold) if threshold is not None else None,
-        below=given["below"].control() if "below" in given else None,
+        below=below,
         matrix=_matrix(given["matrix"]) if "matrix" in given else None,
         height=_height(given["height"]) if "height" in given else None,
         gap=_gap(given["gap"]) if "gap" in given else None,
@@ -163,7 +172,7 @@ def _rule(place: Place) -> Rule:
     )
 
 
-_ABOUT = ("relation", "pixels", "when", "matrix", "gap")
+_ABOUT = ("relation", "pixels", "when", "matrix", "gap", "threshold")
 """What may not fit the layer of a rule, the first of them that it has."""
 
 
@@ -253,19 +262,33 @@ def _threshold(place: Place) -> Threshold:
     values = {key: value.number() for key, value in given.items()}
     if values.get("share", 0) > 1:
         raise given["share"].fault("a share is a number from 0 to 1")
+    for key, value in values.items():
+        if value == 0:
+            raise given[key].fault("a threshold of 0 is always reached; leave it out")
     return Threshold(**values)
 
 
 def _matrix(place: Place) -> UseMatrix:
     given = place.mapping(required=("field", "uses"))
     uses = {}
-    for use, row in given["uses"].entries().items():
-        uses[use] = {value: control.control() for value, control in row.entries().items()}
+    for use, row in _by_code(given["uses"]).items():
+        uses[use] = {value: control.control() for value, control in _by_code(row).items()}
         if ANY not in uses[use]:
             raise row.fault('a row says what holds for other classes: "{any}": restrict', any=ANY)
     if ANY not in uses:
         raise given["uses"].fault('a matrix says what holds for other uses: "{any}": {{...}}', any=ANY)
     return UseMatrix(given["field"].text(), uses)
+
+
+def _by_code(place: Place) -> dict[str, Place]:
+    """The values by class code, as codes are compared: 070100 is 0701, and may not be there beside it."""
+    found: dict[str, Place] = {}
+    for key, value in place.entries().items():
+        code = class_code(key)
+        if code in found:
+            raise value.fault("{text} is there twice", text=shown(key))
+        found[code] = value
+    return found
 
 
 def _height(place: Place) -> HeightRule:
@@ -275,9 +298,16 @@ def _height(place: Place) -> HeightRule:
         raise given["slope"].fault("a slope goes with the `limit` at the surface's lowest edge")
     if names["slope"] is None and names["azimuth"] is not None:
         raise given["azimuth"].fault("an azimuth is the direction of a `slope`")
+    above, within = given["above"].control(), given["within"].control()
+    if is_harder(within, above):
+        raise given["within"].fault(
+            "what stays within a surface is not weighed harder ({within}) than what reaches above it ({above})",
+            within=within,
+            above=above,
+        )
     return HeightRule(
-        above=given["above"].control(),
-        within=given["within"].control(),
+        above=above,
+        within=within,
         limit_field=names["limit"],
         slope_field=names["slope"],
         azimuth_field=names["azimuth"],

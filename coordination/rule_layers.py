@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 
 from blueprint.errors import InvalidInputError
-from blueprint.layers.models import ConflictWhen, GeometryKind
+from blueprint.layers.models import ConflictWhen, Control, GeometryKind
 from blueprint.overlay import Relation
 from blueprint.rasters.values import ValueKind
 from blueprint.sentences import Sentence
 from blueprint.snapshot import LayerOnDay
-from coordination.rule_sets import Rule, RuleSet
+from coordination.rule_sets import Rule, RuleSet, is_harder
 
 _OF_KIND = {
     GeometryKind.POLYGON: (Relation.OVERLAPS, Relation.WITHIN, Relation.COVERS),
@@ -44,6 +44,20 @@ def never_met(rule: Rule, layer: LayerOnDay) -> Sentence | None:
             code=code,
             fitting=fitting,
         )
+    if rule.threshold is not None and not (measured := _measured(layer)) & rule.threshold.given:
+        return Sentence(
+            "the threshold is by {given}, and layer {code} has {measured}: it would never be reached",
+            given=tuple(sorted(rule.threshold.given)),
+            code=code,
+            measured=tuple(sorted(measured)) or Sentence("none of area, share or length"),
+        )
+    if rule.below is not None and rule.control is None and not is_harder(Control(layer.control), rule.below):
+        return Sentence(
+            "below a threshold a rule is milder; {below} is not milder than {control}, the control of layer {code}",
+            below=rule.below,
+            control=Control(layer.control),
+            code=code,
+        )
     if rule.gap is not None and (
         kind is not GeometryKind.POLYGON or layer.conflict_when == ConflictWhen.OUTSIDE
     ):
@@ -58,6 +72,15 @@ def _fitting(layer: LayerOnDay) -> tuple[Relation, ...]:
     kind = GeometryKind(layer.geometry)
     is_zone = kind is GeometryKind.POINT and layer.buffer_m > 0
     return (*_OF_KIND[GeometryKind.POLYGON if is_zone else kind], *_OF_ANY)
+
+
+def _measured(layer: LayerOnDay) -> frozenset[str]:
+    """What of a layer's features has a measure that a threshold may go by: areas and zones an area and a share, lines a length."""
+    kind = GeometryKind(layer.geometry)
+    is_areal = kind in (GeometryKind.POLYGON, GeometryKind.RASTER) or layer.buffer_m > 0
+    return frozenset(("area_m2", "share") if is_areal else ()) | (
+        {"length_m"} if kind is GeometryKind.LINE else set()
+    )
 
 
 def refuse_never_met(rule_set: RuleSet, layers: Iterable[LayerOnDay], *, on: date) -> None:

@@ -15,8 +15,8 @@ from blueprint.layers.buffers import PLAIN, BufferRule, Zone
 from blueprint.layers.models import Control
 from blueprint.overlay import Relation
 from blueprint.rasters.values import Threshold as Pixels
-from blueprint.standards.land_use import normalised
 from coordination.heights import HeightRule
+from coordination.said_values import said
 from coordination.use_matrix import UseMatrix
 
 FIGURES = ("area_m2", "hectares", "mu", "share", "length_m", "points", "title")
@@ -24,6 +24,12 @@ FIGURES = ("area_m2", "hectares", "mu", "share", "length_m", "points", "title")
 
 RELATIONS = tuple(relation for relation in Relation if relation not in (Relation.OUTSIDE, Relation.UNCOVERED))
 """The relations that a particular rule may be for; what lies outside and what is not covered are questions of the whole layer."""
+
+
+def is_harder(one: Control, other: Control) -> bool:
+    """Say whether one control weighs more than the other."""
+    order = list(Control)
+    return order.index(one) < order.index(other)
 
 
 _REACHED = 1 - 1e-9
@@ -37,6 +43,11 @@ class Threshold:
     area_m2: float | None = None
     share: float | None = None
     length_m: float | None = None
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The measures that it goes by."""
+        return frozenset(key for key, value in vars(self).items() if value is not None)
 
     def is_reached(self, *, area_m2: float, share: float, length_m: float) -> bool:
         """Say whether one of the measures is reached."""
@@ -63,7 +74,7 @@ class Condition:
     def is_met(self, attributes: Mapping[str, Any]) -> bool:
         """Say whether a feature is meant; one that lacks the attribute may be, so it is."""
         value = self._value(attributes)
-        return value in ("", *self.values) or _unpadded(value) in map(_unpadded, self.values)
+        return value == "" or said(value) in map(said, self.values)
 
     def assumed(self, attributes: Mapping[str, Any]) -> str | None:
         """What is said of a feature that is meant only because it lacks the attribute."""
@@ -76,14 +87,6 @@ class Condition:
         if isinstance(raw, float) and raw.is_integer():
             raw = int(raw)
         return str(raw).strip() if raw is not None else ""
-
-
-def _unpadded(value: str) -> str:
-    """A class code as plan databases fill it up to six digits, without that: 010000 is 01; shorter numbers stay as they are."""
-    return normalised(value) if len(value) == _PADDED else value
-
-
-_PADDED = 6
 
 
 @dataclass(frozen=True)

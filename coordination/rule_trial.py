@@ -82,14 +82,16 @@ def try_rules(
     return tuple(trials)
 
 
-def refuse_unfit(session: Session, rule_set: RuleSet, *, actor: Actor, on: date) -> None:
+def refuse_unfit(session: Session, rule_set: RuleSet, *, actor: Actor, on: date) -> tuple[str, ...]:
     """Refuse a rule set with a rule that is never met on its layer as it is on a day, of those layers that the actor may read.
 
-    Rules that ended before the day are left as they are.
+    Rules that ended before the day are left as they are. Gives the layers of rules that are none, or none that the actor may know.
     """
     layers = layers_on(session, on)
-    readable = (layer for layer in layers if may(actor, Act.READ_LAYER, layer.thing))
+    readable = [layer for layer in layers if may(actor, Act.READ_LAYER, layer.thing)]
     refuse_never_met(rule_set, readable, on=on)
+    known = {layer.code for layer in readable}
+    return tuple(dict.fromkeys(rule.layer for rule in rule_set.rules if rule.layer not in known))
 
 
 def _weigh_otherwise(before: CheckReport, after: CheckReport) -> tuple[str, ...]:

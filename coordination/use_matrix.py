@@ -1,12 +1,14 @@
 """The compatibility matrix (用途兼容性矩阵): planned use of the project × class of a layer's feature gives the control; pure."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from blueprint.layers.models import Control
 from blueprint.standards.land_use import normalised
+from coordination.said_values import said
 
 ANY = "*"
 """Stands for every class, or every use, that is not named."""
@@ -14,6 +16,7 @@ ANY = "*"
 _MIXED = re.compile(r"[+/、,，;；]")
 _LEADING_CODE = re.compile(r"\d{2}(?:\d{2}){0,2}(?!\d)", re.ASCII)
 _ORDER = list(Control)
+_PADDED = 6
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class UseMatrix:
 
         Of a feature planned for several classes (0701+0901) the mildest counts: each of them may be built there.
         """
-        value = str(attributes.get(self.field) or "").strip()
+        value = _written(attributes.get(self.field))
         told = f"{self.field} {value or '—'}"
         rows = self._rows(planned_use)
         if not value:
@@ -70,7 +73,7 @@ class UseMatrix:
 
 def use_code(text: str | None) -> str | None:
     """The code at the head of what was registered as planned use (`0701 城镇住宅用地`); None where there is none."""
-    found = _LEADING_CODE.match((text or "").strip())
+    found = _LEADING_CODE.match(unicodedata.normalize("NFKC", text or "").strip())
     return found.group() if found else None
 
 
@@ -78,10 +81,34 @@ def _fitting(row: Mapping[str, Control], value: str) -> Control:
     return row[_key(row, value)]
 
 
+def class_code(text: str) -> str:
+    """A class as it is compared: a code without what pads it to six digits and with the nought that a number has lost (701 is 0701);
+    else what is said.
+    """
+    code = unicodedata.normalize("NFKC", text).strip()
+    if code.isdecimal() and 1 < len(code) <= _PADDED:
+        code = code.zfill(len(code) + len(code) % 2)
+    return said(code)
+
+
 def _key(known: Mapping[str, object], value: str) -> str:
-    code = normalised(value)
-    candidates = [value.strip(), code, *(code[:length] for length in range(len(code) - 2, 0, -2))]
+    """Which of the known classes a value falls under: itself, its parents, and where a name stands behind its code those of the code."""
+    code = class_code(value)
+    head = _LEADING_CODE.match(code)
+    of_head = _with_parents(normalised(head.group())) if head is not None else []
+    candidates = [*_with_parents(code), *of_head, f"0{code}"]
     return next((candidate for candidate in candidates if candidate in known), ANY)
+
+
+def _with_parents(code: str) -> list[str]:
+    return [code[:length] for length in range(len(code), 0, -2)]
+
+
+def _written(raw: Any) -> str:
+    """What an attribute says, full-width signs as others; a code that is a number without its decimals."""
+    if isinstance(raw, float) and raw.is_integer():
+        raw = int(raw)
+    return unicodedata.normalize("NFKC", str(raw or "")).strip()
 
 
 def _strictest(controls: Iterable[Control]) -> Control:

@@ -1,6 +1,7 @@
 """Codes of land and sea use: padded spellings, two editions, children that a list does not have, mixed use."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -37,6 +38,22 @@ def normalised(raw: str) -> str:
     while _DIGITS.fullmatch(code) and len(code) > 2 and code.endswith("00"):
         code = code[:-2]
     return code
+
+
+def as_edition_2023(raw: str, standards: Standards) -> str:
+    """Codes of the trial edition of 2020 as the edition of 2023 has them: 2303 田间道 is 060102 there, 2303 another class.
+
+    Mixed use stays mixed; a code that the old edition does not know is left as it is.
+    """
+    old = standards.land_use["2020"]
+    parts = re.split(r"([+/、,，;；＋／])", raw)
+    return "".join(
+        found.maps_to_2023
+        if (found := old.get(normalised(unicodedata.normalize("NFKC", part)))) is not None
+        and found.maps_to_2023
+        else part
+        for part in parts
+    )
 
 
 def judge_land_use(raw: str, name: str | None, standards: Standards) -> list[JudgedCode]:

@@ -7,12 +7,13 @@ import typer
 from sqlalchemy.orm import Session
 
 from blueprint.errors import NotFoundError
+from blueprint.sentences import Sentence
 from coordination.judging import of_city, rule_set_of
 from coordination.report_words import SEVERITY_WORDS
 from coordination.rule_file import load_rule_set
 from coordination.rule_sets import RuleSet, to_json
 from coordination.rule_trial import refuse_unfit, try_rules
-from service.commands.context import local_operator, open_edge
+from service.commands.context import local_operator, open_edge, say
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="管控规则集：校验、查看、试算 · rule sets: validate, show, try")
@@ -37,7 +38,14 @@ def validate(
     if by_layers:
         with open_edge() as edge, Session(edge.engine) as session:
             of_city(rule_set, edge.city)
-            refuse_unfit(session, rule_set, actor=local_operator(), on=edge.now().date())
+            waiting = refuse_unfit(session, rule_set, actor=local_operator(), on=edge.now().date())
+        if waiting:
+            say(
+                Sentence(
+                    "no layer is called {layers}: their rules wait until there is one, or the codes are wrong",
+                    layers=waiting,
+                )
+            )
     _show(rule_set, output)
 
 

@@ -95,7 +95,7 @@ def test_the_limit_is_where_the_surface_is_lowest_over_the_site(
     ("raw", "slope"),
     [
         (0.05, 0.05), ("1:20", 0.05), ("1/7", 1 / 7), ("5%", 0.05), ("0.02", 0.02),
-        (None, None), ("steep", None), ("1:0", None), (-1, None), ("nan", None),
+        (None, None), ("steep", None), ("1:0", None), (-1, None), ("nan", None), (5, None), ("20", None),
     ],
 )  # fmt: skip
 def test_a_slope_is_written_in_many_ways(raw: object, slope: float | None):
@@ -109,6 +109,7 @@ def test_a_slope_is_written_in_many_ways(raw: object, slope: float | None):
         ("{slope: PD, above: prohibit, within: advise}", "goes with the `limit`"),
         ("{limit: XG, azimuth: FWJ, above: prohibit, within: advise}", "direction of a `slope`"),
         ("{limit: XG, above: forbid, within: advise}", "no control"),
+        ("{limit: XG, above: advise, within: prohibit}", "is not weighed harder"),
     ],
 )
 def test_a_height_that_says_too_little_is_refused_with_its_line(height: str, told: str):

@@ -12,12 +12,14 @@ from blueprint.city import AreaMeasure, City
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint
 from blueprint.permissions import at_console
+from blueprint.snapshot import layers_on
 from coordination.check_report import CheckReport
 from coordination.checks import run_check
 from coordination.projects import register_project
 from coordination.report_verification import verify_report, with_site
 from coordination.reports import to_html
 from coordination.rule_file import load_rule_set, parse_rule_set
+from coordination.rule_layers import refuse_never_met
 from coordination.rule_trial import try_rules
 from coordination.rules import Severity
 from tests.coordination.world import COORDINATOR, DETAILS, NOW, TODAY
@@ -86,6 +88,14 @@ def _footprint(city: City) -> Footprint:
         (HEAD + _rule() + _rule(id="R-2"), 14, "on the same days"),
         (HEAD + _rule(valid_from="2026-02-01", valid_until="2026-01-01"), 15, "lies before"),
         (HEAD + _rule(basis="[]"), 12, "legal basis"),
+        (HEAD + _rule(threshold="{share: 50}", below="inform"), 14, "from 0 to 1"),
+        (HEAD + _rule(threshold="{area_m2: 0}", below="inform"), 14, "always reached"),
+        (HEAD + _rule(threshold="{area_m2: -1}", below="inform"), 14, "0 or more"),
+        (
+            HEAD + _rule(control="advise", threshold="{area_m2: 5}", below="restrict"),
+            16,
+            "not milder than advise",
+        ),
     ],
 )
 def test_an_error_names_its_line(text: str, line: int, told: str):
@@ -279,3 +289,33 @@ def test_a_changed_rule_set_is_tried_on_projects_and_nothing_is_kept(
     assert (trial.verdict_before, trial.verdict_after) == (Severity.RESTRICT, Severity.PROHIBIT)
     assert trial.layers == ("river",)
     assert not world_session.new
+
+
+@pytest.mark.parametrize(
+    ("geometry", "threshold", "below", "told"),
+    [
+        ("polygon", "{length_m: 50}", "inform", "by length_m, and layer FOREST has area_m2, share: it would never be reached"),
+        ("line", "{area_m2: 500, share: 0.1}", "inform", "by area_m2, share, and layer FOREST has length_m"),
+        ("point", "{area_m2: 500}", "inform", "none of area, share or length"),
+        ("polygon", "{area_m2: 500}", "prohibit", "prohibit is not milder than restrict, the control of layer FOREST"),
+        ("line", "{area_m2: 500, length_m: 50}", "inform", None),
+    ],
+)  # fmt: skip
+def test_a_threshold_that_a_layer_never_reaches_is_refused_with_its_line(
+    session: Session, city_: City, geometry: str, threshold: str, below: str, told: str | None
+):
+    """By a length of areas, or an area of lines, every conflict was below it, and softened without a word."""
+    shapes = {
+        "polygon": square(0, 0, 9),
+        "line": shapely.LineString([(0, 0), (9, 9)]),
+        "point": shapely.Point(0, 0),
+    }
+    publish(session, city_, "FOREST", [shapes[geometry]])
+    rules = parse_rule_set((HEAD + _rule(threshold=threshold, below=below)).encode(), "rules.yaml")
+
+    if told is None:
+        refuse_never_met(rules, layers_on(session, TODAY), on=TODAY)
+    else:
+        with pytest.raises(InvalidInputError, match=r"^rules\.yaml:14: R-FOREST: ") as raised:
+            refuse_never_met(rules, layers_on(session, TODAY), on=TODAY)
+        assert told in raised.value.message

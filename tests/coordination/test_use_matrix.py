@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import shapely
@@ -16,6 +17,7 @@ from coordination.check_report import CheckReport
 from coordination.checks import run_check
 from coordination.report_verification import verify_report, with_site
 from coordination.rule_file import parse_rule_set
+from coordination.rule_sets import Condition
 from coordination.use_matrix import UseMatrix, use_code
 from tests.coordination.world import TODAY
 from tests.made import at_origin, publish, square
@@ -59,14 +61,58 @@ MATRIX = UseMatrix(
         ("0701", "1401", "restrict"),
         ("0901", "1207", "advise"),
         ("0901", "0701", "prohibit"),
+        ("0701", 701, "inform"),  # a number has lost its nought
+        ("0701", 804.0, "advise"),
+        ("0701", "０８０４", "advise"),
+        ("0701", "0804 教育用地", "advise"),
+        ("0701", "1401＋0701", "inform"),  # full-width signs are the same
         ("0701", "1401+0701", "inform"),  # planned for both: one of them may be built
         ("0701", None, "restrict"),  # a class that is not known is the strictest of the row
         (None, "0701", "prohibit"),  # and so is a use
         (None, None, "prohibit"),
     ],
 )
-def test_the_control_of_a_use_in_a_class(use: str | None, value: str | None, control: str):
+def test_the_control_of_a_use_in_a_class(use: str | None, value: Any, control: str):
     assert MATRIX.rule(use, {"GHYT": value}).control == control
+
+
+def test_codes_of_a_matrix_may_be_padded_too_and_none_is_there_twice():
+    """070100 in the file was never met by 0701 in the layer: the milder or harder "other classes" held."""
+    padded = RULES.replace('"0701"', '"070100"').replace('"12"', '"120000"')
+
+    matrix = parse_rule_set(padded.encode(), "rules.yaml").rules[0].matrix
+
+    assert matrix == MATRIX
+    with pytest.raises(InvalidInputError, match=r"^rules\.yaml:17: .*'080000' is there twice"):
+        parse_rule_set(RULES.replace('"08": advise', '"08": advise, "080000": inform').encode(), "rules.yaml")
+
+
+@pytest.mark.parametrize("value", ["一级", "Ⅰ级", "I级", "1级", "Ⅰ", "1", 1, "１"])
+def test_a_grade_is_the_same_in_any_numerals(value: Any):
+    matrix = UseMatrix("JB", {"*": {"1": Control.PROHIBIT, "2": Control.RESTRICT, "*": Control.INFORM}})
+
+    assert matrix.rule(None, {"JB": value}).control == Control.PROHIBIT
+    assert Condition("JB", ("一级",)).is_met({"JB": value})
+    assert not Condition("JB", ("二级", "一类")).is_met({"JB": value})
+
+
+@pytest.mark.parametrize(
+    ("symbology", "control"), [("land_use_2020", "advise"), ("land_use_2023", "prohibit")]
+)
+def test_codes_of_the_edition_of_2020_are_read_as_what_they_mean_in_that_of_2023(
+    session: Session, plane: City, symbology: str, control: str
+):
+    """060102 was 村庄内部道路用地, which is in 1207 since; it is 田间道 in the edition of 2023."""
+    publish(
+        session, plane, "GHYDYH", [square(0, 0, 100)], attributes=[{"GHYT": "060102"}],
+        class_field="GHYT", symbology=symbology,
+    )  # fmt: skip
+
+    report = _check(session, plane, "0901")
+
+    assert report.verdict == control
+    assert ("1207" in (report.findings[0].control_reason or "")) is (symbology == "land_use_2020")
+    assert verify_report(session, with_site(report, _site(plane, "0901")), city=plane, actor=OPERATOR).holds
 
 
 def test_what_is_not_known_is_said():
