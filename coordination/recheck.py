@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
@@ -79,7 +80,8 @@ def foresee_effects(session: Session, found: Forecast, *, city: City, actor: Act
     the actor may read them.
     """
     require(actor, Act.READ_PROJECT)
-    touched, met = {}, set()
+    touched: dict[int, Row[Any]] = {}
+    met: set[int] = set()
     for old, new in steps(found.old, found.new, on=found.starts_on):
         if (old, new) != (found.old, found.new):  # that of the forecast itself was compared for it
             compare(session, old, new, city=city)

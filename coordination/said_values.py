@@ -11,7 +11,8 @@ _GRADE = re.compile(r"(?:第)?([一二三四五六七八九]|[ivx]{1,4}|[1-9])(�
 _NUMERALS = {
     **{numeral: str(number) for number, numeral in enumerate("一二三四五六七八九", start=1)},
     **{
-        numeral: str(number) for number, numeral in enumerate("i ii iii iv v vi vii viii ix".split(), start=1)
+        numeral: str(number)
+        for number, numeral in enumerate(["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix"], start=1)
     },
 }
 

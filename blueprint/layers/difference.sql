@@ -144,8 +144,8 @@ WHERE NOT ST_IsEmpty(patch.geom);
 
 -- name: cut_reach
 -- What a footprint meets of a feature is its zone, or its shape where it has none. A footprint notices the difference
--- where only one of the versions has something to meet, and near what was moved within its zone; anywhere in a feature whose attributes changed, as rules go by
--- them; and where only one of the versions covers the ground.
+-- where only one of the versions has something to meet, and near what was moved within its zone; anywhere in a feature
+-- whose attributes changed, as rules go by them; and where only one of the versions covers the ground.
 CREATE TEMPORARY TABLE difference_reach ON COMMIT DROP AS
 WITH changed AS MATERIALIZED (
     SELECT
