@@ -11,6 +11,12 @@ from blueprint.errors import InvalidInputError, TooLargeError
 from blueprint.layers.formats import TAKEN
 
 MAX_ENTRIES = 2000
+MAX_DIRECTORY_BYTES = 2 << 20
+"""The table of contents of so many entries is shorter."""
+
+_END_BYTES = (1 << 16) + 100
+"""In so many bytes at its end an archive says where its table of contents is: a comment may follow."""
+
 MAX_UNPACKED_BYTES = 2 << 30
 MAX_RATIO = 200
 HARMLESS_BYTES = 32 << 20
@@ -87,6 +93,7 @@ class _Candidate:
 def unpack(archive: Path, into: Path, *, wanted: str | None = None) -> Unpacked:
     """Unpack the one dataset of a zip, or the one called `wanted`; InvalidInputError for what is no plain dataset."""
     try:
+        _refuse_long_directory(archive)
         with zipfile.ZipFile(archive, metadata_encoding="gbk") as opened:
             entries = _judged(opened)
             chosen = _choose(_candidates(entries), wanted)
@@ -104,6 +111,25 @@ def unpack(archive: Path, into: Path, *, wanted: str | None = None) -> Unpacked:
         raise InvalidInputError("the zip archive is damaged: {error}; pack it again", error=error) from error
     names = tuple(entry.filename for entry in entries)
     return Unpacked(path=into / chosen.main, name=chosen.name, metadata=(*names, *metadata))
+
+
+def _refuse_long_directory(archive: Path) -> None:
+    """Refuse a table of contents that is longer than what may stand in it: it would all be read before it is judged."""
+    with archive.open("rb") as opened:
+        opened.seek(max(0, archive.stat().st_size - _END_BYTES))
+        tail = opened.read()
+    for at in {tail.rfind(b"PK\x05\x06"), len(tail) - 22} - {-1}:
+        if at < 0 or tail[at : at + 4] != b"PK\x05\x06" or len(tail) < at + 22:
+            continue
+        claimed = int.from_bytes(tail[at + 12 : at + 16], "little")
+        if at >= 76 and tail[at - 20 : at - 16] == b"PK\x06\x07":  # ZIP64: its own record stands before
+            claimed = int.from_bytes(tail[at - 36 : at - 28], "little")
+        if claimed > MAX_DIRECTORY_BYTES:
+            raise TooLargeError(
+                "the zip archive has a table of contents of {size_mb:,} MB; at most {max_entries:,} entries are taken",
+                size_mb=claimed >> 20,
+                max_entries=MAX_ENTRIES,
+            )
 
 
 def _extract(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
@@ -135,6 +161,8 @@ def _text_of(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> str:
 
 
 def _judged(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    if not all(entry.filename for entry in opened.infolist()):
+        raise InvalidInputError("the zip archive holds a file without a name; pack it again")
     entries = [entry for entry in opened.infolist() if not entry.is_dir()]
     if len(entries) > MAX_ENTRIES:
         raise TooLargeError(
@@ -275,9 +303,15 @@ def _choose(candidates: list[_Candidate], wanted: str | None) -> _Candidate:
         return candidates[0]
     if not candidates:
         raise InvalidInputError("the zip archive holds no geodata file; {taken} are taken", taken=TAKEN)
-    for candidate in candidates:
-        if wanted is not None and wanted == candidate.name:
-            return candidate
+    called = [candidate for candidate in candidates if candidate.name == wanted]
+    if len(called) == 1:
+        return called[0]
+    if called:
+        raise InvalidInputError(
+            "the zip archive holds {count} datasets called {name!r}; pack the one that you mean",
+            count=len(called),
+            name=called[0].name[:80],
+        )
     names = ", ".join(sorted(candidate.name for candidate in candidates)[:20])
     raise InvalidInputError(
         "the zip archive must hold one dataset, it holds {count}; name one as the sublayer (--sublayer at the console): {names}",

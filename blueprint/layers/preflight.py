@@ -30,7 +30,10 @@ _TRIGGERS = (
     "fgti_",
     "fgtu_",
 )
-_MODULES = re.compile(r"using\s+(rtree|rtree_i32|fts3|fts4|fts5)\b", re.IGNORECASE)
+_MODULES = re.compile(
+    r"""CREATE\s+VIRTUAL\s+TABLE\s+("([^"]|"")+"|\[[^]]+\]|`[^`]+`|'[^']+'|\w+)\s+USING\s+"?(rtree|rtree_i32|fts3|fts4|fts5)\b""",
+    re.IGNORECASE,
+)
 MAX_SUBLAYERS = 2000
 
 
@@ -65,9 +68,10 @@ def _check_geopackage(path: Path) -> None:
         with sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True) as connection:
             connection.execute("PRAGMA trusted_schema = OFF")
             things = connection.execute(
-                "SELECT type, name, coalesce(sql, '') FROM sqlite_master WHERE type IN ('table', 'view', 'trigger')"
+                "SELECT type, name, coalesce(sql, ''), rootpage FROM sqlite_master"
+                " WHERE type IN ('table', 'view', 'trigger')"
             ).fetchall()
-            names = {name for kind, name, _ in things if kind == "table"}
+            names = {name for kind, name, *_ in things if kind == "table"}
             if not {"gpkg_contents", "gpkg_geometry_columns", "gpkg_spatial_ref_sys"} <= names:
                 raise InvalidInputError("this SQLite file is no GeoPackage with features; export it again")
             contents = connection.execute(
@@ -78,13 +82,13 @@ def _check_geopackage(path: Path) -> None:
         raise InvalidInputError(
             "the GeoPackage cannot be read: {error}; export it again", error=error
         ) from error
-    tables = {row[0] for row in contents}
+    tables = {str(row[0]).lower() for row in contents}  # as SQLite tells them apart
     if len(tables) > MAX_SUBLAYERS:
         raise InvalidInputError(
             "the GeoPackage has {count:,} layers; upload the one that you mean", count=len(tables)
         )
-    for kind, name, sql in things:
-        if kind == "view" and name in tables:
+    for kind, name, sql, root_page in things:
+        if kind == "view" and name.lower() in tables:
             raise InvalidInputError(
                 "the GeoPackage's layer {name!r} is a view; save it as a table and upload again", name=name
             )
@@ -92,7 +96,8 @@ def _check_geopackage(path: Path) -> None:
             raise InvalidInputError(
                 "the GeoPackage has a trigger {name!r}; export the layer to a new file", name=name[:80]
             )
-        if kind == "table" and "virtual" in sql[:40].lower() and not _MODULES.search(sql):
+        is_virtual = not root_page or "virtual" in sql[:40].lower()
+        if kind == "table" and is_virtual and not _MODULES.match(sql):
             raise InvalidInputError(
                 "the GeoPackage has a virtual table {name!r}; export the layer to a new file", name=name[:80]
             )

@@ -36,6 +36,12 @@ from blueprint.layers.formats import (
     is_utf8,
 )
 from blueprint.layers.gdal_failures import unless_broken
+from blueprint.layers.geopackage import (
+    columns_left_out,
+    no_numbers_of_geopackage,
+    null_shapes,
+    refuse_two_systems,
+)
 from blueprint.layers.geoparquet import read_geoparquet
 from blueprint.layers.no_numbers import NoNumber, mend_whole_columns, no_numbers_of_shapefile
 from blueprint.layers.numbers import fields_of_long_numbers, fields_with_room, with_digits
@@ -171,12 +177,18 @@ def _by_gdal(path: Path, form: Format, request: Mapping[str, Any]) -> Iterator[S
     if form in (GEOPACKAGE, SHAPEFILE, FLATGEOBUF, FILE_GEODATABASE, MAPINFO_TAB, MAPINFO_MIF):
         expected = _expected(path, form, sublayer)
     if form == GEOPACKAGE:
-        wrong = no_days_of_geopackage(path, sublayer)
+        wrong = chain(no_days_of_geopackage(path, sublayer), no_numbers_of_geopackage(path, sublayer))
+        if not request["crs"]:
+            refuse_two_systems(path, sublayer)
     with _opened(path, options) as (meta, reader):
         name = meta["geometry_name"] or "wkb_geometry"
         if name not in reader.schema.names:
             raise InvalidInputError("the layer has no geometry; check that it is the right one")
         fields = [str(column) for column in meta["fields"] if column != name]
+        if form == GEOPACKAGE:
+            left_out = columns_left_out(path, sublayer, (*meta["fields"], name))
+            notes += [("fields-left-out", note) for note in left_out]
+            shapeless = partial(null_shapes, path, sublayer, name)
         yield Source(
             crs=_said(meta["crs"]),
             sublayer=request["shown_as"] or sublayer,

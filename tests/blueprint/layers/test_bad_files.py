@@ -71,6 +71,32 @@ def test_b03_too_many_entries_are_refused(read: Reader):
     refused(read, zipped({f"{n}.txt": b"" for n in range(MAX_ENTRIES + 1)}), "entries")
 
 
+def test_b03_a_table_of_contents_without_end_is_not_read(read: Reader):
+    """A million entries are 47 MB of upload, and half a gigabyte in the service before they are counted."""
+    entry = b"PK\x01\x02" + struct.pack("<6H3I5H2I", 20, 20, 0, 0, 0, 33, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"a"
+    local = b"PK\x03\x04" + struct.pack("<5H3I2H", 20, 0, 0, 0, 33, 0, 0, 0, 1, 0) + b"a"
+    count = 100_000
+    size, start = len(entry) * count, len(local)
+    long = struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, count, count, size, start)
+    end = b"PK\x06\x06" + long + b"PK\x06\x07" + struct.pack("<IQI", 0, start + size, 1)
+    for number, size_said, before in ((0xFFFF, 0xFFFFFFFF, end), (34464, size, b"")):
+        last = b"PK\x05\x06" + struct.pack("<4H2IH", 0, 0, number, number, size_said, start, 0)
+        refused(read, local + entry * count + before + last, "table of contents of 4 MB")
+
+
+def test_b05_a_file_without_a_name_is_refused(read: Reader):
+    content = bytearray(zipped({"a.geojson": badfiles.good()}))
+    content[content.rindex(b"PK\x01\x02") + 46] = 0
+
+    refused(read, bytes(content), "without a name")
+
+
+def test_two_datasets_of_one_name_are_not_chosen_between(read: Reader, parts: dict[str, bytes]):
+    files = {f"{folder}/{name}": content for folder in ("a", "b") for name, content in parts.items()}
+
+    refused(read, zipped(files), "2 datasets called 'plan'", sublayer="plan")
+
+
 def test_b04_an_archive_in_an_archive_and_entries_that_overlap_are_refused(read: Reader):
     refused(read, zipped({"inner.zip": zipped({"a.geojson": badfiles.good()})}), "another archive")
     content = bytearray(zipped({"a.geojson": badfiles.good(), "b.geojson": badfiles.good()}))
