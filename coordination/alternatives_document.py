@@ -3,9 +3,11 @@
 import json
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy.orm import Session
 
+from blueprint.accounts.sealing import Sealer
 from blueprint.city import City
 from blueprint.documents.blocks import Block, Column, Document, Heading, Paragraph, Picture, Table
 from blueprint.documents.maps import MapPicture
@@ -16,6 +18,8 @@ from coordination.alternatives import RANKING, Alternative, layer_rows
 from coordination.check_report import LayerResult
 from coordination.figures import hectares, percent, rounded, square_metres
 from coordination.report_maps import report_maps
+from coordination.report_reading import ALTERNATIVES, REPORT_FILE
+from coordination.report_seal import seal_package, seal_pdf
 from coordination.report_verification import with_site
 from coordination.report_words import CONCLUSION_WORDS, OUTCOME_WORDS, SEVERITY_WORDS
 from coordination.reports import reader_line
@@ -31,20 +35,37 @@ class ComparisonForm(StrEnum):
 
 
 def write_comparison(
-    session: Session, alternatives: Sequence[Alternative], form: ComparisonForm, *, city: City, actor: Actor
+    session: Session,
+    alternatives: Sequence[Alternative],
+    form: ComparisonForm,
+    *,
+    city: City,
+    actor: Actor,
+    sealer: Sealer | None = None,
 ) -> bytes:
-    """The comparison as the bytes of a file; PDF and DOCX draw each site, so its report needs shapes."""
+    """The comparison as the bytes of a file that carries the reports of its sites, sealed; PDF and DOCX draw each site, so its report needs shapes."""
+    carried = _carried(alternatives)
     if form is ComparisonForm.XLSX:
-        return _workbook(alternatives, city)
+        return seal_package(_workbook(alternatives, city), carried, sealer)
     maps: dict[str, MapPicture] = {}
     for number, a in enumerate(alternatives, start=1):
         drawn = report_maps(session, a.report, a.footprint.geometry, city=city, actor=actor)
         maps[f"site-{number}"] = drawn["overview"]
-    document = _document(alternatives, city)
-    return to_pdf(document, maps) if form is ComparisonForm.PDF else to_docx(document, maps)
+    document = _document(alternatives, carried, city)
+    if form is ComparisonForm.PDF:
+        return seal_pdf(to_pdf(document, maps), sealer)
+    return seal_package(to_docx(document, maps), carried, sealer)
 
 
-def _document(alternatives: Sequence[Alternative], city: City) -> Document:
+def _carried(alternatives: Sequence[Alternative]) -> dict[str, Any]:
+    return {
+        ALTERNATIVES: [
+            {"name": a.name, "rank": a.rank, "report": with_site(a.report, a.footprint)} for a in alternatives
+        ]
+    }
+
+
+def _document(alternatives: Sequence[Alternative], carried: dict[str, Any], city: City) -> Document:
     first = alternatives[0].report
     reader = reader_line(first.reader) if first.reader is not None else ""
     return Document(
@@ -53,12 +74,7 @@ def _document(alternatives: Sequence[Alternative], city: City) -> Document:
         blocks=tuple(_blocks(alternatives)),
         footer=f"机器初判，以部门意见为准 · {reader}",
         author=reader,
-        attachments={
-            f"report-{number}.json": json.dumps(
-                with_site(a.report, a.footprint), ensure_ascii=False, default=str
-            )
-            for number, a in enumerate(alternatives, start=1)
-        },
+        attachments={REPORT_FILE: json.dumps(carried, ensure_ascii=False, default=str)},
     )
 
 

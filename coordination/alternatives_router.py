@@ -96,6 +96,6 @@ def compare_alternatives(
     )
     if form is ComparisonForm.JSON:
         return Response(orjson.dumps(to_json(found)), media_type="application/json")
-    content = write_comparison(session, found, form, city=edge.city, actor=actor)
+    content = write_comparison(session, found, form, city=edge.city, actor=actor, sealer=edge.sealer)
     headers = {"Content-Disposition": f'attachment; filename="alternatives.{form}"'}
     return Response(content, media_type=MEDIA_TYPES[form], headers=headers)

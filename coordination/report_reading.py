@@ -1,6 +1,7 @@
 """Reading a report that was written earlier: its JSON, or the PDF, Word file, workbook or page that carries it."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -13,6 +14,9 @@ from coordination.report_seal import Seal, carried_by_page, seal_of_pdf
 
 REPORT_FILE = "report.json"
 """The name of the attachment by which a PDF can be verified."""
+
+ALTERNATIVES = "alternatives"
+"""Where a comparison carries its reports."""
 
 MAX_BYTES = 64 << 20
 
@@ -63,7 +67,27 @@ def read_report(content: bytes, name: str) -> ReportFile:
                 "the page {name} carries no report; give the JSON of its check", name=name, place="file"
             )
         return ReportFile(_document(found[0], name), found[1])
-    return ReportFile(_document(content, name))
+    return ReportFile(_refuse_bare_comparison(_document(content, name), name))
+
+
+def reports_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The reports of a comparison of alternatives, in its order; none where the document is a report itself."""
+    found = document.get(ALTERNATIVES)
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        return []
+    return [each["report"] for each in found if isinstance(each.get("report"), dict)]
+
+
+def _refuse_bare_comparison(document: dict[str, Any], name: str) -> dict[str, Any]:
+    """What a comparison says besides its reports, the ranks, only a seal proves."""
+    if reports_of(document):
+        raise InvalidInputError(
+            "{name} is a comparison of alternatives as JSON, which has no seal and does not carry its sites; give its"
+            " PDF, DOCX or XLSX",
+            name=name,
+            place="file",
+        )
+    return document
 
 
 def _refuse_another_kind(content: bytes, name: str) -> None:

@@ -1,6 +1,6 @@
 """Verifying a report (报告核验): the check is run again on the versions that the report names, and must say the same."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -27,100 +27,16 @@ from coordination.kept_checks import find_check
 from coordination.kept_footprints import kept_footprint
 from coordination.kept_rules import kept_rule_set
 from coordination.masking import RestrictedConflict, SizeClass
+from coordination.models import Check
 from coordination.report_differences import differences_from, says
-from coordination.report_reading import ReportFile
-from coordination.report_seal import SealState
+from coordination.report_reading import ReportFile, reports_of
 from coordination.rule_sets import RuleSet
 from coordination.told_report import refuse_another_shape
+from coordination.verification_outcome import Verification, together
 from coordination.what_if import Assumed, as_supposed
 
 _ASKED = ("conflict", "clear", "outside_coverage")
 _MAX_TOLD = 20
-
-_SAME_WORDS = (
-    "一致：按报告所列版本与规则重新检查，摘要与各项数值相同 same: checked again on its versions and rules, digest and every figure are"
-    " those of the report"
-)
-_SEAL_WORDS = {
-    SealState.BROKEN: "不一致：文件所带的报告复算相同，但文件的封签不符：出具后被改动或另存过，或不是本系统所出；文件上看到的文字不可采信"
-    " differs: the report that the file carries holds, and the file's seal does not: it was changed or saved again since,"
-    " or is not of this service; what it shows is not to be relied on",
-    SealState.MISSING: "封签缺失，未能核验：文件所带的数据复算相同，但这种文件出具时都有封签，被去掉了，或出具于有封签之前；文件上看到的文字不可采信，"
-    "请向出具单位索取原件 the seal is missing, not verified: the data that the file carries holds, and files of this kind"
-    " are sealed when they are issued: it was cut out, or the file is from before there were seals; what it shows is not"
-    " to be relied on, ask for the original",
-}
-
-_FIGURES = (
-    "结论、面积台账、各图层与各条冲突的数值和依据、规则：按报告所列版本复算相同 conclusion, ledger, the figures and bases of layers and findings, rules:"
-    " the same when checked again"
-)
-_SHOWN = (
-    "文件上的文字、表格与图 the text, tables and pictures that the file shows",
-    "不能复算的内容：受限图层的答复、注意事项、出具对象与时间、图层名称、来源坐标系"
-    " what cannot be checked again: answers on restricted layers, notes, reader and time, titles of layers, source CRS",
-)
-_AS_ISSUED = (
-    "文件上的文字、表格与图，以及不能复算的内容（受限图层的答复、注意事项、出具对象与时间）：由本系统写成，此后未改动"
-    " what the file shows, and what cannot be checked again (answers on restricted layers, notes, reader and time): as"
-    " this service wrote it"
-)
-
-
-@dataclass(frozen=True)
-class Verification:
-    """What came of it: the digest that the report says and the one now, and in one clause each where it says something else than the check now does.
-
-    `is_same_engine`: the check is done as it was when the report was made. `seal`: of its file; None where that shows
-    nothing but the report (JSON), or where the report is one that is kept here, by `is_kept`.
-    """
-
-    told_digest: str | None
-    digest: str
-    is_same_engine: bool
-    differences: tuple[str, ...]
-    seal: SealState | None = None
-    is_kept: bool = True
-
-    @property
-    def holds(self) -> bool:
-        """Whether the report says what its versions and rules give, in a file that was not changed since."""
-        return not self.differences and self.seal in (None, SealState.INTACT)
-
-    @property
-    def is_as_written(self) -> bool | None:
-        """Whether what the file shows is what this service wrote; None where no seal tells."""
-        return None if self.seal in (None, SealState.MISSING) else self.seal is SealState.INTACT
-
-    @property
-    def verified(self) -> tuple[str, ...]:
-        """What was verified and found to be so."""
-        if self.differences:
-            return ()
-        return (_FIGURES, _AS_ISSUED) if self.seal is SealState.INTACT else (_FIGURES,)
-
-    @property
-    def unverified(self) -> tuple[str, ...]:
-        """What nobody can tell of: it may have been changed."""
-        if self.is_kept or self.seal is SealState.INTACT:
-            return ()
-        return _SHOWN[1:] if self.seal is None else _SHOWN
-
-    @property
-    def conclusion(self) -> str:
-        """What that means, in a sentence."""
-        if self.holds:
-            return _SAME_WORDS
-        if not self.differences and self.seal is not None:
-            return _SEAL_WORDS[self.seal]
-        if not self.is_same_engine:
-            return "不一致：计算引擎已更新，数值可能因此不同 differs: the engine is another one since, which may give other figures"
-        if self.told_digest == self.digest:
-            return "不一致：摘要正确而内容不同，报告的内容被改动过 differs: the digest is right and the content is not, so the report was altered"
-        return (
-            "不一致：用地红线、图层版本、规则或摘要不是出具报告时的，或被改动过 differs: footprint, layer versions,"
-            " rules or digest are not those the report was made with, or were altered"
-        )
 
 
 def with_site(report: CheckReport, footprint: Footprint) -> dict[str, Any]:
@@ -146,13 +62,14 @@ def verify_report(
     city: City,
     actor: Actor,
     footprint: Footprint | None = None,
+    kept: Check | None = None,
 ) -> Verification:
     """Run the check of a report again, on the layer versions it names, and compare digest and every figure.
 
-    The site is the report's own, that of its kept check, or the one given. Rules are today's: a rule that changed
+    The site is the report's own, that of its `kept` check, or the one given. Rules are today's: a rule that changed
     since is a difference, unless those of then are kept. Raises InvalidInputError where the document is no report.
     """
-    again = _checked_again(session, document, city=city, actor=actor, footprint=footprint)
+    again = _checked_again(session, document, city=city, actor=actor, footprint=footprint, kept=kept)
     site, snapshot, now, rule_set = again.site, again.snapshot, again.report, again.rule_set
     conflicts = _conflicts(document)
     digest = digest_of(site, snapshot.layers, again.city, conflicts, on=snapshot.day, rule_set=rule_set)
@@ -190,6 +107,7 @@ def _checked_again(
     city: City,
     actor: Actor,
     footprint: Footprint | None = None,
+    kept: Check | None = None,
     with_shapes: bool = False,
 ) -> _Again:
     require(actor, Act.CHECK_FOOTPRINT)
@@ -197,7 +115,7 @@ def _checked_again(
     told = {layer["code"]: layer for layer in document["layers"] if layer["outcome"] in _ASKED}
     top_m = document.get("top_m")
     site = replace(
-        _site(session, document, actor, footprint, city),
+        _site(document, footprint, kept, city),
         planned_use=document.get("planned_use"),
         top_m=float(top_m) if top_m is not None else None,
     )
@@ -220,7 +138,8 @@ def drawn(
     session: Session, document: Mapping[str, Any], *, city: City, actor: Actor
 ) -> tuple[CheckReport, Footprint]:
     """The check of a report run again on its versions, with the shapes of its findings, and its site; raises as `verify_report`."""
-    again = _checked_again(session, document, city=city, actor=actor, with_shapes=True)
+    kept = _kept_check(session, document, actor)
+    again = _checked_again(session, document, city=city, actor=actor, kept=kept, with_shapes=True)
     return again.report, again.site
 
 
@@ -233,22 +152,45 @@ def verify_file(
     sealer: Sealer,
     footprint: Footprint | None = None,
 ) -> Verification:
-    """Verify the report that a file carries, and by the file's seal whether it shows what was written into it."""
-    found = verify_report(session, file.document, city=city, actor=actor, footprint=footprint)
-    found = replace(found, differences=(*found.differences, *_kept_otherwise(session, file.document, actor)))
-    return replace(found, seal=file.seal.state(sealer) if file.seal is not None else None, is_kept=False)
+    """Verify the report that a file carries, and by the file's seal whether it shows what was written into it.
+
+    A comparison of alternatives holds where each of its reports does.
+    """
+    seal = file.seal.state(sealer) if file.seal is not None else None
+    reports = reports_of(file.document)
+    found = [
+        _of_file(session, report, city=city, actor=actor, footprint=footprint)
+        for report in reports or [file.document]
+    ]
+    return replace(together(found) if reports else found[0], seal=seal, is_kept=False)
 
 
-def _kept_otherwise(session: Session, document: Mapping[str, Any], actor: Actor) -> Iterable[str]:
-    """Where a report names a check that is kept here and says otherwise: its answers on restricted layers cannot be repeated."""
+def _of_file(
+    session: Session,
+    document: Mapping[str, Any],
+    *,
+    city: City,
+    actor: Actor,
+    footprint: Footprint | None,
+) -> Verification:
+    kept = _kept_check(session, document, actor)
+    found = verify_report(session, document, city=city, actor=actor, footprint=footprint, kept=kept)
+    # Where it names a check that is kept here, it has that one's digest: its answers on restricted layers cannot be repeated.
+    if kept is None or kept.report["digest"] == document.get("digest"):
+        return found
+    otherwise = says("check_id", document.get("digest"), kept.report["digest"])
+    return replace(found, differences=(*found.differences, otherwise))
+
+
+def _kept_check(session: Session, document: Mapping[str, Any], actor: Actor) -> Check | None:
+    """The check that is kept here under the number that a report names; None where there is none for this reader."""
+    refuse_another_shape(document)
     if document.get("check_id") is None:
-        return
+        return None
     try:
-        kept = find_check(session, int(document["check_id"]), actor=actor)
+        return find_check(session, int(document["check_id"]), actor=actor)
     except NotFoundError:
-        return
-    if kept.report["digest"] != document.get("digest"):
-        yield says("check_id", document.get("digest"), kept.report["digest"])
+        return None
 
 
 def _rules_of(session: Session, document: Mapping[str, Any], city: City) -> tuple[City, RuleSet | None]:
@@ -262,7 +204,7 @@ def _rules_of(session: Session, document: Mapping[str, Any], city: City) -> tupl
 
 
 def _site(
-    session: Session, document: Mapping[str, Any], actor: Actor, footprint: Footprint | None, city: City
+    document: Mapping[str, Any], footprint: Footprint | None, kept: Check | None, city: City
 ) -> Footprint:
     if footprint is not None:
         return footprint
@@ -272,9 +214,8 @@ def _site(
         except ShapelyError as error:
             raise InvalidInputError("the report's `site` is no shape; it was changed") from error
         return placed_site(shape, city=city, strip=_strip(given))
-    if document.get("check_id") is not None:
-        check = find_check(session, int(document["check_id"]), actor=actor)
-        return kept_footprint(check, source_crs="", operation="")
+    if kept is not None:
+        return kept_footprint(kept, source_crs="", operation="")
     raise InvalidInputError(
         "the report does not carry its site; give the footprint's file beside it (--footprint at the console)"
     )

@@ -20,8 +20,8 @@ from coordination.difference_schemas import FilesDifferenceOut, compare_files
 from coordination.kept_checks import find_check
 from coordination.report_reading import MAX_BYTES, read_report
 from coordination.report_seal import SealState
-from coordination.report_verification import Verification
 from coordination.reports import to_geojson
+from coordination.verification_outcome import Verification
 
 router = APIRouter(tags=["checks"], route_class=IdempotentRoute)
 
@@ -31,7 +31,8 @@ class VerificationOut(BaseModel):
 
     `told_digest` is what the report says of itself, `digest` what its footprint, versions and rules give. `seal` is that of a
     PDF, a page, a Word file or a workbook: one that is `broken` (`is_as_written` false) or `missing` (null) does not hold.
-    JSON and kept checks have none (null). `verified` and `unverified` say in Chinese and English what was verified and what not.
+    JSON and kept checks have none (null): of JSON the figures alone hold, and `unverified` is not empty. A comparison of alternatives
+    holds where each of its reports does; its digests are theirs, in their order. `verified` and `unverified` say in Chinese and English what was verified and what not.
     """
 
     holds: bool
@@ -49,7 +50,9 @@ class VerificationOut(BaseModel):
 def verify_file(
     file: Annotated[
         UploadFile,
-        File(description="检查报告 a check report: JSON, or the PDF, HTML, DOCX or XLSX that carries it"),
+        File(
+            description="检查报告 a check report: JSON, or the PDF, HTML, DOCX or XLSX that carries it, also of a comparison of alternatives"
+        ),
     ],
     session: SessionDep,
     actor: ActorDep,
@@ -131,7 +134,7 @@ def verify_kept(
     """Check a kept report again on its own versions and rules, and compare digest and every figure."""
     require(actor, Act.READ_CHECK)
     check = find_check(session, check_id, actor=actor)
-    found = verification.verify_report(session, check.report, city=edge.city, actor=actor)
+    found = verification.verify_report(session, check.report, city=edge.city, actor=actor, kept=check)
     _record(session, actor, found, check_id)
     return verification_out(found)
 

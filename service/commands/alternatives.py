@@ -94,7 +94,12 @@ def alternatives(
         )
         if form in _FILES:
             content = write_comparison(
-                session, found, ComparisonForm(form), city=edge.city, actor=local_operator()
+                session,
+                found,
+                ComparisonForm(form),
+                city=edge.city,
+                actor=local_operator(),
+                sealer=edge.sealer,
             )
             write(content, output_path)
             return

@@ -12,7 +12,8 @@ const listOf = (id, words, texts) => (texts.length ? [element("p", {}, ...biling
 // What came of it, into `target`: same or not, why, and each difference.
 export function showVerification(found, target) {
   const isUnsealed = found.seal === "missing" && found.differences.length === 0;
-  const [kind, words] = found.holds ? ["clear", ["一致", "same"]] : isUnsealed ? ["restrict", ["封签缺失，未能核验", "seal missing, not verified"]] : ["prohibit", ["不一致", "differs"]];
+  const isBare = found.holds && found.unverified.length > 0;
+  const [kind, words] = isBare ? ["restrict", ["数值一致，无封签", "figures the same, no seal"]] : found.holds ? ["clear", ["一致", "same"]] : isUnsealed ? ["restrict", ["封签缺失，未能核验", "seal missing, not verified"]] : ["prohibit", ["不一致", "differs"]];
   target.replaceChildren(
     element("p", { id: "verdict-of-report" }, mark(kind, words)),
     element("p", {}, found.conclusion),
@@ -27,7 +28,8 @@ export function showVerification(found, target) {
 // The same on this page, with a message that is green only where the whole holds.
 function tellVerification(found, [name, nameEn]) {
   showVerification(found, place("outcome"));
-  if (found.holds) say("done", ...bilingual(`${name}已核验，一致。`, `Verified: ${nameEn} holds.`));
+  if (found.holds && found.unverified.length) say("note", ...bilingual(`${name}的数值复算一致；没有封签，其余内容未核验，见下。`, `The figures of ${nameEn} hold; without a seal the rest is not verified, see below.`));
+  else if (found.holds) say("done", ...bilingual(`${name}已核验，一致。`, `Verified: ${nameEn} holds.`));
   else say("error", ...bilingual(`${name}未通过核验，见下。`, `Not verified: ${nameEn}; see below.`));
 }
 

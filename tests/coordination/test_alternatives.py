@@ -1,6 +1,9 @@
 """Alternatives side by side and checks as if another version applied, on whole metres."""
 
+import base64
 import io
+import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -8,15 +11,20 @@ import shapely
 from pypdf import PdfReader
 from sqlalchemy.orm import Session
 
+from blueprint.accounts.sealing import Sealer
 from blueprint.city import AreaMeasure, City
 from blueprint.errors import InvalidInputError, NotFoundError, NotPermittedError
 from blueprint.footprint import Footprint
 from blueprint.permissions import ANONYMOUS, at_console
 from blueprint.snapshot import take_snapshot
-from coordination.alternatives import Alternative, compare_sites, layer_rows
+from coordination.alternatives import Alternative, compare_sites, layer_rows, to_json
 from coordination.alternatives_document import ComparisonForm, write_comparison
 from coordination.checks import run_check
-from coordination.report_verification import verify_report, with_site
+from coordination.report_reading import read_report
+from coordination.report_seal import SealState
+from coordination.report_verification import verify_file, verify_report, with_site
+from coordination.rules import Severity
+from coordination.verification_outcome import Verification
 from coordination.what_if import as_supposed, read_assumed, suppose
 from tests.coordination.world import NOW, TODAY
 from tests.made import at_origin, publish, square
@@ -65,13 +73,44 @@ def test_a_comparison_is_a_document_with_every_report_in_it(session: Session, pl
     found = _compare(session, plane, 东址=0, 西址=500)
 
     content = write_comparison(session, found, ComparisonForm.PDF, city=plane, actor=OPERATOR)
-    book = write_comparison(session, found, ComparisonForm.XLSX, city=plane, actor=OPERATOR)
 
     reader = PdfReader(io.BytesIO(content))
-    assert set(reader.attachments) >= {"report-1.json", "report-2.json"}
+    [carried] = reader.attachments["report.json"]
+    assert [each["name"] for each in json.loads(carried)["alternatives"]] == ["东址", "西址"]
     text = "".join(page.extract_text() for page in reader.pages)
     assert "西址" in text and "10,000.00" in text
-    assert book.startswith(b"PK")
+
+
+@pytest.mark.parametrize("form", ["pdf", "docx", "xlsx"])
+def test_a_comparison_holds_as_it_was_sealed_and_not_without_its_seal(
+    session: Session, plane: City, form: str
+):
+    publish(session, plane, "FARM", [shapely.box(0, 0, 130, 100)], control="prohibit")
+    found = _compare(session, plane, 东址=0, 西址=500)
+    sealer, another = (Sealer(key=base64.b64encode(os.urandom(32)).decode()) for _ in range(2))
+
+    def verified(sealed_by: Sealer | None, found: tuple[Alternative, ...] = found) -> Verification:
+        content = write_comparison(
+            session, found, ComparisonForm(form), city=plane, actor=OPERATOR, sealer=sealed_by
+        )
+        file = read_report(content, f"alternatives.{form}")
+        return verify_file(session, file, city=plane, actor=OPERATOR, sealer=sealer)
+
+    intact = verified(sealer)
+    assert intact.holds and intact.unverified == ()
+    assert intact.digest == " ".join(a.report.digest for a in found)
+    assert [verified(by).seal for by in (another, None)] == [SealState.BROKEN, SealState.MISSING]
+    assert not verified(another).holds and not verified(None).holds
+    worse = replace(found[1], report=replace(found[1].report, verdict=Severity.PROHIBIT))
+    assert verified(sealer, (found[0], worse)).differences[0].startswith("方案 site 2: ")
+
+
+def test_a_comparison_as_json_has_nothing_that_proves_its_ranks(session: Session, plane: City):
+    publish(session, plane, "FARM", [square(0, 0, 10)])
+    found = _compare(session, plane, A=0, B=500)
+
+    with pytest.raises(InvalidInputError, match="which has no seal"):
+        read_report(json.dumps(to_json(found), default=str).encode(), "alternatives.json")
 
 
 @pytest.mark.parametrize("names", [["A"], ["A", "A"], [str(n) for n in range(11)]])

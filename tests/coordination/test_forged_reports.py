@@ -27,7 +27,8 @@ from coordination.kept_checks import keep_check
 from coordination.report_forms import ReportForm, write_report
 from coordination.report_reading import read_report
 from coordination.report_seal import SealState
-from coordination.report_verification import Verification, verify_file, with_site
+from coordination.report_verification import verify_file, with_site
+from coordination.verification_outcome import Verification
 from tests.coordination.world import TODAY
 from tests.made import at_origin, publish, square
 
@@ -225,6 +226,7 @@ def test_a_number_changed_in_json_under_its_digest_is_told_and_what_json_cannot_
     assert not forged.holds and "ledger.prohibited_m2" in forged.differences[0]
     assert whole.holds and whole.seal is None
     assert "受限图层的答复" in whole.unverified[0]
+    assert "文件没有封签" in whole.conclusion, "it is not said to be the same as a sealed file is"
 
 
 @pytest.mark.parametrize("place", ["top", "footprint"])

@@ -145,8 +145,8 @@ def test_a_project_along_a_line_keeps_the_line_and_tells_crossings_at_every_chec
     assert kept_footprint(check, source_crs="", operation="").strip == road.strip
     assert check.report["findings"][0]["crossing_m"] == pytest.approx(100)
     assert check.report["footprint"]["width_m"] == 20
-    assert verify_report(session, check.report, city=plane, actor=COORDINATOR).holds
+    assert verify_report(session, check.report, city=plane, actor=COORDINATOR, kept=check).holds
     check.report["findings"][0]["crossing_m"] = 99.0
-    told = verify_report(session, check.report, city=plane, actor=COORDINATOR).differences
+    told = verify_report(session, check.report, city=plane, actor=COORDINATOR, kept=check).differences
     [difference] = told
     assert difference.endswith("the report says 99.0, checked again it is 100.0")
