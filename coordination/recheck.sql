@@ -1,34 +1,55 @@
--- Which sites a difference touches; of the one that was computed last in this transaction. `goes_by_shape`: rules of
--- the layer go by the whole shape of a feature, so that a site anywhere in one that changed is touched.
+-- Which sites a difference touches; of the one that was computed last in this transaction.
 
--- name: touched_projects
--- Open projects (not cleared) whose present footprint lies in its reach, or as far beyond it as a rule of the layer
--- goes.
-SELECT project.id, project.planning_number, project.name, revision.id AS revision_id
-FROM coordination.project AS project
-CROSS JOIN LATERAL (
-    SELECT footprint_revision.id, footprint_revision.footprint
-    FROM coordination.footprint_revision
-    WHERE footprint_revision.project_id = project.id
-    ORDER BY footprint_revision.number DESC
-    LIMIT 1
-) AS revision
-WHERE
-    NOT EXISTS (
+-- name: touched
+-- Of one kind, `project` (open ones, not cleared, by their present footprint) or `check` (kept ones), those whose
+-- footprint lies in its reach, or as far beyond it as a rule of the layer goes. `goes_by_shape`: rules of the layer go
+-- by the whole shape of a feature, so that a site anywhere in one that changed is touched.
+WITH site AS (
+    SELECT
+        'project' AS kind,
+        project.id,
+        project.planning_number,
+        project.name,
+        revision.id AS revision_id,
+        revision.footprint
+    FROM coordination.project AS project
+    CROSS JOIN LATERAL (
+        SELECT footprint_revision.id, footprint_revision.footprint
+        FROM coordination.footprint_revision
+        WHERE footprint_revision.project_id = project.id
+        ORDER BY footprint_revision.number DESC
+        LIMIT 1
+    ) AS revision
+    WHERE NOT EXISTS (
         SELECT FROM coordination.clearance
         WHERE clearance.project_id = project.id AND clearance.withdrawn_at IS NULL
     )
+    UNION ALL
+    SELECT
+        'check' AS kind,
+        kept.id,
+        NULL AS planning_number,
+        NULL AS name,
+        NULL AS revision_id,
+        kept.footprint
+    FROM coordination."check" AS kept
+)
+
+SELECT site.id, site.planning_number, site.name, site.revision_id
+FROM site
+WHERE
+    site.kind = :kind
     AND (
         EXISTS (
             SELECT FROM difference_reach
             WHERE
-                difference_reach.reach && ST_Expand(revision.footprint, :beyond_m)
-                AND ST_DWithin(revision.footprint, difference_reach.reach, :beyond_m)
+                difference_reach.reach && ST_Expand(site.footprint, :beyond_m)
+                AND ST_DWithin(site.footprint, difference_reach.reach, :beyond_m)
         )
         OR EXISTS (
             SELECT FROM blueprint.feature AS changed
             WHERE
-                :goes_by_shape AND ST_Intersects(revision.footprint, changed.geom)
+                :goes_by_shape AND ST_Intersects(site.footprint, changed.geom)
                 AND (changed.version_id, changed.feature_id) IN (
                     SELECT CAST(:old AS integer), old_feature_id FROM difference_row
                     UNION ALL
@@ -36,27 +57,4 @@ WHERE
                 )
         )
     )
-ORDER BY project.id;
-
--- name: touched_checks
--- Kept checks whose footprint lies in its reach, or as far beyond it as a rule of the layer goes.
-SELECT kept.id
-FROM coordination."check" AS kept
-WHERE
-    EXISTS (
-        SELECT FROM difference_reach
-        WHERE
-            difference_reach.reach && ST_Expand(kept.footprint, :beyond_m)
-            AND ST_DWithin(kept.footprint, difference_reach.reach, :beyond_m)
-    )
-    OR EXISTS (
-        SELECT FROM blueprint.feature AS changed
-        WHERE
-            :goes_by_shape AND ST_Intersects(kept.footprint, changed.geom)
-            AND (changed.version_id, changed.feature_id) IN (
-                SELECT CAST(:old AS integer), old_feature_id FROM difference_row
-                UNION ALL
-                SELECT CAST(:new AS integer), new_feature_id FROM difference_row
-            )
-    )
-ORDER BY kept.id;
+ORDER BY site.id;

@@ -139,7 +139,7 @@ def _touched(session: Session, event: PublicationEvent, city: City) -> list[int]
     for before, after in steps(old, new, on=event.starts_on):
         compare(session, before, after, city=city)
         values = noticing(session, before, after, city=city).values()
-        found.update(row.id for row in session.execute(_SQL["touched_projects"], values))
+        found.update(row.id for row in session.execute(_SQL["touched"], values | {"kind": "project"}))
     return sorted(found)
 
 
