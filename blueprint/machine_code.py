@@ -25,6 +25,17 @@ def kept_in() -> Path | None:
     return next((place for place in _places() if _can_be_written(place) and _is_ours_alone(place)), None)
 
 
+def is_kept(*files: Path) -> bool:
+    """Whether something was compiled of each of these files since it was written; if not, their first use takes some seconds."""
+    folder = kept_in()
+    return folder is not None and all(_was_compiled(file, folder) for file in files)
+
+
+def _was_compiled(file: Path, folder: Path) -> bool:
+    written = file.stat().st_mtime
+    return any(kept.stat().st_mtime >= written for kept in folder.glob(f"*/{file.stem}.*.nbi"))
+
+
 def _places() -> Iterator[Path]:
     yield Path(__file__).resolve().parent / "__pycache__" / _NAME
     if given := os.environ.get("XDG_CACHE_HOME"):

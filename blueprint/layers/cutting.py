@@ -28,12 +28,18 @@ from blueprint.layers.confinement import Bounds
 from blueprint.layers.cut_streams import PARTS, SHEETS
 from blueprint.layers.mapped_features import FEATURES
 from blueprint.layers.models import LayerVersion
+from blueprint.machine_code import is_kept
 from blueprint.sentences import Sentence
 
 Progress = Callable[[str, int], None]
 
 BOUNDS = Bounds(cpu_seconds=1800, memory_bytes=24 << 30, file_bytes=0)
 """Memory is of addresses: the mapped file of a large layer counts whole."""
+
+_COMPILED = tuple(
+    Path(__file__).with_name(name) for name in ("compiled_ground.py", "compiled_measures.py", "outlines.py")
+)
+"""What cuts a large layer is compiled of these, once a machine."""
 
 _MANY = 1_000
 """Features after which the statistics of the tables are no longer true."""
@@ -48,7 +54,8 @@ def cut_features(
     progress: Progress = lambda _step, _done: None,
 ) -> None:
     """Cut the features of a version, which lie in the folder, into parts, and make the shapes of its tiles."""
-    progress("cut", 0)
+    is_large = (folder / FEATURES).stat().st_size > LARGE_BYTES
+    progress("cut" if not is_large or is_kept(*_COMPILED) else "compile", 0)
     message = {
         "folder": str(folder),
         "geometry": version.layer.geometry,
@@ -60,7 +67,6 @@ def cut_features(
         "label_field": version.layer.label_field,
         "class_field": version.layer.class_field,
     }
-    is_large = (folder / FEATURES).stat().st_size > LARGE_BYTES
     with cell(
         "blueprint.layers.large_cutting_child" if is_large else "blueprint.layers.cutting_child",
         message,

@@ -86,7 +86,7 @@ def audit_layers(
     tasks = (_task(begin, window, sides, rule) for window in left)
     with shared_folder(through, city.working_crs) if through is not None else nullcontext() as shared:
         if scheduler is not None:
-            compared_windows = on_cluster(scheduler, tasks, shared)
+            compared_windows = on_cluster(scheduler, tasks, shared, tell)
         else:
             compared_windows = on_cores(tasks, workers or os.cpu_count() or 1)
         # Closed before the folder goes, so that no worker is handed a window of it any more.

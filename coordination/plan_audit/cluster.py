@@ -5,11 +5,11 @@ time, so that neither they nor the scheduler hold more than these. They come ove
 machines share: then the scheduler hands on only where they lie.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from importlib import import_module
 
 from blueprint.errors import InvalidInputError, UnavailableError
-from coordination.plan_audit.overlaps import FoundOverlaps, WindowTask, overlaps_of
+from coordination.plan_audit.overlaps import FoundOverlaps, WindowTask, loops_are_kept, overlaps_of
 from coordination.plan_audit.partitions import Partition, SharedFolder, compare_partition
 
 _CONNECT_S = 10
@@ -18,9 +18,14 @@ _RETRIES = 3
 
 
 def on_cluster(
-    address: str, tasks: Iterator[WindowTask], shared: SharedFolder | None = None
+    address: str,
+    tasks: Iterator[WindowTask],
+    shared: SharedFolder | None = None,
+    tell: Callable[[str, int], None] = lambda _phase, _done: None,
 ) -> Generator[tuple[str, FoundOverlaps], None, None]:
     """The overlaps of every window, as they come back from the cluster at `address` (tcp://host:8786), or through `shared`.
+
+    `tell` hears of the phase `compile` where a worker's machine has not compiled its loops yet.
 
     Raises UnavailableError where there is no scheduler, or no worker; InvalidInputError where Dask is not installed.
     """
@@ -40,6 +45,8 @@ def on_cluster(
             raise UnavailableError(
                 "the Dask scheduler at {address} has no worker; start some", address=address
             )
+        if not all(client.run(loops_are_kept).values()):
+            tell("compile", 0)
         waiting = dask.as_completed()
         for task in tasks:
             given = task if shared is None else shared.put_down(task)

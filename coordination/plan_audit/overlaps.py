@@ -1,12 +1,17 @@
 """The overlaps of two sets of polygons in one window: plain arrays in, plain arrays out, so that any process can do it."""
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import shapely
 
+from blueprint import outline_walk
+from blueprint.machine_code import is_kept
 from blueprint.outline_walk import OPEN
+from coordination.plan_audit import cutting
 from coordination.plan_audit.cutting import Outlines, cut, outlines_of
 from coordination.plan_audit.windows import Box, owned
 
@@ -28,6 +33,11 @@ class WindowTask:
     second_shapes: Sequence[bytes]
     tolerance_m2: float
     sliver_width_m: float
+
+
+def loops_are_kept() -> bool:
+    """Whether this machine has compiled what windows are compared by."""
+    return is_kept(*(Path(inspect.getfile(module)) for module in (cutting, outline_walk)))
 
 
 def load_loops() -> None:

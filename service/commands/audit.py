@@ -15,8 +15,10 @@ from sqlalchemy.orm import Session
 
 from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
+from blueprint.machine_code import is_kept
 from blueprint.sentences import Sentence
 from coordination.figures import hectares
+from coordination.plan_audit import kernel
 from coordination.plan_audit.areas import overlap_areas
 from coordination.plan_audit.audit import audit_layers, find_audit
 from coordination.plan_audit.differences_file import write_differences
@@ -225,6 +227,8 @@ def _areas(
     pairs: Sequence[tuple[str, str]], day: date | None, threads: int | None, output: OutputFormat
 ) -> None:
     """The areas of every pair of layers, by class pair."""
+    if not is_kept(Path(kernel.__file__)):
+        say(PHASES["compile"])
     with open_edge() as edge, beginning(edge)() as session:
         found = [
             overlap_areas(

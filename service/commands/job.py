@@ -37,7 +37,7 @@ PHASES = {
     "check": "质检 quality check",
     "features": "质检图斑 checking features",
     "topology": "质检拓扑 checking topology",
-    "compile": "首次使用，正在编译比对程序，每台机器只需一次 compiling, once a machine",
+    "compile": "首次使用，正在编译计算程序，约需几秒至一分钟，每台机器只需一次 compiling, once a machine",
     "compare": "比对图斑 comparing features",
     "ledger": "更新台账 bringing the ledger up to date",
 }

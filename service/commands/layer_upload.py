@@ -262,6 +262,8 @@ def store_file(session: Session, edge: Edge, layer: Layer, entry: catalogue_file
         task = progress.add_task(f"{layer.code} {layer.title}", total=None, count="")
 
         def tell(step: str, count: int) -> None:
+            if step == "compile":
+                say(PHASES[step])  # it stays, also where no progress is shown
             progress.update(task, count=f"{PHASES.get(step, step)} {count:,}")
 
         with (

@@ -1,7 +1,7 @@
 // Plans against each other: how every pair stands that may not overlap, its differences on the map, accepted for a reason.
 
 import { act, baseMap, begin, button, cells, confirmed, departmentNames, fail, mark, place, say, squareMetres, table } from "./coordination.js";
-import { finished, saveFile } from "./files.js";
+import { COMPILING, finished, saveFile } from "./files.js";
 import { ask, bilingual, element, send, wordsOf } from "./words.js";
 
 const STATES = { open: ["未解决", "open"], accepted: ["已认可", "accepted"], settled: ["已解决", "settled"] };
@@ -40,7 +40,7 @@ async function compare(first, second) {
   const job = await send("POST", "/api/plan-audits", { first, second });
   const told = ({ state, phase, features_done: done }) => {
     place("progress").textContent = state === "waiting" ? "排队中…… waiting"
-      : phase === "compile" ? "首次使用，正在编译比对程序，每台机器只需一次…… compiling, once a machine" : `已比对 ${done.toLocaleString("zh-CN")} 处…… compared`;
+      : phase === "compile" ? COMPILING : `已比对 ${done.toLocaleString("zh-CN")} 处…… compared`;
   };
   const { id } = await finished(job, told, "核查没有完成。 The audit was not finished.").finally(() => { place("progress").textContent = ""; });
   await Promise.all([showMatrix(), open(id)]);

@@ -39,6 +39,8 @@ export function saveAs(name, blob) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
+export const COMPILING = "首次使用，正在编译计算程序，约需几秒至一分钟，每台机器只需一次…… compiling, once a machine";
+
 // Waits for a job; `told` hears of it each time it was asked. Resolves to its result.
 export async function finished(job, told, failed) {
   let now = job;

@@ -2,7 +2,7 @@
 
 import { boundsOf } from "./bounds.js";
 import { act, button, confirmed, place } from "./coordination.js";
-import { finished, sendForm } from "./files.js";
+import { COMPILING, finished, sendForm } from "./files.js";
 import { showDiagnosis } from "./layer_doctor.js";
 import { mappingChoices } from "./layer_mapping.js";
 import { issuesTable } from "./layer_quality.js";
@@ -187,7 +187,7 @@ function waited(job, progress, whose = null) {
   }, { class: "small" });
   return finished(job, (now) => {
     const share = now.phase === "stage" && now.bytes_total ? now.bytes_done / now.bytes_total : null;
-    const words = now.state === "waiting" ? "排队中……" : `正在入库：${count(now.features_done)} 个图斑……`;
+    const words = now.state === "waiting" ? "排队中……" : now.phase === "compile" ? COMPILING : `正在入库：${count(now.features_done)} 个图斑……`;
     progress.tell(share, whose === null ? words : `${whose} 上传的文件：${words}`, now.phase ?? now.state);
     if (whose === null) progress.line.append(" ", cancel);
   }, "上传没有完成。 The upload was not finished.");

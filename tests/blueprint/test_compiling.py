@@ -3,12 +3,14 @@
 import importlib
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from blueprint import compiling, machine_code
+from blueprint.layers import cutting
 
 NOWHERE = "/proc/nowhere"
 """Not even root can make a folder there."""
@@ -88,3 +90,28 @@ def test_what_is_compiled_is_stale_when_a_loop_or_number_of_another_file_changed
     assert stamp(1, "x + 1") == first
     assert stamp(1, "x + 2") != first
     assert stamp(2, "x + 1") != first
+
+
+@pytest.mark.usefixtures("installed")
+def test_whether_something_was_compiled_of_a_file_since_it_was_written_is_known(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("BLUEPRINT_HOME", str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    loops = tmp_path / "loops_alone.py"
+    loops.write_text(
+        "from blueprint.compiling import compiled_once\n@compiled_once()\ndef run(x):\n    return x\n",
+        encoding="utf-8",
+    )
+
+    before = machine_code.is_kept(loops)
+    importlib.import_module("loops_alone").run(3)
+    after = machine_code.is_kept(loops)
+    os.utime(loops, (time.time() + 60,) * 2)
+
+    assert (before, after, machine_code.is_kept(loops)) == (False, True, False)
+
+
+def test_what_cuts_a_large_layer_is_compiled_of_the_files_that_are_asked_for():
+    """Of a file without loops nothing is ever kept: each large upload would tell that it compiles."""
+    assert machine_code.is_kept(*cutting._COMPILED) or not machine_code.kept_in()

@@ -99,6 +99,20 @@ def test_the_folder_goes_when_the_audit_is_ended_and_the_next_one_removes_what_a
         assert set(tmp_path.iterdir()) == {one.folder, other.folder, tmp_path / "plan-audit-of-someone"}
 
 
+def test_that_the_workers_compile_first_is_told(cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch):
+    tasks = _tasks()[:1]
+    told: list[str] = []
+
+    def tell(phase: str, _done: int) -> None:
+        told.append(phase)
+
+    list(on_cluster(cluster.scheduler_address, iter(tasks), tell=tell))
+    assert told == [], "the workers of this machine have their loops"
+    monkeypatch.setattr(cluster_module, "loops_are_kept", lambda: False)
+    list(on_cluster(cluster.scheduler_address, iter(tasks), tell=tell))
+    assert told == ["compile"]
+
+
 def test_a_worker_that_does_not_see_the_folder_is_said(cluster: LocalCluster, tmp_path: Path):
     class Elsewhere(SharedFolder):
         """A folder that the workers do not have."""
