@@ -71,6 +71,8 @@ async function start() {
   await map.once("load");
   drawOutline(map, outline);
   prepareMap(map);
+  // In a small window the list is folded up: what is asked of the map stands right below it.
+  document.getElementById("layers-shown").open = !matchMedia("(max-width: 48rem)").matches;
   showLayers(map, layers, city.layer_groups, document.getElementById("layers"));
   prepareForm(map, document.getElementById("check"), document.getElementById("report"));
   const layersByCode = new Map(layers.map((layer) => [layer.code, layer]));
@@ -81,7 +83,7 @@ async function start() {
     if (document.getElementById("panel").scrollHeight > document.getElementById("panel").clientHeight) document.getElementById("here-heading").scrollIntoView({ block: "start" });
   });
   if (layers.some((layer) => layer.version !== null)) say();
-  else say(...bilingual("还没有现行图层，请先上传并启用一个。", "No layer is in force yet; upload one and bring it into force."));
+  else say(...bilingual("还没有现行图层，暂不能检查。", "No layer is in force yet, so nothing can be checked."), " ", element("a", { href: "/catalogue" }, ...bilingual("到“图层”页定义、上传并启用", "Define, upload and bring one into force")));
 }
 
 start().catch((error) => say(element("span", { class: "error", role: "alert" }, ...wordsOf(error))));

@@ -59,18 +59,18 @@ function table(report, isLinked) {
 // What a check says, into `place`; `isLinked` where its findings are on a map, too.
 export function showReport(report, place, { isLinked = true } = {}) {
   const [chinese, english] = VERDICT_WORDS[report.verdict] ?? [report.verdict, ""];
-  const area = `用地面积 ${figure(report.footprint.area_m2)} m²，其中无冲突 ${figure(report.ledger.conflict_free_m2)} m²`;
+  const [site, free] = [report.footprint.area_m2, report.ledger.conflict_free_m2].map((each) => `${figure(each)} m²`);
   const unanswered = report.layers.filter((layer) => !["conflict", "clear"].includes(layer.outcome));
   place.replaceChildren(
     element("p", { class: `verdict ${report.verdict}`, id: "verdict", "data-verdict": report.verdict },
       ...bilingual(chinese, english)),
-    element("p", { class: "hint" }, `${area}；现行图层日期 ${report.on}。`),
+    element("p", { class: "hint" }, ...bilingual(`用地面积 ${site}，其中无冲突 ${free}；现行图层日期 ${report.on}。`, `The site has ${site}, of which ${free} meet nothing.`)),
     report.findings.length ? table(report, isLinked)
       : element("p", { class: "hint" }, ...bilingual("没有触及任何图斑。", "It meets no feature.")),
   );
   if (unanswered.length) {
     const names = unanswered.map((layer) => layer.title).join("、");
-    place.append(element("p", { class: "hint" }, `以下图层对此处没有答复（无数据、不覆盖或无权查看）：${names}。`));
+    place.append(element("p", { class: "hint" }, ...bilingual(`以下图层对此处没有答复（无数据、不覆盖、已过规划期或无权查看）：${names}。`, "These layers do not answer here: no data, outside their coverage, expired, or not for you.")));
   }
 }
 

@@ -84,9 +84,10 @@ function showActs() {
   const centre = () => map.getCenter().toArray();
   const acts = isDrawing
     ? [button(["完成", "Finish"], () => outline.close(), { class: "first small" }), button(["地图中心加一点", "Corner at the centre"], () => outline.addAt(centre()), small),
-      button(["撤销一点", "Undo"], () => outline.undo(), small), button(["取消", "Cancel"], () => outline.clear(), small)]
-    : [button(isClosed ? ["重画", "Draw anew"] : ["画红线", "Draw"], () => outline.begin(), small), button(["画线", "Line"], () => outline.begin({ of: "line" }), small), button(["画点", "Point"], () => outline.begin({ of: "point" }), small),
-      ...(isClosed ? [button(["再画一块", "Another area"], () => outline.begin({ another: true }), small), button(["再画一条线", "Another line"], () => outline.begin({ of: "line", another: true }), small)] : []),
+      button(["撤销一点", "Undo"], () => outline.undo(), small), button(["取消", "Cancel"], () => outline.giveUp(), small)]
+    : [...(isClosed ? [] : [button(["画红线", "Draw"], () => outline.begin(), small), button(["画线", "Line"], () => outline.begin({ of: "line" }), small), button(["画点", "Point"], () => outline.begin({ of: "point" }), small)]),
+      ...(isClosed ? [button(["再画一块", "Another area"], () => outline.begin({ another: true }), small), button(["再画一条线", "Another line"], () => outline.begin({ of: "line", another: true }), small), button(["再画一点", "Another point"], () => outline.begin({ of: "point", another: true }), small)] : []),
+      ...(isClosed && state.parts ? [button(["换一块", "Next shape"], () => outline.takeNext(), small), button(["删除此块", "Remove this one"], () => outline.giveUp(), small)] : []),
       ...(isClosed ? [element("button", { type: "button", class: "small", id: "move-all", title: "方向键移动整块 arrow keys move the whole" }, ...bilingual("整体移动（方向键）", "Move by arrow keys")),
         button(["下载", "Download"], () => saveAs("用地红线.geojson", new Blob([JSON.stringify(outline.shape.type === "FeatureCollection" ? outline.shape : { type: "Feature", properties: {}, geometry: outline.shape })], { type: "application/geo+json" })), small),
         button(["清除", "Clear"], () => outline.clear(), small)] : [])];

@@ -1,5 +1,5 @@
 // An outline (用地红线) that is drawn and then changed on the map: corners and sides are dragged, the whole is moved, all of it by keyboard, too.
-// It may be an area, a line or a point; others that were drawn before stay as they are beside the one that is changed.
+// It may be an area, a line or a point; of several the one that is taken up is changed, the others stay beside it.
 
 const NOTHING = { type: "FeatureCollection", features: [] };
 const METRES_PER_DEGREE = 111320;
@@ -37,7 +37,7 @@ export function outlineOn(map, changed) {
   const features = () => {
     const found = corners.map((corner, number) => feature("corner", number, "Point", corner));
     const name = { Polygon: "part", LineString: "part-line", Point: "part-point" };
-    found.unshift(...parts.map((part) => feature(name[part.type], 0, part.type, part.coordinates)));
+    found.unshift(...parts.map((part, number) => feature(name[part.type], number, part.type, part.coordinates)));
     if (isClosed && kind === "area") {
       found.unshift(feature("area", 0, "Polygon", [[...corners, corners[0]]]));
       found.splice(1, 0, ...corners.map((corner, number) => feature("middle", number, "Point", middle(corner, corners[(number + 1) % corners.length]))));
@@ -64,7 +64,22 @@ export function outlineOn(map, changed) {
   const under = (point) => {
     const around = [[point.x - REACH_PX, point.y - REACH_PX], [point.x + REACH_PX, point.y + REACH_PX]];
     const hit = (layer, box) => map.queryRenderedFeatures(box, { layers: [layer] })[0];
-    return hit("outline-corner", around) ?? hit("outline-middle", around) ?? hit("outline-fill", point);
+    const others = () => hit("outline-part-point", around) ?? hit("outline-part-side", around) ?? hit("outline-part", point);
+    return hit("outline-corner", around) ?? hit("outline-middle", around) ?? (kind === "line" ? hit("outline-side", around) : undefined) ?? hit("outline-fill", point) ?? others();
+  };
+  const hold = (shape) => {
+    kind = { Polygon: "area", LineString: "line", Point: "point" }[shape.type];
+    corners = (kind === "area" ? shape.coordinates[0].slice(0, -1) : kind === "line" ? shape.coordinates : [shape.coordinates]).map(rounded);
+    isClosed = true;
+    isDrawing = false;
+  };
+  const isPlain = ({ type, coordinates }) => type !== "Polygon" || coordinates.length === 1;
+  // Another shape is taken up to be changed; the one in hand takes its place at the end.
+  const takeUp = (number) => {
+    const [shape] = parts.splice(number, 1);
+    parts.push(own());
+    hold(shape);
+    draw();
   };
 
   map.on("click", ({ lngLat, point }) => {
@@ -88,16 +103,21 @@ export function outlineOn(map, changed) {
 
   const take = (event) => {
     if (!isClosed || event.originalEvent.touches?.length > 1) return;
-    const hit = under(event.point)?.properties;
+    let hit = under(event.point)?.properties;
     if (!hit) return;
     event.preventDefault();
+    if (hit.kind.startsWith("part")) {
+      if (!isPlain(parts[hit.number])) return; // one with a hole cannot be changed here
+      takeUp(hit.number);
+      hit = kind === "point" ? { kind: "corner", number: 0 } : { kind: "area" };
+    }
     if (hit.kind === "middle") corners.splice(hit.number + 1, 0, rounded([event.lngLat.lng, event.lngLat.lat]));
     held = { kind: hit.kind, number: hit.kind === "middle" ? hit.number + 1 : hit.number, from: event.lngLat, corners: [...corners] };
   };
   const drag = ({ lngLat }) => {
     if (held === null) return;
     const [east, north] = [lngLat.lng - held.from.lng, lngLat.lat - held.from.lat];
-    if (held.kind === "area") corners = held.corners.map(([x, y]) => rounded([x + east, y + north]));
+    if (held.kind === "area" || held.kind === "side") corners = held.corners.map(([x, y]) => rounded([x + east, y + north]));
     else corners[held.number] = rounded([lngLat.lng, lngLat.lat]);
     draw();
   };
@@ -126,16 +146,24 @@ export function outlineOn(map, changed) {
       draw();
     },
     close,
-    clear() { parts = []; kind = "area"; corners = []; isClosed = false; isDrawing = false; draw(); },
-    // Shapes of a file: the last one can be changed.
-    show(shapes) {
-      const last = shapes.at(-1);
-      parts = shapes.slice(0, -1);
-      kind = { Polygon: "area", LineString: "line", Point: "point" }[last.type];
-      corners = (kind === "area" ? last.coordinates[0].slice(0, -1) : kind === "line" ? last.coordinates : [last.coordinates]).map(rounded);
-      isClosed = true;
-      isDrawing = false;
+    // What is being drawn is given up; what was drawn before stays.
+    giveUp() {
+      const number = parts.findLastIndex(isPlain);
+      if (number < 0) { this.clear(); return; }
+      hold(parts.splice(number, 1)[0]);
       draw();
+    },
+    clear() { parts = []; kind = "area"; corners = []; isClosed = false; isDrawing = false; draw(); },
+    // Shapes of a file: the last one is in hand.
+    show(shapes) {
+      parts = shapes.slice(0, -1);
+      hold(shapes.at(-1));
+      draw();
+    },
+    // The next shape that can be changed, for those without a pointer; the way round leads to all of them.
+    takeNext() {
+      const number = parts.findIndex(isPlain);
+      if (number >= 0) takeUp(number);
     },
     addAt(corner) { corners.push(rounded(corner)); if (kind === "point") close(); else draw(); },
     undo() { corners.pop(); draw(); },

@@ -1,6 +1,7 @@
 // The rules that checks go by, and what a changed rule set would turn.
 
 import { act, begin, cells, fail, mark, place, say, SEVERITY, table } from "./coordination.js";
+import { readLayers } from "./layers.js";
 import { ask, bilingual, CONTROL_WORDS, element, Problem, RELATION_WORDS, send } from "./words.js";
 
 const TURN = { to_conflict: ["变为冲突", "into conflict"], to_clear: ["冲突消除", "conflict gone"], other: ["程度变化", "weighs otherwise"], same: ["不变", "the same"] };
@@ -31,18 +32,20 @@ function ruleRow(rule, neverMet, title) {
   const signed = rule.signed_off ? `${rule.signed_off.by} ${rule.signed_off.on}` : mark("soon", ["未签认", "not signed off"]);
   return cells([
     [element("strong", {}, rule.title), element("br"), element("span", { lang: "en" }, `${rule.title_en} · ${rule.id}`)],
-    title ? [title, element("br"), element("span", { class: "hint" }, rule.layer)] : [rule.layer, element("br"), element("span", { class: "hint" }, ...bilingual("目录中没有这个图层", "no such layer here"))], neverMet ? [about(rule), element("br"), element("strong", {}, `不会命中 never met：${neverMet}`)] : about(rule), rule.control ? mark(rule.control, CONTROL_WORDS[rule.control]) : element("span", { class: "hint" }, ...bilingual("同图层管控", "the layer's own")),
+    title ? [title, element("br"), element("span", { class: "hint" }, rule.layer)] : [rule.layer, element("br"), element("span", { class: "hint" }, ...bilingual("目录中没有这个图层", "no such layer here"))], neverMet ? [about(rule), element("br"), element("strong", {}, `不会命中 never met：${neverMet}`)] : about(rule), rule.control ? mark(rule.control, CONTROL_WORDS[rule.control]) : [controls[rule.layer] ? mark(controls[rule.layer], CONTROL_WORDS[controls[rule.layer]]) : "", element("span", { class: "about" }, ...bilingual("同图层管控", "the layer's own"))],
     [rule.basis.join("；"), ...(rule.unsure ? [element("br"), element("span", { class: "hint" }, `待核：${rule.unsure}`)] : [])],
     rule.remedy, `${rule.valid_from ?? ""}…${rule.valid_until ?? ""}`, rule.last_checked_on, signed,
   ]);
 }
 
 let titles = {};
+let controls = {};
 
 async function showRules() {
-  const set = await ask("/api/rules");
+  const [set, layers] = await Promise.all([ask("/api/rules"), readLayers(ask)]);
+  controls = Object.fromEntries(layers.map(({ code, control }) => [code, control]));
   titles = set.titles;
-  place("rules-about").textContent = `${set.code} v${set.version} · ${set.rules.length} rules, ${set.unsigned.length} not signed off · sha256:${set.sha256.slice(0, 12)}`;
+  place("rules-about").textContent = `${set.code} 第 ${set.version} 版 v${set.version} · ${set.rules.length} 条规则 rules，${set.unsigned.length} 条未签认 not signed off · sha256:${set.sha256.slice(0, 12)}`;
   table(place("rules"), [["规则", "rule"], ["图层", "layer"], ["针对", "about"], ["管控", "control"], ["依据", "basis"], ["可采取的措施", "what can be done"], ["有效期", "valid"], ["核对日", "checked"], ["签认", "signed off"]],
     set.rules.map((rule) => ruleRow(rule, set.never_met[rule.id], set.titles[rule.layer])), ["没有您可读的图层的规则", "No rule of a layer that you may read"]);
 }

@@ -375,6 +375,21 @@ def test_a_verdict_follows_an_outline_that_is_drawn_and_dragged_by_mouse_and_by_
     assert page.evaluate("document.activeElement.dataset.corner") == "0"
     page.keyboard.press("Delete")
     until(page, f"document.querySelectorAll('#corners button').length === 3 && {LIVE} === 'clear'")
+    # Another shape beside it: taken up again by a button, and what is called off leaves both.
+    own = page.inner_text("#corners")
+    page.click("#acts button:has-text('再画一点')")
+    page.mouse.click(*_on_screen(page, city, 560, 20))
+    page.click("#acts button:has-text('再画一块')")
+    page.click("#acts button:has-text('取消')")
+    page.click("#acts button:has-text('换一块')")
+    until(page, f"document.getElementById('corners').innerText === {json.dumps(own)}")
+    page.mouse.move(*_on_screen(page, city, 560, 20))
+    page.mouse.down()
+    page.mouse.move(*_on_screen(page, city, 560, 10))
+    page.mouse.up()
+    until(page, "document.querySelectorAll('#corners button').length === 1")
+    page.click("#acts button:has-text('删除此块')")
+    until(page, f"document.getElementById('corners').innerText === {json.dumps(own)}")
     page.focus("#move-all")
     for key, times in (("ArrowLeft", 26), ("ArrowDown", 10)):
         for _ in range(times):

@@ -164,6 +164,23 @@ def test_the_page_shows_the_blueprint_and_checks_a_footprint(
 
 
 @pytest.mark.usefixtures("filled")
+def test_on_a_phone_the_check_stands_below_the_map_and_a_map_in_its_frame(site: str, page: Page):
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(site)
+    until(page, "document.getElementById('message').hidden")
+    check = page.locator("#check-heading").bounding_box()
+    assert check is not None and check["y"] < 800, "the list of layers is folded up"
+    page.click("#layers-shown summary")
+    assert page.locator("#layers li").first.is_visible()
+
+    page.goto(f"{site}/live")
+    until(page, "document.getElementById('standing').innerText.includes('还没有红线')")
+    frame, drawn = (page.locator(name).first.bounding_box() for name in ("#map", "#map canvas"))
+    assert frame is not None and drawn is not None
+    assert drawn["y"] == pytest.approx(frame["y"], abs=2), "the map lay over the head of the page"
+
+
+@pytest.mark.usefixtures("filled")
 def test_a_click_tells_the_features_there_and_a_layer_can_be_switched_off(site: str, page: Page, city: City):
     _open(page, site)
     place = json.loads(_lonlat(shapely.Point(4_000, 4_000), city))["coordinates"]
