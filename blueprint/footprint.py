@@ -338,21 +338,30 @@ def _placed(
     return Footprint(geometry, source_crs, operation, notes, strip)
 
 
-def placed_site(shape: shapely.Geometry, *, city: City, strip: Strip | None = None) -> Footprint:
-    """A site in the working CRS that was a footprint before, as a report carries it: held to the bounds of every footprint."""
+def placed_site(
+    shape: shapely.Geometry,
+    *,
+    city: City,
+    strip: Strip | None = None,
+    source_crs: str = "",
+    operation: str = "",
+) -> Footprint:
+    """A site in the working CRS that was read before, as a report or a batch has it: held to the bounds of every footprint."""
     if (count := int(shapely.get_num_coordinates(shape))) > MAX_VERTICES:
         raise _too_many(count)
     if not shapely.is_valid(shape):
         raise InvalidInputError("the site is no valid shape; it was changed")
-    placed = _placed(np.array([shapely.force_2d(shape)]), "", "", (), city=city)
+    placed = _placed(np.array([shapely.force_2d(shape)]), source_crs, operation, (), city=city)
     return replace(placed, strip=strip)
 
 
 def _outside(city: City, source_crs: str, swapped: np.ndarray | None) -> InvalidInputError:
-    hint = Sentence(
-        "check that its coordinates really are {crs}, or say what they are, as EPSG:4550, by `crs`",
-        crs=source_crs,
-    )
+    hint = Sentence("check its coordinates")
+    if source_crs:
+        hint = Sentence(
+            "check that its coordinates really are {crs}, or say what they are, as EPSG:4550, by `crs`",
+            crs=source_crs,
+        )
     is_known = swapped is not None and bool(np.isfinite(shapely.get_coordinates(swapped)).all())
     if is_known and bool(shapely.intersects(jurisdiction(city).reach, swapped).any()):
         hint = Sentence("latitude and longitude (x and y) seem to be swapped")

@@ -55,6 +55,7 @@ class ReadingRequest:
     `split` takes the features of the layer's kind and leaves the others out, where they would be refused otherwise.
     Without `mend` an invalid shape is an error instead of being mended.
     `keep_shapeless` streams rows that have no shape as well: a delta's row may say by its id alone what it changes.
+    `leave_out_faulty` streams the features that can be taken though others have errors: who asks tells of these.
     `class_fields` are those that hold land-use classes by a planner's mapping: what they say is looked at for the door.
     """
 
@@ -73,6 +74,7 @@ class ReadingRequest:
     split: bool = False
     mend: bool = True
     keep_shapeless: bool = False
+    leave_out_faulty: bool = False
     equal_area: str | None = None
     registered: tuple[RegisteredTransformation, ...] = ()
     class_fields: tuple[str, ...] = ()

@@ -177,7 +177,7 @@ def _features(
         )
         if plain is not None:
             _count_plain(plain, batch.num_rows, request, report)
-            if not report.error_count:
+            if not report.error_count or request["leave_out_faulty"]:
                 srid = request["working_srid"]
                 texts = row_texts(clean, request["source_id_field"])
                 yield plain.measured(numbers, *texts, srid=srid, to_equal_area=to_equal_area)
@@ -197,7 +197,7 @@ def _features(
             continue
         shapeless = shapely.is_missing(shapes) & ~present | shapely.is_empty(shapes)
         keep, shapes = _settle(shapes, present, numbers, operation, request, report)
-        if report.error_count:
+        if report.error_count and not request["leave_out_faulty"]:
             continue  # go on counting errors, write nothing more
         if keep.any():
             yield _batch(clean, numbers, keep, shapes, request, to_equal_area)

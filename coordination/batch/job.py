@@ -65,7 +65,7 @@ def _run(run: JobRun) -> dict[str, Any]:
         now=edge.now(),
     )
     run.told_layers.update(batch.layers)
-    told = {"notes": batch.notes[:MAX_NOTES], "note_count": len(batch.notes)}
+    told = {"notes": batch.notes[:MAX_NOTES], "note_count": len(batch.notes), "left_out": file.left_out}
     return {"batch": batch.id, "file": f"/api/check-batches/{batch.id}", **batch.summary, **told}
 
 

@@ -8,6 +8,7 @@ import typer
 from blueprint.errors import InvalidInputError
 from blueprint.layers.reading import staged
 from blueprint.layers.storing import upload_stream
+from blueprint.sentences import Sentence
 from coordination.batch.files import BatchForm, summary_of, write_batch
 from coordination.batch.keeping import MAX_NOTES_KEPT, about
 from coordination.batch.run import check_sites
@@ -75,6 +76,14 @@ def check_batch(
             )
         for note in read.notes[:20]:
             say(note)
+        if read.left_out:
+            say(
+                Sentence(
+                    "{left_out:,} features are not checked, {count:,} are",
+                    left_out=read.left_out,
+                    count=len(read.sites),
+                )
+            )
         rule_set = rule_set_of(edge.city)
         name = rule_set.name if rule_set is not None else edge.city.rule_set
         if form is not None:

@@ -29,7 +29,7 @@ async function compare() {
     met.map(({ title, department, results }) => cells([title, nameOf(department), ...ranked.map(({ name }) => layerResult(results.find((each) => each.name === name)))])),
     ["各方案都没有冲突图层", "No site meets a layer"]);
   place("comparison-files").replaceChildren(...["pdf", "docx", "xlsx"].flatMap((form) => [download(`方案比选.${form}`, form, () => fetched("/api/alternatives", form, asked)), " "]));
-  await draw(ranked.map(({ name }) => ({ geometry: shapes[name] })));
+  await draw(ranked.map(({ name }) => ({ geometry: shapes[name], label: name })));
   say("done", ...bilingual("比选完成。", "Compared."));
 }
 
@@ -77,7 +77,7 @@ async function find() {
       String(site.rank), verdict(site.verdict), hectares(site.area_m2), squareMetres(site.free_m2), `${(site.weighed_share * 100).toFixed(2)} %`, site.compactness.toFixed(2),
       `${site.layers.map((code) => titleOf[code] ?? code).join("、") || "—"}${site.has_restricted_conflicts ? "；另有受限图层 and restricted ones" : ""}${site.restricted_withheld ? "；受限图层未答复 restricted ones not answered" : ""}`,
     ]), site.rank, site.site)), ["此范围内没有这样大小的用地", "No place of this size here"]);
-  if (found.sites.length) await draw(found.sites.map(({ site }) => ({ geometry: site })));
+  if (found.sites.length) await draw(found.sites.map(({ site, rank }) => ({ geometry: site, label: String(rank) })));
   say("done", ...bilingual(`找到 ${found.sites.length} 处。`, `${found.sites.length} found.`));
 }
 
@@ -111,7 +111,7 @@ async function checkAll() {
     place("progress").textContent = state === "waiting" ? "排队中…… waiting" : `已检查 ${done.toLocaleString("zh-CN")} 宗…… checked`;
   };
   const result = await finished(job, told, "批量检查没有完成。 The batch was not finished.").finally(() => { place("progress").textContent = ""; });
-  const { sites, verdicts, layers, restricted_withheld: withheld, file: address, titles = {}, notes = [], note_count: noted = 0 } = result;
+  const { sites, verdicts, layers, restricted_withheld: withheld, file: address, titles = {}, notes = [], note_count: noted = 0, left_out: left = 0 } = result;
   place("batch-notes").replaceChildren(...notes.map((note) => element("li", {}, note)), ...(noted > notes.length ? [element("li", {}, `另有 ${noted - notes.length} 条 and more`)] : []));
   place("batch-files").replaceChildren(...FILES.flatMap((form) => [element("a", { class: "button", href: `${address}?f=${form}`, download: "" }, form.toUpperCase()), " "]));
   table(place("summary"), [["最重管控", "worst control"], ["宗数", "footprints"]],
@@ -119,7 +119,8 @@ async function checkAll() {
   table(place("met"), [["冲突图层", "layer met"], ["宗数", "footprints"]],
     Object.entries(layers).map(([code, count]) => cells([titles[code] ?? code, count.toLocaleString("zh-CN")])), ["没有冲突图层", "No layer is met"]);
   const unanswered = withheld ? [`其中 ${withheld} 宗：今日关于受限图层的答复次数已用完，是否涉及未作答。`, ` Of ${withheld} it is not said whether restricted layers are met: today's answers are used up.`] : ["", ""];
-  say("done", ...bilingual(`已检查 ${sites.toLocaleString("zh-CN")} 宗用地。${unanswered[0]}`, `${sites} footprints checked.${unanswered[1]}`));
+  const without = left ? [`${left.toLocaleString("zh-CN")} 个图斑未检查，见下。`, ` ${left} features were not, see below.`] : ["", ""];
+  say(left ? "note" : "done", ...bilingual(`已检查 ${sites.toLocaleString("zh-CN")} 宗用地。${without[0]}${unanswered[0]}`, `${sites} footprints checked.${without[1]}${unanswered[1]}`));
 }
 
 async function start() {
@@ -133,8 +134,8 @@ async function start() {
     place(id).addEventListener("submit", (event) => event.preventDefault());
     act(place(id).querySelector("[type=submit]"), doing);
   }
-  adjusting();
   titleOf = Object.fromEntries((await askAll("/api/layers")).map(({ code, title }) => [code, title]));
+  adjusting((code) => titleOf[code] ?? code);
   say("");
 }
 
