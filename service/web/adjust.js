@@ -7,7 +7,11 @@ import { bilingual, element, send } from "./words.js";
 const metres = (value) => `${value.toLocaleString("zh-CN", { minimumFractionDigits: 1, maximumFractionDigits: 1 })} m`;
 const rows = (pairs) => pairs.map(([words, value]) => cells([words, value]));
 
-export function adjusting() {
+let titleOf;
+
+// `titles` gives the title of a layer by its code.
+export function adjusting(titles) {
+  titleOf = titles;
   place("adjust").addEventListener("submit", (event) => event.preventDefault());
   act(place("trim"), trim);
   act(place("refit"), refit);
@@ -25,7 +29,7 @@ async function answered(address, more = {}) {
 
 async function trim() {
   const [footprint, found] = await answered("/api/trims");
-  const left = found.not_cleared.length ? `裁剪不能消除 no trim clears: ${found.not_cleared.join("、")}` : "";
+  const left = found.not_cleared.length ? `裁剪不能消除 no trim clears: ${found.not_cleared.map(titleOf).join("、")}` : "";
   show(found, left, [
     ["结论 verdict", [verdict(found.verdict_before), " → ", found.verdict_after ? verdict(found.verdict_after) : "—"]],
     ["原面积 before", hectares(found.area_before_m2)],
@@ -35,10 +39,10 @@ async function trim() {
   ], found.kept, "保留范围.geojson");
   table(place("setbacks"), [["图层", "layer"], ["图斑", "feature"], ["要求退让", "width"], ["实距", "distance"], ["不足", "missing"]],
     found.setbacks.map((one, number) => {
-      const row = cells([one.layer, one.feature, metres(one.width_m), metres(one.distance_m), metres(one.missing_m)]);
+      const row = cells([titleOf(one.layer), one.feature, metres(one.width_m), metres(one.distance_m), metres(one.missing_m)]);
       return one.place ? chosen(row, number + 3, one.place) : row;
     }), ["没有退让不足", "No setback is missed"]);
-  const sites = [{ geometry: footprint }, found.kept ? { geometry: found.kept } : null];
+  const sites = [{ geometry: footprint, isBefore: true }, found.kept ? { geometry: found.kept } : null];
   await draw([...sites, ...found.setbacks.map((one) => (one.place ? { geometry: one.place } : null))]);
   say("done", ...(found.kept ? bilingual("已算出可保留的范围。", "What can stay is drawn.") : bilingual("没有可保留的范围。", "Nothing of it can stay.")));
 }
@@ -53,7 +57,7 @@ async function refit() {
     ["刚性冲突 hard conflicts", `${squareMetres(found.hard_before_m2)} → ${squareMetres(found.hard_after_m2)}`],
   ], found.outline, "等面积调整红线.geojson");
   place("setbacks").replaceChildren();
-  await draw([{ geometry: footprint }, { geometry: found.outline }]);
+  await draw([{ geometry: footprint, isBefore: true }, { geometry: found.outline }]);
   say("done", ...(found.is_same_area ? bilingual("已补足原面积。", "The area is what it was.") : bilingual("此距离内相连的可用地不足以补足面积，图上是最多可得的范围。", "There is not enough free ground within the distance; the most there is is drawn.")));
 }
 
@@ -65,7 +69,7 @@ async function shift() {
     ["刚性冲突 hard conflicts", `${squareMetres(found.hard_before_m2)} → ${squareMetres(found.hard_after_m2)}`],
   ], found.moved, "平移后红线.geojson");
   place("setbacks").replaceChildren();
-  await draw([{ geometry: footprint }, { geometry: found.moved }]);
+  await draw([{ geometry: footprint, isBefore: true }, { geometry: found.moved }]);
   say("done", ...(found.is_free ? bilingual("找到最近的可避让位置。", "The nearest free place is drawn.") : bilingual("此距离内没有可避让的位置，图上是冲突最少处。", "None is free; where least is met is drawn.")));
 }
 

@@ -2,7 +2,7 @@
 
 import { act, baseMap, begin, button, cells, confirmed, departmentNames, fail, mark, place, say, squareMetres, table } from "./coordination.js";
 import { COMPILING, finished, saveFile } from "./files.js";
-import { ask, bilingual, element, send, wordsOf } from "./words.js";
+import { ask, askAll, bilingual, element, send, wordsOf } from "./words.js";
 
 const STATES = { open: ["未解决", "open"], accepted: ["已认可", "accepted"], settled: ["已解决", "settled"] };
 const KINDS = { open: "open", accepted: "advise", settled: "clear" };
@@ -22,7 +22,7 @@ async function showMatrix() {
     pairs.map((pair) => {
       const made = cells([
         pair.rule, `${pair.first_title ?? pair.first} × ${pair.second_title ?? pair.second}`,
-        pair.missing.length ? `无现行版本：${pair.missing.join("、")}` : pair.audited_on === null ? "未核查" : pair.is_current ? pair.audited_on : mark("soon", [`${pair.audited_on} 版本已更新`, "outdated"]),
+        pair.missing.length ? `无现行版本 none in force：${pair.missing.join("、")}` : pair.audited_on === null ? "未核查 not yet" : pair.is_current ? pair.audited_on : mark("soon", [`${pair.audited_on} 版本已更新`, "outdated"]),
         count(pair.open), pair.open_m2 === null ? "—" : hectares(pair.open_m2), count(pair.accepted), count(pair.settled),
         pair.missing.length ? "" : button(["核查", "Audit"], () => compare(pair.first, pair.second), { class: "small" }),
       ]);
@@ -176,11 +176,13 @@ async function start() {
   const { city, me } = await begin("规划核查 Audits");
   if (me === null) return;
   departmentName = departmentNames(city);
-  districtNames = new Map(city.districts.map(({ code, name }) => [code, name]));
+  districtNames = new Map([{ code: city.administrative_code, name: `${city.name}（未分区县 not divided）` }, ...city.districts].map(({ code, name }) => [code, name]));
   place("other").addEventListener("submit", (event) => event.preventDefault());
   act(place("other").querySelector("[type=submit]"), () => compare(place("first").value.trim(), place("second").value.trim()));
   for (const id of ["state", "slivers"]) place(id).addEventListener("change", () => list().catch(fail));
   act(place("more"), () => list(cursor));
+  const layers = await askAll("/api/layers");
+  place("codes").replaceChildren(...layers.filter(({ geometry }) => geometry === "polygon").map(({ code, title }) => element("option", { value: code }, title)));
   await showMatrix();
   say("");
 }
