@@ -7,6 +7,7 @@ from typing import Any
 
 from blueprint.city import City
 from coordination.figures import rounded, square_metres
+from coordination.report_words import RELATION_WORDS
 
 _ASKING = ("prohibit", "restrict", "advise")
 """Severities that make a department responsible; what only informs, a sliver among it, asks nobody."""
@@ -139,31 +140,32 @@ def draft_opinion(
     if not concerns:
         return f"经核对，“{project_name}”用地范围与我部门图层无冲突，无意见。"
     lines = [f"经核对，“{project_name}”用地范围涉及我部门下列管控内容：", ""]
-    lines += [f"{number}. {_line(concern)}" for number, concern in enumerate(concerns[:_MAX_LINES], start=1)]
+    told = [f"{number}. {_line(concern)}" for number, concern in enumerate(concerns[:_MAX_LINES], start=1)]
     if len(concerns) > _MAX_LINES:
-        lines.append(f"……其余 {len(concerns) - _MAX_LINES} 处见检测报告。")
+        told.append(f"……其余 {len(concerns) - _MAX_LINES} 处见检测报告")
+    lines += [*(f"{line}；" for line in told[:-1]), f"{told[-1]}。"]
     layers = {concern.layer for concern in concerns}
-    told = [rule for rule in rules if rule["layer"] in layers]
-    if told:
+    of_layers = [rule for rule in rules if rule["layer"] in layers]
+    if of_layers:
         lines += ["", "按管控规则："]
         lines += [
             f"（{number}）{rule['title']}：{rule['finding']}措施：{rule['remedy']}（依据{'；'.join(rule['basis'])}）"
-            for number, rule in enumerate(told, start=1)
+            for number, rule in enumerate(of_layers, start=1)
         ]
     return "\n".join([*lines, "", _proposal(concerns)])
 
 
 def _line(concern: Concern) -> str:
-    measures = []
+    measures, relation = [], RELATION_WORDS[concern.relation][0]
     if concern.overlap_m2:
-        measures.append(f"压占 {square_metres(concern.overlap_m2)} 平方米")
+        measures.append(f"{relation} {square_metres(concern.overlap_m2)} 平方米")
     if concern.length_m:
         measures.append(f"涉及长度 {rounded(concern.length_m, 2)} 米")
     if concern.point_count:
         measures.append(f"涉及点位 {concern.point_count} 处")
     feature = f"（图斑 {concern.feature}）" if concern.feature else ""
     basis = f"，依据{concern.basis}" if concern.basis else ""
-    return f"{concern.title}{feature}：{_WORDS[concern.severity]}，{'，'.join(measures) or concern.relation}{basis}；"
+    return f"{concern.title}{feature}：{_WORDS[concern.severity]}，{'，'.join(measures) or relation}{basis}"
 
 
 def _proposal(concerns: Sequence[Concern]) -> str:

@@ -119,7 +119,11 @@ def read_sites(file: StagedFile, request: BatchRequest, *, city: City) -> BatchF
     notes = [
         *named,
         *notes,
-        *(_note(number, sentence.both) for number, sentence, is_fault in said if not is_fault),
+        *(
+            f"第 {number} 个图斑：{sentence.chinese} feature {number}: {sentence.english}"
+            for number, sentence, is_fault in said
+            if not is_fault
+        ),
     ]
     return BatchFile(
         tuple(sites),

@@ -88,7 +88,7 @@ function findingRow(finding, place, canAnswer) {
   const row = element(
     "tr", { class: "finding-row", "data-number": String(number), tabindex: "0" },
     element("td", {}, String(number)), element("td", {}, mark(finding.severity, SEVERITY[finding.severity])),
-    element("td", {}, finding.title, element("span", { class: "about" }, `图斑 ${finding.feature}${finding.basis ? ` · ${finding.basis}` : ""}`), ...about),
+    element("td", {}, finding.title, element("span", { class: "about" }, [finding.feature ? `图斑 ${finding.feature}` : "", finding.basis].filter(Boolean).join(" · ")), ...about),
     element("td", { class: "number" }, measure(finding)), element("td", {}, ...answer),
   );
   row.addEventListener("click", () => showOnMap(number));
@@ -98,7 +98,7 @@ function findingRow(finding, place, canAnswer) {
 
 function showFindings(canAnswer) {
   place("findings-hint").replaceChildren(...(request.findings.length ? bilingual("点击一行在地图上定位；地图只突出贵部门的图斑。", "Click a row to see it on the map; only your own items stand out.") : []));
-  table(place("findings"), [["#", ""], ["管控", "control"], ["图层与图斑", "layer, feature"], ["压占", "measure"], ["意见", "opinion"]],
+  table(place("findings"), [["#", ""], ["管控", "control"], ["图层与图斑", "layer, feature"], ["量", "measure"], ["意见", "opinion"]],
     request.findings.map((finding, number) => findingRow(finding, number, canAnswer)),
     ["用地范围与贵部门图层无冲突。", "The site meets nothing of your layers."]);
 }

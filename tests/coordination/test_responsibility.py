@@ -77,6 +77,17 @@ def test_a_draft_names_layer_feature_measure_and_basis_and_proposes_by_the_worst
 
     for words in ("示例小学", "河道管理范围", "图斑 7", "4,800.00 平方米", "《防洪法》第27条", "有条件同意"):
         assert words in draft
+    assert "；\n\n" not in draft, "the last of the list ends it"
+
+
+def test_a_draft_says_how_the_site_lies_to_the_layer() -> None:
+    beyond = finding("river", "restrict", overlap_m2=4800.0, relation="outside")
+    touching = finding("river", "restrict", relation="touches")
+
+    draft = draft_opinion("示例小学", concerns_by_department(report(beyond, touching))["slj"])
+
+    assert "位于其外 4,800.00 平方米" in draft and "压占" not in draft
+    assert "位于边界" in draft and "touches" not in draft
 
 
 def test_a_draft_has_the_words_of_the_rule_and_what_can_be_done() -> None:
