@@ -86,7 +86,9 @@ def foresee_effects(session: Session, found: Forecast, *, city: City, actor: Act
         if (old, new) != (found.old, found.new):  # that of the forecast itself was compared for it
             compare(session, old, new, city=city)
         values = noticing(session, old, new, city=city).values()
-        touched.update((row.id, row) for row in session.execute(_SQL["touched"], values | {"kind": "project"}))
+        touched.update(
+            (row.id, row) for row in session.execute(_SQL["touched"], values | {"kind": "project"})
+        )
         met.update(session.scalars(_SQL["touched"], values | {"kind": "check"}))
     projects = [touched[project_id] for project_id in sorted(touched)]
     checks = sorted(met)
