@@ -302,6 +302,7 @@ def _close(session: Session, audit_id: int, *, city: City, actor: Actor, now: da
         "first_class_field": audit.first_layer.class_field or "YSDM",
         "second_class_field": audit.second_layer.class_field or "YSDM",
         "tolerance_m2": _rule(audit)[0],
+        "sliver_width_m": _rule(audit)[1],
         "on_ellipsoid": city.area_measure is AreaMeasure.ELLIPSOID,
     }
     for statement in (

@@ -36,13 +36,39 @@ DROP TABLE IF EXISTS pg_temp.audit_met;
 -- What an audit found, a row a pair. A feature is known by its source id, features of one id as one; a feature without
 -- an id by its shape, which another upload does not change.
 CREATE TEMPORARY TABLE audit_met ON COMMIT DROP AS
-SELECT met.first_key, met.second_key, met.first_class, met.second_class, met.is_sliver, met.geom, measured.overlap_m2,
+SELECT met.first_key, met.second_key, met.first_class, met.second_class,
+    -- The pieces of features of one id are judged together: many below the tolerance may be above it.
+    CASE
+        WHEN met.pairs = 1 OR NOT met.is_sliver THEN met.is_sliver
+        ELSE measured.overlap_m2 < :tolerance_m2 OR ST_IsEmpty(ST_Buffer(met.geom, -:sliver_width_m / 2))
+    END AS is_sliver,
+    met.geom, measured.overlap_m2,
     least(1, measured.overlap_m2 / met.first_m2) AS first_share,
     least(1, measured.overlap_m2 / met.second_m2) AS second_share
 FROM (
     SELECT found.first_key, found.second_key, min(found.first_class) AS first_class,
-        min(found.second_class) AS second_class, sum(found.first_m2) AS first_m2, sum(found.second_m2) AS second_m2,
-        bool_and(found.is_sliver) AS is_sliver,
+        min(found.second_class) AS second_class, count(*) AS pairs, bool_and(found.is_sliver) AS is_sliver,
+        -- A feature that meets several of one id is there several times, and counts once; those of one shape are one.
+        CASE
+            WHEN count(*) = 1 OR left(found.first_key, 1) = '@' THEN min(found.first_m2)
+            ELSE (
+                SELECT sum(once.area_m2)
+                FROM (
+                    SELECT DISTINCT each.number, each.area_m2
+                    FROM unnest(array_agg(found.first_id), array_agg(found.first_m2)) AS each (number, area_m2)
+                ) AS once
+            )
+        END AS first_m2,
+        CASE
+            WHEN count(*) = 1 OR left(found.second_key, 1) = '@' THEN min(found.second_m2)
+            ELSE (
+                SELECT sum(once.area_m2)
+                FROM (
+                    SELECT DISTINCT each.number, each.area_m2
+                    FROM unnest(array_agg(found.second_id), array_agg(found.second_m2)) AS each (number, area_m2)
+                ) AS once
+            )
+        END AS second_m2,
         CASE
             WHEN count(*) = 1 THEN ST_CollectionHomogenize(ST_Collect(found.geom))
             ELSE ST_UnaryUnion(ST_Collect(found.geom))
@@ -52,6 +78,7 @@ FROM (
             coalesce(other.source_id, '@' || left(md5(ST_AsBinary(ST_Normalize(other.geom))), 16)) AS second_key,
             one.attributes ->> :first_class_field AS first_class,
             other.attributes ->> :second_class_field AS second_class,
+            one.feature_id AS first_id, other.feature_id AS second_id,
             CASE WHEN :on_ellipsoid THEN one.ellipsoid_m2 ELSE one.plane_m2 END AS first_m2,
             CASE WHEN :on_ellipsoid THEN other.ellipsoid_m2 ELSE other.plane_m2 END AS second_m2,
             overlap.is_sliver, overlap.geom

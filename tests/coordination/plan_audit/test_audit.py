@@ -142,6 +142,25 @@ def test_every_overlap_is_a_difference_with_its_area_classes_and_shares(session:
     ]
 
 
+def test_features_of_one_id_are_one_in_shares_and_in_what_is_a_sliver(session: Session, plane: City):
+    """A parcel that two pieces of one plan take halves of is taken whole; thirty pieces of 0.5 m² of one plan are 15 m²."""
+    parcels = [square(0, 0, 100), shapely.box(0, 200, 300, 300)]
+    keys = [{"BSM": "a1"}, {"BSM": "a2"}]
+    halves = [shapely.box(0, -50, 50, 150), shapely.box(50, -50, 100, 150)]
+    pieces = [shapely.box(10 * n, 299, 10 * n + 0.5, 310) for n in range(30)]
+    publish(session, plane, "A_PLAN", parcels, attributes=keys, source_id_field="BSM", tolerance_m2=1)
+    publish(
+        session, plane, "B_PLAN", [*halves, *pieces], attributes=[{"BSM": "b1"}] * 2 + [{"BSM": "b2"}] * 30,
+        source_id_field="BSM", tolerance_m2=1,
+    )  # fmt: skip
+
+    found = _differences(session, _audit(session, plane))
+
+    whole, many = found["a1", "b1"], found["a2", "b2"]
+    assert (whole.first_share, whole.second_share) == (pytest.approx(1), pytest.approx(0.5))
+    assert (many.overlap_m2, many.is_sliver) == (pytest.approx(15), False)
+
+
 def test_areas_are_by_the_citys_measure(session: Session, city: City):
     _publish(session, city, "A_PLAN", {"a": square(0, 0, 1000)})
     _publish(session, city, "B_PLAN", {"b": square(500, 0, 1000)})
