@@ -116,7 +116,7 @@ def roll_back(
     """Let an earlier version be in force again from today: that of the number, or the one before today's."""
     session.execute(select(Layer.id).where(Layer.id == layer.id).with_for_update())
     version = version_to_roll_back_to(session, layer, number, today=now.date())
-    if not version.periods:
+    if all(period.starts_on > now.date() for period in version.periods):
         raise ConflictError(
             "version {version_number} was never in force; bring it into force instead",
             version_number=version.number,

@@ -140,7 +140,9 @@ def versions(code: Code, output: FormatOption = OutputFormat.TABLE) -> None:
             [
                 i.number,
                 spoken(VersionState(i.state)).both,
-                "; ".join(f"{p.starts_on} – {p.ends_on or ''}" for p in i.periods),
+                "; ".join(
+                    f"{p.starts_on} – {p.ends_on or ''}" for p in i.periods if p.starts_on != p.ends_on
+                ),
                 f"{i.feature_count:,}",
                 i.mended_count,
                 i.source_name,

@@ -31,7 +31,12 @@ function showLayer({ layer }, nameOf) {
   place("change").hidden = !page.may("define_layer");
 }
 
-const days = ({ starts_on: first, ends_on: end }) => (end === null ? `${first} 起 since` : first === end ? `${first} 当日被替代或取消 ended the same day` : `${first} 至 ${end} 前 until before`);
+// A period without a day: a plan that was called off or moved, or a version that another followed on its first day.
+function days({ starts_on: first, ends_on: end }) {
+  if (end === null) return `${first} 起 since`;
+  if (first !== end) return `${first} 至 ${end} 前 until before`;
+  return first > today() ? `原定 ${first} 生效，已取消 planned, called off` : `${first} 当日被替代或取消 replaced or called off that day`;
+}
 
 const size = ({ raster, feature_count: features }) => (raster === null ? `${count(features)} 个图斑 features` : `${count(raster.width)} × ${count(raster.height)} 像元 pixels`);
 

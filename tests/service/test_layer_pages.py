@@ -305,6 +305,7 @@ def test_a_layer_of_a_file_is_chosen_its_fields_mapped_a_delta_put_on_scheduled_
     page.click("button:has-text('收回此版')")
     page.click("dialog button[type=submit]")
     said(page, "第 2 版已收回")
+    assert "原定 2999-01-01 生效，已取消" in page.inner_text("body")
     assert page.faults == []
 
     Office(site, city).hire("wei", Role.PLANNER, department="FGW")

@@ -260,14 +260,18 @@ def test_a_version_can_be_named_to_return_to_and_a_past_day_stays_as_it_was(sess
     assert on == {date(2025, 6, 1): second.number, TODAY: first.number}
 
 
-def test_there_is_nothing_to_return_to_before_the_first_or_to_a_draft(session: Session, city: City):
+def test_there_is_nothing_to_return_to_before_the_first_or_to_what_never_was_in_force(
+    session: Session, city: City
+):
     first = _version(session, city, OLD, starts_on=LONG_AGO)
     draft = _version(session, city, NEW)
+    scheduled = _version(session, city, NEW, starts_on=DECEMBER)
 
     with pytest.raises(ConflictError, match="no earlier version"):
         roll_back(session, _layer(first), None, actor=ME, now=NOW)
-    with pytest.raises(ConflictError, match="never in force"):
-        roll_back(session, _layer(first), draft.number, actor=ME, now=NOW)
+    for version in (draft, scheduled):
+        with pytest.raises(ConflictError, match="never in force"):
+            roll_back(session, _layer(first), version.number, actor=ME, now=NOW)
 
 
 def test_the_version_before_is_that_of_the_days_before_not_the_one_decided_before(
