@@ -22,6 +22,7 @@ from blueprint.layers import storing
 from blueprint.layers.cutting import cut_features
 from blueprint.layers.features_file import features_folder, write_features
 from blueprint.layers.models import GeometryKind, Layer, LayerVersion
+from blueprint.layers.placing import settle_place
 from blueprint.layers.reading import StagedFile, reading, staged
 from blueprint.layers.storing import Progress, Upload, silent
 from blueprint.permissions import Act
@@ -171,7 +172,16 @@ def apply_delta(
     _keep_receipts(session, version, report, values, city=city)
     _settle(session, version, base, report, values, city=city)
     if report["placed_sample"]:
-        storing.settle_place(session, version, report, upload, reference=base, city=city)
+        settle_place(
+            session,
+            version,
+            report,
+            actor=upload.actor,
+            accepted=upload.accept_crs,
+            named=upload.reference,
+            reference=base,
+            city=city,
+        )
     storing.name_fields(session, layer, version, upload, now=now)
     storing.keep_source(file, upload)
     counts = {word: sum(change.kind == kind for change in changes) for word, kind in _COUNTED}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from blueprint.database import load_statements
 from blueprint.errors import InvalidInputError
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.crs_doctor import CGCS2000, Guess, suggest
-from blueprint.layers.map_shift import ShiftFinding, compare_shifts
-from blueprint.layers.models import LayerVersion
+from blueprint.layers.map_shift import BACK, MIN_POINTS, SHIFTED, ShiftFinding, compare_shifts
+from blueprint.layers.models import Layer, LayerVersion
+from blueprint.layers.neighbours import compare_neighbours
+from blueprint.permissions import Actor
 from blueprint.sentences import Sentence
 
 _SQL = load_statements(Path(__file__).with_suffix(".sql"))
@@ -88,6 +91,11 @@ def _is_said_right(points: list[list[float]], city: City) -> bool:
     return not guesses or guesses[0].is_acceptable
 
 
+def name_of(version: LayerVersion) -> Sentence:
+    """How a version that data are compared with is called."""
+    return Sentence("layer {code} version {number}", code=version.layer.code, number=version.number)
+
+
 @dataclass(frozen=True)
 class PlaceCompared:
     """The shift of a map service that data carry, or on which references they lie as they are: on none, it cannot be ruled out."""
@@ -116,6 +124,43 @@ def compare_place(
     return PlaceCompared(None, tuple(lies_on))
 
 
+def compare_with_others(
+    session: Session,
+    layer: Layer,
+    placed: list[list[float]],
+    city: City,
+    *,
+    actor: Actor,
+    day: date,
+) -> PlaceCompared:
+    """Compare where data lie with other layers in force that the actor may read, where no reference told.
+
+    `placed` is a sample of vertices in the working CRS, metres.
+    """
+    points = np.array(placed, dtype=float).reshape(-1, 2)
+    if not len(points):
+        return PlaceCompared(None, ())
+    degrees = _degrees(points, city)
+    backs = {system: _metres(back(degrees), city) for system, back in BACK.items()}
+    found = compare_neighbours(session, layer, points, backs, actor=actor, day=day)
+    if isinstance(found, ShiftFinding):
+        return PlaceCompared(found, ())
+    return PlaceCompared(None, (found,) if found is not None else ())
+
+
+def may_be_shifted(report: dict[str, Any], city: City) -> bool:
+    """Say whether data are such as map services give away: in degrees or Web Mercator, in China, and not a few vertices."""
+    sample = np.array(report["sample"], dtype=float).reshape(-1, 2)
+    placed = np.array(report["placed_sample"], dtype=float).reshape(-1, 2)
+    if len(placed) < MIN_POINTS:
+        return False
+    west, south, east, north = SHIFTED
+    x, y = _degrees(placed.mean(axis=0, keepdims=True), city)[0]
+    in_degrees = bool((np.abs(sample) <= (180.0, 90.0)).all())
+    is_of_a_map = in_degrees or report["source_crs"] in ("EPSG:3857", "EPSG:900913")
+    return is_of_a_map and west <= x <= east and south <= y <= north
+
+
 _ShareOn = Callable[[np.ndarray], float]
 """Which share of points (metres) lies on a reference."""
 
@@ -129,8 +174,7 @@ def _references(
         return
     sample = points[:: max(1, -(-len(points) // REFERENCE_POINTS))]
     for version in versions:
-        name = Sentence("layer {code} version {number}", code=version.layer.code, number=version.number)
-        yield name, sample, partial(_share_on_version, session, version)
+        yield name_of(version), sample, partial(_share_on_version, session, version)
     lines = jurisdiction(city).lines
     if lines is not None:
         near = points[shapely.dwithin(lines, shapely.points(points), NEAR_BOUNDARY_M)]

@@ -14,6 +14,8 @@ from blueprint.sentences import Sentence
 
 _A, _EE = 6378245.0, 0.00669342162296594323
 _STEPS = 12
+SHIFTED = (72.004, 0.8293, 137.8347, 55.8271)
+"""West, south, east, north in degrees: outside of it map services shift nothing, as all known versions of the formula say."""
 MIN_POINTS = 20
 CLEAR_SHARE, CLEAR_RATIO = 0.5, 2.0
 """At least this share of the points must lie on the reference once shifted back, and so many times what does as it is."""

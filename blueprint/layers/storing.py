@@ -19,25 +19,21 @@ from blueprint.city import City
 from blueprint.copying import copy_in, rows_of
 from blueprint.crs_registry import registered_transformations
 from blueprint.equal_area import equal_area_proj4
-from blueprint.errors import ConflictError, InvalidInputError
+from blueprint.errors import InvalidInputError
 from blueprint.jurisdiction import jurisdiction
-from blueprint.layers.catalogue import find_readable
 from blueprint.layers.cutting import cut_features
 from blueprint.layers.features_file import kept
-from blueprint.layers.location import compare_place, decision_of, refuse_misplaced, thing_of
+from blueprint.layers.location import refuse_misplaced, thing_of
 from blueprint.layers.measuring import BOUNDS
 from blueprint.layers.models import GeometryKind, Layer, LayerVersion
 from blueprint.layers.originals import keep_original
+from blueprint.layers.placing import settle_place
 from blueprint.layers.reading import ReadingRequest, StagedFile, reading
 from blueprint.layers.reading_report import noted
-from blueprint.layers.succession import (
-    version_on,
-)
 from blueprint.permissions import Act, Actor
 from blueprint.quality.receipts import keep_receipts, refused
 from blueprint.rasters.storing import CrsAccepted, store_raster
 from blueprint.sentences import Sentence, sentence_from
-from blueprint.sharing.purposes import record_reading
 from blueprint.standards.entries import FieldRole
 from blueprint.standards.loading import find_standard
 from blueprint.standards.mapping import keep_mapping, kept_mapping, lacking, resolved
@@ -128,7 +124,16 @@ def read_version(
         raise refused(error, opened.report, file=file.name, city=city) from error
     settle(version, opened.report, city)
     reference = newest_before(session, version)
-    settle_place(session, version, opened.report, upload, reference=reference, city=city)
+    settle_place(
+        session,
+        version,
+        opened.report,
+        actor=upload.actor,
+        accepted=upload.accept_crs,
+        named=upload.reference,
+        reference=reference,
+        city=city,
+    )
     name_fields(session, layer, version, upload, now=now)
     keep_receipts(session, version, opened.report["mendings"], srid=city.working_srid)
     return version
@@ -259,54 +264,6 @@ def draft_version(
     session.add(version)
     session.flush()
     return version
-
-
-def settle_place(
-    session: Session,
-    version: LayerVersion,
-    report: dict[str, Any],
-    upload: Upload,
-    *,
-    reference: LayerVersion | None,
-    city: City,
-) -> None:
-    """Keep the CRS that a person accepted; refuse data that carry a map service's shift, unless he says otherwise.
-
-    Compared with the version given, the layer that the upload names, and the boundaries of the city; on which of them
-    the data lie is kept.
-    """
-    references = [
-        each for each in (_named_reference(session, version, upload), reference) if each is not None
-    ]
-    place = compare_place(session, report["placed_sample"], city, references)
-    shift = place.shift
-    version.quality = version.quality | {"placed_on": place.lies_on}
-    if upload.accept_crs is None:
-        if shift is not None:
-            raise InvalidInputError(
-                "{shift}, or accept the coordinate system that they say (--accept-crs at the console)",
-                shift=shift.sentence(),
-            )
-        return
-    decision = decision_of(upload.accept_crs, report, city) | {"accepted_by": upload.actor.name}
-    if shift is not None:
-        decision["against"] = shift.sentence().english
-    version.quality = version.quality | {"crs_decision": decision}
-
-
-def _named_reference(session: Session, version: LayerVersion, upload: Upload) -> LayerVersion | None:
-    """The version of the layer that the uploader names, in force today."""
-    if upload.reference is None:
-        return None
-    layer = find_readable(session, upload.reference, upload.actor)
-    found = version_on(session, layer.id, version.uploaded_at.date())
-    if found is None:
-        raise ConflictError(
-            "no version of {layer_code} is in force; name another layer to compare with",
-            layer_code=layer.code,
-        )
-    record_reading(session, upload.actor, [layer.thing], kind="reference", id=version.name)
-    return found
 
 
 def _metres(place: str) -> str:

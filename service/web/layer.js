@@ -88,6 +88,7 @@ async function choose(number) {
     [["自动修复", "mended"], version.mended_count ? count(version.mended_count) : null],
     [["有效期至", "valid until"], version.valid_until], [["复核期限", "review by"], version.review_by],
     [["四至", "extent"], degrees(version.extent)],
+    [["落点印证", "place tested"], version.is_place_confirmed === null ? null : version.is_place_confirmed ? "与界线或其他图层相符 lies on a boundary or another layer" : "无从印证 by nothing it could be compared with"],
     [["覆盖范围", "coverage"], version.has_coverage ? "本市部分区域 a part of the city" : null],
     [["警告确认", "warnings confirmed"], version.warnings_reason && `${version.warnings_reason}（${withoutLogin(version.warnings_confirmed_by)}）`], [["SHA-256", ""], version.source_sha256],
   ]);

@@ -96,7 +96,7 @@ def test_the_same_layer_in_shifted_coordinates_is_refused_unless_a_person_says_t
     right, shifted = tmp_path / "right.geojson", tmp_path / "shifted.geojson"
     right.write_bytes(geojson(*[polygon(ring) for ring in rings]))
     shifted.write_bytes(geojson(*[polygon(to_gcj02(np.array(ring)).tolist()) for ring in rings]))
-    assert defined("layer", "upload", "PLAN", right, "--in-force").status == 0
+    assert defined("layer", "upload", "PLAN", right, "--in-force", "--confirm-warnings", "核对过").status == 0
 
     refused = defined("layer", "upload", "PLAN", shifted)
     assert refused.status == 2 and "GCJ-02" in refused.err
@@ -205,14 +205,16 @@ def test_the_first_file_of_a_layer_is_compared_with_the_layer_that_the_uploader_
     what = ("--title", "新", "--department", "ZRZY", "--geometry", "polygon", "--control", "restrict")
     assert defined("layer", "define", "NEW", *what).status == 0
 
-    first = defined("layer", "upload", "PLAN", right, "--in-force")
+    untested = [defined("layer", "upload", "PLAN", right, "--in-force") for _ in range(2)]
+    first = defined("layer", "upload", "PLAN", right, "--in-force", "--confirm-warnings", "对照影像核对过")
     refused = defined("layer", "upload", "NEW", shifted, "--reference", "PLAN")
     unknown = defined("layer", "upload", "NEW", shifted)
     sure = defined("layer", "upload", "NEW", right, "--reference", "PLAN", "--format", "json")
 
-    assert first.status == 0 and "cannot be ruled out" in first.err
-    assert refused.status == 2 and "GCJ-02" in refused.err and "layer PLAN version 1" in refused.err
-    assert unknown.status == 0 and "cannot be ruled out" in unknown.err
+    assert all(each.status == 1 and "has 1 warnings" in each.err for each in untested)
+    assert first.status == 0
+    assert refused.status == 2 and "GCJ-02" in refused.err and "layer PLAN version 3" in refused.err
+    assert unknown.status == 2 and "GCJ-02" in unknown.err and "layer PLAN version" in unknown.err
     assert sure.json["is_place_confirmed"] is True
 
 
