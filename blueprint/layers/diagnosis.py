@@ -54,6 +54,7 @@ class Diagnosis:
     fields: tuple[str, ...]
     row_count: int
     kinds: dict[str, int]
+    has_heights: bool
     rows: tuple[dict[str, Any], ...]
     raster: RasterFound | None
     declared_crs: str | None
@@ -135,6 +136,7 @@ def diagnose(
         fields=tuple(survey["fields"]),
         row_count=survey["row_count"],
         kinds=survey["kinds"],
+        has_heights=survey["has_heights"],
         rows=tuple(survey["rows"]),
         raster=RasterFound(**{f.name: survey[f.name] for f in fields(RasterFound)}) if is_raster else None,
         declared_crs=survey["declared_crs"],
@@ -185,7 +187,14 @@ def _survey_raster(
         band=band,
         registered=registered,
     )
-    nothing: dict[str, Any] = {"fields": [], "row_count": 0, "kinds": {}, "rows": [], "notes": []}
+    nothing: dict[str, Any] = {
+        "fields": [],
+        "row_count": 0,
+        "kinds": {},
+        "rows": [],
+        "notes": [],
+        "has_heights": False,
+    }
     return intake.survey(file, request) | nothing
 
 

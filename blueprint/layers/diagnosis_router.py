@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, UploadFile
 from fastapi import Path as PathParameter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from blueprint.edge import ActorDep, EdgeDep, SessionDep
 from blueprint.given import Text
@@ -72,6 +72,7 @@ class DiagnosisOut(BaseModel):
     fields: list[str]
     row_count: int
     kinds: dict[str, int]
+    has_heights: bool = Field(description="whether it has heights or measures (Z, M), which are dropped")
     rows: list[dict[str, Any]]
     raster: RasterFoundOut | None
     declared_crs: str | None

@@ -202,6 +202,7 @@ class VersionOut(Tagged):
     feature_count: int
     vertex_count: int
     mended_count: int
+    is_flattened: bool = Field(description="whether heights or measures (Z, M) of the file were dropped")
     standard: str | None
     checked_at: datetime | None
     error_count: int

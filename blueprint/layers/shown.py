@@ -83,6 +83,7 @@ def version_out(layer: Layer, version: LayerVersion, city: City, today: date) ->
         feature_count=version.feature_count,
         vertex_count=version.vertex_count,
         mended_count=version.quality["mended_count"],
+        is_flattened=any(issue["rule"] == "dimension" for issue in version.quality["issues"]),
         standard=version.standard,
         checked_at=version.checked_at,
         error_count=(version.issue_counts or {}).get("error", 0),

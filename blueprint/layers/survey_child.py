@@ -40,6 +40,7 @@ class Survey:
     kinds: dict[str, int] = field(default_factory=dict)
     declared_crs: str | None = None
     declared_text: str | None = None
+    has_heights: bool = False
     bounds: list[float] | None = None
     notes: list[dict[str, Any]] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -104,6 +105,7 @@ def _look(values: list[bytes | None], sample: Sample, survey: Survey) -> None:
     sample.take(shapes)
     if curved:
         survey.kinds["curved"] = survey.kinds.get("curved", 0) + curved
+    survey.has_heights |= bool(shapely.has_z(shapes).any() or shapely.has_m(shapes).any())
     for kind, count in zip(*np.unique(shapely.get_type_id(shapes), return_counts=True), strict=True):
         name = KIND_NAMES.get(int(kind), "none")
         survey.kinds[name] = survey.kinds.get(name, 0) + int(count)

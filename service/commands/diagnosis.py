@@ -71,6 +71,11 @@ def diagnose_layer_file(
             ("要素 features", _counted(found))
             if found.raster is None
             else ("像元 pixels", _pixels(found.raster)),
+            *(
+                [("高程、量测值 Z, M", "有，入库时舍去 there are, they are dropped")]
+                if found.has_heights
+                else []
+            ),
             ("文件所述坐标系 CRS as said", found.declared_crs),
             (
                 "落在市域内 inside the city",

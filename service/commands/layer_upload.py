@@ -18,6 +18,7 @@ from blueprint.layers.coverage import coverage_of_districts
 from blueprint.layers.formats import TAKEN
 from blueprint.layers.models import Layer, LayerVersion, VersionState
 from blueprint.layers.originals import take_original
+from blueprint.layers.schemas import VersionOut
 from blueprint.layers.shown import version_out
 from blueprint.layers.taking_in import take_in
 from blueprint.layers.upload_job import put_in_upload
@@ -183,6 +184,13 @@ def upload(
             warnings=result.warning_count,
         )
     )
+    say_noted(result)
+
+
+def say_noted(result: VersionOut) -> None:
+    """Say of a version that was just stored what of its file was dropped, and whether anything confirms its place."""
+    if result.is_flattened:
+        say("高程、量测值（Z、M）已舍去 · heights and measures (Z, M) of the file were dropped")
     if result.is_place_confirmed is False:
         say(
             "位置未能与以往版本、参照图层或行政界线印证，不排除地图服务偏移 · its place is confirmed by no earlier version,"

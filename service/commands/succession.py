@@ -22,7 +22,7 @@ from blueprint.sharing.purposes import record_reading
 from coordination.dry_run import dry_run
 from coordination.schemas import DryRunOut
 from service.commands.context import local_operator, open_edge, say
-from service.commands.layer_upload import bring_into_force, upload_of
+from service.commands.layer_upload import bring_into_force, say_noted, upload_of
 from service.commands.options import (
     Code,
     ConfirmOption,
@@ -203,6 +203,7 @@ def update(
                 base=base,
             )
         )
+        say_noted(result)
 
 
 def difference(

@@ -86,6 +86,7 @@ async function choose(number) {
     ...(version.raster === null ? [[["图斑、节点", "features, vertices"], `${count(version.feature_count)}、${count(version.vertex_count)}`]]
       : [[["像元", "pixels"], `${size(version)}，${version.raster.pixel_width_m} m`], [["最小、平均、最大", "least, mean, most"], [version.raster.minimum, version.raster.mean, version.raster.maximum].map((value) => value.toLocaleString("zh-CN")).join("、")]]),
     [["自动修复", "mended"], version.mended_count ? count(version.mended_count) : null],
+    [["高程、量测值", "Z, M"], version.is_flattened ? "已舍去 dropped" : null],
     [["有效期至", "valid until"], version.valid_until], [["复核期限", "review by"], version.review_by],
     [["四至", "extent"], degrees(version.extent)],
     [["落点印证", "place tested"], version.is_place_confirmed === null ? null : version.is_place_confirmed ? "与界线或其他图层相符 lies on a boundary or another layer" : "无从印证 by nothing it could be compared with"],

@@ -28,7 +28,7 @@ export function showDiagnosis(target, found) {
 
 const holds = (found) => [
   [["子图层", "sublayer"], found.sublayer], [["图斑", "rows"], `${count(found.row_count)}（${Object.entries(found.kinds).map(([kind, number]) => `${GEOMETRY[kind]?.[0] ?? kind} ${count(number)}`).join("、")}）`],
-  [["字段", "fields"], found.fields.join("、")],
+  [["字段", "fields"], found.fields.join("、")], [["高程、量测值", "Z, M"], found.has_heights ? "有，入库时舍去 there are; they are dropped" : null],
 ];
 
 const pixels = ({ raster, sublayer, sublayers }) => [

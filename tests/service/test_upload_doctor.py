@@ -345,3 +345,16 @@ def test_swapped_degrees_are_told_as_such(defined: Command, tmp_path: Path):
 
     assert refused.status == 2 and "x 与 y（经度与纬度）似乎颠倒" in refused.err
     assert found["guesses"][0]["swapped"]
+
+
+def test_heights_that_are_dropped_are_told_before_and_after_the_upload(defined: Command, tmp_path: Path):
+    path = tmp_path / "high.geojson"
+    path.write_bytes(geojson(polygon([[*corner, 7.5] for corner in lonlat_square()])))
+
+    looked = defined("layer", "diagnose", "PLAN", path)
+    uploaded = defined("layer", "upload", "PLAN", path)
+    versions = defined("layer", "versions", "PLAN", "--format", "json").json
+
+    assert "高程、量测值" in looked.out
+    assert "高程、量测值（Z、M）已舍去" in uploaded.err
+    assert [version["is_flattened"] for version in versions] == [True]
