@@ -94,7 +94,8 @@ def bring_into_force(
             "in_force": superseded.number if superseded is not None else None,
             "planned_from": [each.starts_on.isoformat() for each in planned],
         },
-        after={"starts_on": starts_on, "ends_on": place.ends_on, "as": succession},
+        after={"starts_on": starts_on, "ends_on": place.ends_on, "as": succession}
+        | ({"warnings_reason": version.warnings_reason} if version.warnings_reason is not None else {}),
     )
     session.flush()
     session.refresh(version, ["periods"])  # whoever looked at them before saw none

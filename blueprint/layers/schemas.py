@@ -208,6 +208,7 @@ class VersionOut(Tagged):
     error_count: int
     warning_count: int
     warnings_confirmed_by: str | None
+    warnings_confirmed_at: datetime | None
     warnings_reason: str | None
     valid_until: date | None
     review_by: date | None

@@ -89,6 +89,7 @@ def version_out(layer: Layer, version: LayerVersion, city: City, today: date) ->
         error_count=(version.issue_counts or {}).get("error", 0),
         warning_count=(version.issue_counts or {}).get("warning", len(version.quality["issues"])),
         warnings_confirmed_by=version.warnings_confirmed_by,
+        warnings_confirmed_at=version.warnings_confirmed_at,
         warnings_reason=version.warnings_reason,
         valid_until=version.valid_until,
         review_by=version.review_by,

@@ -91,7 +91,7 @@ async function choose(number) {
     [["四至", "extent"], degrees(version.extent)],
     [["落点印证", "place tested"], version.is_place_confirmed === null ? null : version.is_place_confirmed ? "与界线或其他图层相符 lies on a boundary or another layer" : "无从印证 by nothing it could be compared with"],
     [["覆盖范围", "coverage"], version.has_coverage ? "本市部分区域 a part of the city" : null],
-    [["警告确认", "warnings confirmed"], version.warnings_reason && `${version.warnings_reason}（${withoutLogin(version.warnings_confirmed_by)}）`], [["SHA-256", ""], version.source_sha256],
+    [["警告确认", "warnings confirmed"], version.warnings_reason && `${version.warnings_reason}（${withoutLogin(version.warnings_confirmed_by)}，${time(version.warnings_confirmed_at)}）`], [["SHA-256", ""], version.source_sha256],
   ]);
   const open = isOpen(version);
   place("version-picture").replaceChildren(...(open && version.raster !== null ? [legend(version, page.layer)] : []));
