@@ -50,14 +50,14 @@ def list_grants(
     print_table(
         "共享授权 Access grants",
         [
-            "编号",
+            "编号 number",
             "提供 owner",
             "使用 department",
             "图层 layer",
             "用途 purpose",
             "状态 state",
             "至 until",
-            "导出",
+            "导出 export",
         ],
         [
             [

@@ -52,7 +52,16 @@ def list_entries(
         return
     print_table(
         "审计日志 Audit log",
-        ["序号", "时间 at", "操作人 who", "操作 act", "对象 thing", "用途 purpose", "来源 from", "结果"],
+        [
+            "序号 number",
+            "时间 at",
+            "操作人 who",
+            "操作 act",
+            "对象 thing",
+            "用途 purpose",
+            "来源 from",
+            "结果 outcome",
+        ],
         [
             [
                 i["seq"],

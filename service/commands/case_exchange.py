@@ -50,7 +50,7 @@ def exchange(
     errors = ([e.table, e.key, f"{e.field} {e.name}", e.what] for e in result.errors)
     print_table(
         "不能报送的行 rows held back",
-        ["表", "主键 key", "字段 field", "问题 what"],
+        ["表 table", "主键 key", "字段 field", "问题 what"],
         errors,
         empty="没有错误 no errors",
     )
@@ -111,7 +111,7 @@ def exchange_queue(
     print_table("报送队列 queue", columns, rows, empty="队列为空 nothing was queued yet; add --fill")
     back = ([row.table, row.key, row.batch, row.reason] for row in shown.refused)
     print_table(
-        "被退回 refused", ["表", "主键 key", "批次 batch", "失败原因 SBYY"], back, empty="没有退回 none"
+        "被退回 refused", ["表 table", "主键 key", "批次 batch", "失败原因 SBYY"], back, empty="没有退回 none"
     )
 
 
@@ -213,7 +213,7 @@ def exchange_front(
         return
     say(f"写入 put: {put}, 已接收 taken: {answers.taken}, 被退回 refused: {answers.refused}")
     rows = ([e.table, e.key, f"{e.field} {e.name}", e.what] for e in filled.errors)
-    columns = ["表", "主键 key", "字段 field", "问题 what"]
+    columns = ["表 table", "主键 key", "字段 field", "问题 what"]
     print_table("不能报送的行 rows held back", columns, rows, empty="没有错误 no errors")
 
 

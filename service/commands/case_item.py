@@ -65,10 +65,18 @@ def table(output: FormatOption = OutputFormat.TABLE) -> None:
         ]
         for item in result.items
     )
-    columns = ["代码 code", "阶段 stage", "事项 item", "部门", "法定 legal", "承诺 promised", "待核 unsure"]
+    columns = [
+        "代码 code",
+        "阶段 stage",
+        "事项 item",
+        "部门 department",
+        "法定 legal",
+        "承诺 promised",
+        "待核 unsure",
+    ]
     print_table(f"{result.title} {result.version}", columns, rows, empty="")
     kinds = ([kind.code, kind.title, *kind.stage_days] for kind in result.project_types)
-    print_table("项目类型 project types", ["代码", "类型", "1", "2", "3", "4"], kinds, empty="")
+    print_table("项目类型 project types", ["代码 code", "类型 type", "1", "2", "3", "4"], kinds, empty="")
 
 
 def prepare(
@@ -122,7 +130,7 @@ def items(number: Number, output: FormatOption = OutputFormat.TABLE) -> None:
         for brief in briefs
     )
     columns = [
-        "代码",
+        "代码 code",
         "阶段 stage",
         "事项 item",
         "部门 department",
@@ -166,7 +174,7 @@ def steps(
         print_json({"taken": [brief.model_dump(mode="json") for brief in went], "not_taken": not_taken})
         return
     rows = [(brief.code, brief.title, brief.state_words, brief.due_on) for brief in went]
-    columns = ["代码", "事项 item", "状态 state", "期限 due"]
+    columns = ["代码 code", "事项 item", "状态 state", "期限 due"]
     print_table(f"{number} 统一受理 together", columns, rows, empty="没有 none")
     for code, title, why in left:
         say(f"{title} {code}: {why}")
@@ -283,12 +291,12 @@ def _print_item(item: ItemOut, output: OutputFormat) -> None:
         [need.title, NEED_WORDS[need.state], need.material.place if need.material else ""]
         for need in item.needs
     )
-    print_table("材料 materials", ["材料", "状态 state", "所在 place"], needs, empty="")
+    print_table("材料 materials", ["材料 material", "状态 state", "所在 place"], needs, empty="")
     steps = (
         [s.number, s.taken_on, STEP_WORDS[s.step], STATE_WORDS[s.state], s.taken_by, s.reason, s.voucher]
         for s in item.steps
     )
-    columns = ["序号", "日期", "步骤 step", "状态 state", "经办 by", "理由 reason", "凭证 voucher"]
+    columns = ["序号 number", "日期 day", "步骤 step", "状态 state", "经办 by", "理由 reason", "凭证 voucher"]
     print_table("经过 steps", columns, steps, empty="")
 
 

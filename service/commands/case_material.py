@@ -66,7 +66,15 @@ def list_materials(number: Number, output: FormatOption = OutputFormat.TABLE) ->
         [row.id, row.code, row.version, row.title, row.given_on, row.valid_until, row.file_name]
         for row in rows
     )
-    columns = ["序号 id", "代码", "版本 version", "材料 material", "提交 given", "有效至 until", "文件 file"]
+    columns = [
+        "序号 id",
+        "代码 code",
+        "版本 version",
+        "材料 material",
+        "提交 given",
+        "有效至 until",
+        "文件 file",
+    ]
     print_table("材料库 materials", columns, table, empty="没有材料 none yet")
 
 

@@ -67,7 +67,7 @@ def statistics(
         "90%",
         "扣停 without stops",
         "按时 on time",
-        "补正",
+        "补正 supplements",
         "并联 parallel",
     ]
     print_table(

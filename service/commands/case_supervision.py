@@ -75,7 +75,15 @@ def late(
         ]
         for row in rows
     )
-    columns = ["牌 card", "期限 due", "逾期工作日", "类别 kind", "案件 case", "事项 item", "在谁处 with"]
+    columns = [
+        "牌 card",
+        "期限 due",
+        "逾期工作日 days late",
+        "类别 kind",
+        "案件 case",
+        "事项 item",
+        "在谁处 with",
+    ]
     print_table("逾期与预警 late and about to be", columns, table, empty="没有逾期 nobody is late")
 
 
@@ -264,7 +272,7 @@ def list_obligations(number: Number, output: FormatOption = OutputFormat.TABLE) 
         print_json([row.model_dump(mode="json") for row in rows])
         return
     table = ([r.id, r.source, r.department, r.content, r.item_code, r.closed_on, r.how] for r in rows)
-    columns = ["#", "来源 source", "部门", "内容 content", "事项 item", "落实 closed", "说明 how"]
+    columns = ["#", "来源 source", "部门 department", "内容 content", "事项 item", "落实 closed", "说明 how"]
     print_table("建设条件 obligations", columns, table, empty="没有 none")
 
 

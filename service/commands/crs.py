@@ -100,7 +100,7 @@ def list_all(output: FormatOption = OutputFormat.TABLE) -> None:
     print_table(
         "坐标转换参数 transformations",
         [
-            "编号",
+            "编号 number",
             "源 source",
             "类型 kind",
             "参数 parameters",

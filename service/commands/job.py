@@ -14,6 +14,7 @@ from blueprint.jobs.models import UNFINISHED, JobState
 from blueprint.jobs.schemas import JobOut, job_out
 from blueprint.sentences import Sentence, spoken
 from service.commands.context import console, local_operator, open_edge, say
+from service.commands.labels import label_of, named
 from service.commands.options import FormatOption, OutputFormat, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="长时任务 · long work: how far it is, cancelling it")
@@ -43,6 +44,16 @@ PHASES = {
 }
 """What the phases of storing and checking a version, and of an audit, are called."""
 
+KINDS_SAID = {
+    "upload": "上传入库 upload",
+    "dry_run": "试发布 dry run",
+    "plan_audit": "规划核查 plan audit",
+    "batch_check": "批量检查 batch check",
+    "recheck": "重新检查 recheck",
+    "site_search": "选址 site search",
+}
+"""What the kinds of jobs are called."""
+
 
 @app.command("list")
 def list_jobs(
@@ -59,7 +70,7 @@ def list_jobs(
     print_table(
         "任务 Jobs",
         [
-            "号",
+            "号 number",
             "类别 kind",
             "图层 layer",
             "状态 state",
@@ -71,9 +82,9 @@ def list_jobs(
         [
             [
                 i.id,
-                i.kind,
+                KINDS_SAID.get(i.kind, i.kind),
                 i.layer,
-                i.state,
+                spoken(JobState(i.state)).both,
                 progress_of(i),
                 i.asked_by,
                 f"{i.asked_at:%Y-%m-%d %H:%M}",
@@ -99,7 +110,13 @@ def show(
     if output is OutputFormat.JSON:
         print_json(item.model_dump(mode="json"))
     else:
-        print_table(f"任务 job {number}", ["项 key", "值 value"], item.model_dump().items(), empty="")
+        shown = item.model_dump() | {
+            "kind": KINDS_SAID.get(item.kind, item.kind),
+            "state": spoken(JobState(item.state)).both,
+            "phase": PHASES.get(item.phase or "", item.phase),
+            "result": outcome_of(item),
+        }
+        print_table(f"任务 job {number}", ["项 key", "值 value"], named(shown), empty="")
     if item.state in ("failed", "cancelled"):
         raise ConflictError(
             "job {number} {item_state}: {error}",
@@ -151,7 +168,7 @@ def progress_of(item: JobOut) -> str:
 
 def outcome_of(item: JobOut) -> str:
     """What came of a job, in words."""
-    return ", ".join(f"{name} {value}" for name, value in (item.result or {}).items())
+    return "，".join(f"{label_of(name)} {value}" for name, value in (item.result or {}).items())
 
 
 def _read(edge: Edge, number: int) -> JobOut:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.errors import InvalidInputError
 from blueprint.layers import catalogue, publication
-from blueprint.layers.models import Layer, VersionState
+from blueprint.layers.models import GeometryKind, Layer, VersionState
 from blueprint.layers.shown import layer_out, version_out
 from blueprint.permissions import Act, require
 from blueprint.sentences import Sentence, spoken
@@ -17,6 +17,7 @@ from blueprint.sharing.export_router import export_out
 from blueprint.sharing.purposes import record_reading
 from blueprint.sharing.schemas import ExportOut
 from service.commands.context import confirm, local_operator, open_edge, say
+from service.commands.labels import CONTROL_WORDS, named
 from service.commands.layer_definition import define, reinstate, retire
 from service.commands.layer_upload import upload
 from service.commands.options import Code, FormatOption, Number, OutputFormat, print_json, print_table
@@ -78,10 +79,10 @@ def list_layers(
             "图层组 group",
             "部门 department",
             "管控 control",
-            "类型",
+            "类型 kind",
             "现行版本 in force",
             "自 from",
-            "图斑",
+            "图斑 features",
         ],
         [
             [
@@ -89,8 +90,8 @@ def list_layers(
                 i.title,
                 i.group_name,
                 i.department_name,
-                i.control,
-                i.geometry,
+                " ".join(CONTROL_WORDS[i.control]),
+                spoken(GeometryKind(i.geometry)).both,
                 i.version,
                 i.in_force_from,
                 i.feature_count,
@@ -111,7 +112,9 @@ def show(code: Code, output: FormatOption = OutputFormat.TABLE) -> None:
     if output is OutputFormat.JSON:
         print_json(item)
         return
-    print_table(f"{item['code']} {item['title']}", ["项 key", "值 value"], item.items(), empty="")
+    item["control"] = " ".join(CONTROL_WORDS[item["control"]])
+    item["geometry"] = spoken(GeometryKind(item["geometry"])).both
+    print_table(f"{item['code']} {item['title']}", ["项 key", "值 value"], named(item), empty="")
 
 
 @app.command("versions")
@@ -127,7 +130,7 @@ def versions(code: Code, output: FormatOption = OutputFormat.TABLE) -> None:
     print_table(
         f"{code} 版本 versions",
         [
-            "版本",
+            "版本 version",
             "状态 state",
             "生效 in force",
             "图斑 features",
@@ -135,6 +138,7 @@ def versions(code: Code, output: FormatOption = OutputFormat.TABLE) -> None:
             "文件 file",
             "坐标系 CRS",
             "上传 by",
+            "警告确认 warnings confirmed",
         ],
         [
             [
@@ -148,6 +152,7 @@ def versions(code: Code, output: FormatOption = OutputFormat.TABLE) -> None:
                 i.source_name,
                 i.source_crs,
                 i.uploaded_by,
+                f"{i.warnings_reason}（{i.warnings_confirmed_by}）" if i.warnings_reason else None,
             ]
             for i in items
         ],
@@ -252,11 +257,11 @@ def _print_exports(items: list[ExportOut], output: OutputFormat, *, empty: str) 
             "编号 number",
             "图层 layer",
             "账户 account",
-            "部门",
+            "部门 department",
             "时间 at",
-            "格式",
-            "图斑",
-            "授权",
+            "格式 format",
+            "图斑 features",
+            "授权 grant",
             "用途 purpose",
             "SHA-256",
         ],

@@ -22,6 +22,7 @@ from blueprint.sharing.purposes import record_reading
 from blueprint.standards.loading import find_standard
 from blueprint.standards.mapping import keep_mapping, kept_mapping, parse_pairs, resolved, suggestions
 from service.commands.context import local_operator, open_edge, say
+from service.commands.labels import LEVEL_WORDS
 from service.commands.options import Code, FormatOption, Number, OutputFormat, print_json, print_table
 
 PAGE = 1000
@@ -67,7 +68,8 @@ def quality(
         return
     counted = found.counts or {}
     counts = (
-        ", ".join(f"{name} {counted[name]}" for name in Level if name in counted) or "尚未质检 not checked"
+        "，".join(f"{LEVEL_WORDS[name]} {counted[name]}" for name in Level if name in counted)
+        or "尚未质检 not checked"
     )
     print_table(
         f"{code} v{number} 质检 quality · {found.standard or '无标准 no standard'} · {counts}",
@@ -90,7 +92,7 @@ def quality(
 def _line(issue: IssueOut) -> list[object]:
     place = f"{issue.place[0]:.2f}, {issue.place[1]:.2f}" if issue.place is not None else None
     text, todo = f"{issue.text.zh} {issue.text.en}", f"{issue.todo.zh} {issue.todo.en}"
-    return [issue.level, issue.code, issue.row, issue.field, place, text, todo]
+    return [LEVEL_WORDS[issue.level], issue.code, issue.row, issue.field, place, text, todo]
 
 
 def map_fields(
@@ -137,7 +139,7 @@ def map_fields(
     suggested = {s.standard_field: f"{s.source_field} ({s.why})" for s in found}
     print_table(
         f"{code} 字段映射 field mapping · {standard.code} {standard.title}",
-        ["标准字段 standard", "名称 title", "约束", "文件字段 yours", "建议 suggested"],
+        ["标准字段 standard", "名称 title", "约束 required", "文件字段 yours", "建议 suggested"],
         [
             [f.name, f.title, f.required, known.get(f.name) or kept.get(f.name), suggested.get(f.name)]
             for f in standard.fields

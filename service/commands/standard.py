@@ -20,7 +20,16 @@ def list_standards(output: FormatOption = OutputFormat.TABLE) -> None:
         return
     print_table(
         "属性标准 Standards",
-        ["代码 code", "名称 title", "类型", "分组 group", "别名 aliases", "要素代码", "字段", "存疑 unsure"],
+        [
+            "代码 code",
+            "名称 title",
+            "类型 type",
+            "分组 group",
+            "别名 aliases",
+            "要素代码 class code",
+            "字段 fields",
+            "存疑 unsure",
+        ],
         [
             [
                 i.code,
@@ -50,7 +59,14 @@ def show_standard(
         return
     print_table(
         f"{item.code} {item.title} · {item.geometry}",
-        ["字段 field", "名称 title", "类型 type", "约束", "代码表或值域 codes or range", "存疑 unsure"],
+        [
+            "字段 field",
+            "名称 title",
+            "类型 type",
+            "约束 required",
+            "代码表或值域 codes or range",
+            "存疑 unsure",
+        ],
         [
             [f.name, f.title, _type(f), f.required, f.codes or f"{f.range or ''} {f.unit or ''}", f.unsure]
             for f in item.fields

@@ -90,7 +90,7 @@ def _print_dry_run(found: DryRunOut, output: OutputFormat) -> None:
     )
     print_table(
         "在办项目与留存检测 projects and kept checks",
-        ["类别", "号", "名称 name", "此前 before", "此后 after", "变化 turn"],
+        ["类别 kind", "号 number", "名称 name", "此前 before", "此后 after", "变化 turn"],
         [[s.kind, s.id, s.name, s.verdict_before, s.verdict_after, s.turn] for s in found.sites],
         empty="不涉及 none is touched",
     )

@@ -489,6 +489,7 @@ def test_jobs_on_the_command_line(command: Command, tmp_path: Path, running: Ser
     assert shown.status == 0
     assert shown.json["state"] == "done"  # type: ignore[index]
     assert command("job", "cancel", "1").status == 1
+    assert "上传" in command("job", "list").out and "状态 state" in command("job", "show", "1").out
     assert [job["id"] for job in command("job", "list", "--format", "json").json] == [1]  # type: ignore[attr-defined]
     assert command("layer", "versions", "PLAN", "--format", "json").json[0]["state"] == "in_force"  # type: ignore[index]
     assert command("job", "show", "99").status == 2

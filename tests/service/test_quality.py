@@ -219,8 +219,11 @@ def test_errors_stop_a_version_and_the_draft_stays(command: Command, tmp_path: P
     assert "has 1 errors and cannot come into force" in refused.err
     assert command("layer", "versions", "PLAN", "--format", "json").json[0]["state"] == "draft"
     assert "草稿" in command("layer", "versions", "PLAN").out
+    listed = command("layer", "list").out
+    assert "限制" in listed and "面" in listed
+    assert "管控 control" in command("layer", "show", "PLAN").out
     table = command("layer", "quality", "PLAN", "1")
-    assert "fatal 0, error 1, warning 0, info 0" in table.out and "GHYDYH" in table.out
+    assert "致命 fatal 0，错误 error 1，警告 warning 0，提示 info 0" in table.out and "GHYDYH" in table.out
 
 
 def test_warnings_are_confirmed_with_a_reason_that_is_kept_and_recorded(running: Server, city: Any):
@@ -250,7 +253,16 @@ def test_warnings_are_confirmed_with_a_reason_that_is_kept_and_recorded(running:
         recorded = session.scalar(
             text("SELECT after ->> 'reason' FROM blueprint.audit_entry WHERE kind = 'quality_warnings'")
         )
-    assert recorded == "两期调查各一个"
+        published = session.scalar(
+            text(
+                "SELECT after ->> 'warnings_reason' FROM blueprint.audit_entry"
+                " WHERE act = 'bring_into_force' AND kind = 'version'"
+            )
+        )
+    assert recorded == published == "两期调查各一个"
+    version = client.get("/api/layers/PLAN/versions/1").json()
+    assert (version["warnings_reason"], version["warnings_confirmed_by"]) == (recorded, confirmation["by"])
+    assert version["warnings_confirmed_at"] == confirmation["at"]
 
 
 def test_an_upload_that_cannot_come_into_force_says_why_issue_by_issue(running: Server):
