@@ -26,14 +26,12 @@ def kept_in() -> Path | None:
 
 
 def is_kept(*files: Path) -> bool:
-    """Whether something was compiled of each of these files since it was written; if not, their first use takes some seconds."""
+    """Whether something was compiled of each of these files on this machine; if not, their first use takes some seconds.
+
+    What an older file was compiled to counts, too: whether it is stale only Numba tells, and a date does not.
+    """
     folder = kept_in()
-    return folder is not None and all(_was_compiled(file, folder) for file in files)
-
-
-def _was_compiled(file: Path, folder: Path) -> bool:
-    written = file.stat().st_mtime
-    return any(kept.stat().st_mtime >= written for kept in folder.glob(f"*/{file.stem}.*.nbi"))
+    return folder is not None and all(any(folder.glob(f"*/{file.stem}.*.nbi")) for file in files)
 
 
 def _places() -> Iterator[Path]:

@@ -106,6 +106,7 @@ def test_that_the_workers_compile_first_is_told(cluster: LocalCluster, monkeypat
     def tell(phase: str, _done: int) -> None:
         told.append(phase)
 
+    list(on_cluster(cluster.scheduler_address, iter(tasks)))
     list(on_cluster(cluster.scheduler_address, iter(tasks), tell=tell))
     assert told == [], "the workers of this machine have their loops"
     monkeypatch.setattr(cluster_module, "loops_are_kept", lambda: False)
