@@ -63,15 +63,15 @@ def refuse_marked_rows(batch: pa.RecordBatch, class_fields: Collection[str] = ()
 
     `class_fields` are those that the planner says to hold land-use classes, beside the known names.
     """
-    for name in batch.schema.names:
+    for name, column in _columns(batch):
         key = name.strip().lower()
         if key in _MARK_FIELDS:
-            for value in _values(batch.column(name)):
+            for value in _values(column):
                 if _SECRET.search(value) or value.strip().lower() in _MARK_VALUES:
                     raise _marked(Sentence("{value} (in the field {name})", value=value[:20], name=name))
         is_said = name in class_fields
         if key in _CLASS_FIELDS or is_said:
-            for value in _values(batch.column(name)):
+            for value in _values(column):
                 is_military = (is_said or key in _MILITARY_FIELDS) and value.strip() in _MILITARY_CODES
                 if is_military or value.strip().startswith("军事"):
                     raise InvalidInputError(
@@ -80,6 +80,25 @@ def refuse_marked_rows(batch: pa.RecordBatch, class_fields: Collection[str] = ()
                         name=name,
                         value=value[:20],
                     )
+
+
+def _columns(batch: pa.RecordBatch) -> Iterable[tuple[str, pa.Array]]:
+    """The columns with their names, and what lists and objects hold by the names that they have in there."""
+    waiting = list(zip(batch.schema.names, batch.columns, strict=True))
+    while waiting:
+        name, column = waiting.pop(0)
+        if pa.types.is_struct(column.type):
+            is_marked = name.strip().lower() in _MARK_FIELDS
+            waiting += [
+                (name if is_marked else column.type[place].name, column.field(place))
+                for place in range(column.type.num_fields)
+            ]
+        elif pa.types.is_map(column.type):
+            waiting += [(name, column.keys), (name, column.items)]
+        elif pa.types.is_nested(column.type):
+            waiting.append((name, column.flatten()))
+        else:
+            yield name, column
 
 
 def _values(column: pa.Array) -> Iterable[str]:

@@ -182,6 +182,10 @@ def _by_gdal(path: Path, form: Format, request: Mapping[str, Any]) -> Iterator[S
             refuse_two_systems(path, sublayer)
     with _opened(path, options) as (meta, reader):
         name = meta["geometry_name"] or "wkb_geometry"
+        if reader.schema.names.count(name) > 1:
+            raise InvalidInputError(
+                "a field of the layer is called {name}, as its shapes are; rename it", name=name[:80]
+            )
         if name not in reader.schema.names:
             raise InvalidInputError("the layer has no geometry; check that it is the right one")
         fields = [str(column) for column in meta["fields"] if column != name]

@@ -46,9 +46,33 @@ def readable(batch: pa.RecordBatch, geometry_name: str, add: Add) -> pa.RecordBa
         column = batch.column(name)
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
             column = _whole(column, name, add)
+        elif pa.types.is_nested(column.type):
+            column = _nested_whole(column, name, add)
         columns.append(column)
         names.append(_unique(clean_name(name), names))
     return pa.RecordBatch.from_arrays(columns, names=names) if columns else batch.select([])
+
+
+def _nested_whole(column: pa.Array, name: str, add: Add) -> pa.Array:
+    """A column of lists or objects without control characters in their texts."""
+    values = column.to_pylist()
+    clean = [_clean(value) for value in values]
+    if clean == values:
+        return column
+    add("warning", "text-control", None, _taken_out(name))
+    return pa.array(clean, column.type)
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        return {key: _clean(one) for key, one in value.items()}
+    return [_clean(one) for one in value] if isinstance(value, list) else value
+
+
+def _taken_out(name: str) -> Sentence:
+    return Sentence("control characters were taken out of the field {name}", name=name)
 
 
 def _are_gb18030(values: list[bytes | None]) -> bool:
@@ -79,11 +103,6 @@ def _whole(column: pa.Array, name: str, add: Add) -> pa.Array:
         add("warning", "text-encoding", None, said)
         column = pa.array([v.decode(encoding, errors="replace") if v is not None else None for v in values])
     if pc.any(pc.match_substring_regex(column, _PATTERN)).as_py():
-        add(
-            "warning",
-            "text-control",
-            None,
-            Sentence("control characters were taken out of the field {name}", name=name),
-        )
+        add("warning", "text-control", None, _taken_out(name))
         column = pa.array([clean_text(v) if v is not None else None for v in column.to_pylist()])
     return column
