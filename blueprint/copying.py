@@ -1,7 +1,7 @@
 """PostgreSQL's binary COPY format, read as it streams out and written as it streams in (PostgreSQL 15, COPY, "Binary Format")."""
 
 import struct
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,8 @@ _NULL = _LENGTH.pack(-1)
 _MOST_BYTES = 1 << 30
 """Of a value: PostgreSQL takes no larger one, and its length is a number of 32 bits."""
 
+_BYTES_AT_ONCE = 6 << 20
+
 _NUMBERS = {pa.bool_(): "?", pa.int16(): ">i2", pa.int32(): ">i4", pa.int64(): ">i8", pa.float64(): ">f8"}
 
 
@@ -32,7 +34,7 @@ class Rows:
 
     columns: str
     count: int
-    content: pa.Buffer
+    contents: tuple[pa.Buffer, ...]
 
 
 def rows_of(batch: pa.RecordBatch, *, version_id: int, jsonb: Collection[str] = ()) -> Rows:
@@ -50,7 +52,24 @@ def rows_of(batch: pa.RecordBatch, *, version_id: int, jsonb: Collection[str] = 
         else:
             # The binary form of jsonb is its text behind a version, 1.
             filled.add_values(_values(column), b"\x01" if name in jsonb else b"")
-    return Rows(", ".join(["version_id", *batch.schema.names]), batch.num_rows, filled.content())
+    return Rows(", ".join(["version_id", *batch.schema.names]), batch.num_rows, (filled.content(),))
+
+
+def many_at_once(batches: Iterable[Rows]) -> Iterator[Rows]:
+    """The same rows, several batches together: for each of its first thousand rows COPY makes a place, and none for those behind."""
+    waiting: list[Rows] = []
+    for rows in batches:
+        waiting.append(rows)
+        if sum(content.size for each in waiting for content in each.contents) >= _BYTES_AT_ONCE:
+            yield _together(waiting)
+            waiting = []
+    if waiting:
+        yield _together(waiting)
+
+
+def _together(batches: list[Rows]) -> Rows:
+    contents = tuple(content for rows in batches for content in rows.contents)
+    return Rows(batches[0].columns, sum(rows.count for rows in batches), contents)
 
 
 def copy_in(session: Session, table: str, rows: Rows) -> None:
@@ -73,7 +92,7 @@ class _Stream:
     """Rows as a file that COPY reads, between their head and their end: put together they would be copied once more."""
 
     def __init__(self, rows: Rows) -> None:
-        whole = (_SIGNATURE + _HEAD.pack(0, 0), rows.content, _WIDTH.pack(_END))
+        whole = (_SIGNATURE + _HEAD.pack(0, 0), *rows.contents, _WIDTH.pack(_END))
         self._left = [memoryview(each) for each in whole]
 
     def read(self, size: int) -> bytes:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from blueprint.ahead import ahead
 from blueprint.audit.log import record
 from blueprint.city import City
-from blueprint.copying import copy_in, rows_of
+from blueprint.copying import copy_in, many_at_once, rows_of
 from blueprint.crs_registry import registered_transformations
 from blueprint.equal_area import equal_area_proj4
 from blueprint.errors import InvalidInputError
@@ -345,7 +345,7 @@ def copy_features(
         rows_of(batch.drop_columns(list(BOUNDS)), version_id=version_id, jsonb={"attributes"})
         for batch in batches
     )
-    with closing(ahead(made)) as waiting:
+    with closing(ahead(many_at_once(made))) as waiting:
         for rows in waiting:
             copy_in(session, table, rows)
             done += rows.count

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from blueprint.copying import CopiedRows, copy_in, rows_of
+from blueprint.copying import CopiedRows, copy_in, many_at_once, rows_of
 
 _ROWS = "SELECT CAST(n AS bigint), CASE WHEN n % 3 > 0 THEN '图斑' || n END FROM generate_series(1, 7) AS n"
 
@@ -85,3 +85,20 @@ def test_columns_with_and_without_gaps_are_copied_in_as_they_are(session: Sessio
         (7, 3, None, -1.5, [], None, None, 3),
     ]
     assert [tuple(row) for row in session.execute(text("SELECT * FROM copied"))] == rows + rows[1:]
+
+
+def test_batches_are_copied_together_up_to_some_bytes_and_none_is_lost(session: Session):
+    session.execute(text("CREATE TEMPORARY TABLE kept (version_id integer, number bigint, name text)"))
+    batches = [
+        pa.record_batch({"number": [n], "name": ["x" * size]})
+        for n, size in enumerate((10, 5_000_000, 3_000_000, 20, 30))
+    ]
+
+    together = [*many_at_once(rows_of(batch, version_id=7) for batch in batches)]
+    for rows in together:
+        copy_in(session, "kept", rows)
+
+    assert [rows.count for rows in together] == [3, 2]
+    stored = session.execute(text("SELECT number, length(name) FROM kept ORDER BY number")).all()
+    assert [tuple(row) for row in stored] == [(0, 10), (1, 5_000_000), (2, 3_000_000), (3, 20), (4, 30)]
+    assert [*many_at_once(iter(()))] == []
