@@ -151,7 +151,10 @@ def geodesic_m2(shape: shapely.Geometry, city: City) -> float:
 
 def differing(one: Any, other: Any, *, within: float, place: str = "") -> list[str]:
     """Where two documents differ, numbers by more than `within`: one line a place."""
-    if isinstance(one, float) and isinstance(other, float):
+    if {type(one), type(other)} <= {int, float} and float in {
+        type(one),
+        type(other),
+    }:  # PostgreSQL writes 25.0 as 25
         return [] if abs(one - other) <= within else [f"{place}: {one!r} {other!r}"]
     if isinstance(one, Mapping) and isinstance(other, Mapping) and one.keys() == other.keys():
         return [
