@@ -71,6 +71,7 @@ CAUSE_WORDS = {
     "rule": ("规则", "rule"),
     "engine": ("计算引擎", "engine"),
     "rights": ("查看权限", "rights"),
+    "not_asked": ("图层到期或未能读取", "layer expired or not readable"),
 }
 
 DIFFERENCE_WORDS = {

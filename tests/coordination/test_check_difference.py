@@ -16,6 +16,7 @@ from blueprint.permissions import Actor, Role, at_console
 from coordination.check_difference import Cause, Change, compare_checks
 from coordination.checks import run_check
 from coordination.report_verification import with_site
+from coordination.report_words import CAUSE_WORDS, CHANGE_WORDS
 from coordination.rules import Severity
 from tests.coordination.world import TODAY
 from tests.made import at_origin, publish, square
@@ -194,3 +195,8 @@ def test_findings_by_several_rules_of_one_feature_count_once_and_its_pieces_toge
     assert change.before is not None
     assert change.after is not None
     assert (change.before.overlap_m2, change.after.overlap_m2) == (4800, 4850)
+
+
+def test_every_cause_and_change_has_its_words():
+    """One without ended `blueprint report compare` in a fault."""
+    assert set(CAUSE_WORDS) == set(Cause) and set(CHANGE_WORDS) == set(Change)
