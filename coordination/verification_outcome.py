@@ -19,6 +19,12 @@ _SEAL_WORDS = {
     " to be relied on, ask for the original",
 }
 
+_SEAL_BESIDE = {
+    SealState.BROKEN: "封签也不符：文件出具后被改动或另存过，文件上看到的文字不可采信 the seal does not hold either: the file was"
+    " changed or saved again since, and what it shows is not to be relied on",
+    SealState.MISSING: "封签也缺失：文件上看到的文字不可采信 the seal is missing, too: what the file shows is not to be relied on",
+}
+
 _FIGURES_ONLY_WORDS = (
     "数值一致，但文件没有封签：结论、面积与依据按报告所列版本与规则复算相同；其余内容无从核验，见所列，须凭带封签的 PDF、Word、Excel 或 HTML"
     " figures the same, the file has no seal: conclusion, areas and bases are those of its versions and rules; what else it"
@@ -88,6 +94,11 @@ class Verification:
             return _FIGURES_ONLY_WORDS if self.unverified else _SAME_WORDS
         if not self.differences and self.seal is not None:
             return _SEAL_WORDS[self.seal]
+        beside = _SEAL_BESIDE.get(self.seal) if self.seal is not None else None
+        return f"{self._figures_differ}。{beside}" if beside else self._figures_differ
+
+    @property
+    def _figures_differ(self) -> str:
         if not self.is_same_engine:
             return "不一致：计算引擎已更新，数值可能因此不同 differs: the engine is another one since, which may give other figures"
         if self.told_digest == self.digest:

@@ -277,3 +277,12 @@ def test_a_file_that_is_shown_as_something_else_than_it_is_read_is_refused(
 def test_geojson_is_told_to_carry_no_report():
     with pytest.raises(InvalidInputError, match="GeoJSON"):
         read_report(b'{"type": "FeatureCollection", "features": []}', "a.geojson")
+
+
+@pytest.mark.parametrize("seal", [SealState.BROKEN, SealState.MISSING])
+def test_a_broken_seal_is_said_also_where_the_figures_differ_by_another_engine(seal: SealState):
+    """A forged file of an older engine was told to differ by the engine alone."""
+    found = Verification("sha256:1", "sha256:2", False, ("engine",), seal, is_kept=False)
+
+    assert "计算引擎已更新" in found.conclusion and "封签" in found.conclusion
+    assert "封签" not in Verification("sha256:1", "sha256:2", False, ("engine",)).conclusion
