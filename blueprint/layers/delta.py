@@ -20,6 +20,7 @@ from blueprint.database import load_statements
 from blueprint.errors import ConflictError, InvalidInputError
 from blueprint.layers import storing
 from blueprint.layers.cutting import cut_features
+from blueprint.layers.delta_types import keep_as_text, settle_types
 from blueprint.layers.features_file import features_folder, write_features
 from blueprint.layers.models import GeometryKind, Layer, LayerVersion
 from blueprint.layers.placing import settle_place
@@ -163,12 +164,14 @@ def apply_delta(
         "tolerance_m2": layer.tolerance_m2,
         "at_most": MAX_TOLD,
     }
+    as_text = settle_types(session, values)
     _refuse_faults(_faulty(session, values))
     session.execute(_SQL["make_changes"], values)
     changes = [Change._make(row) for row in session.execute(_SQL["read_changes"])]
     _refuse_faults(_misfits(changes, has_states=change_field is None, is_partial=is_partial))
     _refuse_faults(_differing(session, values))
     _build(session, version, base, values, progress, city=city, scratch=file.folder.parent)
+    keep_as_text(session, version, as_text)
     _keep_receipts(session, version, report, values, city=city)
     _settle(session, version, base, report, values, city=city)
     if report["placed_sample"]:

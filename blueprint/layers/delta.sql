@@ -115,6 +115,51 @@ WHERE compared.is_shape OR 0 < (
 ORDER BY compared.number
 LIMIT :at_most;
 
+-- name: mixed_fields
+-- Fields that the base has as numbers and rows of the delta as texts, or the other way round: whether the base's are
+-- texts, and whether all texts of the delta are whole numbers that a number keeps.
+SELECT given.name, base.kind = 'string' AS is_text,
+    given.are_short AND base.kind = 'number' AS is_number
+FROM (
+    SELECT field.name, array_agg(DISTINCT jsonb_typeof(field.value)) AS kinds,
+        bool_and(
+            jsonb_typeof(field.value) <> 'string' OR field.value #>> '{}' ~ '^(0|-?[1-9][0-9]{0,14})$'
+        ) AS are_short,
+        bool_and(
+            jsonb_typeof(field.value) <> 'string' OR field.value #>> '{}' ~ '^(0|-?[1-9][0-9]*)$'
+        ) AS are_whole
+    FROM delta_row
+    CROSS JOIN LATERAL jsonb_each(delta_row.attributes) AS field (name, value)
+    WHERE jsonb_typeof(field.value) IN ('string', 'number')
+    GROUP BY field.name
+) AS given
+CROSS JOIN LATERAL (
+    SELECT jsonb_typeof(feature.attributes -> given.name) AS kind
+    FROM blueprint.feature
+    WHERE feature.version_id = :base
+        AND jsonb_typeof(feature.attributes -> given.name) IN ('string', 'number')
+    LIMIT 1
+) AS base
+WHERE given.kinds <> ARRAY[base.kind]
+    AND (base.kind = 'string' OR given.are_whole)
+ORDER BY given.name;
+
+-- name: rows_as_text
+UPDATE delta_row
+SET attributes = jsonb_set(attributes, ARRAY[:name], to_jsonb(attributes ->> :name))
+WHERE jsonb_typeof(attributes -> :name) = 'number';
+
+-- name: rows_as_numbers
+UPDATE delta_row
+SET attributes = jsonb_set(attributes, ARRAY[:name], to_jsonb(CAST(attributes ->> :name AS numeric)))
+WHERE jsonb_typeof(attributes -> :name) = 'string';
+
+-- name: features_as_text
+-- What the base has as numbers, where a row has more digits than a number keeps.
+UPDATE blueprint.feature
+SET attributes = jsonb_set(attributes, ARRAY[:name], to_jsonb(attributes ->> :name))
+WHERE version_id = :version_id AND jsonb_typeof(attributes -> :name) = 'number';
+
 -- name: read_changes
 SELECT number, source_id, base_feature_id IS NOT NULL AS is_known, before_number IS NOT NULL AS has_before,
     after_number IS NOT NULL AS has_after, kinds, has_shape

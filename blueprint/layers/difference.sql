@@ -36,15 +36,10 @@ FROM (
                     AND ST_OrderingEquals(ST_Normalize(ST_Multi(old.geom)), ST_Normalize(ST_Multi(new.geom)))
                 )
                 THEN 'shape'
-            WHEN old.attributes <> new.attributes THEN 'attributes'
+            WHEN changed.fields IS NOT NULL THEN 'attributes'
             WHEN NOT coalesce(old.zone = new.zone, old.zone IS NULL AND new.zone IS NULL) THEN 'zone'
         END AS change,
-        CASE WHEN old.attributes <> new.attributes THEN ARRAY(
-            SELECT name
-            FROM jsonb_object_keys(old.attributes || new.attributes) AS name
-            WHERE old.attributes -> name IS DISTINCT FROM new.attributes -> name
-            ORDER BY name
-        ) END AS fields
+        changed.fields
     FROM (
         SELECT source_id, feature_id, geom, zone, attributes FROM blueprint.feature WHERE version_id = :old
     ) AS old
@@ -52,6 +47,16 @@ FROM (
         SELECT source_id, feature_id, geom, zone, attributes FROM blueprint.feature WHERE version_id = :new
     ) AS new
         ON new.source_id = old.source_id
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN old.attributes <> new.attributes THEN NULLIF(ARRAY(
+            SELECT name
+            FROM jsonb_object_keys(old.attributes || new.attributes) AS name
+            WHERE old.attributes -> name IS DISTINCT FROM new.attributes -> name
+                -- A field that is kept as digits in one version and as numbers in the other has not changed.
+                AND NOT coalesce(old.attributes ->> name = new.attributes ->> name, FALSE)
+            ORDER BY name
+        ), CAST('{}' AS text[])) END AS fields
+    ) AS changed
 ) AS paired
 WHERE paired.change IS NOT NULL;
 
@@ -75,15 +80,10 @@ FROM (
         CASE
             WHEN old.feature_id IS NULL THEN 'added'
             WHEN new.feature_id IS NULL THEN 'removed'
-            WHEN old.attributes <> new.attributes THEN 'attributes'
+            WHEN changed.fields IS NOT NULL THEN 'attributes'
             WHEN NOT coalesce(old.zone = new.zone, old.zone IS NULL AND new.zone IS NULL) THEN 'zone'
         END AS change,
-        CASE WHEN old.attributes <> new.attributes THEN ARRAY(
-            SELECT name
-            FROM jsonb_object_keys(old.attributes || new.attributes) AS name
-            WHERE old.attributes -> name IS DISTINCT FROM new.attributes -> name
-            ORDER BY name
-        ) END AS fields
+        changed.fields
     FROM (
         SELECT
             source_id, feature_id, zone, attributes, shape,
@@ -99,6 +99,16 @@ FROM (
         WHERE version_id = :new
     ) AS new
         ON new.shape = old.shape AND new.nth = old.nth
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN old.attributes <> new.attributes THEN NULLIF(ARRAY(
+            SELECT name
+            FROM jsonb_object_keys(old.attributes || new.attributes) AS name
+            WHERE old.attributes -> name IS DISTINCT FROM new.attributes -> name
+                -- A field that is kept as digits in one version and as numbers in the other has not changed.
+                AND NOT coalesce(old.attributes ->> name = new.attributes ->> name, FALSE)
+            ORDER BY name
+        ), CAST('{}' AS text[])) END AS fields
+    ) AS changed
 ) AS paired
 WHERE paired.change IS NOT NULL;
 

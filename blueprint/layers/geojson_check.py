@@ -1,7 +1,7 @@
-"""Pre-flight of a GeoJSON: every feature is one, and every shape holds nothing but numbers.
+"""Pre-flight of a GeoJSON: every feature is one, every shape holds nothing but numbers, no number is too long to be kept.
 
 GDAL passes over a line that is broken, a member of `features` that is no feature, a hole or a part whose coordinates are
-none, each without a word; a layer with less in it would be the answer.
+none, and turns a whole number of more than 64 bits into a real one, each without a word; a layer with less in it would be the answer.
 """
 
 import json
@@ -161,6 +161,16 @@ def _check_feature(feature: Any, number: int, *, may_be_bare: bool = False) -> N
             what=wrong,
             place=f"feature {number}",
         )
+    if isinstance(properties := feature.get("properties"), dict):
+        for name, value in properties.items():
+            if type(value) is int and not -(2**63) <= value < 2**63:
+                raise InvalidInputError(
+                    "feature {number} of the GeoJSON has a whole number of more than 64 bits in {field}, of which digits"
+                    " would be lost; write it as text, in quotation marks",
+                    number=number,
+                    field=name.encode("latin-1", "replace").decode(errors="replace")[:100],
+                    place=f"feature {number}",
+                )
 
 
 def _wrong_with(feature: Any, *, may_be_bare: bool) -> Sentence | None:

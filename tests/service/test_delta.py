@@ -330,3 +330,57 @@ def test_the_words_of_a_refusal_are_json(running: Server):
 
     assert answer.headers["content-type"] == "application/problem+json"
     assert json.loads(answer.text)["rows"][0]["source_id"] == "A"
+
+
+def _typed(running: Server, number: int) -> dict[str, Any]:
+    """The field N of a version's features, by BSM."""
+    query = text(
+        "SELECT source_id, attributes -> 'N' AS n FROM blueprint.feature JOIN blueprint.layer_version v"
+        " ON v.id = version_id WHERE v.number = :number"
+    )
+    with Session(running.edge.engine) as session:
+        return {row.source_id: row.n for row in session.execute(query, {"number": number})}
+
+
+LONG = 210300202600000001
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kept", "changed"),
+    [
+        pytest.param({"A": LONG, "B": 2}, {"B": 2, "C": 3}, {"A": str(LONG), "B": "2", "C": "3"}, 0, id="digits"),
+        pytest.param({"A": 1, "B": 2}, {"B": "2", "C": "3"}, {"A": 1, "B": 2, "C": 3}, 0, id="numbers"),
+        pytest.param({"A": 1, "B": 2}, {"B": LONG, "C": 3}, {"A": "1", "B": str(LONG), "C": "3"}, 1, id="longer"),
+    ],
+)  # fmt: skip
+def test_a_field_of_a_delta_has_one_type_in_the_version_and_none_changes_for_its_type(
+    running: Server, old: dict[str, Any], new: dict[str, Any], kept: dict[str, Any], changed: int
+):
+    places = {"A": 0.0, "B": 0.01, "C": 0.02}
+    base = geojson(
+        *[polygon(lonlat_square(LON + places[key])) for key in old],
+        properties=[{"BSM": key, "N": value} for key, value in old.items()],
+    )
+    delta = geojson(
+        *[polygon(lonlat_square(LON + places[key])) for key in new],
+        properties=[{"BSM": key, "N": v, "CHANGE": "2" if key in old else "1"} for key, v in new.items()],
+    )
+    with running.client("ZRZY") as client:
+        _store(client, base)
+
+        assert _put(client, delta, change_field="CHANGE").status_code == 201
+
+        found = client.get("/api/layers/PLAN/difference", params={"from": 1, "to": 2}).json()
+    assert _typed(running, 2) == kept
+    assert (found["added"], found["changed_attributes"], found["unchanged"]) == (1, changed, 2 - changed)
+
+
+def test_a_whole_number_of_more_than_64_bits_in_a_geojson_is_refused_with_its_feature_and_field(
+    running: Server,
+):
+    content = geojson(polygon(lonlat_square()), properties=[{"BSM": "A", "编号": 2**64}])
+    with running.client("ZRZY") as client:
+        client.post("/api/layers", json=PLAN)
+        refused = client.post("/api/layers/PLAN/versions", files={"file": ("plan.geojson", content)})
+    assert refused.status_code == 422
+    assert "feature 1" in refused.json()["detail"] and "编号" in refused.json()["detail"]
