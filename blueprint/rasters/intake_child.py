@@ -209,6 +209,13 @@ def refuse_what_cannot_be(source: Any, band: int) -> None:
         raise InvalidInputError(
             "values of the type {name} are not taken; store them as {types}", name=name, types=_TYPES
         )
+    scale, offset = source.scales[band - 1], source.offsets[band - 1]
+    if (scale, offset) != (1.0, 0.0):
+        raise InvalidInputError(
+            "the raster says that its values count {scale:g} each and begin at {offset:g}; store the true values",
+            scale=scale,
+            offset=offset,
+        )
     claimed = source.width * source.height * source.count * np.dtype(name).itemsize
     if claimed > MAX_BYTES:
         raise InvalidInputError(

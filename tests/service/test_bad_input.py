@@ -53,7 +53,7 @@ CONTENTS = {
     "empty file": (b"", "x.geojson", "the file is empty"),
     "no geodata": (b"\x7fELF and more", "x.geojson", "no geodata file"),
     "an html page": (b"<!doctype html><html></html>", "x.zip", "no geodata file"),
-    "broken json": (b'{"type": "FeatureCollection", "features": [', "x.geojson", "cannot be read"),
+    "broken json": (b'{"type": "FeatureCollection", "features": [', "x.geojson", "is broken"),
     "corrupt zip": (b"PK\x03\x04" + b"\x00" * 200, "x.zip", "zip archive is damaged"),
     "zip with a path upwards": (badfiles.zipped({"../plan.geojson": b"{}"}), "x.zip", "unsafe path"),
     "zip with an absolute path": (badfiles.zipped({"/etc/plan.geojson": b"{}"}), "x.zip", "unsafe path"),
@@ -90,7 +90,7 @@ CONTENTS = {
     "a gdal pipeline": (
         b'{"type":"gdal_streamed_alg","command_line":"gdal vector read /etc/passwd"}',
         "x.geojson",
-        "cannot be read",
+        "is no Feature",
     ),
 }
 

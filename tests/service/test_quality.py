@@ -223,7 +223,8 @@ def test_errors_stop_a_version_and_the_draft_stays(command: Command, tmp_path: P
     assert "限制" in listed and "面" in listed
     assert "管控 control" in command("layer", "show", "PLAN").out
     table = command("layer", "quality", "PLAN", "1")
-    assert "致命 fatal 0，错误 error 1，警告 warning 0，提示 info 0" in table.out and "GHYDYH" in table.out
+    said = " ".join(table.out.split())  # a narrow console breaks it over lines
+    assert "致命 fatal 0，错误 error 1，警告 warning 0，提示 info 0" in said and "GHYDYH" in said
 
 
 def test_warnings_are_confirmed_with_a_reason_that_is_kept_and_recorded(running: Server, city: Any):

@@ -211,6 +211,13 @@ def _magic_alone(_: Path) -> bytes:
     return b"II*\x00" + b"\x08\x00\x00\x00" + bytes(500)
 
 
+def _scaled(folder: Path) -> bytes:
+    path = write_tif(folder / "x.tif", slope())
+    with rasterio.open(path, "r+") as written:
+        written.scales, written.offsets = (0.1,), (5.0,)
+    return path.read_bytes()
+
+
 def _complex(folder: Path) -> bytes:
     return write_tif(folder / "x.tif", slope().astype(np.complex64)).read_bytes()
 
@@ -257,6 +264,7 @@ def _xian(folder: Path) -> bytes:
         (_truncated, "cannot be read as a GeoTIFF"),
         (_magic_alone, "cannot be read as a GeoTIFF"),
         (_complex, "type complex64"),
+        (_scaled, "count 0.1 each and begin at 5"),
         (_many_bands, "65,535 bands"),
         (_giant, "37.3 GB without compression, at most 2 GB"),
         (_elsewhere, "outside the city"),
