@@ -92,7 +92,7 @@ class MendingActIn(Given):
     """What is to be done with receipts: of the features named, or of all of the version."""
 
     act: Literal["undo", "accept"]
-    rows: list[Annotated[int, Field(ge=1, le=2**62)]] | None = Field(
+    rows: list[Annotated[int, Field(ge=1, le=2_000_000_000)]] | None = Field(
         default=None, min_length=1, max_length=10_000, description="the features' numbers; all when not given"
     )
 
