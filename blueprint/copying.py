@@ -30,7 +30,7 @@ _NUMBERS = {pa.bool_(): "?", pa.int16(): ">i2", pa.int32(): ">i4", pa.int64(): "
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows as COPY takes them, the columns that they fill, and how many they are."""
+    """Rows as COPY takes them, the columns that they fill, and how many features they stand for, if they tell."""
 
     columns: str
     count: int
@@ -55,16 +55,18 @@ def rows_of(batch: pa.RecordBatch, *, version_id: int, jsonb: Collection[str] = 
     return Rows(", ".join(["version_id", *batch.schema.names]), batch.num_rows, (filled.content(),))
 
 
-def many_at_once(batches: Iterable[Rows]) -> Iterator[Rows]:
-    """The same rows, several batches together: for each of its first thousand rows COPY makes a place, and none for those behind."""
-    waiting: list[Rows] = []
-    for rows in batches:
-        waiting.append(rows)
-        if sum(content.size for each in waiting for content in each.contents) >= _BYTES_AT_ONCE:
-            yield _together(waiting)
-            waiting = []
-    if waiting:
-        yield _together(waiting)
+def many_at_once(batches: Iterable[tuple[str, Rows]]) -> Iterator[tuple[str, Rows]]:
+    """The same rows of each table, several batches together: a COPY makes a place for each of its first thousand rows, and none
+    for those behind.
+    """
+    waiting: dict[str, list[Rows]] = {}
+    for table, rows in batches:
+        together = waiting.setdefault(table, [])
+        together.append(rows)
+        if sum(content.size for each in together for content in each.contents) >= _BYTES_AT_ONCE:
+            yield table, _together(waiting.pop(table))
+    for table, together in waiting.items():
+        yield table, _together(together)
 
 
 def _together(batches: list[Rows]) -> Rows:

@@ -6,6 +6,7 @@ columns; rows are put together here, so that it cannot write of any version but 
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from blueprint.ahead import ahead
 from blueprint.city import City
-from blueprint.copying import Rows, copy_in, rows_of
+from blueprint.copying import Rows, copy_in, many_at_once, rows_of
 from blueprint.equal_area import equal_area_proj4
 from blueprint.errors import InvalidInputError, UnavailableError
 from blueprint.jurisdiction import jurisdiction
@@ -109,21 +110,21 @@ def _to_tiles(working_crs: str) -> str | None:
 def _store(session: Session, version_id: int, child: Child, progress: Progress) -> None:
     """Copy in what the child sends, while what it sent next is made into rows."""
     done = 0
-    with closing(ahead(_rows(child, version_id))) as waiting:
-        for table, features, rows in waiting:
+    with closing(ahead(many_at_once(_rows(child, version_id)))) as waiting:
+        for table, rows in waiting:
             copy_in(session, table, rows)
-            if features:
-                done += features
+            if rows.count:
+                done += rows.count
                 progress("cut", done)
 
 
-def _rows(child: Child, version_id: int) -> Iterator[tuple[str, int, Rows]]:
-    """The table, the features where it is of parts, and the rows of each batch."""
+def _rows(child: Child, version_id: int) -> Iterator[tuple[str, Rows]]:
+    """The table and the rows of each batch; features are counted by their parts."""
     for batch in _batches(child):
         is_part = batch.schema.equals(PARTS)
         table = "blueprint.part" if is_part else "blueprint.tile_sheet"
         features = pc.count_distinct(batch.column("feature_id")).as_py() if is_part else 0
-        yield table, features, rows_of(batch, version_id=version_id)
+        yield table, replace(rows_of(batch, version_id=version_id), count=features)
 
 
 def _batches(child: Child) -> Iterator[pa.RecordBatch]:

@@ -342,11 +342,11 @@ def copy_features(
     session.flush()
     version_id, done = version.id, 0
     made = (
-        rows_of(batch.drop_columns(list(BOUNDS)), version_id=version_id, jsonb={"attributes"})
+        (table, rows_of(batch.drop_columns(list(BOUNDS)), version_id=version_id, jsonb={"attributes"}))
         for batch in batches
     )
     with closing(ahead(many_at_once(made))) as waiting:
-        for rows in waiting:
+        for _, rows in waiting:
             copy_in(session, table, rows)
             done += rows.count
             progress("copy", done)

@@ -88,17 +88,28 @@ def test_columns_with_and_without_gaps_are_copied_in_as_they_are(session: Sessio
 
 
 def test_batches_are_copied_together_up_to_some_bytes_and_none_is_lost(session: Session):
-    session.execute(text("CREATE TEMPORARY TABLE kept (version_id integer, number bigint, name text)"))
+    for table in ("kept", "also_kept"):
+        session.execute(
+            text(f"CREATE TEMPORARY TABLE {table} (version_id integer, number bigint, name text)")
+        )
     batches = [
         pa.record_batch({"number": [n], "name": ["x" * size]})
         for n, size in enumerate((10, 5_000_000, 3_000_000, 20, 30))
     ]
 
-    together = [*many_at_once(rows_of(batch, version_id=7) for batch in batches)]
-    for rows in together:
-        copy_in(session, "kept", rows)
+    tables = ["kept", "kept", "kept", "also_kept", "kept"]
+    together = [
+        *many_at_once(
+            (table, rows_of(batch, version_id=7)) for table, batch in zip(tables, batches, strict=True)
+        )
+    ]
+    for table, rows in together:
+        copy_in(session, table, rows)
 
-    assert [rows.count for rows in together] == [3, 2]
-    stored = session.execute(text("SELECT number, length(name) FROM kept ORDER BY number")).all()
+    assert [(table, rows.count) for table, rows in together] == [("kept", 3), ("also_kept", 1), ("kept", 1)]
+    both = (
+        "SELECT number, length(name) FROM (TABLE kept UNION ALL TABLE also_kept) AS kept_ones ORDER BY number"
+    )
+    stored = session.execute(text(both)).all()
     assert [tuple(row) for row in stored] == [(0, 10), (1, 5_000_000), (2, 3_000_000), (3, 20), (4, 30)]
     assert [*many_at_once(iter(()))] == []
