@@ -97,7 +97,8 @@ def best_operation(source_text: str, working_crs: str) -> Operation:
         # and takes long to find that out: longitude and latitude are the same numbers on both.
         is_plain = source.equals(CRS.from_epsg(4326), ignore_axis_order=True)
         transformer = Transformer.from_crs("EPSG:4490" if is_plain else source, target, always_xy=True)
-        return Operation(label(source), "WGS 84 taken as CGCS2000, then map projection", 1.0, (transformer,))
+        name = "WGS 84 视为 CGCS2000，再作地图投影 taken as CGCS2000, then map projection"
+        return Operation(label(source), name, 1.0, (transformer,))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # a more accurate grid exists but is not installed
