@@ -14,7 +14,7 @@ def test_standards_are_listed_and_shown_by_command_line(command: Command):
     assert shown.json["code"] == "YJJBNT"
     assert {"name": "BSM", "length": 18, "required": "M"}.items() <= shown.json["fields"][0].items()
     assert {code["title"] for code in shown.json["codes"]["survey_2019"]} >= {"裸岩石砾地"}
-    assert "系数" in command("standard", "show", "YJJBNT").out
+    assert "标识码" in command("standard", "show", "YJJBNT").out
     missing = command("standard", "show", "NOPE")
     assert (missing.status, "blueprint standard list" in missing.err) == (2, True)
 
