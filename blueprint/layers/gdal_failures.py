@@ -41,7 +41,7 @@ def _heard() -> Iterator[list[str]]:
     """The failures that GDAL reports in this thread meanwhile."""
     failures: list[str] = []
 
-    @_HANDLER  # type: ignore[untyped-decorator]
+    @_HANDLER  # type: ignore[untyped-decorator]  # ctypes has no types for prototypes
     def listen(level: int, _number: int, message: bytes) -> None:
         if level >= _FAILURE:
             failures.append(message.decode("utf-8", "replace"))

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,17 +12,14 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.crs import NoPathError, UnnamedDatumError, best_operation
-from blueprint.database import load_statements
 from blueprint.errors import InvalidInputError
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.crs_doctor import CGCS2000, Guess, suggest
 from blueprint.layers.map_shift import BACK, MIN_POINTS, SHIFTED, ShiftFinding, compare_shifts
 from blueprint.layers.models import Layer, LayerVersion
-from blueprint.layers.neighbours import compare_neighbours
+from blueprint.layers.neighbours import compare_neighbours, shares_on_version
 from blueprint.permissions import Actor
 from blueprint.sentences import Sentence
-
-_SQL = load_statements(Path(__file__).with_suffix(".sql"))
 
 NEAR_BOUNDARY_M = 800.0
 ON_BOUNDARY_M = 150.0
@@ -204,13 +200,7 @@ def _metres(lonlat: np.ndarray, city: City) -> np.ndarray:
 
 
 def _share_on_version(session: Session, version: LayerVersion, metres: np.ndarray) -> float:
-    values = {
-        "xs": metres[:, 0].tolist(),
-        "ys": metres[:, 1].tolist(),
-        "version_id": version.id,
-        "within_m": ON_REFERENCE_M,
-    }
-    return float(session.execute(_SQL["count_on_version"], values).scalar_one()) / len(metres)
+    return shares_on_version(session, version, [metres], within_m=ON_REFERENCE_M)[0]
 
 
 def _refuse_another_datum(report: dict[str, Any], city: City) -> None:

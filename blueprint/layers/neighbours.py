@@ -20,7 +20,7 @@ from blueprint.permissions import Act, Actor, may
 from blueprint.sentences import Sentence
 from blueprint.sharing.purposes import record_reading
 
-_SQL = load_statements(Path(__file__).with_name("location.sql"))
+_SQL = load_statements(Path(__file__).with_suffix(".sql"))
 
 MIN_POINTS, MAX_POINTS = 60, 300
 WITHIN_M = 5.0
@@ -95,7 +95,7 @@ def compare_neighbours(
         record_reading(session, actor, [version.layer.thing], kind="reference", id=version.name)
 
         def shares_on(sets: Sequence[np.ndarray], version: LayerVersion = version) -> list[float]:
-            return _shares_on(session, version, sets)
+            return shares_on_version(session, version, sets, within_m=WITHIN_M)
 
         peaks = compare_peaks(points, backs, shares_on)
         name = Sentence("layer {code} version {number}", code=version.layer.code, number=version.number)
@@ -132,7 +132,10 @@ def _near(
     return [version for version, _ in zip(readable, range(MAX_LAYERS), strict=False)]
 
 
-def _shares_on(session: Session, version: LayerVersion, sets: Sequence[np.ndarray]) -> list[float]:
+def shares_on_version(
+    session: Session, version: LayerVersion, sets: Sequence[np.ndarray], *, within_m: float
+) -> list[float]:
+    """Which share of each set of points (metres of the working CRS) lies on a line, a boundary or a point of a version."""
     every = np.concatenate(sets)
     numbers = np.repeat(np.arange(len(sets)), [len(points) for points in sets])
     values = {
@@ -140,7 +143,7 @@ def _shares_on(session: Session, version: LayerVersion, sets: Sequence[np.ndarra
         "ys": every[:, 1].tolist(),
         "numbers": numbers.tolist(),
         "version_id": version.id,
-        "within_m": WITHIN_M,
+        "within_m": within_m,
     }
-    found = {row.number: row.points for row in session.execute(_SQL["count_sets_on_version"], values)}
+    found = {row.number: row.points for row in session.execute(_SQL["count_on_version"], values)}
     return [found.get(number, 0) / len(points) for number, points in enumerate(sets)]
