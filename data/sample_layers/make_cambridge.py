@@ -9,7 +9,9 @@ import gzip
 import io
 import json
 import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +87,9 @@ SITES = {
 }
 """Sites that are shipped as footprint files of their own: file name to the Planning Board's case."""
 
+QUARTER_CHORDS = {"landmark_50m": 63, "subway_30m": 49}
+"""In how many chords a quarter circle of a zone is drawn: to 4 mm of it, as an upload draws zones."""
+
 
 def main(arguments: list[str]) -> None:
     source = Path(arguments[0]) if arguments else SOURCE
@@ -141,11 +146,12 @@ def make_footprints(source: Path, folder: Path) -> None:
 
 
 def make_expected(source: Path, folder: Path) -> None:
-    """Cut the scenario's results down to what a test compares: pairs of site and feature, and sums by layer."""
+    """Run the scenario's own reckoning and cut its results down to what a test compares.
+
+    The results that lie beside it have zones of 16 chords a quarter circle; here they are drawn as `QUARTER_CHORDS` says.
+    """
     measures = ["overlap_m2", "overlap_length_m", "n_points"]
     pairs = ["footprint_id", "layer_code", "feature_id", "kind", *measures]
-    with (source / "scenario/expected_pairs.csv").open(encoding="utf-8", newline="") as stream:
-        _write_csv(folder / "cambridge_expected_pairs.csv.gz", pairs, csv.DictReader(stream))
     sums = [
         "footprint_id",
         "footprint_area_m2",
@@ -155,13 +161,32 @@ def make_expected(source: Path, folder: Path) -> None:
         "n_touching_only",
         *measures,
     ]
-    with (source / "scenario/expected_summary.csv").open(encoding="utf-8", newline="") as stream:
-        rows = (
-            row
-            for row in csv.DictReader(stream)
-            if row["n_overlapping"] != "0" or row["n_touching_only"] != "0"
-        )
-        _write_csv(folder / "cambridge_expected_layers.csv.gz", sums, rows)
+    with tempfile.TemporaryDirectory() as scratch:
+        _reckon(source / "scenario", Path(scratch))
+        with (Path(scratch) / "expected_pairs.csv").open(encoding="utf-8", newline="") as stream:
+            _write_csv(folder / "cambridge_expected_pairs.csv.gz", pairs, csv.DictReader(stream))
+        with (Path(scratch) / "expected_summary.csv").open(encoding="utf-8", newline="") as stream:
+            rows = (
+                row
+                for row in csv.DictReader(stream)
+                if row["n_overlapping"] != "0" or row["n_touching_only"] != "0"
+            )
+            _write_csv(folder / "cambridge_expected_layers.csv.gz", sums, rows)
+
+
+def _reckon(scenario: Path, scratch: Path) -> None:
+    """Run `overlay_oracle.py`, which knows nothing of our code, on the scenario with finer zones."""
+    told = json.loads((scenario / "scenario.json").read_text(encoding="utf-8"))
+    for layer in [told["footprints"], *told["layers"]]:
+        layer["file"] = str((scenario / layer["file"]).resolve())
+        if layer.get("code") in QUARTER_CHORDS:
+            layer["quad_segs"] = QUARTER_CHORDS[layer["code"]]
+    (scratch / "scenario.json").write_text(json.dumps(told), encoding="utf-8")
+    subprocess.run(
+        [sys.executable, scenario / "overlay_oracle.py", scratch / "scenario.json"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
 
 
 def _write_csv(path: Path, columns: list[str], rows: Iterable[dict[str, str]]) -> None:

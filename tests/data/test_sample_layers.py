@@ -48,9 +48,11 @@ def read(path: Path, sublayer: str | None = None) -> tuple[np.ndarray, dict[str,
 
 
 def expected_pairs() -> list[dict[str, str]]:
-    with gzip.open(
-        EXPECTED / "cambridge_expected_pairs.csv.gz", "rt", encoding="utf-8", newline=""
-    ) as stream:
+    return _rows(EXPECTED / "cambridge_expected_pairs.csv.gz")
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
 
 
@@ -129,12 +131,26 @@ def test_making_it_again_from_the_citys_files_gives_the_shipped_ones(tmp_path: P
     for path in made:
         shipped = EXPECTED / path if path.suffix == ".gz" else FOLDER / path
         if path.suffix == ".gz":
-            assert gzip.decompress((tmp_path / path).read_bytes()) == gzip.decompress(shipped.read_bytes())
+            assert_same_figures(tmp_path / path, shipped)
         elif path.suffix != ".gpkg":
             assert (tmp_path / path).read_bytes() == shipped.read_bytes()
         else:
             for name in pyogrio.list_layers(shipped)[:, 0]:
                 assert_same_table(tmp_path / path, shipped, name)
+
+
+def assert_same_figures(made: Path, shipped: Path) -> None:
+    """Word for word, and the measures to the digit after the last that is told: it is not the same on every processor."""
+    rows, told = _rows(made), _rows(shipped)
+    measures = [key for key in told[0] if key.endswith(("_m2", "_m"))]
+    for key in told[0]:
+        if key not in measures:
+            assert [row[key] for row in rows] == [row[key] for row in told], key
+            continue
+        assert [bool(row[key]) for row in rows] == [bool(row[key]) for row in told], key
+        np.testing.assert_allclose(
+            [float(row[key] or 0) for row in rows], [float(row[key] or 0) for row in told], rtol=0, atol=2e-4
+        )
 
 
 def assert_same_table(made: Path, shipped: Path, name: str) -> None:
