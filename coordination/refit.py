@@ -15,9 +15,9 @@ from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint
 from blueprint.jurisdiction import jurisdiction
 from blueprint.permissions import Act, Actor, require
-from blueprint.snapshot import take_snapshot
+from blueprint.snapshot import Snapshot, take_snapshot
 from coordination.checks import run_check
-from coordination.given_ground import SHORT_M2, regrown
+from coordination.given_ground import SHORT_M2, Regrown, regrown
 from coordination.rules import Severity
 from coordination.siting import MAX_DISTANCE_M, hard_m2, readable_by, taken_ground
 from coordination.trim import SCRAP_M2, TrimLevel, is_hard
@@ -67,7 +67,7 @@ def find_refit(
     level: TrimLevel,
     within_m: float,
 ) -> Refit:
-    """Trim a site by its hard conflicts of a level and give the area back within a distance.
+    """Trim a site by its hard conflicts of a level and give the area back within a distance; one that has none stays as it is.
 
     InvalidInputError for a distance that is not from 1 to 2,000 m, for a linear work, and where nothing of the site is free.
     """
@@ -83,24 +83,14 @@ def find_refit(
     snapshot = take_snapshot(session, on)
     before = run_check(session, footprint, city=city, actor=actor, on=on, snapshot=snapshot)
     site = footprint.geometry
-    west, south, east, north = site.bounds
-    ground = shapely.box(west - within_m, south - within_m, east + within_m, north + within_m)
-    taken = taken_ground(
-        session, ground, footprint, readable_by(snapshot, actor), city=city, actor=actor, level=level
-    )
-    free = shapely.difference(ground, taken.hard)
-    outline = jurisdiction(city).outline
-    if outline is not None:
-        free = shapely.intersection(free, outline)
-    kept = _parts(shapely.intersection(site, free), SCRAP_M2)
-    if kept.is_empty:
-        raise InvalidInputError(
-            "nothing of the site is free of hard conflicts, so there is nothing to give ground to; shift it instead"
+    is_hard_met = any(is_hard(finding, level) for finding in before.findings)
+    found = (
+        _refitted(
+            session, footprint, city=city, actor=actor, snapshot=snapshot, level=level, within_m=within_m
         )
-    mild = shapely.union(shapely.difference(free, taken.soft), kept)
-    found = regrown(site, kept, mild, within_m)
-    if found.outline.area < site.area - SHORT_M2:
-        found = regrown(site, kept, free, within_m)
+        if is_hard_met
+        else Regrown(site, 0.0)
+    )
     made = found.outline
     refitted = replace(footprint, geometry=shapely.normalize(made))
     after = run_check(session, refitted, city=city, actor=actor, on=on, snapshot=snapshot)
@@ -125,6 +115,37 @@ def find_refit(
         has_restricted_conflicts=bool(after.restricted_conflicts),
         restricted_withheld=not after.has_answers_left,
     )
+
+
+def _refitted(
+    session: Session,
+    footprint: Footprint,
+    *,
+    city: City,
+    actor: Actor,
+    snapshot: Snapshot,
+    level: TrimLevel,
+    within_m: float,
+) -> Regrown:
+    """What of a site is free, with ground given back: first where nothing else weighs."""
+    site = footprint.geometry
+    west, south, east, north = site.bounds
+    ground = shapely.box(west - within_m, south - within_m, east + within_m, north + within_m)
+    taken = taken_ground(
+        session, ground, footprint, readable_by(snapshot, actor), city=city, actor=actor, level=level
+    )
+    free = shapely.difference(ground, taken.hard)
+    outline = jurisdiction(city).outline
+    if outline is not None:
+        free = shapely.intersection(free, outline)
+    kept = _parts(shapely.intersection(site, free), SCRAP_M2)
+    if kept.is_empty:
+        raise InvalidInputError(
+            "nothing of the site is free of hard conflicts, so there is nothing to give ground to; shift it instead"
+        )
+    mild = shapely.union(shapely.difference(free, taken.soft), kept)
+    found = regrown(site, kept, mild, within_m)
+    return found if found.outline.area >= site.area - SHORT_M2 else regrown(site, kept, free, within_m)
 
 
 def _parts(shape: shapely.Geometry, least_m2: float) -> shapely.MultiPolygon:

@@ -203,6 +203,28 @@ def test_ground_that_only_advises_is_given_where_no_other_is_enough_and_what_is_
     assert short.area_m2 == pytest.approx(9_000, abs=1)
 
 
+def test_a_site_that_meets_nothing_hard_is_left_as_it_is(session: Session, plane: City, tmp_path: Path):
+    """Of a wood less than a tenth of the site may be taken: the 500 m² are no conflict, and need no other ground."""
+    publish(session, plane, "WOOD", [shapely.box(95, -500, 500, 600)], control="prohibit")
+    rule = {
+        "id": "R-WOOD", "layer": "WOOD", "title": "林地", "title_en": "wood", "finding": "占用", "finding_en": "taken",
+        "remedy": "避让", "remedy_en": "keep off", "basis": ["《森林法》"], "last_checked_on": "2026-11-01",
+        "threshold": {"share": 0.1}, "below": "advise",
+    }  # fmt: skip
+    path = tmp_path / "rules.yaml"
+    path.write_text(json.dumps({"code": "test", "version": 1, "rules": [rule]}), encoding="utf-8")
+
+    found = _refit(session, replace(plane, rules_path=path), 200)
+
+    assert (found.given_m2, found.rim_m, found.is_free, found.is_same_area) == (
+        pytest.approx(0, abs=1e-6),
+        0,
+        True,
+        True,
+    )
+    assert shapely.equals(found.outline, at_origin(square(0, 0, 100)))
+
+
 def test_less_than_a_square_metre_is_not_given_back():
     """The measure of what is short is an area: 0.5 m² of 10,000 moves no boundary, 2 m² do."""
     free = square(-100, -100, 300)
