@@ -27,6 +27,9 @@ WINDOW_M = 2_000.0
 MAX_AREA_M2 = 20e9
 MIN_SITE_M2, MAX_SITE_M2 = 100.0, 5e6
 MAX_FOUND = 20
+_NO_LESS = 1 + 1e-5
+"""Within a window what is a square metre of the plane changes by less than this: no place is smaller than was asked."""
+
 PER_WINDOW = 12
 """So many places of a window are looked at, at least."""
 
@@ -132,7 +135,7 @@ def find_sites(
         )
         free = shapely.difference(shapely.intersection(ground, around), taken.hard)
         free_m2 += shapely.intersection(free, window).area
-        places = _places(free, taken, area_m2, at_most=per_window)
+        places = _places(free, taken, area_m2 * taken.plane_m2 * _NO_LESS, at_most=per_window)
         full_windows += places.has_more
         candidates += _weighed(
             session, places.found, area, readable, asked, city=city, actor=actor, level=level

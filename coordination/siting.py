@@ -118,6 +118,8 @@ class TakenGround:
 
     hard: BaseGeometry
     soft: BaseGeometry
+    plane_m2: float
+    """How much of the plane is a square metre of the ground by the city's measure."""
 
 
 def taken_ground(
@@ -157,7 +159,10 @@ def taken_ground(
         for finding in report.findings
         if finding.severity in _WEIGHING and not finding.sliver and not is_hard(finding, level)
     ]
-    return TakenGround(_together(hard, ground), _together(soft, ground))
+    measures = report.footprint
+    return TakenGround(
+        _together(hard, ground), _together(soft, ground), measures.plane_area_m2 / measures.area_m2
+    )
 
 
 _WEIGHING = (Severity.PROHIBIT, Severity.RESTRICT, Severity.ADVISE)

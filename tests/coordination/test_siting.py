@@ -302,6 +302,19 @@ def test_the_finder_names_places_of_the_size_that_meet_nothing_hard_the_milder_f
     assert max(overlaps, default=0) < 0.01
 
 
+def test_no_place_is_smaller_than_was_asked_by_the_citys_measure(session: Session, city: City):
+    """60 km east of the central meridian 300 ha of the plane are 299.97 on the ellipsoid."""
+    publish(session, city, "FARM", [square(60_000, 0, 100)], control="prohibit")
+    city = replace(city, rules_path=None, boundary_path=None)
+
+    found = find_sites(
+        session, _site(city, square(60_000, 0, 2_000)), area_m2=3e6, city=city, actor=OPERATOR, on=TODAY, level=TrimLevel.PROHIBIT
+    )  # fmt: skip
+
+    areas = [place.report.footprint.area_m2 for place in found.sites]
+    assert len(areas) == 1 and 3e6 <= areas[0] <= 3e6 * 1.0001
+
+
 def test_a_strip_is_no_site_however_long(session: Session, plane: City):
     ground = square(0, 0, 1000)
     publish(session, plane, "FARM", [shapely.box(0, 40, 1000, 1000)], control="prohibit")
