@@ -48,14 +48,13 @@ class UseMatrix:
         value = _written(attributes.get(self.field))
         told = f"{self.field} {value or '—'}"
         rows = self._rows(planned_use)
-        if not value:
+        classes = [part for part in _MIXED.split(value) if part.strip()]
+        if not classes:  # nothing, or but the signs between classes
             control = _strictest(control for row in rows for control in row.values())
             return Ruling(
                 control, f"图斑缺少属性 {self.field}，从严认定 the attribute is missing: the strictest holds"
             )
-        controls = [
-            _mildest(_fitting(row, part) for part in _MIXED.split(value) if part.strip()) for row in rows
-        ]
+        controls = [_mildest(_fitting(row, part) for part in classes) for row in rows]
         control = _strictest(controls)
         if planned_use is None and len(set(controls)) > 1:
             return Ruling(

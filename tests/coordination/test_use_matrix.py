@@ -67,6 +67,7 @@ MATRIX = UseMatrix(
         ("0701", "0804 教育用地", "advise"),
         ("0701", "1401＋0701", "inform"),  # full-width signs are the same
         ("0701", "1401+0701", "inform"),  # planned for both: one of them may be built
+        ("0701", "+", "restrict"),  # signs between classes and no class
         ("0701", None, "restrict"),  # a class that is not known is the strictest of the row
         (None, "0701", "prohibit"),  # and so is a use
         (None, None, "prohibit"),
