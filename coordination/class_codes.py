@@ -17,6 +17,10 @@ def is_translated(layer: LayerOnDay) -> bool:
 def as_rules_read(layer: LayerOnDay, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     """A feature's attributes with its class code by the edition of 2023."""
     raw = attributes.get(layer.class_field or "")
+    if isinstance(raw, float) and raw.is_integer():
+        raw = int(raw)
+    if isinstance(raw, int) and not isinstance(raw, bool):
+        raw = str(raw)
     if not is_translated(layer) or not isinstance(raw, str):
         return attributes
     return {**attributes, layer.class_field or "": as_edition_2023(raw, standards())}

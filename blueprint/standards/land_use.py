@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from blueprint.standards.entries import LandUseClass, Standards
 
+_LEADING = re.compile(r"\d{2,6}(?!\d)", re.ASCII)
 _DIGITS = re.compile(r"\d{2}|\d{4}|\d{6}", re.ASCII)
 
 
@@ -43,17 +44,21 @@ def normalised(raw: str) -> str:
 def as_edition_2023(raw: str, standards: Standards) -> str:
     """Codes of the trial edition of 2020 as the edition of 2023 has them: 2303 田间道 is 060102 there, 2303 another class.
 
-    Mixed use stays mixed; a code that the old edition does not know is left as it is.
+    Mixed use stays mixed, and a name behind its code where it is; a number that has lost its nought is read with it. A code that the
+    old edition does not know is left as it is.
     """
-    old = standards.land_use["2020"]
     parts = re.split(r"([+/、,，;；＋／])", raw)
-    return "".join(
-        found.maps_to_2023
-        if (found := old.get(normalised(unicodedata.normalize("NFKC", part)))) is not None
-        and found.maps_to_2023
-        else part
-        for part in parts
-    )
+    return "".join(_part_as_edition_2023(part, standards) for part in parts)
+
+
+def _part_as_edition_2023(part: str, standards: Standards) -> str:
+    text = unicodedata.normalize("NFKC", part).strip()
+    head = _LEADING.match(text)
+    if head is None:
+        return part
+    code = head.group()
+    found = standards.land_use["2020"].get(normalised(code.zfill(len(code) + len(code) % 2)))
+    return found.maps_to_2023 + text[head.end() :] if found is not None and found.maps_to_2023 else part
 
 
 def judge_land_use(raw: str, name: str | None, standards: Standards) -> list[JudgedCode]:

@@ -98,14 +98,21 @@ def test_a_grade_is_the_same_in_any_numerals(value: Any):
 
 
 @pytest.mark.parametrize(
-    ("symbology", "control"), [("land_use_2020", "advise"), ("land_use_2023", "prohibit")]
+    ("symbology", "code", "control"),
+    [
+        ("land_use_2020", "060102", "advise"),
+        ("land_use_2020", "060102 村庄内部道路用地", "advise"),
+        ("land_use_2020", 60102, "advise"),
+        ("land_use_2020", 60102.0, "advise"),
+        ("land_use_2023", "060102", "prohibit"),
+    ],
 )
 def test_codes_of_the_edition_of_2020_are_read_as_what_they_mean_in_that_of_2023(
-    session: Session, plane: City, symbology: str, control: str
+    session: Session, plane: City, symbology: str, code: Any, control: str
 ):
     """060102 was 村庄内部道路用地, which is in 1207 since; it is 田间道 in the edition of 2023."""
     publish(
-        session, plane, "GHYDYH", [square(0, 0, 100)], attributes=[{"GHYT": "060102"}],
+        session, plane, "GHYDYH", [square(0, 0, 100)], attributes=[{"GHYT": code}],
         class_field="GHYT", symbology=symbology,
     )  # fmt: skip
 
