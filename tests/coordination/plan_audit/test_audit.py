@@ -171,6 +171,16 @@ def test_areas_are_by_the_citys_measure(session: Session, city: City):
     assert found.overlap_m2 == pytest.approx(expected, rel=1e-9)
 
 
+def test_a_sliver_is_one_by_the_citys_measure_as_in_a_check(session: Session, city: City):
+    """60 km east of the central meridian 100 m² of the plane are 99.991 on the ellipsoid: less than a tolerance of 99.995."""
+    _publish(session, city, "A_PLAN", {"a": square(60_000, 0, 100)}, tolerance_m2=99.995)
+    _publish(session, city, "B_PLAN", {"b": square(60_090, 90, 100)}, tolerance_m2=99.995)
+
+    found = _differences(session, _audit(session, city))["a", "b"]
+
+    assert (found.overlap_m2, found.is_sliver) == (pytest.approx(99.991, abs=1e-3), True)
+
+
 def _coverage(seed: int, count: int) -> list[shapely.Polygon]:
     """A square kilometre divided into so many cells without gap or overlap."""
     points = shapely.multipoints(np.random.default_rng(seed).uniform(0, 1000, (count, 2)))
