@@ -1,5 +1,24 @@
 -- Which sites a difference touches; of the one that was computed last in this transaction.
 
+-- name: told_expired
+-- The projects of which the last check of their present footprint tells that a layer was past its term, and not asked.
+SELECT revision.project_id
+FROM (
+    SELECT DISTINCT ON (footprint_revision.project_id) footprint_revision.project_id, footprint_revision.id
+    FROM coordination.footprint_revision
+    ORDER BY footprint_revision.project_id, footprint_revision.number DESC
+) AS revision
+CROSS JOIN LATERAL (
+    SELECT kept.report
+    FROM coordination."check" AS kept
+    WHERE kept.footprint_revision_id = revision.id
+    ORDER BY kept.id DESC
+    LIMIT 1
+) AS latest
+WHERE latest.report @> jsonb_build_object(
+    'layers', jsonb_build_array(jsonb_build_object('code', CAST(:code AS text), 'outcome', 'expired'))
+);
+
 -- name: touched
 -- Of one kind, `project` (open ones, not cleared, by their present footprint) or `check` (kept ones), those whose
 -- footprint lies in its reach, or as far beyond it as a rule of the layer goes. `goes_by_shape`: rules of the layer go

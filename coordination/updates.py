@@ -136,10 +136,15 @@ def _touched(session: Session, event: PublicationEvent, city: City) -> list[int]
         in_work = select(Project.id).where(Project.status.in_(IN_WORK)).order_by(Project.id)
         return list(session.scalars(in_work))
     found: set[int] = set()
-    for before, after in steps(old, new, on=event.starts_on):
+    noticed = list(steps(old, new, on=event.starts_on))
+    for before, after in noticed:
         compare(session, before, after, city=city)
         values = noticing(session, before, after, city=city).values()
         found.update(row.id for row in session.execute(_SQL["touched"], values | {"kind": "project"}))
+    if len(noticed) > 1:
+        # Whoever was told that the layer is past its term is told what it says now, also where that is nothing.
+        code = session.get_one(Layer, event.layer_id).code
+        found.update(session.scalars(_SQL["told_expired"], {"code": code}))
     return sorted(found)
 
 

@@ -187,6 +187,32 @@ def test_what_follows_a_version_past_its_term_is_noticed_by_the_sites_of_either(
         )
 
 
+def test_who_was_told_that_a_layer_is_past_its_term_is_told_that_it_is_clear(
+    engine: Engine, world: City
+) -> None:
+    """Neither version meets the site: what changes in its report is that the layer is asked again."""
+    with Session(engine) as session, session.begin():
+        ended = session.scalars(
+            select(LayerVersion)
+            .join(Layer, Layer.id == LayerVersion.layer_id)
+            .where(Layer.code == "farmland")
+        ).one()
+        ended.valid_until = NOW.date() - timedelta(days=1)
+        session.flush()
+        [project] = session.scalars(select(Project))
+        projects.check_project(session, project.id, city=world, actor=COORDINATOR, now=NOW)
+    update(engine, world, "farmland", (0, 90))
+
+    assert recheck(engine, world) == 1
+
+    with Session(engine) as session:
+        checks = session.scalars(select(Check).order_by(Check.id))
+        told = [
+            layer["outcome"] for c in checks for layer in c.report["layers"] if layer["code"] == "farmland"
+        ]
+        assert told == ["clear", "expired", "clear"]
+
+
 def test_a_version_is_looked_at_from_its_first_day_on_and_work_that_broke_off_is_gone_on_with(
     engine: Engine, world: City
 ) -> None:
