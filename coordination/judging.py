@@ -19,7 +19,7 @@ from blueprint.snapshot import LayerOnDay
 from coordination.class_codes import as_rules_read
 from coordination.gaps import find_gaps
 from coordination.heights import HIGHEST_TOP_M, of_raster
-from coordination.particular_rules import ask_by_rules, choose
+from coordination.particular_rules import ask_by_rules, choose, unnamed
 from coordination.rule_file import load_rule_set
 from coordination.rule_sets import Rule, RuleSet
 from coordination.rule_words import RuleTold, told
@@ -194,9 +194,13 @@ def _rulings(
         rule = rules.get(layer.code)
         own = particular.get(layer.code, ())
         ruling = choose([each for each in own if not each.is_possible], layer, overlap)
-        if ruling is None and rule is not None and overlap.feature_id is not None:
-            ruling = _by_general(rule, layer, overlap, surfaces, footprint)
-        ruling = ruling or Ruling(softer.get(layer.code, Control(layer.control)), None)
+        if ruling is None:
+            if rule is not None and overlap.feature_id is not None:
+                ruling = _by_general(rule, layer, overlap, surfaces, footprint)
+            ruling = ruling or Ruling(softer.get(layer.code, Control(layer.control)), None)
+            if overlap.feature_id is not None:
+                reasons = (ruling.reason, unnamed(own, layer, overlap))
+                ruling = replace(ruling, reason="；".join(filter(None, reasons)) or None)
         possible = choose([each for each in own if each.is_possible], layer, overlap)
         rulings = (ruling, possible) if possible is not None else (ruling,)
         found[key_of(overlap)] = min(rulings, key=lambda each: _ORDER.index(each.control))

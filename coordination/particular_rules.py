@@ -23,7 +23,7 @@ from blueprint.rasters.values import Threshold as Pixels
 from blueprint.rasters.zonal import measure_rasters
 from blueprint.snapshot import LayerOnDay
 from coordination.class_codes import as_rules_read
-from coordination.rule_sets import Rule
+from coordination.rule_sets import Condition, Rule
 from coordination.use_matrix import Ruling
 
 _SQL = load_statements(Path(__file__).with_suffix(".sql"))
@@ -62,6 +62,22 @@ def choose(rules: Iterable[Rule], layer: LayerOnDay, overlap: Overlap) -> Ruling
         return None
     rule = min(fitting, key=_rank)
     return Ruling(_control(rule), _reason(rule, overlap.attributes), rule.id)
+
+
+def unnamed(rules: Iterable[Rule], layer: LayerOnDay, overlap: Overlap) -> str | None:
+    """What is said of a feature whose grade, or other value that rules of its layer go by, none of them names."""
+    attributes = as_rules_read(layer, overlap.attributes)
+    by_field: dict[str, list[Condition]] = {}
+    for rule in rules:
+        if rule.when is not None:
+            by_field.setdefault(rule.when.field, []).append(rule.when)
+    told = [
+        f"图斑属性 {field} 为 {overlap.attributes[field]}，没有规则列出，按图层一般管控认定"
+        f" {field} is {overlap.attributes[field]}, which no rule names: the layer's general control holds"
+        for field, conditions in by_field.items()
+        if not any(condition.is_met(attributes) for condition in conditions)
+    ]
+    return "；".join(told) or None
 
 
 def _fits(of_rule: Relation | None, met: Overlap) -> bool:

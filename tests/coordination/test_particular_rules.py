@@ -239,6 +239,8 @@ def test_what_no_particular_rule_is_for_has_the_general_one_with_its_threshold(
 
     found = _by_rule(report)
     assert (found["R-一级"].severity, found["R-ALL"].severity) == ("prohibit", "inform")
+    assert found["R-一级"].control_reason is None
+    assert "JB 为 其他，没有规则列出" in (found["R-ALL"].control_reason or "")
     assert (report.ledger.prohibited_m2, report.ledger.restricted_m2) == (pytest.approx(2000), 0)
     assert {told.rule.id: told.finding for told in report.rules} == {
         "R-ALL": "3,000.00㎡",
