@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import shapely
+from shapely.affinity import translate
+from shapely.ops import split
 
 from blueprint.quality import topology
 from blueprint.quality.topology import InMemory, TooMuchToCompareError, faces_of, find_overlaps, loose_edges
@@ -88,3 +90,52 @@ def test_what_crosses_everywhere_is_no_coverage_and_is_compared_box_by_box_as_fa
     assert next(find_overlaps(stacked, None)).area_m2 > 0
     with pytest.raises(TooMuchToCompareError):
         next(find_overlaps(stacked, None, most_vertices=1000))
+
+
+def _split_anyhow(seed: int) -> np.ndarray:
+    """Pieces of a square of 3 km, two of them moved by a nanometre to a decimetre, one taken out, one laid upon another."""
+    rng = np.random.default_rng(seed)
+    shapes: list[shapely.Polygon] = [shapely.Polygon([(0, 0), (3000, 90), (2910, 3120), (-60, 2970)])]
+    while len(shapes) < 16:
+        shape = shapes.pop(int(rng.integers(len(shapes))))
+        way = rng.uniform(0, np.pi)
+        far = np.array([np.cos(way), np.sin(way)]) * 9000
+        shapes += split(shape, shapely.LineString(shape.centroid.coords[0] + np.outer((-1, 1), far))).geoms
+    for _ in range(2):
+        moved, by_m = int(rng.integers(len(shapes))), 10.0 ** rng.integers(-9, 0)
+        shapes[moved] = translate(shapes[moved], by_m, -by_m)
+    shapes.append(shapes[0].buffer(-30))
+    del shapes[int(rng.integers(1, 16))]
+    return np.array(shapes, dtype=object)
+
+
+@pytest.mark.parametrize("seed", [22, 54, 71, 198, 713])
+def test_edges_that_all_but_coincide_hide_no_gap_and_no_overlap(seed: int):
+    shapes = _split_anyhow(seed)
+    layer = InMemory(shapes)
+    filled = shapely.union_all(shapely.buffer(shapes, 1e-6, join_style="mitre"))
+    holes = [shapely.Polygon(ring).area for part in shapely.get_parts(filled) for ring in part.interiors]
+
+    faces = faces_of(layer)
+    found = {(pair.left, pair.right): pair.area_m2 for pair in find_overlaps(layer, faces)}
+
+    left, right = np.triu_indices(len(shapes), 1)
+    shared = shapely.area(shapely.intersection(shapes[left], shapes[right], grid_size=1e-7))
+    everything = {(int(a), int(b)): area for a, b, area in zip(left, right, shared, strict=True)}
+    assert shapely.area(faces.gaps).sum() == pytest.approx(sum(holes), abs=0.1)
+    assert {pair: area for pair, area in found.items() if area > 0.02} == pytest.approx(
+        {pair: area for pair, area in everything.items() if area > 0.02}, abs=0.01
+    )
+
+
+@pytest.mark.parametrize("seed", [5, 16, 84, 100])
+def test_features_that_touch_along_all_but_coinciding_edges_do_not_share_the_whole_of_one(seed: int):
+    beside_each_other = _split_anyhow(seed)[:-1]
+
+    found = [
+        pair.area_m2
+        for shapes in (beside_each_other, beside_each_other[::-1])
+        for pair in find_overlaps(InMemory(shapes), None)
+    ]
+
+    assert all(area < 500 for area in found)  # a decimetre along some kilometres
