@@ -1,16 +1,20 @@
 """PostgreSQL's binary COPY format, read as it streams out and written as it streams in (PostgreSQL 15, COPY, "Binary Format")."""
 
+import io
 import struct
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import psycopg2
 import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg2.errors import DiskFull
+from sqlalchemy import TextClause
 from sqlalchemy.orm import Session
 
+from blueprint.database import as_its_own
 from blueprint.errors import StorageFullError
 from blueprint.layers.elements import binaries, lengths
 
@@ -37,13 +41,15 @@ class Rows:
     contents: tuple[pa.Buffer, ...]
 
 
-def rows_of(batch: pa.RecordBatch, *, version_id: int, jsonb: Collection[str] = ()) -> Rows:
-    """The rows of a batch, for a table whose columns bear its names; `version_id` is the same in every row.
+def rows_of(batch: pa.RecordBatch, *, jsonb: Collection[str] = (), **same: int) -> Rows:
+    """The rows of a batch, for a table whose columns bear its names; `same` are whole numbers alike in every row.
 
     Columns of bytes are what the type's receive function takes; those of `jsonb` are JSON as text.
     """
     filled = _Filled(batch.num_rows)
-    filled.add_same(struct.pack(">hii", batch.num_columns + 1, 4, version_id))
+    filled.add_same(_WIDTH.pack(batch.num_columns + len(same)))
+    for number in same.values():
+        filled.add_same(struct.pack(">ii", 4, number))
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         if column.null_count == len(column):
             filled.add_same(_NULL)
@@ -52,7 +58,7 @@ def rows_of(batch: pa.RecordBatch, *, version_id: int, jsonb: Collection[str] = 
         else:
             # The binary form of jsonb is its text behind a version, 1.
             filled.add_values(_values(column), b"\x01" if name in jsonb else b"")
-    return Rows(", ".join(["version_id", *batch.schema.names]), batch.num_rows, (filled.content(),))
+    return Rows(", ".join([*same, *batch.schema.names]), batch.num_rows, (filled.content(),))
 
 
 def many_at_once(batches: Iterable[tuple[str, Rows]]) -> Iterator[tuple[str, Rows]]:
@@ -76,18 +82,53 @@ def _together(batches: list[Rows]) -> Rows:
 
 def copy_in(session: Session, table: str, rows: Rows) -> None:
     """Copy rows into a table."""
-    connection: Any = session.connection().connection.dbapi_connection
-    with connection.cursor() as cursor:
-        try:
-            cursor.copy_expert(
-                f"COPY {table} ({rows.columns}) FROM STDIN (FORMAT binary)",
-                _Stream(rows),
-                size=1 << 18,
-            )
-        except DiskFull as error:
-            raise StorageFullError(
-                "the database's disk is full; nothing was stored, free some space and try again"
-            ) from error
+    connection = session.connection()
+    driver: Any = connection.connection.dbapi_connection
+    statement = f"COPY {table} ({rows.columns}) FROM STDIN (FORMAT binary)"
+    try:
+        with driver.cursor() as cursor:
+            cursor.copy_expert(statement, _Stream(rows), size=1 << 18)
+    except DiskFull as error:
+        raise StorageFullError(
+            "the database's disk is full; nothing was stored, free some space and try again"
+        ) from error
+    except psycopg2.Error as error:
+        raise as_its_own(error, connection, statement) from error
+
+
+def copy_out(session: Session, statement: TextClause, values: Mapping[str, Any], into: Any) -> None:
+    """Copy the rows of a statement into something with a `write`: a cursor's rows come as text and take five times as long.
+
+    It goes past what tells the database whom a transaction is for, so the statement must read no walled table.
+    """
+    session.flush()
+    connection = session.connection()
+    driver: Any = connection.connection.dbapi_connection
+    compiled = str(statement.compile(dialect=connection.dialect))
+    try:
+        with driver.cursor() as cursor:
+            filled = cursor.mogrify(compiled, dict(values)).decode()
+            cursor.copy_expert(f"COPY ({filled}\n) TO STDOUT (FORMAT binary)", into)
+    except psycopg2.Error as error:
+        raise as_its_own(error, connection, compiled) from error
+
+
+def numbers_out(
+    session: Session, statement: TextClause, values: Mapping[str, Any], kinds: Mapping[str, str]
+) -> dict[str, np.ndarray]:
+    """The rows of a statement whose columns are numbers, none of them null, by the name and numpy kind of each column."""
+    copied = io.BytesIO()
+    copy_out(session, statement, values, copied)
+    fields: list[tuple[str, str]] = [("row's width", ">i2")]
+    for name, kind in kinds.items():
+        fields += [(f"length of {name}", ">i4"), (name, f">{kind}")]
+    row = np.dtype(fields)
+    content = copied.getbuffer()[len(_SIGNATURE) + _HEAD.size : -_WIDTH.size]
+    rows = np.frombuffer(content, row, count=len(content) // row.itemsize)
+    is_whole = len(content) == rows.nbytes and (rows["row's width"] == len(kinds)).all()
+    if not is_whole or any((rows[f"length of {name}"] != row[name].itemsize).any() for name in kinds):
+        raise ValueError(f"the rows are not of {', '.join(kinds)} alone, or a value is null")
+    return {name: rows[name].astype(kind) for name, kind in kinds.items()}
 
 
 class _Stream:

@@ -149,18 +149,25 @@ def execute_plainly(
             rows: list[tuple[Any, ...]] = cursor.fetchall() if cursor.description is not None else []
             return rows
     except psycopg2.Error as error:
-        is_lost = bool(driver.closed)
-        if is_lost:
-            connection.invalidate(error)
-        raise DBAPIError.instance(
-            statement,
-            None,
-            error,
-            psycopg2.Error,
-            hide_parameters=True,
-            connection_invalidated=is_lost,
-            dialect=connection.dialect,
-        ) from error
+        raise as_its_own(error, connection, statement) from error
+
+
+def as_its_own(error: psycopg2.Error, connection: Connection, statement: str) -> DBAPIError:
+    """A driver's error as SQLAlchemy raises it; a connection that is lost is told so, and not used again."""
+    driver: Any = connection.connection.dbapi_connection
+    is_lost = bool(driver.closed)
+    if is_lost:
+        connection.invalidate(error)
+    told: DBAPIError = DBAPIError.instance(
+        statement,
+        None,
+        error,
+        psycopg2.Error,
+        hide_parameters=True,
+        connection_invalidated=is_lost,
+        dialect=connection.dialect,
+    )
+    return told
 
 
 _NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)

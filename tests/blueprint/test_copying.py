@@ -7,10 +7,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from blueprint.copying import CopiedRows, copy_in, many_at_once, rows_of
+from blueprint.copying import CopiedRows, copy_in, many_at_once, numbers_out, rows_of
 
 _ROWS = "SELECT CAST(n AS bigint), CASE WHEN n % 3 > 0 THEN '图斑' || n END FROM generate_series(1, 7) AS n"
 
@@ -113,3 +114,28 @@ def test_batches_are_copied_together_up_to_some_bytes_and_none_is_lost(session: 
     stored = session.execute(text(both)).all()
     assert [tuple(row) for row in stored] == [(0, 10), (1, 5_000_000), (2, 3_000_000), (3, 20), (4, 30)]
     assert [*many_at_once(iter(()))] == []
+
+
+def test_numbers_are_read_by_columns_and_nothing_else_is_taken_for_one(session: Session):
+    numbers = text("SELECT CAST(n AS bigint), CAST(n / 4.0 AS float8) FROM generate_series(1, :most) AS n")
+    kinds = {"n": "i8", "quarter": "f8"}
+
+    read = numbers_out(session, numbers, {"most": 3}, kinds)
+
+    assert (read["n"].tolist(), read["quarter"].tolist()) == ([1, 2, 3], [0.25, 0.5, 0.75])
+    assert numbers_out(session, numbers, {"most": 0}, kinds)["n"].tolist() == []
+    for other in ("CAST(NULL AS bigint), CAST(1 AS float8)", "CAST(1 AS bigint)", "CAST(1 AS bigint), 1"):
+        row = text(f"SELECT {other}")
+        with pytest.raises(ValueError, match="not of n, quarter alone"):
+            numbers_out(session, row, {}, kinds)
+
+
+def test_a_copy_whose_connection_is_lost_is_told_as_every_other_statement(engine: Engine):
+    with Session(engine) as session:
+        session.execute(text("SELECT 1"))
+        pid = session.connection().connection.dbapi_connection.get_backend_pid()
+        with Session(engine) as other:
+            other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+        with pytest.raises(OperationalError) as told:
+            numbers_out(session, text("SELECT CAST(1 AS bigint)"), {}, {"n": "i8"})
+    assert told.value.connection_invalidated
