@@ -13,8 +13,9 @@ from blueprint.city import AreaMeasure, City
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.permissions import Act, Actor, require
 from blueprint.sharing.purposes import record_reading
-from coordination.plan_audit.audit import SQL, compared_layers, read_boxes
+from coordination.plan_audit.audit import SQL, compared_layers
 from coordination.plan_audit.kernel import common_areas, edges_of
+from coordination.plan_audit.window_rows import read_boxes, read_shapes
 from coordination.plan_audit.windows import MAX_FEATURES, Window, owned, windows
 
 _NOISE_M2 = 1e-6
@@ -129,7 +130,9 @@ def _in_window(
     """The sums of the pairs that belong to a window, by their classes."""
     rows = (window.first, window.second)
     shapes = [
-        _shapes(session, version, side.ids[row])
+        np.asarray(
+            shapely.from_wkb(np.array(read_shapes(session, version.id, side.ids[row])[1], dtype=object))
+        )
         for version, side, row in zip(versions, sides, rows, strict=True)
     ]
     origin = np.array(window.box).reshape(2, 2).mean(axis=0)
@@ -148,9 +151,3 @@ def _in_window(
         pairs.setdefault(pair, []).append(place)
     for pair, places in pairs.items():
         yield pair, len(places), float(measured[places].sum())
-
-
-def _shapes(session: Session, version: LayerVersion, ids: np.ndarray) -> np.ndarray:
-    values = {"version_id": version.id, "feature_ids": ids.tolist()}
-    read = session.execute(SQL["shapes"], values).all()
-    return np.asarray(shapely.from_wkb(np.array([bytes(row.shape) for row in read], dtype=object)))

@@ -1,14 +1,13 @@
 """Running an audit: window by window, each kept in a transaction of its own, then the ledger of differences is brought up to date."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-import numpy as np
 from sqlalchemy import false, select
 from sqlalchemy.orm import Session, joinedload
 
@@ -22,12 +21,20 @@ from blueprint.layers.succession import version_on
 from blueprint.permissions import Act, Actor, may, require
 from blueprint.sentences import spoken
 from blueprint.sharing.purposes import record_reading
-from coordination.plan_audit.cluster import on_cluster
+from coordination.plan_audit.cluster import cluster_at, handed_over, in_database
 from coordination.plan_audit.cores import on_cores
 from coordination.plan_audit.models import PlanAudit
 from coordination.plan_audit.overlaps import FoundOverlaps, WindowTask, load_loops
 from coordination.plan_audit.partitions import shared_folder
-from coordination.plan_audit.windows import MAX_FEATURES, Window, windows
+from coordination.plan_audit.window_rows import (
+    Reach,
+    WindowKeys,
+    database_of,
+    keep_found,
+    read_boxes,
+    read_window,
+)
+from coordination.plan_audit.windows import MAX_FEATURES, windows
 
 SQL = load_statements(Path(__file__).with_suffix(".sql"))
 
@@ -41,12 +48,16 @@ _KEPT_S = 1.0
 
 
 @dataclass(frozen=True)
-class _Side:
-    """A layer as an audit compares it: its version and the boxes of its features."""
+class OnCluster:
+    """Where a Dask cluster is (tcp://host:8786), and how its workers come to what they compare.
 
-    version_id: int
-    ids: np.ndarray
-    boxes: np.ndarray
+    They reach the database by their own settings (`reach`), all of them, or are handed every window: over the network, or as
+    GeoParquet in a folder that all share (`through`).
+    """
+
+    scheduler: str
+    reach: Reach | None = None
+    through: Path | None = None
 
 
 def audit_layers(
@@ -59,17 +70,15 @@ def audit_layers(
     on: date,
     now: datetime,
     workers: int | None = None,
-    scheduler: str | None = None,
-    through: Path | None = None,
+    on_cluster: OnCluster | None = None,
     tell: Tell = lambda _phase, _done: None,
     most: int = MAX_FEATURES,
 ) -> int:
     """Compare two polygon layers in the versions of a day; gives the audit's id.
 
-    Windows are compared by `workers` threads (all cores when not given), or by the workers of a Dask cluster whose
-    `scheduler` is given, which they reach over the network or as GeoParquet in a folder that all share (`through`); they are
-    kept one by one: an audit of the same versions that was stopped goes on where it was. The figures do not depend on who
-    compared, nor on the number of workers or windows.
+    Windows are compared by `workers` threads (all cores when not given), or by the workers of a Dask cluster, and kept one by
+    one: an audit of the same versions that was stopped goes on where it was. The figures do not depend on who compared, nor
+    on the number of workers or windows.
     """
     with begin() as session:
         audit_id = open_audit(session, first, second, actor=actor, on=on, now=now).id
@@ -77,29 +86,74 @@ def audit_layers(
         audit = find_audit(session, audit_id, actor=actor)
         if audit.finished_at is not None:
             return audit_id
-        sides = _read_side(session, audit.first_version_id), _read_side(session, audit.second_version_id)
-        done, rule = set(audit.windows_done), _rule(audit)
-    left = windows(sides[0].boxes, sides[1].boxes, most=most, done=done)
-    if scheduler is None:
-        _load_loops(tell)
     compared = 0
-    tasks = (_task(begin, window, sides, rule) for window in left)
-    with shared_folder(through, city.working_crs) if through is not None else nullcontext() as shared:
-        if scheduler is not None:
-            compared_windows = on_cluster(scheduler, tasks, shared, tell)
-        else:
-            compared_windows = on_cores(tasks, workers or os.cpu_count() or 1)
-        # Closed before the folder goes, so that no worker is handed a window of it any more.
-        with closing(compared_windows):
-            for path, found in compared_windows:
-                with begin() as session:
-                    _keep(session, audit_id, path, found, city)
-                compared += len(found)
-                tell("compare", compared)
+    for count in compare_layers(
+        begin, audit_id, city=city, actor=actor, workers=workers, on_cluster=on_cluster, tell=tell, most=most
+    ):
+        compared += count
+        tell("compare", compared)
     tell("ledger", compared)
     with begin() as session:
         _close(session, audit_id, city=city, actor=actor, now=now)
     return audit_id
+
+
+def compare_layers(
+    begin: Begin,
+    audit_id: int,
+    *,
+    city: City,
+    actor: Actor,
+    workers: int | None = None,
+    on_cluster: OnCluster | None = None,
+    tell: Tell = lambda _phase, _done: None,
+    most: int = MAX_FEATURES,
+) -> Generator[int, None, None]:
+    """Compare the windows of an audit that are left to do, and keep what they have in common; gives how much that was, one by one."""
+    with begin() as session:
+        audit = find_audit(session, audit_id, actor=actor)
+        versions = audit.first_version_id, audit.second_version_id
+        done, rule = set(audit.windows_done), _rule(audit)
+        (first_ids, first), (second_ids, second) = (read_boxes(session, version) for version in versions)
+        database = database_of(session)
+    keys = (
+        WindowKeys(
+            audit_id, each.path, each.box, versions, first_ids[each.first], second_ids[each.second], *rule,
+            city.working_srid,
+        )
+        for each in windows(first, second, most=most, done=done)
+    )  # fmt: skip
+    tasks = (_task(begin, each) for each in keys)
+    if on_cluster is None:
+        _load_loops(tell)
+        tell("compare", 0)
+        yield from _kept(begin, audit_id, on_cores(tasks, workers or os.cpu_count() or 1), city)
+        return
+    through = on_cluster.through
+    # The folder goes last, so that no worker is handed a window of it any more.
+    with (
+        shared_folder(through, city.working_crs) if through is not None else nullcontext() as shared,
+        cluster_at(on_cluster.scheduler, tell) as cluster,
+    ):
+        reach = on_cluster.reach if shared is None else None
+        is_reached = reach is not None and cluster.reaches(database, reach)
+        if reach is not None and not is_reached:
+            tell("hand_over", 0)
+        tell("compare", 0)
+        if reach is not None and is_reached:
+            yield from in_database(cluster, keys, reach)
+        else:
+            yield from _kept(begin, audit_id, handed_over(cluster, tasks, shared), city)
+
+
+def _kept(
+    begin: Begin, audit_id: int, found: Generator[tuple[str, FoundOverlaps], None, None], city: City
+) -> Generator[int, None, None]:
+    with closing(found):
+        for path, each in found:
+            with begin() as session:
+                keep_found(session, audit_id, path, each, working_srid=city.working_srid)
+            yield len(each)
 
 
 def _load_loops(tell: Tell) -> None:
@@ -242,46 +296,9 @@ def _rule(audit: PlanAudit) -> tuple[float, float]:
     return max(x.tolerance_m2 for x in layers), max(x.sliver_width_m for x in layers)
 
 
-def _read_side(session: Session, version_id: int) -> _Side:
-    return _Side(version_id, *read_boxes(session, version_id))
-
-
-def read_boxes(session: Session, version_id: int) -> tuple[np.ndarray, np.ndarray]:
-    """The ids of a version's features in their order, and their boxes."""
-    rows = session.execute(SQL["boxes"], {"version_id": version_id}).all()
-    table = np.array([tuple(row) for row in rows], dtype=float).reshape(-1, 5)
-    return table[:, 0].astype(np.int64), table[:, 1:]
-
-
-def _task(begin: Begin, window: Window, sides: tuple[_Side, _Side], rule: tuple[float, float]) -> WindowTask:
+def _task(begin: Begin, keys: WindowKeys) -> WindowTask:
     with begin() as session:
-        first = _read_shapes(session, sides[0], window.first)
-        second = _read_shapes(session, sides[1], window.second)
-    return WindowTask(window.path, window.box, *first, *second, *rule)
-
-
-def _read_shapes(session: Session, side: _Side, rows: np.ndarray) -> tuple[Sequence[int], Sequence[bytes]]:
-    values = {"version_id": side.version_id, "feature_ids": side.ids[rows].tolist()}
-    read = session.execute(SQL["shapes"], values).all()
-    return [row.feature_id for row in read], [bytes(row.shape) for row in read]
-
-
-def _keep(session: Session, audit_id: int, path: str, found: FoundOverlaps, city: City) -> None:
-    """Keep what a window found, once: a second process at the same audit finds the window done."""
-    audit = session.get_one(PlanAudit, audit_id, with_for_update=True)
-    if path in audit.windows_done:
-        return
-    audit.windows_done = [*audit.windows_done, path]
-    audit.found += len(found)
-    values = {
-        "audit_id": audit_id,
-        "first_ids": found.first_ids.tolist(),
-        "second_ids": found.second_ids.tolist(),
-        "slivers": found.slivers.tolist(),
-        "shapes": found.shapes,
-        "working_srid": city.working_srid,
-    }
-    session.execute(SQL["keep_overlaps"], values)
+        return read_window(session, keys)
 
 
 def _close(session: Session, audit_id: int, *, city: City, actor: Actor, now: datetime) -> None:

@@ -1,17 +1,3 @@
--- name: boxes
--- The boxes of a version's features, in the order of their ids: what the windows are cut by.
-SELECT feature_id, ST_XMin(geom) AS west, ST_YMin(geom) AS south, ST_XMax(geom) AS east, ST_YMax(geom) AS north
-FROM blueprint.feature
-WHERE version_id = :version_id
-ORDER BY feature_id;
-
--- name: shapes
--- Some features of a version as WKB.
-SELECT feature_id, ST_AsBinary(geom) AS shape
-FROM blueprint.feature
-WHERE version_id = :version_id AND feature_id = ANY(CAST(:feature_ids AS bigint[]))
-ORDER BY feature_id;
-
 -- name: classes
 -- The class of each feature of a version, and its area by the measure per plane area.
 SELECT attributes ->> :class_field AS class_of, plane_m2,
@@ -19,15 +5,6 @@ SELECT attributes ->> :class_field AS class_of, plane_m2,
 FROM blueprint.feature
 WHERE version_id = :version_id
 ORDER BY feature_id;
-
--- name: keep_overlaps
--- What a window found.
-INSERT INTO coordination.plan_audit_overlap (audit_id, first_feature_id, second_feature_id, is_sliver, geom)
-SELECT :audit_id, found.first_id, found.second_id, found.is_sliver,
-    ST_SetSRID(ST_GeomFromWKB(found.shape), :working_srid)
-FROM unnest(
-    CAST(:first_ids AS bigint[]), CAST(:second_ids AS bigint[]), CAST(:slivers AS boolean[]), CAST(:shapes AS bytea[])
-) AS found (first_id, second_id, is_sliver, shape);
 
 -- name: forget_met
 DROP TABLE IF EXISTS pg_temp.audit_met;

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import shapely
 
 from blueprint import outline_walk
@@ -27,9 +28,9 @@ class WindowTask:
 
     path: str
     box: Box
-    first_ids: Sequence[int]
+    first_ids: Sequence[int] | np.ndarray
     first_shapes: Sequence[bytes]
-    second_ids: Sequence[int]
+    second_ids: Sequence[int] | np.ndarray
     second_shapes: Sequence[bytes]
     tolerance_m2: float
     sliver_width_m: float
@@ -56,7 +57,7 @@ class FoundOverlaps:
     second_ids: np.ndarray
     areas_m2: np.ndarray
     slivers: np.ndarray
-    shapes: list[bytes]
+    shapes: pa.LargeBinaryArray
 
     def __len__(self) -> int:
         return len(self.shapes)
@@ -80,7 +81,7 @@ def overlaps_of(task: WindowTask) -> FoundOverlaps:
         np.concatenate([each.second_ids for each in found]),
         np.concatenate([each.areas_m2 for each in found]),
         np.concatenate([each.slivers for each in found]),
-        [shape for each in found for shape in each.shapes],
+        pa.concat_arrays([each.shapes for each in found]),
     )
 
 
@@ -105,7 +106,7 @@ def _measured(
         np.asarray(task.second_ids, dtype=np.int64)[other[kept]],
         areas[kept],
         slivers,
-        list(shapely.to_wkb(shapes[kept])),
+        pa.array(shapely.to_wkb(shapes[kept]), pa.large_binary()),
     )
 
 

@@ -80,7 +80,7 @@ class SharedFolder:
             _numbers(table, "second_id"),
             _numbers(table, "plane_m2"),
             _numbers(table, "is_sliver"),
-            list(_numbers(table, _GEOMETRY)),
+            pa.concat_arrays(table[_GEOMETRY].chunks),
         )
 
 

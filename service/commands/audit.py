@@ -20,12 +20,12 @@ from blueprint.sentences import Sentence
 from coordination.figures import hectares
 from coordination.plan_audit import kernel
 from coordination.plan_audit.areas import overlap_areas
-from coordination.plan_audit.audit import audit_layers, find_audit
+from coordination.plan_audit.audit import OnCluster, audit_layers, find_audit
 from coordination.plan_audit.differences_file import write_differences
 from coordination.plan_audit.ledger import DistrictPair, Month, series, statistics, statistics_by_district
 from coordination.plan_audit.matrix import PairStanding, matrix
 from coordination.plan_audit.schemas import PlanAuditOut, audit_out
-from service.commands.context import console, local_operator, open_edge, say
+from service.commands.context import console, local_operator, open_edge, reached_engine, say
 from service.commands.job import PHASES
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
 
@@ -118,8 +118,7 @@ def audit(
                     on=day or edge.now().date(),
                     now=edge.now(),
                     workers=workers,
-                    scheduler=scheduler,
-                    through=through,
+                    on_cluster=OnCluster(scheduler, reached_engine, through) if scheduler else None,
                     tell=partial(_tell, shown, f"{first} × {second}"),
                 )
             with begin() as session:
@@ -168,8 +167,8 @@ def audit(
 
 
 def _tell(shown: Status, pair: str, phase: str, done: int) -> None:
-    """Where an audit is; that it compiles first is said in a line that stays, also where no status is shown."""
-    if phase == "compile":
+    """Where an audit is; that it compiles first, and that windows are handed over, is said in a line that stays, also where no status is shown."""
+    if phase in ("compile", "hand_over"):
         say(PHASES[phase])
     shown.update(f"{pair} · {PHASES[phase]} {done:,}")
 

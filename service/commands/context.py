@@ -70,6 +70,14 @@ def database_url(settings: Settings) -> str:
     return cluster.ensure_running(settings.home, say=say)
 
 
+def reached_engine() -> Engine | None:
+    """The database that this process reaches by its settings, as it is; None where they name none, or the private one does not run."""
+    settings = read_settings()
+    if settings.database_url is None and not cluster.status(settings.home).running:
+        return None
+    return make_engine(database_url(settings), pool_size=1)
+
+
 def make_provider(settings: Settings, base_url: str) -> Provider | None:
     """The OpenID Connect provider of the settings, not asked anything yet; None when none is set."""
     if settings.openid_issuer is None and settings.openid_client_id is None:

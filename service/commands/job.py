@@ -39,6 +39,7 @@ PHASES = {
     "features": "质检图斑 checking features",
     "topology": "质检拓扑 checking topology",
     "compile": "首次使用，正在编译计算程序，约需几秒至一分钟，每台机器只需一次 compiling, once a machine",
+    "hand_over": "并非每个计算节点都连得上数据库，图斑由本机转交，较慢 not every worker reaches the database: features are handed over from here, which is slower",
     "compare": "比对图斑 comparing features",
     "ledger": "更新台账 bringing the ledger up to date",
 }

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import geopandas
 import pytest
+from sqlalchemy import text
 
 from blueprint.jobs.worker import Worker
+from coordination.plan_audit.window_rows import reached_database
+from service.commands.context import reached_engine
 from service.job_kinds import KINDS
 from tests.badfiles import LON, geojson, lonlat_square, polygon
 from tests.service.conftest import Command, Server
@@ -52,6 +55,25 @@ def test_an_audit_by_the_command_line_prints_a_ledger_writes_a_file_and_takes_de
     assert "互不重叠的规划 Plans that may not overlap" in every.out
     assert command("audit", "--kept-apart", "RED").status == 2
     assert command("audit", "RED", "NOPE").err.count("\n") == 2
+
+
+def test_a_worker_reaches_the_database_of_its_own_settings_or_none(
+    fresh_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("BLUEPRINT_HOME", str(tmp_path))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    assert reached_engine() is None
+    assert list(tmp_path.iterdir()) == [], "no private database is made for a worker"
+
+    monkeypatch.setenv("DATABASE_URL", fresh_database)
+    engine = reached_engine()
+    assert engine is not None
+    reached = reached_database(lambda: engine)
+    with engine.connect() as connection:
+        assert reached is not None and reached.endswith(
+            str(connection.scalar(text("SELECT current_database()")))
+        )
+    engine.dispose()
 
 
 def test_an_audit_over_http_is_a_job_whose_ledger_is_read_and_decided(running: Server):

@@ -25,7 +25,7 @@ from blueprint.sharing.exports import trace_file
 from blueprint.sharing.purposes import OWN_DATA, STANDING_PURPOSES
 from coordination.plan_audit import audit as audits
 from coordination.plan_audit import cores
-from coordination.plan_audit.audit import audit_layers, find_audit, open_audit
+from coordination.plan_audit.audit import OnCluster, audit_layers, find_audit, open_audit
 from coordination.plan_audit.differences_file import write_differences
 from coordination.plan_audit.ledger import (
     decide,
@@ -228,7 +228,8 @@ def test_two_workers_a_cluster_and_small_windows_find_what_one_finds(
     session.execute(PlanAudit.__table__.delete())
     session.expire_all()
 
-    by_others = _audit(session, plane, scheduler=cluster.scheduler_address, through=tmp_path, most=20)
+    files = OnCluster(cluster.scheduler_address, through=tmp_path)
+    by_others = _audit(session, plane, on_cluster=files, most=20)
 
     assert len(by_others.windows_done) > 1
     assert {key: row.overlap_m2 for key, row in _differences(session, by_others).items()} == alone
@@ -242,7 +243,7 @@ def test_an_audit_that_was_stopped_goes_on_after_the_windows_it_did(
     told: list[int] = []
 
     def stop(phase: str, done: int) -> None:
-        if phase == "compile":
+        if phase == "compile" or not done:
             return
         told.append(done)
         if len(told) == 2:
@@ -275,7 +276,7 @@ def test_that_loops_are_compiled_first_is_told_where_they_are_not_there_at_once(
     _audit(session, plane, tell=lambda phase, _done: told.append(phase))
 
     assert told[0] == "compile"
-    assert told[1:] == ["compare", "ledger"]
+    assert told[1:] == ["compare", "compare", "ledger"]
 
 
 def test_the_same_versions_are_not_compared_twice(session: Session, plane: City):

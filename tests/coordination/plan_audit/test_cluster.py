@@ -16,7 +16,7 @@ from pyproj import CRS
 
 from blueprint.errors import UnavailableError
 from coordination.plan_audit import cluster as cluster_module
-from coordination.plan_audit.cluster import on_cluster
+from coordination.plan_audit.cluster import cluster_at, handed_over
 from coordination.plan_audit.overlaps import FoundOverlaps, WindowTask, overlaps_of
 from coordination.plan_audit.partitions import Partition, SharedFolder, compare_partition, shared_folder
 from coordination.plan_audit.windows import windows
@@ -41,7 +41,13 @@ def _tasks() -> list[WindowTask]:
 def _sorted(found: Iterator[tuple[str, FoundOverlaps]]) -> dict[str, list[tuple[int, int, float, bytes]]]:
     return {
         path: sorted(
-            zip(o.first_ids.tolist(), o.second_ids.tolist(), o.areas_m2.tolist(), o.shapes, strict=True)
+            zip(
+                o.first_ids.tolist(),
+                o.second_ids.tolist(),
+                o.areas_m2.tolist(),
+                o.shapes.to_pylist(),
+                strict=True,
+            )
         )
         for path, o in found
     }
@@ -64,8 +70,11 @@ def test_a_cluster_finds_what_one_machine_finds_though_a_worker_is_killed(
             yield task
 
     assert len(tasks) > 10
-    with shared_folder(tmp_path, "EPSG:4550") if is_through_files else nullcontext() as shared:
-        assert _sorted(on_cluster(cluster.scheduler_address, killing(), shared)) == alone
+    with (
+        shared_folder(tmp_path, "EPSG:4550") if is_through_files else nullcontext() as shared,
+        cluster_at(cluster.scheduler_address) as workers,
+    ):
+        assert _sorted(handed_over(workers, killing(), shared)) == alone
     assert list(tmp_path.iterdir()) == []
 
 
@@ -100,18 +109,18 @@ def test_the_folder_goes_when_the_audit_is_ended_and_the_next_one_removes_what_a
 
 
 def test_that_the_workers_compile_first_is_told(cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch):
-    tasks = _tasks()[:1]
     told: list[str] = []
 
     def tell(phase: str, _done: int) -> None:
         told.append(phase)
 
-    list(on_cluster(cluster.scheduler_address, iter(tasks)))
-    list(on_cluster(cluster.scheduler_address, iter(tasks), tell=tell))
-    assert told == [], "the workers of this machine have their loops"
+    with cluster_at(cluster.scheduler_address) as workers:
+        list(handed_over(workers, iter(_tasks()[:1])))
+    with cluster_at(cluster.scheduler_address, tell):
+        assert told == [], "the workers of this machine have their loops"
     monkeypatch.setattr(cluster_module, "loops_are_kept", lambda: False)
-    list(on_cluster(cluster.scheduler_address, iter(tasks), tell=tell))
-    assert told == ["compile"]
+    with cluster_at(cluster.scheduler_address, tell):
+        assert told == ["compile"]
 
 
 def test_a_worker_that_does_not_see_the_folder_is_said(cluster: LocalCluster, tmp_path: Path):
@@ -121,12 +130,15 @@ def test_a_worker_that_does_not_see_the_folder_is_said(cluster: LocalCluster, tm
         def put_down(self, task: WindowTask) -> Partition:
             return replace(super().put_down(task), folder=str(tmp_path / "elsewhere"))
 
-    with shared_folder(tmp_path, "EPSG:4550") as shared, pytest.raises(UnavailableError, match="same path"):
-        elsewhere = Elsewhere(shared.folder, shared.crs)
-        list(on_cluster(cluster.scheduler_address, iter(_tasks()[:1]), elsewhere))
+    with (
+        shared_folder(tmp_path, "EPSG:4550") as shared,
+        cluster_at(cluster.scheduler_address) as workers,
+        pytest.raises(UnavailableError, match="same path"),
+    ):
+        list(handed_over(workers, iter(_tasks()[:1]), Elsewhere(shared.folder, shared.crs)))
 
 
 def test_without_a_scheduler_it_is_said(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(cluster_module, "_CONNECT_S", 1)
-    with pytest.raises(UnavailableError, match="no Dask scheduler answers"):
-        next(on_cluster("tcp://127.0.0.1:1", iter(())))
+    with pytest.raises(UnavailableError, match="no Dask scheduler answers"), cluster_at("tcp://127.0.0.1:1"):
+        pass
