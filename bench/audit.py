@@ -5,6 +5,7 @@ same shapes.
 import os
 import random
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import geopandas
@@ -12,11 +13,11 @@ import numpy as np
 import shapely
 
 from bench.made_city import SIDE_M, SOUTH, WEST, made_layers, polygons
-from bench.scaling import tasks_of
 from bench.setting import say
 from coordination.plan_audit.cores import on_cores
 from coordination.plan_audit.kernel import common_areas, edges_of
-from coordination.plan_audit.overlaps import load_loops
+from coordination.plan_audit.overlaps import WindowTask, load_loops
+from coordination.plan_audit.windows import windows
 
 SAMPLE = 20_000
 """So many pairs are measured by GEOS too."""
@@ -51,7 +52,7 @@ def measure_audit(*, small: bool) -> dict[str, Any]:
     own = time.process_time()
     started = time.perf_counter()
     shapes_m2, shapes, count = 0.0, 0, os.cpu_count() or 1
-    for _, found in on_cores(tasks_of([first, second]), count):
+    for _, found in on_cores(_tasks_of([first, second]), count):
         shapes_m2 += float(found.areas_m2.sum())
         shapes += len(found.shapes)
     shapes_s, shapes_cpu_s = time.perf_counter() - started, time.process_time() - own
@@ -78,3 +79,13 @@ def measure_audit(*, small: bool) -> dict[str, Any]:
         "geopandas_over_shapes": round(overlay_s / shapes_s, 2),
         "cpu_s": {"shapes": round(shapes_cpu_s, 2), "geopandas": round(overlay_cpu_s, 2)},
     }
+
+
+def _tasks_of(sides: list[np.ndarray]) -> Iterator[WindowTask]:
+    """The windows as an audit gives them to its workers; shapes are written when a window's turn comes."""
+    for window in windows(*(shapely.bounds(side) for side in sides)):
+        rows = (window.first, window.second)
+        shapes = [list(shapely.to_wkb(side[each])) for side, each in zip(sides, rows, strict=True)]
+        yield WindowTask(
+            window.path, window.box, rows[0].tolist(), shapes[0], rows[1].tolist(), shapes[1], 0.0, 0.0
+        )

@@ -139,9 +139,14 @@ BARS = (
         2.2,
     ),
     Bar(
-        "every difference of 500,000 × 200,000 polygons, one Dask worker ÷ two",
+        "every difference of 500,000 × 200,000 polygons read and kept by Dask workers, one ÷ two",
         ("scaling", "one_over_two"),
         1.8,
+    ),
+    Bar(
+        "the same with the boxes of all features, which are read before",
+        ("scaling", "with_boxes_one_over_two"),
+        None,
     ),
     Bar(
         "the same windows by two bare processes side by side, work done ÷ that of one alone: what the machine can",
