@@ -1,4 +1,4 @@
-"""A table with shapes as text (CSV with WKT): read cell by cell, so that nothing in it is ever taken for a program.
+"""A table with shapes as text (CSV with WKT, or WKB in hexadecimal digits): read cell by cell, so that nothing in it is ever taken for a program.
 
 What begins with =, + or @ stays the text that it is; 0701 stays a code, and only a column that is written as numbers
 throughout becomes numbers: whole ones where no cell has a decimal point, so that a code keeps its digits.
@@ -18,7 +18,7 @@ import pyogrio
 import shapely
 
 from blueprint.errors import InvalidInputError
-from blueprint.layers.formats import HEAD_BYTES, decoded_head, delimiter, is_utf8, wkt_column
+from blueprint.layers.formats import HEAD_BYTES, HEX_WKB, decoded_head, delimiter, is_utf8, wkt_column
 from blueprint.layers.shapefile import is_plainly_utf8
 from blueprint.sentences import Sentence
 
@@ -63,8 +63,7 @@ def read_table(path: Path, *, encoding: str | None, batch_rows: int) -> Table:
         raise InvalidInputError("the table has two columns of one name; rename one")
     numeric = _numeric(_rows(path, known, mark), len(names))
     numeric.pop(shapes, None)
-    found = _SRID.match(first[shapes]) if shapes < len(first) else None
-    srid = int(found.group(1)) if found else 0
+    srid = _srid_of(first[shapes]) if shapes < len(first) else 0
     return Table(
         crs=f"EPSG:{srid}" if srid else None,
         geometry_name="WKT geometry",
@@ -158,8 +157,7 @@ def _batches(
                 names_count=len(names),
                 place=f"line {line}",
             )
-        found = _SRID.match(row[shapes])
-        if int(found.group(1) if found else 0) != srid:
+        if _srid_of(row[shapes]) != srid and row[shapes].strip():
             raise InvalidInputError(
                 "line {line_number} of the table has another SRID than the first; use one CRS",
                 line_number=line,
@@ -189,9 +187,23 @@ def _batch(
     return pa.RecordBatch.from_arrays(columns, names=labels)
 
 
+def _srid_of(cell: str) -> int:
+    """The number of the CRS that a shape says, as EWKT or EWKB do; 0 where it says none."""
+    found = _SRID.match(cell)
+    if found:
+        return int(found.group(1))
+    binary = HEX_WKB.match(cell)
+    if not binary:
+        return 0
+    return max(int(shapely.get_srid(shapely.from_wkb(binary.group(1), on_invalid="ignore"))), 0)
+
+
 def _binary(cells: list[str | None], folder: Path) -> list[bytes | None]:
     """Shapes as binary; what cannot be read becomes bytes that cannot be read, so that its row is named later."""
-    texts = [_SRID.sub("", cell) if cell else None for cell in cells]
+    digits = [HEX_WKB.match(cell) if cell else None for cell in cells]
+    texts = [
+        _SRID.sub("", cell) if cell and not given else None for cell, given in zip(cells, digits, strict=True)
+    ]
     is_curved = [bool(text and _CURVE.search(text)) for text in texts]
     plain = [None if curved else text for text, curved in zip(texts, is_curved, strict=True)]
     read = shapely.to_wkb(shapely.from_wkt(np.array(plain, dtype=object), on_invalid="ignore"))
@@ -199,8 +211,12 @@ def _binary(cells: list[str | None], folder: Path) -> list[bytes | None]:
         of_curves = [text for text, curved in zip(texts, is_curved, strict=True) if text and curved]
         read[is_curved] = _curves(of_curves, folder)
     return [
-        None if text is None else (b"?" if shape is None else shape)
-        for text, shape in zip(texts, read, strict=True)
+        bytes.fromhex(given.group(1))
+        if given
+        else None
+        if text is None
+        else (b"?" if shape is None else shape)
+        for given, text, shape in zip(digits, texts, read, strict=True)
     ]
 
 

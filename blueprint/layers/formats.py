@@ -93,6 +93,7 @@ _WKT_COLUMNS = {
     "the_geom",
     "wkt_geom",
     "geom_wkt",
+    "wkb",
     "wkb_geometry",
     "shape",
     "几何",
@@ -102,6 +103,12 @@ _WKT = re.compile(
     r"|TIN|TRIANGLE|POLYHEDRALSURFACE|CURVEPOLYGON|COMPOUNDCURVE|CIRCULARSTRING)\s*(Z|M|ZM)?\s*(\(|EMPTY)",
     re.IGNORECASE,
 )
+HEX_WKB = re.compile(
+    r"^\s*(?:\\x)?((?:01[0-9A-F]{2}0[037B]00[02468ACE]0|00[02468ACE]0000[037B][0-9A-F]{2})(?:[0-9A-F]{2}){4,})\s*$",
+    re.IGNORECASE,
+)
+"""Well-known binary in hexadecimal digits, as PostGIS and its exports write a shape: byte order, type, coordinates."""
+
 _ROOT = re.compile(rb"<(?![?!])(?:[\w.-]+:)?([\w.-]+)([^>]*)")
 _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 
@@ -211,12 +218,14 @@ def is_utf8(path: Path) -> bool:
 
 
 def is_wkt_table(lines: list[str]) -> bool:
-    """Say whether the first lines are a table with a column of WKT."""
+    """Say whether the first lines are a table with a column of shapes."""
     if len(lines) < 2:
         return False
     mark = delimiter(lines[0])
     names = {cell.strip().strip('"').lower() for cell in lines[0].split(mark)}
-    return bool(names & _WKT_COLUMNS) or any(_WKT.match(cell) for cell in lines[1].split(mark))
+    return bool(names & _WKT_COLUMNS) or any(
+        _WKT.match(cell) or HEX_WKB.match(cell.strip('"')) for cell in lines[1].split(mark)
+    )
 
 
 def delimiter(header: str) -> str:
@@ -225,8 +234,8 @@ def delimiter(header: str) -> str:
 
 
 def wkt_column(header: list[str], first: list[str]) -> int | None:
-    """The column that holds shapes as WKT: by the first row's value, else by its name; None where there is none."""
+    """The column that holds shapes as WKT, or as WKB in hexadecimal digits: by the first row's value, else by its name; None where there is none."""
     for number, value in enumerate(first[: len(header)]):
-        if _WKT.match(value):
+        if _WKT.match(value) or HEX_WKB.match(value):
             return number
     return next((n for n, name in enumerate(header) if name.strip().lower() in _WKT_COLUMNS), None)

@@ -20,17 +20,25 @@ _gdal.CPLPushErrorHandler.restype = None
 _PATH = re.compile(r"/\S*/")
 
 
+class FileBrokenError(InvalidInputError):
+    """That GDAL failed within a file; `said` is what it complained of."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(
+            "the file is damaged, or not all of it can be read: {error}; export it again",
+            error=_PATH.sub("", said).partition(" You may set")[0][:200],
+        )
+        self.said = said
+
+
 def unless_broken(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The batches; InvalidInputError once GDAL fails on one: what follows would be missing in silence."""
+    """The batches; FileBrokenError once GDAL fails on one: what follows would be missing in silence."""
     waiting = iter(batches)
     while True:
         with _heard() as failures:
             batch = next(waiting, None)
         if failures:
-            raise InvalidInputError(
-                "the file is damaged, or not all of it can be read: {error}; export it again",
-                error=_PATH.sub("", failures[0]).partition(" You may set")[0][:200],
-            )
+            raise FileBrokenError(failures[0])
         if batch is None:
             return
         yield batch

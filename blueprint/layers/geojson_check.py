@@ -1,7 +1,7 @@
 """Pre-flight of a GeoJSON: every feature is one, every shape holds nothing but numbers, no number is too long to be kept.
 
 GDAL passes over a line that is broken, a member of `features` that is no feature, a hole or a part whose coordinates are
-none, and turns a whole number of more than 64 bits into a real one, each without a word; a layer with less in it would be the answer.
+none, takes the last of two members of one name, and turns a whole number of more than 64 bits into a real one, each without a word; a layer with less in it would be the answer.
 """
 
 import json
@@ -21,7 +21,20 @@ _DEPTH = {"point": 0, "multipoint": 1, "linestring": 1, "multilinestring": 2, "p
 _BLANK = " \t\r\n\x1e"
 """What may stand between the features of a file by lines; RFC 8142 begins each with a record separator."""
 
-_decode = json.JSONDecoder(strict=False).raw_decode
+
+class _TwiceError(Exception):
+    """That an object says a name twice, of which a reader takes the last."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _TwiceError(next(name for name in names if names.count(name) > 1))
+    return found
+
+
+_decode = json.JSONDecoder(strict=False, object_pairs_hook=_object).raw_decode
 
 
 def check_geojson(path: Path, *, by_lines: bool) -> None:
@@ -99,9 +112,11 @@ def _check_document(text: _Text) -> None:
             key = text.value()
             if not isinstance(key, str) or not text.take(":"):
                 raise ValueError
+            if key in members:
+                raise InvalidInputError(
+                    'the GeoJSON has two members "{name}"; export it again', name=_shown(key)
+                )
             if key == "features" and text.next() == "[":
-                if key in members:
-                    raise InvalidInputError('the GeoJSON has two members "features"; export it again')
                 members[key] = None
                 for number, feature in enumerate(_features(text), start=1):
                     _check_feature(feature, number)
@@ -109,6 +124,10 @@ def _check_document(text: _Text) -> None:
                 members[key] = text.value()
             if not text.take(",") and text.next() != "}":
                 raise ValueError
+    except _TwiceError as error:
+        raise InvalidInputError(
+            'the GeoJSON has two members "{name}"; export it again', name=_shown(str(error))
+        ) from None
     except ValueError:
         raise _broken(None) from None
     if text.next():
@@ -137,8 +156,20 @@ def _features(text: _Text) -> Iterator[Any]:
 def _value(text: _Text, number: int) -> Any:
     try:
         return text.value()
+    except _TwiceError as error:
+        raise InvalidInputError(
+            "feature {number} of the GeoJSON says {name!r} twice, of which one would be lost; correct it",
+            number=number,
+            name=_shown(str(error)),
+            place=f"feature {number}",
+        ) from None
     except ValueError:
         raise _broken(number) from None
+
+
+def _shown(name: str) -> str:
+    """A name of the file, whose bytes stand for letters until it is shown."""
+    return name.encode("latin-1", "replace").decode(errors="replace")[:100]
 
 
 def _broken(number: int | None) -> InvalidInputError:
@@ -168,7 +199,7 @@ def _check_feature(feature: Any, number: int, *, may_be_bare: bool = False) -> N
                     "feature {number} of the GeoJSON has a whole number of more than 64 bits in {field}, of which digits"
                     " would be lost; write it as text, in quotation marks",
                     number=number,
-                    field=name.encode("latin-1", "replace").decode(errors="replace")[:100],
+                    field=_shown(name),
                     place=f"feature {number}",
                 )
 

@@ -16,6 +16,7 @@ from blueprint.layers.formats import (
     SHAPEFILE,
     Format,
 )
+from blueprint.layers.geodatabase import check_geodatabase
 from blueprint.layers.geojson_check import check_geojson
 from blueprint.layers.marks import refuse_marked
 from blueprint.layers.shapefile import check_shapefile
@@ -49,10 +50,8 @@ def check_file(path: Path, form: Format) -> None:
         check_xml(path, form)
     elif form == MAPINFO_TAB:
         _check_table(path)
-    elif form == FILE_GEODATABASE and not (path / "a00000001.gdbtable").exists():
-        raise InvalidInputError(
-            "the FileGDB lacks its catalogue (a00000001.gdbtable); pack the whole .gdb folder"
-        )
+    elif form == FILE_GEODATABASE:
+        check_geodatabase(path)
 
 
 def _check_table(path: Path) -> None:

@@ -16,8 +16,11 @@ import shapely
 from blueprint.errors import InvalidInputError
 from blueprint.geojson_crs import crs_named_in
 from blueprint.layers.boundary_points import MAX_BYTES, read_boundary_points
+from blueprint.layers.curves import STEP_DEGREES
 from blueprint.layers.days import MOST, NoDay, no_days_of_geopackage, no_days_of_shapefile
 from blueprint.layers.delimited import read_table
+from blueprint.layers.drawing import drawing_layers, drawing_notes, set_drawing_options, unless_entity_broken
+from blueprint.layers.flatgeobuf import count_features
 from blueprint.layers.formats import (
     BOUNDARY_POINTS,
     CSV,
@@ -29,11 +32,11 @@ from blueprint.layers.formats import (
     GEOJSON_LINES,
     GEOPACKAGE,
     GEOPARQUET,
+    KML,
     MAPINFO_MIF,
     MAPINFO_TAB,
     SHAPEFILE,
     Format,
-    is_utf8,
 )
 from blueprint.layers.gdal_failures import unless_broken
 from blueprint.layers.geopackage import (
@@ -43,11 +46,12 @@ from blueprint.layers.geopackage import (
     refuse_two_systems,
 )
 from blueprint.layers.geoparquet import read_geoparquet
+from blueprint.layers.kml_fields import filled_fields
 from blueprint.layers.no_numbers import NoNumber, mend_whole_columns, no_numbers_of_shapefile
 from blueprint.layers.numbers import fields_of_long_numbers, fields_with_room, with_digits
 from blueprint.layers.preflight import check_file, rows_of_mid
 from blueprint.layers.shapefile import empty_records, mend_field_names, rows_in_use, settle_encoding
-from blueprint.sentences import Sentence, Word
+from blueprint.sentences import Sentence
 
 BATCH_FEATURES = 1000
 MAX_FIELDS = 1000
@@ -149,6 +153,7 @@ def _boundary_points(path: Path) -> Source:
 @contextmanager
 def _by_gdal(path: Path, form: Format, request: Mapping[str, Any]) -> Iterator[Source]:
     options: dict[str, Any] = {}
+    pyogrio.set_gdal_config_options({"OGR_ARC_STEPSIZE": str(STEP_DEGREES)})
     notes: list[tuple[str, Sentence]] = []
     expected = None
     wrong: Iterator[NoDay | NoNumber] = iter(())
@@ -165,15 +170,17 @@ def _by_gdal(path: Path, form: Format, request: Mapping[str, Any]) -> Iterator[S
         options["encoding"] = encoding.name
         options["ADJUST_TYPE"] = "YES"  # else a whole number of more than 18 places is read as a real one
     if form == DXF:
-        _set_drawing_options(path, request)
-        notes += _drawing_notes(path, request["geometry"])
+        set_drawing_options(path, request)
         sublayer = "entities"
         if request["sublayer"] not in (None, "entities"):
-            sublayer = choose_sublayer(_drawing_layers(path), request["sublayer"], None)
+            sublayer = choose_sublayer(drawing_layers(path), request["sublayer"], None)
             options["where"] = "Layer = '" + sublayer.replace("'", "''") + "'"
+        notes += drawing_notes(path, request["geometry"], sublayer if "where" in options else None)
     else:
         sublayer = choose_sublayer(sublayers(path), request["sublayer"], request["layer_hint"])
         options["layer"] = sublayer
+    if form == KML:
+        options["columns"] = filled_fields(path, sublayer)
     if form in (GEOPACKAGE, SHAPEFILE, FLATGEOBUF, FILE_GEODATABASE, MAPINFO_TAB, MAPINFO_MIF):
         expected = _expected(path, form, sublayer)
     if form == GEOPACKAGE:
@@ -199,7 +206,8 @@ def _by_gdal(path: Path, form: Format, request: Mapping[str, Any]) -> Iterator[S
             geometry_name=name,
             fields=fields,
             batches=with_digits(
-                unless_broken(reader), _long_fields(path, fields_with_room(reader.schema, fields), options)
+                unless_entity_broken(path, reader) if form == DXF else unless_broken(reader),
+                _long_fields(path, fields_with_room(reader.schema, fields), options),
             ),
             notes=notes,
             expected=expected,
@@ -258,20 +266,8 @@ def list_sublayers(path: Path, request: Mapping[str, Any]) -> list[str]:
         return []
     if form != DXF:
         return sublayers(path)
-    _set_drawing_options(path, request)
-    return _drawing_layers(path)
-
-
-def _drawing_layers(path: Path) -> list[str]:
-    """The layers of a drawing, which GDAL gives as a field of one layer."""
-    _, _, _, data = pyogrio.raw.read(str(path), columns=["Layer"], read_geometry=False)
-    return sorted({str(name) for name in data[0] if name is not None}) if data else []
-
-
-def _set_drawing_options(path: Path, request: Mapping[str, Any]) -> None:
-    """The encoding: what a drawing says of it is often untrue."""
-    encoding = request["encoding"] or ("UTF-8" if is_utf8(path) else "CP936")
-    pyogrio.set_gdal_config_options({"DXF_ENCODING": encoding})
+    set_drawing_options(path, request)
+    return drawing_layers(path)
 
 
 def choose_sublayer(names: list[str], wanted: str | None, hint: str | None) -> str:
@@ -310,44 +306,6 @@ def _expected(path: Path, form: Format, sublayer: str) -> int | None:
         return rows_in_use(path.with_suffix(".dat"))  # which is built like a .dbf
     if form == MAPINFO_MIF:
         return rows_of_mid(path)
-    return int(pyogrio.read_info(str(path), force_feature_count=True)["features"])
-
-
-def _drawing_notes(path: Path, geometry: str) -> list[tuple[str, Sentence]]:
-    """What a drawing says of its unit, and what is made of its closed lines."""
-    notes: list[tuple[str, Sentence]] = []
-    unit = _drawing_unit(path)
-    if unit not in (None, _METRES):
-        notes.append(
-            (
-                "drawing-unit",
-                Sentence(
-                    "the drawing says that its unit is {unit}; its numbers are taken as metres", unit=unit
-                ),
-            )
-        )
-    if geometry == "polygon":
-        notes.append(("drawing-areas", Sentence("closed lines of the drawing are taken as areas")))
-    return notes
-
-
-_METRES = Word("metres")
-_UNITS = {
-    1: Word("inches"),
-    2: Word("feet"),
-    4: Word("millimetres"),
-    5: Word("centimetres"),
-    6: _METRES,
-    7: Word("kilometres"),
-    14: Word("decimetres"),
-}
-
-
-def _drawing_unit(path: Path) -> Word | None:
-    with path.open("rb") as opened:
-        lines = opened.read(1 << 18).split(b"\n")
-    for number, line in enumerate(lines[:-2]):
-        if line.strip() == b"$INSUNITS":
-            value = lines[number + 2].strip()
-            return _UNITS.get(int(value)) if value.isdigit() else None
-    return None
+    if form == FLATGEOBUF:
+        return count_features(path)
+    return int(pyogrio.read_info(str(path), layer=sublayer, force_feature_count=True)["features"])

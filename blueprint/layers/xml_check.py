@@ -1,6 +1,6 @@
 """Pre-flight of KML and GML: whole XML without entities, in which no shape has what a reader passes over in silence.
 
-GDAL reads a GML that was cut short as one without features, drops rings and shapes of a KML that the standard does not
+GDAL reads a GML that was cut short as one without features, takes the last of several shapes of a feature, drops rings and shapes of a KML that the standard does not
 allow for, and makes numbers and days of what are none.
 """
 
@@ -24,6 +24,15 @@ _DAY = re.compile(r"\s*(\d{4})-(\d{2})-(\d{2})")
 _SHAPES = {"Point", "LineString", "LinearRing", "Polygon", "MultiGeometry", "Model", "Track", "MultiTrack"}
 _MOST_OF = {"int": 2**31 - 1, "short": 2**31 - 1, "uint": 2**32 - 1, "ushort": 2**32 - 1}
 _COORDINATES = {"coordinates", "posList", "pos", "lowerCorner", "upperCorner", "coord", "X", "Y", "Z"}
+_MEMBERS = {"featureMember", "featureMembers", "member"}
+_GML_SHAPES = {
+    "Point", "LineString", "Curve", "CompositeCurve", "OrientableCurve", "LinearRing", "Ring", "Polygon", "Surface",
+    "CompositeSurface", "OrientableSurface", "PolyhedralSurface", "TriangulatedSurface", "Tin", "Solid", "CompositeSolid",
+    "MultiPoint", "MultiLineString", "MultiCurve", "MultiPolygon", "MultiSurface", "MultiSolid", "MultiGeometry",
+    "GeometricComplex", "Box",
+}  # fmt: skip
+"""Shapes of GML; what stands within one is a part of it."""
+
 _HELD_BY_LINK = re.compile(
     r"(?:surface|polygon|curve|lineString|point|geometry|solid)Members?|exterior|interior"
 )
@@ -152,10 +161,16 @@ def _is_of(kind: str, text: str) -> bool:
 
 
 class _Gml(_Elements):
-    """GML: no part of a shape that only a link names, and no day that is none."""
+    """GML: one shape in a feature, no part of a shape that only a link names, and no day that is none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.number = 0
+        self.feature_depth = self.shape_depth = 0
+        self.held_by = ""
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        local = name.rpartition(":")[2]
+        local, parent = name.rpartition(":")[2], self.open[-1]
         self.open.append(local)
         self.held = None if local in _COORDINATES else []
         if "xlink:href" in attributes and _HELD_BY_LINK.fullmatch(local):
@@ -163,9 +178,30 @@ class _Gml(_Elements):
                 "the GML names a part of a shape by a link (<{name}>), which is not followed; export it with whole shapes",
                 name=local,
             )
+        if not self.feature_depth:
+            if parent in _MEMBERS:
+                self.number += 1
+                self.feature_depth, self.held_by = len(self.open), ""
+        elif not self.shape_depth and local in _GML_SHAPES:
+            self.shape_depth = len(self.open)
+            if self.held_by:
+                raise InvalidInputError(
+                    "feature {number} of the GML has two shapes (in <{first}> and <{second}>), of which one would be lost;"
+                    " export it with the one that is meant",
+                    number=self.number,
+                    first=self.held_by,
+                    second=parent,
+                    place=f"feature {self.number}",
+                )
+            self.held_by = parent
 
     def end(self, name: str) -> None:
+        depth = len(self.open)
         self.open.pop()
+        if depth == self.shape_depth:
+            self.shape_depth = 0
+        elif depth == self.feature_depth:
+            self.feature_depth = 0
         if self.held is None:
             return
         text = self.taken()

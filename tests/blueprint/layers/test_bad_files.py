@@ -743,11 +743,12 @@ def test_b38_json_that_is_no_geojson_ends_in_a_sentence(read: Reader, text: str)
     assert taken.shapes == []
 
 
-def test_b38_a_single_feature_duplicate_keys_and_large_ids_are_taken(read: Reader):
+def test_b38_a_single_feature_with_a_large_id_is_taken_and_a_key_said_twice_refused(read: Reader):
     square = json.dumps(polygon(lonlat_square()))
-    text = f'{{"type":"Feature","id":9223372036854775807,"properties":{{"MC":"a","MC":"b"}},"geometry":{square}}}'
+    text = f'{{"type":"Feature","id":9223372036854775807,"properties":{{"MC":"a"}},"geometry":{square}}}'
 
     assert len(read(text.encode()).shapes) == 1
+    refused(read, text.replace('"MC":"a"', '"MC":"a","MC":"b"').encode(), "two members")
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
