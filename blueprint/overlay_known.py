@@ -43,10 +43,11 @@ class Judged(NamedTuple):
     is_sliver: bool = False
 
     def cut(self) -> np.ndarray:
-        """The shapes of its pieces; what was only measured is cut when it is first asked for."""
+        """The shapes of its pieces; what was only measured is cut, from its part's WKB, when it is first asked for."""
         rows = np.flatnonzero(self.uncut)
         if len(rows):
-            self.shapes[rows] = common(self.site, self.shapes[rows], np.full(len(rows), self.dimension))
+            parts = shapely.from_wkb(self.shapes[rows])
+            self.shapes[rows] = common(self.site, parts, np.full(len(rows), self.dimension))
             self.uncut[rows] = False
         return self.shapes
 

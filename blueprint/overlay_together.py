@@ -91,7 +91,7 @@ def _to_equal_area(working_crs: str, proj4: str) -> Transformer:
 class _Pieces:
     """What sites and parts share, a row each: `sites` is the place of the site; `lengths_m` are perimeters of areas.
 
-    Where it is `uncut` the shape is still the part's: what it shares with the site was measured along the outlines.
+    Where it is `uncut` the shape is still the part's, as WKB: what it shares with the site was measured along the outlines.
     """
 
     sites: np.ndarray
@@ -133,11 +133,10 @@ def overlay_together(
 
 def _overlay(session: Session, sites: np.ndarray, ground: Ground, beside: Beside | None) -> list[KnownSite]:
     plane_m2, ellipsoid_m2 = shapely.area(sites), measured_by(ground.to_equal_area, sites)
-    shapely.prepare(sites)
-    near, wkbs = _near(session, sites, ground)
+    near = _near(session, sites, ground)
     features = _features_of(near)
     asked = beside.start(FEATURES_MET.name, features) if beside is not None else None
-    judged = _judged(_shared(sites, near, wkbs, plane_m2, ellipsoid_m2, ground), sites, ground)
+    judged = _judged(_shared(sites, near, plane_m2, ellipsoid_m2, ground), sites, ground)
     rows = asked.rows_or_none() if asked is not None else None
     if rows is None:
         rows = execute_prepared(session, FEATURES_MET, features)
@@ -163,8 +162,8 @@ def _overlay(session: Session, sites: np.ndarray, ground: Ground, beside: Beside
     ]
 
 
-def _near(session: Session, sites: np.ndarray, ground: Ground) -> tuple[_Pieces, list[bytes]]:
-    """The parts whose boxes sites meet, still whole, in the order of sites, versions, features; and their shapes as WKB."""
+def _near(session: Session, sites: np.ndarray, ground: Ground) -> _Pieces:
+    """The parts whose boxes sites meet, still whole and as WKB, in the order of sites, versions, features."""
     values = {
         "sites": list(shapely.to_wkb(sites)),
         "working_srid": ground.city.working_srid,
@@ -173,24 +172,25 @@ def _near(session: Session, sites: np.ndarray, ground: Ground) -> tuple[_Pieces,
     rows = execute_prepared(session, _SQL["parts_near"], values)
     rows.sort(key=_PLACE)
     columns = list(zip(*rows, strict=True)) if rows else [()] * 7
-    wkbs = [bytes(shape) for shape in columns[6]]
-    shapes = np.asarray(shapely.from_wkb(np.array(wkbs, dtype=object)))
-    near = _Pieces(
+    shapes = np.empty(len(rows), dtype=object)
+    shapes[:] = [bytes(shape) for shape in columns[6]]
+    return _Pieces(
         np.array(columns[0], dtype=np.int64) - 1,
         np.array(columns[1], dtype=np.int64),
         np.array(columns[2], dtype=np.int64),
         np.array(columns[3], dtype=bool),
-        shapely.get_dimensions(shapes).astype(np.int64),
+        np.array([_DIMENSIONS[shape[1]] for shape in shapes], dtype=np.int64),
         np.array(columns[4], dtype=float),
         np.array(columns[5] if ground.to_equal_area is not None else columns[4], dtype=float),
         np.empty(len(rows)),
         shapes,
         np.zeros(len(rows), dtype=bool),
     )
-    return near, wkbs
 
 
 _PLACE = itemgetter(0, 1, 2, 3)
+_DIMENSIONS = (2, 0, 1, 2, 0, 1, 2)
+"""By the kind of a shape in WKB, of which PostgreSQL's is little-endian here: 1 and 4 are points, 2 and 5 lines, 3 and 6 areas."""
 
 
 def _features_of(pieces: _Pieces) -> dict[str, str]:
@@ -205,7 +205,6 @@ def _features_of(pieces: _Pieces) -> dict[str, str]:
 def _shared(
     sites: np.ndarray,
     near: _Pieces,
-    wkbs: Sequence[bytes],
     plane_m2: np.ndarray,
     measured_m2: np.ndarray,
     ground: Ground,
@@ -214,26 +213,32 @@ def _shared(
     outsides = [v for v, layer in ground.layers.items() if layer.conflict_when == ConflictWhen.OUTSIDE]
     is_outside = np.isin(near.versions, outsides)
     walkable = np.flatnonzero(~is_outside & (near.dimensions == 2))
-    walked = walk(sites, [wkbs[row] for row in walkable.tolist()], near.sites[walkable], ground.to_equal_area)
-    relations = np.full(len(wkbs), OPEN)
+    walked = walk(sites, near.shapes[walkable].tolist(), near.sites[walkable], ground.to_equal_area)
+    relations = np.full(len(near.sites), OPEN)
     relations[walkable] = walked.relations
     crossed = walked.relations == CROSSED
     near.plane_m2[walkable[crossed]] = walked.plane_m2[crossed]
     near.overlap_m2[walkable[crossed]] = walked.measured_m2[crossed]
+    near.lengths_m[walkable[crossed]] = walked.perimeter_m[crossed]
     near.uncut[walkable[crossed]] = True
     left = np.flatnonzero(relations == OPEN)
-    relations[left] = _related(sites[near.sites[left]], near.shapes[left])
-    around = relations == AROUND
+    if len(left):
+        near.shapes[left] = shapely.from_wkb(near.shapes[left])
+        relations[left] = _related(sites[near.sites[left]], near.shapes[left])
+        cut = np.flatnonzero(relations == OPEN)
+        near.shapes[cut] = common(sites[near.sites[cut]], near.shapes[cut], near.dimensions[cut])
+        near.plane_m2[cut] = shapely.area(near.shapes[cut])
+        near.overlap_m2[cut] = measured_by(ground.to_equal_area, near.shapes[cut])
+    around = np.flatnonzero(relations == AROUND)
     near.shapes[around] = sites[near.sites[around]]
     near.plane_m2[around] = plane_m2[near.sites[around]]
     near.overlap_m2[around] = measured_m2[near.sites[around]]
-    cut = relations == OPEN
-    near.shapes[cut] = common(sites[near.sites[cut]], near.shapes[cut], near.dimensions[cut])
-    near.plane_m2[cut] = shapely.area(near.shapes[cut])
-    near.overlap_m2[cut] = measured_by(ground.to_equal_area, near.shapes[cut])
-    near.lengths_m[:] = shapely.length(near.shapes)
-    near.lengths_m[walkable[crossed]] = walked.perimeter_m[crossed]
-    is_met = (relations != APART) & ~shapely.is_empty(near.shapes)
+    inside = walkable[walked.relations == INSIDE]
+    near.shapes[inside] = shapely.from_wkb(near.shapes[inside])
+    built = np.flatnonzero(~near.uncut & (relations != APART))
+    near.lengths_m[built] = shapely.length(near.shapes[built])
+    is_met = near.uncut.copy()
+    is_met[built] = ~shapely.is_empty(near.shapes[built])
     kept = near.taken(np.flatnonzero(is_met & ~is_outside))
     if not outsides:
         return kept
@@ -242,6 +247,7 @@ def _shared(
 
 def _related(sites: np.ndarray, parts: np.ndarray) -> np.ndarray:
     """How parts lie to their sites as GEOS says; OPEN where they are to be cut."""
+    shapely.prepare(sites)
     relations = np.where(shapely.intersects(sites, parts), OPEN, APART)
     relations[shapely.covers(sites, parts)] = INSIDE
     may_be_around = (relations == OPEN) & _boxes_inside(sites, parts)
@@ -297,7 +303,9 @@ def _judged(pieces: _Pieces, sites: np.ndarray, ground: Ground) -> list[list[Jud
     thin = np.flatnonzero(~is_area)
     on_boundary = np.zeros(len(keys), dtype=bool)
     on_boundary[thin] = shapely.covered_by(pieces.shapes[thin], shapely.boundary(sites[pieces.sites[thin]]))
-    points = np.where(pieces.dimensions == 0, shapely.get_num_geometries(pieces.shapes), 0)
+    points = np.zeros(len(keys), dtype=np.int64)
+    dots = np.flatnonzero(pieces.dimensions == 0)
+    points[dots] = shapely.get_num_geometries(pieces.shapes[dots])
     columns = zip(
         *(pieces.__dict__[name][starts].tolist() for name in ("sites", "versions", "features", "zones")),
         np.maximum.reduceat(pieces.dimensions, starts).tolist(),
