@@ -164,8 +164,8 @@ class KnownSite:
                 covering = min(covering, ranks[version])
         counted = [version for version in real if ranks[version] < covering]
         is_alone = covering == _NO_LEDGER and len(counted) <= 1 and united.isdisjoint(counted)
-        if is_alone and all(rank >= covering for rank, _ in zones):
-            return self._ledger_of_one({ranks[version]: real[version] for version in counted})
+        if (is_alone or not counted) and all(rank >= covering for rank, _ in zones):
+            return self._ledger_of_one({ranks[version]: real[version] for version in counted}, covering)
         for version in counted:
             shapes[ranks[version]] += [shape for each in real[version] for shape in each.cut()]
         for rank, zone in zones:
@@ -187,10 +187,12 @@ class KnownSite:
         )  # fmt: skip
         return list(measured_by(self.to_equal_area, np.array(pieces, dtype=object)).tolist())
 
-    def _ledger_of_one(self, real: Mapping[int, Sequence[Judged]]) -> list[float]:
-        """The ledger where one layer alone has a control, by its rank, and its features do not overlap each other: no union is needed."""
-        taken = [sum((each.overlap_m2 for each in real.get(rank, ())), 0.0) for rank in range(1, _NO_LEDGER)]
+    def _ledger_of_one(self, real: Mapping[int, Sequence[Judged]], covering: int) -> list[float]:
+        """The ledger where no union is needed: one layer alone has a control, by its rank, and its features do not overlap each other, or nothing is worse than what covers the site."""
         site_m2 = self.ellipsoid_m2 if self.to_equal_area is not None else self.plane_m2
+        if covering < _NO_LEDGER:
+            return [site_m2 if rank == covering else 0.0 for rank in range(1, _NO_LEDGER + 1)]
+        taken = [sum((each.overlap_m2 for each in real.get(rank, ())), 0.0) for rank in range(1, _NO_LEDGER)]
         return [*taken, max(0.0, site_m2 - sum(taken))]
 
     def _findings(

@@ -28,9 +28,10 @@ def followed_areas(
 
 def _followed(points: np.ndarray, of_ring: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
     """The points of rings, with more between on every edge that is longer than `step`, evenly."""
-    edges = np.diff(points, axis=0, append=points[-1:])
+    edges = np.zeros(points.shape)
+    np.subtract(points[1:], points[:-1], out=edges[:-1])
     edges[:-1][of_ring[1:] != of_ring[:-1]] = 0.0  # from one ring to the next there is none
-    runs = np.maximum(np.ceil(np.hypot(*edges.T) / step), 1).astype(np.int64)
+    runs = np.maximum(np.ceil(np.hypot(edges[:, 0], edges[:, 1]) / step), 1).astype(np.int64)
     if (runs == 1).all():
         return points, of_ring
     edge = np.repeat(np.arange(len(points)), runs)
@@ -45,6 +46,7 @@ def _ring_areas(
     moved = move(points)
     # Each ring from its first point, which is its last, too: from one ring to the next no area is counted.
     x, y = (moved - moved[starts][of_ring]).T
-    twice = x * np.roll(y, -1) - np.roll(x, -1) * y
+    twice = np.zeros(len(x))
+    twice[:-1] = x[:-1] * y[1:] - x[1:] * y[:-1]
     areas: np.ndarray = np.abs(np.add.reduceat(twice, starts)) / 2
     return areas
