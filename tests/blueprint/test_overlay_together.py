@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from blueprint.city import AreaMeasure, City
 from blueprint.equal_area import equal_area_proj4
 from blueprint.jurisdiction import jurisdiction
+from blueprint.layers.models import Control
 from blueprint.outline_walk import APART, AROUND, CROSSED, INSIDE, OPEN, walk
 from blueprint.overlay import Overlay, Relation, find_overlaps
 from blueprint.overlay_together import LARGEST_M2, Ground, overlay_together
@@ -156,6 +157,26 @@ def test_a_union_that_collapses_to_lines_here_and_there_has_a_ledger(session: Se
     assert answer.prohibited_m2 == pytest.approx(prohibited.area, abs=1e-6)
     assert answer.restricted_m2 == pytest.approx(taken_m2 - prohibited.area, abs=1e-6)
     assert answer.conflict_free_m2 == pytest.approx(site.area - taken_m2, abs=1e-6)
+
+
+@pytest.mark.parametrize("worse", [None, Control.ADVISE, Control.PROHIBIT])
+def test_where_one_layer_covers_a_site_its_ledger_is_that_of_the_statement(
+    session: Session, city: City, worse: Control | None
+):
+    """Nothing is left for what comes after the covering control; only what is worse is taken off."""
+    publish(session, city, "HALVES", [shapely.box(0, 0, 50, 100), shapely.box(50, 0, 120, 100)])
+    publish(session, city, "MILD", [shapely.box(20, 20, 60, 60)], control="advise")
+    layers = take_snapshot(session, LONG_AGO).layers
+    site = at_origin(shapely.MultiPolygon([shapely.box(10, 10, 90, 90)]))
+    zones = [(worse, at_origin(shapely.MultiPolygon([shapely.box(10, 10, 30, 30)])))] if worse else []
+    [known] = overlay_together(session, [site], Ground(session, layers, city=city))
+
+    alone = find_overlaps(session, site, layers, city=city, zones=zones)
+    together = find_overlaps(session, site, layers, city=city, zones=zones, known=known)
+
+    assert alone.ledger.restricted_m2 == pytest.approx(6000 if worse is Control.PROHIBIT else 6400, rel=1e-3)
+    assert alone.ledger.prohibited_m2 == pytest.approx(400 if worse is Control.PROHIBIT else 0, rel=1e-3)
+    assert differing(asdict(alone.ledger), asdict(together.ledger), within=1e-5) == []
 
 
 def test_a_large_site_is_left_to_the_statement(session: Session, city: City):
