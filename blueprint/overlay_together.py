@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from operator import itemgetter
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import shapely
 from pyproj import Transformer
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City
@@ -70,16 +72,16 @@ class Ground:
 
 def _proj4_of(session: Session) -> str | None:
     """The database's projection for areas; what it says once stays so, and is asked once."""
-    address = str(session.get_bind().engine.url)
-    if address not in _PROJ4:
+    engine = session.get_bind().engine
+    if engine not in _PROJ4:
         found = execute_prepared(session, _SQL["equal_area"], {"srid": EQUAL_AREA_SRID})
         if not found:
             return None
-        _PROJ4[address] = found[0][0]
-    return _PROJ4[address]
+        _PROJ4[engine] = found[0][0]
+    return _PROJ4[engine]
 
 
-_PROJ4: dict[str, str] = {}
+_PROJ4: WeakKeyDictionary[Engine, str] = WeakKeyDictionary()
 
 
 @lru_cache(maxsize=8)
