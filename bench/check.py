@@ -1,4 +1,4 @@
-"""The check: over HTTP, its bare statement, one ST_Intersection query a layer on whole features, the design's statement and the index alone, in turn."""
+"""The check: over HTTP, bare, its statement, one ST_Intersection query a layer on whole features, the design's statement and the index alone, in turn."""
 
 import http.client
 import json
@@ -22,9 +22,14 @@ from bench.made_city import footprints
 from bench.setting import Setting
 from blueprint import cluster
 from blueprint.city import AreaMeasure
-from blueprint.database import CONNECT_ARGS
-from blueprint.overlay import OVERLAPS, Found, parameters
-from blueprint.snapshot import LayerOnDay, take_snapshot
+from blueprint.connections import Beside
+from blueprint.database import CONNECT_ARGS, execute_prepared
+from blueprint.footprint import Footprint
+from blueprint.overlay import OVERLAPS, Answer, Found, parameters
+from blueprint.overlay_together import FEATURES_MET
+from blueprint.permissions import ANONYMOUS
+from blueprint.snapshot import LayerOnDay, Snapshot, take_snapshot
+from coordination import live
 
 SIZES_HA = (1, 10, 100)
 ROUNDS = 40
@@ -70,6 +75,8 @@ class CheckFigures:
     findings: float
     http_ms: float
     http_p95_ms: float
+    bare_ms: float
+    bare_p95_ms: float
     statement_ms: float
     statement_p95_ms: float
     whole_features_ms: float
@@ -79,6 +86,8 @@ class CheckFigures:
     http_over_statement: float
     whole_features_over_http: float
     whole_features_over_statement: float
+    bare_over_index_by_study: float
+    bare_over_areas: float
     statement_over_index: float
     statement_over_index_by_study: float
     areas_ms: float
@@ -89,6 +98,7 @@ class CheckFigures:
 @dataclass
 class _Times:
     http: list[float] = field(default_factory=list)
+    bare: list[float] = field(default_factory=list)
     statement: list[float] = field(default_factory=list)
     whole_features: list[float] = field(default_factory=list)
     index: list[float] = field(default_factory=list)
@@ -97,9 +107,8 @@ class _Times:
 
 
 def measure_checks(setting: Setting, host: str) -> dict[str, dict[str, float]]:
-    """The figures by size of footprint; ends the run when the three ways do not say the same."""
-    with Session(setting.engine) as session:
-        layers = take_snapshot(session, ON).layers
+    """The figures by size of footprint; ends the run when the ways do not say the same."""
+    live.load()
     # A connection like the server's own: same driver, same settings, the statement prepared as the server does.
     # The plain tables to compare with are the owner's.
     _, address = setting.engine.dialect.create_connect_args(make_url(cluster.owner_url(setting.home)))
@@ -107,15 +116,17 @@ def measure_checks(setting: Setting, host: str) -> dict[str, dict[str, float]]:
     connection.autocommit = True
     register_default_json(connection, loads=orjson.loads)
     client = http.client.HTTPConnection(host, timeout=60)
+    beside = Beside(setting.engine, {FEATURES_MET: 1})
     try:
-        with connection.cursor(cursor_factory=RealDictCursor) as cursor:
+        with connection.cursor(cursor_factory=RealDictCursor) as cursor, Session(setting.engine) as session:
             cursor.execute(OVERLAPS.prepare)
             cursor.execute(INDEX_ALONE)
             cursor.execute(AREAS_ALONE)
-            ways = _Ways(setting, layers, client, cursor)
+            ways = _Ways(setting, session, beside, client, cursor)
             return {f"{size} ha": asdict(_measure(ways, size)) for size in SIZES_HA}
     finally:
         client.close()
+        beside.close()
         connection.close()
 
 
@@ -123,12 +134,13 @@ def _measure(ways: "_Ways", size_ha: int) -> CheckFigures:
     times = _Times()
     for number, polygon in enumerate(footprints(size_ha * 10_000.0, WARM_UP + ROUNDS)):
         site = shapely.MultiPolygon([polygon])
-        in_turn = [ways.http, ways.statement, ways.whole_features, ways.index, ways.areas]
+        in_turn = [ways.http, ways.bare, ways.statement, ways.whole_features, ways.index, ways.areas]
         first = number % len(in_turn)
         in_turn = in_turn[first:] + in_turn[:first]  # none is always the one that finds the pages warm
         answers = {act.__name__: _timed(act, site) for act in in_turn}
         report = json.loads(answers["http"][1])
-        ways.compare(site, report, *(answers[name][1] for name in ("statement", "whole_features", "areas")))
+        names = ("bare", "statement", "whole_features", "areas")
+        ways.compare(site, report, *(answers[name][1] for name in names))
         if number >= WARM_UP:
             for name, (seconds, _) in answers.items():
                 getattr(times, name).append(seconds * 1000)
@@ -143,16 +155,19 @@ def _timed(act: Callable[[shapely.MultiPolygon], Any], site: shapely.MultiPolygo
 
 
 class _Ways:
-    """The three ways to ask what a footprint meets."""
+    """The ways to ask what a footprint meets."""
 
     def __init__(
         self,
         setting: Setting,
-        layers: tuple[LayerOnDay, ...],
+        session: Session,
+        beside: Beside,
         client: http.client.HTTPConnection,
         cursor: Any,
     ) -> None:
-        self._setting, self._layers, self._client, self._cursor = setting, layers, client, cursor
+        self._setting, self._session, self._beside = setting, session, beside
+        self._client, self._cursor = client, cursor
+        self._layers = take_snapshot(session, ON).layers
         self._by_hand = {
             made.code: sql.SQL(WHOLE_FEATURES).format(table=plain_table(made)).as_string(cursor)
             for made in setting.layers
@@ -168,6 +183,23 @@ class _Ways:
         if answer.status != 200:
             raise SystemExit(f"the check answered {answer.status}: {content[:300]!r}")
         return content
+
+    def bare(self, site: shapely.MultiPolygon) -> Answer:
+        """What the check over HTTP asks between reading its footprint and judging what is met, by the way that it takes at this size."""
+        city = self._setting.city
+        known = live.known_of(
+            self._session,
+            Footprint(site, city.working_crs, "none"),
+            Snapshot(day=ON, layers=self._layers),
+            city=city,
+            actor=ANONYMOUS,
+            on=ON,
+            beside=self._beside,
+        )
+        if known is not None:
+            return known.answer(self._layers, zones=(), with_shapes=False)
+        values = parameters(site, self._layers, city=city)
+        return Answer._make(execute_prepared(self._session, OVERLAPS, values)[0])
 
     def statement(self, site: shapely.MultiPolygon, *, in_plane: bool = False) -> Any:
         """The row of the statement that the check runs, with the same values bound."""
@@ -202,6 +234,7 @@ class _Ways:
         self,
         site: shapely.MultiPolygon,
         http: Any,
+        bare: Answer,
         statement: Any,
         whole_features: dict[str, list[float]],
         areas: list[dict[str, Any]],
@@ -210,10 +243,12 @@ class _Ways:
         in_plane = self.statement(site, in_plane=True)
         for layer in self._layers:
             by_http = sum(f["overlap_m2"] for f in http["findings"] if f["layer"] == layer.code)
-            _same(layer.code, by_http, _sum(statement, layer), "over HTTP", "by the statement")
+            by_statement = _sum(statement["findings"], layer)
+            _same(layer.code, by_http, by_statement, "over HTTP", "by the statement")
+            _same(layer.code, _sum(bare.findings, layer), by_statement, "bare", "by the statement")
             _same(
                 layer.code,
-                _sum(in_plane, layer),
+                _sum(in_plane["findings"], layer),
                 sum(whole_features[layer.code]),
                 "by parts",
                 "by whole features",
@@ -222,8 +257,8 @@ class _Ways:
             _same(layer.code, alone, sum(whole_features[layer.code]), "by areas alone", "by whole features")
 
 
-def _sum(row: Any, layer: LayerOnDay) -> float:
-    found = (Found(*values) for values in row["findings"])
+def _sum(findings: Any, layer: LayerOnDay) -> float:
+    found = (Found(*values) for values in findings)
     return float(sum(f.overlap_m2 for f in found if f.version_id == layer.version_id))
 
 
@@ -233,15 +268,19 @@ def _same(code: str, ours: float, theirs: float, us: str, them: str) -> None:
 
 
 def _figures(times: _Times, size_ha: int) -> CheckFigures:
-    http, statement, whole, index, areas = (
+    http, bare, statement, whole, index, areas = (
         statistics.median(values)
-        for values in (times.http, times.statement, times.whole_features, times.index, times.areas)
-    )
+        for values in (
+            times.http, times.bare, times.statement, times.whole_features, times.index, times.areas
+        )
+    )  # fmt: skip
     return CheckFigures(
         footprints=len(times.http),
         findings=round(statistics.mean(times.findings), 1),
         http_ms=round(http, 2),
         http_p95_ms=_p95(times.http),
+        bare_ms=round(bare, 2),
+        bare_p95_ms=_p95(times.bare),
         statement_ms=round(statement, 2),
         statement_p95_ms=_p95(times.statement),
         whole_features_ms=round(whole, 2),
@@ -251,6 +290,8 @@ def _figures(times: _Times, size_ha: int) -> CheckFigures:
         http_over_statement=round(http / statement, 2),
         whole_features_over_http=round(whole / http, 2),
         whole_features_over_statement=round(whole / statement, 2),
+        bare_over_index_by_study=round(bare / index / STUDY_OVER_INDEX[size_ha], 2),
+        bare_over_areas=round(bare / areas, 2),
         statement_over_index=round(statement / index, 2),
         statement_over_index_by_study=round(statement / index / STUDY_OVER_INDEX[size_ha], 2),
         areas_ms=round(areas, 2),
