@@ -39,10 +39,11 @@ class Base(DeclarativeBase):
 
 
 CONNECT_ARGS: dict[str, Any] = {
-    "options": "-c jit=off -c search_path=public -c plan_cache_mode=force_generic_plan",
+    "options": "-c jit=off -c search_path=public -c plan_cache_mode=force_generic_plan -c extra_float_digits=1",
     "connect_timeout": 10,
 }
-"""No JIT, one plan for all values of a prepared statement; and every table is named by schema, whatever the role is."""
+"""No JIT, one plan for all values of a prepared statement, figures with all their digits; and every table is named by
+schema, whatever the role or the server is set to."""
 
 
 def application_name(part: str = "") -> str:

@@ -3,10 +3,11 @@
 import gc
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from typing import Any
 
 import psycopg2
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 from sqlalchemy.orm import Session
 
 from blueprint.audit.log import APPEND, record, write_ahead
@@ -31,6 +32,17 @@ def _sleep(beside: Beside, seconds: float = 0) -> Asked:
     asked = beside.start("sleep", {"seconds": seconds})
     assert asked is not None
     return asked
+
+
+def test_figures_have_all_their_digits_whatever_the_server_is_set_to(server: Any, fresh_database: str):
+    """A report's figures come as JSON, which the server writes with as many digits as it is set to: 15 less five of them."""
+    name = make_url(fresh_database).database or ""
+    with server.administer(name) as connection:
+        connection.execute(text(f'ALTER DATABASE "{name}" SET extra_float_digits = -5'))
+    engine = make_engine(fresh_database)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT json_build_array(1 / 3.0::double precision)")) == [1 / 3]
+    engine.dispose()
 
 
 def test_so_many_are_under_way_as_may_be_and_a_connection_is_used_again(beside: Beside):
