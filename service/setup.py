@@ -1,5 +1,7 @@
 """Making a database ready for a city, and refusing one that was made for another."""
 
+from collections.abc import Callable
+
 from sqlalchemy import Connection, Engine, create_engine, make_url, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -17,8 +19,16 @@ _MIGRATION_LOCK = 2019_08_21
 """Two starts at once migrate one after the other; the number is the regulation's date."""
 
 
-def initialise(url: str, city: City, *, service_url: str | None = None) -> None:
+def initialise(
+    url: str,
+    city: City,
+    *,
+    service_url: str | None = None,
+    tell: Callable[[Sentence], None] = lambda _: None,
+) -> None:
     """Migrate the database at `url` to the newest schema and hold it to the city's working CRS.
+
+    `tell` is told before an older schema is changed, which takes minutes where a large table is written anew.
 
     `url` is of the role that owns the tables; where the service has another (`service_url`), it is let to the tables,
     and the second wall stands in between.
@@ -28,6 +38,7 @@ def initialise(url: str, city: City, *, service_url: str | None = None) -> None:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
             connection.execute(text("SET LOCAL blueprint.keeper = 'on'"))
+            migrations.tell_upgrade(connection, tell=tell)
             migrations.upgrade(connection, city)
             let_in(connection, service_url)
         hold_to_city(engine, city)

@@ -151,7 +151,7 @@ def open_edge(
     is_ours = not stays and settings.database_url is None and not cluster.status(settings.home).running
     url = database_url(settings)
     if settings.database_url is None:
-        initialise(owner_url(settings), city, service_url=url)
+        initialise(owner_url(settings), city, service_url=url, tell=say)
     engine = make_engine(url, objects=settings.objects)
     try:
         hold_to_city(engine, city)

@@ -95,7 +95,7 @@ def migrate() -> None:
     """升级数据库结构 · bring the schema to the newest revision; a new database is made for the city of the profile."""
     settings = read_settings()
     city = load_city(settings.city)
-    initialise(owner_url(settings), city, service_url=database_url(settings))
+    initialise(owner_url(settings), city, service_url=database_url(settings), tell=say)
     say(
         Sentence(
             "the database is at revision {revision}, for {city} in {working_crs}",

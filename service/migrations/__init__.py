@@ -1,5 +1,6 @@
 """Migrations of the database, by Alembic; each is tested up and down."""
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -7,9 +8,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from blueprint.city import City
+from blueprint.sentences import Sentence
 
 
 def _config(connection: Connection, city: City) -> Config:
@@ -23,6 +25,23 @@ def _config(connection: Connection, city: City) -> Config:
 def upgrade(connection: Connection, city: City, *, revision: str = "head") -> None:
     """Bring the schema to `revision`; a new database is made for `city` and keeps its working CRS."""
     command.upgrade(_config(connection, city), revision)
+
+
+def tell_upgrade(connection: Connection, *, tell: Callable[[Sentence], None]) -> None:
+    """Say what a database that has a schema is about to be brought to; nothing where it is at the newest."""
+    current, head = current_revision(connection), head_revision()
+    if current in (None, head):
+        return
+    size = connection.scalar(text("SELECT pg_database_size(current_database())"))
+    tell(
+        Sentence(
+            "the database of {megabytes:,} MB is brought from revision {revision} to {head}; tables that are"
+            " written anew take about half a minute for each 1,000 MB of theirs, and whoever reads them waits",
+            megabytes=(size or 0) >> 20,
+            revision=current,
+            head=head,
+        )
+    )
 
 
 def downgrade(connection: Connection, city: City, *, revision: str) -> None:

@@ -40,6 +40,7 @@ import coordination.update_models
 from blueprint.city import City
 from blueprint.database import CONNECT_ARGS, SCHEMAS, Base, make_engine
 from blueprint.errors import ConflictError
+from blueprint.sentences import Sentence
 from blueprint.wall import KEEPER, seeing
 from service import migrations
 from service.setup import hold_to_city, initialise
@@ -166,6 +167,24 @@ def test_initialising_twice_changes_nothing(empty_database: str, city: City):
 
     with create_engine(empty_database, poolclass=NullPool, connect_args=CONNECT_ARGS).connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM blueprint.city")) == 1
+
+
+def test_only_who_has_an_older_schema_is_told_that_it_is_changed(empty_database: str, city: City):
+    told: list[str] = []
+
+    def tell(sentence: Sentence) -> None:
+        told.append(sentence.english)
+
+    initialise(empty_database, city, tell=tell)
+    initialise(empty_database, city, tell=tell)
+    assert told == []
+    with create_engine(empty_database, poolclass=NullPool, connect_args=CONNECT_ARGS).begin() as connection:
+        connection.execute(text("SET LOCAL blueprint.keeper = 'on'"))
+        migrations.downgrade(connection, city, revision="0095")
+    initialise(empty_database, city, tell=tell)
+
+    (sentence,) = told
+    assert f"from revision 0095 to {migrations.head_revision()}; tables that are written anew" in sentence
 
 
 def test_without_the_right_to_enter_a_projection_areas_go_by_geodesics(
