@@ -13,6 +13,7 @@ from blueprint.edge import Edge
 from blueprint.errors import InvalidInputError
 from blueprint.permissions import Act, require
 from blueprint.sentences import Sentence
+from service.commands.act_words import OUTCOMES, act_said
 from service.commands.context import anchors_file, confirm, local_operator, open_edge, owner_session, say
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
 from service.settings import read_settings
@@ -67,11 +68,11 @@ def list_entries(
                 i["seq"],
                 i["at"][:19],
                 i["actor"],
-                i["act"],
+                act_said(i["act"]),
                 f"{i['kind']} {i['thing']}",
                 i["purpose"],
                 " ".join(filter(None, (i["channel"], i["address"]))),
-                i["outcome"],
+                OUTCOMES.get(i["outcome"], i["outcome"]),
             ]
             for i in items
         ],

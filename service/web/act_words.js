@@ -1,6 +1,8 @@
 // What is done here, in Chinese, by the names that the audit log keeps; what is not listed is shown by its name alone.
+// The console reads its words here, too: each stands as `name: "…"`.
 
 export const ACT_WORDS = {
+  read_standards: "读取属性标准", list_layers: "列出图层", read_jobs: "查看任务", read_statistics: "读取统计", read_departments: "读取部门", read_open_work: "查看待办",
   read_layer: "读取图层", compare_versions: "比较版本", define_layer: "定义图层", upload_version: "上传版本", bring_into_force: "启用版本", withdraw_version: "撤回版本", export_layer: "导出图层",
   check_footprint: "检查红线", meet_restricted: "涉及受限图层", read_check: "读取检查", keep_check: "保存检查", check_batch: "批量检查", read_batch: "读取批量检查", verify_report: "核验报告", compare_reports: "对比报告", search_sites: "辅助选址",
   audit_plans: "规划核查", judge_difference: "认可差异", cancel_job: "取消任务",

@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 from blueprint.city import City, KeptApart
 from blueprint.jobs.worker import Worker
 from blueprint.layers.originals import original_path
-from blueprint.permissions import CLEARED, Sensitivity
+from blueprint.permissions import CLEARED, Act, Sensitivity
 from blueprint.sharing.purposes import OWN_DATA, STANDING_PURPOSES
+from service.commands.act_words import act_words
 from service.job_kinds import KINDS
 from service.settings import Settings
 from tests.coordination.world import world_city
@@ -146,6 +147,11 @@ def test_the_command_line_is_recorded_too(command: Command, tmp_path: Any):
 
     kinds = {entry["kind"] for entry in log if entry["act"] == "read_layer"}  # type: ignore[attr-defined]
     assert kinds == {"layers", "layer", "versions", "difference", "check"}
+    assert "启用" in command("audit-log", "list").out
+
+
+def test_every_act_has_a_name_in_chinese():
+    assert [act for act in Act if act not in act_words()] == []
 
 
 TELL_OF_NO_LAYER = {
