@@ -1,6 +1,7 @@
 """What a command works with: settings, city and a database that is up, migrated and of this city."""
 
 import getpass
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -75,7 +76,8 @@ def reached_engine() -> Engine | None:
     settings = read_settings()
     if settings.database_url is None and not cluster.status(settings.home).running:
         return None
-    return make_engine(database_url(settings), pool_size=1)
+    # A Dask worker has a thread a core, each with a connection of its own.
+    return make_engine(database_url(settings), pool_size=os.cpu_count() or 1)
 
 
 def make_provider(settings: Settings, base_url: str) -> Provider | None:
