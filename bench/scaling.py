@@ -104,6 +104,7 @@ def _two_layers(ground: Ground, *, small: bool) -> AbstractContextManager[Settin
 def _run(setting: Setting, workers: int) -> _Run:
     now = datetime.now(UTC)
     begin = _beginning(setting)
+    _forget(setting)
     with begin() as session:
         audit_id = open_audit(session, *CODES, actor=OPERATOR, on=now.date(), now=now).id
     with (
@@ -150,7 +151,7 @@ def _beginning(setting: Setting) -> Callable[[], AbstractContextManager[Session]
 
 
 def _checked(setting: Setting, audit_id: int) -> int:
-    """How many differences were kept, whose areas must sum to the ground; they go, so that the next run finds nothing done."""
+    """How many differences were kept, whose areas must sum to the ground."""
     with Session(setting.engine) as session, session.begin():
         values = {"id": audit_id}
         count, shared_m2 = session.execute(
@@ -163,13 +164,17 @@ def _checked(setting: Setting, audit_id: int) -> int:
         raise SystemExit(
             f"the differences sum to {shared_m2:.2f} m², the ground is {setting.ground.side_m**2:.2f}"
         )
+    return int(count)
+
+
+def _forget(setting: Setting) -> None:
+    """Audits of runs before, also of one that was broken off, go: the next one finds nothing done."""
     owner = make_engine(cluster.owner_url(setting.home))
     with owner.begin() as connection:
         connection.execute(text("TRUNCATE coordination.plan_audit_overlap"))
     owner.dispose()
     with Session(setting.engine) as session, session.begin():
-        session.execute(delete(PlanAudit).where(PlanAudit.id == audit_id))
-    return int(count)
+        session.execute(delete(PlanAudit))
 
 
 def _bare_seconds(setting: Setting) -> tuple[float, float]:
