@@ -21,7 +21,7 @@ from blueprint.errors import InvalidInputError
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.layers.shapefile_export import notes_on, pack, shortened
 from blueprint.layers.stamps import Stamp
-from blueprint.layers.table import GEOMETRY, Table, batches, free_name, table_of
+from blueprint.layers.table import GEOMETRY, Table, batches, free_name, table_of, without_days
 from blueprint.rasters.export import write_raster
 from blueprint.sentences import Sentence
 
@@ -84,6 +84,8 @@ def write_version(
         write_raster(session, version, path, stamp=stamp)
         return 0
     table = table_of(session, version)
+    if form.driver == "FlatGeobuf":
+        table = without_days(table)
     crs = f"EPSG:{city.geographic_srid}" if form.driver in _DEGREES else city.working_crs
     rows = _Rows(batches(session, version, table, move=_move(city) if form.driver in _DEGREES else None))
     try:

@@ -1,8 +1,10 @@
 """The features of a version as a stream of Arrow batches: columns known beforehand, memory flat."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +52,7 @@ class Table:
 
 
 def table_of(session: Session, version: LayerVersion) -> Table:
-    """The columns of a version: in the order of its file, whole numbers, numbers and truths as such, all else as text."""
+    """The columns of a version: in the order of its file, whole numbers, numbers, truths and days as such, all else as text."""
     values = {"version_id": version.id}
     found = {row.name: row for row in session.execute(_SQL["fields"], values)}
     order = {name: place for place, name in enumerate(version.quality.get("fields", []))}
@@ -64,12 +66,23 @@ def table_of(session: Session, version: LayerVersion) -> Table:
     for key in names:
         row = found[key]
         free = free_name(key, taken)
-        columns.append(Column(key, free, _kind(row.kinds, is_whole=row.is_whole), row.longest))
+        columns.append(
+            Column(key, free, _kind(row.kinds, is_whole=row.is_whole, is_day=row.is_day), row.longest)
+        )
     return Table(
         columns=tuple(columns),
         geometry_type=f"Multi{name}" if is_multi else name,
         bounds=(shapes.west, shapes.south, shapes.east, shapes.north),
     )
+
+
+def without_days(table: Table) -> Table:
+    """The table with days as texts, for a format that has instants alone."""
+    columns = tuple(
+        replace(column, kind=pa.string()) if pa.types.is_date(column.kind) else column
+        for column in table.columns
+    )
+    return replace(table, columns=columns)
 
 
 def free_name(key: str, taken: set[str]) -> str:
@@ -83,22 +96,37 @@ def free_name(key: str, taken: set[str]) -> str:
 
 
 def column_of(values: Sequence[Any]) -> pa.Array:
-    """Values as a column: whole numbers, numbers and truths as such, all else as text; null stays null."""
+    """Values as a column: whole numbers, numbers, truths and days as such, all else as text; null stays null."""
     present = [value for value in values if value is not None]
     kinds = {_JSON_KINDS.get(type(value), "text") for value in present}
     is_whole = all(type(value) is int and abs(value) < _INT64 for value in present)
-    kind = _kind(kinds, is_whole=is_whole)
+    kind = _kind(kinds, is_whole=is_whole, is_day=all(_is_day(value) for value in present))
     return pa.array([_plain(value, kind) for value in values], kind)
 
+
+def _is_day(value: Any) -> bool:
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        return False
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
+_DAY = re.compile(r"(1[5-9]|2\d)\d\d-\d\d-\d\d", re.ASCII)
+"""What is written as a day of our calendar, and not as a year's code."""
 
 _JSON_KINDS = {bool: "boolean", int: "number", float: "number"}
 _INT64 = 1 << 63
 
 
-def _kind(kinds: Iterable[str], *, is_whole: bool) -> pa.DataType:
+def _kind(kinds: Iterable[str], *, is_whole: bool, is_day: bool) -> pa.DataType:
     known = set(kinds) - {"null"}
     if known == {"number"}:
         return pa.int64() if is_whole else pa.float64()
+    if is_day and known in ({"string"}, {"text"}):
+        return pa.date32()
     return pa.bool_() if known == {"boolean"} else pa.string()
 
 
@@ -149,5 +177,5 @@ def _multi(shape: shapely.Geometry) -> shapely.Geometry:
 
 def _plain(value: Any, kind: pa.DataType) -> Any:
     if value is None or not pa.types.is_string(kind):
-        return value
+        return date.fromisoformat(value) if value is not None and pa.types.is_date(kind) else value
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

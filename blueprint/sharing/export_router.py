@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from blueprint.edge import ActorDep, EdgeDep, NowDep, SessionDep
-from blueprint.errors import StorageFullError, UnavailableError, is_disk_full
+from blueprint.errors import InvalidInputError, StorageFullError, UnavailableError, is_disk_full
 from blueprint.given import Text
 from blueprint.layers import catalogue
 from blueprint.layers.delta_file import DeltaWriter
@@ -71,11 +71,14 @@ def export_version(
     written = FORMS[form or ("gpkg" if version.raster is None or since is not None else "tif")]
     name = f"{layer.code}-v{version.number}{written.suffix}"
     write: Write = write_version
+    if as_delta and (since is None or form not in (None, "gpkg")):
+        raise InvalidInputError(
+            "a delta leads from one version to another and has three layers in one file; ask for it with since=n and f=gpkg"
+        )
     if since is not None:
         old = readable_version(session, layer, since, actor)
         refuse_long_comparison(old, version)
         write = DeltaWriter(old) if as_delta else PatchWriter(old)
-        written = FORMS["gpkg"] if as_delta else written
         name = f"{layer.code}-v{since}-v{version.number}{written.suffix}"
     try:
         edge.scratch.mkdir(parents=True, exist_ok=True, mode=0o711)

@@ -201,12 +201,16 @@ def test_any_two_versions_are_exported_as_a_delta_that_leads_from_one_to_the_oth
     with running.client("ZRZY") as client:
         # What a GeoPackage has columns of its own for, truths that some rows lack, numbers beyond a real one's.
         more: dict[str, dict[str, object]] = {
-            "fid": {"B": "a"}, "geom": {"B": "b"}, "geometry": {"B": "c"}, "SF": {"B": True}, "SL": {"B": 2**53 - 1}
+            "fid": {"B": "a"}, "geom": {"B": "b"}, "geometry": {"B": "c"}, "SF": {"B": True}, "SL": {"B": 2**53 - 1},
+            "PFRQ": {"B": "2026-02-28"}
         }  # fmt: skip
         _store(client, _file(OLD, **more))
         _store(client, _file(NEW, **more | {"SF": {"B": True, "C": False}}))
         delta = client.get("/api/layers/PLAN/versions/2/export", params={"since": 1, "as_delta": "true"})
         assert delta.status_code == 200, delta.text
+        for asked in ({"since": 1, "as_delta": "true", "f": "shp"}, {"as_delta": "true"}):
+            refused = client.get("/api/layers/PLAN/versions/2/export", params=asked)
+            assert (refused.status_code, "since=n and f=gpkg" in refused.text) == (422, True), refused.text
         client.post("/api/layers/PLAN/versions/2/withdrawal")
         answer = _put(client, delta.content, name="d.gpkg")
         left = client.get("/api/layers/PLAN/difference", params={"from": 2, "to": 3}).json()
@@ -214,6 +218,15 @@ def test_any_two_versions_are_exported_as_a_delta_that_leads_from_one_to_the_oth
     path = tmp_path / "delta.gpkg"
     path.write_bytes(delta.content)
     assert {str(name) for name in pyogrio.list_layers(path)[:, 0]} == {"WHQPLAN", "WHCPLAN", "WHHPLAN"}
+    assert (
+        dict(
+            zip(
+                *(pyogrio.read_info(path, layer="WHHPLAN")[key] for key in ("fields", "ogr_types")),
+                strict=True,
+            )
+        )["PFRQ"]
+        == "OFTDate"
+    )
     kinds = pyogrio.read_dataframe(path, layer="WHCPLAN").groupby("BSM")["WHLX"].agg(set).to_dict()
     assert kinds == {"B": {"2"}, "C": {"2"}, "D": {"3"}, "E": {"1"}}
     assert answer.status_code == 201, answer.text

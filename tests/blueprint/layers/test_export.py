@@ -9,7 +9,9 @@ from typing import Any
 
 import geopandas
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
+import pyogrio
 import pytest
 import rasterio
 import shapely
@@ -149,6 +151,29 @@ def test_names_that_differ_in_case_alone_do_not_meet_in_one_column(
 
     row = geopandas.read_file(path).iloc[0]
     assert {row["MC"], row["mc_2"], row["geometry_2"]} == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("name", ["a.gpkg", "a.parquet", "a.zip", "a.geojson", "a.fgb"])
+def test_a_field_of_days_is_one_of_days_again(session: Session, city: City, tmp_path: Path, name: str):
+    days = {"PFRQ": "2020-02-29", "NOT": "2021-02-30", "CODE": "0070-01-01", "SOME": "2020-01-01"}
+    others = {"PFRQ": None, "NOT": "2020-01-01", "CODE": "2020-01-01", "SOME": "2020-01"}
+    stored = publish(session, city, "A", SHAPES, attributes=[days, others])
+
+    path = tmp_path / name
+    export.write_version(session, stored.layer, stored, path, city=city, stamp=STAMP)
+
+    if name == "a.geojson":
+        rows = [row["properties"] for row in json.loads(path.read_text())["features"]]
+    elif name == "a.parquet":
+        rows, fields = pq.read_table(path).to_pylist(), pq.read_schema(path)
+        assert [field.name for field in fields if pa.types.is_date(field.type)] == ["PFRQ"]
+    else:
+        rows = pyogrio.raw.read_arrow(path, datetime_as_string=True)[1].to_pylist()
+        kinds = dict(zip(*(pyogrio.read_info(path)[key] for key in ("fields", "ogr_types")), strict=True))
+        days_alone = [] if name == "a.fgb" else ["PFRQ"]  # a FlatGeobuf has instants alone
+        assert [key for key, kind in kinds.items() if kind != "OFTString"] == days_alone
+    texts = [{key: None if row[key] is None else str(row[key]) for key in days} for row in rows]
+    assert texts == [days, others] or texts == [others, days]
 
 
 def test_it_is_written_in_batches_and_loses_none(
