@@ -128,6 +128,10 @@ def _listed(text: str) -> list[_Listed]:
     count = 0
     for number, line in _lines(text):
         fields = [part.strip() for part in line.split(",")]
+        if line.startswith("["):
+            raise _wrong(
+                number, "another section {section} begins; upload each file by itself", section=line[:40]
+            )
         if line.endswith("@"):
             _refuse_empty(parcels)
             parcels.append(_parcel(number, fields))
@@ -173,7 +177,8 @@ def _refuse_empty(parcels: list[_Listed]) -> None:
 def _lines(text: str) -> Iterator[tuple[int, str]]:
     """The lines after the section's head that are not blank, with their numbers in the file."""
     begun = False
-    for number, line in enumerate(text.replace("，", ",").splitlines(), start=1):
+    # Old programs end a text with Ctrl-Z.
+    for number, line in enumerate(text.rstrip("\x1a").replace("，", ",").splitlines(), start=1):
         if begun and line.strip():
             yield number, line.strip()
         begun = begun or POINTS_SECTION in line

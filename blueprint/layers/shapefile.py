@@ -123,6 +123,22 @@ def _parts_hold(content: np.ndarray, starts: np.ndarray, parts: np.ndarray, poin
     return np.asarray(good | (points == 0))  # which is empty, whatever parts it tells of
 
 
+def memo_columns(shp: Path) -> dict[int, bool]:
+    """The places of the .dbf's columns of memos, and which of them hold something: numbers of blocks in another file."""
+    dbf = shp.with_suffix(".dbf")
+    with dbf.open("rb") as opened:
+        rows, header_bytes, row_bytes = struct.unpack("<IHH", opened.read(12)[4:12])
+        opened.seek(0)
+        columns = columns_of(opened.read(header_bytes))
+    found: dict[int, bool] = {}
+    for place, column in enumerate(columns):
+        if column.kind == b"M":
+            table = _mapped(dbf)[header_bytes : header_bytes + rows * row_bytes].reshape(rows, row_bytes)
+            cells = table[:, column.start : column.start + column.width]
+            found[place] = not np.isin(cells, (0x20, 0x30, 0x00)).all()
+    return found
+
+
 def empty_records(shp: Path) -> int:
     """How many records say that they have no shape; those of deleted rows, too."""
     index = np.fromfile(shp.with_suffix(".shx"), dtype=">i4", offset=_HEAD).reshape(-1, 2).astype(np.int64)

@@ -32,6 +32,7 @@ from blueprint.layers.formats import (
     GEOJSON_LINES,
     GEOPACKAGE,
     GEOPARQUET,
+    GML,
     KML,
     MAPINFO_MIF,
     MAPINFO_TAB,
@@ -46,11 +47,17 @@ from blueprint.layers.geopackage import (
     refuse_two_systems,
 )
 from blueprint.layers.geoparquet import read_geoparquet
-from blueprint.layers.kml_fields import filled_fields
 from blueprint.layers.no_numbers import NoNumber, mend_whole_columns, no_numbers_of_shapefile
 from blueprint.layers.numbers import fields_of_long_numbers, fields_with_room, with_digits
 from blueprint.layers.preflight import check_file, rows_of_mid
-from blueprint.layers.shapefile import empty_records, mend_field_names, rows_in_use, settle_encoding
+from blueprint.layers.shapefile import (
+    empty_records,
+    memo_columns,
+    mend_field_names,
+    rows_in_use,
+    settle_encoding,
+)
+from blueprint.layers.xml_fields import own_fields, set_field_options
 from blueprint.sentences import Sentence
 
 BATCH_FEATURES = 1000
@@ -168,7 +175,10 @@ def _by_gdal(path: Path, form: Format, request: Mapping[str, Any]) -> Iterator[S
         notes += [("encoding", note) for note in encoding.notes]
         notes += [("field-names", note) for note in mend_field_names(path, encoding.name)]
         options["encoding"] = encoding.name
+        notes += _leave_memos_out(path, options)
         options["ADJUST_TYPE"] = "YES"  # else a whole number of more than 18 places is read as a real one
+    if form == GML:
+        set_field_options(path)
     if form == DXF:
         set_drawing_options(path, request)
         sublayer = "entities"
@@ -179,8 +189,8 @@ def _by_gdal(path: Path, form: Format, request: Mapping[str, Any]) -> Iterator[S
     else:
         sublayer = choose_sublayer(sublayers(path), request["sublayer"], request["layer_hint"])
         options["layer"] = sublayer
-    if form == KML:
-        options["columns"] = filled_fields(path, sublayer)
+    if form in (KML, GML):
+        options["columns"] = own_fields(path, sublayer, form)
     if form in (GEOPACKAGE, SHAPEFILE, FLATGEOBUF, FILE_GEODATABASE, MAPINFO_TAB, MAPINFO_MIF):
         expected = _expected(path, form, sublayer)
     if form == GEOPACKAGE:
@@ -239,9 +249,24 @@ def _long_fields(path: Path, names: list[str], options: dict[str, Any]) -> froze
     if not names:
         return frozenset()
     with pyogrio.raw.open_arrow(
-        str(path), columns=names, read_geometry=False, use_pyarrow=True, **options
+        str(path), read_geometry=False, use_pyarrow=True, **options | {"columns": names}
     ) as (_, reader):
         return fields_of_long_numbers(batch.select(names) for batch in reader)
+
+
+def _leave_memos_out(path: Path, options: dict[str, Any]) -> list[tuple[str, Sentence]]:
+    """Read no memo of a Shapefile, of which the table has numbers alone; a note of those that hold something."""
+    memos = memo_columns(path)
+    if not memos:
+        return []
+    names = [str(name) for name in pyogrio.read_info(str(path), encoding=options["encoding"])["fields"]]
+    options["columns"] = [name for place, name in enumerate(names) if place not in memos]
+    filled = [names[place] for place, is_filled in memos.items() if is_filled]
+    note = Sentence(
+        "the texts of memo fields are not in the .dbf and were left out: {names}; make text fields of them and export again",
+        names=filled[:20],
+    )
+    return [("fields-left-out", note)] if filled else []
 
 
 def _said(crs: str | None) -> str | None:

@@ -92,6 +92,7 @@ class _Kml(_Elements):
         self.counts: list[int] = [0]
         self.kinds: dict[tuple[str, str], str] = {}
         self.schema, self.name = "", ""
+        self.names: set[str] = set()
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         local, parent = name.rpartition(":")[2], self.open[-1]
@@ -99,8 +100,11 @@ class _Kml(_Elements):
         self.counts.append(0)
         if local == "Placemark":
             self.number += 1
+            self.names = set()
         elif local in ("coordinates", "SimpleData"):
             self.held = []
+        if local in ("Data", "SimpleData"):
+            self._say_once(attributes.get("name", ""))
         if local == "Schema":
             self.schema = attributes.get("id") or attributes.get("name", "")
         elif local == "SchemaData":
@@ -142,6 +146,11 @@ class _Kml(_Elements):
                         kind=kind,
                     )
                 )
+
+    def _say_once(self, name: str) -> None:
+        if name in self.names:
+            raise self._wrong(Sentence("says {name!r} twice, of which one would be lost", name=name[:100]))
+        self.names.add(name)
 
     def _wrong(self, what: Sentence) -> InvalidInputError:
         return InvalidInputError(

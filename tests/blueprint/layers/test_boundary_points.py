@@ -190,6 +190,15 @@ def test_full_width_marks_blank_lines_and_spaces_are_taken() -> None:
     assert read(document(*lines).replace("=", "＝")) == read(PLAIN)
 
 
+def test_the_mark_that_old_programs_end_a_text_with_is_no_line() -> None:
+    assert read(PLAIN + "\x1a") == read(PLAIN)
+
+
+def test_two_files_in_one_are_refused_by_the_line_where_the_second_begins() -> None:
+    with pytest.raises(InvalidInputError, match=r"line 17 .* another section \[属性描述\] begins"):
+        read(PLAIN + PLAIN)
+
+
 def test_a_crossing_ring_is_handed_on_as_it_is() -> None:
     """Whether a footprint may be mended is not the reader's to say."""
     corners = [(0, 0), (100, 100), (0, 100), (100, 0)]

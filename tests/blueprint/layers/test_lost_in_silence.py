@@ -12,7 +12,7 @@ import shapely
 
 from blueprint.layers.flatgeobuf import count_features
 from tests import formatfiles
-from tests.badfiles import LAT, LON, lonlat_square, polygon, zipped
+from tests.badfiles import LAT, LON, lonlat_square, polygon, zipped, zipped_shapefile
 from tests.blueprint.layers.conftest import Reader
 from tests.blueprint.layers.test_bad_files import GML, GML_SQUARE, refused
 
@@ -250,3 +250,44 @@ def test_a_table_may_have_its_shapes_in_hexadecimal_digits(read: Reader, prefix:
     assert len(read(f"BSM,geom\nB1,{plain}\n".encode(), crs="EPSG:4490").shapes) == 1
     taken = read(f"BSM,geom\nB1,{plain}\nB2,{plain[:-6]}\n".encode(), crs="EPSG:4490")
     assert "cannot be read" in taken.said
+
+
+def _dbf_of_memos(folder: Path, *cells: str) -> bytes:
+    """The layer as a Shapefile whose MC is a column of memos, with these numbers of blocks."""
+    files = zipped_shapefile(folder, formatfiles.SQUARES)
+    dbf = bytearray(files["plan.dbf"])
+    head, width = struct.unpack("<HH", dbf[8:12])
+    dbf[32 + 32 + 11] = ord("M")
+    first, size = 1 + dbf[32 + 16], dbf[32 + 32 + 16]
+    for row, cell in enumerate(cells):
+        at = head + row * width + first
+        dbf[at : at + size] = cell.encode().rjust(10).ljust(size)[:size]
+    return zipped(files | {"plan.dbf": bytes(dbf)})
+
+
+def test_a_memo_of_a_shapefile_is_no_number_of_a_block(read: Reader, tmp_path: Path):
+    filled = read(_dbf_of_memos(tmp_path / "a", "1", "9"))
+    blank = read(_dbf_of_memos(tmp_path / "b", "", ""))
+
+    assert filled.rows == blank.rows == [{"BSM": "B1"}, {"BSM": "B2"}]
+    assert "memo fields are not in the .dbf and were left out: MC" in filled.said
+    assert "memo" not in blank.said
+
+
+@pytest.mark.parametrize("code", ["12345678901234567890", "210302000100000001", "0101"])
+def test_a_code_of_a_gml_keeps_its_digits_and_its_box_is_no_attribute(read: Reader, code: str):
+    box = "<gml:boundedBy><gml:Envelope><gml:lowerCorner>41 122</gml:lowerCorner></gml:Envelope></gml:boundedBy><ogr:MC>"
+    gml = GML.replace("<ogr:MC>", box) % ("", "", code, GML_SQUARE)
+
+    assert read(gml.encode(), crs="EPSG:4490").rows == [{"MC": code}]
+
+
+def test_what_a_placemark_says_twice_is_refused(read: Reader):
+    ring = f"{LON},{LAT} {LON + 0.001},{LAT} {LON + 0.001},{LAT + 0.001} {LON},{LAT}"
+    shape = f"<Polygon><outerBoundaryIs><LinearRing><coordinates>{ring}</coordinates></LinearRing></outerBoundaryIs></Polygon>"
+    kml = '<kml xmlns="http://www.opengis.net/kml/2.2"><Document>%s</Document></kml>'
+    mark = "<Placemark><ExtendedData>%s</ExtendedData>" + shape + "</Placemark>"
+    one, two = (f'<Data name="DM"><value>{code}</value></Data>' for code in ("0101", "0102"))
+
+    refused(read, (kml % (mark % (one + two))).encode(), "placemark 1 of the KML says 'DM' twice")
+    assert [row["DM"] for row in read((kml % (mark % one + mark % two)).encode()).rows] == ["0101", "0102"]
