@@ -1,6 +1,6 @@
 """Trying a changed rule set on past projects (规则试算): which verdicts would turn, before it is in force; nothing is kept."""
 
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 
@@ -95,7 +95,8 @@ def refuse_unfit(session: Session, rule_set: RuleSet, *, actor: Actor, on: date)
 
 
 def _weigh_otherwise(before: CheckReport, after: CheckReport) -> tuple[str, ...]:
-    def weights(report: CheckReport) -> Sequence[tuple[str, str]]:
-        return sorted({(finding.layer, str(finding.severity)) for finding in report.findings})
+    def weights(report: CheckReport) -> Counter[tuple[str, int | None, Severity]]:
+        return Counter((finding.layer, finding.feature_id, finding.severity) for finding in report.findings)
 
-    return tuple(sorted({layer for layer, _ in set(weights(before)) ^ set(weights(after))}))
+    one, other = weights(before), weights(after)
+    return tuple(sorted({layer for layer, _, _ in (one - other) | (other - one)}))

@@ -18,12 +18,14 @@ from coordination.check_report import CheckReport, Finding
 from coordination.checks import run_check
 from coordination.judging import rule_set_of
 from coordination.noticing import noticing
+from coordination.projects import register_project
 from coordination.report_verification import verify_report, with_site
 from coordination.responsibility import concerns_by_department
 from coordination.rule_file import parse_rule_set
 from coordination.rule_layers import refuse_never_met
 from coordination.rule_sets import Condition, RuleSet, to_json
-from tests.coordination.world import TODAY
+from coordination.rule_trial import try_rules
+from tests.coordination.world import COORDINATOR, DETAILS, NOW, TODAY
 from tests.made import at_origin, publish, square
 
 OPERATOR = at_console("test")
@@ -214,6 +216,29 @@ def test_grades_of_one_layer_have_rules_of_their_own_and_one_that_is_missing_the
     pieces = (ledger.prohibited_m2, ledger.restricted_m2, ledger.advised_m2, ledger.conflict_free_m2)
     assert pieces == tuple(pytest.approx(m2) for m2 in (4000, 2000, 2000, 2000))
     assert [told.finding for told in report.rules] == ["4,000.00㎡", "2,000.00㎡", "2,000.00㎡"]
+
+
+def test_a_trial_names_a_layer_of_which_features_only_change_places(
+    world_session: Session, world: City, tmp_path: Path
+):
+    """What was prohibited is restricted and the other way round: the verdict is the same, and each finding another."""
+    shapes = [shapely.box(2000, 0, 2050, 100), shapely.box(2050, 0, 2100, 100)]
+    publish(world_session, world, "WATER", shapes, attributes=[{"JB": "一级"}, {"JB": "二级"}])
+    city = _city(world, tmp_path, WATER)
+    site = _footprint(shapely.box(2000, 0, 2100, 100))
+    register_project(world_session, DETAILS, site, city=city, actor=COORDINATOR, now=NOW)
+    swapped = WATER.replace("[一级]", "[甲]").replace("[二级]", "[一级]").replace("[甲]", "[二级]")
+
+    [trial] = try_rules(
+        world_session,
+        parse_rule_set((HEAD + swapped).encode(), "rules.yaml"),
+        city=city,
+        actor=COORDINATOR,
+        on=TODAY,
+    )
+
+    assert (trial.verdict_before, trial.verdict_after) == ("prohibit", "prohibit")
+    assert trial.layers == ("WATER",)
 
 
 @pytest.mark.parametrize(
