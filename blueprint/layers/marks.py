@@ -10,7 +10,21 @@ from blueprint.errors import InvalidInputError
 from blueprint.layers.texts import digits
 from blueprint.sentences import Sentence
 
-_SECRET = re.compile(r"(?<![非不无未])(绝密|机密|秘密)")
+_WORD = r"([绝絕]\s*密|[机機]\s*密|秘\s*密)"
+_SECRET = re.compile(_WORD)
+_NOT_SECRET = re.compile(
+    r"([非不无無未]|不涉及|未涉及|不含|不含有|不属于|不是|没有|未标注|商业|个人)(任何|国家|國家|工作)*"
+    + _WORD
+)
+"""Said not to be secret, or secrets of others than the state."""
+
+_MARK_IN_TEXT = re.compile(rf"^\s*{_WORD}级?\s*$|{_WORD}\s*[★☆]|[★☆]\s*{_WORD}|密\s*级\s*[:：]?\s*{_WORD}")
+"""A mark wherever it stands: the word alone, with the star that GB/T 9704 puts between it and its term, or after 密级."""
+
+_MILITARY_TEXT = re.compile(r"^\s*军事(用地|设施用地|用海)\s*$|军事(禁区|管理区)\s*$")
+_TELLING = "密军"
+"""One of these is in every text that is a mark or names military ground: others are not looked at closely."""
+
 _ISO_CLASS = re.compile(
     r"MD_ClassificationCode[^<>]{0,200}codeListValue\s*=\s*[\"'](confidential|secret|topSecret)[\"']",
     re.IGNORECASE,
@@ -41,8 +55,14 @@ _CLASS_FIELDS = {
     "地类编码",
     "地类名称",
 }
-_MILITARY_CODES = {"1501", "150100", "2201", "220100"}
-"""军事设施用地 and 军事用海 of the land-use classes of 2020 and 2023."""
+_MILITARY_CODE = re.compile(r"\s*(1501|2201)(\d\d)?\s*", re.ASCII)
+"""军事设施用地 and 军事用海 of the land-use classes of 2020 and 2023, filled up with zeros or of a class below."""
+
+_SEPARATORS = re.compile(r"[+/、,，;；＋／]")
+"""Between the codes of mixed use."""
+
+_NAMES_OF_SUBLAYERS = {"layer"}
+"""Where a DXF keeps the names of its layers."""
 
 _MILITARY_FIELDS = {"ydyhfldm", "ghyddm", "yddm", "dldm", "ydfldm"}
 
@@ -50,9 +70,9 @@ _MILITARY_FIELDS = {"ydyhfldm", "ghyddm", "yddm", "dldm", "ydfldm"}
 def refuse_marked(*texts: str) -> None:
     """Refuse names and metadata that are marked 秘密 or above."""
     for text in texts:
-        found = _SECRET.search(text)
-        if found is not None:
-            raise _marked(f"{found.group(1)} (in its name or metadata)")
+        word = _secret_in(text)
+        if word is not None:
+            raise _marked(f"{word} (in its name or metadata)")
         found = _ISO_CLASS.search(text)
         if found is not None:
             raise _marked(f"{found.group(1)} (in its metadata)")
@@ -64,22 +84,20 @@ def refuse_marked_rows(batch: pa.RecordBatch, class_fields: Collection[str] = ()
     `class_fields` are those that the planner says to hold land-use classes, beside the known names.
     """
     for name, column in _columns(batch):
-        key = name.strip().lower()
-        if key in _MARK_FIELDS:
+        key = re.sub(r"\s", "", name).lower()
+        _refuse_marked_texts(column, name)
+        if key in _MARK_FIELDS or "密级" in key:
             for value in _values(column):
-                if _SECRET.search(value) or value.strip().lower() in _MARK_VALUES:
-                    raise _marked(Sentence("{value} (in the field {name})", value=value[:20], name=name))
+                if _secret_in(value) is not None or value.strip().lower() in _MARK_VALUES:
+                    raise _in_field(value, name)
+        if key in _NAMES_OF_SUBLAYERS:
+            refuse_marked(*_values(column))
         is_said = name in class_fields
         if key in _CLASS_FIELDS or is_said:
             for value in _values(column):
-                is_military = (is_said or key in _MILITARY_FIELDS) and value.strip() in _MILITARY_CODES
-                if is_military or value.strip().startswith("军事"):
-                    raise InvalidInputError(
-                        "the file holds military ground ({name} = {value}), which this service must not"
-                        " keep; take those features out",
-                        name=name,
-                        value=value[:20],
-                    )
+                codes = _SEPARATORS.split(value) if is_said or key in _MILITARY_FIELDS else ()
+                if any(_MILITARY_CODE.fullmatch(code) for code in codes) or value.strip().startswith("军事"):
+                    raise _military(value, name)
 
 
 def _columns(batch: pa.RecordBatch) -> Iterable[tuple[str, pa.Array]]:
@@ -103,6 +121,38 @@ def _columns(batch: pa.RecordBatch) -> Iterable[tuple[str, pa.Array]]:
 
 def _values(column: pa.Array) -> Iterable[str]:
     return (str(digits(value)) for value in pc.unique(column).to_pylist() if value is not None)
+
+
+def _secret_in(text: str) -> str | None:
+    """The word of secrecy in a text that is not said to be none."""
+    found = _SECRET.search(_NOT_SECRET.sub("", text))
+    return found.group(1) if found is not None else None
+
+
+def _refuse_marked_texts(column: pa.Array, name: str) -> None:
+    """Refuse marks in fields that are of something else, remarks and descriptions; few texts hold a sign of theirs."""
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return
+    for sign in _TELLING:
+        for value in _values(column.filter(pc.match_substring(column, sign))):
+            found = _MARK_IN_TEXT.search(_NOT_SECRET.sub("", value))
+            if found is not None:
+                raise _in_field(found.group(0).strip(), name)
+            if _MILITARY_TEXT.search(value):
+                raise _military(value, name)
+
+
+def _in_field(value: str, name: str) -> InvalidInputError:
+    return _marked(Sentence("{value} (in the field {name})", value=value[:20], name=name))
+
+
+def _military(value: str, name: str) -> InvalidInputError:
+    return InvalidInputError(
+        "the file holds military ground ({name} = {value}), which this service must not"
+        " keep; take those features out",
+        name=name,
+        value=value[:20],
+    )
 
 
 def _marked(what: str | Sentence) -> InvalidInputError:

@@ -786,6 +786,16 @@ def test_a_crs_with_the_ellipsoid_of_cgcs2000_and_a_datum_of_no_name_says_what_t
         ("plan.geojson", {"YDYHFLDM": "150100"}, "military"),
         ("plan.geojson", {"DLMC": "军事设施用地"}, "military"),
         ("plan.geojson", {"DLDM": 1501.0}, "DLDM = 1501"),
+        ("规划 绝 密.geojson", {"MC": "x"}, "绝 密"),
+        ("規劃機密.geojson", {"MC": "x"}, "機密"),
+        ("plan.geojson", {"MJ": "秘密"}, "field MJ"),
+        ("plan.geojson", {"BZ": "规划图 机密★10年"}, "机密★"),
+        ("plan.geojson", {"description": "图名：某地<br>密级：秘密"}, "密级：秘密"),
+        ("plan.geojson", {"密级名称": "机密"}, "field 密级名称"),
+        ("plan.geojson", {"Layer": "机密注记"}, "机密"),
+        ("plan.geojson", {"YDYHFLDM": "0701+1501"}, "military"),
+        ("plan.geojson", {"YDYHFLDM": "150102"}, "military"),
+        ("plan.geojson", {"MC": "某部队军事管理区"}, "military"),
     ],
 )
 def test_what_is_marked_secret_or_military_stops_at_the_door(read: Reader, name: str, row: dict, words: str):
@@ -801,12 +811,25 @@ def test_military_ground_that_a_table_keeps_as_numbers_or_under_a_mapped_name_st
     assert len(read(mapped).shapes) == 1
 
 
-def test_what_says_that_it_is_not_secret_is_taken(read: Reader):
-    row = {"密级": "非秘密", "YDYHFLDM": "0701", "MC": "秘密花园"}
+@pytest.mark.parametrize(
+    "name",
+    [
+        "非机密规划.geojson",
+        "保密局公开数据.geojson",
+        "规划（不涉及国家秘密）.geojson",
+        "商业秘密保护.geojson",
+    ],
+)
+def test_what_says_that_it_is_not_secret_is_taken(read: Reader, name: str):
+    row = {
+        "密级": "非秘密",
+        "YDYHFLDM": "0701",
+        "MC": "秘密花园",
+        "BZ": "密级：无；不含国家秘密",
+        "MC2": "军事博物馆",
+    }
 
-    assert (
-        len(read(geojson(polygon(lonlat_square()), properties=[row]), name="非机密规划.geojson").shapes) == 1
-    )
+    assert len(read(geojson(polygon(lonlat_square()), properties=[row]), name=name).shapes) == 1
 
 
 def test_iso_metadata_in_an_archive_that_says_secret_is_refused(read: Reader, parts: dict[str, bytes]):
