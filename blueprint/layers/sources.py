@@ -47,6 +47,7 @@ from blueprint.layers.geopackage import (
     refuse_two_systems,
 )
 from blueprint.layers.geoparquet import read_geoparquet
+from blueprint.layers.mapinfo import no_numbers_of_mif
 from blueprint.layers.no_numbers import NoNumber, mend_whole_columns, no_numbers_of_shapefile
 from blueprint.layers.numbers import fields_of_long_numbers, fields_with_room, with_digits
 from blueprint.layers.preflight import check_file, rows_of_mid
@@ -179,6 +180,8 @@ def _by_gdal(path: Path, form: Format, request: Mapping[str, Any]) -> Iterator[S
         options["ADJUST_TYPE"] = "YES"  # else a whole number of more than 18 places is read as a real one
     if form == GML:
         set_field_options(path)
+    if form == MAPINFO_MIF:
+        wrong = no_numbers_of_mif(path)
     if form == DXF:
         set_drawing_options(path, request)
         sublayer = "entities"

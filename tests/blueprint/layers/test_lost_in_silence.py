@@ -291,3 +291,21 @@ def test_what_a_placemark_says_twice_is_refused(read: Reader):
 
     refused(read, (kml % (mark % (one + two))).encode(), "placemark 1 of the KML says 'DM' twice")
     assert [row["DM"] for row in read((kml % (mark % one + mark % two)).encode()).rows] == ["0101", "0102"]
+
+
+def test_a_row_of_a_mid_whose_cells_do_not_fit_its_columns_is_refused(read: Reader, tmp_path: Path):
+    formatfiles.write(tmp_path / "a.mif", "MapInfo File", encoding="UTF-8")
+    mif = (tmp_path / "a.mif").read_bytes().replace(b"MC Char(254)", b"MC Decimal(9,2)")
+    assert b"Decimal" in mif
+
+    def holding(*rows: str) -> bytes:
+        return zipped({"a.mif": mif, "a.mid": "".join(f"{row}\r\n" for row in rows).encode("gbk")})
+
+    mark = "\t" if b"elimiter" not in mif else ","
+    rows = [f'"甲{mark}乙"{mark}1.5', f"乙{mark}"]
+    assert [row["MC"] for row in read(holding(*rows)).rows] == [1.5, 0]  # MapInfo has no number that is none
+    refused(
+        read, holding(rows[0], f"甲{mark}乙{mark}1"), "row 2 of the .mid has 3 cells, the .mif has 2 columns"
+    )
+    refused(read, holding(rows[0], "甲"), "row 2 of the .mid has 1 cells")
+    assert "its field MC says '1x5', which is no number" in read(holding(rows[0], f"乙{mark}1x5")).said
