@@ -68,17 +68,29 @@ class CompiledLayer(MappedLayer):
         )
 
 
+@compiled("boolean(float64[:, ::1], int64, int64)")
+def _are_one(points: np.ndarray, one: int, other: int) -> bool:
+    return bool(points[one, 0] == points[other, 0] and points[one, 1] == points[other, 1])
+
+
 @compiled("int64(float64[:, ::1], int64[::1], float64, int64[::1], float64[:, ::1])")
 def _sharp(
     points: np.ndarray, rings: np.ndarray, tangent: float, found: np.ndarray, angles: np.ndarray
 ) -> int:
     count = 0
     for ring in range(len(rings) - 1):
-        begin, stop = rings[ring], rings[ring + 1]
-        for point in range(begin, stop - 1):
-            before = point - 1 if point > begin else stop - 2
+        begin, last = rings[ring], rings[ring + 1] - 1
+        # A point that is there twice is one corner; the last is the first again, however often.
+        while last > begin and _are_one(points, last - 1, begin):
+            last -= 1
+        for point in range(begin, last):
+            if point > begin and _are_one(points, point - 1, point):
+                continue
+            before, after = point - 1 if point > begin else last - 1, point + 1
+            while after < last and _are_one(points, after, point):
+                after += 1
             back_x, back_y = points[before, 0] - points[point, 0], points[before, 1] - points[point, 1]
-            x, y = points[point + 1, 0] - points[point, 0], points[point + 1, 1] - points[point, 1]
+            x, y = points[after, 0] - points[point, 0], points[after, 1] - points[point, 1]
             cross, along = abs(back_x * y - back_y * x), back_x * x + back_y * y
             if along > 0 and cross < tangent * along:
                 found[count], angles[count, 0], angles[count, 1] = point, cross, along

@@ -50,6 +50,9 @@ class ShapeBatch:
         parts, of_shape = shapely.get_parts(self.shapes, return_index=True)
         rings, of_part = shapely.get_rings(parts, return_index=True)
         points, ring = shapely.get_coordinates(rings, return_index=True)
+        # A point that is there twice is one corner.
+        is_new = np.concatenate([[True], (ring[1:] != ring[:-1]) | (points[1:] != points[:-1]).any(axis=1)])
+        points, ring = points[is_new], ring[is_new]
         # A ring's last point is its first: what comes before the first is the last but one.
         is_first = np.concatenate([[True], ring[1:] != ring[:-1]])
         is_last = np.concatenate([is_first[1:], [True]])

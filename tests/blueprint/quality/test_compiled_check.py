@@ -70,6 +70,18 @@ def test_compiled_loops_find_the_measures_and_corners_that_geos_finds(shapes: np
     assert np.array_equal(one.degrees, other.degrees)
 
 
+@pytest.mark.parametrize("twice", range(7))
+def test_a_spike_is_found_though_its_point_or_another_stands_there_twice(twice: int):
+    ring = [(200, 50.5), (100, 51), (100, 100), (0, 100), (0, 0), (100, 0), (100, 50)]
+    ring = [*ring[: twice + 1], ring[twice], ring[twice], *ring[twice + 1 :], *ring[: 1 + (twice == 0)]]
+    for start in range(len(ring) - 1):
+        shape = np.array([shapely.Polygon([*ring[start:-1], *ring[: start + 1]])])
+
+        for kind in (ShapeBatch, CompiledBatch):
+            found = kind(np.arange(1), _column(shape), shapely.bounds(shape)).sharp_corners(10.0)
+            assert found.points.tolist() == [[200, 50.5]]
+
+
 def test_edges_summed_in_a_table_are_those_that_are_sorted(shapes: np.ndarray, tmp_path: Path):
     rows = np.random.default_rng(1).permutation(len(shapes))
 
