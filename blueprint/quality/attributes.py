@@ -17,7 +17,7 @@ from blueprint.standards.entries import (
     Required,
     Standards,
 )
-from blueprint.standards.land_use import LandUseVerdict, judge_land_use
+from blueprint.standards.land_use import LandUseVerdict, codes_in, judge_land_use
 from blueprint.standards.loading import CITY_CODES, LAND_USE_CODES
 
 M2_PER = {"m2": 1.0, "km2": 1_000_000.0, "ha": 10_000.0, "mu": 10_000.0 / 15}
@@ -123,7 +123,7 @@ class AttributeCheck:
         self, number: int, entry: FieldStandard, value: Any, place: Callable[[], Any], issues: Issues
     ) -> None:
         if entry.type is FieldType.TEXT and entry.length is not None and len(value) > entry.length:
-            is_mixed = entry.role is FieldRole.LAND_USE and "+" in value
+            is_mixed = entry.role is FieldRole.LAND_USE and len(codes_in(value)) > 1
             if not is_mixed:
                 self._say(
                     "value-length", number, entry, value, place, issues, length=len(value), most=entry.length

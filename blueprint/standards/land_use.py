@@ -8,6 +8,7 @@ from enum import StrEnum
 from blueprint.standards.entries import LandUseClass, Standards
 
 _LEADING = re.compile(r"\d{2,6}(?!\d)", re.ASCII)
+_BETWEEN = r"[+/、,，;；＋／]"
 _DIGITS = re.compile(r"\d{2}|\d{4}|\d{6}", re.ASCII)
 
 
@@ -47,7 +48,7 @@ def as_edition_2023(raw: str, standards: Standards) -> str:
     Mixed use stays mixed, and a name behind its code where it is; a number that has lost its nought is read with it. A code that the
     old edition does not know is left as it is.
     """
-    parts = re.split(r"([+/、,，;；＋／])", raw)
+    parts = re.split(f"({_BETWEEN})", raw)
     return "".join(_part_as_edition_2023(part, standards) for part in parts)
 
 
@@ -61,12 +62,17 @@ def _part_as_edition_2023(part: str, standards: Standards) -> str:
     return found.maps_to_2023 + text[head.end() :] if found is not None and found.maps_to_2023 else part
 
 
+def codes_in(raw: str) -> list[str]:
+    """The codes of a field as they are written, several of mixed use."""
+    return [part.strip() for part in re.split(_BETWEEN, raw) if part.strip()]
+
+
 def judge_land_use(raw: str, name: str | None, standards: Standards) -> list[JudgedCode]:
     """Judge a field's codes (mixed use is written 0701+0901 or 0701/0901) by both editions.
 
     The edition of 2023 goes first. Some codes changed their meaning: there the name beside the code decides.
     """
-    return [_judge(part.strip(), name, standards) for part in re.split(r"[+/、,，]", raw) if part.strip()]
+    return [_judge(code, name, standards) for code in codes_in(raw)]
 
 
 def _judge(raw: str, name: str | None, standards: Standards) -> JudgedCode:

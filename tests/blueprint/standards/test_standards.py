@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from blueprint.errors import InvalidInputError, NotFoundError
+from blueprint.quality.attributes import AttributeCheck
+from blueprint.quality.issues import Issues
 from blueprint.standards.entries import FieldRole, Required
 from blueprint.standards.land_use import LandUseVerdict, judge_land_use, normalised
 from blueprint.standards.loading import DATA, find_standard, read_standards, standards
@@ -88,8 +90,15 @@ def test_a_code_is_judged_by_both_editions(raw: str, name: str | None, verdict: 
     assert judged.raw == raw
 
 
-def test_mixed_use_is_judged_code_by_code():
-    assert [judged.code for judged in judge_land_use("0701+090100", None, standards())] == ["0701", "0901"]
+@pytest.mark.parametrize("raw", ["0701+090100", "0701/0901", "0701；0901", "0701＋0901"])
+def test_mixed_use_is_judged_code_by_code_and_never_too_long(raw: str):
+    assert [judged.code for judged in judge_land_use(raw, None, standards())] == ["0701", "0901"]
+    issues, layer = Issues(is_strict=True), find_standard("GHYDYH")
+
+    attributes = AttributeCheck(layer, standards(), {"YDYHFLDM": "C"}, frozenset(), frozenset())
+    attributes.check(1, {"C": raw}, None, lambda: None, issues)
+
+    assert dict(issues.counts) == {}
 
 
 @pytest.mark.parametrize(
