@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, WithJsonSchema
 from blueprint.etags import Tagged
 from blueprint.given import WHOLE, Given
 from coordination.limits import OpinionStatus
-from coordination.models import MAX_TEXT
+from coordination.models import MAX_TEXT, OpinionKind
 
 Mark = Annotated[
     dict[str, Any],
@@ -256,6 +256,8 @@ class OpinionRequestOut(Tagged):
     withdrawn_on: date | None
     withdrawn_why: str | None
     draft: str
+    proposed_kind: OpinionKind = Field(description="what the draft proposes 初判; the department decides")
+    proposed_words: str | None = Field(description="its reason, or its condition")
     findings: list[dict[str, Any]]
     stopped_on: date | None
     contests: list[ContestOut]

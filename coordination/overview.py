@@ -45,6 +45,7 @@ from coordination.opinion_schemas import (
 )
 from coordination.project_states import TRANSITIONS, ProjectStatus, shown_status
 from coordination.projects import current_revision, standing_clearance
+from coordination.responsibility import proposed_opinion
 from coordination.rounds import standing_requests, told
 from coordination.schemas import (
     CheckList,
@@ -239,6 +240,7 @@ def request_out(
     project = request.consultation.project
     state = request_status(request, today)
     is_deemed = state is OpinionStatus.DEEMED_NO_OBJECTION
+    proposed = proposed_opinion([finding["severity"] for finding in request.findings])
     return OpinionRequestOut(
         id=request.id,
         project_id=project.id,
@@ -258,6 +260,8 @@ def request_out(
         withdrawn_why=request.withdrawn_why,
         withdrawn_on=withdrawal_day(request.due_on) if is_deemed else request.withdrawn_on,
         draft=request.draft,
+        proposed_kind=proposed.kind,
+        proposed_words=proposed.words,
         findings=request.findings,
         stopped_on=request.stopped_on,
         contests=[ContestOut.model_validate(c, from_attributes=True) for c in request.contests],

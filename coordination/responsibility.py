@@ -7,6 +7,7 @@ from typing import Any
 
 from blueprint.city import City
 from coordination.figures import rounded, square_metres
+from coordination.models import OpinionKind
 from coordination.report_words import RELATION_WORDS
 
 _ASKING = ("prohibit", "restrict", "advise")
@@ -155,6 +156,25 @@ def draft_opinion(
     return "\n".join([*lines, "", _proposal(concerns)])
 
 
+@dataclass(frozen=True)
+class ProposedOpinion:
+    """What a draft proposes (初判): the kind of opinion, and its reason or condition in words; the department decides."""
+
+    kind: OpinionKind
+    words: str | None = None
+
+
+def proposed_opinion(severities: Sequence[str]) -> ProposedOpinion:
+    """What the draft proposes for findings of these severities: the worst of them decides."""
+    if "prohibit" in severities:
+        words = "用地范围位于禁止建设的范围内，请调整用地范围后重新征求意见。"
+        return ProposedOpinion(OpinionKind.DISAGREE, words)
+    if "restrict" in severities:
+        words = "依法办理上述管控内容的许可或评估手续，并落实其保护要求。"
+        return ProposedOpinion(OpinionKind.AGREE_WITH_CONDITIONS, words)
+    return ProposedOpinion(OpinionKind.AGREE if severities else OpinionKind.NO_OBJECTION)
+
+
 def _line(concern: Concern) -> str:
     measures, relation = [], RELATION_WORDS[concern.relation][0]
     if concern.overlap_m2:
@@ -169,9 +189,9 @@ def _line(concern: Concern) -> str:
 
 
 def _proposal(concerns: Sequence[Concern]) -> str:
-    worst = concerns[0].severity
-    if worst == "prohibit":
-        return "建议意见：不同意。理由：用地范围位于禁止建设的范围内，请调整用地范围后重新征求意见。"
-    if worst == "restrict":
-        return "建议意见：有条件同意。条件：依法办理上述管控内容的许可或评估手续，并落实其保护要求。"
+    proposed = proposed_opinion([concern.severity for concern in concerns])
+    if proposed.kind is OpinionKind.DISAGREE:
+        return f"建议意见：不同意。理由：{proposed.words}"
+    if proposed.kind is OpinionKind.AGREE_WITH_CONDITIONS:
+        return f"建议意见：有条件同意。条件：{proposed.words}"
     return "建议意见：同意，并请在设计中落实上述要求。"

@@ -127,12 +127,13 @@ function showForm(canAnswer) {
   if (!canAnswer || isPrepared) return;
   isPrepared = true;
   const kind = place("kind");
-  kind.replaceChildren(...choices(GIVEN));
+  kind.replaceChildren(...choices(GIVEN, "请选择 choose"));
   const opinion = written();
   if (opinion && GIVEN.includes(opinion.kind)) {
     kind.value = opinion.kind;
     for (const name of ["conditions", "reason", "basis", "would_agree_if", "remark"]) place(name).value = opinion[name] ?? "";
   }
+  else for (const name of ["conditions", "reason", "basis", "would_agree_if", "remark"]) place(name).value = "";
   places.fill(kind.value === "agree_with_conditions" ? opinion?.condition_list ?? [] : []);
   fit();
   const all = (chosen) => button([`全部${KIND[chosen][0]}`, `all: ${KIND[chosen][1]}`], () => {
@@ -144,7 +145,20 @@ function showForm(canAnswer) {
     isTouched = true;
     fit();
   }, { class: "small" });
-  place("all").replaceChildren(all("agree"), all("no_objection"), button(["草稿写入说明", "draft as remark"], () => { place("remark").value = request.draft; isTouched = true; }, { class: "small" }));
+  place("all").replaceChildren(button([`按初判填写：${KIND[request.proposed_kind][0]}`, `as proposed: ${KIND[request.proposed_kind][1]}`], takeProposal, { class: "small" }), all("agree"), all("no_objection"), button(["草稿写入说明", "draft as remark"], () => { place("remark").value = request.draft; isTouched = true; }, { class: "small" }));
+}
+
+// What the draft proposes, with its words where none are written yet; the officer reads it through and submits it.
+function takeProposal() {
+  const words = { disagree: "reason", agree_with_conditions: "conditions" }[request.proposed_kind];
+  place("kind").value = request.proposed_kind;
+  if (words && !place(words).value.trim()) {
+    place(words).value = request.proposed_words;
+    place(words).dispatchEvent(new Event("input", { bubbles: true }));
+  }
+  if (request.proposed_kind === "disagree" && !place("basis").value.trim()) place("basis").value = [...new Set(request.findings.filter(({ severity, basis }) => severity === "prohibit" && basis).map(({ basis }) => basis))].join("；");
+  isTouched = true;
+  fit();
 }
 
 // What the form listens to, once: it is filled anew after every change.
@@ -181,6 +195,7 @@ function lookAt(condition) {
 
 function body() {
   const kind = place("kind").value;
+  if (!kind) throw new Error("请选择总体意见。 Choose the opinion as a whole.");
   const text = (name) => place(name).value.trim() || null;
   const given = { kind, remark: text("remark") };
   if (markup?.isDrawing) throw new Error("图示还没有画完，请先完成或取消。 The mark-up is not finished; finish or cancel it.");

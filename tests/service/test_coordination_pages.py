@@ -170,7 +170,9 @@ def test_a_project_goes_from_registration_to_clearance_on_the_pages_alone(
     page.click(".finding-row td:first-child")
     page.select_option(".finding-row select", "agree_with_conditions")
     page.fill(".finding-row input", "办理涉河建设方案许可")
-    page.select_option("#kind", "agree_with_conditions")
+    page.click("#all button:has-text('按初判填写：有条件同意')")
+    assert page.input_value("#kind") == "agree_with_conditions"
+    assert "落实其保护要求" in page.input_value("#conditions")
     page.fill("#conditions", "办理涉河建设方案许可\n施工避开汛期")
     page.select_option("#condition-places li:nth-child(1) select", "1")
     page.select_option("#condition-places li:nth-child(2) select", "drawn")
@@ -396,6 +398,12 @@ def test_a_disagreement_is_drawn_with_its_file_and_a_meeting_settles_it(
     page.set_input_files("#attachment", letter)
     press(page, "添加附件")
     assert "视廊分析.pdf" in page.inner_text("#attachments")
+    # The officer decides: nothing is chosen, and the draft's proposal is taken by a press.
+    assert page.input_value("#kind") == ""
+    page.click("#answer [type=submit]")
+    until(page, "document.getElementById('message').textContent.includes('请选择总体意见')")
+    page.click("#all button:has-text('按初判填写')")
+    assert page.input_value("#kind") == "agree"
     page.select_option("#kind", "disagree")
     page.fill("#reason", "遮挡视廊")
     page.fill("#basis", "《文物保护法》第十八条")
