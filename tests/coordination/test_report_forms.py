@@ -156,6 +156,19 @@ def test_a_report_has_an_overview_and_a_map_for_each_conflict_with_the_layers_ar
     assert shapely.contains(maps["conflict-1"].frame.box, at_origin(shapely.box(50, 0, 100, 100)))
 
 
+def test_the_legend_of_a_map_names_nothing_that_is_not_in_its_frame(session: Session, plane: City):
+    """The box of a ring of 2 km holds the frame; the ring itself is nowhere in it."""
+    _publish(session, plane)
+    ring = shapely.difference(shapely.box(-1000, -1000, 1000, 1000), shapely.box(-990, -990, 990, 990))
+    publish(session, plane, "RING", [ring], control="inform", title="城镇环线")
+    report, footprint = _checked(session, plane)
+
+    maps = report_maps(session, report, footprint.geometry, city=plane, actor=OPERATOR)
+
+    assert "永久基本农田" in {item.label for item in maps["overview"].items}
+    assert "城镇环线" not in {item.label for item in maps["overview"].items}
+
+
 def test_land_is_taken_once_however_many_features_cover_it_and_gaps_are_no_land(
     session: Session, plane: City
 ):
