@@ -8,7 +8,7 @@ from coordination.figures import square_metres
 from coordination.plan_audit.audit import find_audit
 from coordination.plan_audit.ledger import decide, list_audits, list_differences
 from coordination.plan_audit.models import DifferenceState
-from coordination.plan_audit.schemas import differences_out
+from coordination.plan_audit.schemas import audit_out, differences_out
 from service.commands.audit import beginning
 from service.commands.context import local_operator, open_edge
 from service.commands.options import FormatOption, OutputFormat, print_json, print_table
@@ -70,6 +70,51 @@ def list_ledger(
             for item in items
         ),
         empty="无差异 no difference",
+    )
+
+
+@app.command("audits")
+def list_past(
+    cursor: Annotated[
+        int | None,
+        typer.Option(min=1, help="只列编号更小的 those before this number; the newest when not given"),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="最多几条 at most so many")] = 100,
+    output: FormatOption = OutputFormat.TABLE,
+) -> None:
+    """列出历次核查 · the audits that were made, the newest first; `difference list NUMBER` has the differences of one."""
+    with open_edge() as edge, beginning(edge)() as session:
+        found = [
+            audit_out(audit)
+            for audit in list_audits(session, actor=local_operator(), before=cursor, limit=limit)
+        ]
+    if output is OutputFormat.JSON:
+        print_json([each.model_dump(mode="json") for each in found])
+        return
+    print_table(
+        "历次核查 Audits",
+        [
+            "编号 number",
+            "图层 first",
+            "图层 second",
+            "版本日 versions of",
+            "完成 finished",
+            "差异 differences",
+            "核查人 by",
+        ],
+        (
+            [
+                each.id,
+                f"{each.first_title} v{each.first_version}",
+                f"{each.second_title} v{each.second_version}",
+                each.on,
+                "未完成 no" if each.finished_at is None else f"{each.finished_at:%Y-%m-%d %H:%M}",
+                each.found,
+                each.made_by,
+            ]
+            for each in found
+        ),
+        empty="还没有核查 no audit yet",
     )
 
 

@@ -1,6 +1,6 @@
 // Plans against each other: how every pair stands that may not overlap, its differences on the map, accepted for a reason.
 
-import { act, baseMap, begin, button, cells, confirmed, departmentNames, fail, mark, place, say, squareMetres, table } from "./coordination.js";
+import { act, baseMap, begin, button, cells, confirmed, departmentNames, fail, mark, place, say, squareMetres, table, time } from "./coordination.js";
 import { COMPILING, finished, saveFile } from "./files.js";
 import { ask, askAll, bilingual, element, send, wordsOf } from "./words.js";
 
@@ -12,6 +12,7 @@ const hectares = (value) => `${(value / 10000).toLocaleString("zh-CN", { minimum
 const count = (value) => (value === null ? "—" : value.toLocaleString("zh-CN"));
 let audit = null;
 let cursor = 0;
+let pastCursor = null;
 let map = null;
 let departmentName;
 let districtNames;
@@ -36,6 +37,21 @@ async function showMatrix() {
     }), ["城市档案没有列出互不重叠的图层", "The city profile lists none"]);
 }
 
+// Every audit that was made, the newest first, each with its own address; page after page.
+async function showPast(before = null) {
+  const { items, next } = await ask(`/api/plan-audits?limit=20${before === null ? "" : `&cursor=${before}`}`);
+  const rows = items.map((each) => cells([
+    element("a", { href: `/audits?id=${each.id}` }, `${each.first_title} v${each.first_version} × ${each.second_title} v${each.second_version}`),
+    each.on, each.finished_at === null ? mark("soon", ["未完成", "not finished"]) : time(each.finished_at), each.finished_at === null ? "—" : count(each.found),
+    departmentName(each.made_by),
+  ]));
+  if (before === null) {
+    table(place("past"), [["图层", "layers"], ["版本日", "versions of"], ["完成", "finished"], ["差异", "differences"], ["核查人", "by"]], rows, ["还没有核查。选择两个图层，按“核查”。", "No audit yet: choose two layers and press Audit."]);
+  } else place("past").tBodies[0].append(...rows);
+  place("past-more").hidden = next === null;
+  pastCursor = next;
+}
+
 async function compare(first, second) {
   const job = await send("POST", "/api/plan-audits", { first, second });
   const told = ({ state, phase, features_done: done }) => {
@@ -43,12 +59,13 @@ async function compare(first, second) {
       : phase === "compile" ? COMPILING : `已比对 ${done.toLocaleString("zh-CN")} 处…… compared`;
   };
   const { id } = await finished(job, told, "核查没有完成。 The audit was not finished.").finally(() => { place("progress").textContent = ""; });
-  await Promise.all([showMatrix(), open(id)]);
+  await Promise.all([showMatrix(), showPast(), open(id)]);
   say("done", ...bilingual("核查完成。", "Audited."));
 }
 
 async function open(id) {
   audit = await ask(`/api/plan-audits/${id}`);
+  history.replaceState(null, "", `/audits?id=${audit.id}`);
   place("ledger-card").hidden = false;
   place("map-about").textContent = `${audit.first_title} v${audit.first_version} × ${audit.second_title} v${audit.second_version} · ${audit.on}`;
   table(place("statistics"), [["状态", "state"], [audit.first_title, "class"], [audit.second_title, "class"], ["碎面", "sliver"], ["个数", "number"], ["面积", "area"]],
@@ -181,10 +198,16 @@ async function start() {
   act(place("other").querySelector("[type=submit]"), () => compare(place("first").value.trim(), place("second").value.trim()));
   for (const id of ["state", "slivers"]) place(id).addEventListener("change", () => list().catch(fail));
   act(place("more"), () => list(cursor));
+  act(place("past-more"), () => showPast(pastCursor));
   const layers = await askAll("/api/layers");
   place("codes").replaceChildren(...layers.filter(({ geometry }) => geometry === "polygon").map(({ code, title }) => element("option", { value: code }, title)));
-  await showMatrix();
+  await Promise.all([showMatrix(), showPast()]);
   say("");
+  const asked = new URLSearchParams(location.search).get("id");
+  if (asked !== null) {
+    await open(asked);
+    place("ledger-card").scrollIntoView();
+  }
 }
 
 start().catch(fail);

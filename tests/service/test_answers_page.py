@@ -178,6 +178,13 @@ def test_a_coordinator_audits_two_plans_and_accepts_a_difference_on_the_map(
         page.click("#ledger-files button:has-text('GPKG')")
     assert Path(ledger.value.path()).read_bytes().startswith(b"SQLite format 3")
     picture(page, "audits")
+    # A pair that the city profile does not list is found again among the audits made, by its address.
+    go(page, server, "/audits")
+    assert page.is_hidden("#ledger-card")
+    page.click("#past a")
+    page.wait_for_url(f"{server.url}/audits?id=*")
+    until(page, "!document.getElementById('ledger-card').hidden && document.getElementById('message').hidden")
+    assert page.inner_text("#map-about").startswith("建设控制地带")
     assert [fault for fault in page.faults if "401" not in fault and "422" not in fault] == []
 
 

@@ -35,6 +35,9 @@ def test_an_audit_by_the_command_line_prints_a_ledger_writes_a_file_and_takes_de
     told = command("audit", "RED", "GREEN", "--by-district", "--by-month", "--output", patches)
     as_json = command("audit", "GREEN", "RED", "--format", "json").json
     [difference] = command("difference", "list", "--format", "json").json
+    [made] = command("difference", "audits", "--format", "json").json
+    assert (made["first"], made["second"], made["found"]) == ("GREEN", "RED", 1)
+    assert "还没有核查" in command("difference", "audits", "--cursor", made["id"]).out
     accepted = command("difference", "accept", difference["id"], "--reason", "一致")
 
     assert told.status == 0, told.err
