@@ -6,7 +6,7 @@ released. What departments said stays with the findings that they were told.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from blueprint.jobs.kinds import Tell
 from blueprint.layers.difference import compare
 from blueprint.layers.models import Layer, LayerVersion, PublicationEvent
 from blueprint.permissions import Actor, at_console
+from blueprint.snapshot import take_snapshot
 from blueprint.working_days import WorkingCalendar
 from coordination.check_difference import Change, compare_checks
 from coordination.check_report import refuse_unread
@@ -49,6 +50,7 @@ from coordination.responsibility import (
     responsible_departments,
 )
 from coordination.rounds import Proposed, judged, standing_requests, told
+from coordination.rules import Outcome
 from coordination.update_models import LookedAt, Recheck
 
 _SQL = load_statements(Path(__file__).parent / "recheck.sql")
@@ -175,7 +177,7 @@ def recheck_project(
 ) -> Recheck | None:
     """Check a project again for an update, and do what follows; None where there is nothing to do, or it was done.
 
-    A project that was never checked has nothing that could change; one that is with approval is left as it was cleared.
+    A project that was never checked has nothing that could change, nor has one whose checks were made with the version in force; one that is with approval is left as it was cleared.
     """
     project = lock_project(session, project_id)
     done = select(Recheck.id).where(Recheck.event_id == event_id, Recheck.project_id == project_id)
@@ -183,10 +185,13 @@ def recheck_project(
     if project.status not in IN_WORK or before is None or session.scalar(done) is not None:
         return None
     event = session.get_one(PublicationEvent, event_id)
+    layer = session.get_one(Layer, event.layer_id).code
+    if _have_seen(session, project, before, layer, on=now.date()):
+        return None
     recheck = Recheck(
         event_id=event_id,
         project_id=project_id,
-        layer=session.get_one(Layer, event.layer_id).code,
+        layer=layer,
         starts_on=event.starts_on,
         check_before_id=before.id,
         verdict_before=before.verdict,
@@ -210,6 +215,23 @@ def recheck_project(
     session.flush()
     _tell(session, project, recheck, actor=actor, now=now)
     return recheck
+
+
+def _have_seen(session: Session, project: Project, latest: Check, layer: str, *, on: date) -> bool:
+    """Whether the latest check, and the one that departments were asked on, were made with what is in force of the layer."""
+    [in_force] = [each.version for each in take_snapshot(session, on).layers if each.code == layer] or [None]
+    consultation = consultation_of(session, current_revision(session, project))
+    asked_on = [] if consultation is None else [session.get_one(Check, consultation.check_id)]
+    return in_force is not None and all(
+        any(
+            said["code"] == layer and said["version"] == in_force and said["outcome"] in _ASKED
+            for said in check.report["layers"]
+        )
+        for check in (latest, *asked_on)
+    )
+
+
+_ASKED = frozenset({Outcome.CONFLICT, Outcome.CLEAR, Outcome.OUTSIDE_COVERAGE})
 
 
 def _changes(before: Check, after: Check) -> list[dict[str, Any]]:

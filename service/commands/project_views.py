@@ -1,5 +1,6 @@
 """`blueprint project inbox | board | statistics | notices | resend`: the work as those see it who do it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -19,7 +20,7 @@ from coordination.notice_delivery import not_delivered
 from coordination.opinion_requests import request_status
 from coordination.project_states import STATUS_WORDS, ProjectStatus
 from coordination.projects import find_project_by_number
-from coordination.update_router import rechecks_out
+from coordination.update_router import RecheckOut, rechecks_out
 from coordination.updates import list_rechecks, recheck_due
 from service.commands.context import local_operator, open_edge
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
@@ -233,6 +234,9 @@ def show_rechecks(
     number: Annotated[str | None, typer.Argument(help="策划编号，缺省为全部 planning number, or all")] = None,
     cursor: Cursor = 0,
     limit: Limit = 100,
+    unchanged: Annotated[
+        bool, typer.Option("--unchanged", help="无变化的也列出 those that changed nothing, too")
+    ] = False,
     output: FormatOption = OutputFormat.TABLE,
 ) -> None:
     """复检清单 · what updates of the blueprint meant for open projects: findings new, gone, grown; asked and released."""
@@ -245,6 +249,7 @@ def show_rechecks(
     if output is OutputFormat.JSON:
         print_json([row.model_dump(mode="json") for row in shown])
         return
+    told = [row for row in shown if unchanged or _is_changed(row)]
     print_table(
         "复检 rechecks",
         [
@@ -253,7 +258,7 @@ def show_rechecks(
             "图层 layer",
             "自 from",
             "结论 verdict",
-            "新增 消失 增大 new gone grown",
+            "变化 changes",
             "征求 asked",
             "不再涉及 released",
         ],
@@ -264,13 +269,36 @@ def show_rechecks(
                 row.layer,
                 row.starts_on,
                 f"{row.verdict_before} → {row.verdict_after or row.failed}",
-                f"{row.counts[Change.NEW]} {row.counts[Change.GONE]} {row.counts[Change.GROWN]}",
+                _changes(row.counts),
                 " ".join(row.asked),
                 " ".join(row.released),
             ]
-            for row in shown
+            for row in told
         ),
-        empty="没有复检 nothing was rechecked",
+        empty="没有引起变化的更新 no update changed anything" if shown else "没有复检 nothing was rechecked",
+    )
+    if len(told) < len(shown):
+        typer.echo(
+            f"另有 {len(shown) - len(told)} 次复检无变化（--unchanged 列出） {len(shown) - len(told)} more changed nothing (--unchanged lists them)"
+        )
+
+
+_CHANGE_WORDS = {
+    Change.NEW: "新增 new",
+    Change.GONE: "消失 gone",
+    Change.GROWN: "增大 grown",
+    Change.SHRUNK: "减小 shrunk",
+    Change.WEIGHS_OTHERWISE: "管控变化 weighs otherwise",
+}
+
+
+def _changes(counts: Mapping[Change, int]) -> str:
+    return "，".join(f"{words} {counts[change]}" for change, words in _CHANGE_WORDS.items() if counts[change])
+
+
+def _is_changed(row: RecheckOut) -> bool:
+    return bool(
+        row.failed or row.findings or row.asked or row.released or row.verdict_before is not row.verdict_after
     )
 
 

@@ -12,7 +12,7 @@ import { showMeetings } from "./meetings.js";
 import { CORRECTABLE, particularFields, particularsOf } from "./particulars.js";
 import { showCheck, showRounds } from "./rounds.js";
 import { siteOn } from "./site.js";
-import { ask, bilingual, element, send } from "./words.js";
+import { ask, askAll, bilingual, element, send } from "./words.js";
 
 const id = new URLSearchParams(location.search).get("id");
 const address = `/api/projects/${encodeURIComponent(id)}`;
@@ -159,10 +159,24 @@ function lookAt(shape) {
   place("map").scrollIntoView({ block: "nearest" });
 }
 
+const CHANGES = { new: "新增", gone: "消失", grown: "增大", shrunk: "减小", weighs_otherwise: "管控变化" };
+const changesOf = ({ counts }) => Object.entries(CHANGES).filter(([change]) => counts[change]).map(([change, words]) => `${words} ${counts[change]}`).join("，") || "—";
+
+// Rechecks one after another, of which nothing followed, are one line of the history.
+function grouped(events) {
+  const isQuiet = ({ act, details }) => act === "recheck_project" && !details.asked?.length && !details.released?.length;
+  const lines = [];
+  for (const event of events) {
+    if (isQuiet(event) && lines.length && isQuiet(lines.at(-1).event)) lines.at(-1).times += 1;
+    else lines.push({ event, times: 1 });
+  }
+  return lines;
+}
+
 async function showRest() {
   const { items } = await ask(`${address}/history?limit=200`);
-  place("history").replaceChildren(...items.reverse().map((event) => element(
-    "li", {}, element("time", {}, `${time(event.at)} · ${event.by}`), ...bilingual(...(ACTS[event.act] ?? [event.act, ""])),
+  place("history").replaceChildren(...grouped(items.reverse()).map(({ event, times }) => element(
+    "li", {}, element("time", {}, `${time(event.at)} · ${event.by}`), ...bilingual(...(times > 1 ? [`图层更新复检 ${times} 次`, `rechecked after ${times} updates`] : ACTS[event.act] ?? [event.act, ""])),
     ...(event.details.reason ? [element("span", { class: "about" }, event.details.reason)] : []))));
   const page = { project, address, nameOfDepartment, may, map: () => map };
   const report = await showCheck(page);
@@ -176,13 +190,14 @@ async function showRest() {
   place("contradictions-card").hidden = contradictions.length === 0;
   table(place("contradictions"), [["部门", "department"], ["意见", "says"], ["部门", "department"], ["意见", "says"]], contradictions.map(({ one, other, place: shared }) =>
     cells([one.department_name, side(one), other.department_name, [side(other), ...(shared ? [" ", button(["地图上看", "Look"], () => lookAt(shared), { class: "small" })] : [])].flat()])), ["没有。", "None."]);
-  const rechecks = (await ask(`/api/rechecks?project_id=${encodeURIComponent(id)}&limit=200`)).items;
+  const rechecks = await askAll(`/api/rechecks?project_id=${encodeURIComponent(id)}`, { limit: 200 });
+  const changed = rechecks.filter((each) => each.failed || each.verdict_before !== each.verdict_after || each.findings.length || each.asked.length || each.released.length);
   place("rechecks-card").hidden = rechecks.length === 0;
-  table(place("rechecks"), [["自", "from"], ["图层", "layer"], ["结论", "verdict"], ["变化", "changes"], ["征求 / 不再涉及", "asked / released"]], rechecks.reverse().map((each) => cells([
-    each.starts_on, titles[each.layer] ?? each.layer, each.failed ?? `${SEVERITY[each.verdict_before][0]} → ${SEVERITY[each.verdict_after][0]}`,
-    `新增 ${each.counts.new}，消失 ${each.counts.gone}，增大 ${each.counts.grown}`,
+  place("rechecks-same").replaceChildren(...(changed.length < rechecks.length ? bilingual(`另有 ${rechecks.length - changed.length} 次复检无变化，不列出。`, `${rechecks.length - changed.length} rechecks that changed nothing are not listed.`) : []));
+  table(place("rechecks"), [["自", "from"], ["图层", "layer"], ["结论", "verdict"], ["变化", "changes"], ["征求 / 不再涉及", "asked / released"]], changed.reverse().map((each) => cells([
+    each.starts_on, titles[each.layer] ?? each.layer, each.failed ?? `${SEVERITY[each.verdict_before][0]} → ${SEVERITY[each.verdict_after][0]}`, changesOf(each),
     `${each.asked.map(nameOfDepartment).join("、") || "—"} / ${each.released.map(nameOfDepartment).join("、") || "—"}`,
-  ])), ["没有。", "None."]);
+  ])), ["没有引起变化的更新。", "No update changed anything."]);
 }
 
 async function replace() {

@@ -92,10 +92,10 @@ export function problemOf(status, document, retryAfter) {
 }
 
 // Every page of a list that is short; long registers are read page by page.
-export async function askAll(address) {
+export async function askAll(address, { limit = 1000 } = {}) {
   const found = [];
   for (let next = ""; next !== null;) {
-    const page = await ask(`${address}${address.includes("?") ? "&" : "?"}limit=1000${next === "" ? "" : `&cursor=${encodeURIComponent(next)}`}`);
+    const page = await ask(`${address}${address.includes("?") ? "&" : "?"}limit=${limit}${next === "" ? "" : `&cursor=${encodeURIComponent(next)}`}`);
     found.push(...page.items);
     next = page.next;
   }
