@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 import numpy as np
 import shapely
+from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
 from blueprint.city import City, polygonal
@@ -29,6 +31,13 @@ MIN_SITE_M2, MAX_SITE_M2 = 100.0, 5e6
 MAX_FOUND = 20
 _NO_LESS = 1 + 1e-5
 """Within a window what is a square metre of the plane changes by less than this: no place is smaller than was asked."""
+
+BLOCK_WINDOWS = 4
+"""So many windows wide is a block that is looked at as a whole first: where it has no room its windows are not."""
+
+_ROOM = 0.9
+"""A block has room where a piece of its free ground has so much of the size: what of a feature is a sliver within a window may not be
+one within the block."""
 
 PER_WINDOW = 12
 """So many places of a window are looked at, at least."""
@@ -123,23 +132,48 @@ def find_sites(
     place = " ".join(f"{side:.0f}" for side in ground.bounds)
     record_reading(session, actor, [layer.thing for layer in layers], kind="site_search", id=place)
     asked = Ground(session, layers, city=city)
+
+    def around(of: Sequence[shapely.Polygon]) -> shapely.Polygon:
+        return shapely.box(*shapely.buffer(shapely.union_all(of), widest_m(area_m2)).bounds)
+
     windows = list(_windows(ground, side_m=max(WINDOW_M, widest_m(area_m2))))
     per_window = max(PER_WINDOW, LOOKED_AT // max(1, len(windows)))
     candidates: list[_Candidate] = []
     free_m2, full_windows = 0.0, 0
-    for number, window in enumerate(windows):
-        tell(f"search of {len(windows)}", number)
-        around = shapely.box(*shapely.buffer(window, widest_m(area_m2)).bounds)
-        taken = taken_ground(
-            session, around, area, readable, city=city, actor=actor, level=level, is_told=False
-        )
-        free = shapely.difference(shapely.intersection(ground, around), taken.hard)
-        free_m2 += shapely.intersection(free, window).area
-        places = _places(free, taken, area_m2 * taken.plane_m2 * _NO_LESS, at_most=per_window)
-        full_windows += places.has_more
-        candidates += _weighed(
-            session, places.found, area, readable, asked, city=city, actor=actor, level=level
-        )
+    taking = partial(
+        taken_ground,
+        session,
+        site=area,
+        readable=readable,
+        city=city,
+        actor=actor,
+        level=level,
+        is_told=False,
+    )
+    done = 0
+    for block in _blocks(windows):
+        tell(f"search of {len(windows)}", done)
+        roomy = block
+        # A height surface counts where it is lowest on the ground: in a block it would keep off more than in a window.
+        if area.top_m is None and len(block) > 1:
+            block_free = _free(ground, around(block), taking, is_sure=True).ground
+            pieces = shapely.get_parts(block_free)
+            rooms = shapely.union_all(pieces[shapely.area(pieces) >= _ROOM * area_m2])
+            shapely.prepare(rooms)
+            roomy = [w for w in block if shapely.intersects(rooms, around([w]))]
+            poor = [w for w in block if not shapely.intersects(rooms, around([w]))]
+            free_m2 += float(shapely.area(shapely.intersection(block_free, poor)).sum())
+            done += len(poor)
+        for window in roomy:
+            tell(f"search of {len(windows)}", done)
+            free = _free(ground, around([window]), taking)
+            free_m2 += shapely.intersection(free.ground, window).area
+            places = _places(free, area_m2 * free.plane_m2 * _NO_LESS, at_most=per_window)
+            full_windows += places.has_more
+            candidates += _weighed(
+                session, places.found, free.soft, area, readable, asked, city=city, actor=actor, level=level
+            )
+            done += 1
     tell("rank", len(candidates))
     candidates.sort(key=lambda each: each.standing)
     chosen = _chosen(
@@ -175,15 +209,50 @@ def _windows(ground: shapely.MultiPolygon, *, side_m: float) -> Iterator[shapely
                 yield window
 
 
-def _places(free: shapely.Geometry, taken: TakenGround, area_m2: float, *, at_most: int) -> Places:
+def _blocks(windows: Sequence[shapely.Polygon]) -> list[list[shapely.Polygon]]:
+    """The windows in squares of neighbours, in the order of the first window of each."""
+    if not windows:
+        return []
+    west, south, *_ = shapely.total_bounds(list(windows))
+    side_m = BLOCK_WINDOWS * (windows[0].bounds[2] - windows[0].bounds[0])
+    found: dict[tuple[int, int], list[shapely.Polygon]] = {}
+    for window in windows:
+        x, y, *_ = window.bounds
+        found.setdefault((int((x - west + 1) // side_m), int((y - south + 1) // side_m)), []).append(window)
+    return list(found.values())
+
+
+@dataclass(frozen=True)
+class _Free:
+    """Free ground, what of the layers weighs on it without being kept off, and how much of the plane is a square metre of it."""
+
+    ground: shapely.Geometry
+    soft: BaseGeometry
+    plane_m2: float
+
+
+def _free(
+    ground: shapely.MultiPolygon,
+    around: shapely.Polygon,
+    taking: Callable[..., TakenGround],
+    *,
+    is_sure: bool = False,
+) -> _Free:
+    taken = taking(ground=around, is_sure=is_sure)
+    return _Free(
+        shapely.difference(shapely.intersection(ground, around), taken.hard), taken.soft, taken.plane_m2
+    )
+
+
+def _places(free: _Free, area_m2: float, *, at_most: int) -> Places:
     """Places in free ground: where nothing else weighs first, then off those in all of it."""
-    mild = places_in(shapely.difference(free, taken.soft), area_m2, at_most=at_most)
-    if taken.soft.is_empty:
+    mild = places_in(shapely.difference(free.ground, free.soft), area_m2, at_most=at_most)
+    if free.soft.is_empty:
         return mild
     room = at_most - len(mild.found)
     if room == 0:
         return Places(mild.found, has_more=True)
-    left = shapely.difference(free, shapely.union_all([place.site for place in mild.found]))
+    left = shapely.difference(free.ground, shapely.union_all([place.site for place in mild.found]))
     other = places_in(left, area_m2, at_most=room)
     return Places((*mild.found, *other.found), mild.has_more or other.has_more)
 
@@ -191,6 +260,7 @@ def _places(free: shapely.Geometry, taken: TakenGround, area_m2: float, *, at_mo
 def _weighed(
     session: Session,
     places: Sequence[Place],
+    soft: shapely.Geometry,
     area: Footprint,
     readable: Snapshot,
     asked: Ground,
@@ -199,11 +269,17 @@ def _weighed(
     actor: Actor,
     level: TrimLevel,
 ) -> Iterator[_Candidate]:
-    """The places that meet nothing hard, with what else weighs on them, as the layers say that the actor may read."""
-    if not places:
+    """The places that meet nothing hard, with what else weighs on them, as the layers say that the actor may read.
+
+    Off what is soft nothing weighs: such a place is checked only where it is chosen.
+    """
+    shapely.prepare(soft)
+    yield from (_Candidate(place, 0.0) for place in places if not shapely.intersects(soft, place.site))
+    weighing = [place for place in places if shapely.intersects(soft, place.site)]
+    if not weighing:
         return
-    sites = [shapely.MultiPolygon([place.site]) for place in places]
-    for place, site, known in zip(places, sites, overlay_together(session, sites, asked), strict=True):
+    sites = [shapely.MultiPolygon([place.site]) for place in weighing]
+    for place, site, known in zip(weighing, sites, overlay_together(session, sites, asked), strict=True):
         report = run_check(
             session, _footprint(site, area, city), city=city, actor=actor, on=readable.day, snapshot=readable, known=known, is_told=False
         )  # fmt: skip

@@ -132,12 +132,13 @@ def taken_ground(
     actor: Actor,
     level: TrimLevel,
     is_told: bool = True,
+    is_sure: bool = False,
 ) -> TakenGround:
     """Of a piece of ground what the layers of a level take, and what milder ones do, of all the layers that the actor may read.
 
     Thresholds are left out, as they go by what a site is taken of and not by what the ground is; a rule for one relation (within,
     crosses) holds wherever it is harder, and a surface that rises counts where it is lowest on the ground: what is found is checked
-    once more, what is kept off may be more than need be.
+    once more, what is kept off may be more than need be. Pixels too ragged to be drawn take all of the ground, or with `is_sure` none.
     """
     layers = tuple(layer._replace(threshold_share=0.0) for layer in readable.layers)
     whole = replace(site, geometry=shapely.MultiPolygon([ground]), notes=(), strip=None)
@@ -159,6 +160,8 @@ def taken_ground(
         for finding in report.findings
         if finding.severity in _WEIGHING and not finding.sliver and not is_hard(finding, level)
     ]
+    if is_sure:
+        hard, soft = ([f for f in found if f.shape is not None] for found in (hard, soft))
     measures = report.footprint
     return TakenGround(
         _together(hard, ground), _together(soft, ground), measures.plane_area_m2 / measures.area_m2

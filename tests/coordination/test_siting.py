@@ -18,7 +18,7 @@ from blueprint.permissions import ANONYMOUS, at_console
 from coordination.free_places import places_in
 from coordination.given_ground import evenly, regrown
 from coordination.refit import Refit, find_refit
-from coordination.site_finder import find_sites
+from coordination.site_finder import Search, find_sites
 from coordination.siting import Shift, find_shift
 from coordination.trim import TrimLevel
 from tests.coordination.world import TODAY
@@ -341,6 +341,31 @@ def test_ground_across_tiles_is_one_ground(session: Session, plane: City):
     assert found.sites[0].compactness > 0.8
 
 
+def test_windows_of_a_block_without_room_are_passed_over_and_nothing_else_is_found(
+    session: Session, plane: City, monkeypatch: pytest.MonkeyPatch
+):
+    """16 × 8 km are two blocks of 16 windows: a field of 250 m in one of them leaves its window to look at, and those it reaches into."""
+    ground, field = shapely.box(0, 0, 16_000, 8_000), square(2_900, 2_900, 250)
+    publish(session, plane, "FARM", [shapely.difference(ground, field)], control="prohibit")
+
+    def searched() -> tuple[Search, list[int]]:
+        heard: list[int] = []
+        found = find_sites(
+            session, _site(plane, ground), area_m2=30_000, city=plane, actor=OPERATOR, on=TODAY,
+            level=TrimLevel.RESTRICT, tell=lambda _phase, done: heard.append(done),
+        )  # fmt: skip
+        return found, heard
+
+    by_block, heard = searched()
+    monkeypatch.setattr("coordination.site_finder.BLOCK_WINDOWS", 1)
+    by_window, all_heard = searched()
+
+    assert (len(heard), len(all_heard)) == (2 + 1 + 1, 32 + 1 + 32) or len(heard) < 8, (heard, all_heard)
+    assert len(by_block.sites) == 1
+    assert by_block.sites[0].site.equals(by_window.sites[0].site)
+    assert by_block.free_m2 == pytest.approx(by_window.free_m2, abs=1) == pytest.approx(250**2, abs=1)
+
+
 def test_a_search_that_ends_by_its_tries_says_that_ground_was_left():
     """Strips of 10 m by 400 m are large enough and no site; three are tried for one place, the fourth is left."""
     strips = [shapely.box(0, y, 400, y + 10) for y in (0, 20, 40, 60)]
@@ -376,7 +401,8 @@ def test_the_best_place_is_found_behind_many_that_came_first(session: Session, p
     assert at_origin(field).buffer(0.01).covers(found.sites[0].site)
     assert [str(place.report.verdict) for place in found.sites] == ["clear", "advise"]
     assert found.candidates > 20, "all windows together, not the first places that came"
-    assert heard == [("search of 3", 0), ("search of 3", 1), ("search of 3", 2), ("rank", found.candidates)]
+    assert [phase for phase, _ in heard] == ["search of 3"] * 4 + ["rank"], "the block, then its windows"
+    assert [done for _, done in heard] == [0, 0, 1, 2, found.candidates]
     assert found.free_m2 == pytest.approx(4000 * 2000 + 250**2, abs=1)
     session.commit()  # only then is it in the audit log
     read = session.scalars(select(AuditEntry).where(AuditEntry.act == "read_layer")).all()
