@@ -83,6 +83,9 @@ class ShapeCheck:
             if outline.covers(shape):
                 continue
             number, beyond = int(batch.numbers[row]), shapely.difference(shape, outline)
+            if self.standard is not None and not shape.area and outline.disjoint(shape):
+                issues.add("outside-city-wholly", number, place=shape)
+                continue
             if self.standard is None or beyond.area <= OUTSIDE_M2:
                 issues.add("crosses-city", number, place=beyond)
             else:
