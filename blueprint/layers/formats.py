@@ -8,7 +8,7 @@ from pathlib import Path
 
 from blueprint.errors import InvalidInputError
 from blueprint.layers.boundary_points import POINTS_SECTION
-from blueprint.sentences import Word
+from blueprint.sentences import Sentence, Word
 
 HEAD_BYTES = 1 << 16
 TAKEN = Word(
@@ -77,14 +77,16 @@ _BINARY = {
     b"MM\x00+": GEOTIFF,
 }
 _REFUSED = {
-    b"\x00\x00\x27\x0a": "this is one part of a Shapefile; pack .shp, .shx, .dbf and .prj into one zip archive",
-    b"AC10": "this is a DWG drawing; save it as DXF (ASCII) and upload that",
-    b"AutoCAD Binary DXF": "this is a binary DXF; save it as ASCII DXF and upload that",
-    b"Rar!": "this is a RAR archive; pack the files as zip",
-    b"7z\xbc\xaf\x27\x1c": "this is a 7z archive; pack the files as zip",
-    b"\x1f\x8b": "this is a gzip archive; pack the files as zip",
-    b"\xff\xfe": "the file is in UTF-16; save it as UTF-8",
-    b"\xfe\xff": "the file is in UTF-16; save it as UTF-8",
+    b"\x00\x00\x27\x0a": Sentence(
+        "this is one part of a Shapefile; pack .shp, .shx, .dbf and .prj into one zip archive"
+    ),
+    b"AC10": Sentence("this is a DWG drawing; save it as DXF (ASCII) and upload that"),
+    b"AutoCAD Binary DXF": Sentence("this is a binary DXF; save it as ASCII DXF and upload that"),
+    b"Rar!": Sentence("this is a RAR archive; pack the files as zip"),
+    b"7z\xbc\xaf\x27\x1c": Sentence("this is a 7z archive; pack the files as zip"),
+    b"\x1f\x8b": Sentence("this is a gzip archive; pack the files as zip"),
+    b"\xff\xfe": Sentence("the file is in UTF-16; save it as UTF-8"),
+    b"\xfe\xff": Sentence("the file is in UTF-16; save it as UTF-8"),
 }
 _WKT_COLUMNS = {
     "wkt",
