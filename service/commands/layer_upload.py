@@ -163,8 +163,8 @@ def upload(
                 unit=layer.unit or "",
                 state=spoken(VersionState(result.state)),
                 source_crs=result.source_crs,
-                operation=result.operation,
-                resampling=raster.resampling,
+                operation=Sentence("no transformation") if result.operation == "none" else result.operation,
+                resampling=Sentence("none") if raster.resampling == "none" else raster.resampling,
             )
         )
         return
@@ -178,7 +178,7 @@ def upload(
             vertices=result.vertex_count,
             state=spoken(VersionState(result.state)),
             source_crs=result.source_crs,
-            operation=result.operation,
+            operation=Sentence("no transformation") if result.operation == "none" else result.operation,
             mended=result.mended_count,
             errors=result.error_count,
             warnings=result.warning_count,
