@@ -166,6 +166,8 @@ def test_a_project_goes_from_registration_to_clearance_on_the_pages_alone(
     until(
         page, "window.blueprintMap?.loaded() && window.blueprintMap.getLayer('site-footprint') !== undefined"
     )
+    fits = "(({scrollWidth, clientWidth}) => scrollWidth <= clientWidth)(document.getElementById('findings').parentElement)"
+    assert page.evaluate(fits), "the choice for a finding is not cut off"
     assert "河道管理范围" in page.inner_text("#findings") and "建设控制地带" not in page.inner_text("body")
     page.click(".finding-row td:first-child")
     page.select_option(".finding-row select", "agree_with_conditions")
