@@ -2,9 +2,11 @@
 
 import { adjusting } from "./adjust.js";
 import { SEVERITY, act, begin, button, cells, departmentNames, fail, mark, place, say, squareMetres, table } from "./coordination.js";
+import { download, made } from "./documents.js";
 import { finished } from "./files.js";
 import { chosen, draw, hectares, particulars, readJson, verdict } from "./sites.js";
-import { ask, askAll, bilingual, element, problemOf, send } from "./words.js";
+import { supposing } from "./what_if.js";
+import { ask, askAll, bilingual, element, send } from "./words.js";
 
 const FILES = ["xlsx", "csv", "gpkg", "json"];
 async function compare() {
@@ -28,7 +30,7 @@ async function compare() {
   table(place("comparison-layers"), [["图层", "layer"], ["部门", "department"], ...ranked.map(({ name }) => [name, ""])],
     met.map(({ title, department, results }) => cells([title, nameOf(department), ...ranked.map(({ name }) => layerResult(results.find((each) => each.name === name)))])),
     ["各方案都没有冲突图层", "No site meets a layer"]);
-  place("comparison-files").replaceChildren(...["pdf", "docx", "xlsx"].flatMap((form) => [download(`方案比选.${form}`, form, () => fetched("/api/alternatives", form, asked)), " "]));
+  place("comparison-files").replaceChildren(...["pdf", "docx", "xlsx"].flatMap((form) => [download(`方案比选.${form}`, form, () => made(`/api/alternatives?f=${form}`, asked)), " "]));
   await draw(ranked.map(({ name }) => ({ geometry: shapes[name], label: name })));
   say("done", ...bilingual("比选完成。", "Compared."));
 }
@@ -39,28 +41,8 @@ function layerResult({ outcome, control, overlap_m2: area, length_m: length, poi
   return [mark(control, SEVERITY[control]), ` ${how}`];
 }
 
-// A document is made when it is asked for; the browser then keeps it as a file.
-function download(name, words, fetching) {
-  return act(element("button", { type: "button", class: "small" }, words.toUpperCase()), async () => {
-    const address = URL.createObjectURL(await fetching());
-    const link = element("a", { href: address, download: name });
-    document.body.append(link);
-    link.click();
-    link.remove();
-    setTimeout(() => URL.revokeObjectURL(address), 60000);
-  });
-}
-
-async function fetched(address, form, body) {
-  const response = await fetch(`${address}?f=${form}`, { method: "POST", headers: { "content-type": "application/json", ...csrf() }, body: JSON.stringify(body) });
-  if (!response.ok) throw problemOf(response.status, await response.json().catch(() => null), null);
-  return response.blob();
-}
-
-let csrfToken = null;
 let nameOf;
 let titleOf = {};
-const csrf = () => (csrfToken ? { "X-CSRF-Token": csrfToken } : {});
 
 async function find() {
   const [size, file] = [Number(place("hectares").value), place("area").files[0]];
@@ -126,7 +108,6 @@ async function checkAll() {
 async function start() {
   const { city, me } = await begin("比选与选址 Options");
   if (me === null) return;
-  csrfToken = me.csrf_token ?? null;
   nameOf = departmentNames(city);
   place("district").replaceChildren(...[{ code: city.administrative_code, name: "全市 the whole city", has_outline: city.has_outline }, ...city.districts].map(({ code, name, has_outline }) => element("option", { value: code, ...(has_outline ? {} : { disabled: "" }) }, has_outline ? name : `${name}（无界线 no outline）`)));
   place("no-outline").hidden = city.has_outline && city.districts.every(({ has_outline }) => has_outline);
@@ -134,8 +115,10 @@ async function start() {
     place(id).addEventListener("submit", (event) => event.preventDefault());
     act(place(id).querySelector("[type=submit]"), doing);
   }
-  titleOf = Object.fromEntries((await askAll("/api/layers")).map(({ code, title }) => [code, title]));
+  const layers = await askAll("/api/layers");
+  titleOf = Object.fromEntries(layers.map(({ code, title }) => [code, title]));
   adjusting((code) => titleOf[code] ?? code);
+  await supposing(layers);
   say("");
 }
 

@@ -97,7 +97,7 @@ async function choose(number) {
   place("version-picture").replaceChildren(...(open && version.raster !== null ? [legend(version, page.layer)] : []));
   page.map.showVersion(open ? version : null);
   page.map.showIssue(null);
-  showForce(page);
+  showForce(page, open);
   prepareExport(page, open);
   await showQuality(page, open);
   await showMendings(page, open);

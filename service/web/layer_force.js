@@ -13,7 +13,8 @@ let page = null;
 
 const version = () => `${page.address}/versions/${page.chosen.number}`;
 
-export function showForce(given) {
+// `isOpen`: whether the reader may see what is in the chosen version.
+export function showForce(given, isOpen) {
   page = given;
   const { chosen } = page;
   const stands = chosen.withdrawn_on === null;
@@ -23,6 +24,9 @@ export function showForce(given) {
   if (!place("force").hidden) showForm();
   if (stands && chosen.state === "superseded" && page.may("bring_into_force")) place("version-acts").append(button(["回滚到此版", "Roll back to this version"], rollBack), " ");
   if (stands && page.may("withdraw_version") && chosen.state !== "superseded") place("version-acts").append(button(["收回此版", "Withdraw this version"], withdraw));
+  if (isOpen && chosen.state !== "in_force" && page.layer.geometry !== "raster") {
+    place("version-acts").append(" ", element("a", { class: "button", href: `/answers?assume=${encodeURIComponent(`${page.layer.code}:${chosen.number}`)}` }, ...bilingual("以此版试算一宗用地", "Check a site as if it applied")));
+  }
 }
 
 // Warnings need a reason once; errors cannot be talked away.

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import shapely
 from playwright.sync_api import Page
+from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.city_router import to_lonlat
@@ -15,6 +16,7 @@ from blueprint.jobs.worker import Worker
 from blueprint.wall import KEEPER, seeing
 from service.job_kinds import KINDS
 from tests.coordination.conftest import world  # noqa: F401
+from tests.coordination.world import store_draft
 from tests.made import at_origin
 from tests.service.browser import until
 from tests.service.office import Office
@@ -82,7 +84,9 @@ def test_a_planner_compares_sites_finds_one_and_checks_many_on_one_page(
     until(page, "document.getElementById('search-progress').innerText.includes('排队中')")
     _work(office)
     _said(page, "找到")
-    assert "0.5000 公顷" in page.inner_text("#places")
+    assert re.search(
+        r"0\.500[01] 公顷", page.inner_text("#places")
+    )  # a ten-thousandth over what was asked, never under
     assert "普查区" in page.inner_text("#places") and "census" not in page.inner_text("#places")
     page.click("#places tbody tr:first-child td:first-child")
     until(page, "window.blueprintMap.getFilter('site-chosen')[2] === 1")
@@ -139,6 +143,41 @@ def test_a_planner_compares_sites_finds_one_and_checks_many_on_one_page(
     until(page, "document.getElementById('batch-notes').innerText.includes('第 2 个图斑：没有图形')")
     picture(page, "answers")
     assert [fault for fault in page.faults if "401" not in fault and "422" not in fault] == []
+
+
+def test_a_site_is_checked_as_if_another_version_applied_beside_what_is_in_force(
+    office: Office,  # noqa: F811
+    page: Page,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    server, city = office.server, office.city
+    with seeing(KEEPER), Session(server.edge.engine) as session, session.begin():
+        store_draft(session, city, "farmland", (600, 700))
+    sign_in(page, server, "lin")
+    go(page, server, "/layer?code=farmland")
+    page.click("#versions [data-version='2']")
+    page.click("#version-acts a:has-text('试算')")
+
+    until(page, "document.getElementById('supposed').innerText.includes('第 2 版')")
+    page.click("#supposing button[type=submit]")
+    _said(page, "请选择红线文件")
+    page.set_input_files("#supposed_site", _write(tmp_path / "site.geojson", city, (600, 20, 700, 80)))
+    page.click("#supposing button[type=submit]")
+    _said(page, "试算完成")
+    row = page.locator("#supposed-layers tr:has-text('永久基本农田')").inner_text()
+    assert "第 1 → 2 版" in row and "无冲突" in row and "禁止" in row and "6,000.00 m²" in row
+    with page.expect_download() as kept:
+        page.click("#supposed-files button:has-text('XLSX')")
+    assert Path(kept.value.path()).read_bytes().startswith(b"PK")
+    picture(page, "what-if")
+
+    page.click("#supposed button")
+    page.click("#supposing button[type=submit]")
+    _said(page, "请选择假定适用的版本")
+    page.select_option("#supposed_layer", "river")
+    until(page, "!document.getElementById('supposed_version').disabled")
+    assert page.locator("#supposed_version option").all_inner_texts()[1].startswith("第 1 版")
+    assert [fault for fault in page.faults if "401" not in fault] == []
 
 
 def test_a_coordinator_audits_two_plans_and_accepts_a_difference_on_the_map(
