@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import random
 import statistics
 import time
 from collections.abc import Callable
@@ -135,8 +136,8 @@ def _measure(ways: "_Ways", size_ha: int) -> CheckFigures:
     for number, polygon in enumerate(footprints(size_ha * 10_000.0, WARM_UP + ROUNDS)):
         site = shapely.MultiPolygon([polygon])
         in_turn = [ways.http, ways.bare, ways.statement, ways.whole_features, ways.index, ways.areas]
-        first = number % len(in_turn)
-        in_turn = in_turn[first:] + in_turn[:first]  # none is always the one that finds the pages warm
+        # None is always the one that finds the pages warm, nor the one whose neighbour has just read the same.
+        random.Random(number).shuffle(in_turn)
         answers = {act.__name__: _timed(act, site) for act in in_turn}
         report = json.loads(answers["http"][1])
         names = ("bare", "statement", "whole_features", "areas")
