@@ -2,7 +2,7 @@
 
 import { adjusting } from "./adjust.js";
 import { SEVERITY, act, begin, button, cells, departmentNames, fail, mark, place, say, squareMetres, table } from "./coordination.js";
-import { download, made } from "./documents.js";
+import { documents } from "./documents.js";
 import { finished } from "./files.js";
 import { chosen, draw, hectares, particulars, readJson, verdict } from "./sites.js";
 import { supposing } from "./what_if.js";
@@ -30,7 +30,7 @@ async function compare() {
   table(place("comparison-layers"), [["图层", "layer"], ["部门", "department"], ...ranked.map(({ name }) => [name, ""])],
     met.map(({ title, department, results }) => cells([title, nameOf(department), ...ranked.map(({ name }) => layerResult(results.find((each) => each.name === name)))])),
     ["各方案都没有冲突图层", "No site meets a layer"]);
-  place("comparison-files").replaceChildren(...["pdf", "docx", "xlsx"].flatMap((form) => [download(`方案比选.${form}`, form, () => made(`/api/alternatives?f=${form}`, asked)), " "]));
+  place("comparison-files").replaceChildren(...documents("方案比选", "/api/alternatives?", asked));
   await draw(ranked.map(({ name }) => ({ geometry: shapes[name], label: name })));
   say("done", ...bilingual("比选完成。", "Compared."));
 }

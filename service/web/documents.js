@@ -1,21 +1,12 @@
-// Documents that the service makes when they are asked for, and the browser keeps as files.
+// Documents that the service makes of what is sent when they are asked for, and the browser keeps as files.
 
-import { act } from "./coordination.js";
-import { changing, element, problemOf } from "./words.js";
+import { button } from "./coordination.js";
+import { fetched, saveAs } from "./files.js";
+import { changing } from "./words.js";
 
-export function download(name, words, making) {
-  return act(element("button", { type: "button", class: "small" }, words.toUpperCase()), async () => {
-    const address = URL.createObjectURL(await making());
-    const link = element("a", { href: address, download: name });
-    document.body.append(link);
-    link.click();
-    link.remove();
-    setTimeout(() => URL.revokeObjectURL(address), 60000);
-  });
-}
-
-export async function made(address, body) {
-  const response = await fetch(address, { method: "POST", headers: { "content-type": "application/json", ...changing() }, body: JSON.stringify(body) });
-  if (!response.ok) throw problemOf(response.status, await response.json().catch(() => null), null);
-  return response.blob();
+// A button for each form; `address` has a query already, or ends in a question mark.
+export function documents(name, address, body) {
+  const options = { method: "POST", headers: { "content-type": "application/json", ...changing() }, body: JSON.stringify(body) };
+  const made = async (form) => (await fetched(`${address}&f=${form}`, options)).blob();
+  return ["pdf", "docx", "xlsx"].flatMap((form) => [button([form.toUpperCase()], async () => saveAs(`${name}.${form}`, await made(form)), { class: "small" }), " "]);
 }

@@ -21,6 +21,13 @@ export function sendForm(address, form, told) {
 
 // A file that the service writes on demand, saved under the name it gives; what it refuses is a sentence here, no page of JSON.
 export async function saveFile(address, options = {}) {
+  const response = await fetched(address, options);
+  const name = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "")?.[1] ?? "file";
+  saveAs(name, await response.blob());
+  return name;
+}
+
+export async function fetched(address, options) {
   let response;
   try {
     response = await fetch(address, options);
@@ -28,9 +35,7 @@ export async function saveFile(address, options = {}) {
     throw new Error(AWAY);
   }
   if (!response.ok) throw problemOf(response.status, await response.json().catch(() => null), response.headers.get("Retry-After"));
-  const name = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "")?.[1] ?? "file";
-  saveAs(name, await response.blob());
-  return name;
+  return response;
 }
 
 export function saveAs(name, blob) {

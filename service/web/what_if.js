@@ -1,7 +1,7 @@
 // What if (试算): a site checked as if other versions of some layers applied, beside what the blueprint in force says of it.
 
 import { SEVERITY, act, button, cells, fail, mark, measure, place, say, squareMetres, table } from "./coordination.js";
-import { download, made } from "./documents.js";
+import { documents } from "./documents.js";
 import { STANDING, standingOf } from "./layer_words.js";
 import { draw, hectares, particulars, readJson, verdict } from "./sites.js";
 import { CONTROLS, ask, bilingual, element, send } from "./words.js";
@@ -63,7 +63,7 @@ async function check() {
   for (const [code, number] of assumed) query.append("assume", `${code}:${number}`);
   const supposed = await send("POST", `/api/checks?${query}`, footprint);
   show(now, supposed);
-  place("supposed-files").replaceChildren(...["pdf", "docx", "xlsx"].flatMap((form) => [download(`试算.${form}`, form, () => made(`/api/checks?${query}&f=${form}`, footprint)), " "]));
+  place("supposed-files").replaceChildren(...documents("试算", `/api/checks?${query}`, footprint));
   await draw([{ geometry: footprint }]);
   say("done", ...bilingual("试算完成。", "Checked."));
 }
