@@ -57,20 +57,25 @@ def test_a_site_moves_just_off_what_it_meets_and_no_further(session: Session, pl
     assert found.area_m2 == pytest.approx(10_000)
 
 
-def test_a_threshold_by_share_is_the_sites_and_not_that_of_the_ground_searched(
-    session: Session, plane: City, tmp_path: Path
-):
-    """A wood of a hectare is a fiftieth of the ground that is searched, and all of the site."""
-    publish(session, plane, "WOOD", [square(0, 0, 100)], control="prohibit")
+def _with_wood_rule(city: City, folder: Path) -> City:
+    """The city with a rule: of a wood less than a tenth of the site may be taken."""
     rule = {
         "id": "R-WOOD", "layer": "WOOD", "title": "林地", "title_en": "wood", "finding": "占用", "finding_en": "taken",
         "remedy": "避让", "remedy_en": "keep off", "basis": ["《森林法》"], "last_checked_on": "2026-11-01",
         "threshold": {"share": 0.1}, "below": "advise",
     }  # fmt: skip
-    path = tmp_path / "rules.yaml"
+    path = folder / "rules.yaml"
     path.write_text(json.dumps({"code": "test", "version": 1, "rules": [rule]}), encoding="utf-8")
+    return replace(city, rules_path=path)
 
-    found = _shift(session, replace(plane, rules_path=path), 300)
+
+def test_a_threshold_by_share_is_the_sites_and_not_that_of_the_ground_searched(
+    session: Session, plane: City, tmp_path: Path
+):
+    """A wood of a hectare is a fiftieth of the ground that is searched, and all of the site."""
+    publish(session, plane, "WOOD", [square(0, 0, 100)], control="prohibit")
+
+    found = _shift(session, _with_wood_rule(plane, tmp_path), 300)
 
     assert (found.is_free, found.hard_after_m2) == (True, 0)
     assert found.distance_m == pytest.approx(100, abs=0.2)
@@ -206,15 +211,8 @@ def test_ground_that_only_advises_is_given_where_no_other_is_enough_and_what_is_
 def test_a_site_that_meets_nothing_hard_is_left_as_it_is(session: Session, plane: City, tmp_path: Path):
     """Of a wood less than a tenth of the site may be taken: the 500 m² are no conflict, and need no other ground."""
     publish(session, plane, "WOOD", [shapely.box(95, -500, 500, 600)], control="prohibit")
-    rule = {
-        "id": "R-WOOD", "layer": "WOOD", "title": "林地", "title_en": "wood", "finding": "占用", "finding_en": "taken",
-        "remedy": "避让", "remedy_en": "keep off", "basis": ["《森林法》"], "last_checked_on": "2026-11-01",
-        "threshold": {"share": 0.1}, "below": "advise",
-    }  # fmt: skip
-    path = tmp_path / "rules.yaml"
-    path.write_text(json.dumps({"code": "test", "version": 1, "rules": [rule]}), encoding="utf-8")
 
-    found = _refit(session, replace(plane, rules_path=path), 200)
+    found = _refit(session, _with_wood_rule(plane, tmp_path), 200)
 
     assert (found.given_m2, found.rim_m, found.is_free, found.is_same_area) == (
         pytest.approx(0, abs=1e-6),
