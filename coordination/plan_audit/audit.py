@@ -24,7 +24,7 @@ from blueprint.sharing.purposes import record_reading
 from coordination.plan_audit.cluster import cluster_at, handed_over, in_database
 from coordination.plan_audit.cores import on_cores
 from coordination.plan_audit.models import PlanAudit
-from coordination.plan_audit.overlaps import FoundOverlaps, WindowTask, load_loops
+from coordination.plan_audit.overlaps import NOISE_M, FoundOverlaps, WindowTask, load_loops
 from coordination.plan_audit.partitions import shared_folder
 from coordination.plan_audit.window_rows import (
     Reach,
@@ -321,6 +321,7 @@ def _close(session: Session, audit_id: int, *, city: City, actor: Actor, now: da
         "tolerance_m2": _rule(audit)[0],
         "sliver_width_m": _rule(audit)[1],
         "on_ellipsoid": city.area_measure is AreaMeasure.ELLIPSOID,
+        "noise_m": NOISE_M,
     }
     for statement in (
         "forget_met", "gather_met", "know_again", "enter_differences", "settle_differences", "forget_overlaps", "forget_met",

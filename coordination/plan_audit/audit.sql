@@ -146,35 +146,72 @@ ON CONFLICT (first_layer_id, second_layer_id, first_key, second_key) DO UPDATE S
 -- What an earlier audit of the two layers found and this one does not: one side has yielded, the one whose features no
 -- longer take the whole of the patch. Where those of both still do, others have come in their place, and none is named.
 WITH gone AS MATERIALIZED (
-    SELECT known.id, known.geom, ST_Area(known.geom) AS plane_m2
+    SELECT known.id, known.geom, ST_Area(known.geom) AS plane_m2, audit.first_version_id, audit.second_version_id
     FROM coordination.plan_difference AS known
+    JOIN coordination.plan_audit AS audit ON audit.id = known.last_audit_id
     WHERE known.first_layer_id = :first_layer_id AND known.second_layer_id = :second_layer_id
         AND known.last_audit_id <> :audit_id AND known.state <> 'settled'
 ),
-left_there AS MATERIALIZED (
-    SELECT gone.id,
-        taken.first_m2 < 0.99 * gone.plane_m2 AS has_first_yielded,
-        taken.second_m2 < 0.99 * gone.plane_m2 AS has_second_yielded
+-- A side takes what it took as long as its version is the same.
+changed AS MATERIALIZED (
+    SELECT id, geom, plane_m2, 'first' AS side, first_version_id AS was_id, :first_version_id AS is_id
     FROM gone
+    WHERE first_version_id <> :first_version_id
+    UNION ALL
+    SELECT id, geom, plane_m2, 'second', second_version_id, :second_version_id
+    FROM gone
+    WHERE second_version_id <> :second_version_id
+),
+taken AS MATERIALIZED (
+    SELECT changed.*, was.has_overlaps OR now.has_overlaps AS has_overlaps,
+        (
+            SELECT coalesce(sum(ST_Area(ST_Intersection(part.geom, changed.geom))), 0)
+            FROM blueprint.part AS part
+            WHERE part.geom && changed.geom AND NOT part.is_zone AND part.version_id = changed.is_id
+        ) AS taken_m2
+    FROM changed
+    JOIN blueprint.layer_version AS was ON was.id = changed.was_id
+    JOIN blueprint.layer_version AS now ON now.id = changed.is_id
+),
+yielding AS MATERIALIZED (
+    SELECT id, side
+    FROM taken
+    WHERE taken_m2 < 0.99 * plane_m2
+    UNION ALL
+    -- Features of one layer that overlap each other: the ground is given up where fewer of them lie than did.
+    SELECT taken.id, taken.side
+    FROM taken
     CROSS JOIN LATERAL (
-        SELECT
-            coalesce(sum(shared.plane_m2) FILTER (WHERE part.version_id = :first_version_id), 0) AS first_m2,
-            coalesce(sum(shared.plane_m2) FILTER (WHERE part.version_id = :second_version_id), 0) AS second_m2
+        SELECT array_agg(part.geom) AS shapes,
+            array_agg(CASE WHEN part.version_id = taken.is_id THEN 1 ELSE -1 END) AS signs,
+            ST_UnaryUnion(
+                ST_Collect(ST_Collect(ST_Boundary(part.geom)), ST_Boundary(taken.geom)), :noise_m
+            ) AS edges
         FROM blueprint.part AS part
-        CROSS JOIN LATERAL (SELECT ST_Area(ST_Intersection(part.geom, gone.geom)) AS plane_m2) AS shared
-        WHERE part.geom && gone.geom AND NOT part.is_zone
-            AND part.version_id IN (:first_version_id, :second_version_id)
-    ) AS taken
+        WHERE part.geom && taken.geom AND NOT part.is_zone AND part.version_id IN (taken.is_id, taken.was_id)
+            AND ST_Intersects(taken.geom, part.geom)
+    ) AS met
+    WHERE taken.has_overlaps AND taken.taken_m2 >= 0.99 * taken.plane_m2
+        AND 0.01 * taken.plane_m2 < (
+            SELECT sum(ST_Area(face.geom))
+            FROM ST_Dump(ST_Polygonize(ARRAY[met.edges])) AS face
+            CROSS JOIN LATERAL (SELECT ST_PointOnSurface(face.geom) AS geom) AS inner_point
+            WHERE ST_Intersects(taken.geom, inner_point.geom) AND 0 > (
+                SELECT sum(piece.sign)
+                FROM unnest(met.shapes, met.signs) AS piece (geom, sign)
+                WHERE ST_Intersects(piece.geom, inner_point.geom)
+            )
+        )
 )
 UPDATE coordination.plan_difference AS known
 SET state = 'settled', settled_audit_id = :audit_id,
-    yielded = CASE
-        WHEN left_there.has_first_yielded AND left_there.has_second_yielded THEN 'both'
-        WHEN left_there.has_first_yielded THEN 'first'
-        WHEN left_there.has_second_yielded THEN 'second'
-    END
-FROM left_there
-WHERE known.id = left_there.id;
+    yielded = (
+        SELECT CASE count(*) WHEN 2 THEN 'both' ELSE min(yielding.side) END
+        FROM yielding
+        WHERE yielding.id = known.id
+    )
+FROM gone
+WHERE known.id = gone.id;
 
 -- name: standing
 -- How the ledger of two layers stands, slivers not counted.

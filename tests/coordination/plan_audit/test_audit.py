@@ -14,6 +14,7 @@ import pytest
 import shapely
 from distributed import LocalCluster
 from geoalchemy2.shape import to_shape
+from shapely.affinity import translate
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
@@ -334,6 +335,39 @@ def test_the_ledger_is_told_month_by_month_with_the_side_that_yielded(session: S
     assert [(m.month, m.audited_on, m.open, round(m.open_m2), m.settled) for m in months] == [
         ("2026-01", days[0], 2, 10_000, 0), ("2026-02", days[1], 1, 5_000, 1), ("2026-03", days[2], 0, 0, 2),
     ]  # fmt: skip
+
+
+def test_a_side_yields_though_others_of_its_layer_lie_on_the_same_ground(session: Session, plane: City):
+    """Two features on one half of a patch do not take the whole; one that lay there already has not come in another's place."""
+    whole, half = square(0, 0, 100), shapely.box(50, 0, 75, 100)  # of a patch 50 m wide and 100 m high
+    away = square(-200, 0, 100)
+    cases = [
+        ([whole], [None, half, half], "first"),
+        ([whole], [None, shapely.box(50, 0, 80, 100), shapely.box(70, 0, 100, 100)], None),
+        ([whole, whole], [None, whole], "first"),
+        ([whole, whole], [None, whole, whole], None),
+        ([whole, whole], [None, whole, half, half], "first"),
+        ([whole, away], [None, shapely.box(-200, 0, 100, 100)], None),
+        ([whole, whole], [away, away], "first"),
+        ([whole, whole.buffer(9)], [None, whole.buffer(9).difference(square(60, 10, 80))], "first"),
+    ]
+    patches = {f"b{row}": translate(square(50, 0, 100), 0, 300 * row) for row in range(len(cases))}
+    _publish(session, plane, "B_PLAN", patches)
+    for step, day in enumerate((date(2026, 1, 1), date(2026, 1, 2))):
+        shapes = {
+            f"a{row}-{place}": translate(shape, 0, 300 * row)
+            for row, case in enumerate(cases)
+            for place, shape in enumerate(case[step])
+            if shape is not None
+        }
+        _publish(session, plane, "A_PLAN", shapes, starts_on=day)
+        audit = _audit(session, plane, on=day)
+    session.expire_all()
+
+    rows = _differences(session, audit)
+
+    found = [rows[f"a{row}-0", f"b{row}"] for row in range(len(cases))]
+    assert [(row.state, row.yielded) for row in found] == [("settled", case[2]) for case in cases]
 
 
 def test_features_without_ids_are_known_again_in_another_order_and_with_a_changed_boundary(
