@@ -1,6 +1,6 @@
 """Publication: a version comes into force, is superseded, rolled back or withdrawn."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,10 +11,11 @@ from blueprint.layers.models import InForcePeriod, Layer, LayerVersion, VersionS
 from blueprint.layers.retirement import refuse_retired
 from blueprint.layers.succession import (
     Succession,
-    correct_events,
     find_place,
     give_days_back,
     note_event,
+    settle_events,
+    version_on,
     version_to_return_to,
 )
 from blueprint.permissions import Act, Actor
@@ -57,14 +58,15 @@ def bring_into_force(
     refuse_retired(version.layer)
     planned = [period for period in _planned(session, version, after=today) if period.starts_on != starts_on]
     for period in planned:
-        _take_back(session, period, by=actor.name, act=succession)
+        give_days_back(session, period)
     place = find_place(session, version, starts_on=starts_on, now=now)
     hold_to_check(session, version, reason=confirm_warnings, actor=actor, now=now)
-    superseded = None
+    superseded = place.before.version if place.before is not None else None
     if place.before is not None:
-        superseded = place.before.version
         place.before.ends_on = starts_on
         session.flush()
+    if starts_on > today:  # what was planned for the same day never is in force
+        superseded = version_on(session, layer_id, starts_on - timedelta(days=1))
     period = InForcePeriod(
         layer_id=layer_id,
         version_id=version.id,
@@ -74,16 +76,17 @@ def bring_into_force(
         decided_at=now,
     )
     session.add(period)
-    note_event(
-        session,
-        layer_id,
-        old=superseded.id if superseded is not None else None,
-        new=version.id,
-        starts_on=starts_on,
-        act=succession,
-        by=actor.name,
-    )
-    correct_events(session, layer_id, after=starts_on)
+    if starts_on <= today:
+        note_event(
+            session,
+            layer_id,
+            old=superseded.id if superseded is not None else None,
+            new=version.id,
+            starts_on=starts_on,
+            act=succession,
+            by=actor.name,
+        )
+    settle_events(session, layer_id, after=today, act=succession, by=actor.name)
     record(
         session,
         actor,
@@ -145,7 +148,7 @@ def withdraw(session: Session, version: LayerVersion, *, on: date, actor: Actor)
     version.withdrawn_on, version.withdrawn_by = on, actor.name
     session.flush()
     for period in _planned(session, version, after=on):
-        _take_back(session, period, by=actor.name, act=Succession.WITHDRAWN)
+        give_days_back(session, period)
     for period in version.periods:
         if period.starts_on <= on and (period.ends_on is None or period.ends_on > on):
             period.ends_on = on
@@ -158,8 +161,7 @@ def withdraw(session: Session, version: LayerVersion, *, on: date, actor: Actor)
                 act=Succession.WITHDRAWN,
                 by=actor.name,
             )
-    correct_events(session, version.layer_id, after=on)
-    session.flush()
+    settle_events(session, version.layer_id, after=on, act=Succession.WITHDRAWN, by=actor.name)
     record(session, actor, Act.WITHDRAW_VERSION, kind="version", id=version.name, after={"withdrawn_on": on})
 
 
@@ -171,20 +173,6 @@ def _planned(session: Session, version: LayerVersion, *, after: date) -> list[In
         for period in version.periods
         if period.starts_on > after and (period.ends_on is None or period.ends_on > period.starts_on)
     ]
-
-
-def _take_back(session: Session, period: InForcePeriod, *, by: str, act: Succession) -> None:
-    """Take back a period that has not begun, with the notice of what is in force in its stead."""
-    again = give_days_back(session, period)
-    note_event(
-        session,
-        period.layer_id,
-        old=period.version_id,
-        new=again,
-        starts_on=period.starts_on,
-        act=act,
-        by=by,
-    )
 
 
 def state_on(version: LayerVersion, day: date) -> VersionState:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import func, not_, select
+from sqlalchemy import delete, func, not_, select
 from sqlalchemy.orm import Session
 
 from blueprint.errors import ConflictError
@@ -17,6 +17,8 @@ class Succession(StrEnum):
     IN_FORCE = "in_force"
     ROLLED_BACK = "rolled_back"
     WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    """Nobody's act: the version is past its own term, and is not asked from that day on."""
 
 
 def version_on(session: Session, layer_id: int, day: date) -> LayerVersion | None:
@@ -93,43 +95,42 @@ def find_place(session: Session, version: LayerVersion, *, starts_on: date, now:
     return Place(before, following.starts_on if following is not None else None)
 
 
-def give_days_back(session: Session, period: InForcePeriod) -> int | None:
+def give_days_back(session: Session, period: InForcePeriod) -> None:
     """Let a period that never began be as if it had not been planned: its days go to the version before it, if there is one.
 
-    The period before goes on as long as it would have without the plan; gives its version.
+    The period before goes on as long as it would have without the plan.
     """
     planned_until, period.ends_on = period.ends_on, period.starts_on
     session.flush()
     before = next((p for p in _periods(session, period.layer_id) if p.ends_on == period.starts_on), None)
-    if before is None or before.version.withdrawn_on is not None:
-        return None
-    before.ends_on = planned_until
-    session.flush()
-    return before.version_id
+    if before is not None and before.version.withdrawn_on is None:
+        before.ends_on = planned_until
+        session.flush()
 
 
-def correct_events(session: Session, layer_id: int, *, after: date) -> None:
-    """Let the notices of versions that come into force after a day say what is in force until then, whatever was planned."""
+def settle_events(session: Session, layer_id: int, *, after: date, act: Succession, by: str) -> None:
+    """Let the notices of the days to come say what takes place on each, and nothing of what was planned before.
+
+    One a day on which another version comes into force, `old` being what is in force until then. Nobody has looked at them yet.
+    """
     session.flush()
-    periods = _periods(session, layer_id)
-    for period in periods:
-        if period.starts_on <= after:
-            continue
-        event = session.scalars(
-            select(PublicationEvent)
-            .where(
-                PublicationEvent.layer_id == layer_id,
-                PublicationEvent.starts_on == period.starts_on,
-                PublicationEvent.new_version_id == period.version_id,
-            )
-            .order_by(PublicationEvent.id.desc())
-            .limit(1)
-        ).first()
-        if event is not None:
-            event.old_version_id = next(
-                (p.version_id for p in periods if p.ends_on == period.starts_on), None
-            )
+    ends = {period.ends_on: period.version_id for period in _periods(session, layer_id)}
+    starts = {period.starts_on: period.version_id for period in _periods(session, layer_id)}
+    of_layer = (PublicationEvent.layer_id == layer_id, PublicationEvent.starts_on > after)
+    noted = {
+        (event.starts_on, event.new_version_id): event
+        for event in session.scalars(select(PublicationEvent).where(*of_layer).order_by(PublicationEvent.id))
+    }
+    kept = []
+    for day in sorted(day for day in {*starts, *ends} if day is not None and day > after):
+        old, new = ends.get(day), starts.get(day)
+        event = noted.get((day, new))
+        if event is None:
+            event = note_event(session, layer_id, old=old, new=new, starts_on=day, act=act, by=by)
+        event.old_version_id = old
+        kept.append(event.id)
     session.flush()
+    session.execute(delete(PublicationEvent).where(*of_layer, PublicationEvent.id.not_in(kept)))
 
 
 def _periods(session: Session, layer_id: int) -> list[InForcePeriod]:
@@ -180,20 +181,20 @@ def note_event(
     starts_on: date,
     act: Succession,
     by: str,
-) -> None:
+) -> PublicationEvent:
     """Note, in the transaction of the act itself, that another version is in force from a day on.
 
     Whoever has to look at what follows (projects, kept checks) reads `blueprint.publication_event`, and keeps
     account of what was read on its own side.
     """
-    session.add(
-        PublicationEvent(
-            layer_id=layer_id,
-            old_version_id=old,
-            new_version_id=new,
-            starts_on=starts_on,
-            act=act,
-            made_by=by,
-        )
+    event = PublicationEvent(
+        layer_id=layer_id,
+        old_version_id=old,
+        new_version_id=new,
+        starts_on=starts_on,
+        act=act,
+        made_by=by,
     )
+    session.add(event)
     session.flush()
+    return event

@@ -338,6 +338,14 @@ def _announced(session: Session, day: date) -> tuple[int | None, int | None]:
     return event.old_version_id, event.new_version_id
 
 
+def _notices_to_come(session: Session) -> list[tuple[date, int | None, int | None]]:
+    statement = select(PublicationEvent).where(PublicationEvent.starts_on > TODAY)
+    return [
+        (event.starts_on, event.old_version_id, event.new_version_id)
+        for event in session.scalars(statement.order_by(PublicationEvent.starts_on, PublicationEvent.id))
+    ]
+
+
 def test_the_blueprint_of_today_changes_under_a_version_that_is_scheduled_and_that_stays(
     session: Session, city: City
 ):
@@ -369,8 +377,29 @@ def test_a_scheduled_version_that_is_withdrawn_gives_its_days_to_the_one_before_
 
     session.expire_all()
     assert _days(first) == [(1, LONG_AGO, DECEMBER + 14 * DAY), (3, DECEMBER + 14 * DAY, None)]
-    assert _announced(session, DECEMBER) == (second.id, first.id)
-    assert _announced(session, DECEMBER + 14 * DAY) == (first.id, third.id)
+    assert _notices_to_come(session) == [(DECEMBER + 14 * DAY, first.id, third.id)]
+
+
+def test_of_versions_planned_for_one_day_the_last_is_told_to_follow_what_is_in_force_until_then(
+    session: Session, city: City
+):
+    """The one that never was in force stands in no notice: a site that it alone meets has nothing to look at."""
+    first = _version(session, city, OLD, starts_on=LONG_AGO)
+    second = _version(session, city, NEW, starts_on=DECEMBER)
+    third = _version(session, city, OLD, starts_on=DECEMBER)
+
+    session.expire_all()
+    assert _days(first) == [(1, LONG_AGO, DECEMBER), (3, DECEMBER, None)]
+    assert _notices_to_come(session) == [(DECEMBER, first.id, third.id)]
+
+    bring_into_force(session, third, starts_on=DECEMBER + 3 * DAY, actor=ME, now=NOW)
+    assert _notices_to_come(session) == [(DECEMBER + 3 * DAY, first.id, third.id)]
+
+    bring_into_force(session, second, starts_on=DECEMBER + 2 * DAY, actor=ME, now=NOW)
+    assert _notices_to_come(session) == [
+        (DECEMBER + 2 * DAY, first.id, second.id),
+        (DECEMBER + 3 * DAY, second.id, third.id),
+    ]
 
 
 def test_a_withdrawal_that_leaves_days_empty_is_told_to_who_looks_at_the_version_that_follows(
