@@ -51,6 +51,11 @@ def tell(
     )
 
 
+def tell_department(session: Session, kind: NoticeKind, text: str, *, to: str, now: datetime) -> None:
+    """Tell a department of something that is of no one project."""
+    session.add(Notice(kind=kind, department=to, text=text, made_at=now))
+
+
 def said(notice: Notice, city: City) -> str:
     """The text as its reader is shown it: the department that it speaks of by name."""
     if notice.subject is None:

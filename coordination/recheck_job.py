@@ -13,8 +13,10 @@ from blueprint.errors import ConflictError
 from blueprint.jobs.kinds import JobKind, JobRun
 from blueprint.jobs.models import UNFINISHED, Job, JobState
 from blueprint.jobs.queue import put_in
+from blueprint.layers.terms import note_ended_terms
 from blueprint.permissions import Act, Actor, Sensitivity, Thing, require
 from blueprint.wall import KEEPER, seeing
+from coordination.clock import SYSTEM
 from coordination.updates import newest_due_event, recheck_due
 
 _KEY = "recheck"
@@ -35,6 +37,7 @@ def put_in_recheck(session: Session, *, actor: Actor, now: datetime, by_hand: bo
     One that was cancelled, or that failed for good, is not asked for again by itself: a person may (`by_hand`), or the
     next update does.
     """
+    note_ended_terms(session, today=now.date(), by=SYSTEM)
     newest = newest_due_event(session, now=now)
     if newest is None:
         return None

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from blueprint.database import Base
+from blueprint.layers.models import PublicationEvent
 from coordination.models import Check, Project
 
 
@@ -54,5 +55,6 @@ class Recheck(Base):
     failed: Mapped[str | None] = mapped_column(Text)
     made_at: Mapped[datetime]
 
+    event: Mapped[PublicationEvent] = relationship()
     project: Mapped[Project] = relationship()
     check: Mapped[Check | None] = relationship(foreign_keys=[check_id])

@@ -12,15 +12,17 @@ from blueprint.edge import ActorDep, NowDep, SessionDep
 from blueprint.idempotency import IdempotentRoute
 from blueprint.jobs.schemas import JobOut, job_out
 from blueprint.layers.models import Layer
+from blueprint.layers.succession import Succession
 from blueprint.permissions import Act, Actor, require
 from blueprint.sharing.purposes import record_reading
 from coordination import recheck_job
 from coordination.addresses import Cursor, Limit
 from coordination.check_difference import Change
 from coordination.difference_schemas import FindingChangeOut
+from coordination.recheck_telling import counts_of
 from coordination.rules import Severity
 from coordination.update_models import Recheck
-from coordination.updates import counts_of, list_rechecks
+from coordination.updates import list_rechecks
 
 router = APIRouter(tags=["coordination"], route_class=IdempotentRoute)
 
@@ -34,7 +36,8 @@ class RecheckedFinding(FindingChangeOut):
 class RecheckOut(BaseModel):
     """What an update of the blueprint meant for an open project; `asked` and `released` are departments.
 
-    `failed` says why the project could not be checked again by itself; then there is no check.
+    `act` is how the layer came to say something else: a version came into force, was rolled back or withdrawn, or is past its
+    term. `failed` says why the project could not be checked again by itself; then there is no check.
     """
 
     id: int
@@ -43,6 +46,7 @@ class RecheckOut(BaseModel):
     project_name: str
     layer: str
     starts_on: date
+    act: Succession
     check_before_id: int
     check_id: int | None
     verdict_before: Severity
@@ -93,12 +97,13 @@ def rechecks_out(session: Session, actor: Actor, rows: list[Recheck]) -> list[Re
         things = [layer.thing for layer in layers]
         numbers = ", ".join(str(row.id) for row in rows if row.findings)
         record_reading(session, actor, things, kind="recheck", id=numbers)
-    names = RecheckOut.model_fields.keys() - {"planning_number", "project_name", "counts"}
+    names = RecheckOut.model_fields.keys() - {"planning_number", "project_name", "counts", "act"}
     return [
         RecheckOut(
             **{name: getattr(row, name) for name in names},
             planning_number=row.project.planning_number,
             project_name=row.project.name,
+            act=Succession(row.event.act),
             counts={Change(name): count for name, count in counts_of(row.findings).items()},
         )
         for row in rows

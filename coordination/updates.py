@@ -4,7 +4,7 @@ Who is touched anew, or otherwise than they were told, is asked in a round of it
 released. What departments said stays with the findings that they were told.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
@@ -21,10 +21,12 @@ from blueprint.errors import BlueprintError
 from blueprint.jobs.kinds import Tell
 from blueprint.layers.difference import compare
 from blueprint.layers.models import Layer, LayerVersion, PublicationEvent
+from blueprint.layers.succession import Succession
+from blueprint.layers.terms import note_ended_terms
 from blueprint.permissions import Actor, at_console
 from blueprint.snapshot import take_snapshot
 from blueprint.working_days import WorkingCalendar
-from coordination.check_difference import Change, compare_checks
+from coordination.check_difference import compare_checks
 from coordination.check_report import refuse_unread
 from coordination.clock import SYSTEM, close_overdue
 from coordination.consultation import (
@@ -34,14 +36,14 @@ from coordination.consultation import (
     proposal_by,
     requests_of,
 )
-from coordination.history import note
 from coordination.models import Check, Project
-from coordination.notice_models import NoticeKind, Office
+from coordination.notice_models import NoticeKind
 from coordination.notices import tell
 from coordination.noticing import noticing, steps
 from coordination.opinion_requests import withdraw_requests
 from coordination.project_states import IN_WORK, ProjectStatus
 from coordination.projects import check_project, current_revision, latest_check, lock_project
+from coordination.recheck_telling import tell_of_ended_term, tell_of_recheck
 from coordination.responsibility import (
     Concern,
     Why,
@@ -83,6 +85,8 @@ def recheck_due(
     """
     actor, rechecked = at_console(SYSTEM), 0
     tell("difference", 0)
+    with Session(engine) as session, session.begin():
+        note_ended_terms(session, today=now.date(), by=SYSTEM)
     with Session(engine) as session:
         waiting = session.scalars(_not_looked_at(now)).all()
     for looked_at, event_id in enumerate(waiting, start=1):
@@ -123,8 +127,11 @@ def _not_looked_at(now: datetime) -> Select[int]:
 def _look_at(session: Session, event_id: int, *, city: City, now: datetime) -> None:
     """Find which open projects a succession of versions touches."""
     event = session.get_one(PublicationEvent, event_id)
-    values = {"event_id": event.id, "project_ids": _touched(session, event, city), "begun_at": now}
-    session.execute(insert(LookedAt).values(values).on_conflict_do_nothing())
+    touched = _touched(session, event, city)
+    values = {"event_id": event.id, "project_ids": touched, "begun_at": now}
+    statement = insert(LookedAt).values(values).on_conflict_do_nothing().returning(LookedAt.event_id)
+    if session.scalar(statement) is not None and event.act == Succession.EXPIRED:
+        tell_of_ended_term(session, event, projects=len(touched), now=now)
 
 
 def _touched(session: Session, event: PublicationEvent, city: City) -> list[int]:
@@ -213,18 +220,22 @@ def recheck_project(
         recheck.findings, recheck.asked, recheck.released = [], [], []
     session.add(recheck)
     session.flush()
-    _tell(session, project, recheck, actor=actor, now=now)
+    tell_of_recheck(session, project, recheck, actor=actor, now=now)
     return recheck
 
 
 def _have_seen(session: Session, project: Project, latest: Check, layer: str, *, on: date) -> bool:
-    """Whether the latest check, and the one that departments were asked on, were made with what is in force of the layer."""
-    [in_force] = [each.version for each in take_snapshot(session, on).layers if each.code == layer] or [None]
+    """Whether the latest check, and the one that departments were asked on, were made with what is in force of the layer, and said of it what is said today."""
+    in_force = next((each for each in take_snapshot(session, on).layers if each.code == layer), None)
     consultation = consultation_of(session, current_revision(session, project))
     asked_on = [] if consultation is None else [session.get_one(Check, consultation.check_id)]
-    return in_force is not None and all(
+    if in_force is None or in_force.version is None:
+        return False
+    is_past = in_force.valid_until is not None and in_force.valid_until < on
+    outcomes = {Outcome.EXPIRED} if is_past else _ASKED
+    return all(
         any(
-            said["code"] == layer and said["version"] == in_force and said["outcome"] in _ASKED
+            said["code"] == layer and said["version"] == in_force.version and said["outcome"] in outcomes
             for said in check.report["layers"]
         )
         for check in (latest, *asked_on)
@@ -263,8 +274,7 @@ def _follow_up(
         return
     for each in consultations_of(session, project):
         close_overdue(session, now.date(), now=now, calendar=calendar, consultation_id=each.id)
-    concerns = concerns_by_department(after.report)
-    recheck.released = _released(session, project, before, concerns, city)
+    recheck.released = _released(session, project, before, after, city)
     for each in consultations_of(session, project):
         withdraw_requests(
             session, each, on=now.date(), now=now, why=NO_LONGER_TOUCHED, departments=recheck.released
@@ -288,12 +298,14 @@ def _follow_up(
     recheck.asked = [each.department for each in asked]
 
 
-def _released(
-    session: Session, project: Project, before: Check, concerns: Mapping[str, Any], city: City
-) -> list[str]:
-    """Who was asked for findings that are gone: of the earlier check, or of a request that is still open."""
-    responsible = responsible_departments(concerns, city, project.project_type)
+def _released(session: Session, project: Project, before: Check, after: Check, city: City) -> list[str]:
+    """Who was asked for findings that are gone: of the earlier check, or of a request that is still open.
+
+    What a layer past its term does not say is not gone: whoever was told of findings of one stays asked.
+    """
+    responsible = responsible_departments(concerns_by_department(after.report), city, project.project_type)
     concerned = concerns_by_department(before.report)
+    expired = {layer["code"] for layer in after.report["layers"] if layer["outcome"] == Outcome.EXPIRED}
     counted = standing_requests(requests_of(session, project))
     return sorted(
         department
@@ -301,6 +313,7 @@ def _released(
         if department not in responsible
         and request.why != Why.ADDED
         and (request.opinion is None or department in concerned)
+        and not any(finding["layer"] in expired for finding in request.findings)
     )
 
 
@@ -322,36 +335,6 @@ def _judged(concerns: Sequence[Concern]) -> list[dict[str, Any]]:
     return [judged(finding) for finding in told(concerns)]
 
 
-def _tell(session: Session, project: Project, recheck: Recheck, *, actor: Actor, now: datetime) -> None:
-    """The history, and the coordinator where something came out otherwise."""
-    counts = counts_of(recheck.findings)
-    note(
-        session,
-        project,
-        "recheck_project",
-        actor=actor,
-        now=now,
-        details={"check": recheck.check_id, "asked": recheck.asked, "released": recheck.released},
-    )
-    if recheck.failed is not None:
-        text = f"图层更新后复检失败，请人工检查 the recheck after an update failed, check by hand: {recheck.failed}"
-    elif recheck.findings or recheck.asked or recheck.released:
-        text = (
-            f"图层更新后已复检：新增 {counts['new']} 处，消失 {counts['gone']} 处，增大 {counts['grown']} 处；"
-            f"另行征求 {len(recheck.asked)} 个部门，{len(recheck.released)} 个部门不再涉及"
-            f" · rechecked after an update: {counts['new']} new, {counts['gone']} gone, {counts['grown']} grown;"
-            f" {len(recheck.asked)} departments asked, {len(recheck.released)} released"
-        )
-    else:
-        return
-    tell(session, NoticeKind.RECHECK, text, to=Office.COORDINATOR, project=project, now=now)
-
-
-def counts_of(findings: Collection[Mapping[str, Any]]) -> dict[str, int]:
-    """How many findings are new, gone, grown, shrunk, or weigh otherwise."""
-    return {str(change): sum(each["change"] == change for each in findings) for change in Change}
-
-
 def list_rechecks(
     session: Session, *, project_id: int | None = None, after: int = 0, limit: int = 50
 ) -> list[Recheck]:
@@ -359,4 +342,4 @@ def list_rechecks(
     statement = select(Recheck).where(Recheck.id > after).order_by(Recheck.id).limit(limit)
     if project_id is not None:
         statement = statement.where(Recheck.project_id == project_id)
-    return list(session.scalars(statement.options(joinedload(Recheck.project))))
+    return list(session.scalars(statement.options(joinedload(Recheck.project), joinedload(Recheck.event))))

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -228,11 +229,20 @@ class InForcePeriod(Base):
 class PublicationEvent(Base):
     """That another version of a layer is in force from a day on: written with the act, for those who look at what follows.
 
-    `new_version_id` is None where the layer was withdrawn and nothing took its place.
+    `new_version_id` is None where the layer was withdrawn and nothing took its place, or the version is past its term.
     """
 
     __tablename__ = "publication_event"
-    __table_args__ = ({"schema": "blueprint"},)
+    __table_args__ = (
+        Index(
+            "uq_publication_event_expired",
+            "old_version_id",
+            "starts_on",
+            unique=True,
+            postgresql_where=text("act = 'expired'"),
+        ),
+        {"schema": "blueprint"},
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     layer_id: Mapped[int] = mapped_column(ForeignKey("blueprint.layer.id"))

@@ -10,6 +10,7 @@ import typer
 
 from blueprint.documents.rendering import DocumentForm
 from blueprint.errors import InvalidInputError
+from blueprint.layers.succession import Succession
 from blueprint.permissions import Act, Thing, require
 from coordination import deliveries, notices, views
 from coordination.check_difference import Change
@@ -266,7 +267,7 @@ def show_rechecks(
             [
                 row.id,
                 row.planning_number,
-                row.layer,
+                f"{row.layer} 到期 expired" if row.act is Succession.EXPIRED else row.layer,
                 row.starts_on,
                 f"{row.verdict_before} → {row.verdict_after or row.failed}",
                 _changes(row.counts),

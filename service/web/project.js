@@ -195,7 +195,7 @@ async function showRest() {
   place("rechecks-card").hidden = rechecks.length === 0;
   place("rechecks-same").replaceChildren(...(changed.length < rechecks.length ? bilingual(`另有 ${rechecks.length - changed.length} 次复检无变化，不列出。`, `${rechecks.length - changed.length} rechecks that changed nothing are not listed.`) : []));
   table(place("rechecks"), [["自", "from"], ["图层", "layer"], ["结论", "verdict"], ["变化", "changes"], ["征求 / 不再涉及", "asked / released"]], changed.reverse().map((each) => cells([
-    each.starts_on, titles[each.layer] ?? each.layer, each.failed ?? `${SEVERITY[each.verdict_before][0]} → ${SEVERITY[each.verdict_after][0]}`, changesOf(each),
+    each.starts_on, [titles[each.layer] ?? each.layer, ...(each.act === "expired" ? [element("br"), element("span", { class: "hint" }, ...bilingual("现行版本到期", "its term ended"))] : [])], each.failed ?? `${SEVERITY[each.verdict_before][0]} → ${SEVERITY[each.verdict_after][0]}`, changesOf(each),
     `${each.asked.map(nameOfDepartment).join("、") || "—"} / ${each.released.map(nameOfDepartment).join("、") || "—"}`,
   ])), ["没有引起变化的更新。", "No update changed anything."]);
 }

@@ -12,14 +12,17 @@ from blueprint.city import City
 from blueprint.database import make_engine
 from blueprint.layers.models import Layer, LayerVersion
 from blueprint.objects import objects_of
+from blueprint.permissions import at_console
 from coordination import consultation, projects
 from coordination.clearance import clear_project
+from coordination.clock import SYSTEM
 from coordination.dry_run import dry_run
 from coordination.limits import OpinionStatus
 from coordination.models import Check, Consultation, Opinion, OpinionRequest, Project
 from coordination.notice_models import Notice, NoticeKind, Office
 from coordination.opinion_requests import request_status
 from coordination.opinions import give_opinion
+from coordination.recheck_job import put_in_recheck
 from coordination.responsibility import Why
 from coordination.update_models import LookedAt, Recheck
 from coordination.updates import recheck_due
@@ -38,6 +41,7 @@ from tests.coordination.world import (
 from tests.rasters import slope, store_raster, write_tif
 
 NEXT_DAY = NOW + timedelta(days=1)
+SYSTEM_ACTOR = at_console(SYSTEM)
 
 
 @pytest.fixture
@@ -289,3 +293,58 @@ def test_nobody_is_released_by_a_check_for_which_a_raster_could_not_be_read(
             assert "the file of slope cannot be read at present" in (each.failed or "")
             assert (each.check_id, each.findings, each.released, each.asked) == (None, [], [], [])
         assert told(session, NoticeKind.RELEASED) == []
+
+
+def end_term(engine: Engine, code: str) -> None:
+    """Let the version in force be stood by until today, and no longer."""
+    with Session(engine) as session, session.begin():
+        layer = select(Layer.id).where(Layer.code == code).scalar_subquery()
+        session.scalars(
+            select(LayerVersion).where(LayerVersion.layer_id == layer)
+        ).one().review_by = NOW.date()
+
+
+def test_a_layer_whose_term_ends_by_the_day_is_followed_up_once_and_nobody_is_released_by_it(
+    engine: Engine, world: City
+) -> None:
+    """No act is done on that day: what is due is looked for. What is no longer asked is not gone for who was told of it."""
+    end_term(engine, "heritage")
+    end_term(engine, "farmland")
+    with Session(engine) as session, session.begin():
+        assert put_in_recheck(session, actor=SYSTEM_ACTOR, now=NOW) is None, "the last day is still in time"
+    assert recheck(engine, world, now=NOW) == 0
+
+    with Session(engine) as session, session.begin():
+        assert put_in_recheck(session, actor=SYSTEM_ACTOR, now=NEXT_DAY) is not None
+    assert recheck(engine, world) == 1
+    assert recheck(engine, world, now=NEXT_DAY + timedelta(days=3)) == 0
+
+    with Session(engine) as session:
+        [found] = session.scalars(select(Recheck))
+        assert (found.layer, found.starts_on, found.event.act) == ("heritage", NEXT_DAY.date(), "expired")
+        assert [(f["layer"], f["change"], f["causes"]) for f in found.findings] == [
+            ("heritage", "gone", ["not_asked"])
+        ]
+        assert (found.released, found.asked) == ([], [])
+        assert requests(session)["wlj"] == [OpinionStatus.AWAITED]
+        notices = session.scalars(select(Notice).where(Notice.kind == NoticeKind.RECHECK)).all()
+        told_of = {notice.department or notice.office: notice.text for notice in notices}
+        assert set(told_of) == {"wlj", "zrzy", Office.COORDINATOR}
+        assert "图层到期后已复检" in told_of[Office.COORDINATOR]
+        assert "其范围内有在办项目 1 个" in told_of["wlj"]
+        assert "其范围内有在办项目 0 个" in told_of["zrzy"]
+
+
+def test_a_project_that_was_checked_after_a_term_ended_is_not_checked_again_for_it(
+    engine: Engine, world: City
+) -> None:
+    end_term(engine, "heritage")
+    with Session(engine) as session, session.begin():
+        project = register(session, world, 330, 345)
+        projects.check_project(session, project.id, city=world, actor=COORDINATOR, now=NEXT_DAY)
+        project_id = project.id
+
+    recheck(engine, world)
+
+    with Session(engine) as session:
+        assert project_id not in session.scalars(select(Recheck.project_id)).all()
