@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import shapely
@@ -17,6 +18,9 @@ _THREAD_M = 1.0
 
 _NEAR_M = 0.001
 """How far ground is given is found to a millimetre."""
+
+_JUMPS = 8
+"""So many times at most a rim goes on from where it came round something."""
 
 _MANY_CORNERS = 500
 """An outline of more corners is not moved side by side: that takes seconds."""
@@ -47,13 +51,28 @@ def regrown(
     ways = [evenly(kept, free, site.area, within_m)]
     if shapely.get_num_coordinates(kept) <= _MANY_CORNERS:
         ways += [_to_side(kept, free, site.area, within_m, degrees) for degrees in _sides(site)]
-    enough = [way for way in ways if way.outline.area >= site.area - SHORT_M2]
+    enough = [way for way in ways if abs(way.outline.area - site.area) <= SHORT_M2]
     return max(enough, key=lambda way: way.fullness, default=ways[0])
 
 
 def evenly(kept: shapely.MultiPolygon, free: shapely.Geometry, area_m2: float, within_m: float) -> Regrown:
-    """What is kept, with the rim over free ground that makes up an area; the most there is within the distance."""
-    return _reaching(kept, free, area_m2, within_m, lambda metres: _buffered(kept, metres), None)
+    """What is kept, with the rim over free ground that makes up an area; the most there is within the distance.
+
+    Ground behind something hard is joined all at once when the rim comes round it: there the rim goes on from what was joined before.
+    """
+    grown, reach_m = kept, 0.0
+    reachable = shapely.intersection(free, _buffered(kept, within_m))
+    for _ in range(_JUMPS):
+        around = partial(_buffered, grown)
+        way = _reaching(grown, reachable, area_m2, within_m, around, None)
+        reach_m += way.reach_m
+        if way.outline.area <= area_m2 + SHORT_M2:
+            break
+        before = _joined(grown, reachable, around(way.reach_m - 2 * _NEAR_M))
+        if way.reach_m <= 2 * _NEAR_M or before.area >= area_m2:
+            break
+        grown = before
+    return Regrown(way.outline, min(reach_m, within_m))
 
 
 def _to_side(

@@ -10,7 +10,7 @@ from datetime import date
 import shapely
 from sqlalchemy.orm import Session
 
-from blueprint.city import City, polygonal
+from blueprint.city import City
 from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint
 from blueprint.jurisdiction import jurisdiction
@@ -20,7 +20,7 @@ from coordination.checks import run_check
 from coordination.given_ground import SHORT_M2, Regrown, regrown
 from coordination.rules import Severity
 from coordination.siting import MAX_DISTANCE_M, hard_m2, readable_by, taken_ground
-from coordination.trim import SCRAP_M2, TrimLevel, is_hard
+from coordination.trim import TrimLevel, is_hard, parts_left
 
 METHOD = (
     "保留原红线中无刚性冲突的部分，在相邻的无冲突地块上补足原面积，先避开其余管控：或等距外扩，或向外接矩形的一侧平推，取最接近矩形者，已重新检查；宽度不足 1 m 处不补；"
@@ -106,7 +106,7 @@ def find_refit(
         given_m2=after.footprint.area_m2 - kept_m2,
         rim_m=found.reach_m,
         toward_deg=found.toward_deg,
-        is_same_area=made.area >= site.area - SHORT_M2,
+        is_same_area=abs(made.area - site.area) <= SHORT_M2,
         is_free=not any(is_hard(finding, level) for finding in after.findings),
         verdict_before=before.verdict,
         verdict_after=after.verdict,
@@ -138,7 +138,7 @@ def _refitted(
     outline = jurisdiction(city).outline
     if outline is not None:
         free = shapely.intersection(free, outline)
-    kept = _parts(shapely.intersection(site, free), SCRAP_M2)
+    kept = parts_left(shapely.intersection(site, free))
     if kept.is_empty:
         raise InvalidInputError(
             "nothing of the site is free of hard conflicts, so there is nothing to give ground to; shift it instead"
@@ -146,7 +146,3 @@ def _refitted(
     mild = shapely.union(shapely.difference(free, taken.soft), kept)
     found = regrown(site, kept, mild, within_m)
     return found if found.outline.area >= site.area - SHORT_M2 else regrown(site, kept, free, within_m)
-
-
-def _parts(shape: shapely.Geometry, least_m2: float) -> shapely.MultiPolygon:
-    return shapely.MultiPolygon([part for part in polygonal(shape).geoms if part.area >= least_m2])

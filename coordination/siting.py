@@ -6,6 +6,7 @@ What is found is checked like any other footprint before it is given; only layer
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 
 import numpy as np
 import shapely
@@ -21,22 +22,23 @@ from blueprint.snapshot import Snapshot, take_snapshot
 from coordination.check_report import CheckReport, Finding
 from coordination.checks import run_check
 from coordination.judging import rule_set_of
+from coordination.nearest_place import HAIR_M, RINGS, TRIED, least_met, nearest_free
 from coordination.rule_sets import of_ground
 from coordination.rules import Severity
 from coordination.trim import TrimLevel, is_hard, refuse_failed
 
 MAX_DISTANCE_M = 2_000.0
-RINGS = 40
-DIRECTIONS = 48
-_HAIR_M = 1e-3
-"""Nearer than this a site touches what it keeps off, which is no conflict."""
-
-_REFINED_M = 0.1
+_ROUNDS = 4
+"""So many times at most what a check finds beside the ground that is kept off is kept off, too."""
 
 
 @dataclass(frozen=True)
 class Shift:
-    """A footprint moved as it is: metres east and north, its place (working CRS), and what its check says before and after."""
+    """A footprint moved as it is: metres east and north, its place (working CRS), and what its check says before and after.
+
+    `is_exact`: no shorter shift keeps off all that is kept off, and where none is free there is none; else this holds of the `tried`
+    places alone, on rings `step_m` apart.
+    """
 
     level: TrimLevel
     east_m: float
@@ -49,6 +51,7 @@ class Shift:
     hard_before_m2: float
     hard_after_m2: float
     is_free: bool
+    is_exact: bool
     tried: int
     step_m: float
     has_restricted_conflicts: bool
@@ -67,8 +70,8 @@ def find_shift(
 ) -> Shift:
     """The nearest place within a distance where the footprint, neither turned nor changed, meets nothing hard.
 
-    Places on rings around it are tried, and the nearest free one is brought as near as it stays free. Where none is free
-    it is the place that meets least. Raises InvalidInputError for a distance that is not from 1 to 2,000 m.
+    Where none is free it is the place of those tried that meets least. Raises InvalidInputError for a distance that is not from 1 to
+    2,000 m.
     """
     require(actor, Act.KEEP_CHECK)
     if not 1 <= within_m <= MAX_DISTANCE_M:
@@ -76,40 +79,71 @@ def find_shift(
             "a search distance is from 1 to {max_distance_m:,.0f} m", max_distance_m=MAX_DISTANCE_M
         )
     snapshot = take_snapshot(session, on)
-    before = run_check(session, footprint, city=city, actor=actor, on=on, snapshot=snapshot)
-    west, south, east, north = footprint.geometry.bounds
-    ground = shapely.box(west - within_m, south - within_m, east + within_m, north + within_m)
-    taken = taken_ground(
-        session, ground, footprint, readable_by(snapshot, actor), city=city, actor=actor, level=level
-    ).hard
-    places = _places(within_m)
-    stays = not any(is_hard(finding, level) for finding in before.findings)
-    best = places[0] if stays else _nearest_free(footprint.geometry, taken, places, city)
-    is_known = best is not None
-    if best is None:
-        best = _least_met(footprint.geometry, taken, places, city)
-    moved = _moved(footprint.geometry, best[np.newaxis])[0]
-    moved_site = replace(footprint, geometry=shapely.normalize(moved), strip=None)
-    after = run_check(session, moved_site, city=city, actor=actor, on=on, snapshot=snapshot)
+    check = partial(run_check, session, city=city, actor=actor, on=on, snapshot=snapshot, with_shapes=True)
+    before = check(footprint)
+    best, after, is_free, is_exact = np.zeros(2), before, True, True
+    if any(is_hard(finding, level) for finding in before.findings):
+        west, south, east, north = footprint.geometry.bounds
+        ground = shapely.box(west - within_m, south - within_m, east + within_m, north + within_m)
+        readable = readable_by(snapshot, actor)
+        taken = taken_ground(session, ground, footprint, readable, city=city, actor=actor, level=level).hard
+        beyond = _beyond(ground, city)
+        for _ in range(_ROUNDS):
+            nearest = nearest_free(footprint.geometry, shapely.union(taken, beyond), within_m)
+            is_exact = nearest.is_exact
+            if nearest.shift is None:
+                break
+            best = nearest.shift
+            after = check(_shifted(footprint, best))
+            hard = [finding for finding in after.findings if is_hard(finding, level)]
+            is_free = not hard
+            more = [finding.shape for finding in hard if finding.shape is not None]
+            if is_free or not more:
+                break
+            # A site may lie within an area, or take a share, that the ground as a whole does not: that is kept off as well.
+            taken = polygonal(shapely.union_all([taken, *shapely.buffer(more, HAIR_M)]))
+        if nearest.shift is None or not is_free:
+            best = least_met(footprint.geometry, taken, beyond, within_m)
+            least = _shifted(footprint, best)
+            after = check(least)
+            # What the ground is kept off may be more than need be: the check has the last word.
+            is_free = not any(is_hard(finding, level) for finding in after.findings) and not shapely.area(
+                shapely.intersection(least.geometry, beyond)
+            )
+            is_exact = is_exact and not is_free
     return Shift(
         level=level,
         east_m=float(best[0]),
         north_m=float(best[1]),
         distance_m=float(np.hypot(*best)),
-        moved=moved_site.geometry,
+        moved=_shifted(footprint, best).geometry,
         area_m2=after.footprint.area_m2,
         verdict_before=before.verdict,
         verdict_after=after.verdict,
         hard_before_m2=hard_m2(before, level),
         hard_after_m2=hard_m2(after, level),
-        # What the ground is kept off may be more than need be: the check has the last word.
-        is_free=(is_known or _is_in_city(moved, city))
-        and not any(is_hard(finding, level) for finding in after.findings),
-        tried=len(places),
+        is_free=is_free,
+        is_exact=is_exact,
+        tried=TRIED,
         step_m=within_m / RINGS,
         has_restricted_conflicts=bool(after.restricted_conflicts),
         restricted_withheld=not after.has_answers_left,
     )
+
+
+def _shifted(footprint: Footprint, by: np.ndarray) -> Footprint:
+    """The footprint, with the centre line of its strip, moved by metres east and north."""
+    shape = shapely.normalize(shapely.transform(footprint.geometry, lambda xy: xy + by))
+    strip = footprint.strip
+    if strip is not None:
+        strip = replace(strip, centre=shapely.transform(strip.centre, lambda xy: xy + by))
+    return replace(footprint, geometry=shape, strip=strip)
+
+
+def _beyond(ground: shapely.Polygon, city: City) -> BaseGeometry:
+    """What of a piece of ground lies outside the city."""
+    outline = jurisdiction(city).outline
+    return shapely.MultiPolygon() if outline is None else polygonal(shapely.difference(ground, outline))
 
 
 @dataclass(frozen=True)
@@ -175,7 +209,7 @@ def _together(findings: Sequence[Finding], ground: shapely.Polygon) -> BaseGeome
     if any(f.shape is None for f in findings):  # pixels too ragged to be drawn: nowhere is known to be free
         return ground
     # A line or a point takes no area; a hair around it is what no site may lie on.
-    taken = [shapely.buffer(f.shape, _HAIR_M) if f.overlap_m2 == 0 else f.shape for f in findings]
+    taken = [shapely.buffer(f.shape, HAIR_M) if f.overlap_m2 == 0 else f.shape for f in findings]
     return polygonal(shapely.union_all(taken))
 
 
@@ -189,85 +223,3 @@ def hard_m2(report: CheckReport, level: TrimLevel) -> float:
     """What of a site hard controls take, by its ledger."""
     restricted = report.ledger.restricted_m2 if level is TrimLevel.RESTRICT else 0.0
     return report.ledger.prohibited_m2 + restricted
-
-
-def _places(within_m: float) -> np.ndarray:
-    """Shifts in metres, the nearest first: where it is, then ring by ring in all directions."""
-    distances = np.arange(1, RINGS + 1) * within_m / RINGS
-    turns = np.arange(DIRECTIONS) * 2 * np.pi / DIRECTIONS
-    rings = [np.column_stack([np.cos(turns) * d, np.sin(turns) * d]) for d in distances]
-    return np.concatenate([np.zeros((1, 2)), *rings])
-
-
-def _moved(site: shapely.MultiPolygon, shifts: np.ndarray) -> np.ndarray:
-    """The site at each of the shifts."""
-    count = shapely.get_num_coordinates(site)
-    sites = np.full(len(shifts), site, dtype=object)
-    return np.asarray(shapely.transform(sites, lambda xy: xy + np.repeat(shifts, count, axis=0)))
-
-
-def _is_free(
-    site: shapely.MultiPolygon, taken: shapely.Geometry, shifts: np.ndarray, city: City
-) -> np.ndarray:
-    """Which shifts keep off what is taken, and in the city."""
-    kernel = shapely.buffer(site, -_HAIR_M)
-    shapely.prepare(taken)
-    free = ~np.asarray(shapely.intersects(taken, _moved(_multi(kernel), shifts)))
-    outline = jurisdiction(city).outline
-    if outline is not None and free.any():
-        shapely.prepare(outline)
-        free[free] = shapely.covers(outline, _moved(site, shifts[free]))
-    return free
-
-
-def _is_in_city(site: shapely.Geometry, city: City) -> bool:
-    outline = jurisdiction(city).outline
-    return outline is None or bool(shapely.covers(outline, site))
-
-
-def _nearest_free(
-    site: shapely.MultiPolygon, taken: shapely.Geometry, places: np.ndarray, city: City
-) -> np.ndarray | None:
-    free = places[_is_free(site, taken, places, city)]
-    if not len(free):
-        return None
-    distances = np.hypot(free[:, 0], free[:, 1])
-    on_first_ring = free[distances <= distances[0] + _HAIR_M]
-    nearest = [_brought_near(site, taken, place, city) for place in on_first_ring]
-    return min(nearest, key=lambda place: float(np.hypot(*place)))
-
-
-def _brought_near(
-    site: shapely.MultiPolygon, taken: shapely.Geometry, place: np.ndarray, city: City
-) -> np.ndarray:
-    """The shift shortened to where it is only just free: by halves, down to a tenth of a metre."""
-    near, far = 0.0, 1.0
-    while (far - near) * float(np.hypot(*place)) > _REFINED_M:
-        middle = (near + far) / 2
-        if _is_free(site, taken, place[np.newaxis] * middle, city)[0]:
-            far = middle
-        else:
-            near = middle
-    return place * far
-
-
-def _least_met(
-    site: shapely.MultiPolygon, taken: shapely.Geometry, places: np.ndarray, city: City
-) -> np.ndarray:
-    """The place that meets least; where it is, when no other is better."""
-    moved = _moved(site, places)
-    met = np.asarray(shapely.area(shapely.intersection(moved, taken)))
-    outline = jurisdiction(city).outline
-    if outline is not None:
-        shapely.prepare(outline)
-        met = np.where(shapely.covers(outline, moved), met, np.inf)
-        met[0] = min(met[0], float(shapely.area(shapely.intersection(moved[0], taken))))
-    return np.asarray(places[int(np.argmin(met))])
-
-
-def _multi(shape: shapely.Geometry) -> shapely.MultiPolygon:
-    return shapely.MultiPolygon(_polygons(shape))
-
-
-def _polygons(shape: shapely.Geometry) -> Sequence[shapely.Polygon]:
-    return [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon" and not part.is_empty]

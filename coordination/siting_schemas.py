@@ -8,21 +8,50 @@ from shapely.geometry.base import BaseGeometry
 
 from blueprint.city import City
 from blueprint.city_router import to_lonlat
+from coordination.nearest_place import DIRECTIONS, RINGS
 from coordination.refit import METHOD as REFIT_METHOD
 from coordination.refit import Refit
 from coordination.rules import Severity
 from coordination.site_finder import METHOD, Search, soft_share
-from coordination.siting import DIRECTIONS, RINGS, Shift
+from coordination.siting import Shift
 
-SHIFT_METHOD = (
-    f"红线不旋转、不变形，在 {RINGS} 圈 × {DIRECTIONS} 个方向上试放，取最近者并逼近到 0.1 m，已重新检查；不考虑权属与地形"
-    f" the outline neither turned nor changed, tried on {RINGS} rings in {DIRECTIONS} directions, the nearest brought as near"
-    " as it stays free to 0.1 m, checked again; ownership and terrain are not looked at"
+_MOVED = (
+    "红线不旋转、不变形，与不可占用范围留 1 mm，已重新检查；",
+    " the outline neither turned nor changed, a millimetre off what it may not take, checked again;",
 )
+_LIMITS = (
+    f"没有可避让位置时取 {RINGS} 圈 × {DIRECTIONS} 个方向试放中冲突最少者；局限：按面积、占比门槛或按空间关系认定的按全部避让，限高面按范围内最低处，实际可能更近；不考虑权属与地形",
+    f" where none is free, the place that meets least of {RINGS} rings × {DIRECTIONS} directions. Limits: where a threshold or a relation makes the conflict all of it is kept off,"
+    " and a height surface where it is lowest, so that it may be nearer; ownership and terrain are not looked at",
+)
+SHIFT_METHOD = "".join(
+    (
+        _MOVED[0],
+        "以不可占用范围与红线的闵可夫斯基和求出最短的平移，没有更短的；",
+        _LIMITS[0],
+        _MOVED[1],
+        " the shortest shift by the Minkowski sum of the ground and the outline, none is shorter;",
+        _LIMITS[1],
+    )
+)
+TRIED_METHOD = "".join(
+    (
+        _MOVED[0],
+        f"周边图形过多，只在 {RINGS} 圈 × {DIRECTIONS} 个方向上试放，取最近者并逼近到 0.1 m，其间可能有更近的位置；",
+        _LIMITS[0],
+        _MOVED[1],
+        f" too many shapes around for an exact answer: tried on {RINGS} rings in {DIRECTIONS} directions, the nearest brought as near as it stays free to 0.1 m, a nearer place may lie between;",
+        _LIMITS[1],
+    )
+)
+"""How a shift was found, exactly or by trying."""
 
 
 class ShiftOut(BaseModel):
-    """The nearest place for a footprint; `moved` is GeoJSON in longitude and latitude. Where `is_free` is false it meets least there."""
+    """The nearest place for a footprint; `moved` is GeoJSON in longitude and latitude. Where `is_free` is false it meets least there.
+
+    `is_exact`: no shorter shift keeps off what is kept off; else it is the nearest of the places tried.
+    """
 
     level: Literal["prohibit", "restrict"]
     is_free: bool
@@ -36,6 +65,7 @@ class ShiftOut(BaseModel):
     hard_after_m2: float
     has_restricted_conflicts: bool
     restricted_withheld: bool
+    is_exact: bool
     tried: int
     step_m: float
     moved: dict[str, Any]
@@ -105,7 +135,9 @@ def shift_out(found: Shift, city: City) -> ShiftOut:
     """A shift as the outside sees it."""
     values = {name: getattr(found, name) for name in ShiftOut.model_fields if name not in ("moved", "method")}
     return ShiftOut(
-        **values | {"level": found.level.value}, moved=_geojson(found.moved, city), method=SHIFT_METHOD
+        **values | {"level": found.level.value},
+        moved=_geojson(found.moved, city),
+        method=SHIFT_METHOD if found.is_exact else TRIED_METHOD,
     )
 
 

@@ -35,6 +35,9 @@ _ROUNDS = 4
 SCRAP_M2 = 1.0
 """Parts smaller than this are no ground to build on: they are left out."""
 
+_THREAD_M = 1e-4
+"""Of twice this width cutting leaves threads, which cross themselves once their coordinates are rounded: a file of them would be refused."""
+
 
 class TrimLevel(StrEnum):
     """What the trim is to clear: prohibitions alone, or restrictions too."""
@@ -142,9 +145,20 @@ def _hard_areas(report: CheckReport, level: TrimLevel) -> list[BaseGeometry]:
 
 
 def _without(site: shapely.MultiPolygon, zone: shapely.Geometry) -> shapely.MultiPolygon | None:
-    left = polygonal(shapely.difference(site, zone))
-    parts = [part for part in left.geoms if part.area >= SCRAP_M2]
-    return shapely.normalize(shapely.MultiPolygon(parts)) if parts else None
+    left = parts_left(shapely.difference(site, zone))
+    return None if left.is_empty else shapely.normalize(left)
+
+
+def parts_left(shape: BaseGeometry) -> shapely.MultiPolygon:
+    """What is left of a site as ground: no scraps, and no threads that a file could not hold."""
+    left = polygonal(shape)
+    core = shapely.buffer(left, -_THREAD_M, join_style="mitre", mitre_limit=50)
+    threads = polygonal(
+        shapely.difference(left, shapely.buffer(core, 2 * _THREAD_M, join_style="mitre", mitre_limit=50))
+    )
+    if not threads.is_empty:
+        left = polygonal(shapely.difference(left, shapely.buffer(threads, _THREAD_M)))
+    return shapely.MultiPolygon([part for part in left.geoms if part.area >= SCRAP_M2])
 
 
 def _setbacks(

@@ -54,9 +54,9 @@ class TrimOut(BaseModel):
 
 
 METHOD = (
-    "用地红线减去硬冲突的公共范围，面积最大的合规范围；小于 1 m² 的碎块舍去，已重新检查；局限：按面积、占比门槛或按空间关系认定的，也减去全部，减至门槛以下即可的未求"
+    "用地红线减去硬冲突的公共范围，面积最大的合规范围；小于 1 m² 的碎块与毛刺舍去，已重新检查；局限：按面积、占比门槛或按空间关系认定的，也减去全部，减至门槛以下即可的未求"
     " the footprint without the common area of its hard conflicts: the largest outline inside it that clears them;"
-    " scraps below 1 m² left out; checked again. Limits: where a threshold or a relation makes the conflict, all of it is cut"
+    " scraps below 1 m² and threads left out; checked again. Limits: where a threshold or a relation makes the conflict, all of it is cut"
     " off, though less might do"
 )
 

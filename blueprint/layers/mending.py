@@ -106,7 +106,9 @@ def _readings(shape: BaseGeometry, mended: BaseGeometry, tolerance_m2: float) ->
         candidates.append(uncrossed)
     different: list[BaseGeometry] = []
     for candidate in candidates:
-        polygons = [part for part in shapely.get_parts(candidate) if part.geom_type == "Polygon"]
+        # What a spike leaves is a collection that holds the areas as one MultiPolygon beside the line.
+        parts = shapely.get_parts(shapely.get_parts(candidate))
+        polygons = [part for part in parts if part.geom_type == "Polygon"]
         reading = polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)
         if all(reading.symmetric_difference(other).area > tolerance_m2 for other in different):
             different.append(reading)

@@ -14,7 +14,7 @@ from coordination.refit import Refit, find_refit
 from coordination.report_words import SEVERITY_WORDS, WITHHELD_WORDS
 from coordination.site_finder import METHOD, district_area, find_sites
 from coordination.siting import find_shift
-from coordination.siting_schemas import SHIFT_METHOD, refit_out, search_out, shift_out
+from coordination.siting_schemas import refit_out, search_out, shift_out
 from coordination.trim import TrimLevel
 from coordination.use_matrix import use_code
 from service.commands.context import console, local_operator, open_edge
@@ -96,7 +96,7 @@ def shift(
         typer.echo(" ".join(WITHHELD_WORDS))
     if found.has_restricted_conflicts:
         typer.echo("另涉及受限图层 a restricted layer is met there, too")
-    typer.echo(SHIFT_METHOD)
+    typer.echo(shown.method)
 
 
 def refit(

@@ -57,6 +57,17 @@ def test_a_site_moves_just_off_what_it_meets_and_no_further(session: Session, pl
     assert found.area_m2 == pytest.approx(10_000)
 
 
+def test_a_pocket_that_no_ring_of_trials_comes_upon_is_found(session: Session, plane: City):
+    """All is farmland but a field with half a metre around the site, 137 m east and 61 m north of it."""
+    around = shapely.box(-800, -800, 900, 900) - shapely.box(136.5, 60.5, 237.5, 161.5)
+    publish(session, plane, "FARM", [around], control="prohibit")
+
+    found = _shift(session, plane, 300)
+
+    assert (found.is_free, found.is_exact, found.hard_after_m2) == (True, True, 0)
+    assert found.distance_m == pytest.approx((136.5**2 + 60.5**2) ** 0.5, abs=0.01)
+
+
 def _with_wood_rule(city: City, folder: Path) -> City:
     """The city with a rule: of a wood less than a tenth of the site may be taken."""
     rule = {
@@ -185,6 +196,18 @@ def test_what_is_cut_off_is_given_back_on_the_free_sides_alone(session: Session,
         < 5
     )
     assert (found.hard_before_m2, found.hard_after_m2) == (pytest.approx(3000), 0)
+
+
+def test_ground_behind_a_wall_is_given_only_as_far_as_the_area_asks(session: Session, plane: City):
+    """A lane of 10 m leads around the end of a wall to a field behind it, of which a rim has reached 4,000 m² before it comes round."""
+    ways = [shapely.box(60, 100, 70, 160), shapely.box(60, 150, 100, 160), shapely.box(100, -300, 200, 160)]
+    free = shapely.union_all([shapely.box(0, 0, 70, 100), *ways])
+    publish(session, plane, "FARM", [shapely.box(-600, -600, 700, 700) - free], control="prohibit")
+
+    found = _refit(session, plane, 200)
+
+    assert (found.is_free, found.is_same_area) == (True, True)
+    assert found.area_m2 == pytest.approx(10_000, abs=1)
 
 
 def test_ground_that_only_advises_is_given_where_no_other_is_enough_and_what_is_short_is_said(

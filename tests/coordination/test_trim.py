@@ -4,18 +4,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyproj import Transformer
 from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City
-from blueprint.footprint import Footprint
+from blueprint.footprint import Footprint, footprint_from_geojson
 from blueprint.permissions import at_console
+from coordination.checks import run_check
 from coordination.rules import Severity
 from coordination.trim import Trim, TrimLevel, find_trim
-from tests.coordination.world import TODAY
+from tests.coordination.world import SCRATCH, TODAY
 from tests.made import at_origin, geodesic_m2, publish, square
 
 OPERATOR = at_console("test")
@@ -182,3 +185,17 @@ def test_whatever_is_prohibited_the_rest_is_clear_and_nothing_more_is_lost(
     prohibited = shapely.intersection(square(0, 0, 100), shapely.union_all(shapes)).area
     assert found.lost_m2 == pytest.approx(prohibited, abs=4 * 1.0)
     assert found.verdict_after in (None, Severity.CLEAR)
+
+
+def test_what_is_left_has_no_threads_and_can_be_given_again_in_another_zone(session: Session, plane: City):
+    """Two fields are a nanometre apart: what is left of the site between them crosses itself once its corners are rounded."""
+    fields = [shapely.box(-10, 60, 50, 110), shapely.box(50.000000001, 60, 110, 110)]
+    publish(session, plane, "FARM", fields, control="prohibit")
+
+    found = _trim(session, plane)
+
+    assert found.kept is not None and _is(found.kept, shapely.box(0, 0, 100, 60))
+    to_zone_40 = Transformer.from_crs(plane.working_crs, "EPSG:4528", always_xy=True)
+    given = shapely.transform(found.kept, lambda xy: np.column_stack(to_zone_40.transform(*xy.T)))
+    again = footprint_from_geojson(given.__geo_interface__, city=plane, scratch=SCRATCH, crs="EPSG:4528")
+    assert not run_check(session, again, city=plane, actor=OPERATOR, on=TODAY).findings

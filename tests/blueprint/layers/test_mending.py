@@ -49,3 +49,13 @@ def test_the_distance_moved_is_measured_from_both_outlines():
     small, large = shapely.box(0, 0, 10, 10), shapely.box(0, 0, 10, 13)
 
     assert moved_m(small, large) == moved_m(large, small) == 3.0
+
+
+def test_a_spike_of_a_site_of_several_parts_is_mended_as_that_of_one_is():
+    """What its other reading leaves is a collection with one MultiPolygon in it: it was taken for no area at all, and refused."""
+    spiked = shapely.Polygon([(0, 0), (10, 0), (10, 10), (5, 10), (5, 18), (5, 10), (0, 10)])
+
+    mending = mend(shapely.MultiPolygon([spiked, shapely.box(20, 0, 30, 10)]), tolerance_m2=1.0)
+
+    assert mending.readings == ()
+    assert mending.after_m2 == pytest.approx(200)
