@@ -1,7 +1,8 @@
 // Sharing of data: asking for access with a purpose, granting and withdrawing it, what was taken away, who asked restricted layers.
 
 import { act, begin, button, cells, confirmed, departmentNames, fail, mark, place, say, table, time, today } from "./coordination.js";
-import { ask, askAll, bilingual, element, problemOf, send, withoutLogin } from "./words.js";
+import { fetched, saved } from "./files.js";
+import { ask, askAll, bilingual, element, send, withoutLogin } from "./words.js";
 
 const STATE = { requested: ["待办理", "requested"], granted: ["有效", "in force"], refused: ["已拒绝", "refused"], withdrawn: ["已收回", "withdrawn"] };
 const CLASS = { public: "公开", internal: "内部", restricted: "受限" };
@@ -172,20 +173,11 @@ async function showTaking() {
     const query = new URLSearchParams({ f: place("take-form").value });
     const purpose = place("take-purpose").value.trim();
     if (purpose) query.set("purpose", purpose);
-    const file = await download(`/api/layers/${chosen().code}/versions/${chosen().version}/export?${query}`);
+    const file = await fetched(`/api/layers/${chosen().code}/versions/${chosen().version}/export?${query}`);
+    await saved(file);
     await exportsRegister.again(exportsQuery());
-    say("done", ...bilingual(`已导出，编号 ${file}。`, "Taken away, and in the register."));
+    say("done", ...bilingual(`已导出，编号 ${file.headers.get("Export-Number")}。`, "Taken away, and in the register."));
   });
-}
-
-// Fetched, so that a refusal is said on the page; the browser then keeps it as a file. Says the number of the export.
-async function download(address) {
-  const answer = await fetch(address);
-  if (!answer.ok) throw problemOf(answer.status, await answer.json(), null);
-  const link = element("a", { href: URL.createObjectURL(await answer.blob()), download: /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition"))[1] });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-  return answer.headers.get("Export-Number");
 }
 
 async function start() {

@@ -21,7 +21,10 @@ export function sendForm(address, form, told) {
 
 // A file that the service writes on demand, saved under the name it gives; what it refuses is a sentence here, no page of JSON.
 export async function saveFile(address, options = {}) {
-  const response = await fetched(address, options);
+  return saved(await fetched(address, options));
+}
+
+export async function saved(response) {
   const name = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "")?.[1] ?? "file";
   saveAs(name, await response.blob());
   return name;

@@ -163,6 +163,10 @@ def test_a_department_asks_is_granted_takes_a_file_and_is_withdrawn_on_the_page(
     assert number.startswith("BPX-") and number in page.inner_text("#message")
     assert "Shui" in page.inner_text("#exports") and "河道整治" in page.inner_text("#exports")
     _picture(page, "access")
+    page.context.set_offline(True)
+    page.click("#take button")
+    until(page, "document.getElementById('message').textContent.includes('服务没有应答')")
+    page.context.set_offline(False)
     page.fill("#of-number", "BPX-0")
     page.click("#search button")
     until(page, "document.getElementById('exports').textContent.includes('没有导出记录')")
@@ -171,7 +175,7 @@ def test_a_department_asks_is_granted_takes_a_file_and_is_withdrawn_on_the_page(
     assert number in page.inner_text("#exports") and page.locator("#acts button, td button").count() == 0
     _open(page, office, "olga", "/access")
     assert "不涉及数据共享" in page.inner_text("#message") and not page.is_visible(".card")
-    assert [fault for fault in page.faults if "status of" not in fault] == []
+    assert [fault for fault in page.faults if "status of" not in fault and "DISCONNECTED" not in fault] == []
 
 
 def test_the_auditor_searches_takes_away_and_proves_the_log_and_sees_where_it_was_changed(
