@@ -255,9 +255,9 @@ async function show() {
   place("standing").replaceChildren(mark(request.state, STATE[request.state]));
   facts("facts", [
     [["项目", "project"], element("a", { href: `/project?id=${request.project_id}` }, request.project_name)],
-    [["部门", "department"], request.department_name], [["轮次", "round"], `第 ${request.round} 轮 · 红线第 ${request.footprint_revision} 版`],
+    [["部门", "department"], request.department_name], [["轮次", "round"], `第 ${request.round} 轮 · 红线第 ${request.footprint_revision} 版 round ${request.round}, footprint ${request.footprint_revision}`],
     [["征求原因", "why"], bilingual(...(WHY[request.why] ?? [request.why, ""]))], [["发出", "sent"], request.sent_on],
-    [["期限", "due"], `${request.due_on}${request.provisional ? "（暂定 provisional）" : ""} · 剩余 ${request.working_days_left} 个工作日`],
+    [["期限", "due"], `${request.due_on}${request.provisional ? "（暂定 provisional）" : ""} · 剩余 ${request.working_days_left} 个工作日 working days left`],
     [["收回原因", "taken back"], request.withdrawn_why],
   ]);
   place("draft").textContent = request.draft;

@@ -168,6 +168,10 @@ def test_a_project_goes_from_registration_to_clearance_on_the_pages_alone(
     )
     fits = "(({scrollWidth, clientWidth}) => scrollWidth <= clientWidth)(document.getElementById('findings').parentElement)"
     assert page.evaluate(fits), "the choice for a finding is not cut off"
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate(fits), "nor is it on a telephone"
+    picture(page, "opinion-390")
+    page.set_viewport_size({"width": 1280, "height": 800})
     assert "河道管理范围" in page.inner_text("#findings") and "建设控制地带" not in page.inner_text("body")
     page.click(".finding-row td:first-child")
     page.select_option(".finding-row select", "agree_with_conditions")
