@@ -50,7 +50,9 @@ def _set_up(word: Any, document: Document) -> None:
     properties.author = document.author or ""
     properties.created = properties.modified = _EPOCH
     foot = section.footer.paragraphs[0]
-    _say(foot, f"{document.footer}    ", size=7)
+    _say(foot, document.footer, size=7)
+    foot = section.footer.add_paragraph()
+    foot.alignment = WD_ALIGN_PARAGRAPH.RIGHT
     for instruction in ("PAGE", "NUMPAGES"):
         _say(foot, "第 " if instruction == "PAGE" else " 页 / 共 ", size=8)
         _field(foot, instruction)
@@ -68,6 +70,7 @@ def _add(word: Any, block: Block, pictures: Mapping[str, bytes]) -> None:
         case Picture():
             paragraph = word.add_paragraph()
             paragraph.alignment = WD_ALIGN_PARAGRAPH.CENTER
+            paragraph.paragraph_format.keep_with_next = True
             paragraph.add_run().add_picture(io.BytesIO(pictures[block.name]), width=Mm(_WIDTH_MM))
             caption = word.add_paragraph()
             caption.alignment = WD_ALIGN_PARAGRAPH.CENTER
@@ -84,7 +87,9 @@ def _add_table(word: Any, block: Table) -> None:
     table.autofit = False
     total = sum(column.width for column in block.columns)
     widths = [Mm(_WIDTH_MM * column.width / total) for column in block.columns]
-    _repeat(table.rows[0])
+    for column, width in zip(table.columns, widths, strict=True):
+        column.width = width  # the grid, which Writer and WPS go by; Word goes by the cells
+    _mark(table.rows[0], "w:tblHeader")
     _fill(table.rows[0], [column.title for column in block.columns], block, widths, bold=True)
     for number, row in enumerate(block.rows, start=1):
         bold = block.has_total and number == len(block.rows)
@@ -93,6 +98,7 @@ def _add_table(word: Any, block: Table) -> None:
 
 
 def _fill(row: Any, texts: Any, block: Table, widths: list[Any], *, bold: bool) -> None:
+    _mark(row, "w:cantSplit")
     for cell, text, column, width in zip(row.cells, texts, block.columns, widths, strict=True):
         cell.width = width
         paragraph = cell.paragraphs[0]
@@ -101,9 +107,9 @@ def _fill(row: Any, texts: Any, block: Table, widths: list[Any], *, bold: bool) 
         _say(paragraph, text, size=8.5, bold=bold)
 
 
-def _repeat(row: Any) -> None:
-    """The row is set again at the top of every page that the table comes to."""
-    mark = OxmlElement("w:tblHeader")
+def _mark(row: Any, name: str) -> None:
+    """Set a row's property: `w:tblHeader` has it again at the top of every page, `w:cantSplit` on one page."""
+    mark = OxmlElement(name)
     mark.set(qn("w:val"), "true")
     row._tr.get_or_add_trPr().append(mark)
 

@@ -119,7 +119,7 @@ def write_batch(
             return to_xlsx(
                 [
                     Sheet("用地 sites", _COLUMNS, [_row(a) for a in answers]),
-                    Sheet("用地与图层 site by layer", _LAYER_COLUMNS, _layer_rows(answers), "#,##0.00##"),
+                    Sheet("用地与图层 site by layer", _LAYER_COLUMNS, _layer_rows(answers)),
                     Sheet(_ABOUT, (_ABOUT,), [(about,), *((note,) for note in _told(notes))]),
                 ],
                 title=about,

@@ -1,12 +1,14 @@
 """Documents: one content as PDF and Word, workbooks whose texts are never run, maps at a round scale."""
 
 import io
+import re
 import zipfile
 
 import docx
 import numpy as np
 import pytest
 import shapely
+from docx.oxml.ns import qn
 from PIL import Image
 from pypdf import PdfReader
 
@@ -77,6 +79,17 @@ def test_the_same_document_becomes_a_word_file_with_the_same_words():
     assert len(word.inline_shapes) == 1
 
 
+def test_the_columns_of_a_word_table_have_their_widths_in_every_program_and_rows_stay_on_one_page():
+    """Writer and WPS go by the grid of a table, which was even: a column of two digits was as broad as one of articles."""
+    table = docx.Document(io.BytesIO(to_docx(DOCUMENT, {"site": _map()}))).tables[0]
+
+    assert [round(column.width.mm) for column in table.columns] == [
+        round(cell.width.mm) for cell in table.rows[0].cells
+    ]
+    assert all(row._tr.trPr.find(qn("w:cantSplit")) is not None for row in table.rows)
+    assert table.rows[0]._tr.trPr.find(qn("w:tblHeader")) is not None
+
+
 def test_a_page_fetches_neither_files_nor_addresses(tmp_path):
     """A file that is there and could be read is left out all the same."""
     picture = tmp_path / "secret.png"
@@ -107,6 +120,39 @@ def test_a_text_that_begins_like_a_formula_stays_a_text():
     assert "<v>1.5</v>" in sheet
     for text in ("+1+1", "@SUM(A1)", "http://example.org"):
         assert f"<t>{text}</t>" in strings
+
+
+def test_a_sheet_prints_with_its_head_on_every_page_and_its_figures_in_their_units():
+    columns = ("图层 layer", "m²", "公顷 ha", "占用地 share", "说明 note")
+    rows = [("河道", 1234.5, 0.12345, 0.0123, "长" * 100), ("碎面", 0.0031, 0.0000003, 1e-7, "")]
+    facts = [("用地面积 area 亩 mu", 1.5), ("城市 city", "鞍山")]
+
+    book = zipfile.ZipFile(
+        io.BytesIO(
+            to_xlsx(
+                [
+                    Sheet("a", columns, rows),
+                    Sheet("b", ("项 item", "内容 content"), facts, is_facts=True),
+                    Sheet("c", columns, []),
+                ],
+                title="t & u",
+            )
+        )
+    )
+
+    sheet, pairs, empty = (book.read(f"xl/worksheets/sheet{n}.xml").decode() for n in (1, 2, 3))
+    assert 'orientation="landscape"' in sheet and 'paperSize="9"' in sheet and 'fitToHeight="0"' in sheet
+    assert "t &amp;&amp; u" in sheet and "page &amp;P of &amp;N" in sheet
+    assert '<autoFilter ref="A1:E3"/>' in sheet and "autoFilter" not in pairs + empty
+    assert "_xlnm.Print_Titles" in (workbook := book.read("xl/workbook.xml").decode())
+    assert "a!$A$1:$E$3" in workbook
+    heights = [float(height) for height in re.findall(r'<row r="\d+"[^>]* ht="([\d.]+)"', sheet)]
+    assert heights == [30, 60], "a text that goes over four lines has them; others have the one of every row"
+    styles = book.read("xl/styles.xml").decode()
+    for form in ("[=0]0.00;[&lt;0.01]0.00######;#,##0.00", "0.00%", "#,##0.0000"):
+        assert form in styles
+    strings = book.read("xl/sharedStrings.xml").decode()
+    assert "无 none" in strings
 
 
 def test_a_map_is_as_large_as_its_scale_says_and_shows_the_site_in_red():
