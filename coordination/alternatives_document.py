@@ -17,6 +17,7 @@ from blueprint.permissions import Actor
 from coordination.alternatives import RANKING, Alternative, layer_rows
 from coordination.check_report import LayerResult
 from coordination.figures import hectares, percent, rounded, square_metres
+from coordination.report_facts import city_name
 from coordination.report_maps import report_maps
 from coordination.report_reading import ALTERNATIVES, REPORT_FILE
 from coordination.report_seal import seal_package, seal_pdf
@@ -70,9 +71,9 @@ def _document(alternatives: Sequence[Alternative], carried: dict[str, Any], city
     reader = reader_line(first.reader) if first.reader is not None else ""
     return Document(
         title="建设项目选址方案比选报告",
-        subtitle=f"{city.name} · {first.on} · {first.rule_set}",
+        subtitle=f"Alternative sites side by side · {city_name(city)} · {first.on} · {first.rule_set}",
         blocks=tuple(_blocks(alternatives)),
-        footer=f"机器初判，以部门意见为准 · {reader}",
+        footer=f"机器初判，以部门意见为准 first judgement by machine · {reader}",
         author=reader,
         attachments={REPORT_FILE: json.dumps(carried, ensure_ascii=False, default=str)},
     )
@@ -96,7 +97,7 @@ def _blocks(alternatives: Sequence[Alternative]) -> Iterable[Block]:
         yield Paragraph("各方案均未发现冲突。 No site meets any layer.")
     for number, a in enumerate(alternatives, start=1):
         yield Heading(f"{a.name}", level=2)
-        yield Picture(f"site-{number}", f"{a.name} · {CONCLUSION_WORDS[a.report.verdict][0]}")
+        yield Picture(f"site-{number}", f"{a.name} · {' '.join(CONCLUSION_WORDS[a.report.verdict])}")
         for note in a.report.notes:
             yield Paragraph(f"注意 note: {note}", is_note=True)
         yield Paragraph(a.report.digest, is_note=True)
@@ -104,8 +105,8 @@ def _blocks(alternatives: Sequence[Alternative]) -> Iterable[Block]:
 
 def _figures(alternatives: Sequence[Alternative]) -> Iterable[tuple[str, ...]]:
     yield ("名次 rank", *(str(a.rank) for a in alternatives))
-    yield ("综合结论", *(CONCLUSION_WORDS[a.report.verdict][0] for a in alternatives))
-    yield ("最重管控 worst control", *(SEVERITY_WORDS[a.report.verdict][0] for a in alternatives))
+    yield ("综合结论 conclusion", *(" ".join(CONCLUSION_WORDS[a.report.verdict]) for a in alternatives))
+    yield ("最重管控 worst control", *(" ".join(SEVERITY_WORDS[a.report.verdict]) for a in alternatives))
     yield ("面积 area 公顷 ha", *(hectares(a.report.footprint.area_m2) for a in alternatives))
     for label, name in _PIECES:
         yield (
@@ -128,8 +129,8 @@ _PIECES = (
 
 def _cell(result: LayerResult) -> str:
     if result.outcome != "conflict":
-        return OUTCOME_WORDS[result.outcome][0]
-    texts = [SEVERITY_WORDS[result.control][0]]
+        return " ".join(OUTCOME_WORDS[result.outcome])
+    texts = [" ".join(SEVERITY_WORDS[result.control])]
     if result.overlap_m2:
         texts.append(f"{square_metres(result.overlap_m2)} m²")
     if result.length_m:
@@ -184,9 +185,9 @@ def _workbook(alternatives: Sequence[Alternative], city: City) -> bytes:
     )
     return to_xlsx(
         [
-            Sheet("比选 comparison", ("项 item", *names), summary),
-            Sheet("图层 layers", heads, layers, "#,##0.00##"),
+            Sheet("比选 comparison", ("项 item", *names), summary, is_facts=True),
+            Sheet("图层 layers", heads, layers),
         ],
-        title=f"{city.name} 方案比选",
+        title=f"{city_name(city)} 方案比选 Comparison of sites",
         author=reader,
     )

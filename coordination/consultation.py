@@ -19,6 +19,7 @@ from coordination.history import note
 from coordination.models import Check, Consultation, FootprintRevision, OpinionRequest, Project
 from coordination.notice_models import NoticeKind
 from coordination.notices import tell
+from coordination.opinion_drafts import draft_opinion
 from coordination.opinion_requests import withdraw_requests
 from coordination.project_states import ProjectStatus, Step, status_after
 from coordination.projects import (
@@ -31,7 +32,7 @@ from coordination.projects import (
     refuse_not_in_work,
     refuse_outdated,
 )
-from coordination.responsibility import concerns_by_department, draft_opinion, layers_not_seen
+from coordination.responsibility import concerns_by_department, layers_not_seen
 from coordination.rounds import Choice, Proposed, decide, propose
 
 FOOTPRINT_CHANGED = "用地红线已变更 the footprint was changed"

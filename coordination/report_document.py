@@ -1,4 +1,4 @@
-"""A check report as a document: conclusion, maps, ledger, findings with their articles, land taken, drafts, how to verify."""
+"""A check report as a document: conclusion, ledger, maps, findings with their articles, land taken, drafts, how to verify."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -15,21 +15,18 @@ from blueprint.documents.blocks import (
     Table,
 )
 from blueprint.footprint import Footprint
-from coordination.check_report import CheckReport, Finding
-from coordination.figures import hectares, mu, percent, rounded, square_metres
+from coordination import report_facts as facts
+from coordination.check_report import CheckReport, LayerResult
+from coordination.figures import hectares, mu, percent, square_metres
+from coordination.opinion_drafts import drafts_of
 from coordination.report_land import LandTaken, land_classes
 from coordination.report_maps import caption_of, conflicts_with_maps
 from coordination.report_reading import REPORT_FILE
 from coordination.report_verification import with_site
-from coordination.report_words import (
-    CONCLUSION_WORDS,
-    OUTCOME_WORDS,
-    RELATION_WORDS,
-    SEVERITY_WORDS,
-    SIZE_WORDS,
-)
+from coordination.report_words import SEVERITY_WORDS
 from coordination.reports import reader_line
-from coordination.responsibility import concerns_by_department, draft_opinion
+
+_IN_ENGLISH = "Conflict report of a project's site"
 
 MAX_FINDINGS = 200
 """So many findings stand in a document; all of them are in the workbook."""
@@ -42,9 +39,9 @@ def report_document(
     reader = reader_line(report.reader) if report.reader is not None else ""
     blocks = (
         *_conclusion(report, city),
+        *_ledger(report),
         Heading("位置图 Map of the site"),
         Picture("overview", "项目位置与冲突 Site and conflicts"),
-        *_ledger(report),
         *_findings(report, city),
         *_rules(report),
         *_conflict_maps(report),
@@ -52,13 +49,16 @@ def report_document(
         *_layers(report, city),
         *_drafts(report, city, name),
         *_verification(report),
+        *_signatures(),
     )
     content = json.dumps(with_site(report, footprint), ensure_ascii=False, default=str)
     return Document(
         title="建设项目用地合规性检查报告",
-        subtitle=" · ".join(part for part in (city.name, name, str(report.on)) if part),
+        subtitle=" · ".join(
+            part for part in (_IN_ENGLISH, facts.city_name(city), name, str(report.on)) if part
+        ),
         blocks=tuple(_numbered(blocks)),
-        footer=f"机器初判，以部门意见为准 · {report.digest[:23]}… · {reader}",
+        footer=f"机器初判，以部门意见为准 first judgement by machine · {report.digest[:23]}… · {reader}",
         author=reader,
         attachments={REPORT_FILE: content},
     )
@@ -66,7 +66,7 @@ def report_document(
 
 def _numbered(blocks: Iterable[Block]) -> Iterable[Block]:
     """The blocks with their sections numbered as Chinese documents do."""
-    numerals = iter("一二三四五六七八九十")
+    numerals = iter(("一", "二", "三", "四", "五", "六", "七", "八", "九", "十", "十一", "十二"))
     for block in blocks:
         if isinstance(block, Heading) and block.level == 1:
             yield Heading(f"{next(numerals)}、{block.text}")
@@ -75,55 +75,21 @@ def _numbered(blocks: Iterable[Block]) -> Iterable[Block]:
 
 
 def _conclusion(report: CheckReport, city: City) -> Iterable[Block]:
-    site, verdict = report.footprint, report.verdict
     yield Heading("检查结论 Conclusion")
-    words, severity = CONCLUSION_WORDS[verdict], SEVERITY_WORDS[verdict]
-    yield Paragraph(
-        f"综合结论：{words[0]}（最重管控：{severity[0]}） · {words[1]}; worst control: {severity[1]}",
-        is_strong=True,
-    )
-    measure = "椭球面积 ellipsoid" if report.area_measure == "ellipsoid" else "平面面积 plane"
+    yield Paragraph(facts.conclusion(report), is_strong=True)
+    yield Paragraph(facts.FIRST_JUDGEMENT, is_note=True)
     yield Table(
         (Column("项 item", width=1.0), Column("内容 content", width=2.4)),
-        (
-            (
-                "用地面积 area",
-                f"{square_metres(site.area_m2)} m² = {hectares(site.area_m2)} 公顷 ha = {mu(site.area_m2)} 亩",
-            ),
-            ("平面面积 plane area", f"{square_metres(site.plane_area_m2)} m²"),
-            ("周长 perimeter", f"{rounded(site.perimeter_m, 2)} m；地块 parts {site.parts}"),
-            ("检查日 as of", str(report.on)),
-            ("坐标系 CRS", f"{report.working_crs}；面积口径 areas: {measure}"),
-            ("数据坐标系 source CRS", f"{report.source_crs}；{report.operation}"),
-            ("规则 rule set", report.rule_set),
-        ),
+        tuple((fact.title, fact.text) for fact in facts.site_facts(report)),
     )
     for note in report.notes:
         yield Paragraph(f"注意 note: {note}", is_note=True)
-    for conflict in report.restricted_conflicts:
-        department, size = _department(conflict.department, city), SIZE_WORDS[conflict.size_class]
-        yield Paragraph(
-            f"与{department}的受限图层有冲突，{size[0]}；请向该部门查询。"
-            f" A conflict with a restricted layer, {size[1]}; ask that department.",
-            is_strong=True,
-        )
-    if not report.has_answers_left:
-        yield Paragraph(
-            "本部门今日关于受限图层的答复次数已用完，是否涉及受限图层未作答。"
-            " Today's answers on restricted layers are used up: whether one is met is not said.",
-            is_note=True,
-        )
+    for line in facts.restricted_lines(report, city):
+        yield Paragraph(line, is_strong=line != facts.HIDDEN)
 
 
 def _ledger(report: CheckReport) -> Iterable[Block]:
-    ledger, total = report.ledger, report.footprint.area_m2
-    pieces = (
-        ("禁止 prohibited", ledger.prohibited_m2),
-        ("限制 restricted", ledger.restricted_m2),
-        ("建议 advised", ledger.advised_m2),
-        ("无冲突 conflict-free", ledger.conflict_free_m2),
-    )
-    closing = "闭合 closes" if ledger.closes else "不闭合 does not close"
+    total = report.footprint.area_m2
     yield Heading("面积台账 Area ledger")
     yield Table(
         (
@@ -131,45 +97,43 @@ def _ledger(report: CheckReport) -> Iterable[Block]:
             Column("m²", is_figure=True),
             Column("公顷 ha", is_figure=True),
             Column("亩 mu", is_figure=True),
-            Column("占用地 %", is_figure=True),
+            Column("占用地 share %", is_figure=True),
         ),
         tuple(
             (label, square_metres(area), hectares(area), mu(area), percent(area / total))
-            for label, area in (*pieces, (f"合计 total（{closing}）", total))
+            for label, area in facts.ledger_pieces(report)
         ),
         has_total=True,
     )
-    yield Paragraph("互不重叠，重者优先。 Disjoint pieces, the worst control first.", is_note=True)
+    yield Paragraph(facts.DISJOINT, is_note=True)
 
 
 def _findings(report: CheckReport, city: City) -> Iterable[Block]:
     yield Heading("冲突清单 Findings")
     if not report.findings:
         if not report.restricted_conflicts:
-            yield Paragraph("未发现冲突。 No conflict was found.")
+            yield Paragraph(facts.NO_CONFLICT)
         return
-    titles = {layer.code: layer.title for layer in report.layers}
-    departments = {layer.code: layer.department for layer in report.layers}
+    titles = facts.layer_titles(report)
     yield Table(
         (
-            Column("序号", width=0.4),
-            Column("结论", width=0.6),
-            Column("图层与图斑 layer, feature", width=2.0),
-            Column("关系 relation", width=0.9),
-            Column("压占 overlap", is_figure=True, width=1.3),
-            Column("占用地 %", is_figure=True, width=0.7),
-            Column("责任部门与依据 department, basis", width=2.3),
+            Column("序号 no.", width=0.5),
+            Column("管控 control", width=0.95),
+            Column("图层与图斑 layer, feature", width=1.7),
+            Column("关系 relation", width=0.85),
+            Column("压占 overlap", is_figure=True, width=1.65),
+            Column("占用地 share %", is_figure=True, width=0.75),
+            Column("责任部门与依据 department, basis", width=2.1),
         ),
         tuple(
             (
                 str(number),
-                SEVERITY_WORDS[finding.severity][0] + ("（碎面）" if finding.sliver else ""),
-                f"{titles[finding.layer]} v{finding.version}\n{_feature_name(finding)}",
-                _relation(finding),
-                _measures(finding),
+                facts.severity_words(finding),
+                f"{titles[finding.layer]} v{finding.version}\n{facts.feature_name(finding)}",
+                facts.relation_of(finding),
+                facts.measures_of(finding),
                 percent(finding.overlap_share) if finding.overlap_m2 > 0 else "",
-                f"{_department(departments[finding.layer], city)}\n{finding.sliver_cause or finding.basis or '—'}"
-                + (f"\n{finding.control_reason}" if finding.control_reason else ""),
+                f"{facts.department_name(facts.department_of_finding(finding, report), city)}\n{facts.grounds_of(finding)}",
             )
             for number, finding in enumerate(report.findings[:MAX_FINDINGS], start=1)
         ),
@@ -188,8 +152,10 @@ def _rules(report: CheckReport) -> Iterable[Block]:
         yield Heading(f"{rule.title} {rule.title_en}（{rule.id}）", level=2)
         yield Paragraph(f"{told.finding} {told.finding_en}")
         if told.softened_from is not None:
-            words = SEVERITY_WORDS[told.softened_from][0]
-            yield Paragraph(f"未达阈值，由“{words}”从轻。 Below its threshold, so it weighs less.")
+            words = SEVERITY_WORDS[told.softened_from]
+            yield Paragraph(
+                f"未达阈值，由“{words[0]}”从轻。 Below its threshold, so it weighs less than {words[1]}."
+            )
         yield Paragraph(f"可采取的措施 what can be done: {rule.remedy} {rule.remedy_en}")
         state = f"签认 signed off: {signed.by} {signed.on}" if signed else "尚未经部门签认 not signed off"
         unsure = f"；待核 to be looked up: {rule.unsure}" if rule.unsure else ""
@@ -197,24 +163,23 @@ def _rules(report: CheckReport) -> Iterable[Block]:
             f"依据 basis: {'；'.join(rule.basis)}；核对日 text checked: {rule.last_checked_on}；{state}{unsure}",
             is_note=True,
         )
-    if report.unsigned_rules:
-        yield Paragraph(
-            f"本次所用规则中 {len(report.unsigned_rules)} 条尚未经责任部门签认。"
-            f" Of the rules used these are not signed off: {', '.join(report.unsigned_rules)}",
-            is_note=True,
-        )
+    if (line := facts.unsigned_line(report)) is not None:
+        yield Paragraph(line, is_note=True)
 
 
 def _conflict_maps(report: CheckReport) -> Iterable[Block]:
     shown = conflicts_with_maps(report)
     if not shown:
         return
-    titles = {layer.code: layer.title for layer in report.layers}
+    titles = facts.layer_titles(report)
     yield Heading("冲突详图 A map of each conflict")
     for number, finding in shown:
-        yield Heading(f"冲突 {number}：{titles[finding.layer]}", level=2)
+        yield Heading(f"冲突 finding {number}：{titles[finding.layer]}", level=2)
         yield Picture(f"conflict-{number}", caption_of(finding, titles[finding.layer]))
-        yield Paragraph(f"{_measures(finding)}\n依据 basis: {finding.basis or '—'}")
+        yield Paragraph(facts.measures_of(finding).replace("\n", " · "))
+        yield Paragraph(f"依据 basis: {facts.grounds_of(finding)}")
+        if attributes := facts.attributes_of(finding):
+            yield Paragraph(f"图斑属性 attributes: {attributes}", is_note=True)
     left = sum(f.shape is not None and not f.sliver for f in report.findings) - len(shown)
     if left > 0:
         yield Paragraph(f"另有 {left} 处，见 GeoJSON。 {left} more are in the GeoJSON.", is_note=True)
@@ -227,13 +192,13 @@ def _land(land: Sequence[LandTaken]) -> Iterable[Block]:
     yield Table(
         (
             Column("图层 layer", width=1.6),
-            Column("代码", width=0.7),
+            Column("代码 code", width=0.7),
             Column("地类 class", width=1.3),
-            Column("三大类", width=1.0),
+            Column("三大类 kind of land", width=1.1),
             Column("m²", is_figure=True, width=1.1),
             Column("公顷 ha", is_figure=True),
             Column("亩 mu", is_figure=True),
-            Column("%", is_figure=True, width=0.7),
+            Column("占用地 share %", is_figure=True, width=0.8),
         ),
         tuple(
             (
@@ -252,42 +217,49 @@ def _land(land: Sequence[LandTaken]) -> Iterable[Block]:
 
 
 def _layers(report: CheckReport, city: City) -> Iterable[Block]:
+    titles = facts.layer_titles(report)
     yield Heading("图层与版本 Layers and versions")
     yield Table(
         (
-            Column("图层 layer", width=2.2),
-            Column("部门 department", width=1.6),
-            Column("版本", width=0.5),
-            Column("管控", width=0.5),
-            Column("结果 outcome", width=1.3),
-            Column("图斑", is_figure=True, width=0.5),
-            Column("压占 m²", is_figure=True, width=1.1),
-            Column("公顷 ha", is_figure=True, width=0.9),
+            Column("图层 layer", width=2.0),
+            Column("部门 department", width=1.4),
+            Column("版本 version", width=0.6),
+            Column("管控 control", width=0.95),
+            Column("结果 outcome", width=1.6),
+            Column("图斑 features", is_figure=True, width=0.65),
+            Column("压占 overlap", is_figure=True, width=1.3),
         ),
         tuple(
             (
-                f"{layer.title} {layer.code}",
-                _department(layer.department, city),
+                f"{titles[layer.code]} {layer.code}",
+                facts.department_name(layer.department, city),
                 f"v{layer.version}" if layer.version else "—",
-                SEVERITY_WORDS[layer.control][0],
-                " ".join(OUTCOME_WORDS[layer.outcome]),
+                " ".join(SEVERITY_WORDS[layer.control]),
+                facts.outcome_of(layer),
                 str(layer.feature_count) if layer.feature_count is not None else "—",
-                square_metres(layer.overlap_m2) if layer.overlap_m2 is not None else "—",
-                hectares(layer.overlap_m2) if layer.overlap_m2 is not None else "—",
+                _area_of(layer),
             )
             for layer in report.layers
         ),
     )
-    if report.has_hidden_layers:
-        yield Paragraph(
-            "另有受限图层，其内容不对您公开。 Restricted layers are not listed here.", is_note=True
-        )
+
+
+def _area_of(layer: LayerResult) -> str:
+    """What of the site a layer meets, each part once; and the plain sum, where its features lie over each other."""
+    if layer.overlap_m2 is None or not layer.overlap_m2:
+        return "—" if layer.overlap_m2 is None else "0"
+    area = layer.overlap_m2
+    texts = [f"{square_metres(area)} m²", f"{hectares(area)} 公顷 ha", f"{mu(area)} 亩 mu"]
+    if layer.overlap_share is not None:
+        texts.append(f"{percent(layer.overlap_share)} %")
+    if layer.overlap_sum_m2 is not None and layer.overlap_sum_m2 - area > 0.01:
+        texts.append(f"相加 sum {square_metres(layer.overlap_sum_m2)} m²")
+    return "\n".join(texts)
 
 
 def _drafts(report: CheckReport, city: City, name: str) -> Iterable[Block]:
-    document = report.to_json()
-    concerns, rules = concerns_by_department(document), document["rules"]
-    if not concerns:
+    drafts = drafts_of(report, name)
+    if not drafts:
         return
     yield PageBreak()
     yield Heading("责任部门意见草稿 Drafts of the departments' opinions")
@@ -295,54 +267,26 @@ def _drafts(report: CheckReport, city: City, name: str) -> Iterable[Block]:
         "由检查结果自动起草，供部门修改；部门决定。 Written from the findings; the department decides.",
         is_note=True,
     )
-    for department, found in sorted(concerns.items()):
-        yield Heading(_department(department, city), level=2)
-        yield Paragraph(draft_opinion(name or "本项目", found, rules))
+    for department, draft, draft_en in drafts:
+        yield Heading(facts.department_name(department, city), level=2)
+        yield Paragraph(draft)
+        yield Paragraph(draft_en, is_note=True)
 
 
 def _verification(report: CheckReport) -> Iterable[Block]:
     yield Heading("核验 Verification")
-    yield Paragraph(f"摘要 digest: {report.digest}")
-    yield Paragraph(
-        "同一用地红线、同一图层版本、同一规则得到同一摘要。本文件带有报告数据；“核验报告”页（/verify）或“blueprint report verify 文件”"
-        "按报告所列版本重新检查并逐项比对。PDF 与 Word 文件另有封签，改动或另存后即不符，缺封签即未能核验。"
-        " The same footprint, versions and rules give the same digest. This file carries its report; the page /verify or"
-        " `blueprint report verify FILE` checks again on the versions that it names and compares every figure. PDF and"
-        " Word files have a seal besides, which a change or another saving breaks; without it they are not verified.",
-        is_note=True,
+    yield Table(
+        (Column("项 item", width=1.0), Column("内容 content", width=2.4)),
+        tuple((fact.title, fact.text) for fact in facts.proof_facts(report)),
     )
+    yield Paragraph(facts.HOW_TO_VERIFY, is_note=True)
     if report.reader is not None:
         yield Paragraph(f"出具对象 given to: {reader_line(report.reader)}", is_note=True)
-    yield Paragraph(
-        "仅限本单位履行职责使用，未经提供部门同意不得公布，不得用于商业目的（第十七、十八条）。"
-        " For the unit's own duty only; not published without the provider's consent (Art. 17, 18).",
-        is_note=True,
-    )
+    yield Paragraph(facts.FOR_ITS_DUTY, is_note=True)
 
 
-def _department(code: str, city: City) -> str:
-    return next((d.name for d in city.departments if d.code == code), code)
-
-
-def _feature_name(finding: Finding) -> str:
-    return str(finding.source_id or finding.feature_id or finding.attributes.get("threshold", "—"))
-
-
-def _relation(finding: Finding) -> str:
-    words = " ".join(RELATION_WORDS[finding.relation])
-    if finding.relation == "within_distance":
-        return f"{words} {rounded(finding.distance_m, 2)} m"
-    return words
-
-
-def _measures(finding: Finding) -> str:
-    texts = []
-    if finding.overlap_m2 > 0:
-        texts += [f"{square_metres(finding.overlap_m2)} m²", f"{hectares(finding.overlap_m2)} 公顷"]
-    if finding.length_m > 0:
-        texts.append(f"{rounded(finding.length_m, 2)} m")
-    if finding.crossing_m:
-        texts.append(f"中心线 centre line {rounded(finding.crossing_m, 2)} m")
-    if finding.point_count:
-        texts.append(f"{finding.point_count} 点 pt")
-    return "\n".join(texts)
+def _signatures() -> Iterable[Block]:
+    """Where those sign who answer for the report on paper."""
+    words = ("经办 prepared by", "审核 reviewed by", "签发 approved by", "日期 date")
+    yield Heading("签署 Signatures")
+    yield Table(tuple(Column(each) for each in words), (("\n\n",) * len(words),))

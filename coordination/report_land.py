@@ -58,7 +58,7 @@ def land_taken(session: Session, report: CheckReport) -> tuple[LandTaken, ...]:
                     layer_title=layer.title,
                     code=code or "—",
                     title=known.title if known else "未注明 not said",
-                    land_class=LAND_WORDS[known.land_class][0] if known else "—",
+                    land_class=" ".join(LAND_WORDS[known.land_class]) if known else "—",
                     overlap_m2=area,
                     overlap_share=min(1.0, area / report.footprint.area_m2),
                 )

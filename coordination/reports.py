@@ -13,14 +13,16 @@ from blueprint.city_router import to_lonlat
 from blueprint.documents.maps import MapPicture
 from blueprint.documents.svg import svg_of
 from blueprint.footprint import Footprint
+from coordination import report_facts
 from coordination.check_report import CheckReport, Reader
-from coordination.figures import hectares, mu, percent, rounded, square_metres
+from coordination.figures import hectares, mu, percent, square_metres
+from coordination.opinion_drafts import drafts_of
 from coordination.report_land import LandTaken, land_classes
 from coordination.report_maps import caption_of, conflicts_with_maps, linked_findings
 from coordination.report_reading import as_page_block
 from coordination.report_seal import PAGE_BLOCK
 from coordination.report_verification import with_site
-from coordination.report_words import OUTCOME_WORDS, RELATION_WORDS, SEVERITY_WORDS, SIZE_WORDS
+from coordination.report_words import SEVERITY_WORDS
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -66,29 +68,37 @@ def to_html(
 
     It carries the report itself, so that it can be verified; `verify_at` is the address where a reader may have it done.
     """
-    departments = {department.code: department.name for department in city.departments}
     conflicts = conflicts_with_maps(report)
+    codes = {layer.department for layer in report.layers} | {
+        f.department for f in report.findings if f.department
+    }
     return _TEMPLATES.get_template("check_report.html").render(
         report=report,
         city=city,
         name=name,
-        departments=departments,
-        titles={layer.code: layer.title for layer in report.layers},
+        facts=report_facts,
+        site_facts=report_facts.site_facts(report),
+        proof_facts=report_facts.proof_facts(report),
+        ledger=report_facts.ledger_pieces(report),
+        restricted_lines=report_facts.restricted_lines(report, city),
+        unsigned_line=report_facts.unsigned_line(report),
+        departments={code: report_facts.department_name(code, city) for code in codes},
+        titles=report_facts.layer_titles(report),
         maps={key: svg_of(picture, key) for key, picture in maps.items()},
         conflicts=conflicts,
         conflicts_left=sum(f.shape is not None and not f.sliver for f in report.findings) - len(conflicts),
         caption_of=caption_of,
         linked=[number for number, _ in linked_findings(report)] if maps else [],
         land=(*land, *land_classes(land)),
+        drafts=[
+            (report_facts.department_name(code, city), draft, draft_en)
+            for code, draft, draft_en in drafts_of(report, name)
+        ],
         severity_words=SEVERITY_WORDS,
-        outcome_words=OUTCOME_WORDS,
-        relation_words=RELATION_WORDS,
-        size_words=SIZE_WORDS,
         square_metres=square_metres,
         hectares=hectares,
         mu=mu,
         percent=percent,
-        rounded=rounded,
         reader_line=reader_line(report.reader) if report.reader is not None else "",
         verify_at=verify_at,
         page_block=PAGE_BLOCK,

@@ -1,4 +1,4 @@
-"""Which departments a check concerns, what each is told, and the draft it can start from: pure functions."""
+"""Which departments a check concerns, what each is told, and what its draft proposes: pure functions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -6,15 +6,10 @@ from enum import StrEnum
 from typing import Any
 
 from blueprint.city import City
-from coordination.figures import rounded, square_metres
 from coordination.models import OpinionKind
-from coordination.report_words import RELATION_WORDS
 
 _ASKING = ("prohibit", "restrict", "advise")
 """Severities that make a department responsible; what only informs, a sliver among it, asks nobody."""
-
-_WORDS = {"prohibit": "禁止", "restrict": "限制", "advise": "建议"}
-_MAX_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -131,31 +126,6 @@ def prohibitions_expired(report: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def draft_opinion(
-    project_name: str, concerns: Sequence[Concern], rules: Sequence[Mapping[str, Any]] = ()
-) -> str:
-    """A draft of the opinion, written from the department's own findings and what the rules say of its layers; it decides.
-
-    `rules` are those of the report: their words of the finding and what the applicant can do.
-    """
-    if not concerns:
-        return f"经核对，“{project_name}”用地范围与我部门图层无冲突，无意见。"
-    lines = [f"经核对，“{project_name}”用地范围涉及我部门下列管控内容：", ""]
-    told = [f"{number}. {_line(concern)}" for number, concern in enumerate(concerns[:_MAX_LINES], start=1)]
-    if len(concerns) > _MAX_LINES:
-        told.append(f"……其余 {len(concerns) - _MAX_LINES} 处见检测报告")
-    lines += [*(f"{line}；" for line in told[:-1]), f"{told[-1]}。"]
-    layers = {concern.layer for concern in concerns}
-    of_layers = [rule for rule in rules if rule["layer"] in layers]
-    if of_layers:
-        lines += ["", "按管控规则："]
-        lines += [
-            f"（{number}）{rule['title']}：{rule['finding']}措施：{rule['remedy']}（依据{'；'.join(rule['basis'])}）"
-            for number, rule in enumerate(of_layers, start=1)
-        ]
-    return "\n".join([*lines, "", _proposal(concerns)])
-
-
 @dataclass(frozen=True)
 class ProposedOpinion:
     """What a draft proposes (初判): the kind of opinion, and its reason or condition in words; the department decides."""
@@ -173,25 +143,3 @@ def proposed_opinion(severities: Sequence[str]) -> ProposedOpinion:
         words = "依法办理上述管控内容的许可或评估手续，并落实其保护要求。"
         return ProposedOpinion(OpinionKind.AGREE_WITH_CONDITIONS, words)
     return ProposedOpinion(OpinionKind.AGREE if severities else OpinionKind.NO_OBJECTION)
-
-
-def _line(concern: Concern) -> str:
-    measures, relation = [], RELATION_WORDS[concern.relation][0]
-    if concern.overlap_m2:
-        measures.append(f"{relation} {square_metres(concern.overlap_m2)} 平方米")
-    if concern.length_m:
-        measures.append(f"涉及长度 {rounded(concern.length_m, 2)} 米")
-    if concern.point_count:
-        measures.append(f"涉及点位 {concern.point_count} 处")
-    feature = f"（图斑 {concern.feature}）" if concern.feature else ""
-    basis = f"，依据{concern.basis}" if concern.basis else ""
-    return f"{concern.title}{feature}：{_WORDS[concern.severity]}，{'，'.join(measures) or relation}{basis}"
-
-
-def _proposal(concerns: Sequence[Concern]) -> str:
-    proposed = proposed_opinion([concern.severity for concern in concerns])
-    if proposed.kind is OpinionKind.DISAGREE:
-        return f"建议意见：不同意。理由：{proposed.words}"
-    if proposed.kind is OpinionKind.AGREE_WITH_CONDITIONS:
-        return f"建议意见：有条件同意。条件：{proposed.words}"
-    return "建议意见：同意，并请在设计中落实上述要求。"

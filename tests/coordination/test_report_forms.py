@@ -1,7 +1,9 @@
 """A check report as a document and a workbook: what it says, and that it can be verified; figures by hand."""
 
+import html
 import io
 import json
+import re
 import zipfile
 from dataclasses import replace
 from typing import Any
@@ -17,9 +19,11 @@ from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint
 from blueprint.permissions import at_console
 from blueprint.snapshot import take_snapshot
+from blueprint.strip import Strip
 from coordination.check_report import CheckReport
 from coordination.checks import run_check
 from coordination.figures import hectares, mu, percent, square_metres
+from coordination.masking import RestrictedConflict, SizeClass
 from coordination.report_forms import ReportForm, write_report
 from coordination.report_land import land_classes, land_taken
 from coordination.report_maps import report_maps
@@ -187,7 +191,7 @@ def test_land_is_taken_once_however_many_features_cover_it_and_gaps_are_no_land(
 
     assert [(row.layer, row.code, row.overlap_m2) for row in land] == [("USE", "0101", pytest.approx(9000))]
     [total] = land_classes(land)
-    assert (total.land_class, total.overlap_m2) == ("农用地", pytest.approx(9000))
+    assert (total.land_class, total.overlap_m2) == ("农用地 agricultural land", pytest.approx(9000))
 
 
 def test_a_workbook_holds_every_finding_and_the_ledger_in_numbers(session: Session, plane: City):
@@ -200,10 +204,78 @@ def test_a_workbook_holds_every_finding_and_the_ledger_in_numbers(session: Sessi
 
     book = zipfile.ZipFile(io.BytesIO(written.content))
     sheets = {n: book.read(n).decode() for n in book.namelist() if n.startswith("xl/worksheets/")}
-    assert len(sheets) == 5
+    assert len(sheets) == 7
     assert not any("<f>" in sheet for sheet in sheets.values())
     assert "<v>5000</v>" in sheets["xl/worksheets/sheet2.xml"]
     assert sheets["xl/worksheets/sheet3.xml"].count("<row ") == 1 + len(report.findings)
+
+
+def _words_of(content: bytes, form: ReportForm) -> str:
+    """What people read in a file, without what divides its words into lines and cells."""
+    if form is ReportForm.PDF:
+        pages = PdfReader(io.BytesIO(content)).pages
+        return "".join("".join(page.extract_text() for page in pages).split())
+    if form is ReportForm.HTML:
+        shown = content.decode().split("<script", 1)[0]
+        return "".join(html.unescape(re.sub(r"<[^>]*>", "", shown)).split())
+    part = "word/document.xml" if form is ReportForm.DOCX else "xl/sharedStrings.xml"
+    words = zipfile.ZipFile(io.BytesIO(content)).read(part).decode()
+    return "".join(html.unescape(re.sub(r"<[^>]*>", "", words)).split())
+
+
+@pytest.mark.parametrize("form", [ReportForm.PDF, ReportForm.DOCX, ReportForm.HTML, ReportForm.XLSX])
+def test_every_form_says_what_the_json_says(session: Session, plane: City, form: ReportForm):
+    _publish(session, plane)
+    report, footprint = _checked(session, plane)
+    slj = next(d for d in plane.departments if d.code == "SLJ")
+    first, *rest = report.findings
+    told = replace(
+        report,
+        findings=(first._replace(department="SLJ", rule="R-FARM", attributes={"MC": "上等田"}), *rest),
+        layers=tuple(each._replace(title_en=f"layer of {each.code}") for each in report.layers),
+        strip=Strip(24.0, shapely.MultiLineString([[(0, 0), (0, 100)]]), 0),
+        planned_use="1207",
+        top_m=63.5,
+        assumed=("FARM:1",),
+        check_id="4711",
+        has_answers_left=False,
+        has_hidden_layers=True,
+        restricted_conflicts=(RestrictedConflict("WLJ", SizeClass.SMALL),),
+        unsigned_rules=("R-FARM",),
+        rule_set_sha256="ab" * 32,
+    )
+
+    content = write_report(
+        session, told, footprint, form, city=plane, actor=OPERATOR, name="示例小学"
+    ).content
+
+    words = _words_of(content, form)
+    for said in (
+        slj.name,  # whom the rule names, not the owner of the layer
+        "layer of FARM",
+        "规则rule R-FARM" if form is not ReportForm.XLSX else "R-FARM",
+        "MC: 上等田",
+        "中心线长度 centre line",
+        "作业带宽 working width",
+        "1207 城镇村道路用地",
+        "最高点高程 highest point",
+        "FARM:1",
+        "4711",
+        "答复次数已用完",
+        "answers on restricted layers are used up",
+        "另有受限图层",
+        "占用地不足 5%",
+        "these 1 are not signed off: R-FARM",
+        "ab" * 32,
+        report.digest,
+        "does not comply",
+        "农用地 agricultural land",
+        "建议意见：不同意",
+        "Proposed: disagree",
+        "/verify",
+        "第十七、十八条",
+    ):
+        assert "".join(said.split()) in words, said
 
 
 def test_a_report_as_it_was_written_holds_though_areas_were_rounded_otherwise(session: Session, plane: City):

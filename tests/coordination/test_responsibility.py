@@ -3,10 +3,10 @@
 from typing import Any
 
 from blueprint.city import City, Department
+from coordination.opinion_drafts import draft_opinion
 from coordination.responsibility import (
     Why,
     concerns_by_department,
-    draft_opinion,
     layers_not_seen,
     responsible_departments,
 )
