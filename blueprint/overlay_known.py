@@ -9,6 +9,7 @@ import shapely
 from pyproj import Transformer
 
 from blueprint.city import polygonal
+from blueprint.common_ground import common_ground
 from blueprint.layers.models import Control
 from blueprint.overlay import NOISE_M, RANKS, Answer
 from blueprint.ring_areas import followed_areas
@@ -54,7 +55,7 @@ class Judged(NamedTuple):
 
 def common(sites: Any, parts: np.ndarray, dimensions: np.ndarray) -> np.ndarray:
     """What sites and parts share, of the parts' dimension."""
-    return of_dimension(shapely.intersection(sites, parts), dimensions)
+    return of_dimension(common_ground(*np.broadcast_arrays(sites, parts)), dimensions)
 
 
 def of_dimension(shapes: np.ndarray, dimensions: np.ndarray) -> np.ndarray:

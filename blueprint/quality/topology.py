@@ -17,14 +17,9 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from blueprint.common_ground import NOISE_M, common_ground
 from blueprint.memory import give_back
 from blueprint.quality.edges import EdgeSum
-
-NOISE_M = 1e-6
-"""A common area thinner than this is the rounding of coordinates; outlines are cut with each other on a grid of this.
-
-Cut as exactly as numbers allow, edges that all but coincide leave faces with hairs, by which a whole gap was misjudged.
-"""
 
 MAX_LOOSE = 400_000
 """A layer with more loose edges is no coverage: taking their arrangement apart would take minutes."""
@@ -128,6 +123,7 @@ def _arranged(loose: LooseEdges) -> Faces | None:
     lines = np.asarray(shapely.linestrings(np.stack([loose.start, loose.end], axis=1)))
     if _crossings(lines) > MAX_CROSSINGS:
         return None
+    # Cut as exactly as numbers allow, edges that all but coincide leave faces with hairs, by which a whole gap was misjudged.
     faces = shapely.get_parts(
         shapely.polygonize(shapely.get_parts(shapely.union_all(lines, grid_size=NOISE_M)))
     )
@@ -272,7 +268,7 @@ def _pairs(
         return left[once], right[once]
 
     def shared(pairs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-        return _common(shapes[pairs[0]], other_shapes[pairs[1]])
+        return common_ground(shapes[pairs[0]], other_shapes[pairs[1]])
 
     with ThreadPoolExecutor(_THREADS) as threads:
         for left, right in _ahead(threads, meeting, _split(np.arange(len(rows)), _QUERIED_AT_ONCE)):
@@ -286,27 +282,6 @@ def _pairs(
                 for pair in np.nonzero(2 * area > NOISE_M * shapely.length(common))[0]:
                     one, other = int(rows[chunk[0][pair]]), int(other_rows[chunk[1][pair]])
                     yield Overlap(min(one, other), max(one, other), float(area[pair]), common[pair])
-
-
-def _common(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """What each of the left shares with that of the right.
-
-    Of two that touch along all but coinciding edges GEOS now and then gives the whole of one: what is found not to lie
-    in both is cut anew on a grid.
-    """
-    common = np.asarray(shapely.intersection(left, right))
-    found = np.nonzero(shapely.area(common) > 0)[0]
-    points = shapely.point_on_surface(common[found])
-    for pair in found[~(shapely.intersects(left[found], points) & shapely.intersects(right[found], points))]:
-        common[pair] = _common_on_grid(left[pair], right[pair])
-    return common
-
-
-def _common_on_grid(left: BaseGeometry, right: BaseGeometry) -> BaseGeometry:
-    try:
-        return shapely.intersection(left, right, grid_size=NOISE_M)
-    except shapely.errors.GEOSException:  # at the end of its numbers: a coarser grid leaves it more of them
-        return shapely.intersection(left, right, grid_size=10 * NOISE_M)
 
 
 def _split(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:

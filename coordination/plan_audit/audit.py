@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from blueprint.audit.log import record
 from blueprint.city import AreaMeasure, City
+from blueprint.common_ground import NOISE_M
 from blueprint.database import load_statements
 from blueprint.errors import ConflictError, InvalidInputError, NotFoundError
 from blueprint.layers import catalogue
@@ -24,7 +25,7 @@ from blueprint.sharing.purposes import record_reading
 from coordination.plan_audit.cluster import cluster_at, handed_over, in_database
 from coordination.plan_audit.cores import on_cores
 from coordination.plan_audit.models import PlanAudit
-from coordination.plan_audit.overlaps import NOISE_M, FoundOverlaps, WindowTask, load_loops
+from coordination.plan_audit.overlaps import FoundOverlaps, WindowTask, load_loops
 from coordination.plan_audit.partitions import shared_folder
 from coordination.plan_audit.window_rows import (
     Reach,

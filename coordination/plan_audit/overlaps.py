@@ -10,14 +10,12 @@ import pyarrow as pa
 import shapely
 
 from blueprint import outline_walk
+from blueprint.common_ground import NOISE_M, common_ground
 from blueprint.machine_code import is_kept
 from blueprint.outline_walk import OPEN
 from coordination.plan_audit import cutting
 from coordination.plan_audit.cutting import Outlines, cut, outlines_of
 from coordination.plan_audit.windows import Box, owned
-
-NOISE_M = 1e-6
-"""A common area thinner than this is the rounding of coordinates: that is touching, and touching is no overlap."""
 
 _AT_ONCE = 20_000
 
@@ -117,7 +115,7 @@ def _by_geos(first: np.ndarray, one: np.ndarray, second: np.ndarray, other: np.n
     around = ~inside & _within(first, one, second, other)
     crossed = ~inside & ~around
     shapes[inside], shapes[around] = second[other[inside]], first[one[around]]
-    shapes[crossed] = _polygons(shapely.intersection(first[one[crossed]], second[other[crossed]]))
+    shapes[crossed] = _polygons(common_ground(first[one[crossed]], second[other[crossed]]))
     return shapes
 
 
