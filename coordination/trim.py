@@ -38,6 +38,10 @@ SCRAP_M2 = 1.0
 _THREAD_M = 1e-4
 """Of twice this width cutting leaves threads, which cross themselves once their coordinates are rounded: a file of them would be refused."""
 
+_HAIR_M = 1e-6
+_POINTED = 50.0
+"""Corners of 3° and more stay as they are where threads are taken off."""
+
 
 class TrimLevel(StrEnum):
     """What the trim is to clear: prohibitions alone, or restrictions too."""
@@ -152,12 +156,11 @@ def _without(site: shapely.MultiPolygon, zone: shapely.Geometry) -> shapely.Mult
 def parts_left(shape: BaseGeometry) -> shapely.MultiPolygon:
     """What is left of a site as ground: no scraps, and no threads that a file could not hold."""
     left = polygonal(shape)
-    core = shapely.buffer(left, -_THREAD_M, join_style="mitre", mitre_limit=50)
-    threads = polygonal(
-        shapely.difference(left, shapely.buffer(core, 2 * _THREAD_M, join_style="mitre", mitre_limit=50))
-    )
-    if not threads.is_empty:
-        left = polygonal(shapely.difference(left, shapely.buffer(threads, _THREAD_M)))
+    core = shapely.buffer(left, -_THREAD_M, join_style="mitre", mitre_limit=_POINTED)
+    without = shapely.buffer(core, _THREAD_M - _HAIR_M, join_style="mitre", mitre_limit=_POINTED)
+    # Only where there is a thread: what has none keeps its corners as they are.
+    if not shapely.covers(shapely.buffer(without, _THREAD_M), left):
+        left = polygonal(without)
     return shapely.MultiPolygon([part for part in left.geoms if part.area >= SCRAP_M2])
 
 

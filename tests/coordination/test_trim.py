@@ -194,7 +194,8 @@ def test_what_is_left_has_no_threads_and_can_be_given_again_in_another_zone(sess
 
     found = _trim(session, plane)
 
-    assert found.kept is not None and _is(found.kept, shapely.box(0, 0, 100, 60))
+    assert found.kept is not None
+    assert shapely.symmetric_difference(found.kept, at_origin(shapely.box(0, 0, 100, 60))).area < 1e-3
     to_zone_40 = Transformer.from_crs(plane.working_crs, "EPSG:4528", always_xy=True)
     given = shapely.transform(found.kept, lambda xy: np.column_stack(to_zone_40.transform(*xy.T)))
     again = footprint_from_geojson(given.__geo_interface__, city=plane, scratch=SCRATCH, crs="EPSG:4528")

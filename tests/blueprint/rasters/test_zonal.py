@@ -116,6 +116,20 @@ def test_along_pixel_edges_the_shares_are_whole_numbers(tmp_path: Path):
     assert found.zone.equals(at_origin(shapely.box(200, 100, 300, 300)))
 
 
+def test_what_is_left_beside_pixels_that_are_cut_off_has_their_shares(tmp_path: Path):
+    """As a trim by a raster leaves it: spikes along the edges of pixels gave a thousand square metres too much, or ended the process."""
+    everywhere = write_tif(tmp_path / "ones.tif", np.ones((40, 40), dtype=np.float32))
+    for seed in range(300):
+        random = np.random.default_rng(seed)
+        disc = shapely.Point(*random.uniform(70, 250, 2)).buffer(random.uniform(8, 60))
+        corners, sides = random.integers(0, 28, (4, 2)) * 10, random.integers(1, 8, (4, 2)) * 10
+        pixels = shapely.union_all(shapely.box(*corners.T, *(corners + sides).T))
+        footprint = polygonal(at_origin(shapely.difference(disc, shapely.intersection(disc, pixels))))
+        if not footprint.is_empty and footprint.is_valid:
+            found = measure(everywhere, footprint, Threshold(above=5), value_kind="continuous")
+            assert found.known_share == pytest.approx(1, abs=1e-6), seed
+
+
 def test_beyond_the_raster_nothing_is_known(tmp_path: Path):
     path = write_tif(tmp_path / "slope.tif", slope())
     footprint = at_origin(shapely.MultiPolygon([shapely.box(-100, 0, 100, 100)]))
