@@ -20,14 +20,19 @@ ALTERNATIVES = "alternatives"
 
 MAX_BYTES = 64 << 20
 
+_ZIP, _BYTE_ORDER_MARK = b"PK\x03\x04", b"\xef\xbb\xbf"
+
 _STARTS = {
     ".pdf": b"%PDF",
-    ".docx": b"PK\x03\x04",
-    ".xlsx": b"PK\x03\x04",
+    ".docx": _ZIP,
+    ".xlsx": _ZIP,
     ".html": b"<",
     ".htm": b"<",
 }
 """By what files begin that are of the kind which their names say."""
+
+_NOT_IN = {".docx": b"xl/workbook.xml", ".xlsx": b"word/document.xml"}
+"""What an office file of that name does not have in it; the names of an archive's members are not packed."""
 
 
 @dataclass(frozen=True)
@@ -50,21 +55,24 @@ def read_report(content: bytes, name: str) -> ReportFile:
     _refuse_another_kind(content, name)
     if content.startswith(b"%PDF"):
         return ReportFile(_document(_attached(content, name), name), seal_of_pdf(content))
-    if content.startswith(b"PK\x03\x04"):
+    if content.startswith(_ZIP):
         carried = carried_by_package(content)
         if carried is None:
             raise InvalidInputError(
-                "the file {name} is damaged or carries no report: it is from before these files carried one, or is"
-                " none of ours; give the JSON, PDF or HTML of its check",
+                "the file {name} is damaged or carries no report: another program saved it again, it is from before these"
+                " files carried one, or is none of ours; give the file as it was issued",
                 name=name,
                 place="file",
             )
         return ReportFile(_document(carried.text, name), Seal(carried.seal, carried.sha256))
-    if content.lstrip()[:1] == b"<":
+    if _text(content).lstrip()[:1] == b"<":
         found = carried_by_page(content)
         if found is None:
             raise InvalidInputError(
-                "the page {name} carries no report; give the JSON of its check", name=name, place="file"
+                "the page {name} carries no report: it was printed or saved again without it, or is none of ours; give the"
+                " file as it was issued",
+                name=name,
+                place="file",
             )
         return ReportFile(_document(found[0], name), found[1])
     return ReportFile(_refuse_bare_comparison(_document(content, name), name))
@@ -94,7 +102,8 @@ def _refuse_another_kind(content: bytes, name: str) -> None:
     """Refuse a file that its readers open as something else than it is verified as: JSON in a page's name shows as a page."""
     suffix = PurePath(name).suffix.lower()
     starts = _STARTS.get(suffix)
-    if starts is not None and not content.lstrip().startswith(starts):
+    is_another = starts is not None and not _text(content).lstrip().startswith(starts)
+    if is_another or (suffix in _NOT_IN and _NOT_IN[suffix] in content):
         raise InvalidInputError(
             "{name} is no {kind} by its content; what people see in it is not what would be verified",
             name=name,
@@ -105,9 +114,7 @@ def _refuse_another_kind(content: bytes, name: str) -> None:
 
 def _document(content: bytes, name: str) -> dict[str, Any]:
     try:
-        document = orjson.loads(
-            content
-        )  # unlike json, nothing that JSON does not have: NaN, half a surrogate
+        document = orjson.loads(_text(content))  # unlike json, no NaN and no half a surrogate
     except ValueError as error:
         raise InvalidInputError(
             "{name} is no report; give what `blueprint check … --format json`, `html`, `pdf`, `docx` or `xlsx` wrote",
@@ -126,6 +133,11 @@ def _document(content: bytes, name: str) -> dict[str, Any]:
     return document
 
 
+def _text(content: bytes) -> bytes:
+    """A text without the mark of its byte order, which Windows' editor puts before what it saves."""
+    return content.removeprefix(_BYTE_ORDER_MARK)
+
+
 def as_page_block(document: dict[str, Any]) -> str:
     """The report as a page carries it: no text in it can end the block."""
     return json.dumps(document, ensure_ascii=False, default=str).replace("<", "\\u003c")
@@ -135,7 +147,8 @@ def _attached(content: bytes, name: str) -> bytes:
     carried = carried_by(content, REPORT_FILE)
     if carried is None:
         raise InvalidInputError(
-            "the PDF {name} is damaged or carries no {report_file}; give the JSON of its check",
+            "the PDF {name} is damaged or carries no {report_file}: it was printed or saved again without it, or is none of"
+            " ours; give the file as it was issued",
             name=name,
             report_file=REPORT_FILE,
             place="file",

@@ -64,8 +64,8 @@ def refuse_another_shape(document: Mapping[str, Any]) -> None:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InvalidInputError(
-            "this is no check report ({where}: {msg}); give what `blueprint check … --format json` or"
-            " `--format pdf` wrote",
+            "this is no check report ({where}: {msg}); give what `blueprint check … --format json`, `html`, `pdf`, `docx`"
+            " or `xlsx` wrote",
             where=where,
             msg=sentence_of_validation(first),
             place=where,

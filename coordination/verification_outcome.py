@@ -20,9 +20,14 @@ _SEAL_WORDS = {
 }
 
 _SEAL_BESIDE = {
-    SealState.BROKEN: "封签也不符：文件出具后被改动或另存过，文件上看到的文字不可采信 the seal does not hold either: the file was"
-    " changed or saved again since, and what it shows is not to be relied on",
-    SealState.MISSING: "封签也缺失：文件上看到的文字不可采信 the seal is missing, too: what the file shows is not to be relied on",
+    SealState.BROKEN: (
+        "封签也不符：文件出具后被改动或另存过，文件上看到的文字不可采信",
+        "the seal does not hold either: the file was changed or saved again since, and what it shows is not to be relied on",
+    ),
+    SealState.MISSING: (
+        "封签也缺失：文件上看到的文字不可采信",
+        "the seal is missing, too: what the file shows is not to be relied on",
+    ),
 }
 
 _FIGURES_ONLY_WORDS = (
@@ -94,18 +99,24 @@ class Verification:
             return _FIGURES_ONLY_WORDS if self.unverified else _SAME_WORDS
         if not self.differences and self.seal is not None:
             return _SEAL_WORDS[self.seal]
-        beside = _SEAL_BESIDE.get(self.seal) if self.seal is not None else None
-        return f"{self._figures_differ}。{beside}" if beside else self._figures_differ
+        told = [self._figures_differ, *([_SEAL_BESIDE[self.seal]] if self.seal in _SEAL_BESIDE else [])]
+        return " ".join(("；".join(words for words, _ in told), "; ".join(english for _, english in told)))
 
     @property
-    def _figures_differ(self) -> str:
+    def _figures_differ(self) -> tuple[str, str]:
         if not self.is_same_engine:
-            return "不一致：计算引擎已更新，数值可能因此不同 differs: the engine is another one since, which may give other figures"
+            return (
+                "不一致：计算引擎已更新，数值可能因此不同",
+                "differs: the engine is another one since, which may give other figures",
+            )
         if self.told_digest == self.digest:
-            return "不一致：摘要正确而内容不同，报告的内容被改动过 differs: the digest is right and the content is not, so the report was altered"
+            return (
+                "不一致：摘要正确而内容不同，报告的内容被改动过",
+                "differs: the digest is right and the content is not, so the report was altered",
+            )
         return (
-            "不一致：用地红线、图层版本、规则或摘要不是出具报告时的，或被改动过 differs: footprint, layer versions,"
-            " rules or digest are not those the report was made with, or were altered"
+            "不一致：用地红线、图层版本、规则或摘要不是出具报告时的，或被改动过",
+            "differs: footprint, layer versions, rules or digest are not those the report was made with, or were altered",
         )
 
 

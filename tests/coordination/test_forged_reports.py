@@ -286,3 +286,26 @@ def test_a_broken_seal_is_said_also_where_the_figures_differ_by_another_engine(s
 
     assert "计算引擎已更新" in found.conclusion and "封签" in found.conclusion
     assert "封签" not in Verification("sha256:1", "sha256:2", False, ("engine",)).conclusion
+
+
+def test_a_file_under_another_forms_name_is_refused_and_an_editors_mark_is_no_change(issued: Issued):
+    """A Word file named .xlsx opens nowhere; Windows' editor puts a mark of byte order before JSON that it saves."""
+    for form, name in (("docx", "report.xlsx"), ("xlsx", "report.docx"), ("pdf", "report.html")):
+        with pytest.raises(InvalidInputError, match="by its content"):
+            read_report(issued.files[form], name)
+
+    for form in ("docx", "xlsx", "pdf", "html"):
+        read_report(issued.files[form], "renamed")
+    found = issued.verified("json", lambda content: b"\xef\xbb\xbf" + content)
+    assert found.holds, found.differences
+
+
+def test_a_conclusion_of_two_faults_says_both_in_chinese_and_then_both_in_english(issued: Issued):
+    found = issued.verified(
+        "html", lambda page: re.sub(rb'"prohibited_m2": \d+', b'"prohibited_m2": 6', page, count=1)
+    )
+
+    assert found.seal is SealState.BROKEN and found.differences
+    chinese = found.conclusion.rindex("不可采信")
+    assert found.conclusion.index("differs:") > chinese
+    assert "the seal does not hold either" in found.conclusion[chinese:]
