@@ -25,13 +25,11 @@ from blueprint.layers.models import ConflictWhen
 from blueprint.outline_walk import APART, AROUND, CROSSED, INSIDE, OPEN, walk
 from blueprint.overlay import NOISE_M
 from blueprint.overlay_known import Judged, KnownSite, common, measured_by, of_dimension
+from blueprint.slivers import is_thin
 from blueprint.snapshot import LayerOnDay
 
 LARGEST_M2 = 2_000_000.0
 """Sites whose boxes are larger than this are asked one by one: what lies near many of them would fill the memory."""
-
-_ROUND_QUARTER = 8
-"""Segments a quarter circle, as PostGIS buffers."""
 
 _SQL = {
     name: prepared(name, statement.text)
@@ -353,8 +351,7 @@ def _is_thin(met: Judged, width_m: float) -> bool:
     """The opening test: shrunk by half the width nothing is left."""
     if 2 * met.plane_m2 > width_m * met.perimeter_m:
         return False
-    shrunk = shapely.buffer(shapely.union_all(met.cut()), -width_m / 2, quad_segs=_ROUND_QUARTER)
-    return bool(shapely.is_empty(shrunk))
+    return is_thin(shapely.union_all(met.cut()), width_m)
 
 
 def _distances(

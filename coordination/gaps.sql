@@ -33,7 +33,17 @@ gap AS MATERIALIZED (
 SELECT gap.version_id, ST_Area(gap.geom) AS plane_m2, ST_Perimeter(gap.geom) AS perimeter_m,
     blueprint.measure_m2(gap.geom, :on_ellipsoid) AS gap_m2,
     2 * ST_Area(gap.geom) <= gap.sliver_width_m * ST_Perimeter(gap.geom)
-    AND ST_IsEmpty(ST_Buffer(gap.geom, -gap.sliver_width_m / 2)) AS is_thin,
+    AND ST_IsEmpty(ST_Buffer(gap.geom, -gap.sliver_width_m / 2))
+    AND NOT EXISTS (
+        SELECT
+        FROM ST_Dump(gap.geom) AS outline
+        WHERE NOT ST_IsEmpty(
+            ST_Buffer(
+                ST_Segmentize(outline.geom, ST_Perimeter(outline.geom) / 12),
+                -gap.sliver_width_m / 2
+            )
+        )
+    ) AS is_thin,
     ST_AsBinary(gap.geom) AS shape
 FROM gap
 WHERE 2 * ST_Area(gap.geom) > :noise_m * ST_Perimeter(gap.geom);

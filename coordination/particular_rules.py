@@ -21,6 +21,7 @@ from blueprint.layers.models import ConflictWhen, Control, GeometryKind
 from blueprint.overlay import NOISE_M, Overlap, Relation, raster_overlap
 from blueprint.rasters.values import Threshold as Pixels
 from blueprint.rasters.zonal import measure_rasters
+from blueprint.slivers import is_thin
 from blueprint.snapshot import LayerOnDay
 from coordination.class_codes import as_rules_read
 from coordination.rule_sets import Condition, Rule
@@ -293,7 +294,7 @@ def _is_noise(shape: BaseGeometry) -> bool:
 
 def _is_thin(shape: BaseGeometry, width_m: float) -> bool:
     """Nothing is left of it when it is shrunk by half the width."""
-    return 2 * shape.area <= width_m * shape.length and shapely.buffer(shape, -width_m / 2).is_empty
+    return 2 * shape.area <= width_m * shape.length and is_thin(shape, width_m)
 
 
 def _measured(session: Session, shapes: Sequence[BaseGeometry | None], city: City) -> list[float]:

@@ -21,6 +21,16 @@ SELECT met.first_key, met.second_key, met.first_class, met.second_class,
         WHEN NOT met.is_sliver THEN FALSE
         WHEN met.pairs = 1 AND ST_Area(met.geom) >= :tolerance_m2 THEN TRUE
         ELSE ST_IsEmpty(ST_Buffer(met.geom, -:sliver_width_m / 2))
+            AND NOT EXISTS (
+                SELECT
+                FROM ST_Dump(met.geom) AS outline
+                WHERE NOT ST_IsEmpty(
+                    ST_Buffer(
+                        ST_Segmentize(outline.geom, ST_Perimeter(outline.geom) / 12),
+                        -:sliver_width_m / 2
+                    )
+                )
+            )
     END AS is_sliver,
     met.geom, measured.overlap_m2,
     least(1, measured.overlap_m2 / met.first_m2) AS first_share,

@@ -13,6 +13,7 @@ from blueprint import outline_walk
 from blueprint.common_ground import NOISE_M, common_ground
 from blueprint.machine_code import is_kept
 from blueprint.outline_walk import OPEN
+from blueprint.slivers import are_thin
 from coordination.plan_audit import cutting
 from coordination.plan_audit.cutting import Outlines, cut, outlines_of
 from coordination.plan_audit.windows import Box, owned
@@ -132,7 +133,7 @@ def _slivers(shapes: np.ndarray, areas: np.ndarray, perimeters: np.ndarray, task
     """Below the tolerance, or nothing left when shrunk by half the width: the same two tests as a check's."""
     slivers = areas < task.tolerance_m2
     thin = np.flatnonzero(~slivers & (2 * areas <= task.sliver_width_m * perimeters))
-    slivers[thin] = shapely.is_empty(shapely.buffer(shapes[thin], -task.sliver_width_m / 2))
+    slivers[thin] = are_thin(shapes[thin], task.sliver_width_m)
     return np.asarray(slivers)
 
 
