@@ -63,7 +63,7 @@ def parse_crs(text: str) -> CRS:
     """A CRS from EPSG:n, a WKT or an OGC name; a bad one is refused with how to write it."""
     try:
         return CRS.from_user_input(text)
-    except CRSError as error:
+    except (CRSError, UnicodeEncodeError) as error:  # half a character is no text for PROJ
         short = text if len(text) < 60 else text[:57] + "…"
         raise InvalidInputError(
             "{short!r} is no coordinate system I know; write it like EPSG:4550", short=short

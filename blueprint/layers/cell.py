@@ -44,7 +44,7 @@ def cause_of_death(child: Child) -> InvalidInputError | UnavailableError:
     status = child.wait()
     if status in (-24, -9):  # SIGXCPU, SIGKILL: the bounds of the cell
         return InvalidInputError("the file takes longer to read than an upload may; simplify or split it")
-    if "MemoryError" in complaint or status == -6:
+    if _is_out_of_memory(complaint) or status == -6:
         return InvalidInputError(
             "the file needs more memory than an upload may use; split it into smaller files"
         )
@@ -59,12 +59,17 @@ def cause_of_death(child: Child) -> InvalidInputError | UnavailableError:
     )
 
 
+def _is_out_of_memory(complaint: str) -> bool:
+    """Python says so by its own error, GEOS by what C++ throws."""
+    return "MemoryError" in complaint or "std::bad_alloc" in complaint
+
+
 def met_bounds(status: int, complaint: str) -> bool:
     """Whether a child that works on stored features ended at its bounds of time and memory: by its status and last words.
 
     What it maps counts as memory: of a file that is too large for it the mapping fails.
     """
-    said = "MemoryError" in complaint or os.strerror(errno.ENOMEM) in complaint
+    said = _is_out_of_memory(complaint) or os.strerror(errno.ENOMEM) in complaint
     return said or -status in (signal.SIGXCPU, signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV)
 
 
