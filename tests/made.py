@@ -142,11 +142,15 @@ def _batch(
 def geodesic_m2(shape: shapely.Geometry, city: City) -> float:
     """The area on the CGCS2000 ellipsoid in m², edges followed every 25 m, by pyproj alone."""
     to_degrees = Transformer.from_crs(city.working_crs, f"EPSG:{city.geographic_srid}", always_xy=True)
-    lonlat = shapely.transform(
-        shapely.segmentize(shape, 25), lambda xy: np.column_stack(to_degrees.transform(xy[:, 0], xy[:, 1]))
-    )
-    oriented = [shapely.geometry.polygon.orient(part) for part in shapely.get_parts(lonlat)]
-    return sum(abs(GEOD.geometry_area_perimeter(part)[0]) for part in oriented)
+
+    def ring_m2(ring: shapely.LinearRing) -> float:
+        # As a line: of an outline with a spike, `segmentize` makes an empty area.
+        followed = shapely.get_coordinates(shapely.segmentize(shapely.LineString(ring), 25))
+        longitudes, latitudes = to_degrees.transform(followed[:, 0], followed[:, 1])
+        return abs(GEOD.polygon_area_perimeter(longitudes, latitudes)[0])
+
+    polygons = [part for part in shapely.get_parts(shape) if not part.is_empty]
+    return sum(ring_m2(part.exterior) - sum(map(ring_m2, part.interiors)) for part in polygons)
 
 
 def differing(one: Any, other: Any, *, within: float, place: str = "") -> list[str]:
