@@ -70,9 +70,8 @@ def cut(
 ) -> Cut:
     """What the polygon `first[rows[i]]` shares with `second[other[i]]`; `outlines` are those of both sides."""
     one, two = outlines
-    near = one.points[0] if len(one.points) else np.zeros(2)
     relations, points, ends, owners = _cut(
-        one.points, one.rings, one.ring_of[rows], two.points, two.rings, two.ring_of[other], near
+        one.points, one.rings, one.ring_of[rows], two.points, two.rings, two.ring_of[other]
     )
     shapes = np.full(len(rows), None, dtype=object)
     shapes[relations == INSIDE] = second[other[relations == INSIDE]]
@@ -139,7 +138,7 @@ def _is_wide(ring: np.ndarray) -> bool:
 @compiled_once()
 def _cut(
     points: np.ndarray, rings: np.ndarray, ring_of: np.ndarray,
-    other_points: np.ndarray, other_rings: np.ndarray, other_ring_of: np.ndarray, near: np.ndarray,
+    other_points: np.ndarray, other_rings: np.ndarray, other_ring_of: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """How pairs lie, and the rings of what they share, with the clock: points, where each ring ends, whose it is."""
     relations = np.zeros(len(ring_of), dtype=np.int64)
@@ -156,6 +155,8 @@ def _cut(
         other_begin, other_end = other_rings[other_ring_of[pair]], other_rings[other_ring_of[pair] + 1]
         if (end - begin) * (other_end - other_begin) > _MOST_EDGES:
             continue
+        # Of the pair itself, so that it is cut alike in any window.
+        near = points[begin]
         a, b = _near(points, begin, end, near), _near(other_points, other_begin, other_end, near)
         of_a, of_b = np.array([0, len(a)]), np.array([0, len(b)])
         crossings, is_plain = crossings_of(a, of_a, b, of_b)

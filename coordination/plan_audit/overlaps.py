@@ -142,7 +142,7 @@ def _polygons(shapes: np.ndarray) -> np.ndarray:
     mixed = np.flatnonzero(shapely.get_type_id(shapes) == 7)
     for row in mixed:
         parts = shapely.get_parts(shapes[row])
-        shapes[row] = shapely.multipolygons([part for part in parts if part.geom_type == "Polygon"])
+        shapes[row] = shapely.MultiPolygon([part for part in parts if part.geom_type == "Polygon"])
     thin = ~np.isin(shapely.get_type_id(shapes), (3, 6))
     shapes[thin] = shapely.Polygon()
     return np.asarray(shapes)

@@ -83,3 +83,34 @@ def test_an_audit_stopped_among_windows_of_another_size_finds_every_overlap_once
     left = list(windows(first, second, most=after, done=[window.path for window in kept]))
 
     assert sorted(pair for window in (*kept, *left) for pair in _overlaps(window, shapes)) == sorted(whole)
+
+
+def test_a_patch_has_the_same_coordinates_and_area_in_any_window():
+    """Cut near the origin of its window it had other last digits in each."""
+    rng = np.random.default_rng(1)
+    corners = np.array([(0, 0), (600.1, 100.3), (500.7, 700.9), (-100.3, 500.7)])
+    shapes = [
+        np.asarray(shapely.polygons(corners + rng.uniform(0, 5000, (200, 1, 2)) + (500_000, 4_550_000)))
+        for _ in range(2)
+    ]
+    first, second = (shapely.bounds(side) for side in shapes)
+
+    whole, small = (
+        sorted(pair for window in windows(first, second, most=most) for pair in _overlaps(window, shapes))
+        for most in (100_000, 40)
+    )
+
+    assert len(whole) > 2000
+    assert small == whole
+
+
+def test_features_that_touch_along_a_line_and_at_a_point_share_nothing():
+    """What GEOS gives of them is a collection without a polygon, which ended the audit in a fault."""
+    one = shapely.box(0, 0, 100, 100)
+    other = shapely.Polygon([(100, 0), (150, 0), (150, 100), (100, 80), (120, 60), (100, 40)])
+    assert shapely.intersection(one, other).geom_type == "GeometryCollection"
+    shapes = np.array([one], dtype=object), np.array([other], dtype=object)
+
+    [window] = windows(shapely.bounds(shapes[0]), shapely.bounds(shapes[1]))
+
+    assert _overlaps(window, shapes) == []
