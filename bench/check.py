@@ -24,12 +24,11 @@ from bench.setting import Setting
 from blueprint import cluster
 from blueprint.city import AreaMeasure
 from blueprint.connections import Beside
-from blueprint.database import CONNECT_ARGS, execute_prepared
+from blueprint.database import CONNECT_ARGS
 from blueprint.footprint import Footprint
 from blueprint.overlay import OVERLAPS, Answer, Found, parameters
-from blueprint.overlay_together import FEATURES_MET
-from blueprint.permissions import ANONYMOUS
-from blueprint.snapshot import LayerOnDay, Snapshot, take_snapshot
+from blueprint.overlay_together import FEATURES_MET, PARTS_NEAR
+from blueprint.snapshot import LayerOnDay, take_snapshot
 from coordination import live
 
 SIZES_HA = (1, 10, 100)
@@ -117,7 +116,7 @@ def measure_checks(setting: Setting, host: str) -> dict[str, dict[str, float]]:
     connection.autocommit = True
     register_default_json(connection, loads=orjson.loads)
     client = http.client.HTTPConnection(host, timeout=60)
-    beside = Beside(setting.engine, {FEATURES_MET: 1})
+    beside = Beside(setting.engine, {PARTS_NEAR: 1, FEATURES_MET: 1})
     try:
         with connection.cursor(cursor_factory=RealDictCursor) as cursor, Session(setting.engine) as session:
             cursor.execute(OVERLAPS.prepare)
@@ -186,21 +185,18 @@ class _Ways:
         return content
 
     def bare(self, site: shapely.MultiPolygon) -> Answer:
-        """What the check over HTTP asks between reading its footprint and judging what is met, by the way that it takes at this size."""
+        """What the check over HTTP asks between reading its footprint and judging what is met."""
         city = self._setting.city
         known = live.known_of(
             self._session,
             Footprint(site, city.working_crs, "none"),
-            Snapshot(day=ON, layers=self._layers),
+            self._layers,
             city=city,
-            actor=ANONYMOUS,
-            on=ON,
             beside=self._beside,
         )
-        if known is not None:
-            return known.answer(self._layers, zones=(), with_shapes=False)
-        values = parameters(site, self._layers, city=city)
-        return Answer._make(execute_prepared(self._session, OVERLAPS, values)[0])
+        if known is None:
+            raise SystemExit("the bare check was not answered by the way that the live check takes")
+        return known.answer(self._layers, zones=(), with_shapes=False)
 
     def statement(self, site: shapely.MultiPolygon, *, in_plane: bool = False) -> Any:
         """The row of the statement that the check runs, with the same values bound."""

@@ -106,7 +106,7 @@ class Prepared:
 
 def array_of(values: Iterable[float | None]) -> str:
     """Numbers or truths as one literal of an array: of a list the driver makes as many constants, which the server reads one by one."""
-    return f"{{{','.join('NULL' if value is None else str(value) for value in values)}}}"
+    return f"{{{','.join(['NULL' if value is None else str(value) for value in values])}}}"
 
 
 PREPARED: dict[str, Prepared] = {}

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import shapely
 from pyproj import Transformer
 
 from blueprint.areal_scale import TERMS, areal_scale
@@ -39,22 +38,38 @@ class Walked:
     perimeter_m: np.ndarray
 
 
-def walk(
-    sites: np.ndarray, parts: Sequence[bytes], rows: np.ndarray, to_equal_area: Transformer | None
-) -> Walked:
-    """What the polygon `parts[i]` (WKB of the database) shares with the site `sites[rows[i]]`."""
-    if not len(rows):
-        return Walked(np.zeros(0, dtype=np.int64), *np.zeros((3, 0)))
-    bounds = shapely.bounds(sites).reshape(-1, 2, 2)
-    centres = bounds.mean(axis=1)
-    relations, points, chained, owners = _walk(
-        *_outlines(list(shapely.to_wkb(sites))), *_outlines(parts), rows, centres
-    )
-    scales = np.zeros((len(sites), TERMS))
+@dataclass(frozen=True)
+class OutlinedSites:
+    """Sites as they are walked: `centres` of their boxes in the working CRS, how areas scale near them, and their own areas by the measure in m²."""
+
+    points: np.ndarray
+    rings: np.ndarray
+    starts: np.ndarray
+    centres: np.ndarray
+    scales: np.ndarray
+    measured_m2: np.ndarray
+
+
+def outlined(wkbs: Sequence[bytes], to_equal_area: Transformer | None) -> OutlinedSites:
+    """Sites from their WKB (working CRS, polygons and multipolygons), to be walked; areas are the plane's without `to_equal_area`."""
+    points, rings, starts = _outlines(wkbs)
+    centres, halves = _boxes(points, rings, starts)
+    scales = np.zeros((len(wkbs), TERMS))
     scales[:, 0] = 1.0
     if to_equal_area is not None:
-        scales = areal_scale(to_equal_area, centres, (bounds[:, 1] - bounds[:, 0]) / 2)
-    plane_m2, measured_m2, perimeter_m = _measured(points, chained, owners, rows, scales)
+        scales = areal_scale(to_equal_area, centres, halves)
+    measured_m2 = _measured_sites(points, rings, starts, centres, scales)
+    return OutlinedSites(points, rings, starts, centres, scales, measured_m2)
+
+
+def walk(sites: OutlinedSites, parts: Sequence[bytes], rows: np.ndarray) -> Walked:
+    """What the polygon `parts[i]` (WKB of the database) shares with the site of the row `rows[i]`."""
+    if not len(rows):
+        return Walked(np.zeros(0, dtype=np.int64), *np.zeros((3, 0)))
+    relations, points, chained, owners = _walk(
+        sites.points, sites.rings, sites.starts, *_outlines(parts), rows, sites.centres
+    )
+    plane_m2, measured_m2, perimeter_m = _measured(points, chained, owners, rows, sites.scales)
     relations[(relations == CROSSED) & (plane_m2 <= 0)] = OPEN
     return Walked(relations, plane_m2, measured_m2, perimeter_m)
 
@@ -107,28 +122,66 @@ def _taken(content: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 @compiled_once()
-def _measured(
-    points: np.ndarray, chained: np.ndarray, owners: np.ndarray, rows: np.ndarray, scales: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """By pair the area in the plane, by the measure, and the perimeter: sums over edges, the inside on their left.
+def _boxes(points: np.ndarray, rings: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The middle of each site's box, and how far it reaches to each side."""
+    centres, halves = np.empty((len(starts) - 1, 2)), np.empty((len(starts) - 1, 2))
+    for row in range(len(centres)):
+        begin, end = rings[starts[row]], rings[starts[row + 1]]
+        for axis in range(2):
+            low, high = points[begin, axis], points[begin, axis]
+            for i in range(begin + 1, end):
+                low, high = min(low, points[i, axis]), max(high, points[i, axis])
+            centres[row, axis], halves[row, axis] = (low + high) / 2, (high - low) / 2
+    return centres, halves
+
+
+@compiled_once()
+def _under_edge(x0: float, y0: float, x1: float, y1: float, scale: np.ndarray) -> float:
+    """What an edge adds to the area by the measure of what lies on its left, in m from the site's centre.
 
     The moments of an area along its edges: C. Steger, On the calculation of arbitrary moments of polygons (1996).
     """
+    added: float = ((x0 * y1 - x1 * y0) / 2) * (
+        scale[0]
+        + (scale[1] * (x0 + x1) + scale[2] * (y0 + y1)) / 3
+        + (scale[3] * (x0 * x0 + x0 * x1 + x1 * x1) + scale[5] * (y0 * y0 + y0 * y1 + y1 * y1)) / 6
+        + scale[4] * (2 * x0 * y0 + x0 * y1 + x1 * y0 + 2 * x1 * y1) / 12
+    )
+    return added
+
+
+@compiled_once()
+def _measured_sites(
+    points: np.ndarray, rings: np.ndarray, starts: np.ndarray, centres: np.ndarray, scales: np.ndarray
+) -> np.ndarray:
+    measured = np.zeros(len(centres))
+    for row in range(len(centres)):
+        x, y = centres[row, 0], centres[row, 1]
+        for ring in range(starts[row], starts[row + 1]):
+            for i in range(rings[ring] + 1, rings[ring + 1]):
+                measured[row] += _under_edge(
+                    points[i - 1, 0] - x,
+                    points[i - 1, 1] - y,
+                    points[i, 0] - x,
+                    points[i, 1] - y,
+                    scales[row],
+                )
+    return measured
+
+
+@compiled_once()
+def _measured(
+    points: np.ndarray, chained: np.ndarray, owners: np.ndarray, rows: np.ndarray, scales: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """By pair the area in the plane, by the measure, and the perimeter: sums over edges, the inside on their left."""
     plane, measured, perimeter = np.zeros(len(rows)), np.zeros(len(rows)), np.zeros(len(rows))
     for i in range(1, len(points)):
         if not chained[i]:
             continue
         x0, y0, x1, y1 = points[i - 1, 0], points[i - 1, 1], points[i, 0], points[i, 1]
         pair = owners[i]
-        scale = scales[rows[pair]]
-        half = (x0 * y1 - x1 * y0) / 2
-        plane[pair] += half
-        measured[pair] += half * (
-            scale[0]
-            + (scale[1] * (x0 + x1) + scale[2] * (y0 + y1)) / 3
-            + (scale[3] * (x0 * x0 + x0 * x1 + x1 * x1) + scale[5] * (y0 * y0 + y0 * y1 + y1 * y1)) / 6
-            + scale[4] * (2 * x0 * y0 + x0 * y1 + x1 * y0 + 2 * x1 * y1) / 12
-        )
+        plane[pair] += (x0 * y1 - x1 * y0) / 2
+        measured[pair] += _under_edge(x0, y0, x1, y1, scales[rows[pair]])
         perimeter[pair] += np.sqrt((x1 - x0) ** 2 + (y1 - y0) ** 2)
     return plane, measured, perimeter
 
@@ -284,8 +337,8 @@ def _walk(
     rows: np.ndarray, centres: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """How pairs lie, and the points of their common outlines, from the sites' centres: if chained to the last, and whose."""
-    out, chained = np.empty((4096, 2)), np.empty(4096, dtype=np.bool_)
-    owners = np.empty(4096, dtype=np.int64)
+    out, chained = np.empty((1024, 2)), np.empty(1024, dtype=np.bool_)
+    owners = np.empty(1024, dtype=np.int64)
     relations = np.zeros(len(rows), dtype=np.int64)
     place = 0
     for pair in range(len(rows)):

@@ -7,8 +7,9 @@ agree with the statement's to the rounding of coordinates (decision 0031).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from operator import itemgetter
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -19,12 +20,13 @@ from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City
 from blueprint.connections import Beside
-from blueprint.database import array_of, execute_prepared, load_statements, prepared
+from blueprint.database import Prepared, array_of, execute_prepared, load_statements, prepared
 from blueprint.equal_area import EQUAL_AREA_SRID
 from blueprint.layers.models import ConflictWhen
-from blueprint.outline_walk import APART, AROUND, CROSSED, INSIDE, OPEN, walk
+from blueprint.outline_walk import APART, AROUND, CROSSED, INSIDE, OPEN, OutlinedSites, outlined, walk
 from blueprint.overlay import NOISE_M
 from blueprint.overlay_known import Judged, KnownSite, common, measured_by, of_dimension
+from blueprint.piece_sums import sum_pieces
 from blueprint.slivers import is_thin
 from blueprint.snapshot import LayerOnDay
 
@@ -36,7 +38,7 @@ _SQL = {
     for name, statement in load_statements(Path(__file__).with_suffix(".sql")).items()
 }
 
-FEATURES_MET = _SQL["features_met"]
+PARTS_NEAR, FEATURES_MET = _SQL["parts_near"], _SQL["features_met"]
 """May be asked ahead."""
 
 
@@ -109,6 +111,15 @@ class _Pieces:
         return _Pieces(*(getattr(self, column)[rows] for column in self.__dataclass_fields__))
 
 
+def load_loops() -> None:
+    """Load what is compiled: where this machine has not done so before it is compiled, which takes a while."""
+    wkbs = list(shapely.to_wkb([shapely.box(0, 0, 2, 2), shapely.box(1, 1, 3, 3)]))
+    row = np.zeros(1, dtype=np.int64)
+    walked = walk(outlined(wkbs[:1], None), wkbs[1:], row)
+    areas, lengths = (walked.plane_m2, walked.measured_m2), walked.perimeter_m
+    sum_pieces(np.zeros((4, 1), dtype=np.int64), row, *areas, lengths, row, row)
+
+
 def overlay_together(
     session: Session,
     sites: Sequence[shapely.MultiPolygon],
@@ -132,15 +143,18 @@ def overlay_together(
 
 
 def _overlay(session: Session, sites: np.ndarray, ground: Ground, beside: Beside | None) -> list[KnownSite]:
-    plane_m2, ellipsoid_m2 = shapely.area(sites), measured_by(ground.to_equal_area, sites)
-    near = _near(session, sites, ground)
-    features = _features_of(near)
-    asked = beside.start(FEATURES_MET.name, features) if beside is not None else None
-    judged = _judged(_shared(sites, near, plane_m2, ellipsoid_m2, ground), sites, ground)
-    rows = asked.rows_or_none() if asked is not None else None
-    if rows is None:
-        rows = execute_prepared(session, FEATURES_MET, features)
-    told = {row[:2]: row[2:] for row in rows}
+    wkbs = list(shapely.to_wkb(sites))
+    parts = _Asked(session, beside, PARTS_NEAR, {
+        "sites": wkbs,
+        "working_srid": ground.city.working_srid,
+        "version_ids": array_of(ground.layers),
+    })  # fmt: skip
+    plane_m2, outlines = shapely.area(sites), outlined(wkbs, ground.to_equal_area)
+    ellipsoid_m2 = outlines.measured_m2
+    near = _near(parts.row(), ground)
+    features = _Asked(session, beside, FEATURES_MET, _features_of(near))
+    judged = _judged(_shared(sites, outlines, near, plane_m2, ground), sites, ground)
+    told = {(version, feature): columns for version, feature, *columns in features.row()[0]}
     far = _distances(session, sites, judged, ground)
     not_covering = [
         (version_id, shapely.covers(coverage, sites)) for version_id, coverage in ground.coverages.items()
@@ -162,33 +176,46 @@ def _overlay(session: Session, sites: np.ndarray, ground: Ground, beside: Beside
     ]
 
 
-def _near(session: Session, sites: np.ndarray, ground: Ground) -> _Pieces:
+class _Asked:
+    """A statement of one row under way beside the session, while something else is done; where it cannot be, the session is asked for it."""
+
+    def __init__(
+        self, session: Session, beside: Beside | None, statement: Prepared, values: Mapping[str, Any]
+    ) -> None:
+        self._session, self._statement, self._values = session, statement, values
+        self._asked = beside.start(statement.name, values) if beside is not None else None
+
+    def row(self) -> tuple[Any, ...]:
+        """The row, once it is there."""
+        rows = self._asked.rows_or_none() if self._asked is not None else None
+        return (rows or execute_prepared(self._session, self._statement, self._values))[0]
+
+
+def _near(row: tuple[Any, ...], ground: Ground) -> _Pieces:
     """The parts whose boxes sites meet, still whole and as WKB, in the order of sites, versions, features."""
-    values = {
-        "sites": list(shapely.to_wkb(sites)),
-        "working_srid": ground.city.working_srid,
-        "version_ids": array_of(ground.layers),
-    }
-    rows = execute_prepared(session, _SQL["parts_near"], values)
-    rows.sort(key=_PLACE)
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 7
-    shapes = np.empty(len(rows), dtype=object)
-    shapes[:] = [bytes(shape) for shape in columns[6]]
+    places, versions, features, zones, plane_m2, ellipsoid_m2, lengths, shapes = (
+        bytes(column) if column is not None else b"" for column in row
+    )
+    ends = np.frombuffer(lengths, ">i4").cumsum().tolist()
+    wkbs = [shapes[begin:end] for begin, end in pairwise([0, *ends])]
+    parts = np.empty(len(wkbs), dtype=object)
+    parts[:] = wkbs
     return _Pieces(
-        np.array(columns[0], dtype=np.int64) - 1,
-        np.array(columns[1], dtype=np.int64),
-        np.array(columns[2], dtype=np.int64),
-        np.array(columns[3], dtype=bool),
-        np.array([_DIMENSIONS[shape[1]] for shape in shapes], dtype=np.int64),
-        np.array(columns[4], dtype=float),
-        np.array(columns[5] if ground.to_equal_area is not None else columns[4], dtype=float),
-        np.empty(len(rows)),
-        shapes,
-        np.zeros(len(rows), dtype=bool),
+        np.frombuffer(places, ">i8").astype(np.int64) - 1,
+        np.frombuffer(versions, ">i4").astype(np.int64),
+        np.frombuffer(features, ">i8").astype(np.int64),
+        np.frombuffer(zones, np.bool_),
+        np.array([_DIMENSIONS[wkb[1]] for wkb in wkbs], dtype=np.int64),
+        np.frombuffer(plane_m2, ">f8").astype(np.float64),
+        np.frombuffer(ellipsoid_m2 if ground.to_equal_area is not None else plane_m2, ">f8").astype(
+            np.float64
+        ),
+        np.empty(len(wkbs)),
+        parts,
+        np.zeros(len(wkbs), dtype=bool),
     )
 
 
-_PLACE = itemgetter(0, 1, 2, 3)
 _DIMENSIONS = (2, 0, 1, 2, 0, 1, 2)
 """By the kind of a shape in WKB, of which PostgreSQL's is little-endian here: 1 and 4 are points, 2 and 5 lines, 3 and 6 areas."""
 
@@ -204,16 +231,16 @@ def _features_of(pieces: _Pieces) -> dict[str, str]:
 
 def _shared(
     sites: np.ndarray,
+    outlines: OutlinedSites,
     near: _Pieces,
     plane_m2: np.ndarray,
-    measured_m2: np.ndarray,
     ground: Ground,
 ) -> _Pieces:
     """The pieces that sites and parts share, in their order; what lies wholly inside or around is not cut."""
     outsides = [v for v, layer in ground.layers.items() if layer.conflict_when == ConflictWhen.OUTSIDE]
-    is_outside = np.isin(near.versions, outsides)
+    is_outside = np.isin(near.versions, outsides) if outsides else np.zeros(len(near.versions), dtype=bool)
     walkable = np.flatnonzero(~is_outside & (near.dimensions == 2))
-    walked = walk(sites, near.shapes[walkable].tolist(), near.sites[walkable], ground.to_equal_area)
+    walked = walk(outlines, near.shapes[walkable].tolist(), near.sites[walkable])
     relations = np.full(len(near.sites), OPEN)
     relations[walkable] = walked.relations
     crossed = walked.relations == CROSSED
@@ -232,7 +259,7 @@ def _shared(
     around = np.flatnonzero(relations == AROUND)
     near.shapes[around] = sites[near.sites[around]]
     near.plane_m2[around] = plane_m2[near.sites[around]]
-    near.overlap_m2[around] = measured_m2[near.sites[around]]
+    near.overlap_m2[around] = outlines.measured_m2[near.sites[around]]
     inside = walkable[walked.relations == INSIDE]
     near.shapes[inside] = shapely.from_wkb(near.shapes[inside])
     built = np.flatnonzero(~near.uncut & (relations != APART))
@@ -294,54 +321,38 @@ def _joined(kept: _Pieces, beyond: _Pieces) -> _Pieces:
 def _judged(pieces: _Pieces, sites: np.ndarray, ground: Ground) -> list[list[Judged]]:
     """By site the features that are met, bodies and zones; thinner than a micrometre is touching, and that is no conflict."""
     found: list[list[Judged]] = [[] for _ in sites]
-    if not len(pieces.sites):
-        return found
-    keys = np.column_stack([pieces.sites, pieces.versions, pieces.features, pieces.zones])
-    starts = np.flatnonzero(np.append(True, (keys[1:] != keys[:-1]).any(axis=1)))
-    ends = np.append(starts[1:], len(keys))
-    is_area, lengths = pieces.dimensions == 2, pieces.lengths_m
-    thin = np.flatnonzero(~is_area)
-    on_boundary = np.zeros(len(keys), dtype=bool)
-    on_boundary[thin] = shapely.covered_by(pieces.shapes[thin], shapely.boundary(sites[pieces.sites[thin]]))
-    points = np.zeros(len(keys), dtype=np.int64)
-    dots = np.flatnonzero(pieces.dimensions == 0)
-    points[dots] = shapely.get_num_geometries(pieces.shapes[dots])
-    columns = zip(
-        *(pieces.__dict__[name][starts].tolist() for name in ("sites", "versions", "features", "zones")),
-        np.maximum.reduceat(pieces.dimensions, starts).tolist(),
-        np.add.reduceat(np.where(is_area, pieces.plane_m2, 0.0), starts).tolist(),
-        np.add.reduceat(np.where(is_area, pieces.overlap_m2, 0.0), starts).tolist(),
-        np.add.reduceat(np.where(is_area, lengths, 0.0), starts).tolist(),
-        np.add.reduceat(np.where(pieces.dimensions == 1, lengths, 0.0), starts).tolist(),
-        np.add.reduceat(points, starts).tolist(),
-        np.logical_and.reduceat(on_boundary, starts).tolist(),
-        starts.tolist(),
-        ends.tolist(),
-        strict=True,
+    on_boundary = np.zeros(len(pieces.sites), dtype=np.int64)
+    points = np.zeros(len(pieces.sites), dtype=np.int64)
+    thin = np.flatnonzero(pieces.dimensions < 2)
+    if len(thin):
+        outlines = shapely.boundary(sites[pieces.sites[thin]])
+        on_boundary[thin] = shapely.covered_by(pieces.shapes[thin], outlines)
+        is_dot = pieces.dimensions[thin] == 0
+        points[thin] = np.where(is_dot, shapely.get_num_geometries(pieces.shapes[thin]), 0)
+    keys = np.array([pieces.sites, pieces.versions, pieces.features, pieces.zones])
+    starts, figures, counts = sum_pieces(
+        keys,
+        pieces.dimensions,
+        pieces.plane_m2,
+        pieces.overlap_m2,
+        pieces.lengths_m,
+        points,
+        on_boundary,
     )
-    for (
-        site,
-        version,
-        feature,
-        zone,
-        dimension,
-        plane,
-        overlap,
-        around,
-        length,
-        count,
-        touches,
-        start,
-        end,
-    ) in columns:
-        if count or length > NOISE_M or 2 * plane > NOISE_M * around:
-            layer = ground.layers[version]
+    runs = zip(keys[:, starts[:-1]].T.tolist(), figures.tolist(), counts.tolist(), strict=True)
+    bounds = starts.tolist()
+    for run, (key, (plane_m2, overlap_m2, around_m, length_m), (dimension, count, touches)) in enumerate(
+        runs
+    ):
+        if count or length_m > NOISE_M or 2 * plane_m2 > NOISE_M * around_m:
+            site, version, feature, is_zone = key
+            layer, own = ground.layers[version], slice(bounds[run], bounds[run + 1])
             met = Judged(
-                version, feature, zone, dimension, plane, overlap, around, length, count, touches,
-                layer.buffer_m > 0, sites[site], pieces.shapes[start:end], pieces.uncut[start:end],
+                version, feature, bool(is_zone), dimension, plane_m2, overlap_m2, around_m, length_m, count,
+                bool(touches), layer.buffer_m > 0, sites[site], pieces.shapes[own], pieces.uncut[own],
             )  # fmt: skip
             is_sliver = dimension == 2 and (
-                overlap < layer.tolerance_m2 or _is_thin(met, layer.sliver_width_m)
+                overlap_m2 < layer.tolerance_m2 or _is_thin(met, layer.sliver_width_m)
             )
             found[site].append(met._replace(is_sliver=True) if is_sliver else met)
     return found

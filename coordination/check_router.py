@@ -1,6 +1,7 @@
 """Routes of checks: a footprint in, a report out; nothing is kept unless asked."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 import shapely
@@ -120,9 +121,7 @@ def check_footprint(
         with_shapes=output.needs_shapes,
         snapshot=in_force,
         beside=beside,
-        known=live.known_of(session, footprint, in_force, city=edge.city, actor=actor, on=day, beside=beside)
-        if is_live
-        else None,
+        read=partial(live.known_of, session, footprint, city=edge.city, beside=beside) if is_live else None,
     )
     report = as_supposed(report, assumed)
     if keep:

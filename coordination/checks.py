@@ -1,7 +1,7 @@
 """The check (合规性检查): a footprint against every layer in force, as the report of DESIGN part 3.2."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from functools import cache
 
@@ -41,6 +41,7 @@ def run_check(
     is_told: bool = True,
     beside: Beside | None = None,
     known: Known | None = None,
+    read: Callable[[Sequence[LayerOnDay]], Known | None] | None = None,
 ) -> CheckReport:
     """Check a footprint against the blueprint on a day, as far as the actor may read it; nothing is kept.
 
@@ -48,7 +49,7 @@ def run_check(
     not kept where it is only tried.
     `is_told` is False where one of many places that are searched is checked: the search itself records whose layers it read.
     `beside` puts on record what was read while the findings are made.
-    `known` is what was read before of the layers of `asked_of`.
+    `known` is what was read before of the layers of `asked_of`; `read` reads it when it has been found out which these are.
     Restricted layers that the actor may not read leave no trace in figures, layers or digest but the conflicts that
     `masking` tells, and those only to actors who are known, so many times a day.
     """
@@ -78,7 +79,7 @@ def run_check(
         city=city,
         on=on,
         with_shapes=with_shapes,
-        known=known,
+        known=read(asked) if read is not None else known,
     )
     overlay = judged.overlay
     asked = [layer for layer in asked if layer.version_id not in overlay.failed]

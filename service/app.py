@@ -34,7 +34,7 @@ from blueprint.jobs.router import router as jobs_router
 from blueprint.layers.diagnosis_router import router as diagnosis_router
 from blueprint.layers.router import router as layers_router
 from blueprint.layers.succession_router import router as succession_router
-from blueprint.overlay_together import FEATURES_MET
+from blueprint.overlay_together import FEATURES_MET, PARTS_NEAR
 from blueprint.quality.mapping_router import router as mapping_router
 from blueprint.quality.router import router as quality_router
 from blueprint.sentences.catalogue import chinese
@@ -71,7 +71,7 @@ def create_app(edge: Edge, settings: Settings) -> FastAPI:
     """Put the packages together over one database and one city."""
     tiles = tiles_app(edge)
     refusals = RefusalLog(edge.engine)
-    ahead = dict.fromkeys((AT_DOOR, SNAPSHOT, FEATURES_MET, APPEND), _AHEAD_AT_ONCE)
+    ahead = dict.fromkeys((AT_DOOR, SNAPSHOT, PARTS_NEAR, FEATURES_MET, APPEND), _AHEAD_AT_ONCE)
     beside = Beside(edge.engine, ahead)
 
     @asynccontextmanager

@@ -15,7 +15,7 @@ from blueprint.city import AreaMeasure, City
 from blueprint.equal_area import equal_area_proj4
 from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.models import Control
-from blueprint.outline_walk import APART, AROUND, CROSSED, INSIDE, OPEN, walk
+from blueprint.outline_walk import APART, AROUND, CROSSED, INSIDE, OPEN, outlined, walk
 from blueprint.overlay import Overlay, Relation, find_overlaps
 from blueprint.overlay_together import LARGEST_M2, Ground, overlay_together
 from blueprint.snapshot import LayerOnDay, take_snapshot
@@ -51,7 +51,7 @@ def test_what_is_walked_has_the_area_and_the_perimeter_of_what_geos_cuts(city: C
     sites, parts = np.array(shapes[0::2], dtype=object), np.array(shapes[1::2], dtype=object)
     rows = np.arange(len(parts))
 
-    walked = walk(sites, list(shapely.to_wkb(parts)), rows, to_equal_area)
+    walked = walk(outlined(list(shapely.to_wkb(sites)), to_equal_area), list(shapely.to_wkb(parts)), rows)
 
     cut = shapely.intersection(sites[rows], parts)
     crossed, is_open = walked.relations == CROSSED, walked.relations == OPEN
@@ -75,7 +75,11 @@ def test_areas_by_their_moments_are_those_of_the_ellipsoid(city: City, half_m: f
         site = shapely.box(*(corner - half_m), *(corner + half_m))
         part = shapely.box(*(corner - 0.9 * half_m), *(corner + half_m * np.array([0.3, 1.2])))
         part = part - shapely.box(*(corner - 0.2 * half_m), *(corner + 0.1 * half_m))
-        walked = walk(np.array([site]), [shapely.to_wkb(part)], np.zeros(1, dtype=np.int64), to_equal_area)
+        walked = walk(
+            outlined([shapely.to_wkb(site)], to_equal_area),
+            [shapely.to_wkb(part)],
+            np.zeros(1, dtype=np.int64),
+        )
 
         followed = shapely.segmentize(site & part, half_m / 500)
         exact = shapely.area(shapely.transform(followed, to_equal_area.transform, interleaved=False))
@@ -123,7 +127,8 @@ def test_sites_together_say_what_each_says_alone(
         nested.rollback()
 
     for one, other in zip(alone, together, strict=True):
-        assert differing(_told(one), _told(other), within=1e-5) == []
+        # The statement follows edges by chords of 50 m, which is what the two differ by (decision 0038).
+        assert differing(_told(one), _told(other), within=2e-5) == []
         for found, known in zip(one.overlaps, other.overlaps, strict=True):
             assert shapely.area(shapely.symmetric_difference(found.shape, known.shape)) < 1e-5
 
