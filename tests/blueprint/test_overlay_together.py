@@ -220,3 +220,43 @@ def _told(overlay: Overlay) -> dict[str, object]:
         for overlap in overlay.overlaps
     ]
     return told
+
+
+# fmt: off
+LOST = (
+    ((508060, 4550025.618166344), (508050, 4550012.642646904), (508050, 4550028.068558601), (508050.50744102313, 4550030), (508060, 4550030), (508060, 4550025.618166344)),
+)
+BESIDE = (
+    ((508069.4582889475, 4550102.131441013), (508094.7543574419, 4550073.018088747), (508092.461, 4550067.738), (508043.851, 4550004.664), (508064.60215634445, 4550031.589703256), (508051.7435475952, 4550034.704916036), (508069.4582889475, 4550102.131441013)),
+)
+# fmt: on
+
+
+def test_a_piece_that_a_union_loses_without_a_word_is_found_where_the_ledger_is_cast_up(
+    session: Session, city: City
+):
+    """An outline with a spike, beside which another lies: GEOS leaves 108 m² out of their union, and the free area was so much larger."""
+    prohibited, restricted = (
+        shapely.MultiPolygon([shapely.Polygon(ring) for ring in rings]) for rings in (LOST, BESIDE)
+    )
+    city = replace(city, area_measure=AreaMeasure.PLANE)
+    site = shapely.MultiPolygon([shapely.box(508_000, 4_550_000, 508_100, 4_550_120)])
+    [known] = overlay_together(session, [site], Ground(session, [], city=city))
+    assert known is not None
+
+    answer = known.answer([], zones=[(1, prohibited), (2, restricted)], with_shapes=False)
+
+    common_m2 = shapely.intersection(prohibited, restricted, grid_size=1e-6).area
+    right = (
+        prohibited.area,
+        restricted.area - common_m2,
+        site.area - prohibited.area - restricted.area + common_m2,
+    )
+    found = (answer.prohibited_m2, answer.restricted_m2, answer.conflict_free_m2)
+    assert found == pytest.approx(right, abs=1e-3)
+    whole = find_overlaps(
+        session, site, [], city=city, zones=[(Control.PROHIBIT, prohibited), (Control.RESTRICT, restricted)]
+    ).ledger
+    assert (whole.prohibited_m2, whole.restricted_m2, whole.conflict_free_m2) == pytest.approx(
+        right, abs=1e-3
+    )
