@@ -16,7 +16,7 @@ from blueprint.layers.models import ConflictWhen, Control
 from blueprint.rasters.zonal import Zonal, measure_rasters
 from blueprint.snapshot import LayerOnDay
 
-ENGINE = "overlay-5"
+ENGINE = "overlay-6"
 """Named in every digest; raised whenever the same input may give other figures."""
 
 NOISE_M = 1e-6
