@@ -26,10 +26,11 @@ JSON_BYTES = 2 << 20
 FORM_BYTES = 1 << 20
 """What a form has around its file: boundaries, names, the other fields."""
 
-_FOOTPRINTS = re.compile(r"/api/(checks|projects(/\d+/footprint)?)/?")
+_FOOTPRINTS = re.compile(r"/api/(checks|trims|shifts|refits|alternatives|projects(/\d+/footprint)?)/?")
 _UPLOADS = re.compile(
     r"/api/layers/[^/]+/(versions(/\d+/delta)?|diagnosis)/?|/api/approval/cases/[^/]+/(materials|items/[^/]+/result-file)/?"
-    r"|/api/(projects|opinion-requests)/[^/]+/attachments/?|/api/(footprints|report-verifications)/?"
+    r"|/api/(projects|opinion-requests)/[^/]+/attachments/?"
+    r"|/api/(footprints|check-batches|report-verifications|report-differences)/?"
 )
 _INTAKE = re.compile(r"/api/approval/intake/?")
 

@@ -7,6 +7,8 @@ from contextlib import closing
 from typing import Any
 
 from blueprint.city import City
+from service.body_limit import limit_of
+from service.settings import Settings
 from tests.service.conftest import Server
 from tests.service.office import Office
 
@@ -88,6 +90,23 @@ def test_nobody_gets_in_unknown_and_who_holds_no_role_gets_no_further(running: S
                     let_in.append(("without a role", method, path, answer.status_code))
         assert let_in == []
         assert seen >= PUBLIC, PUBLIC - seen
+
+
+def test_every_route_that_takes_a_file_takes_one_as_large_as_uploads_may_be(running: Server):
+    """Two reports of 1.5 MB could not be compared, nor a file of 10,000 footprints be checked, over HTTP alone."""
+    settings = Settings()
+    with running.client() as client:
+        document = client.get("/api/openapi.json").json()
+
+    too_small = []
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if "multipart/form-data" in operation.get("requestBody", {}).get("content", {}):
+                address, _ = _call(path, operation, document)
+                if limit_of(address, settings).bytes < settings.max_upload_mb << 20:
+                    too_small.append((method, path))
+
+    assert too_small == []
 
 
 def _call(path: str, operation: dict[str, Any], document: dict[str, Any]) -> tuple[str, dict[str, Any]]:
