@@ -14,10 +14,10 @@ from blueprint.documents.maps import MapPicture
 from blueprint.documents.rendering import to_docx, to_pdf
 from blueprint.documents.workbook import Cell, Sheet, to_xlsx
 from blueprint.permissions import Actor
+from coordination import report_facts as facts
 from coordination.alternatives import RANKING, Alternative, layer_rows
-from coordination.check_report import LayerResult
-from coordination.figures import hectares, percent, rounded, square_metres
-from coordination.report_facts import city_name
+from coordination.check_report import CheckReport, LayerResult
+from coordination.figures import MU_M2, hectares, mu, percent, rounded, square_metres
 from coordination.report_maps import report_maps
 from coordination.report_reading import ALTERNATIVES, REPORT_FILE
 from coordination.report_seal import seal_package, seal_pdf
@@ -71,15 +71,16 @@ def _document(alternatives: Sequence[Alternative], carried: dict[str, Any], city
     reader = reader_line(first.reader) if first.reader is not None else ""
     return Document(
         title="建设项目选址方案比选报告",
-        subtitle=f"Alternative sites side by side · {city_name(city)} · {first.on} · {first.rule_set}",
-        blocks=tuple(_blocks(alternatives)),
+        subtitle=f"Alternative sites side by side · {facts.city_name(city)} · {first.on} · {first.rule_set}",
+        blocks=tuple(_blocks(alternatives, city)),
         footer=f"机器初判，以部门意见为准 first judgement by machine · {reader}",
         author=reader,
         attachments={REPORT_FILE: json.dumps(carried, ensure_ascii=False, default=str)},
     )
 
 
-def _blocks(alternatives: Sequence[Alternative]) -> Iterable[Block]:
+def _blocks(alternatives: Sequence[Alternative], city: City) -> Iterable[Block]:
+    titles = facts.layer_titles(alternatives[0].report)
     best = "、".join(a.name for a in alternatives if a.rank == 1)
     yield Heading("比选结论 Conclusion")
     yield Paragraph(f"初判较优方案 stands best: {best}", is_strong=True)
@@ -88,7 +89,10 @@ def _blocks(alternatives: Sequence[Alternative]) -> Iterable[Block]:
     yield Table((Column("项 item", width=1.6), *names), tuple(_figures(alternatives)))
     yield Heading("逐图层比较 Layer by layer")
     rows = tuple(
-        (f"{row.title} {row.code}", *(_cell(result) for result in row.results))
+        (
+            f"{titles[row.code]} {row.code}\n{facts.department_name(row.department, city)}",
+            *(_cell(result, a.report) for result, a in zip(row.results, alternatives, strict=True)),
+        )
         for row in layer_rows(alternatives)
     )
     if rows:
@@ -100,14 +104,20 @@ def _blocks(alternatives: Sequence[Alternative]) -> Iterable[Block]:
         yield Picture(f"site-{number}", f"{a.name} · {' '.join(CONCLUSION_WORDS[a.report.verdict])}")
         for note in a.report.notes:
             yield Paragraph(f"注意 note: {note}", is_note=True)
-        yield Paragraph(a.report.digest, is_note=True)
+        for line in facts.restricted_lines(a.report, city):
+            yield Paragraph(line, is_strong=line != facts.HIDDEN)
+        yield Paragraph(f"摘要 digest: {a.report.digest}", is_note=True)
+    yield Heading("核验与使用 Verification and use")
+    for text in (facts.FIRST_JUDGEMENT, facts.HOW_TO_VERIFY, facts.FOR_ITS_DUTY):
+        yield Paragraph(text, is_note=True)
 
 
 def _figures(alternatives: Sequence[Alternative]) -> Iterable[tuple[str, ...]]:
     yield ("名次 rank", *(str(a.rank) for a in alternatives))
     yield ("综合结论 conclusion", *(" ".join(CONCLUSION_WORDS[a.report.verdict]) for a in alternatives))
     yield ("最重管控 worst control", *(" ".join(SEVERITY_WORDS[a.report.verdict]) for a in alternatives))
-    yield ("面积 area 公顷 ha", *(hectares(a.report.footprint.area_m2) for a in alternatives))
+    for label, unit in (("m²", square_metres), ("公顷 ha", hectares), ("亩 mu", mu)):
+        yield (f"面积 area {label}", *(unit(a.report.footprint.area_m2) for a in alternatives))
     for label, name in _PIECES:
         yield (
             f"{label} m²（%）",
@@ -127,16 +137,24 @@ _PIECES = (
 )
 
 
-def _cell(result: LayerResult) -> str:
+def _severity(result: LayerResult, report: CheckReport) -> str:
+    """The worst of what a layer's findings say: rules, gaps and features' values weigh otherwise than the layer."""
+    found = {finding.severity for finding in report.findings if finding.layer == result.code}
+    return next((" ".join(words) for severity, words in SEVERITY_WORDS.items() if severity in found), "")
+
+
+def _cell(result: LayerResult, report: CheckReport) -> str:
     if result.outcome != "conflict":
         return " ".join(OUTCOME_WORDS[result.outcome])
-    texts = [" ".join(SEVERITY_WORDS[result.control])]
+    texts = [_severity(result, report)]
     if result.overlap_m2:
         texts.append(f"{square_metres(result.overlap_m2)} m²")
     if result.length_m:
         texts.append(f"{rounded(result.length_m, 2)} m")
     if result.point_count:
         texts.append(f"{result.point_count} 点 pt")
+    if result.uncovered_m2:
+        texts.append(f"无规划覆盖 not covered {square_metres(result.uncovered_m2)} m²")
     return "\n".join(texts)
 
 
@@ -145,12 +163,21 @@ def _workbook(alternatives: Sequence[Alternative], city: City) -> bytes:
     first = alternatives[0].report
     reader = reader_line(first.reader) if first.reader is not None else ""
     reports = [a.report for a in alternatives]
-    said = (("排序 ranking", RANKING), ("出具对象 given to", reader))
+    titles = facts.layer_titles(first)
+    said = (
+        ("排序 ranking", RANKING),
+        ("核验 verification", facts.HOW_TO_VERIFY),
+        ("出具对象 given to", reader),
+        ("说明 note", facts.FIRST_JUDGEMENT),
+        ("使用 use", facts.FOR_ITS_DUTY),
+    )
     summary: list[tuple[Cell, ...]] = [
         ("名次 rank", *(a.rank for a in alternatives)),
         ("综合结论 conclusion", *(" ".join(CONCLUSION_WORDS[r.verdict]) for r in reports)),
         ("最重管控 worst control", *(" ".join(SEVERITY_WORDS[r.verdict]) for r in reports)),
         ("用地面积 area m²", *(r.footprint.area_m2 for r in reports)),
+        ("用地面积 area 公顷 ha", *(r.footprint.area_m2 / 10_000 for r in reports)),
+        ("用地面积 area 亩 mu", *(r.footprint.area_m2 / MU_M2 for r in reports)),
         *((f"{label} m²", *(getattr(r.ledger, name) for r in reports)) for label, name in _PIECES),
         ("摘要 digest", *(r.digest for r in reports)),
         ("检查日 as of", *(r.on for r in reports)),
@@ -160,21 +187,24 @@ def _workbook(alternatives: Sequence[Alternative], city: City) -> bytes:
     layers: list[tuple[Cell, ...]] = [
         (
             row.code,
-            row.title,
-            name,
+            titles[row.code],
+            facts.department_name(row.department, city),
+            a.name,
             " ".join(OUTCOME_WORDS[result.outcome]),
-            " ".join(SEVERITY_WORDS[result.control]),
+            _severity(result, a.report) if result.outcome == "conflict" else "",
             result.overlap_m2,
             result.overlap_share,
             result.length_m,
             result.point_count,
+            result.uncovered_m2,
         )
         for row in layer_rows(alternatives)
-        for name, result in zip(names, row.results, strict=True)
+        for a, result in zip(alternatives, row.results, strict=True)
     ]
     heads = (
         "图层 layer",
         "名称 title",
+        "部门 department",
         "方案 site",
         "结果 outcome",
         "管控 control",
@@ -182,12 +212,13 @@ def _workbook(alternatives: Sequence[Alternative], city: City) -> bytes:
         "占用地 share",
         "长度 length m",
         "点数 points",
+        "无规划覆盖 not covered m²",
     )
     return to_xlsx(
         [
             Sheet("比选 comparison", ("项 item", *names), summary, is_facts=True),
             Sheet("图层 layers", heads, layers),
         ],
-        title=f"{city_name(city)} 方案比选 Comparison of sites",
+        title=f"{facts.city_name(city)} 方案比选 Comparison of sites",
         author=reader,
     )

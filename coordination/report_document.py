@@ -118,7 +118,7 @@ def _findings(report: CheckReport, city: City) -> Iterable[Block]:
     yield Table(
         (
             Column("序号 no.", width=0.5),
-            Column("管控 control", width=0.95),
+            Column("管控 control", width=1.05),
             Column("图层与图斑 layer, feature", width=1.7),
             Column("关系 relation", width=0.85),
             Column("压占 overlap", is_figure=True, width=1.65),

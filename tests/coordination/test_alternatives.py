@@ -4,8 +4,10 @@ import base64
 import io
 import json
 import os
+import zipfile
 from dataclasses import replace
 
+import docx
 import pytest
 import shapely
 from pypdf import PdfReader
@@ -79,6 +81,30 @@ def test_a_comparison_is_a_document_with_every_report_in_it(session: Session, pl
     assert [each["name"] for each in json.loads(carried)["alternatives"]] == ["东址", "西址"]
     text = "".join(page.extract_text() for page in reader.pages)
     assert "西址" in text and "10,000.00" in text
+
+
+def test_a_comparison_says_of_a_layer_what_its_findings_weigh_and_what_it_leaves_open(
+    session: Session, plane: City
+):
+    """A plan that advises leaves a part of the site open, which its rule restricts: the table had the layer's control and no area."""
+    publish(session, plane, "PLAN", [shapely.box(0, 0, 130, 100)], control="advise")
+    first, second = _compare(session, plane, 东址=0, 西址=500)
+    report = replace(
+        first.report,
+        layers=tuple(layer._replace(uncovered_m2=43.5) for layer in first.report.layers),
+        findings=tuple(finding._replace(severity=Severity.RESTRICT) for finding in first.report.findings),
+    )
+
+    written = [
+        write_comparison(session, (replace(first, report=report), second), form, city=plane, actor=OPERATOR)
+        for form in (ComparisonForm.DOCX, ComparisonForm.XLSX)
+    ]
+
+    rows = [[cell.text for cell in row.cells] for row in docx.Document(io.BytesIO(written[0])).tables[1].rows]
+    assert "限制 restricted" in rows[1][1] and "无规划覆盖 not covered 43.50 m²" in rows[1][1]
+    assert "无冲突 clear" in rows[1][2]
+    sheet = zipfile.ZipFile(io.BytesIO(written[1])).read("xl/worksheets/sheet2.xml").decode()
+    assert "<v>43.5</v>" in sheet
 
 
 @pytest.mark.parametrize("form", ["pdf", "docx", "xlsx"])
