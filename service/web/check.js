@@ -33,8 +33,8 @@ function readText(text) {
 function measure(finding) {
   if (finding.overlap_m2) return `${figure(finding.overlap_m2)} m²`;
   if (finding.length_m) return `${figure(finding.length_m)} m`;
-  if (finding.point_count) return `${finding.point_count} 点`;
-  return finding.distance_m ? `距 ${figure(finding.distance_m)} m` : "—";
+  if (finding.point_count) return `${finding.point_count} 点 pt`;
+  return finding.distance_m ? `距 off ${figure(finding.distance_m)} m` : "—";
 }
 
 function table(report, isLinked) {
@@ -43,7 +43,7 @@ function table(report, isLinked) {
   const rows = report.findings.map((finding, number) => element(
     "tr", isLinked ? { class: "finding-row", "data-number": String(number), tabindex: "0" } : {},
     element("td", { class: "number" }, String(number + 1)),
-    element("td", {}, finding.sliver ? "碎面 sliver" : CONTROL_WORDS[finding.severity]?.[0] ?? finding.severity),
+    element("td", {}, finding.sliver ? "碎面 sliver" : CONTROL_WORDS[finding.severity]?.join(" ") ?? finding.severity),
     element("td", { title: finding.basis ?? "" }, titles.get(finding.layer) ?? finding.layer),
     element("td", {}, finding.source_id ?? String(finding.feature_id ?? finding.attributes?.threshold ?? "—")),
     element("td", {}, RELATION_WORDS[finding.relation] ?? finding.relation),

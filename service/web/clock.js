@@ -3,7 +3,7 @@
 import { place, time, today } from "./coordination.js";
 import { ask, bilingual, element, withoutLogin } from "./words.js";
 
-const DAYS = { weekend: "周末", holiday: "节假日", working_day: "工作日", make_up_day: "调休上班", city_rule: "本市规定" };
+const DAYS = { weekend: "周末 weekend", holiday: "节假日 holiday", working_day: "工作日 working day", make_up_day: "调休上班 make-up day", city_rule: "本市规定 city rule" };
 const TOLD = {
   asked: ["通知征求意见", "told of the request"], due: ["提醒期限", "reminded of the limit"], deemed: ["通知视为无意见", "told of the silence"], taken_back: ["通知收回", "told that it is taken back"],
   clock_stopped: ["通知停表", "told of the stop"], clock_restarted: ["通知恢复计时", "told of the restart"], contested: ["通知异议", "told of a contest"], released: ["通知不再涉及", "told of its release"],
@@ -14,8 +14,8 @@ export async function showClock(address) {
   const clock = await ask(`${address}/clock`);
   place("days").replaceChildren(...clock.days.map((day) => {
     const kinds = [day.counts ? "counts" : "", day.day === clock.due_on ? "due" : "", day.day === today() ? "today" : ""].filter(Boolean).join(" ");
-    const why = day.stopped ? "停表" : day.name ?? DAYS[day.kind] ?? day.kind;
-    return element("li", { class: kinds }, day.day.slice(5), " ", day.counts ? `第 ${day.number} 日` : why, day.published ? "" : " 暂定");
+    const why = day.stopped ? "停表 stopped" : day.name ?? DAYS[day.kind] ?? day.kind;
+    return element("li", { class: kinds }, day.day.slice(5), " ", day.counts ? `第 ${day.number} 日 day` : why, day.published ? "" : " 暂定 provisional");
   }));
   const seen = clock.first_seen_at ? ` · ${withoutLogin(clock.first_seen_by)}` : "";
   const events = [
@@ -23,7 +23,7 @@ export async function showClock(address) {
     [clock.first_seen_at, ["首次查看", "first seen"], seen],
     ...clock.told.map((told) => [told.made_at, TOLD[told.kind] ?? [told.kind, ""], told.read_at ? ` · 已读 ${time(told.read_at)} ${withoutLogin(told.read_by)}` : ""]),
     ...clock.stops.flatMap((stop) => [
-      [stop.stopped_on, ["停表", "stopped"], ` · ${withoutLogin(stop.stopped_by)}：${stop.stop_reason}`],
+      [stop.stopped_on, ["停表 stopped", "stopped"], ` · ${withoutLogin(stop.stopped_by)}：${stop.stop_reason}`],
       [stop.restarted_on, ["恢复计时", "restarted"], stop.restarted_on ? ` · ${withoutLogin(stop.restarted_by)}：${stop.restart_reason}` : ""],
     ]),
     ...clock.due_changes.map((moved) => [moved.at, ["期限变更", "the day moved"], ` · ${moved.from_on} → ${moved.to_on}：${moved.why}`]),

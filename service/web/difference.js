@@ -52,8 +52,8 @@ function drawOn(map, shapes) {
 
 export const clearDifference = (map) => map?.getSource(SOURCE)?.setData(NOTHING);
 
-const version = (number) => (number === null ? "未检查" : `v${number}`);
-const controls = (layer) => `${SEVERITY[layer.control_before]?.[0] ?? "—"} → ${SEVERITY[layer.control_after]?.[0] ?? "—"}`;
+const version = (number) => (number === null ? "未检查 not checked" : `v${number}`);
+const controls = (layer) => [layer.control_before, layer.control_after].map((control) => SEVERITY[control]?.join(" ") ?? "—").join(" → ");
 
 // Why a finding changed, in words: which version, where it is a layer's.
 function why(each, layers) {
@@ -72,21 +72,31 @@ const NOISE_M2 = 0.01; // as the service's: less is no change
 
 function step({ before, after }) {
   const by = (after?.overlap_m2 ?? 0) - (before?.overlap_m2 ?? 0);
-  return before && after && Math.abs(by) > NOISE_M2 ? `增减 ${signed(by, squareMetres)}` : "";
+  return before && after && Math.abs(by) > NOISE_M2 ? `增减 by ${signed(by, squareMetres)}` : "";
 }
 
-const areaWords = (by) => (Math.abs(by) > NOISE_M2 ? `用地面积 ${signed(by, squareMetres)}` : "用地面积不变");
+const isSameArea = (by) => Math.abs(by) <= NOISE_M2;
+
+// What differs beside the findings: the site, the rules, and why, in one sentence of each language.
+function aboutWords({ footprint_changed, area_change_m2: by, rule_set_before, rule_set_after, causes }) {
+  const rules = rule_set_before === rule_set_after ? rule_set_after : `${rule_set_before} → ${rule_set_after}`;
+  const [area, areaEn] = isSameArea(by) ? ["用地面积不变", "the same area"] : [`用地面积 ${signed(by, squareMetres)}`, `area ${signed(by, squareMetres)}`];
+  const [site, siteEn] = footprint_changed ? [`红线不同，${area}`, `Another footprint, ${areaEn}`] : ["红线相同", "The same footprint"];
+  const told = (place) => causes.map((cause) => CAUSE[cause]?.[place] ?? cause);
+  return [`${site}；规则 ${rules}；${causes.length ? `原因：${told(0).join("、")}` : "没有任何变化"}。`,
+    `${siteEn}; rules ${rules}; ${causes.length ? `causes: ${told(1).join(", ")}` : "nothing changed"}.`];
+}
 
 // All of it into `target`; `map` is that of the page, where there is one. `names`: what the two checks are called.
 export function showDifference({ difference, before = null, after = null }, target, { map = null, names = [["先前", "before"], ["后来", "after"]] } = {}) {
-  const { findings, layers, titles, causes } = difference;
+  const { findings, layers, titles } = difference;
   const counts = Object.entries(CHANGE).map(([kind, words]) => [words, findings.filter(({ change }) => change === kind).length]).filter(([, count]) => count);
   const changes = element("table", { class: "difference-table" });
   const shapes = shapesOf({ difference, before, after });
   table(changes, [["变化", "change"], ["图层与图斑", "layer, feature"], names[0], names[1], ["原因", "why"]], findings.map((each, number) => {
     const row = cells([
       element("span", { class: `change ${each.change}` }, ...bilingual(...CHANGE[each.change])),
-      [titles[each.layer] ?? each.layer, element("span", { class: "about" }, `图斑 ${each.feature || "—"}`)], amount(each.before), [amount(each.after), element("span", { class: "about" }, step(each))].flat(), why(each, layers),
+      [titles[each.layer] ?? each.layer, element("span", { class: "about" }, `图斑 feature ${each.feature || "—"}`)], amount(each.before), [amount(each.after), element("span", { class: "about" }, step(each))].flat(), why(each, layers),
     ]);
     row.classList.add("finding-row");
     row.dataset.change = String(number);
@@ -105,10 +115,8 @@ export function showDifference({ difference, before = null, after = null }, targ
   }), ["两次检查一致。", "The two say the same."]);
   target.replaceChildren(
     element("p", { class: "difference-verdict" }, mark(difference.verdict_before, SEVERITY[difference.verdict_before]), " → ", mark(difference.verdict_after, SEVERITY[difference.verdict_after]), " ",
-      ...(counts.length ? [counts.map(([[words], count]) => `${words} ${count}`).join("，")] : bilingual("冲突相同", "the same findings"))),
-    element("p", { class: "hint" }, difference.footprint_changed ? `红线不同，${areaWords(difference.area_change_m2)}` : "红线相同", " ",
-      element("span", { lang: "en" }, difference.footprint_changed ? "another footprint" : "same footprint"), "；", difference.rule_set_before === difference.rule_set_after ? `规则 ${difference.rule_set_after}` : `规则 ${difference.rule_set_before} → ${difference.rule_set_after}`,
-      "；", causes.length ? `原因：${causes.map((cause) => CAUSE[cause]?.[0] ?? cause).join("、")}` : "没有任何变化"),
+      ...(counts.length ? [counts.map(([words, count]) => `${words.join(" ")} ${count}`).join("，")] : bilingual("冲突相同", "the same findings"))),
+    element("p", { class: "hint" }, ...bilingual(...aboutWords(difference))),
     ...(layers.length ? [element("ul", { class: "difference-layers" }, ...layers.map((each) => element("li", {}, layerWords(each, titles))))] : []),
     element("div", { class: "wide" }, changes),
     ...(shapes.features.length ? [element("p", { class: "hint" }, ...bilingual("地图上虚线为先前、实线为后来；颜色同表。点击一行在地图上定位。", "On the map dashed is before, solid after; a click on a row goes there."))] : []),
@@ -120,9 +128,9 @@ export function showDifference({ difference, before = null, after = null }, targ
 
 function layerWords(each, titles) {
   const parts = [];
-  if (each.version_before !== each.version_after) parts.push(`版本 ${version(each.version_before)} → ${version(each.version_after)}`);
-  if (each.control_before !== each.control_after) parts.push(`管控 ${controls(each)}`);
-  return `${titles[each.layer] ?? each.layer}：${parts.join("，") || "依据或查看权限不同"}`;
+  if (each.version_before !== each.version_after) parts.push(`版本 version ${version(each.version_before)} → ${version(each.version_after)}`);
+  if (each.control_before !== each.control_after) parts.push(`管控 control ${controls(each)}`);
+  return `${titles[each.layer] ?? each.layer}：${parts.join("，") || "依据或查看权限不同 another basis or right to see it"}`;
 }
 
 export function fit(map, features) {

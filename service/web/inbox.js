@@ -29,7 +29,7 @@ function showOpen(items) {
     due(item),
     item.urgency === "later" ? "" : mark(item.urgency, URGENCY[item.urgency]),
     [link(item.request_id, item.project_name), element("span", { class: "about" }, item.planning_number)],
-    `第 ${item.round} 轮`, `${item.findings} 处`, mark(item.state, STATE[item.state]), inside(item),
+    `第 ${item.round} 轮 round`, `${item.findings} 处 items`, mark(item.state, STATE[item.state]), inside(item),
   ])), ["没有待反馈的意见征询。", "Nothing waits for your answer."]);
 }
 
@@ -37,7 +37,7 @@ function showOpen(items) {
 function showLapsed(items) {
   place("lapsed").hidden = items.length === 0;
   table(place("lapsed"), [["期限", "due"], ["近三十日逾期", "passed in the last thirty days"], ["项目", "project"], ["轮次", "round"]], items.map((item) => cells([
-    item.due_on, mark("overdue", ["逾期视为无意见，已收回", "silence: no objection"]), [link(item.request_id, item.project_name), element("span", { class: "about" }, item.planning_number)], `第 ${item.round} 轮`,
+    item.due_on, mark("overdue", ["逾期视为无意见，已收回", "silence: no objection"]), [link(item.request_id, item.project_name), element("span", { class: "about" }, item.planning_number)], `第 ${item.round} 轮 round`,
   ])), ["没有。", "None."]);
 }
 

@@ -120,7 +120,7 @@ function showParticulars() {
     [["行业", "industry"], project.industry], [["资金来源", "funds"], project.funds_source], [["区县", "district"], districts[project.district] ?? project.district],
     [["计划开工", "planned start"], project.planned_start_on],
     [["适用范围", "scope"], project.scope_decided_by === null ? `待定：${project.scope_doubts.join("；")}` : project.in_scope ? "适用本办法 in scope" : `不适用：${project.scope_reason}`],
-    [["用地红线", "footprint"], `第 ${project.footprint.revision} 版 · ${time(project.footprint.made_at)}`],
+    [["用地红线", "footprint"], `第 ${project.footprint.revision} 版 revision · ${time(project.footprint.made_at)}`],
     [["检查", "check"], project.check ? `${project.check.on} · ${SEVERITY[project.check.verdict]?.join(" ") ?? "—"}` : "未检查 not checked"],
   ];
   place("particulars").replaceChildren(...facts.filter(([, value]) => value !== null && value !== undefined)
@@ -130,7 +130,7 @@ function showParticulars() {
 function showRequests() {
   const { requests = [], standing = [] } = project.consultation ?? {};
   table(place("requests"), [["部门", "department"], ["状态", "state"], ["期限", "due"], ["意见", "opinion"]], [...requests, ...standing].map((request) => cells([
-    [element("a", { href: `/opinion?id=${request.id}` }, request.department_name), element("span", { class: "about" }, `第 ${request.round} 轮 · ${request.findings.length} 处`)],
+    [element("a", { href: `/opinion?id=${request.id}` }, request.department_name), element("span", { class: "about" }, `第 ${request.round} 轮 round · ${request.findings.length} 处 items`)],
     mark(request.state, STATE[request.state]), `${request.due_on}${request.provisional ? " 暂定" : ""}`,
     request.opinion ? [mark(request.opinion.kind, KIND[request.opinion.kind]), ...(request.opinion.settled_at ? [" ", mark("given", ["已协调解决", "settled"])] : []), element("span", { class: "about" }, request.opinion.conditions ?? request.opinion.reason ?? request.opinion.remark ?? "")] : "",
   ])), ["还没有征求意见。", "Nobody was asked yet."]);

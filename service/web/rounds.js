@@ -77,7 +77,7 @@ export async function showRounds(page) {
   place("rounds-card").hidden = items.length === 0;
   const chosen = (choices, words) => choices.map(({ department, reason }) => element("li", {}, `${words}${nameOfDepartment(department)}：${reason}`));
   place("rounds").replaceChildren(...[...items].reverse().flatMap((round) => [
-    element("h3", {}, `第 ${round.round} 轮 · 红线第 ${round.footprint_revision} 版 · ${round.opened_on}`),
+    element("h3", {}, `第 ${round.round} 轮 · 红线第 ${round.footprint_revision} 版 round ${round.round}, footprint ${round.footprint_revision} · ${round.opened_on}`),
     ...(round.superseded_on ? [element("p", { class: "hint" }, `${round.superseded_on} 终止：${round.superseded_why}`)] : []),
     element("ul", {}, ...round.requests.map(request), ...chosen(round.added, "增加"), ...chosen(round.dropped, "未征求")),
   ]));

@@ -19,8 +19,8 @@ export const ROLE_WORDS = {
 };
 
 export const RELATION_WORDS = {
-  overlaps: "压占", within: "位于其内", covers: "全部包含", crosses: "穿越", contains: "包含", touches: "位于边界",
-  within_distance: "在控制距离内", outside: "位于其外", uncovered: "无规划覆盖",
+  overlaps: "压占 overlaps", within: "位于其内 within", covers: "全部包含 covers", crosses: "穿越 crosses", contains: "包含 contains",
+  touches: "位于边界 on the boundary", within_distance: "在控制距离内 within distance", outside: "位于其外 outside", uncovered: "无规划覆盖 not covered",
 };
 
 // A figure with so many decimals; what is not nought is never shown as nought: a sliver has as many as two of its digits need.
