@@ -50,6 +50,9 @@ PARTS = {
 them together take several times as long to start."""
 
 
+_INTERRUPTED = 130
+
+
 def make_app(*names: str) -> typer.Typer:
     """The command line with these of its parts; with all of them when none is named."""
     app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
@@ -80,6 +83,8 @@ def run(arguments: list[str]) -> int:
     called = arguments[:1] if arguments and arguments[0] in PARTS else []
     try:
         result = make_app(*called)(arguments, prog_name="blueprint", standalone_mode=False)
+        if result == _INTERRUPTED:  # Typer gives ^C as a status
+            say("已停止 stopped")
         return result if isinstance(result, int) else 0
     except BlueprintError as error:
         return _say(error)
@@ -92,7 +97,7 @@ def run(arguments: list[str]) -> int:
         return _usage(error)
     except (typer.Abort, KeyboardInterrupt):
         say("已停止 stopped")
-        return 130
+        return _INTERRUPTED
 
 
 def _usage(error: TyperException) -> int:

@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 import geopandas
+import pandas
 import pyarrow.parquet as pq
 import shapely
 from geoalchemy2.shape import to_shape
@@ -19,6 +20,7 @@ from blueprint.sharing.exports import register, stamp_of, terms_of
 from blueprint.sharing.purposes import ground_of
 from coordination.plan_audit.ledger import list_differences
 from coordination.plan_audit.models import DifferenceState, PlanAudit
+from coordination.plan_audit.schemas import settled_versions
 
 _DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf", ".parquet": "Parquet"}
 
@@ -73,6 +75,9 @@ def write_differences(
     frame = geopandas.GeoDataFrame(
         {name: [getattr(row, name) for row in rows] for name in COLUMNS}
         | {
+            # A number of which some are missing, which would else be one with fractions.
+            "settled_audit_id": pandas.array([row.settled_audit_id for row in rows], dtype="Int64"),
+            "settled_versions": [" × ".join(map(str, settled_versions(row) or ())) or None for row in rows],
             "first_owner": [audit.first_layer.department] * len(rows),
             "second_owner": [audit.second_layer.department] * len(rows),
         },

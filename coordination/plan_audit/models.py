@@ -134,4 +134,5 @@ class PlanDifference(Base):
 
     first_layer: Mapped[Layer] = relationship(foreign_keys=[first_layer_id])
     second_layer: Mapped[Layer] = relationship(foreign_keys=[second_layer_id])
+    settled_audit: Mapped[PlanAudit | None] = relationship(foreign_keys=[settled_audit_id])
     geom: Mapped[Any] = mapped_column(Geometry("GEOMETRY", srid=-1, spatial_index=False))

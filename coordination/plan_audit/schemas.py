@@ -119,7 +119,8 @@ class DifferenceOut(Tagged):
     """A difference (差异图斑): features by their source ids, areas in m² by the city's measure, shares of the features.
 
     A key that begins with @ is of a feature without an id, known by its shape. `first_owner`, `second_owner` are the departments of the
-    layers; `yielded` says which of the two gave way, so that it is settled. `bounds` are west, south, east, north in degrees.
+    layers; `yielded` says which of the two gave way, so that it is settled: null where others have come in the place of both.
+    `settled_on` is the day of the audit that found it settled, `settled_versions` those of the two layers then. `bounds` are west, south, east, north in degrees.
     """
 
     id: int
@@ -140,6 +141,8 @@ class DifferenceOut(Tagged):
     first_audit_id: int
     last_audit_id: int
     settled_audit_id: int | None
+    settled_on: date | None
+    settled_versions: tuple[int, int] | None
     yielded: Literal["first", "second", "both"] | None
     bounds: tuple[float, float, float, float]
 
@@ -204,8 +207,8 @@ def differences_out(rows: Sequence[PlanDifference], city: City) -> list[Differen
     """Differences as the outside sees them."""
     if not rows:
         return []
-    owned = {"first_owner", "second_owner"}
-    names = DifferenceOut.model_fields.keys() - {"bounds", *owned}
+    told = {"bounds", "first_owner", "second_owner", "settled_on", "settled_versions"}
+    names = DifferenceOut.model_fields.keys() - told
     boxes = shapely.box(*shapely.bounds([to_shape(row.geom) for row in rows]).reshape(-1, 4).T)
     bounds = shapely.bounds(to_lonlat(boxes, city))
     return [
@@ -213,7 +216,15 @@ def differences_out(rows: Sequence[PlanDifference], city: City) -> list[Differen
             **{name: getattr(row, name) for name in names},
             first_owner=row.first_layer.department,
             second_owner=row.second_layer.department,
+            settled_on=row.settled_audit.on_day if row.settled_audit is not None else None,
+            settled_versions=settled_versions(row),
             bounds=tuple(box.tolist()),
         )
         for row, box in zip(rows, bounds, strict=True)
     ]
+
+
+def settled_versions(row: PlanDifference) -> tuple[int, int] | None:
+    """The numbers of the versions of both layers in which a difference was found settled."""
+    audit = row.settled_audit
+    return None if audit is None else (audit.first_version.number, audit.second_version.number)

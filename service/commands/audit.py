@@ -29,7 +29,7 @@ from service.commands.context import console, local_operator, open_edge, reached
 from service.commands.job import PHASES
 from service.commands.options import FormatOption, OutputFormat, parse_day, print_json, print_table
 
-_STATE_WORDS = {"open": "未解决 open", "accepted": "已认可 accepted", "settled": "已解决 settled"}
+STATE_WORDS = {"open": "未解决 open", "accepted": "已认可 accepted", "settled": "已解决 settled"}
 
 
 def audit(
@@ -65,11 +65,11 @@ def audit(
         Path | None,
         typer.Option(
             "--output",
-            help="差异图斑写入 write open and accepted differences: .gpkg, .parquet, .fgb, .geojson",
+            help="差异台账写入文件，未解决、已认可、已解决的都在内 write the ledger, open, accepted and settled: .gpkg, .parquet, .fgb, .geojson",
         ),
     ] = None,
     by_district: Annotated[
-        bool, typer.Option("--by-district", help="按县区统计 sum the ledger by district too")
+        bool, typer.Option("--by-district", help="按区县统计 sum the ledger by district too")
     ] = False,
     by_month: Annotated[
         bool, typer.Option("--by-month", help="逐月台账 how the ledger stood month by month, too")
@@ -108,7 +108,7 @@ def audit(
         districts: dict[int, tuple[DistrictPair, ...]] = {}
         months: dict[int, tuple[Month, ...]] = {}
         for first, second in pairs:
-            with console.status(f"{first} × {second}") as shown:
+            with console.status(f"{first} × {second}") as shown, _told_that_it_goes_on():
                 number = audit_layers(
                     begin,
                     first,
@@ -157,7 +157,9 @@ def audit(
     if kept_apart:
         print_matrix(parse_day(on))
         return
-    names = {district.code: district.name for district in edge.city.districts}
+    names = {edge.city.administrative_code: f"{edge.city.name}（未分区县 not divided）"} | {
+        district.code: district.name for district in edge.city.districts
+    }
     for item in found:
         _print(item)
         if by_district:
@@ -166,9 +168,20 @@ def audit(
             _print_months(item, months[item.id])
 
 
+@contextmanager
+def _told_that_it_goes_on() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(
+            "已比对的已保存，再运行同一命令即从此处继续 what was compared is kept: the same command goes on from here"
+        )
+        raise
+
+
 def _tell(shown: Status, pair: str, phase: str, done: int) -> None:
-    """Where an audit is; that it compiles first, and that windows are handed over, is said in a line that stays, also where no status is shown."""
-    if phase in ("compile", "hand_over"):
+    """Where an audit is; that it compiles first, goes on, or hands windows over, is said in a line that stays, also where no status is shown."""
+    if phase in ("compile", "hand_over", "resume"):
         say(PHASES[phase])
     shown.update(f"{pair} · {PHASES[phase]} {done:,}")
 
@@ -273,9 +286,9 @@ def beginning(edge: Edge) -> Callable[[], AbstractContextManager[Session]]:
 
 def _print_districts(item: PlanAuditOut, pairs: Sequence[DistrictPair], names: Mapping[str, str]) -> None:
     print_table(
-        f"按县区 By district · {item.first} × {item.second}",
+        f"按区县 By district · {item.first} × {item.second}",
         [
-            "县区 district",
+            "区县 district",
             "状态 state",
             f"{item.first} 类 class",
             f"{item.second} 类 class",
@@ -285,7 +298,7 @@ def _print_districts(item: PlanAuditOut, pairs: Sequence[DistrictPair], names: M
         (
             [
                 names.get(pair.district or "", pair.district or "—"),
-                _STATE_WORDS[pair.state],
+                STATE_WORDS[pair.state],
                 pair.first_class or "—",
                 pair.second_class or "—",
                 f"{pair.differences:,}",
@@ -337,7 +350,7 @@ def _print(item: PlanAuditOut) -> None:
         ],
         (
             [
-                _STATE_WORDS[row.state],
+                STATE_WORDS[row.state],
                 row.first_class or "—",
                 row.second_class or "—",
                 "是 yes" if row.is_sliver else "",

@@ -1,6 +1,7 @@
 """`blueprint difference …`: the ledger of differences between layers; accepting one for a reason."""
 
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -8,8 +9,8 @@ from coordination.figures import square_metres
 from coordination.plan_audit.audit import find_audit
 from coordination.plan_audit.ledger import decide, list_audits, list_differences
 from coordination.plan_audit.models import DifferenceState
-from coordination.plan_audit.schemas import audit_out, differences_out
-from service.commands.audit import beginning
+from coordination.plan_audit.schemas import DifferenceOut, audit_out, differences_out
+from service.commands.audit import STATE_WORDS, beginning
 from service.commands.context import local_operator, open_edge
 from service.commands.options import FormatOption, OutputFormat, print_json, print_table
 
@@ -24,7 +25,7 @@ Reason = Annotated[str, typer.Option(help="理由 why it is accepted")]
 @app.command("list")
 def list_ledger(
     audit: Annotated[
-        int | None, typer.Argument(min=1, help="审计编号 number of an audit; the newest when not given")
+        int | None, typer.Argument(min=1, help="核查编号 number of an audit; the newest when not given")
     ] = None,
     state: Annotated[DifferenceState | None, typer.Option(help="open | accepted | settled")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="最多几条 at most so many")] = 100,
@@ -49,7 +50,7 @@ def list_ledger(
         "m²",
         "碎面 sliver",
         "状态 state",
-        "让步方 yielded",
+        "解决 settled by",
         "理由 reason",
     ]
     print_table(
@@ -63,14 +64,25 @@ def list_ledger(
                 f"{item.first_class or '—'} × {item.second_class or '—'}",
                 square_metres(item.overlap_m2),
                 "是 yes" if item.is_sliver else "",
-                item.state,
-                item.yielded,
-                item.reason,
+                STATE_WORDS[item.state],
+                _settled(item),
+                item.reason or "",
             ]
             for item in items
         ),
         empty="无差异 no difference",
     )
+
+
+def _settled(item: DifferenceOut) -> str:
+    """By which versions it was settled, and whose department gave way."""
+    if item.settled_versions is None:
+        return ""
+    versions = "v{} × v{}".format(*item.settled_versions)
+    if item.yielded is None:
+        return f"{versions} · 原处另有图斑 others in their place"
+    owners = {"first": [item.first_owner], "second": [item.second_owner]}
+    return f"{versions} · 让步 yielded {'、'.join(owners.get(item.yielded, [item.first_owner, item.second_owner]))}"
 
 
 @app.command("audits")
@@ -88,6 +100,7 @@ def list_past(
             audit_out(audit)
             for audit in list_audits(session, actor=local_operator(), before=cursor, limit=limit)
         ]
+        zone = ZoneInfo(edge.city.time_zone)
     if output is OutputFormat.JSON:
         print_json([each.model_dump(mode="json") for each in found])
         return
@@ -108,8 +121,10 @@ def list_past(
                 f"{each.first_title} v{each.first_version}",
                 f"{each.second_title} v{each.second_version}",
                 each.on,
-                "未完成 no" if each.finished_at is None else f"{each.finished_at:%Y-%m-%d %H:%M}",
-                each.found,
+                "未完成 no"
+                if each.finished_at is None
+                else f"{each.finished_at.astimezone(zone):%Y-%m-%d %H:%M}",
+                f"{each.found:,}",
                 each.made_by,
             ]
             for each in found
@@ -135,4 +150,4 @@ def _decide(number: int, *, accepted: bool, reason: str | None) -> None:
         row = decide(
             session, number, accepted=accepted, reason=reason, actor=local_operator(), now=edge.now()
         )
-        typer.echo(f"差异 difference {row.id}: {row.state}")
+        typer.echo(f"差异 difference {row.id}: {STATE_WORDS[row.state]}")

@@ -40,6 +40,7 @@ PHASES = {
     "topology": "质检拓扑 checking topology",
     "compile": "首次使用，正在编译计算程序，约需几秒至一分钟，每台机器只需一次 compiling, once a machine",
     "hand_over": "并非每个计算节点都连得上数据库，图斑由本机转交，较慢 not every worker reaches the database: features are handed over from here, which is slower",
+    "resume": "接着上次未完成的核查，已比对的不再比对 going on where the audit was stopped",
     "compare": "比对图斑 comparing features",
     "ledger": "更新台账 bringing the ledger up to date",
 }

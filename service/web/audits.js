@@ -2,7 +2,7 @@
 
 import { act, baseMap, begin, button, cells, confirmed, departmentNames, fail, mark, place, say, squareMetres, table, time } from "./coordination.js";
 import { COMPILING, finished, saveFile } from "./files.js";
-import { ask, askAll, bilingual, element, send, wordsOf } from "./words.js";
+import { ask, askAll, bilingual, element, send, withoutLogin, wordsOf } from "./words.js";
 
 const STATES = { open: ["未解决", "open"], accepted: ["已认可", "accepted"], settled: ["已解决", "settled"] };
 const KINDS = { open: "open", accepted: "advise", settled: "clear" };
@@ -43,10 +43,10 @@ async function showPast(before = null) {
   const rows = items.map((each) => cells([
     element("a", { href: `/audits?id=${each.id}` }, `${each.first_title} v${each.first_version} × ${each.second_title} v${each.second_version}`),
     each.on, each.finished_at === null ? mark("soon", ["未完成", "not finished"]) : time(each.finished_at), each.finished_at === null ? "—" : count(each.found),
-    departmentName(each.made_by),
+    withoutLogin(each.made_by), each.finished_at === null ? button(["继续", "Go on"], () => compare(each.first, each.second), { class: "small" }) : "",
   ]));
   if (before === null) {
-    table(place("past"), [["图层", "layers"], ["版本日", "versions of"], ["完成", "finished"], ["差异", "differences"], ["核查人", "by"]], rows, ["还没有核查。选择两个图层，按“核查”。", "No audit yet: choose two layers and press Audit."]);
+    table(place("past"), [["图层", "layers"], ["版本日", "versions of"], ["完成", "finished"], ["差异", "differences"], ["核查人", "by"], ["", ""]], rows, ["还没有核查。选择两个图层，按“核查”。", "No audit yet: choose two layers and press Audit."]);
   } else place("past").tBodies[0].append(...rows);
   place("past-more").hidden = next === null;
   pastCursor = next;
@@ -56,7 +56,7 @@ async function compare(first, second) {
   const job = await send("POST", "/api/plan-audits", { first, second });
   const told = ({ state, phase, features_done: done }) => {
     place("progress").textContent = state === "waiting" ? "排队中…… waiting"
-      : phase === "compile" ? COMPILING : `已比对 ${done.toLocaleString("zh-CN")} 处…… compared`;
+      : phase === "compile" ? COMPILING : phase === "ledger" ? "正在更新台账…… bringing the ledger up to date" : `已比对 ${done.toLocaleString("zh-CN")} 处…… compared`;
   };
   const { id } = await finished(job, told, "核查没有完成。 The audit was not finished.").finally(() => { place("progress").textContent = ""; });
   await Promise.all([showMatrix(), showPast(), open(id)]);
@@ -70,7 +70,7 @@ async function open(id) {
   place("map-about").textContent = `${audit.first_title} v${audit.first_version} × ${audit.second_title} v${audit.second_version} · ${audit.on}`;
   table(place("statistics"), [["状态", "state"], [audit.first_title, "class"], [audit.second_title, "class"], ["碎面", "sliver"], ["个数", "number"], ["面积", "area"]],
     audit.statistics.map((row) => cells([
-      mark(KINDS[row.state], STATES[row.state]), row.first_class ?? "—", row.second_class ?? "—", row.is_sliver ? "是" : "", count(row.differences), hectares(row.overlap_m2),
+      mark(KINDS[row.state], STATES[row.state]), row.first_class ?? "—", row.second_class ?? "—", row.is_sliver ? "是 yes" : "", count(row.differences), hectares(row.overlap_m2),
     ])), ["没有差异", "No difference"]);
   place("ledger-files").replaceChildren(...["gpkg", "parquet", "geojson"].flatMap((form) => [button([form.toUpperCase(), ""], () => saveFile(fileAddress(form)), { class: "small" }), " "]));
   await Promise.all([list(), districts(), months(), draw()]);
@@ -116,11 +116,19 @@ async function months() {
     found.reverse().map((each) => cells([each.month, each.audited_on, count(each.open), hectares(each.open_m2), count(each.accepted), count(each.settled)])), ["还没有核查", "No audit yet"]);
 }
 
-// Which side gave way, by its department.
-function yieldedBy(row) {
-  if (row.yielded === null) return "";
+// By which versions it was settled, and which side gave way, by its department.
+function settledBy(row) {
+  if (row.settled_versions === null) return "";
   const owners = { first: [row.first_owner], second: [row.second_owner], both: [row.first_owner, row.second_owner] };
-  return element("span", { class: "about" }, `让步 yielded: ${owners[row.yielded].map(departmentName).join("、")}`);
+  return element("span", { class: "about" }, `v${row.settled_versions.join(" × v")} · ${row.settled_on} · `, ...row.yielded === null
+    ? bilingual("原处另有图斑，无一方让步", "others came in their place, neither side yielded")
+    : [`让步 yielded: ${owners[row.yielded].map(departmentName).join("、")}`]);
+}
+
+// Why it was accepted, by whom and when.
+function reasonOf(row) {
+  if (row.state !== "accepted") return row.reason ?? "";
+  return [row.reason, element("span", { class: "about" }, `${withoutLogin(row.decided_by)} · ${time(row.decided_at)}`)];
 }
 
 const keyOf = (key) => (key.startsWith("@") ? "无编号 no id" : key);
@@ -143,9 +151,9 @@ async function list(from = 0) {
 function differenceRow(row) {
   const share = (value) => `${(100 * value).toFixed(1)} %`;
   const made = cells([
-    String(row.id), [mark(KINDS[row.state], STATES[row.state]), row.is_sliver ? " 碎面" : "", yieldedBy(row)],
+    String(row.id), [mark(KINDS[row.state], STATES[row.state]), row.is_sliver ? " 碎面 sliver" : "", settledBy(row)],
     [`${keyOf(row.first_key)}（${row.first_class ?? "—"}）`, element("span", { class: "about" }, departmentName(row.first_owner))], [`${keyOf(row.second_key)}（${row.second_class ?? "—"}）`, element("span", { class: "about" }, departmentName(row.second_owner))],
-    squareMetres(row.overlap_m2), `${share(row.first_share)} / ${share(row.second_share)}`, row.reason ?? "", row.state === "settled" ? "" : decision(row),
+    squareMetres(row.overlap_m2), `${share(row.first_share)} / ${share(row.second_share)}`, reasonOf(row), row.state === "settled" ? "" : decision(row),
   ]);
   made.classList.add("finding-row");
   made.tabIndex = 0;
@@ -160,13 +168,23 @@ function differenceRow(row) {
 }
 
 function decision(row) {
+  const address = `/api/plan-differences/${row.id}`;
+  // Whether it stands as it is shown; read now, it is changed only as long as it does.
+  const stands = async () => {
+    const now = await ask(address);
+    if (now.state === row.state && now.reason === row.reason) return true;
+    await Promise.all([open(audit.id), showMatrix()]);
+    say("error", ...bilingual("这处差异刚由他人处理，已按现状显示。", "Somebody else has decided on this difference; it is shown as it stands now."));
+    return false;
+  };
   const change = async (body) => {
-    await send("PUT", `/api/plan-differences/${row.id}`, body);
+    await send("PUT", address, body, { read: address });
     await Promise.all([open(audit.id), showMatrix()]);
     say("done", ...bilingual("已记入台账。", "Entered in the ledger."));
   };
-  if (row.state === "accepted") return button(["撤回认可", "Take back"], () => change({ state: "open" }), { class: "small" });
+  if (row.state === "accepted") return button(["撤回认可", "Take back"], async () => { if (await stands()) await change({ state: "open" }); }, { class: "small" });
   return button(["认可", "Accept"], async () => {
+    if (!await stands()) return;
     const reason = await confirmed(["认可差异", "Accept a difference"], ["说明为何可以并存；由两图层的主管部门或协同主管认可。", "Say why both may stand."], { reason: true });
     if (reason) await change({ state: "accepted", reason });
   }, { class: "small" });

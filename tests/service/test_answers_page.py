@@ -217,6 +217,18 @@ def test_a_coordinator_audits_two_plans_and_accepts_a_difference_on_the_map(
         page.click("#ledger-files button:has-text('GPKG')")
     assert Path(ledger.value.path()).read_bytes().startswith(b"SQLite format 3")
     picture(page, "audits")
+    # What another person has decided meanwhile is not undone unseen.
+    number = page.inner_text("#differences tbody td:first-child")
+    with server.client("zrzy") as other:
+        assert other.put(f"/api/plan-differences/{number}", json={"state": "open"}).status_code == 200
+        told = {"state": "accepted", "reason": "另一人的理由"}
+        assert other.put(f"/api/plan-differences/{number}", json=told).status_code == 200
+    page.click("#differences button:has-text('撤回认可')")
+    _said(page, "刚由他人处理")
+    assert "另一人的理由" in page.inner_text("#differences")
+    page.click("#differences button:has-text('撤回认可')")
+    _said(page, "已记入台账")
+    assert "没有这样的差异" in page.inner_text("#differences")
     # A pair that the city profile does not list is found again among the audits made, by its address.
     go(page, server, "/audits")
     assert page.is_hidden("#ledger-card")

@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from unittest.mock import Mock
 
 import geopandas
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import text
 
 from blueprint.jobs.worker import Worker
 from coordination.plan_audit.window_rows import reached_database
+from service.commands import audit as audit_command
 from service.commands.context import reached_engine
 from service.job_kinds import KINDS
 from tests.badfiles import LON, geojson, lonlat_square, polygon
@@ -22,7 +24,7 @@ def _plan(lon: float) -> bytes:
 
 
 def test_an_audit_by_the_command_line_prints_a_ledger_writes_a_file_and_takes_decisions(
-    command: Command, tmp_path: Path
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     for code, lon in LAYERS:
         what = ("--title", code, "--department", "ZRZY", "--geometry", "polygon", "--control", "inform")
@@ -41,11 +43,12 @@ def test_an_audit_by_the_command_line_prints_a_ledger_writes_a_file_and_takes_de
     accepted = command("difference", "accept", difference["id"], "--reason", "一致")
 
     assert told.status == 0, told.err
-    assert "未解决差异 open 1" in told.out and "按县区 By district" in told.out
+    assert "未解决差异 open 1" in told.out and "按区县 By district" in told.out
     assert "逐月台账 By month" in told.out
     assert patches.stat().st_size > 0
     assert (as_json[0]["first"], as_json[0]["second"], as_json[0]["found"]) == ("GREEN", "RED", 1)
-    assert accepted.out.strip().endswith("accepted")
+    assert accepted.out.strip().endswith("已认可 accepted")
+    assert "已认可" in command("difference", "list").out
     assert command("difference", "list", "--state", "open", "--format", "json").json == []
     areas = command("audit", "RED", "GREEN", "--areas-only", "--format", "json").json
     assert (areas[0]["first"], areas[0]["overlaps"]) == ("GREEN", 1)
@@ -58,6 +61,16 @@ def test_an_audit_by_the_command_line_prints_a_ledger_writes_a_file_and_takes_de
     assert "互不重叠的规划 Plans that may not overlap" in every.out
     assert command("audit", "--kept-apart", "RED").status == 2
     assert command("audit", "RED", "NOPE").err.count("\n") == 2
+
+    path.write_bytes(_plan(LON + 0.01))
+    assert command("layer", "upload", "GREEN", path, "--in-force", "2024-02-01").status == 0
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(audit_command, "audit_layers", Mock(side_effect=KeyboardInterrupt))
+        stopped = command("audit", "RED", "GREEN")
+    assert stopped.status == 130
+    assert "再运行同一命令即从此处继续" in stopped.err and "已停止 stopped" in stopped.err
+    assert command("audit", "RED", "GREEN").status == 0
+    assert "v2 × v1 · 让步 yielded ZRZY" in command("difference", "list").out
 
 
 def test_a_worker_reaches_the_database_of_its_own_settings_or_none(

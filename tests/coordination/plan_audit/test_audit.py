@@ -10,6 +10,7 @@ from typing import Any
 
 import geopandas
 import numpy as np
+import pyogrio
 import pytest
 import shapely
 from distributed import LocalCluster
@@ -36,6 +37,7 @@ from coordination.plan_audit.ledger import (
     statistics_by_district,
 )
 from coordination.plan_audit.models import DifferenceState, PlanAudit, PlanDifference
+from coordination.plan_audit.schemas import differences_out
 from tests.made import ORIGIN, at_origin, geodesic_m2, publish, square
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -258,9 +260,12 @@ def test_an_audit_that_was_stopped_goes_on_after_the_windows_it_did(
     whole = cores.overlaps_of
     monkeypatch.setattr(cores, "overlaps_of", lambda task: compared.append(task.path) or whole(task))
 
-    audit = _audit(session, plane, most=20)
+    going_on: list[tuple[str, int]] = []
+    audit = _audit(session, plane, most=20, tell=lambda phase, done: going_on.append((phase, done)))
 
     assert audit.id == stopped.id
+    assert going_on[0] == ("resume", told[1])
+    assert going_on[-1] == ("ledger", audit.found)
     assert len(compared) == len(audit.windows_done) - 2
     assert sum(r.overlap_m2 for r in _differences(session, audit).values()) == pytest.approx(1e6, abs=1e-3)
 
@@ -309,7 +314,9 @@ def test_a_difference_is_settled_when_one_side_yields_and_open_again_when_it_com
     ]  # fmt: skip
 
 
-def test_the_ledger_is_told_month_by_month_with_the_side_that_yielded(session: Session, plane: City):
+def test_the_ledger_is_told_month_by_month_with_the_side_that_yielded(
+    session: Session, plane: City, tmp_path: Path
+):
     """Two differences in January; in February the first layer gives one up, in March both layers half of the other. A sliver never counts."""
     days = [date(2026, 1, 5), date(2026, 2, 3), date(2026, 3, 2)]
     a = {"a": square(0, 0, 100), "c": square(0, 300, 100), "s": square(0, 600, 100)}
@@ -335,6 +342,22 @@ def test_the_ledger_is_told_month_by_month_with_the_side_that_yielded(session: S
     assert [(m.month, m.audited_on, m.open, round(m.open_m2), m.settled) for m in months] == [
         ("2026-01", days[0], 2, 10_000, 0), ("2026-02", days[1], 1, 5_000, 1), ("2026-03", days[2], 0, 0, 2),
     ]  # fmt: skip
+    settled = {
+        (each.first_key, each.second_key): (each.settled_versions, each.settled_on)
+        for each in differences_out(list(rows.values()), plane)
+    }
+    assert settled == {
+        ("a", "b"): ((2, 1), days[1]), ("c", "d"): ((3, 2), days[2]), ("s", "t"): (None, None),
+    }  # fmt: skip
+    for path in (tmp_path / "ledger.gpkg", tmp_path / "ledger.parquet"):
+        write_differences(session, audit, path, city=plane, actor=OPERATOR, now=NOW)
+        frame = geopandas.read_parquet(path) if path.suffix == ".parquet" else geopandas.read_file(path)
+        assert frame.set_index("first_key")["settled_versions"].dropna().to_dict() == {
+            "a": "2 × 1",
+            "c": "3 × 2",
+        }
+    fields = pyogrio.read_info(tmp_path / "ledger.gpkg")
+    assert dict(zip(fields["fields"], fields["dtypes"], strict=True))["settled_audit_id"] == "int64"
 
 
 def test_a_side_yields_though_others_of_its_layer_lie_on_the_same_ground(session: Session, plane: City):
