@@ -68,7 +68,12 @@ def hold_to(session: Session, if_match: str | None, row: object, show: Callable[
         return
     session.refresh(row, attribute_names=["id"], with_for_update=True)
     session.expire_all()
-    if not _matches(if_match, tag_of(show())):
+    refuse_changed(if_match, show)
+
+
+def refuse_changed(if_match: str | None, show: Callable[[], Tagged]) -> None:
+    """The same where what was read is no row of its own; the caller holds the lock."""
+    if if_match is not None and not _matches(if_match, tag_of(show())):
         raise changed_meanwhile()
 
 

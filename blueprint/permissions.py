@@ -60,6 +60,7 @@ class Act(StrEnum):
     REGISTER_PROJECT = "register_project"
     READ_PROJECT = "read_project"
     CONSULT_DEPARTMENTS = "consult_departments"
+    PUT_RULES_IN_FORCE = "put_rules_in_force"
     READ_OPINION_REQUESTS = "read_opinion_requests"
     GIVE_OPINION = "give_opinion"
     ENTER_OPINION = "enter_opinion"
@@ -242,6 +243,7 @@ RIGHTS: dict[Act, Rights] = {
     Act.REGISTER_PROJECT: _territory(Role.COORDINATOR),
     Act.READ_PROJECT: _any(*_MEMBERS),
     Act.CONSULT_DEPARTMENTS: _territory(Role.COORDINATOR),
+    Act.PUT_RULES_IN_FORCE: _territory(Role.COORDINATOR),
     Act.READ_OPINION_REQUESTS: _any(*_MEMBERS),
     Act.GIVE_OPINION: _own(Role.DEPARTMENT, Role.REVIEWER, Role.SECTION_HEAD, Role.DIRECTOR) | _any(),
     Act.ENTER_OPINION: _territory(Role.COORDINATOR),

@@ -13,7 +13,6 @@ from blueprint.footprint import Footprint
 from blueprint.overlay import ENGINE
 from blueprint.snapshot import LayerOnDay
 from coordination.class_codes import is_translated
-from coordination.judging import rule_set_of
 from coordination.masking import RestrictedConflict
 from coordination.rule_sets import RuleSet
 
@@ -56,7 +55,6 @@ def digest_of(
         ],
         "restricted": [[conflict.department, conflict.size_class] for conflict in conflicts],
     }
-    rule_set = rule_set or rule_set_of(city)
     if rule_set is not None:
         content["rule_set"] = [rule_set.name, rule_set.sha256]
         codes = {layer.code for layer in asked}

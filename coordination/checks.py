@@ -19,11 +19,12 @@ from blueprint.snapshot import LayerOnDay, Snapshot, refuse_before_the_first, ta
 from blueprint.strip import Strip, crossing_m
 from coordination.check_digest import digest_of
 from coordination.check_report import CheckReport, Finding, LayerResult
-from coordination.judging import judge, key_of, rule_set_of
+from coordination.judging import judge, key_of
 from coordination.kept_rules import keep_rule_set
 from coordination.masking import RestrictedConflict, count_answers, find_restricted_conflicts
 from coordination.rule_sets import Rule, RuleSet
 from coordination.rules import Outcome, Severity, likely_cause, outcome_of, severity_of, verdict_of
+from coordination.rules_in_force import rule_set_on
 from coordination.use_matrix import Ruling
 
 
@@ -45,7 +46,7 @@ def run_check(
 ) -> CheckReport:
     """Check a footprint against the blueprint on a day, as far as the actor may read it; nothing is kept.
 
-    `snapshot` is the blueprint of that day when it is known already, or as it would be; `rule_set` another one than the city's, which is
+    `snapshot` is the blueprint of that day when it is known already, or as it would be; `rule_set` another one than that of the day, which is
     not kept where it is only tried.
     `is_told` is False where one of many places that are searched is checked: the search itself records whose layers it read.
     `beside` puts on record what was read while the findings are made.
@@ -68,7 +69,7 @@ def run_check(
     if snapshot.layers:  # an opinion request without findings is drawn on none
         refuse_before_the_first(session, shown, on)
     asked = [layer for layer in shown if layer.code in readable and _is_in_force(layer, on)]
-    rule_set = rule_set or rule_set_of(city)
+    rule_set = rule_set or rule_set_on(session, city, on)
     if rule_set is not None and keeps_rules:
         keep_rule_set(session, rule_set)
     judged = judge(

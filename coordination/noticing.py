@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 from blueprint.city import City
 from blueprint.layers.models import ConflictWhen, Layer, LayerVersion
 from blueprint.overlay import Relation
-from coordination.judging import rule_set_of
 from coordination.particular_rules import farthest_m
 from coordination.rule_sets import Rule
+from coordination.rules_in_force import rule_set_on
 
 EVERYWHERE_M = 1e7
 """Further than any site lies from any feature of the city."""
@@ -37,10 +37,12 @@ class Noticing:
         return asdict(self)
 
 
-def noticing(session: Session, old: LayerVersion | None, new: LayerVersion | None, *, city: City) -> Noticing:
-    """How sites notice that one version of a layer follows another, by its rules on whatever day; None is no version at all."""
+def noticing(
+    session: Session, old: LayerVersion | None, new: LayerVersion | None, *, city: City, on: date
+) -> Noticing:
+    """How sites notice that one version of a layer follows another, by its rules in the set in force then; None is no version at all."""
     versions = [version for version in (old, new) if version is not None]
-    rule_set = rule_set_of(city)
+    rule_set = rule_set_on(session, city, on)
     rules = rule_set.of_layer(versions[0].layer.code) if rule_set is not None else ()
     is_everywhere = len(versions) == 1 and _asks_beyond_features(versions[0].layer, rules)
     beyond_m = 0.0

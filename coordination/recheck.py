@@ -85,7 +85,7 @@ def foresee_effects(session: Session, found: Forecast, *, city: City, actor: Act
     for old, new in steps(found.old, found.new, on=found.starts_on):
         if (old, new) != (found.old, found.new):  # that of the forecast itself was compared for it
             compare(session, old, new, city=city)
-        values = noticing(session, old, new, city=city).values()
+        values = noticing(session, old, new, city=city, on=found.starts_on).values()
         touched.update(
             (row.id, row) for row in session.execute(_SQL["touched"], values | {"kind": "project"})
         )

@@ -15,12 +15,15 @@ from blueprint.snapshot import layers_on
 from coordination.check_report import CheckReport
 from coordination.checks import run_check
 from coordination.judging import of_city
+from coordination.kept_rules import rules_for
 from coordination.models import FootprintRevision, Project
 from coordination.projects import footprint_of
 from coordination.recheck import Turn, turn_of
+from coordination.rule_difference import RuleChange, compare_rules
 from coordination.rule_layers import refuse_never_met
 from coordination.rule_sets import RuleSet
 from coordination.rules import Severity
+from coordination.rules_in_force import rule_set_on
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Trial:
 def try_rules(
     session: Session, rule_set: RuleSet, *, city: City, actor: Actor, on: date, limit: int = 1000
 ) -> tuple[Trial, ...]:
-    """Check the newest projects' footprints twice on a day, by today's rule set and by another one; that is not kept.
+    """Check the newest projects' footprints twice on a day, by the rule set in force then and by another one; that is not kept.
 
     InvalidInputError names the line of a rule that is never met on its layer, of those that the actor may read.
     """
@@ -80,6 +83,18 @@ def try_rules(
         after={"sha256": rule_set.sha256, "projects": len(trials)},
     )
     return tuple(trials)
+
+
+def rule_changes(
+    session: Session, rule_set: RuleSet, *, city: City, actor: Actor, on: date
+) -> tuple[RuleChange, ...]:
+    """In what a rule set differs from the one in force on a day, as far as the actor may read the layers of its rules."""
+    require(actor, Act.CONSULT_DEPARTMENTS)
+    before = rule_set_on(session, city, on)
+    return compare_rules(
+        rules_for(session, before, actor=actor) if before is not None else (),
+        rules_for(session, rule_set, actor=actor),
+    )
 
 
 def refuse_unfit(session: Session, rule_set: RuleSet, *, actor: Actor, on: date) -> tuple[str, ...]:

@@ -21,10 +21,10 @@ from blueprint.permissions import Act, Actor, may, require
 from blueprint.snapshot import Snapshot, take_snapshot
 from coordination.check_report import CheckReport, Finding
 from coordination.checks import run_check
-from coordination.judging import rule_set_of
 from coordination.nearest_place import HAIR_M, RINGS, TRIED, least_met, nearest_free
 from coordination.rule_sets import of_ground
 from coordination.rules import Severity
+from coordination.rules_in_force import rule_set_on
 from coordination.trim import TrimLevel, is_hard, refuse_failed
 
 MAX_DISTANCE_M = 2_000.0
@@ -184,7 +184,9 @@ def taken_ground(
         on=readable.day,
         with_shapes=True,
         snapshot=Snapshot(readable.day, layers),
-        rule_set=of_ground(rule_set) if (rule_set := rule_set_of(city)) is not None else None,
+        rule_set=of_ground(rule_set)
+        if (rule_set := rule_set_on(session, city, readable.day)) is not None
+        else None,
         is_told=is_told,
     )
     refuse_failed(report)

@@ -148,7 +148,7 @@ def _touched(session: Session, event: PublicationEvent, city: City) -> list[int]
     noticed = list(steps(old, new, on=event.starts_on))
     for before, after in noticed:
         compare(session, before, after, city=city)
-        values = noticing(session, before, after, city=city).values()
+        values = noticing(session, before, after, city=city, on=event.starts_on).values()
         found.update(row.id for row in session.execute(_SQL["touched"], values | {"kind": "project"}))
     if len(noticed) > 1:
         # Whoever was told that the layer is past its term is told what it says now, also where that is nothing.

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy.orm import Session
 
 from blueprint.errors import InvalidInputError
 from blueprint.layers.reading import staged
@@ -13,8 +14,8 @@ from coordination.batch.files import BatchForm, summary_of, write_batch
 from coordination.batch.keeping import MAX_NOTES_KEPT, about
 from coordination.batch.run import check_sites
 from coordination.batch.sites import BatchRequest, read_sites
-from coordination.judging import rule_set_of
 from coordination.report_words import SEVERITY_WORDS, WITHHELD_WORDS
+from coordination.rules_in_force import rule_set_on
 from service.commands.check import write
 from service.commands.context import console, local_operator, open_edge, say
 from service.commands.options import (
@@ -84,7 +85,8 @@ def check_batch(
                     count=len(read.sites),
                 )
             )
-        rule_set = rule_set_of(edge.city)
+        with Session(edge.engine) as session:
+            rule_set = rule_set_on(session, edge.city, on_day)
         name = rule_set.name if rule_set is not None else edge.city.rule_set
         if form is not None:
             said = about(on_day, name, actor, (), now=edge.now())

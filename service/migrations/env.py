@@ -28,6 +28,7 @@ import coordination.meeting_models
 import coordination.models
 import coordination.notice_models
 import coordination.plan_audit.models
+import coordination.rules_in_force
 import coordination.update_models
 from blueprint.database import SCHEMAS, Base
 
@@ -49,6 +50,7 @@ MODELS = (
     coordination.handling_models,
     coordination.handover_models,
     coordination.kept_rules,
+    coordination.rules_in_force,
     coordination.meeting_models,
     coordination.models,
     coordination.notice_models,

@@ -5,7 +5,7 @@ export const ACT_WORDS = {
   read_standards: "读取属性标准", list_layers: "列出图层", read_jobs: "查看任务", read_statistics: "读取统计", read_departments: "读取部门", read_open_work: "查看待办",
   read_layer: "读取图层", compare_versions: "比较版本", define_layer: "定义图层", upload_version: "上传版本", bring_into_force: "启用版本", withdraw_version: "撤回版本", export_layer: "导出图层",
   check_footprint: "检查红线", meet_restricted: "涉及受限图层", read_check: "读取检查", keep_check: "保存检查", check_batch: "批量检查", read_batch: "读取批量检查", verify_report: "核验报告", compare_reports: "对比报告", search_sites: "辅助选址",
-  audit_plans: "规划核查", judge_difference: "认可差异", cancel_job: "取消任务",
+  audit_plans: "规划核查", judge_difference: "认可差异", put_rules_in_force: "规则集生效", download_rules: "下载规则集", cancel_job: "取消任务",
   register_project: "登记项目", read_project: "读取项目", consult_departments: "征求意见", read_opinion_requests: "读取意见征询", give_opinion: "反馈意见", enter_opinion: "代录意见",
   handle_request: "内部办理", review_draft: "审核意见", issue_opinion: "签发意见", stop_clock: "停表", restart_clock: "恢复计时", contest_finding: "提出异议", decide_contest: "处理异议",
   settle_disagreement: "解决分歧", attach_file: "上传附件", read_attachment: "读取附件", ask_for_guidance: "请求指导", give_guidance: "业务指导", close_overdue: "逾期收回", read_notice: "已读通知",

@@ -83,6 +83,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "register_project": {"territory": "coordinator", "all": "console"},
     "read_project": {"all": f"{MEMBERS} console"},
     "consult_departments": {"territory": "coordinator", "all": "console"},
+    "put_rules_in_force": {"territory": "coordinator", "all": "console"},
     "read_opinion_requests": {"all": f"{MEMBERS} console"},
     "give_opinion": {"own": "department reviewer section_head director", "all": "console"},
     "enter_opinion": {"territory": "coordinator", "all": "console"},

@@ -42,7 +42,7 @@ OPEN = {
     "blueprint.city", "blueprint.layer", "blueprint.layer_version", "blueprint.in_force_period", "blueprint.feature",
     "blueprint.part", "blueprint.tile_sheet", "blueprint.kept_answer", "blueprint.wall_key",
     "coordination.planning_number_series", "blueprint.field_mapping", "blueprint.section", "blueprint.token_use",
-    "coordination.responsible_section", "coordination.restricted_answer", "coordination.rule_set", "blueprint.quality_issue", "blueprint.mending", "blueprint.raster", "blueprint.publication_event", "blueprint.crs_transformation",
+    "coordination.responsible_section", "coordination.restricted_answer", "coordination.rule_set", "coordination.rule_set_in_force", "blueprint.quality_issue", "blueprint.mending", "blueprint.raster", "blueprint.publication_event", "blueprint.crs_transformation",
 }  # fmt: skip
 """Tables that stand open on purpose: plan layers are authorised by layer, and a policy would switch their index off; a
 kept answer is found by a hash of secrets alone; the key is kept by a grant; sections, who is responsible in a department, last uses of tokens, counts of

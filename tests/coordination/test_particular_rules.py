@@ -115,8 +115,8 @@ def test_a_project_notices_a_change_as_far_away_as_a_rule_goes(session: Session,
     pipe = publish(session, city, "PIPE", [shapely.LineString([(0, 0), (0, 9)])])
     water = publish(session, city, "WATER", [square(0, 0, 9)])
 
-    assert noticing(session, None, pipe, city=city).beyond_m == 50
-    assert noticing(session, None, water, city=city).beyond_m == 0
+    assert noticing(session, None, pipe, city=city, on=TODAY).beyond_m == 50
+    assert noticing(session, None, water, city=city, on=TODAY).beyond_m == 0
 
 
 def test_a_rule_goes_from_the_legal_edge_of_a_river_however_wide_it_is(
@@ -134,7 +134,7 @@ def test_a_rule_goes_from_the_legal_edge_of_a_river_however_wide_it_is(
 
     assert (finding.rule, finding.overlap_m2) == ("R-RIVER", pytest.approx(1000))
     assert finding.distance_m == pytest.approx(500)
-    assert noticing(session, None, version, city=city).beyond_m == 510
+    assert noticing(session, None, version, city=city, on=TODAY).beyond_m == 510
 
 
 @pytest.mark.parametrize("distance_m", [50, 1000])

@@ -40,7 +40,6 @@ OF_THE_MACHINE = {
     "standard show",
     "report compare",
     "rules validate",
-    "rules show",
 }
 """Commands that touch no data themselves: the cluster and the schema, its whole copy (by the owner's role, on record), the server, the worker (whose jobs ask,
 each kind as `test_every_kind_of_job_asks_again_when_it_starts` holds it), and what the program itself says."""

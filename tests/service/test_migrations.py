@@ -36,6 +36,7 @@ import coordination.meeting_models
 import coordination.models
 import coordination.notice_models
 import coordination.plan_audit.models
+import coordination.rules_in_force
 import coordination.update_models
 from blueprint.city import City
 from blueprint.database import CONNECT_ARGS, SCHEMAS, Base, make_engine
@@ -61,6 +62,7 @@ MODELS = (
     coordination.attachment_models,
     coordination.handover_models,
     coordination.kept_rules,
+    coordination.rules_in_force,
     coordination.meeting_models,
     coordination.models,
     coordination.notice_models,

@@ -156,6 +156,7 @@ def test_every_act_has_a_name_in_chinese():
 
 TELL_OF_NO_LAYER = {
     r"/api/(city|city/outline|standards|standards/.*|rules|approval/process-table)|/health/.*": "published by everybody's leave",
+    r"/api/rules/file": "an entry of its own, `download_rules`",
     r"/api/(me|session|accounts|tokens)(/.*)?|/api/departments(/[^/]+/(people|stand-ins|responsible-section))?": "people and credentials",
     r"/api/audit-log(/export|/verification)?": "the log itself, which the auditor reads",
     r"/api/(access-grants|exports|restricted-answers)(/.*)?": "registers of who was granted, took or asked what",

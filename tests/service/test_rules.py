@@ -1,5 +1,8 @@
 """Rule sets by the command line and over HTTP: the sample city's own."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,15 +12,19 @@ from sqlalchemy.orm import Session
 
 from blueprint.audit.models import AuditEntry
 from blueprint.city import City
+from blueprint.permissions import Role
+from blueprint.wall import KEEPER, seeing
 from coordination.kept_rules import KeptRuleSet
 from service.samples import sample_folder
+from service.settings import Settings
 from tests.coordination.conftest import world  # noqa: F401
+from tests.coordination.world import install_layers
 from tests.coordination.world import square as world_square
 from tests.made import publish, square
 from tests.service.browser import until
-from tests.service.conftest import Command, Server
+from tests.service.conftest import Command, Server, serving
 from tests.service.office import Office
-from tests.service.test_coordination_pages import go, office, page, picture, sign_in  # noqa: F401
+from tests.service.test_coordination_pages import go, office, page, picture, press, sign_in  # noqa: F401
 
 RULES = sample_folder("anshan") / "rules.yaml"
 
@@ -157,3 +164,101 @@ def test_a_coordinator_tries_a_changed_rule_set_over_http_and_on_its_page_and_no
     until(page, "document.getElementById('message').innerText.includes('试算完成')")
     assert "示例小学" in page.inner_text("#turns") and "程度变化" in page.inner_text("#turns")
     picture(page, "rules")
+
+
+def _stands(server: Server) -> list[tuple[str, str]]:
+    history = server.client("zrzy").get("/api/rules").json()["history"]
+    return [(each["rule_set"], each["standing"]) for each in history]
+
+
+@pytest.mark.browser
+def test_a_changed_rule_set_is_compared_put_in_force_and_taken_back_on_its_page(
+    make_database: Callable[[], AbstractContextManager[str]],
+    world: City,  # noqa: F811
+    page: Page,  # noqa: F811
+    tmp_path: Path,
+):
+    first, changed = tmp_path / "first.yaml", tmp_path / "changed.yaml"
+    first.write_text(CHANGED.replace("version: 7", "version: 6").replace("prohibit", "advise"), "utf-8")
+    changed.write_text(CHANGED, "utf-8")
+    city = replace(world, rules_path=first)
+    with make_database() as database, serving(database, city, Settings()) as server:
+        with seeing(KEEPER), Session(server.edge.engine) as session, session.begin():
+            install_layers(session, city)
+        Office(server, city).hire("lin", Role.COORDINATOR, department="zrzy")
+        coordinator = server.client("zrzy")
+        site = world_square(220, 240, 20, 80)
+
+        def checked() -> tuple[str, str]:
+            report = coordinator.post("/api/checks?crs=EPSG:4550", json=site).json()
+            return report["rule_set"], report["verdict"]
+
+        assert checked() == ("world v6", "advise")
+        assert coordinator.get("/api/rules/file").text == first.read_text("utf-8")
+        assert server.client("slj").get("/api/rules/file").status_code == 403
+        assert server.client("slj").post("/api/rules/in-force", json={"rules": CHANGED}).status_code == 403
+        seen = coordinator.get("/api/rules").headers["etag"]
+
+        sign_in(page, server, "lin")
+        go(page, server, "/rules")
+        page.set_input_files("#file", changed)
+        page.click("#trial button[type=submit]")
+        until(page, "document.getElementById('message').innerText.includes('试算完成')")
+        told = page.inner_text("#changes")
+        assert all(words in told for words in ("修改", "管控", "建议", "禁止"))
+        picture(page, "rules-compared")
+        press(page, "生效")
+        until(page, "document.getElementById('in-force').innerText.includes('第 7 版')")
+
+        assert checked() == ("world v7", "prohibit")
+        assert _stands(server) == [("world v7", "in_force")]
+        again = coordinator.post("/api/rules/in-force", json={"rules": CHANGED})
+        other = coordinator.post("/api/rules/in-force", json={"rules": CHANGED + "    unsure: 待核\n"})
+        past = coordinator.post(
+            "/api/rules/in-force", json={"rules": CHANGED + "#\n", "starts_on": "2020-01-01"}
+        )
+        raced = coordinator.post("/api/rules/roll-back", headers={"If-Match": seen})
+        assert [each.status_code for each in (again, other, past, raced)] == [409, 409, 422, 412]
+        assert "world v7 is another rule set already" in other.json()["detail"]
+        anyone = server.client().get("/api/rules").json()["history"]
+        assert [each["decided_by"] for each in anyone] == [None]
+        picture(page, "rules-in-force")
+
+        press(page, "回退到前一套")
+        until(page, "document.getElementById('in-force').innerText.includes('第 6 版')")
+        assert checked() == ("world v6", "advise")
+        assert _stands(server) == [("world v6", "in_force"), ("world v7", "earlier")]
+        with Session(server.edge.engine) as session:
+            acts = select(AuditEntry).where(
+                AuditEntry.act == "put_rules_in_force", AuditEntry.kind == "rule_set"
+            )
+            taken = select(AuditEntry.thing).where(AuditEntry.act == "download_rules")
+            assert session.scalars(taken).all() == ["world v6"]
+            assert [entry.thing for entry in session.scalars(acts.order_by(AuditEntry.seq))] == [
+                "world v7",
+                "world v6",
+            ]
+
+
+def test_at_the_console_a_rule_set_is_planned_and_taken_back_before_its_day(command: Command, tmp_path: Path):
+    changed = tmp_path / "rules.yaml"
+    assert command("rules", "export", changed).status == 0
+    assert changed.read_bytes() == RULES.read_bytes()
+    changed.write_text(
+        RULES.read_text("utf-8").replace("\nversion: 2\n", "\nversion: 3\n").replace("  - id: R-LD\n", "  - id: R-LD-NEW\n"),
+        "utf-8",
+    )  # fmt: skip
+
+    differs = command("rules", "difference", changed, "--format", "json").json
+    planned = command("rules", "in-force", changed, "--from", "2099-01-01")
+    history = command("rules", "history", "--format", "json").json
+    shown = command("rules", "show", "--format", "json").json
+    back = command("rules", "roll-back")
+    nothing = command("rules", "roll-back")
+
+    assert {(each["id"], each["turn"]) for each in differs} == {("R-LD", "removed"), ("R-LD-NEW", "added")}
+    assert (planned.status, "anshan-2019 v3 自 2099-01-01 起生效" in planned.out) == (0, True), planned.err
+    assert [(each["name"], each["standing"]) for each in history] == [("anshan-2019 v3", "planned")]
+    assert shown["version"] == 2
+    assert (back.status, "已取消排期" in back.out) == (0, True), back.err
+    assert (nothing.status, "未曾更换规则集" in nothing.err) == (1, True)
