@@ -164,7 +164,7 @@ export function confirmed(title, text, { reason = false, strong = false, yes = [
 }
 
 // What of a collection can be drawn: what lies near by, without touching, has no shape.
-const drawable = (collection) => ({ type: "FeatureCollection", features: collection.features.filter((feature) => feature.geometry) });
+export const drawable = (collection) => ({ type: "FeatureCollection", features: collection.features.filter((feature) => feature.geometry) });
 
 // The layers that the reader may see, pale, within these bounds, or within those that a function finds with the style.
 export async function baseMap(around) {

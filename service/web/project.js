@@ -1,7 +1,7 @@
 // A project's page: where it stands, what may be done next, its site, its opinions, what happened to it.
 
 import {
-  KIND, SEVERITY, STATE, STATUS, begin, button, cells, confirmed, departmentNames, fail, mark, place, saidBy, say, siteMap, table, time,
+  KIND, SEVERITY, STATE, STATUS, begin, button, cells, confirmed, departmentNames, drawable, fail, mark, place, saidBy, say, siteMap, table, time,
 } from "./coordination.js";
 import { showProposal } from "./asking.js";
 import { showAttachments } from "./attachments.js";
@@ -210,8 +210,8 @@ async function replace() {
     });
 }
 
-async function show() {
-  project = await ask(address);
+async function show(read = null) {
+  project = read ?? await ask(address);
   place("project-heading").replaceChildren(project.name, " ", element("small", {}, project.planning_number));
   const verdict = project.check?.verdict;
   place("standing").replaceChildren(mark(project.status, STATUS[project.status]), " ", ...(verdict ? [mark(verdict, SEVERITY[verdict])] : []));
@@ -228,11 +228,13 @@ let shapes = { type: "FeatureCollection", features: [] };
 
 async function draw() {
   shapes = numbered(await shapesOf());
-  map?.getSource("site").setData(shapes);
+  map?.getSource("site").setData(drawable(shapes));
 }
 
+const siteAlone = () => ({ type: "Feature", properties: { kind: "footprint" }, geometry: project.footprint.geometry });
+
 async function shapesOf() {
-  const site = { type: "Feature", properties: { kind: "footprint" }, geometry: project.footprint.geometry };
+  const site = siteAlone();
   if (!project.check || !may("consult_departments")) return { type: "FeatureCollection", features: [site] };
   return ask(`/api/checks/${project.check.id}?f=geojson`).catch(() => ({ type: "FeatureCollection", features: [site] }));
 }
@@ -246,10 +248,13 @@ async function start() {
   districts = Object.fromEntries(city.districts.map(({ code, name }) => [code, name]));
   types = Object.fromEntries((city.project_types ?? []).map(({ code, name }) => [code, name]));
   place("replace").append(button(["更换红线", "Replace"], replace));
-  await show();
+  project = await ask(address);
+  // The map with the site comes while the cards are still read; what the check found is drawn into it.
+  const mapped = siteMap({ type: "FeatureCollection", features: [siteAlone()] }).then((made) => { map = made; return draw(); });
+  mapped.catch(() => {});
+  await show(project);
   say("");
-  await draw();
-  map = await siteMap(shapes);
+  await mapped;
   linkFindings(map, "site", place("check-report"), () => shapes);
   map.addSource("shared", { type: "geojson", data: { type: "FeatureCollection", features: [] } });
   map.addLayer({ id: "shared", type: "line", source: "shared", paint: { "line-color": "#00695c", "line-width": 5 } });
