@@ -4,9 +4,27 @@
 const NOTHING = { type: "FeatureCollection", features: [] };
 const METRES_PER_DEGREE = 111320;
 const REACH_PX = 12;
+const CORNER_PX = 7;
 
 const rounded = (corner) => corner.map((degrees) => Number(degrees.toFixed(8)));
 const middle = ([west, south], [east, north]) => [(west + east) / 2, (south + north) / 2];
+
+// How far a place of the screen is from a line, in pixels.
+function toLine({ x, y }, line) {
+  return Math.min(...line.slice(1).map(([toX, toY], each) => {
+    const [fromX, fromY] = line[each];
+    const [east, south] = [toX - fromX, toY - fromY];
+    const share = Math.min(1, Math.max(0, ((x - fromX) * east + (y - fromY) * south) / (east ** 2 + south ** 2 || 1)));
+    return Math.hypot(x - fromX - share * east, y - fromY - share * south);
+  }));
+}
+
+// Whether a place of the screen lies within an area: in its outline, and in none of its holes.
+function isWithin({ x, y }, rings) {
+  const crossed = rings.flatMap((ring) => ring.map((from, each) => [from, ring[(each + 1) % ring.length]]))
+    .filter(([[fromX, fromY], [toX, toY]]) => fromY > y !== toY > y && x < fromX + ((y - fromY) / (toY - fromY)) * (toX - fromX));
+  return crossed.length % 2 === 1;
+}
 
 // A corner moved by metres east and north.
 export function moved([longitude, latitude], east, north) {
@@ -61,11 +79,29 @@ export function outlineOn(map, changed) {
     isClosed = true;
     draw();
   };
+  // What lies under a place of the screen, by the corners themselves: what is drawn follows them only when the map comes to it.
   const under = (point) => {
-    const around = [[point.x - REACH_PX, point.y - REACH_PX], [point.x + REACH_PX, point.y + REACH_PX]];
-    const hit = (layer, box) => map.queryRenderedFeatures(box, { layers: [layer] })[0];
-    const others = () => hit("outline-part-point", around) ?? hit("outline-part-side", around) ?? hit("outline-part", point);
-    return hit("outline-corner", around) ?? hit("outline-middle", around) ?? (kind === "line" ? hit("outline-side", around) : undefined) ?? hit("outline-fill", point) ?? others();
+    const onScreen = (places) => places.map((each) => { const { x, y } = map.project(each); return [x, y]; });
+    const nearest = (found, reach) => {
+      const [distance, number] = found.map((place, each) => [Math.hypot(place[0] - point.x, place[1] - point.y), each]).toSorted(([one], [other]) => one - other)[0] ?? [Infinity];
+      return distance <= reach ? number : null;
+    };
+    const own = onScreen(corners);
+    const next = (each) => own[(each + 1) % own.length];
+    const corner = nearest(own, REACH_PX + CORNER_PX);
+    if (corner !== null) return { kind: "corner", number: corner };
+    if (isClosed && kind !== "point") {
+      const side = nearest((kind === "area" ? own : own.slice(1)).map((place, each) => (kind === "area" ? middle(place, next(each)) : middle(own[each], place))), REACH_PX + CORNER_PX);
+      if (side !== null) return { kind: "middle", number: side };
+      if (kind === "line" && toLine(point, own) <= REACH_PX) return { kind: "side", number: 0 };
+      if (kind === "area" && isWithin(point, [own])) return { kind: "area", number: 0 };
+    }
+    const number = parts.findLastIndex(({ type, coordinates }) => {
+      if (type === "Point") return nearest(onScreen([coordinates]), REACH_PX + CORNER_PX) !== null;
+      const rings = (type === "Polygon" ? coordinates : [coordinates]).map(onScreen);
+      return rings.some((ring) => toLine(point, ring) <= REACH_PX) || (type === "Polygon" && isWithin(point, rings));
+    });
+    return number < 0 ? undefined : { kind: "part", number };
   };
   const hold = (shape) => {
     kind = { Polygon: "area", LineString: "line", Point: "point" }[shape.type];
@@ -84,7 +120,7 @@ export function outlineOn(map, changed) {
 
   map.on("click", ({ lngLat, point }) => {
     if (!isDrawing) return;
-    const first = kind === "area" && corners.length > 2 && under(point)?.properties;
+    const first = kind === "area" && corners.length > 2 && under(point);
     if (first?.kind === "corner" && first.number === 0) { close(); return; }
     const corner = rounded([lngLat.lng, lngLat.lat]);
     // The second click of a double click is no corner of its own.
@@ -93,20 +129,20 @@ export function outlineOn(map, changed) {
     else draw();
   });
   map.on("dblclick", (event) => {
-    if (!isDrawing && under(event.point)?.properties.kind !== "corner") return;
+    if (!isDrawing && under(event.point)?.kind !== "corner") return;
     event.preventDefault();
     if (!isDrawing && corners.length > LEAST[kind]) {
-      corners.splice(under(event.point).properties.number, 1);
+      corners.splice(under(event.point).number, 1);
       draw();
     }
   });
 
   const take = (event) => {
     if (!isClosed || event.originalEvent.touches?.length > 1) return;
-    let hit = under(event.point)?.properties;
+    let hit = under(event.point);
     if (!hit) return;
     event.preventDefault();
-    if (hit.kind.startsWith("part")) {
+    if (hit.kind === "part") {
       if (!isPlain(parts[hit.number])) return; // one with a hole cannot be changed here
       takeUp(hit.number);
       hit = kind === "point" ? { kind: "corner", number: 0 } : { kind: "area" };
