@@ -1,9 +1,10 @@
 """The site finder (辅助选址): where in an area a site of a size and a use could lie without conflict, the best of all places first."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
+from typing import Any
 
 import numpy as np
 import shapely
@@ -21,7 +22,10 @@ from blueprint.sharing.purposes import record_reading
 from blueprint.snapshot import Snapshot, known_to, refuse_before_the_first, take_snapshot
 from coordination.check_report import CheckReport
 from coordination.checks import asked_of, run_check
+from coordination.found_sites import Candidate, FoundSite, Rooms, Search, resumed, soft_share
 from coordination.free_places import MIN_COMPACT, Place, Places, places_in, widest_m
+from coordination.heights import LOWEST_TOP_M
+from coordination.judging import rule_set_of
 from coordination.siting import TakenGround, readable_by, taken_ground
 from coordination.trim import TrimLevel, is_hard
 
@@ -57,44 +61,7 @@ METHOD = (
 )
 
 Tell = Callable[[str, int], None]
-
-
-@dataclass(frozen=True)
-class FoundSite:
-    """A place for the site (working CRS): its check, how compact it is (1 is a disc), how large the free ground around it in its window."""
-
-    site: shapely.MultiPolygon
-    report: CheckReport
-    compactness: float
-    free_m2: float
-
-
-@dataclass(frozen=True)
-class Search:
-    """What a search found, the best first; `free_m2` is all free ground (plane), also where no such site fits.
-
-    `candidates` are the places that were ranked, of all windows together; in `full_windows` as many were looked at as may be, so that a
-    better one may be left there.
-    """
-
-    sites: tuple[FoundSite, ...]
-    searched_m2: float
-    free_m2: float
-    tiles: int
-    candidates: int
-    full_windows: int
-
-
-@dataclass(frozen=True)
-class _Candidate:
-    """A place with the share of it that what is not kept off takes."""
-
-    place: Place
-    soft_share: float
-
-    @property
-    def standing(self) -> tuple[float, float]:
-        return round(self.soft_share, 4), -round(self.place.compactness, 4)
+Note = Callable[[Mapping[str, Any]], None]
 
 
 def find_sites(
@@ -108,11 +75,16 @@ def find_sites(
     level: TrimLevel,
     at_most: int = 10,
     tell: Tell = lambda _phase, _done: None,
+    show: Callable[[Search], None] = lambda _found: None,
+    kept: Mapping[str, Any] | None = None,
+    keep: Note = lambda _done: None,
 ) -> Search:
     """Find places of `area_m2` in an area (a district, a town, the city) that meet nothing hard, as far as the actor may read the layers.
 
     `area.planned_use` and `area.top_m` are what rules by use and by height are asked for. `tell` hears of the windows done, their number in
-    the name of the phase. Raises InvalidInputError for sizes and numbers beyond the bounds.
+    the name of the phase, `show` of the best places so far wherever better ones were found. What `keep` is given, as plain JSON, another
+    search goes on from as `kept`, as long as the same versions and rules are in force.
+    Raises InvalidInputError for sizes and numbers beyond the bounds.
     """
     require(actor, Act.KEEP_CHECK)
     refuse_beyond_bounds(area_m2, at_most)
@@ -138,49 +110,68 @@ def find_sites(
 
     windows = list(_windows(ground, side_m=max(WINDOW_M, widest_m(area_m2))))
     per_window = max(PER_WINDOW, LOOKED_AT // max(1, len(windows)))
-    candidates: list[_Candidate] = []
-    free_m2, full_windows = 0.0, 0
     taking = partial(
-        taken_ground,
-        session,
-        site=area,
-        readable=readable,
-        city=city,
-        actor=actor,
-        level=level,
-        is_told=False,
+        taken_ground, session, readable=readable, city=city, actor=actor, level=level, is_told=False
     )
-    done = 0
-    for block in _blocks(windows):
-        tell(f"search of {len(windows)}", done)
-        roomy = block
-        # A height surface counts where it is lowest on the ground: in a block it would keep off more than in a window.
-        if area.top_m is None and len(block) > 1:
-            block_free = _free(ground, around(block), taking, is_sure=True).ground
-            pieces = shapely.get_parts(block_free)
-            rooms = shapely.union_all(pieces[shapely.area(pieces) >= _ROOM * area_m2])
-            shapely.prepare(rooms)
-            roomy = [w for w in block if shapely.intersects(rooms, around([w]))]
-            poor = [w for w in block if not shapely.intersects(rooms, around([w]))]
-            free_m2 += float(shapely.area(shapely.intersection(block_free, poor)).sum())
-            done += len(poor)
-        for window in roomy:
-            tell(f"search of {len(windows)}", done)
-            free = _free(ground, around([window]), taking)
-            free_m2 += shapely.intersection(free.ground, window).area
+    checking = partial(run_check, session, city=city, actor=actor, on=on)
+    choosing = partial(_chosen, area=area, city=city, level=level)
+    known: dict[Candidate, CheckReport] = {}
+
+    def lightly(site: Footprint, of: Candidate) -> CheckReport:
+        # Of restricted layers nothing is told before the end: every answer about them is counted.
+        if of not in known:
+            known[of] = checking(site, snapshot=readable, is_told=False)
+        return known[of]
+
+    rules = rule_set_of(city)
+    versions = [layer.version_id for layer in readable.layers]
+    done = resumed(kept, f"{versions} {rules.sha256 if rules is not None else None}")
+    blocks = _blocks(windows)
+    for block in blocks[len(done.rooms) :]:
+        tell(f"blocks of {len(blocks)}", len(done.rooms))
+        done.rooms.append(_rooms(ground, area, area_m2, [windows[n] for n in block], block, around, taking))
+    keep(done.as_json())
+    windows_done, best = 0, list[FoundSite]()
+    # The blocks with most room on which nothing weighs come first: there the best places lie.
+    for number in sorted(range(len(blocks)), key=lambda each: (-done.rooms[each].mild_m2, each)):
+        rooms = done.rooms[number]
+        windows_done += len(blocks[number]) - len(rooms.windows)
+        if number in done.blocks:
+            windows_done += len(rooms.windows)
+            continue
+        done.free_m2 += rooms.poor_m2
+        for window in (windows[n] for n in rooms.windows):
+            tell(f"search of {len(windows)}", windows_done)
+            free = _free(ground, around([window]), partial(taking, site=area))
+            done.free_m2 += shapely.intersection(free.ground, window).area
             places = _places(free, area_m2 * free.plane_m2 * _NO_LESS, at_most=per_window)
-            full_windows += places.has_more
-            candidates += _weighed(
-                session, places.found, free.soft, area, readable, asked, city=city, actor=actor, level=level
+            done.full_windows += places.has_more
+            done.add(
+                _weighed(
+                    session,
+                    places.found,
+                    free.soft,
+                    area,
+                    readable,
+                    asked,
+                    city=city,
+                    actor=actor,
+                    level=level,
+                )
             )
-            done += 1
-    tell("rank", len(candidates))
-    candidates.sort(key=lambda each: each.standing)
-    chosen = _chosen(
-        session, candidates, area, snapshot, city=city, actor=actor, level=level, at_most=2 * at_most
+            windows_done += 1
+            now = choosing(done.candidates, check=lightly, at_most=at_most)
+            if [found.site for found in now] != [found.site for found in best]:
+                best = now
+                show(done.search(best, ground.area, len(windows), min(windows_done, len(windows) - 1)))
+        done.blocks.append(number)
+        keep(done.as_json())
+    tell("rank", done.count)
+    chosen = choosing(
+        done.candidates, check=lambda site, _of: checking(site, snapshot=snapshot), at_most=2 * at_most
     )
     chosen.sort(key=_standing)
-    return Search(tuple(chosen[:at_most]), ground.area, free_m2, len(windows), len(candidates), full_windows)
+    return done.search(chosen[:at_most], ground.area, len(windows), len(windows))
 
 
 def refuse_beyond_bounds(area_m2: float, at_most: int) -> None:
@@ -209,17 +200,46 @@ def _windows(ground: shapely.MultiPolygon, *, side_m: float) -> Iterator[shapely
                 yield window
 
 
-def _blocks(windows: Sequence[shapely.Polygon]) -> list[list[shapely.Polygon]]:
-    """The windows in squares of neighbours, in the order of the first window of each."""
+def _blocks(windows: Sequence[shapely.Polygon]) -> list[list[int]]:
+    """The numbers of the windows in squares of neighbours, in the order of the first window of each."""
     if not windows:
         return []
     west, south, *_ = shapely.total_bounds(list(windows))
     side_m = BLOCK_WINDOWS * (windows[0].bounds[2] - windows[0].bounds[0])
-    found: dict[tuple[int, int], list[shapely.Polygon]] = {}
-    for window in windows:
+    found: dict[tuple[int, int], list[int]] = {}
+    for number, window in enumerate(windows):
         x, y, *_ = window.bounds
-        found.setdefault((int((x - west + 1) // side_m), int((y - south + 1) // side_m)), []).append(window)
+        found.setdefault((int((x - west + 1) // side_m), int((y - south + 1) // side_m)), []).append(number)
     return list(found.values())
+
+
+def _rooms(
+    ground: shapely.MultiPolygon,
+    area: Footprint,
+    area_m2: float,
+    windows: Sequence[shapely.Polygon],
+    numbers: Sequence[int],
+    around: Callable[[Sequence[shapely.Polygon]], shapely.Polygon],
+    taking: Callable[..., TakenGround],
+) -> Rooms:
+    """The windows of a block that room reaches into, looked at as a whole; a surface that rises takes nothing for sure."""
+    lowest = replace(area, top_m=None if area.top_m is None else LOWEST_TOP_M)
+    free = _free(ground, around(windows), partial(taking, site=lowest), is_sure=True)
+    rooms = shapely.union_all(_roomy(free.ground, area_m2))
+    shapely.prepare(rooms)
+    reached = [bool(shapely.intersects(rooms, around([window]))) for window in windows]
+    poor = [window for window, is_reached in zip(windows, reached, strict=True) if not is_reached]
+    mild = shapely.intersection(shapely.difference(free.ground, free.soft), shapely.union_all(windows))
+    return Rooms(
+        [number for number, is_reached in zip(numbers, reached, strict=True) if is_reached],
+        float(shapely.area(shapely.intersection(free.ground, poor)).sum()) if poor else 0.0,
+        float(sum(piece.area for piece in _roomy(mild, area_m2))),
+    )
+
+
+def _roomy(free: shapely.Geometry, area_m2: float) -> list[BaseGeometry]:
+    pieces = shapely.get_parts(free)
+    return list(pieces[shapely.area(pieces) >= _ROOM * area_m2])
 
 
 @dataclass(frozen=True)
@@ -268,13 +288,13 @@ def _weighed(
     city: City,
     actor: Actor,
     level: TrimLevel,
-) -> Iterator[_Candidate]:
+) -> Iterator[Candidate]:
     """The places that meet nothing hard, with what else weighs on them, as the layers say that the actor may read.
 
     Off what is soft nothing weighs: such a place is checked only where it is chosen.
     """
     shapely.prepare(soft)
-    yield from (_Candidate(place, 0.0) for place in places if not shapely.intersects(soft, place.site))
+    yield from (Candidate(place, 0.0) for place in places if not shapely.intersects(soft, place.site))
     weighing = [place for place in places if shapely.intersects(soft, place.site)]
     if not weighing:
         return
@@ -284,17 +304,15 @@ def _weighed(
             session, _footprint(site, area, city), city=city, actor=actor, on=readable.day, snapshot=readable, known=known, is_told=False
         )  # fmt: skip
         if not any(is_hard(finding, level) for finding in report.findings):
-            yield _Candidate(place, soft_share(report))
+            yield Candidate(place, soft_share(report))
 
 
 def _chosen(
-    session: Session,
-    candidates: Sequence[_Candidate],
-    area: Footprint,
-    snapshot: Snapshot,
+    candidates: Sequence[Candidate],
     *,
+    check: Callable[[Footprint, Candidate], CheckReport],
+    area: Footprint,
     city: City,
-    actor: Actor,
     level: TrimLevel,
     at_most: int,
 ) -> list[FoundSite]:
@@ -310,9 +328,7 @@ def _chosen(
             for other in chosen
         ):
             continue
-        report = run_check(
-            session, _footprint(site, area, city), city=city, actor=actor, on=snapshot.day, snapshot=snapshot
-        )
+        report = check(_footprint(site, area, city), candidate)
         if not any(is_hard(finding, level) for finding in report.findings):
             chosen.append(FoundSite(site, report, place.compactness, place.free_m2))
     return chosen
@@ -320,12 +336,6 @@ def _chosen(
 
 def _footprint(site: shapely.MultiPolygon, area: Footprint, city: City) -> Footprint:
     return Footprint(site, city.working_crs, "none", planned_use=area.planned_use, top_m=area.top_m)
-
-
-def soft_share(report: CheckReport) -> float:
-    """The share of a place that controls take, by its ledger: of one that was found, those that are not kept off."""
-    ledger = report.ledger
-    return (ledger.prohibited_m2 + ledger.restricted_m2 + ledger.advised_m2) / report.footprint.area_m2
 
 
 def _standing(found: FoundSite) -> tuple[float, ...]:

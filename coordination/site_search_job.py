@@ -1,4 +1,7 @@
-"""A search for sites as long work: the whole of a district is asked for over HTTP, done by the worker, told to who asked alone."""
+"""A search for sites as long work: the whole of a district is asked for over HTTP, done by the worker, told to who asked alone.
+
+What is found is shown while it is searched and stays where the search is called off; where its worker dies another goes on.
+"""
 
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
@@ -50,6 +53,8 @@ def _run(run: JobRun) -> dict[str, Any]:
     request = SiteSearch(**arguments)
     on = date.fromisoformat(request.on)
     area = Footprint(polygonal(shapely.from_wkb(ground["wkb"])), ground["crs"], "none")
+    readable = readable_by(take_snapshot(run.session, on), run.actor)
+    run.told_layers.update(layer.code for layer in readable.layers)
     found = find_sites(
         run.session,
         replace(area, planned_use=request.planned_use, top_m=request.top_m),
@@ -60,9 +65,10 @@ def _run(run: JobRun) -> dict[str, Any]:
         level=TrimLevel(request.level),
         at_most=request.at_most,
         tell=run.tell,
+        show=lambda found: run.show(search_out(found, run.edge.city).model_dump(mode="json")),
+        kept=run.kept,
+        keep=run.keep,
     )
-    readable = readable_by(take_snapshot(run.session, on), run.actor)
-    run.told_layers.update(layer.code for layer in readable.layers)
     record(
         run.session,
         run.actor,

@@ -8,11 +8,12 @@ from shapely.geometry.base import BaseGeometry
 
 from blueprint.city import City
 from blueprint.city_router import to_lonlat
+from coordination.found_sites import Search, soft_share
 from coordination.nearest_place import DIRECTIONS, RINGS
 from coordination.refit import METHOD as REFIT_METHOD
 from coordination.refit import Refit
 from coordination.rules import Severity
-from coordination.site_finder import METHOD, Search, soft_share
+from coordination.site_finder import METHOD
 from coordination.siting import Shift
 
 _MOVED = (
@@ -119,7 +120,8 @@ class SearchOut(BaseModel):
     """Places for a site, the best of all `candidates` first; `method` says how they were found and what was not looked at.
 
     In `full_windows` of the `tiles` as many places were looked at as may be: a better one may be left there. `weighed_share` is what a place
-    is ranked by first, the share of it that controls which are not kept off take.
+    is ranked by first, the share of it that controls which are not kept off take. Where not `is_finished`, `windows_done` of the `tiles` were
+    searched, and restricted layers that the reader may not read were not asked.
     """
 
     sites: list[FoundSiteOut]
@@ -128,6 +130,8 @@ class SearchOut(BaseModel):
     tiles: int
     candidates: int
     full_windows: int
+    windows_done: int
+    is_finished: bool
     method: str
 
 
@@ -174,7 +178,18 @@ def search_out(found: Search, city: City) -> SearchOut:
         tiles=found.tiles,
         candidates=found.candidates,
         full_windows=found.full_windows,
-        method=METHOD,
+        windows_done=found.windows_done,
+        is_finished=found.is_finished,
+        method=METHOD if found.is_finished else f"{unfinished(found)} {METHOD}",
+    )
+
+
+def unfinished(found: Search) -> str:
+    """That a search was not finished, and what its places are."""
+    return (
+        f"查找未完成：{found.tiles:,} 格只查了 {found.windows_done:,} 格，所列为已查各格中较好的位置，未查之处可能有更好的，您无权查看的受限图层尚未核对。"
+        f" The search was not finished: {found.windows_done:,} of {found.tiles:,} windows were searched. These are the best places there; better ones may be"
+        " left elsewhere, and restricted layers that you may not read were not asked."
     )
 
 

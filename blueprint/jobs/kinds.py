@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from blueprint.edge import Edge
 from blueprint.permissions import Act, Actor
 
+Note = Callable[[Mapping[str, Any]], None]
 Tell = Callable[[str, int], None]
 """Told a phase's name and how much of it is done, as often as one likes: it writes nothing by itself."""
 
@@ -32,6 +33,13 @@ class JobRun:
     tell: Tell
     told_layers: set[str] = field(default_factory=set)
     """Codes of the layers that the result tells of, put in by whoever makes it: it is for who may read them all."""
+    show: Note = lambda _found: None
+    """Told what was found so far, as plain JSON, which who asked may see: its layers are in `told_layers` before. Like `tell` it writes
+    nothing by itself, and within a second it is there."""
+    kept: Mapping[str, Any] | None = None
+    """What an earlier attempt, which was lost, gave to `keep`."""
+    keep: Note = lambda _done: None
+    """Told what another attempt can go on from, as plain JSON; written as `show` is."""
 
 
 @dataclass(frozen=True)

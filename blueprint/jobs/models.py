@@ -30,7 +30,8 @@ class Job(Base):
 
     Whoever took it up writes only while `attempts` is still the own number: a worker that was held dead and comes back
     finds another number and can change nothing. `failures` counts the attempts that died or could not go on.
-    `told_layers` are the codes of the layers that the result tells of besides `layer`.
+    `told_layers` are the codes of the layers that the result tells of besides `layer`. `so_far` is what was found before the end, and
+    stays where it was not reached; `kept` is what another attempt goes on from.
     """
 
     __tablename__ = "job"
@@ -76,6 +77,8 @@ class Job(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     result: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    so_far: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    kept: Mapped[dict[str, Any] | None] = mapped_column(JSONB, deferred=True)
     error: Mapped[str | None] = mapped_column(Text)
 
     @property

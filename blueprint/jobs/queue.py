@@ -46,6 +46,28 @@ class Progress:
     features_done: int = 0
 
 
+@dataclass(frozen=True)
+class Noted:
+    """What an attempt has found so far, of which layers that tells, and what another attempt can go on from; None where it is as before."""
+
+    so_far: Mapping[str, Any] | None = None
+    told_layers: Collection[str] = ()
+    kept: Mapping[str, Any] | None = None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """As columns."""
+        found = (
+            {}
+            if self.so_far is None
+            else {"so_far": dict(self.so_far), "told_layers": sorted(self.told_layers)}
+        )
+        return found if self.kept is None else found | {"kept": dict(self.kept)}
+
+
+NOTHING_NOTED = Noted()
+
+
 def put_in(
     session: Session,
     kind: JobKind,
@@ -140,12 +162,14 @@ def _mine(job_id: int, attempt: int) -> Any:
     return (Job.id == job_id) & (Job.attempts == attempt) & (Job.state == JobState.RUNNING)
 
 
-def keep_hold(session: Session, job_id: int, attempt: int, progress: Progress) -> bool | None:
+def keep_hold(
+    session: Session, job_id: int, attempt: int, progress: Progress, noted: Noted = NOTHING_NOTED
+) -> bool | None:
     """Renew the lease and say how far it is. True: somebody asked to cancel it; None: it is another's now."""
     statement = (
         update(Job)
         .where(_mine(job_id, attempt))
-        .values(lease_until=func.now() + _GRACE, **asdict(progress))
+        .values(lease_until=func.now() + _GRACE, **asdict(progress), **noted.values)
         .returning(Job.cancel_asked_by)
         .execution_options(synchronize_session=False)
     )
@@ -163,16 +187,22 @@ def end(
     told_layers: Collection[str] | None = None,
     error: str | None = None,
     progress: Progress | None = None,
+    noted: Noted = NOTHING_NOTED,
     now: datetime,
 ) -> bool:
-    """Write how a job ended, and how far it had come; False when it is not this attempt's any more, and then nothing of the attempt may stay."""
+    """Write how a job ended, and how far it had come; what was found so far stays where there is no result. False when it is not this attempt's any more, and then nothing of the attempt may stay."""
     statement = (
         update(Job)
         .where(_mine(job_id, attempt))
         .values(
             state=state,
             result=None if result is None else dict(result),
-            told_layers=Job.told_layers if told_layers is None else sorted(told_layers),
+            **{
+                "told_layers": Job.told_layers if told_layers is None else sorted(told_layers),
+                "so_far": Job.so_far if state != JobState.DONE else None,
+                **noted.values,
+                "kept": None,
+            },
             error=error,
             finished_at=now,
             lease_until=None,
@@ -290,11 +320,21 @@ def _is_readable(job: Job, things: Mapping[str, Thing], actor: Actor) -> bool:
 
     if not may_read(job.told_layers):
         return False
-    is_own = actor.signed_in and (actor.name, actor.person_id) == (job.asked_by, job.asked_person)
+    is_own = _is_own(job, actor)
     if job.is_personal:
         return (is_own or Role.CONSOLE in actor.roles) and may_read([job.layer])
     # Whoever may change a layer sees what becomes of it; who asked, and may not any more, as far as they may read it.
     return may(actor, Act(job.act), job.thing) or (is_own and may_read([job.layer]))
+
+
+def _is_own(job: Job, actor: Actor) -> bool:
+    return actor.signed_in and (actor.name, actor.person_id) == (job.asked_by, job.asked_person)
+
+
+def record_shown(session: Session, job: Job, told_layers: Collection[str], actor: Actor) -> None:
+    """Record that who asked for a job is shown what it has found so far."""
+    layers = session.scalars(select(Layer).where(Layer.code.in_(told_layers)))
+    record_reading(session, actor, [layer.thing for layer in layers], kind="job", id=job.id)
 
 
 def _things_of(session: Session, jobs: Sequence[Job]) -> dict[str, Thing]:
@@ -305,8 +345,16 @@ def _things_of(session: Session, jobs: Sequence[Job]) -> dict[str, Thing]:
 
 
 def _record_reading(session: Session, jobs: Sequence[Job], actor: Actor) -> None:
-    """Record that results were shown; how far a job is tells nothing of a layer, and is asked every second."""
-    shown = [job for job in jobs if job.result is not None]
+    """Record that results were shown; how far a job is tells nothing of a layer, and is asked every second.
+
+    What is found so far is recorded for who asked when it is put there, once.
+    """
+    shown = [
+        job
+        for job in jobs
+        if job.result is not None
+        or (job.so_far is not None and (job.finished_at is not None or not _is_own(job, actor)))
+    ]
     things = _things_of(session, shown)
     record_reading(session, actor, things.values(), kind="job", id=" ".join(str(job.id) for job in shown))
 

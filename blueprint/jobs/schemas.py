@@ -9,7 +9,10 @@ from blueprint.jobs.models import Job
 
 
 class JobOut(BaseModel):
-    """A job: `phase` and the counts say how far it is, `result` or `error` what came of it."""
+    """A job: `phase` and the counts say how far it is, `result` or `error` what came of it.
+
+    `so_far` is what some kinds have found before their end; where a job was cancelled or failed it stays, and is not complete.
+    """
 
     id: int
     kind: str
@@ -26,6 +29,7 @@ class JobOut(BaseModel):
     cancel_asked_by: str | None
     attempts: int
     result: dict[str, Any] | None
+    so_far: dict[str, Any] | None
     error: str | None
 
 

@@ -11,12 +11,13 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from structlog.contextvars import bound_contextvars
@@ -100,7 +101,12 @@ class Worker:
                 actor = _actor_of(session, job, self._edge)
                 enter(session, viewer_of(actor))
                 require(actor, kind.act, job.thing)
-                run = JobRun(session, self._edge, actor, job.arguments, beat.tell, set(job.told_layers))
+                told: set[str] = set(job.told_layers)
+                beat.asked_by, beat.told_layers = actor, told
+                kept = session.scalar(select(Job.kept).where(Job.id == job.id))
+                run = JobRun(
+                    session, self._edge, actor, job.arguments, beat.tell, told, beat.show, kept, beat.keep
+                )
                 result = kind.run(run)
                 session.flush()
                 beat.refuse_to_go_on()
@@ -121,7 +127,7 @@ class Worker:
     def _after(self, job: Job, beat: "_Beat", error: Exception) -> None:
         """Write what became of an attempt that did not reach its end; its own transaction was undone."""
         if beat.is_cancelled:
-            self._end(job, JobState.CANCELLED)
+            self._end(job, JobState.CANCELLED, noted=beat.noted)
         elif beat.is_lost or self._stopping.is_set():
             with self._session() as session:
                 queue.give_back(session, job.id, job.attempts)
@@ -139,9 +145,11 @@ class Worker:
                 error="the service failed; the fault is in its log under this job's number",
             )
 
-    def _end(self, job: Job, state: JobState, *, error: str | None = None) -> None:
+    def _end(
+        self, job: Job, state: JobState, *, error: str | None = None, noted: queue.Noted = queue.NOTHING_NOTED
+    ) -> None:
         with self._session() as session:
-            queue.end(session, job.id, job.attempts, state, error=error, now=self._edge.now())
+            queue.end(session, job.id, job.attempts, state, error=error, noted=noted, now=self._edge.now())
 
     def _tidy(self, job: Job, kind: JobKind) -> None:
         if kind.tidy is None:
@@ -171,6 +179,11 @@ class _Beat:
         self._connection: Any = None
         self._thread = threading.get_ident()
         self.progress = queue.Progress()
+        self.noted = queue.NOTHING_NOTED
+        self.asked_by: Actor | None = None
+        self.told_layers: set[str] = set()
+        self._is_recorded = False
+        self._written = self.noted
         self.is_cancelled = False
         self.is_lost = False
 
@@ -179,6 +192,14 @@ class _Beat:
         self.refuse_to_go_on()
         counted = "bytes_done" if phase == "stage" else "features_done"
         self.progress = replace(self.progress, phase=phase, **{counted: done})
+
+    def show(self, found: Mapping[str, Any]) -> None:
+        """Note what was found so far."""
+        self.noted = replace(self.noted, so_far=found, told_layers=frozenset(self.told_layers))
+
+    def keep(self, done: Mapping[str, Any]) -> None:
+        """Note what another attempt can go on from."""
+        self.noted = replace(self.noted, kept=done)
 
     def refuse_to_go_on(self) -> None:
         """Raise when the job is to end here."""
@@ -191,7 +212,9 @@ class _Beat:
         self._connection = session.connection().connection.dbapi_connection
         # A backend whose client died otherwise ends its statement first, and holds its locks so long.
         session.execute(text("SET LOCAL client_connection_check_interval = '2s'"))
-        thread = threading.Thread(target=self._beat, name=f"job {self._job.id}", daemon=True)
+        thread = threading.Thread(
+            target=copy_context().run, args=(self._beat,), name=f"job {self._job.id}", daemon=True
+        )
         thread.start()
         try:
             yield
@@ -212,9 +235,16 @@ class _Beat:
                         kill_children_of(self._thread)
 
     def _beat_once(self) -> None:
+        noted, is_first = self.noted, False
         with Session(self._edge.engine) as session, session.begin():
             enter(session, KEEPER)
-            asked = queue.keep_hold(session, self._job.id, self._job.attempts, self.progress)
+            new = noted if noted is not self._written else queue.NOTHING_NOTED
+            asked = queue.keep_hold(session, self._job.id, self._job.attempts, self.progress, new)
+            is_first = new.so_far is not None and asked is not None and not self._is_recorded
+            if is_first and self.asked_by is not None:
+                queue.record_shown(session, self._job, new.told_layers, self.asked_by)
+        self._written = noted
+        self._is_recorded |= is_first
         if not self._over.is_set():
             self.is_cancelled = asked is True
             self.is_lost = asked is None

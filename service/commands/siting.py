@@ -7,14 +7,16 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
+from blueprint.city import City
 from blueprint.errors import InvalidInputError
 from coordination.figures import hectares, percent, rounded, square_metres
+from coordination.found_sites import Search
 from coordination.heights import checked_top_m
 from coordination.refit import Refit, find_refit
 from coordination.report_words import SEVERITY_WORDS, WITHHELD_WORDS
 from coordination.site_finder import METHOD, district_area, find_sites
 from coordination.siting import find_shift
-from coordination.siting_schemas import refit_out, search_out, shift_out
+from coordination.siting_schemas import refit_out, search_out, shift_out, unfinished
 from coordination.trim import TrimLevel
 from coordination.use_matrix import use_code
 from service.commands.context import console, local_operator, open_edge
@@ -185,18 +187,30 @@ def find_site(
             ground = read_site(session, edge, area, crs=crs, sublayer=sublayer)
         else:
             ground = district_area(district or "", edge.city)
+        so_far: list[Search] = []
         with console.status("辅助选址 searching") as shown_status:
-            found = find_sites(
-                session,
-                replace(ground, planned_use=use_code(use), top_m=checked_top_m(top_m)),
-                area_m2=area_ha * 10_000,
-                city=edge.city,
-                actor=local_operator(),
-                on=day or edge.now().date(),
-                level=level,
-                at_most=at_most,
-                tell=lambda phase, done: shown_status.update(f"辅助选址 {phase} {done:,}"),
-            )
+
+            def tell(phase: str, done: int) -> None:
+                best = f" · {_best(so_far[-1], edge.city)}" if so_far else ""
+                shown_status.update(f"辅助选址 {phase} {done:,}{best}")
+
+            try:
+                found = find_sites(
+                    session,
+                    replace(ground, planned_use=use_code(use), top_m=checked_top_m(top_m)),
+                    area_m2=area_ha * 10_000,
+                    city=edge.city,
+                    actor=local_operator(),
+                    on=day or edge.now().date(),
+                    level=level,
+                    at_most=at_most,
+                    tell=tell,
+                    show=so_far.append,
+                )
+            except KeyboardInterrupt:
+                if not so_far:
+                    raise
+                found = so_far[-1]
         if output_path is not None:
             if not found.sites:
                 raise InvalidInputError("no such site was found; there is no boundary to write")
@@ -205,6 +219,8 @@ def find_site(
         shown = search_out(found, edge.city)
     if output is OutputFormat.JSON:
         print_json(shown.model_dump(mode="json"))
+        if not found.is_finished:
+            raise typer.Exit(130)
         return
     print_table(
         f"辅助选址 Places for {area_ha:g} ha · 搜索 searched {hectares(found.searched_m2)} ha · 可用 free {hectares(found.free_m2)} ha"
@@ -234,12 +250,22 @@ def find_site(
         ),
         empty="没有找到 no such site was found",
     )
+    if not found.is_finished:
+        typer.echo(unfinished(found))
     if shown.full_windows:
         typer.echo(
             f"{shown.tiles} 格中有 {shown.full_windows} 格候选已满，其中可能还有更好的位置：缩小范围再找"
             f" in {shown.full_windows} of {shown.tiles} windows as many places were looked at as may be, a better one may be left: search a smaller area"
         )
     typer.echo(METHOD)
+    if not found.is_finished:
+        raise typer.Exit(130)
+
+
+def _best(found: Search, city: City) -> str:
+    """The best place so far, in a line."""
+    best = search_out(found, city).sites[0]
+    return f"已有 so far {len(found.sites)}: {' '.join(SEVERITY_WORDS[best.verdict])} {hectares(best.area_m2)} ha {_first_corner(best.site)}"
 
 
 def _way(found: Refit) -> str:

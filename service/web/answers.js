@@ -1,10 +1,11 @@
 // Answers that help before a project is registered: alternatives side by side, where a site could lie, many footprints at once.
 
 import { adjusting } from "./adjust.js";
-import { SEVERITY, act, begin, button, cells, departmentNames, fail, mark, place, say, squareMetres, table } from "./coordination.js";
+import { SEVERITY, act, begin, cells, departmentNames, fail, mark, place, say, squareMetres, table } from "./coordination.js";
 import { documents } from "./documents.js";
 import { finished } from "./files.js";
-import { chosen, draw, hectares, particulars, readJson, verdict } from "./sites.js";
+import { find } from "./finder.js";
+import { chosen, draw, hectares, readJson, verdict } from "./sites.js";
 import { supposing } from "./what_if.js";
 import { ask, askAll, bilingual, element, send } from "./words.js";
 
@@ -44,41 +45,6 @@ function layerResult({ outcome, control, overlap_m2: area, length_m: length, poi
 let nameOf;
 let titleOf = {};
 
-async function find() {
-  const [size, file] = [Number(place("hectares").value), place("area").files[0]];
-  if (!(size > 0)) throw new Error("请填写面积。 Say how large the site is.");
-  const query = new URLSearchParams({ area_m2: String(size * 10000), level: place("level").value, ...particulars("use", "top") });
-  if (!file) query.set("district", place("district").value);
-  place("places").replaceChildren();
-  place("method").textContent = "";
-  const job = await send("POST", `/api/site-searches?${query}`, file ? await readJson(file) : undefined);
-  const found = await withProgress(job);
-  place("method").textContent = `查找范围 ${hectares(found.searched_m2)}，其中无刚性冲突 ${hectares(found.free_m2)}，候选 ${found.candidates.toLocaleString("zh-CN")} 处。${found.full_windows ? `${found.tiles} 格中有 ${found.full_windows} 格候选已满，其中可能还有更好的位置，可缩小范围再找 a better place may be left in ${found.full_windows} of ${found.tiles} windows: search a smaller area。` : ""}${found.method}`;
-  table(place("places"), [["名次", "rank"], ["结论", "verdict"], ["面积", "area"], ["所在空地", "free ground around"], ["其余管控", "other controls"], ["紧凑度", "compactness"], ["涉及图层", "layers"]],
-    found.sites.map((site) => chosen(cells([
-      String(site.rank), verdict(site.verdict), hectares(site.area_m2), squareMetres(site.free_m2), `${(site.weighed_share * 100).toFixed(2)} %`, site.compactness.toFixed(2),
-      `${site.layers.map((code) => titleOf[code] ?? code).join("、") || "—"}${site.has_restricted_conflicts ? "；另有受限图层 and restricted ones" : ""}${site.restricted_withheld ? "；受限图层未答复 restricted ones not answered" : ""}`,
-    ]), site.rank, site.site)), ["此范围内没有这样大小的用地", "No place of this size here"]);
-  if (found.sites.length) await draw(found.sites.map(({ site, rank }) => ({ geometry: site, label: String(rank) })));
-  say("done", ...bilingual(`找到 ${found.sites.length} 处。`, `${found.sites.length} found.`));
-}
-
-// How far a search is, and a way to call it off, until its result is there.
-function withProgress(job) {
-  const bar = place("search-progress");
-  const words = element("span", {});
-  const shown = element("progress", { "aria-label": "选址进度 progress of the search" });
-  const cancel = button(["取消", "Cancel"], () => send("POST", `/api/jobs/${job.id}/cancel`), { class: "small" });
-  bar.replaceChildren(shown, " ", words, " ", cancel);
-  const told = ({ state, phase, features_done: done }) => {
-    const windows = Number(/^search of (\d+)$/u.exec(phase ?? "")?.[1] ?? 0);
-    if (windows) Object.assign(shown, { max: windows, value: done });
-    else shown.removeAttribute("value");
-    words.textContent = state === "waiting" ? "排队中…… waiting" : windows ? `已查 ${done.toLocaleString("zh-CN")} / ${windows.toLocaleString("zh-CN")} 格 windows searched` : "正在排序复核…… ranking";
-  };
-  return finished(job, told, "选址没有完成。 The search was not finished.").finally(() => bar.replaceChildren());
-}
-
 async function checkAll() {
   const [file] = place("dataset").files;
   if (!file) throw new Error("请选择数据文件。 Choose a file.");
@@ -111,7 +77,7 @@ async function start() {
   nameOf = departmentNames(city);
   place("district").replaceChildren(...[{ code: city.administrative_code, name: "全市 the whole city", has_outline: city.has_outline }, ...city.districts].map(({ code, name, has_outline }) => element("option", { value: code, ...(has_outline ? {} : { disabled: "" }) }, has_outline ? name : `${name}（无界线 no outline）`)));
   place("no-outline").hidden = city.has_outline && city.districts.every(({ has_outline }) => has_outline);
-  for (const [id, doing] of [["alternatives", compare], ["finder", find], ["batch", checkAll]]) {
+  for (const [id, doing] of [["alternatives", compare], ["finder", () => find(titleOf)], ["batch", checkAll]]) {
     place(id).addEventListener("submit", (event) => event.preventDefault());
     act(place(id).querySelector("[type=submit]"), doing);
   }

@@ -49,14 +49,15 @@ export function saveAs(name, blob) {
 
 export const COMPILING = "首次使用，正在编译计算程序，约需几秒至一分钟，每台机器只需一次…… compiling, once a machine";
 
-// Waits for a job; `told` hears of it each time it was asked. Resolves to its result.
-export async function finished(job, told, failed) {
+// Waits for a job; `told` hears of it each time it was asked. Resolves to its result; what a job that was called off had found, to `partial`.
+export async function finished(job, told, failed, partial = null) {
   let now = job;
   while (["waiting", "running"].includes(now.state)) {
     told(now);
     await new Promise((resolve) => setTimeout(resolve, 1000));
     now = await ask(`/api/jobs/${now.id}`);
   }
+  if (partial && now.so_far && now.state !== "done") return partial(now);
   if (now.state === "cancelled") throw new Error("已取消，没有留下任何内容。 It was cancelled; nothing of it is kept.");
   if (now.state !== "done") throw new Error(now.error ?? failed);
   return now.result;

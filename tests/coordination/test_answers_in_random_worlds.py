@@ -12,8 +12,9 @@ from blueprint.errors import InvalidInputError
 from blueprint.footprint import Footprint
 from blueprint.permissions import at_console
 from coordination.checks import run_check
+from coordination.found_sites import soft_share
 from coordination.refit import find_refit
-from coordination.site_finder import find_sites, soft_share
+from coordination.site_finder import find_sites
 from coordination.siting import find_shift
 from coordination.trim import SCRAP_M2, TrimLevel, find_trim, is_hard
 from tests.coordination.world import TODAY

@@ -15,10 +15,11 @@ from blueprint.city import AreaMeasure, City
 from blueprint.errors import InvalidInputError, NotPermittedError
 from blueprint.footprint import Footprint
 from blueprint.permissions import ANONYMOUS, at_console
+from coordination.found_sites import Search
 from coordination.free_places import places_in
 from coordination.given_ground import evenly, regrown
 from coordination.refit import Refit, find_refit
-from coordination.site_finder import Search, find_sites
+from coordination.site_finder import find_sites
 from coordination.siting import Shift, find_shift
 from coordination.trim import TrimLevel
 from tests.coordination.world import TODAY
@@ -381,7 +382,7 @@ def test_windows_of_a_block_without_room_are_passed_over_and_nothing_else_is_fou
     monkeypatch.setattr("coordination.site_finder.BLOCK_WINDOWS", 1)
     by_window, all_heard = searched()
 
-    assert (len(heard), len(all_heard)) == (2 + 1 + 1, 32 + 32 + 1), "blocks, windows, ranking"
+    assert (len(heard), len(all_heard)) == (2 + 1 + 1, 32 + 1 + 1), "blocks, windows, ranking"
     assert len(by_block.sites) == 1
     assert by_block.sites[0].site.equals(by_window.sites[0].site)
     assert by_block.free_m2 == pytest.approx(by_window.free_m2, abs=1) == pytest.approx(250**2, abs=1)
@@ -422,7 +423,7 @@ def test_the_best_place_is_found_behind_many_that_came_first(session: Session, p
     assert at_origin(field).buffer(0.01).covers(found.sites[0].site)
     assert [str(place.report.verdict) for place in found.sites] == ["clear", "advise"]
     assert found.candidates > 20, "all windows together, not the first places that came"
-    assert [phase for phase, _ in heard] == ["search of 3"] * 4 + ["rank"], "the block, then its windows"
+    assert [phase for phase, _ in heard] == ["blocks of 1", *["search of 3"] * 3, "rank"]
     assert [done for _, done in heard] == [0, 0, 1, 2, found.candidates]
     assert found.free_m2 == pytest.approx(4000 * 2000 + 250**2, abs=1)
     session.commit()  # only then is it in the audit log

@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.made import at_origin
 from tests.service.browser import until
 from tests.service.office import Office
 from tests.service.test_coordination_pages import go, office, page, picture, sign_in  # noqa: F401
+from tests.service.test_site_search import held
 
 pytestmark = pytest.mark.browser
 
@@ -143,6 +145,35 @@ def test_a_planner_compares_sites_finds_one_and_checks_many_on_one_page(
     until(page, "document.getElementById('batch-notes').innerText.includes('第 2 个图斑：没有图形')")
     picture(page, "answers")
     assert [fault for fault in page.faults if "401" not in fault and "422" not in fault] == []
+
+
+def test_places_found_so_far_show_on_the_page_and_stay_where_the_search_is_called_off(
+    office: Office,  # noqa: F811
+    page: Page,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """The worker holds when four are searched, the rows are there, and after the cancelling they still are."""
+    server, city = office.server, office.city
+    sign_in(page, server, "lin")
+    go(page, server, "/answers")
+    page.set_input_files("#area", _write(tmp_path / "area.geojson", city, (0, 0, 12_000, 2_000)))
+    page.fill("#hectares", "2")
+    page.click("#finder button[type=submit]")
+    until(page, "document.getElementById('search-progress').innerText.includes('排队中')")
+    with seeing(KEEPER):
+        working = threading.Thread(target=Worker(server.edge, [held(4)]).run_one)
+        working.start()
+        until(page, "document.getElementById('search-progress').innerText.includes('已查 4 / ')")
+        until(page, "document.querySelectorAll('#places tbody .finding-row').length > 0")
+        assert "查找未完成" in page.inner_text("#method")
+        picture(page, "finder-so-far")
+        page.click("#search-progress button")
+        working.join(timeout=30)
+    _said(page, "保留已找到的")
+    assert page.locator("#places tbody .finding-row").count() > 0
+    assert page.inner_text("#search-progress") == ""
+    picture(page, "finder-cancelled")
+    assert [fault for fault in page.faults if "401" not in fault] == []
 
 
 def test_a_site_is_checked_as_if_another_version_applied_beside_what_is_in_force(

@@ -1,0 +1,22 @@
+"""A job tells what it has found so far, and keeps what another attempt goes on from.
+
+Revision ID: 0098
+Revises: 0097
+"""
+
+from alembic import op
+
+revision = "0098"
+down_revision = "0097"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Two columns, both empty; of a job that is done, too."""
+    op.execute("ALTER TABLE blueprint.job ADD COLUMN so_far jsonb, ADD COLUMN kept jsonb")
+
+
+def downgrade() -> None:
+    """What was found so far goes; a job under way begins anew."""
+    op.execute("ALTER TABLE blueprint.job DROP COLUMN so_far, DROP COLUMN kept")
