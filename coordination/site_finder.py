@@ -82,7 +82,7 @@ def find_sites(
     """Find places of `area_m2` in an area (a district, a town, the city) that meet nothing hard, as far as the actor may read the layers.
 
     `area.planned_use` and `area.top_m` are what rules by use and by height are asked for. `tell` hears of the windows done, their number in
-    the name of the phase, `show` of the best places so far wherever better ones were found. What `keep` is given, as plain JSON, another
+    the name of the phase, `show` of the best places so far after each. What `keep` is given, as plain JSON, another
     search goes on from as `kept`, as long as the same versions and rules are in force.
     Raises InvalidInputError for sizes and numbers beyond the bounds.
     """
@@ -131,7 +131,7 @@ def find_sites(
         tell(f"blocks of {len(blocks)}", len(done.rooms))
         done.rooms.append(_rooms(ground, area, area_m2, [windows[n] for n in block], block, around, taking))
     keep(done.as_json())
-    windows_done, best = 0, list[FoundSite]()
+    windows_done = 0
     # The blocks with most room on which nothing weighs come first: there the best places lie.
     for number in sorted(range(len(blocks)), key=lambda each: (-done.rooms[each].mild_m2, each)):
         rooms = done.rooms[number]
@@ -160,10 +160,8 @@ def find_sites(
                 )
             )
             windows_done += 1
-            now = choosing(done.candidates, check=lightly, at_most=at_most)
-            if [found.site for found in now] != [found.site for found in best]:
-                best = now
-                show(done.search(best, ground.area, len(windows), min(windows_done, len(windows) - 1)))
+            best = choosing(done.candidates, check=lightly, at_most=at_most)
+            show(done.search(best, ground.area, len(windows), min(windows_done, len(windows) - 1)))
         done.blocks.append(number)
         keep(done.as_json())
     tell("rank", done.count)

@@ -187,8 +187,8 @@ def search_out(found: Search, city: City) -> SearchOut:
 def unfinished(found: Search) -> str:
     """That a search was not finished, and what its places are."""
     return (
-        f"查找未完成：{found.tiles:,} 格只查了 {found.windows_done:,} 格，所列为已查各格中较好的位置，未查之处可能有更好的，您无权查看的受限图层尚未核对。"
-        f" The search was not finished: {found.windows_done:,} of {found.tiles:,} windows were searched. These are the best places there; better ones may be"
+        f"查找尚未完成：{found.tiles:,} 格只查了 {found.windows_done:,} 格，所列为已查各格中较好的位置，未查之处可能有更好的，您无权查看的受限图层尚未核对。"
+        f" The search is not finished: {found.windows_done:,} of {found.tiles:,} windows were searched. These are the best places there; better ones may be"
         " left elsewhere, and restricted layers that you may not read were not asked."
     )
 

@@ -191,7 +191,7 @@ def find_site(
         with console.status("辅助选址 searching") as shown_status:
 
             def tell(phase: str, done: int) -> None:
-                best = f" · {_best(so_far[-1], edge.city)}" if so_far else ""
+                best = f" · {_best(so_far[-1], edge.city)}" if so_far and so_far[-1].sites else ""
                 shown_status.update(f"辅助选址 {phase} {done:,}{best}")
 
             try:

@@ -1,6 +1,6 @@
 // The site finder (选址): where a site of a size could lie; what is found shows while it is searched, and stays where the search is called off.
 
-import { button, cells, place, say, squareMetres, table } from "./coordination.js";
+import { button, cells, fail, place, say, squareMetres, table } from "./coordination.js";
 import { finished } from "./files.js";
 import { chosen, draw, hectares, particulars, readJson, verdict } from "./sites.js";
 import { bilingual, element, send } from "./words.js";
@@ -40,7 +40,7 @@ function withProgress(job, titles) {
   const shown = element("progress", { "aria-label": "选址进度 progress of the search" });
   const cancel = button(["取消", "Cancel"], () => send("POST", `/api/jobs/${job.id}/cancel`), { class: "small" });
   bar.replaceChildren(shown, " ", words, " ", cancel);
-  let seen = 0;
+  let seen = "[]";
   const told = ({ state, phase, features_done: done, so_far: found }) => {
     const [, what, count] = /^(search|blocks) of (\d+)$/u.exec(phase ?? "") ?? [];
     if (count) Object.assign(shown, { max: Number(count), value: done });
@@ -49,9 +49,10 @@ function withProgress(job, titles) {
     const step = { search: `已查 ${far} 格 windows searched`, blocks: `正在分区概查 ${far} blocks looked at` }[what] ?? "正在排序复核…… ranking";
     const places = found?.sites.length ? `，目前最好的 ${found.sites.length} 处见下 the best so far are below` : "";
     words.textContent = state === "waiting" ? "排队中…… waiting" : `${step}${places}`;
-    if (found && found.windows_done !== seen) {
-      seen = found.windows_done;
-      showPlaces(found, titles);
+    const sites = JSON.stringify(found?.sites ?? []);
+    if (sites !== seen) {
+      seen = sites;
+      showPlaces({ ...found, method: "仍在查找，以下是目前最好的位置。 Still searching: these are the best places so far." }, titles).catch(fail);
     }
   };
   return finished(job, told, "选址没有完成。 The search was not finished.", ({ so_far: found }) => found).finally(() => bar.replaceChildren());

@@ -165,13 +165,13 @@ def test_places_found_so_far_show_on_the_page_and_stay_where_the_search_is_calle
         working.start()
         until(page, "document.getElementById('search-progress').innerText.includes('已查 4 / ')")
         until(page, "document.querySelectorAll('#places tbody .finding-row').length > 0")
-        assert "查找未完成" in page.inner_text("#method")
+        assert "仍在查找" in page.inner_text("#method")
         picture(page, "finder-so-far")
         page.click("#search-progress button")
         working.join(timeout=30)
     _said(page, "保留已找到的")
     assert page.locator("#places tbody .finding-row").count() > 0
-    assert page.inner_text("#search-progress") == ""
+    assert "只查了" in page.inner_text("#method") and page.inner_text("#search-progress") == ""
     picture(page, "finder-cancelled")
     assert [fault for fault in page.faults if "401" not in fault] == []
 
