@@ -1,13 +1,13 @@
 """A job tells what it has found so far, and keeps what another attempt goes on from.
 
-Revision ID: 0098
-Revises: 0097
+Revision ID: 0099
+Revises: 0098
 """
 
 from alembic import op
 
-revision = "0098"
-down_revision = "0097"
+revision = "0099"
+down_revision = "0098"
 branch_labels = None
 depends_on = None
 
