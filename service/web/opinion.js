@@ -78,8 +78,8 @@ function findingRow(finding, place, canAnswer) {
   const about = [];
   if (contested) about.push(element("div", {}, ...contestWords(contested), " ", ...(contested.decided_at === null && isOwn && rights.includes("decide_contest") ? decide(contested) : [])));
   else if (rights.includes("contest_finding") && request.withdrawn_why === null && request.state !== "withdrawn") about.push(element("div", {}, contest(number)));
-  const kind = element("select", { "aria-label": `第 ${number} 处意见` }, ...choices([...GIVEN, "not_needed"], "随总体意见 as the whole"));
-  const text = element("input", { "aria-label": `第 ${number} 处条件或理由`, placeholder: "条件或理由 conditions or reason", maxlength: "4000" });
+  const kind = element("select", { "aria-label": `第 ${number} 处意见 opinion on item ${number}` }, ...choices([...GIVEN, "not_needed"], "随总体意见 as the whole"));
+  const text = element("input", { "aria-label": `第 ${number} 处条件或理由 condition or reason of item ${number}`, placeholder: "条件或理由 conditions or reason", maxlength: "4000" });
   kind.value = said?.kind ?? "";
   text.value = said?.text ?? "";
   text.hidden = !NEEDS_TEXT.includes(kind.value);
@@ -88,7 +88,7 @@ function findingRow(finding, place, canAnswer) {
   const row = element(
     "tr", { class: "finding-row", "data-number": String(number), tabindex: "0" },
     element("td", {}, String(number)), element("td", {}, mark(finding.severity, SEVERITY[finding.severity])),
-    element("td", {}, finding.title, element("span", { class: "about" }, [finding.feature ? `图斑 ${finding.feature}` : "", finding.basis].filter(Boolean).join(" · ")), ...about),
+    element("td", {}, finding.title, element("span", { class: "about" }, [finding.feature ? `图斑 feature ${finding.feature}` : "", finding.basis].filter(Boolean).join(" · ")), ...about),
     element("td", { class: "number" }, measure(finding)), element("td", {}, ...answer),
   );
   row.addEventListener("click", () => showOnMap(number));
@@ -240,6 +240,13 @@ function showActs(isOpen) {
   place("acts").replaceChildren(...acts);
 }
 
+// What is left of the limit, or how long it is past while nobody answered.
+function timeLeft() {
+  const left = request.working_days_left;
+  if (left >= 0) return `剩余 ${left} 个工作日 working days left`;
+  return request.opinion ? "" : `已过 ${-left} 个工作日 working days past`;
+}
+
 async function show() {
   request = await ask(address);
   const isOpen = ["awaited", "stopped"].includes(request.state);
@@ -257,7 +264,7 @@ async function show() {
     [["项目", "project"], element("a", { href: `/project?id=${request.project_id}` }, request.project_name)],
     [["部门", "department"], request.department_name], [["轮次", "round"], `第 ${request.round} 轮 · 红线第 ${request.footprint_revision} 版 round ${request.round}, footprint ${request.footprint_revision}`],
     [["征求原因", "why"], bilingual(...(WHY[request.why] ?? [request.why, ""]))], [["发出", "sent"], request.sent_on],
-    [["期限", "due"], `${request.due_on}${request.provisional ? "（暂定 provisional）" : ""} · 剩余 ${request.working_days_left} 个工作日 working days left`],
+    [["期限", "due"], [`${request.due_on}${request.provisional ? "（暂定 provisional）" : ""}`, timeLeft()].filter(Boolean).join(" · ")],
     [["收回原因", "taken back"], request.withdrawn_why],
   ]);
   place("draft").textContent = request.draft;

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from geoalchemy2.shape import to_shape
 from playwright.sync_api import Page
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from blueprint.accounts import sections
@@ -387,6 +387,13 @@ def test_a_department_receives_studies_reviews_and_signs_on_its_pages(office: Of
     press(page, "签发")
     assert "避开汛期（6 月至 9 月）" in page.inner_text("#given") and "Ju ju" in page.inner_text("#given")
     picture(page, "opinion-issued")
+    assert "剩余" in page.inner_text("#facts")
+    with Session(server.edge.engine) as session, session.begin():
+        session.execute(
+            text("UPDATE coordination.opinion_request SET due_on = due_on - 30, sent_on = sent_on - 30")
+        )
+    go(page, server, opinion)
+    assert "已签发" in page.inner_text("#handling-standing") and "工作日" not in page.inner_text("#facts")
     assert [fault for fault in page.faults if "401" not in fault] == []
 
 
