@@ -117,7 +117,7 @@ def _findings(report: CheckReport, city: City) -> Iterable[Block]:
     titles = facts.layer_titles(report)
     yield Table(
         (
-            Column("序号 no.", width=0.5),
+            Column("序号 no.", width=0.55),
             Column("管控 control", width=1.05),
             Column("图层与图斑 layer, feature", width=1.7),
             Column("关系 relation", width=0.85),
@@ -221,12 +221,12 @@ def _layers(report: CheckReport, city: City) -> Iterable[Block]:
     yield Heading("图层与版本 Layers and versions")
     yield Table(
         (
-            Column("图层 layer", width=2.0),
-            Column("部门 department", width=1.4),
-            Column("版本 version", width=0.6),
-            Column("管控 control", width=0.95),
-            Column("结果 outcome", width=1.6),
-            Column("图斑 features", is_figure=True, width=0.65),
+            Column("图层 layer", width=1.8),
+            Column("部门 department", width=1.5),
+            Column("版本 version", width=0.8),
+            Column("管控 control", width=1.05),
+            Column("结果 outcome", width=1.5),
+            Column("图斑 features", is_figure=True, width=0.85),
             Column("压占 overlap", is_figure=True, width=1.3),
         ),
         tuple(

@@ -121,7 +121,8 @@ def _width(sheet: Sheet, column: int) -> float:
     """Wide enough for what the first rows say; a title may go over two lines."""
     texts = [_text(row[column]) for row in sheet.rows[:50]]
     longest = max([_places(sheet.columns[column]) / 2, *(_places(text) for text in texts)])
-    at_most = _MAX_WIDTH_OF_BROAD if len(sheet.columns) > _BROAD else _MAX_WIDTH
+    is_last = column == len(sheet.columns) - 1  # what is longest stands last: bases, attributes
+    at_most = _MAX_WIDTH_OF_BROAD if len(sheet.columns) > _BROAD and not is_last else _MAX_WIDTH
     return float(min(max(longest + 3, 9), at_most))
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from blueprint.city import City, Department
-from coordination.opinion_drafts import draft_opinion
+from coordination.opinion_drafts import draft_opinion, draft_opinion_en
 from coordination.responsibility import (
     Why,
     concerns_by_department,
@@ -107,8 +107,23 @@ def test_a_draft_has_the_words_of_the_rule_and_what_can_be_done() -> None:
     assert "他" not in draft
 
 
+def test_a_draft_in_english_says_what_the_chinese_one_says() -> None:
+    concerns = concerns_by_department(report(finding("river", "restrict", overlap_m2=4800.0)))["slj"]
+    rule = {"layer": "river", "title_en": "River", "finding_en": "4,800 m² are taken.", "remedy_en": "Ask."}
+    titles = {"river": "River management strip"}
+
+    draft = draft_opinion_en(
+        "School", concerns, [rule, rule | {"layer": "x", "title_en": "Other"}], titles=titles
+    )
+
+    assert "1. River management strip (feature 7): restricted, " in draft and "4,800.00 m²" in draft
+    assert "(1) River: 4,800 m² are taken. To do: Ask." in draft and "Other" not in draft
+    assert draft.splitlines()[-1].startswith("Proposed: agree on conditions.")
+
+
 def test_a_draft_without_findings_is_no_objection() -> None:
     assert draft_opinion("示例小学", ()).endswith("无意见。")
+    assert draft_opinion_en("School", (), titles={}).endswith("no objection.")
 
 
 def test_a_layer_that_the_checker_may_not_read_is_named() -> None:
