@@ -26,6 +26,9 @@ from tests.made import differing
 TODAY = date(2026, 11, 23)
 PRINTED = 5.1e-5
 """The figures are printed to four decimals."""
+ZONES = ("landmark_50m", "subway_30m")
+ROUND_M = 0.015
+"""The figures have zones of chords, up to 4 mm within the circle; ours lie up to a centimetre outside."""
 LONGEST_M = 20_000
 """No overlap of a site has a longer outline; thinner than the noise floor, none has a larger area than this times it."""
 
@@ -88,7 +91,9 @@ def _told(report: CheckReport) -> dict[str, Any]:
     return told
 
 
-def test_every_site_and_layer_is_measured_as_expected(reports: dict[str, CheckReport]):
+def test_every_site_and_layer_is_measured_as_expected(
+    footprints: dict[str, Footprint], reports: dict[str, CheckReport]
+):
     """Where the figures have no row, nothing of the layer is met."""
     expected = {(row["footprint_id"], row["layer_code"]): row for row in _rows("layers")}
     assert len(expected) > 1_000
@@ -98,7 +103,8 @@ def test_every_site_and_layer_is_measured_as_expected(reports: dict[str, CheckRe
     for site, layer in layers:
         row = expected.get((site, layer.code), {})
         where = (site, layer.code)
-        assert layer.overlap_m2 == pytest.approx(float(row.get("overlap_m2") or 0), abs=PRINTED), where
+        more_m2 = layer.overlap_m2 - float(row.get("overlap_m2") or 0)
+        assert -PRINTED <= more_m2 <= PRINTED + _of_zones_m2(layer.code, footprints[site]), where
         if not row or row["kind"] != "area":
             assert layer.length_m == pytest.approx(float(row.get("overlap_length_m") or 0), abs=PRINTED), (
                 where
@@ -106,7 +112,9 @@ def test_every_site_and_layer_is_measured_as_expected(reports: dict[str, CheckRe
             assert layer.point_count == int(row.get("n_points") or 0), where
 
 
-def test_every_feature_that_is_met_is_a_finding_and_no_other(reports: dict[str, CheckReport]):
+def test_every_feature_that_is_met_is_a_finding_and_no_other(
+    footprints: dict[str, Footprint], reports: dict[str, CheckReport]
+):
     expected: dict[str, dict[tuple[str, str], float]] = defaultdict(dict)
     dust: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for row in _rows("pairs"):
@@ -125,9 +133,13 @@ def test_every_feature_that_is_met_is_a_finding_and_no_other(reports: dict[str, 
             assert found[key].overlap_m2 < max(PRINTED, NOISE_M * LONGEST_M)
         for key, measure in expected[site].items():
             finding = found[key]
-            assert measure == pytest.approx(
-                finding.overlap_m2 or finding.length_m or finding.point_count, abs=PRINTED
-            )
+            more = (finding.overlap_m2 or finding.length_m or finding.point_count) - measure
+            assert -PRINTED <= more <= PRINTED + _of_zones_m2(finding.layer, footprints[site]), (site, key)
+
+
+def _of_zones_m2(layer: str, site: Footprint) -> float:
+    """How much more of a zone is met than the figures have: an arc within a site is no longer than its outline."""
+    return ROUND_M * site.geometry.length if layer in ZONES else 0.0
 
 
 def test_every_ledger_closes(reports: dict[str, CheckReport]):

@@ -27,8 +27,8 @@ DEFINITIONS = {
     for entry in read_catalogue(sample_folder("anshan") / "layers.toml")
 }
 WEST = shapely.box(-200, -200, 30, 300)
-DISC_30 = 196 * 0.5 * 30**2 * math.sin(2 * math.pi / 196)
-"""A circle of 30 m in 196 chords."""
+DISC_30 = 122 * 30**2 * math.tan(math.pi / 122)
+"""A circle of 30 m within 122 tangents, which meet 1 cm outside."""
 
 
 def _line(width_m: float) -> shapely.LineString:
