@@ -34,7 +34,10 @@ _TEMPLATES = Environment(
 
 
 def to_geojson(report: CheckReport, footprint: Footprint, *, city: City) -> dict[str, Any]:
-    """The footprint and the shape of every finding as GeoJSON, longitude first (CGCS2000 equals WGS 84 at this accuracy)."""
+    """The footprint and the shape of every finding as GeoJSON, longitude first (CGCS2000 equals WGS 84 at this accuracy).
+
+    `report` (RFC 7946, 6.1) has the rest of the report: ledger, layers with their versions, rules, notes.
+    """
     site = {
         "kind": "footprint",
         "verdict": str(report.verdict),
@@ -42,11 +45,12 @@ def to_geojson(report: CheckReport, footprint: Footprint, *, city: City) -> dict
         "check_id": report.check_id,
         "area_m2": report.footprint.area_m2,
     }
+    document = report.to_json()
+    findings, reader = document.pop("findings"), document.pop("reader")
     features = [_feature(footprint.geometry, site, city)]
-    for finding, document in zip(report.findings, report.to_json()["findings"], strict=True):
-        features.append(_feature(finding.shape, {"kind": "finding", **document}, city))
-    reader = report.reader.to_json() if report.reader is not None else None
-    return {"type": "FeatureCollection", "reader": reader, "features": features}
+    for finding, told in zip(report.findings, findings, strict=True):
+        features.append(_feature(finding.shape, {"kind": "finding", **told}, city))
+    return {"type": "FeatureCollection", "reader": reader, "report": document, "features": features}
 
 
 def _feature(shape: BaseGeometry | None, properties: dict[str, Any], city: City) -> dict[str, Any]:

@@ -210,6 +210,18 @@ def test_a_workbook_holds_every_finding_and_the_ledger_in_numbers(session: Sessi
     assert sheets["xl/worksheets/sheet3.xml"].count("<row ") == 1 + len(report.findings)
 
 
+def test_the_geojson_says_the_rest_of_the_report_beside_its_shapes(session: Session, plane: City):
+    _publish(session, plane)
+    report, footprint = _checked(session, plane)
+
+    written = write_report(session, report, footprint, ReportForm.GEOJSON, city=plane, actor=OPERATOR)
+
+    given, told = orjson.loads(written.content), orjson.loads(orjson.dumps(report.to_json()))
+    findings = [each["properties"] for each in given["features"] if each["properties"]["kind"] == "finding"]
+    assert [{k: v for k, v in each.items() if k != "kind"} for each in findings] == told.pop("findings")
+    assert given["report"] | {"reader": given["reader"]} == told
+
+
 def _words_of(content: bytes, form: ReportForm) -> str:
     """What people read in a file, without what divides its words into lines and cells."""
     if form is ReportForm.PDF:
