@@ -17,7 +17,9 @@ _THREAD_M = 1.0
 """What is given back is nowhere narrower: nothing is built on a thread of ground."""
 
 _NEAR_M = 0.001
-"""How far ground is given is found to a millimetre."""
+"""How far ground is given is found to a millimetre, and as near as a large site asks for its area."""
+
+_NEAREST_M = 1e-6
 
 _JUMPS = 8
 """So many times at most a rim goes on from where it came round something."""
@@ -106,13 +108,14 @@ def _reaching(
     most = _joined(kept, free, around(far))
     if most.area <= area_m2:
         return Regrown(most, far, toward_deg)
-    while far - near > _NEAR_M:
+    while far - near > _NEAR_M or (most.area - area_m2 > SHORT_M2 / 2 and far - near > _NEAREST_M):
         middle = (near + far) / 2
-        if _joined(kept, free, around(middle)).area < area_m2:
+        made = _joined(kept, free, around(middle))
+        if made.area < area_m2:
             near = middle
         else:
-            far = middle
-    return Regrown(_joined(kept, free, around(far)), far, toward_deg)
+            far, most = middle, made
+    return Regrown(most, far, toward_deg)
 
 
 def _joined(

@@ -19,6 +19,8 @@ export function adjusting(titles) {
 }
 
 async function answered(address, more = {}) {
+  // What was answered of another site is no answer of this one, least of all the file of its boundary.
+  for (const id of ["adjusted", "setbacks", "adjust_files", "adjust_method"]) place(id).replaceChildren();
   const [file] = place("site").files;
   if (!file) throw new Error("请选择红线文件。 Choose the site's file.");
   const width = place("adjust_width").value;
@@ -44,7 +46,8 @@ async function trim() {
     }), ["没有退让不足", "No setback is missed"]);
   const sites = [{ geometry: footprint, isBefore: true }, found.kept ? { geometry: found.kept } : null];
   await draw([...sites, ...found.setbacks.map((one) => (one.place ? { geometry: one.place } : null))]);
-  say("done", ...(found.kept ? bilingual("已算出可保留的范围。", "What can stay is drawn.") : bilingual("没有可保留的范围。", "Nothing of it can stay.")));
+  if (found.kept && found.lost_m2 === 0 && !found.not_cleared.length) say("done", ...bilingual("没有须避开的冲突，不必裁剪。", "It meets nothing that is to be kept off: all of it stays."));
+  else say("done", ...(found.kept ? bilingual("已算出可保留的范围。", "What can stay is drawn.") : bilingual("没有可保留的范围。", "Nothing of it can stay.")));
 }
 
 async function refit() {
@@ -58,7 +61,8 @@ async function refit() {
   ], found.outline, "等面积调整红线.geojson");
   place("setbacks").replaceChildren();
   await draw([{ geometry: footprint, isBefore: true }, { geometry: found.outline }]);
-  say("done", ...(found.is_same_area ? bilingual("已补足原面积。", "The area is what it was.") : bilingual("此距离内相连的可用地不足以补足面积，图上是最多可得的范围。", "There is not enough free ground within the distance; the most there is is drawn.")));
+  if (found.is_same_area && found.given_m2 === 0) say("done", ...bilingual("没有须避开的冲突，红线不变。", "It meets nothing that is to be kept off: its outline stays as it is."));
+  else say("done", ...(found.is_same_area ? bilingual("已补足原面积。", "The area is what it was.") : bilingual("此距离内相连的可用地不足以补足面积，图上是最多可得的范围。", "There is not enough free ground within the distance; the most there is is drawn.")));
 }
 
 async function shift() {
@@ -70,7 +74,8 @@ async function shift() {
   ], found.moved, "平移后红线.geojson");
   place("setbacks").replaceChildren();
   await draw([{ geometry: footprint, isBefore: true }, { geometry: found.moved }]);
-  say("done", ...(found.is_free ? bilingual("找到最近的可避让位置。", "The nearest free place is drawn.") : bilingual("此距离内没有可避让的位置，图上是冲突最少处。", "None is free; where least is met is drawn.")));
+  if (found.is_free && found.distance_m === 0) say("done", ...bilingual("没有须避开的冲突，不必平移。", "It meets nothing that is to be kept off: it stays where it is."));
+  else say("done", ...(found.is_free ? bilingual("找到最近的可避让位置。", "The nearest free place is drawn.") : bilingual("此距离内没有可避让的位置，图上是冲突最少处。", "None is free; where least is met is drawn.")));
 }
 
 // What came of it: figures, how it was found, what is not said of restricted layers, and the new boundary as a file.

@@ -11,6 +11,7 @@ const HEAD = [["名次", "rank"], ["结论", "verdict"], ["面积", "area"], ["�
 export async function find(titles) {
   const [size, file] = [Number(place("hectares").value), place("area").files[0]];
   if (!(size > 0)) throw new Error("请填写面积。 Say how large the site is.");
+  if (size < 0.01 || size > 500) throw new Error("面积为 0.01 至 500 公顷。 A site is searched from 0.01 to 500 ha.");
   const query = new URLSearchParams({ area_m2: String(size * 10000), level: place("level").value, ...particulars("use", "top") });
   if (!file) query.set("district", place("district").value);
   place("places").replaceChildren();

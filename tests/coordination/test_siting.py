@@ -211,6 +211,16 @@ def test_ground_behind_a_wall_is_given_only_as_far_as_the_area_asks(session: Ses
     assert found.area_m2 == pytest.approx(10_000, abs=1)
 
 
+def test_a_site_of_many_kilometres_has_its_area_to_a_square_metre():
+    """A rim of a millimetre around it has seventy square metres."""
+    site = shapely.MultiPolygon([square(0, 0, 18_000)])
+    free = shapely.difference(shapely.box(-500, -500, 18_500, 18_500), square(4_000, 4_000, 100))
+
+    made = evenly(shapely.MultiPolygon([shapely.intersection(site, free)]), free, site.area, 500)
+
+    assert made.outline.area == pytest.approx(site.area, abs=1)
+
+
 def test_ground_that_only_advises_is_given_where_no_other_is_enough_and_what_is_short_is_said(
     session: Session, plane: City
 ):

@@ -110,6 +110,15 @@ def test_a_planner_compares_sites_finds_one_and_checks_many_on_one_page(
     _said(page, "找到最近的可避让位置")
     assert "共 80" in page.inner_text("#adjusted")
 
+    page.set_input_files("#site", far)
+    page.click("#shift")
+    _said(page, "不必平移")
+    (tmp_path / "none.geojson").write_text("{", encoding="utf-8")
+    page.set_input_files("#site", str(tmp_path / "none.geojson"))
+    page.click("#trim")
+    _said(page, "不是 GeoJSON")
+    assert page.inner_text("#adjusted") + page.inner_text("#adjust_files") == "", "no answer of another site"
+
     line = to_lonlat(at_origin(shapely.LineString([(220, 50), (320, 50)])), city)
     (tmp_path / "line.geojson").write_text(json.dumps(line.__geo_interface__), encoding="utf-8")
     page.set_input_files("#site", str(tmp_path / "line.geojson"))
