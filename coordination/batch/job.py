@@ -52,7 +52,12 @@ def _run(run: JobRun) -> dict[str, Any]:
         run.tell("read", 0)
         file = read_sites(staged_file, request, city=city)
     layers = asked_layers(run.session, actor=run.actor, on=on)
-    answers = check_sites(edge.engine, file, city=city, actor=run.actor, on=on, tell=run.tell)
+
+    def tell(phase: str, done: int) -> None:
+        run.tell(f"{phase} of {len(file.sites)}", done)
+
+    tell("check", 0)
+    answers = check_sites(edge.engine, file, city=city, actor=run.actor, on=on, tell=tell)
     batch = keep_batch(
         run.session,
         run.arguments["name"],
@@ -65,7 +70,12 @@ def _run(run: JobRun) -> dict[str, Any]:
         now=edge.now(),
     )
     run.told_layers.update(batch.layers)
-    told = {"notes": batch.notes[:MAX_NOTES], "note_count": len(batch.notes), "left_out": file.left_out}
+    told = {
+        "name": batch.file_name,
+        "notes": batch.notes[:MAX_NOTES],
+        "note_count": len(batch.notes),
+        "left_out": file.left_out,
+    }
     return {"batch": batch.id, "file": f"/api/check-batches/{batch.id}", **batch.summary, **told}
 
 

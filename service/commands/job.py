@@ -1,5 +1,6 @@
 """`blueprint job …`: list, show, cancel."""
 
+import re
 import time
 from typing import Annotated
 
@@ -45,6 +46,15 @@ PHASES = {
     "ledger": "更新台账 bringing the ledger up to date",
 }
 """What the phases of storing and checking a version, and of an audit, are called."""
+
+COUNTED_SAID = {
+    "search": "选址查找 windows searched",
+    "blocks": "分区概查 blocks looked at",
+    "check": "检查用地 checking footprints",
+}
+"""What the phases are called that say of how much they are, as `check of 10000`."""
+
+_COUNTED = re.compile(rf"({'|'.join(COUNTED_SAID)}) of (\d+)")
 
 KINDS_SAID = {
     "upload": "上传入库 upload",
@@ -115,7 +125,7 @@ def show(
         shown = item.model_dump() | {
             "kind": KINDS_SAID.get(item.kind, item.kind),
             "state": spoken(JobState(item.state)).both,
-            "phase": PHASES.get(item.phase or "", item.phase),
+            "phase": phase_said(item.phase),
             "result": outcome_of(item),
         }
         print_table(f"任务 job {number}", ["项 key", "值 value"], named(shown), empty="")
@@ -164,8 +174,16 @@ def progress_of(item: JobOut) -> str:
         return ""
     if item.phase == "stage":
         return f"{PHASES['stage']} {item.bytes_done / 1e6:,.0f} MB"
-    words = PHASES.get(item.phase, item.phase)
-    return words if item.phase == "compile" else f"{words} {item.features_done:,}"
+    words = phase_said(item.phase)
+    if counted := _COUNTED.fullmatch(item.phase):
+        return f"{words} {item.features_done:,} / {int(counted[2]):,}"
+    return f"{words}" if item.phase == "compile" else f"{words} {item.features_done:,}"
+
+
+def phase_said(phase: str | None) -> str | None:
+    """What a phase is called."""
+    counted = _COUNTED.fullmatch(phase or "")
+    return COUNTED_SAID[counted[1]] if counted else PHASES.get(phase or "", phase)
 
 
 def outcome_of(item: JobOut) -> str:

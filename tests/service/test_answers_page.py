@@ -135,6 +135,12 @@ def test_a_planner_compares_sites_finds_one_and_checks_many_on_one_page(
         "#dataset", _write(tmp_path / "many.geojson", city, (220, 20, 320, 80), (900, 900, 1000, 960))
     )
     page.fill("#name_field", "NAME")
+    assert "还没有批量检查" in page.inner_text("#batches")
+    page.click("#batch button[type=submit]")
+    until(page, "document.getElementById('progress').innerText.includes('排队中')")
+    page.click("#progress button")
+    _said(page, "已取消")
+    until(page, "document.getElementById('batches').innerText.includes('已取消')")
     page.click("#batch button[type=submit]")
     until(page, "document.getElementById('progress').innerText.includes('排队中')")
     with seeing(KEEPER):
@@ -143,6 +149,14 @@ def test_a_planner_compares_sites_finds_one_and_checks_many_on_one_page(
     assert page.locator("#batch-files a").all_inner_texts() == ["XLSX", "CSV", "GPKG", "JSON"]
     assert "河道管理范围" in page.inner_text("#met") and "river" not in page.inner_text("#met")
     assert page.inner_text("#batch-notes") == ""
+    page.reload()  # who left the page has the result again
+    until(page, "document.querySelectorAll('#batches tbody tr').length === 2")
+    kept_row = page.locator("#batches tbody tr").first
+    assert kept_row.inner_text().split("\t")[1:4] == ["many.geojson", "已完成 done", "2"]
+    assert page.inner_text("#met") == ""
+    kept_row.locator("button").click()
+    _said(page, "已检查 2 宗用地")
+    assert "河道管理范围" in page.inner_text("#met")
 
     many = json.loads((tmp_path / "many.geojson").read_text(encoding="utf-8"))
     many["features"].insert(1, {"type": "Feature", "properties": {"NAME": "空"}, "geometry": None})

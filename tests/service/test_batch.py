@@ -11,7 +11,9 @@ import geopandas
 import pytest
 import shapely
 
+from blueprint.jobs.schemas import JobOut
 from blueprint.jobs.worker import Worker
+from service.commands.job import progress_of
 from service.job_kinds import KINDS
 from tests import badfiles
 from tests.badfiles import LON, lonlat_square, polygon
@@ -135,6 +137,9 @@ def test_a_batch_over_http_is_a_job_whose_result_is_a_file_for_who_asked(
         assert len(frame) == 120 and shapely.is_valid(frame.geometry).all()
         met = geopandas.read_file(path, layer="site_by_layer")
         assert set(met["code"]) == {"PLAN"}
+    assert job["result"]["name"] == "sites.geojson"
+    running_job = JobOut(**job | {"state": "running", "phase": "check of 120", "features_done": 50})
+    assert progress_of(running_job) == "检查用地 checking footprints 50 / 120"
     with running.client("SLJ") as other:
         assert other.get(address).status_code == 404
     with running.client() as anyone:
