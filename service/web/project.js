@@ -1,11 +1,12 @@
 // A project's page: where it stands, what may be done next, its site, its opinions, what happened to it.
 
 import {
-  KIND, SEVERITY, STATE, STATUS, begin, button, cells, confirmed, departmentNames, drawable, fail, mark, place, saidBy, say, siteMap, table, time,
+  KIND, SEVERITY, STATE, STATUS, begin, button, cells, confirmed, departmentNames, drawable, fail, mark, measure, place, saidBy, say, siteMap, table, time,
 } from "./coordination.js";
 import { showProposal } from "./asking.js";
 import { showAttachments } from "./attachments.js";
 import { boundsOf } from "./bounds.js";
+import { CHANGE } from "./difference.js";
 import { linkFindings, numbered } from "./finding_map.js";
 import { showGuidance } from "./guidance.js";
 import { showMeetings } from "./meetings.js";
@@ -159,8 +160,16 @@ function lookAt(shape) {
   place("map").scrollIntoView({ block: "nearest" });
 }
 
-const CHANGES = { new: "新增", gone: "消失", grown: "增大", shrunk: "减小", weighs_otherwise: "管控变化" };
-const changesOf = ({ counts }) => Object.entries(CHANGES).filter(([change]) => counts[change]).map(([change, words]) => `${words} ${counts[change]}`).join("，") || "—";
+const changesOf = ({ counts }) => Object.entries(CHANGE).filter(([change]) => counts[change]).map(([change, [words]]) => `${words} ${counts[change]}`).join("，") || "—";
+
+// What became of each finding, with its measure before and after, in a row of its own below; the comparison of two checks has all of it.
+const SHOWN = 5;
+function findingsOf({ findings }) {
+  const side = (measured) => (measured ? `${SEVERITY[measured.severity][0]} ${measure(measured)}` : "—");
+  const lines = findings.slice(0, SHOWN).map((each) => element("div", {}, ...bilingual(...CHANGE[each.change]), `：${each.title} ${each.feature}，${side(each.before)} → ${side(each.after)}`));
+  if (findings.length > SHOWN) lines.push(element("div", {}, ...bilingual(`另有 ${findings.length - SHOWN} 处`, `${findings.length - SHOWN} more`)));
+  return lines.length ? [element("tr", {}, element("td", { colspan: "5", class: "hint" }, ...lines))] : [];
+}
 
 // Rechecks one after another, of which nothing followed, are one line of the history.
 function grouped(events) {
@@ -194,10 +203,10 @@ async function showRest() {
   const changed = rechecks.filter((each) => each.failed || each.verdict_before !== each.verdict_after || each.findings.length || each.asked.length || each.released.length);
   place("rechecks-card").hidden = rechecks.length === 0;
   place("rechecks-same").replaceChildren(...(changed.length < rechecks.length ? bilingual(`另有 ${rechecks.length - changed.length} 次复检无变化，不列出。`, `${rechecks.length - changed.length} rechecks that changed nothing are not listed.`) : []));
-  table(place("rechecks"), [["自", "from"], ["图层", "layer"], ["结论", "verdict"], ["变化", "changes"], ["征求 / 不再涉及", "asked / released"]], changed.reverse().map((each) => cells([
+  table(place("rechecks"), [["自", "from"], ["图层", "layer"], ["结论", "verdict"], ["变化", "changes"], ["征求 / 不再涉及", "asked / released"]], changed.reverse().flatMap((each) => [cells([
     each.starts_on, [titles[each.layer] ?? each.layer, ...(each.act === "expired" ? [element("br"), element("span", { class: "hint" }, ...bilingual("现行版本到期", "its term ended"))] : [])], each.failed ?? `${SEVERITY[each.verdict_before][0]} → ${SEVERITY[each.verdict_after][0]}`, changesOf(each),
     `${each.asked.map(nameOfDepartment).join("、") || "—"} / ${each.released.map(nameOfDepartment).join("、") || "—"}`,
-  ])), ["没有引起变化的更新。", "No update changed anything."]);
+  ]), ...findingsOf(each)]), ["没有引起变化的更新。", "No update changed anything."]);
 }
 
 async function replace() {

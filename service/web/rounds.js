@@ -55,6 +55,7 @@ async function showChanges(page, rounds) {
     try {
       const [difference, before, after] = await Promise.all([ask(`/api/checks/${project.check.id}/difference?from=${select.value}`), shapes(select.value), shapes(project.check.id)]);
       showDifference({ difference, before, after }, place("changes-said"), { map: page.map(), names: [[`检查 ${select.value}`, "before"], [`检查 ${project.check.id}`, "after"]] });
+      if (before === null) place("changes-said").append(element("p", { class: "hint" }, ...bilingual("先前的图形不在图上：所依据的程序或数据已更新，不能再画出。", "What was before is not on the map: its engine or data were updated, so it cannot be drawn again.")));
     } catch (problem) {
       place("changes-said").replaceChildren();
       fail(problem);

@@ -511,7 +511,9 @@ def test_a_request_shows_on_the_map_what_its_department_is_asked_about_and_nothi
     assert [f["properties"]["kind"] for f in plain.json()["features"]] == ["footprint"]
 
 
-def test_an_update_is_followed_up_by_a_job_that_can_be_cancelled_and_is_gone_on_with(office: Office) -> None:
+def test_an_update_is_followed_up_by_a_job_that_can_be_cancelled_and_is_gone_on_with(
+    office: Office, page: Page
+) -> None:
     edge, (project, _), coordinator = office.server.edge, opened_requests(office), office.sign_in("lin")
     worker = Worker(edge, KINDS)
 
@@ -539,4 +541,10 @@ def test_an_update_is_followed_up_by_a_job_that_can_be_cancelled_and_is_gone_on_
     done = coordinator.get(f"/api/jobs/{again.json()['id']}").json()
     assert (done["state"], done["result"]["projects"] > 0) == ("done", True)
     *_, found = coordinator.get(f"/api/rechecks?project_id={project}").json()["items"]
-    assert (found["layer"], found["released"]) == ("heritage", ["wlj"])
+    assert (found["layer"], found["released"], found["act"]) == ("heritage", ["wlj"], "in_force")
+    sign_in(page, office.server, "lin")
+    page.goto(f"{office.server.url}/project?id={project}")
+    until(page, "document.querySelectorAll('#rechecks tbody tr').length > 0")
+    told = page.inner_text("#rechecks tbody tr >> nth=1")
+    assert "消失 gone" in told and "m² → —" in told, told
+    picture(page, "rechecked")
