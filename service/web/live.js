@@ -53,6 +53,7 @@ function drawFindings(shapes) {
 
 async function check() {
   since = null;
+  clearTimeout(rest); // else what is to be drawn of the outline before gives this question up
   if (outline.shape === null) return;
   await answered("json", (report) => {
     showReport(report, place("report"));
