@@ -59,18 +59,27 @@ def parse_rule_set(content: bytes, name: str) -> RuleSet:
             "the rule set {name} is larger than {max_kb} kB", name=name, max_kb=MAX_BYTES >> 10
         )
     try:
-        root = yaml.compose(content.decode("utf-8"), Loader=Loader)
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidInputError(
             "the rule set {name} is no UTF-8 text: {reason}", name=name, reason=error.reason
         ) from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark is not None else ""
+    try:
+        root = yaml.compose(text, Loader=Loader)
+    except yaml.reader.ReaderError as error:  # a sign that no YAML has: it has a place, but no mark
+        line = text.count("\n", 0, error.position) + 1
         raise InvalidInputError(
             "{name}{line_number}: no YAML: {error}",
             name=name,
-            line_number=line,
+            line_number=f":{line}",
+            error=f"U+{error.character:04X}, {error.reason}",
+        ) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise InvalidInputError(
+            "{name}{line_number}: no YAML: {error}",
+            name=name,
+            line_number=f":{mark.line + 1}" if mark is not None else "",
             error=getattr(error, "problem", error),
         ) from error
     document = Place(root, name).mapping(required=("code", "version", "rules"))
