@@ -19,7 +19,7 @@ from blueprint.snapshot import LayerOnDay, Snapshot, refuse_before_the_first, ta
 from blueprint.strip import Strip, crossing_m
 from coordination.check_digest import digest_of
 from coordination.check_report import CheckReport, Finding, LayerResult
-from coordination.judging import judge, key_of
+from coordination.judging import judge, key_of, under_height
 from coordination.kept_rules import keep_rule_set
 from coordination.masking import RestrictedConflict, count_answers, find_restricted_conflicts
 from coordination.rule_sets import Rule, RuleSet
@@ -86,8 +86,13 @@ def run_check(
     asked = [layer for layer in asked if layer.version_id not in overlay.failed]
     is_answered = count_answers(session, {layer.department for layer in closed}, actor=actor, city=city)
     particular = rule_set.particular_on(on) if rule_set is not None else {}
+    general_rules = rule_set.on(on) if rule_set is not None else {}
     conflicts = find_restricted_conflicts(
-        session, footprint.geometry, closed if is_answered else [], particular, city=city
+        session,
+        footprint.geometry,
+        under_height(closed, general_rules, footprint.top_m) if is_answered else [],
+        particular,
+        city=city,
     )
     of_layer: dict[int | None, list[Overlap]] = defaultdict(list)
     for overlap in overlay.overlaps:

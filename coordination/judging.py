@@ -60,7 +60,7 @@ def judge(
     """
     rules = rule_set.on(on) if rule_set is not None else {}
     particular = rule_set.particular_on(on) if rule_set is not None else {}
-    layers = _under_height(governed(asked, rules), rules, footprint.top_m)
+    layers = under_height(governed(asked, rules), rules, footprint.top_m)
     shaped = with_shapes or any(_by_feature(layer, rules, particular) for layer in layers)
     site = footprint.geometry
     overlay = find_overlaps(session, site, layers, city=city, with_shapes=shaped, known=known)
@@ -114,7 +114,7 @@ def judge(
     )
 
 
-def _under_height(
+def under_height(
     layers: Sequence[LayerOnDay], rules: Mapping[str, Rule], top_m: float | None
 ) -> tuple[LayerOnDay, ...]:
     """A raster of limiting elevations is met where it lies below the project's highest point; everywhere, where that is not given."""

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import shapely
 from sqlalchemy.orm import Session
@@ -21,6 +22,7 @@ from coordination.report_verification import with_site
 from coordination.reports import to_geojson, to_html
 from coordination.rules import Severity
 from tests.made import at_origin, publish, square
+from tests.rasters import store_raster, write_tif
 
 TODAY = date(2026, 11, 23)
 Check = Callable[..., CheckReport]
@@ -97,6 +99,42 @@ def test_no_form_of_the_report_names_it(session: Session, city_: City, check: Ch
     ):
         assert "SECRET" not in text and "机密" not in text
         assert "3000" not in text and "0.3000" not in text and "30.00" not in text
+
+
+HEIGHTS = """code: test
+version: 1
+rules:
+  - id: R-XG
+    layer: SECRET
+    title: 限高
+    title_en: Height limit
+    finding: "{area_m2}㎡"
+    finding_en: "{area_m2} m²"
+    remedy: 降低高度
+    remedy_en: Build lower
+    basis: [《示例》第一条]
+    last_checked_on: 2026-11-01
+    height: {above: prohibit, within: advise}
+"""
+
+
+@pytest.mark.parametrize(("top_m", "is_told"), [(50.5, True), (None, True), (44.0, False)])
+def test_a_restricted_raster_of_limiting_elevations_is_met_where_a_project_reaches_above_it(
+    session: Session, city_: City, member: Actor, tmp_path: Path, top_m: float | None, is_told: bool
+):
+    """Its rule alone says from which elevation on; without it no pixel was beyond anything, and nobody was to be asked."""
+    path = tmp_path / "rules.yaml"
+    path.write_text(HEIGHTS, encoding="utf-8")
+    city = replace(city_, rules_path=path)
+    publish(session, city, "OPEN", [square(1000, 0, 10)])
+    limits = write_tif(tmp_path / "limits.tif", np.full((40, 40), 45.0, dtype=np.float32))
+    store_raster(session, city, limits, "SECRET", sensitivity="restricted")
+    footprint = replace(_footprint(square(0, 0, 100), city), top_m=top_m)
+
+    report = run_check(session, footprint, city=city, actor=member, on=TODAY)
+
+    assert bool(report.restricted_conflicts) is is_told
+    assert [layer.code for layer in report.layers] == ["OPEN"]
 
 
 def test_where_it_is_not_met_nothing_is_told(session: Session, city_: City, check: Check):
