@@ -25,7 +25,7 @@ from coordination.checks import asked_of, run_check
 from coordination.found_sites import Candidate, FoundSite, Rooms, Search, resumed, soft_share
 from coordination.free_places import MIN_COMPACT, Place, Places, places_in, widest_m
 from coordination.heights import LOWEST_TOP_M
-from coordination.judging import rule_set_of
+from coordination.rules_in_force import rule_set_on
 from coordination.siting import TakenGround, readable_by, taken_ground
 from coordination.trim import TrimLevel, is_hard
 
@@ -123,7 +123,7 @@ def find_sites(
             known[of] = checking(site, snapshot=readable, is_told=False)
         return known[of]
 
-    rules = rule_set_of(city)
+    rules = rule_set_on(session, city, on)
     versions = [layer.version_id for layer in readable.layers]
     done = resumed(kept, f"{versions} {rules.sha256 if rules is not None else None}")
     blocks = _blocks(windows)
