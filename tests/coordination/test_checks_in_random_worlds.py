@@ -56,18 +56,12 @@ def _lines(report: CheckReport, told: Expected, within: float) -> list[str]:
         lines.append("two findings of one feature and rule")
     for key in found.keys() & right.keys():
         f, t = found[key], right[key]
-        one = [f.control, str(f.relation), f.sliver, f.overlap_m2, f.length_m, f.point_count, f.distance_m]
-        other = [
-            t.control,
-            t.relation,
-            bool(t.sliver),
-            float(t.m2),
-            float(t.length_m),
-            t.points,
-            t.distance_m,
-        ]
+        one = (f.control, str(f.relation), f.sliver, f.length_m, f.point_count, f.distance_m)
+        other = (t.control, t.relation, bool(t.sliver), float(t.length_m), t.points, t.distance_m)
         lines += differing(one, other, within=within, place=str(key))
+        lines += differing(f.overlap_m2, float(t.m2), within=within + t.slack_m2, place=f"{key} area")
     layers = {each.code: each for each in report.layers}
+    slack_m2 = sum(each.slack_m2 for each in told.findings)
     lines += differing(
         {c: str(e.outcome) for c, e in layers.items()}, told.outcomes, within=0, place="outcome"
     )
@@ -75,12 +69,15 @@ def _lines(report: CheckReport, told: Expected, within: float) -> list[str]:
     lines += differing(
         {c: e.overlap_m2 or 0.0 for c, e in layers.items()},
         {c: float(m2) for c, m2 in told.union_m2.items()},
-        within=within,
+        within=within + slack_m2,
         place="union",
     )
     ledger = {name: getattr(report.ledger, name) for name in told.ledger}
     lines += differing(
-        ledger, {name: float(m2) for name, m2 in told.ledger.items()}, within=2 * within, place="ledger"
+        ledger,
+        {name: float(m2) for name, m2 in told.ledger.items()},
+        within=2 * within + slack_m2,
+        place="ledger",
     )
     lines += differing(str(report.verdict), told.verdict, within=0, place="verdict")
     return [*lines, *([] if report.ledger.closes else ["the ledger does not close"])]

@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import shapely
 
-from blueprint.layers.buffers import quarter_segments
 from tests.coordination.made_worlds import CONTROLS, PIXEL_M, USES, WIDTHS, MadeLayer, MadeRule, MadeWorld
 
 NOISE_M = 1e-6
+ROUND = 160
+"""Segments a quarter circle: within a millimetre up to 100 m."""
+DRAWN_M = 0.012
+"""A zone is drawn to the centimetre."""
 HIGHEST_TOP_M = 9_000.0
 Measure = Callable[[shapely.Geometry], float]
 
@@ -35,6 +38,8 @@ class Told:
     attributes: Mapping[str, Any] | None = None
     is_feature: bool = True
     is_asked: bool = False
+    slack_m2: float = 0.0
+    """By how much the area may be otherwise: the edge of a zone is drawn to the centimetre."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +198,7 @@ def _met(
     if buffer_m:
         by = layer.definition.get("buffer_by")
         reach = _reach(buffer_m, by, row)
-        zone = shapely.buffer(shape, reach, quad_segs=quarter_segments(reach))
+        zone = shapely.buffer(shape, reach, quad_segs=ROUND)
     elif dimension == 2:
         zone = shape
     else:
@@ -205,7 +210,7 @@ def _met(
     shared = areal(shapely.intersection(site, zone))
     if _is_noise(shared):
         return None
-    m2 = measure(shared)
+    m2, slack_m2 = measure(shared), DRAWN_M * shared.length if buffer_m else 0.0
     relation = "overlaps"
     if buffer_m and not is_body:
         relation = "within_distance"
@@ -217,7 +222,7 @@ def _met(
         relation = "covers"
     return Told(
         layer.code, None, None, "", relation, m2, length_m, points,
-        0.0 if is_body else float(shapely.distance(site, shape)), _is_sliver(shared, m2, layer), shared,
+        0.0 if is_body else float(shapely.distance(site, shape)), _is_sliver(shared, m2, layer), shared, slack_m2=slack_m2,
     )  # fmt: skip
 
 
@@ -329,7 +334,7 @@ def _whole(layer: MadeLayer, told: Told) -> shapely.Geometry | None:
     if not buffer_m:
         return shape
     reach = _reach(buffer_m, layer.definition.get("buffer_by"), layer.rows[number])
-    return shapely.buffer(shape, reach, quad_segs=quarter_segments(reach))
+    return shapely.buffer(shape, reach, quad_segs=ROUND)
 
 
 def _by_class(use: str | None, row: Mapping[str, Any]) -> str:
@@ -401,7 +406,7 @@ def _asked(
     zone = shape
     if relation == "within_distance":
         reach = _reach(rule.says["distance_m"], rule.says.get("distance_by"), row)
-        zone = shapely.buffer(shape, reach, quad_segs=quarter_segments(reach))
+        zone = shapely.buffer(shape, reach, quad_segs=ROUND)
     shared = areal(shapely.intersection(site, zone))
     if _is_noise(shared):
         return None
@@ -410,6 +415,7 @@ def _asked(
     if relation == "covers" and shape.area - common.area > NOISE_M * common.length:
         return None
     told.shape, told.m2 = shared, measure(shared)
+    told.slack_m2 = DRAWN_M * shared.length if relation == "within_distance" else 0.0
     told.sliver = _is_sliver(shared, told.m2, layer)
     if shapely.get_dimensions(shape) == 1:
         told.length_m = shapely.length(common)
