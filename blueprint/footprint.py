@@ -34,6 +34,9 @@ MAX_MENDED_M2 = 1.0
 
 MAX_TEXT_BYTES = 5 << 20
 _HUGE = 1e300
+_LEAST_M2 = 1e-4
+"""What is smaller than a square centimetre has no area to take shares of: three corners nanometres apart."""
+
 _ROUNDING = 1e-9
 """The share of a footprint that is the rounding of its coordinates at the city's border."""
 
@@ -318,7 +321,7 @@ def _placed(
 ) -> Footprint:
     """One site out of valid shapes, and where it lies: outside the city is refused, partly outside is said."""
     geometry = shapely.normalize(polygonal(shapely.union_all(shapes) if len(shapes) > 1 else shapes[0]))
-    if geometry.is_empty or geometry.area <= 0:
+    if geometry.is_empty or geometry.area < _LEAST_M2:
         raise InvalidInputError("the footprint has no area; send a polygon with at least three corners")
     if shapely.get_num_coordinates(geometry) > MAX_VERTICES:
         raise _too_many(int(shapely.get_num_coordinates(geometry)))

@@ -148,14 +148,16 @@ def test_a_batch_over_http_is_a_job_whose_result_is_a_file_for_who_asked(
 
 def test_what_no_single_check_would_take_is_left_out_of_a_batch_and_named(command: Command, tmp_path: Path):
     publish_plan(command, tmp_path)
-    given = _collection(5)
-    elsewhere, crossing, height, use = given["features"][1:]
+    given = _collection(6)
+    elsewhere, crossing, height, use, speck = given["features"][1:]
     elsewhere["geometry"] = polygon(lonlat_square(10.0))
     west, south = LON, crossing["geometry"]["coordinates"][0][0][1]
     corners = [(0, 0), (1, 1), (1, 0), (0, 1), (0, 0)]
     crossing["geometry"]["coordinates"] = [[(west + 0.002 * x, south + 0.002 * y) for x, y in corners]]
     height["properties"]["TOP"] = "high"
     use["properties"]["USE"] = "住宅"
+    # Three corners nanometres apart: a share of its area was a division by zero, which ended the whole batch.
+    speck["geometry"] = polygon([(LON, south), (LON + 1e-13, south), (LON, south + 1e-13), (LON, south)])
     path, result = tmp_path / "sites.geojson", tmp_path / "result.json"
     path.write_text(json.dumps(given), encoding="utf-8")
     options = ("--use-field", "USE", "--top-field", "TOP", "--output", result, "--format", "json")
@@ -165,7 +167,7 @@ def test_what_no_single_check_would_take_is_left_out_of_a_batch_and_named(comman
     assert done.json["sites"] == 2, done.err
     assert [a["number"] for a in json.loads(result.read_text(encoding="utf-8"))["sites"]] == [1, 5]
     said = done.err.splitlines()
-    for number, why in ((2, "红线不在本市范围内"), (3, "边界自相交"), (4, "high")):
+    for number, why in ((2, "红线不在本市范围内"), (3, "边界自相交"), (4, "high"), (6, "没有面积")):
         assert any(f"第 {number} 个图斑未检查" in line and why in line for line in said), done.err
     assert any("第 5 个图斑" in line and "从严" in line for line in said), done.err
-    assert "3 features are not checked, 2 are" in done.err
+    assert "4 features are not checked, 2 are" in done.err
