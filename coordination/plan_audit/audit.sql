@@ -214,14 +214,14 @@ yielding AS MATERIALIZED (
         )
 )
 UPDATE coordination.plan_difference AS known
-SET state = 'settled', settled_audit_id = :audit_id,
-    yielded = (
-        SELECT CASE count(*) WHEN 2 THEN 'both' ELSE min(yielding.side) END
-        FROM yielding
-        WHERE yielding.id = known.id
-    )
-FROM gone
-WHERE known.id = gone.id;
+SET state = 'settled', settled_audit_id = :audit_id, yielded = told.yielded
+FROM (
+    SELECT gone.id, CASE count(yielding.side) WHEN 2 THEN 'both' ELSE min(yielding.side) END AS yielded
+    FROM gone
+    LEFT JOIN yielding ON yielding.id = gone.id
+    GROUP BY gone.id
+) AS told
+WHERE known.id = told.id;
 
 -- name: standing
 -- How the ledger of two layers stands, slivers not counted.
