@@ -32,7 +32,7 @@ SEEDS = range(*map(int, os.environ.get("BLUEPRINT_WORLDS", "0:3").split(":")))
 PLACES = 12
 
 
-def _city(city: City, worlds: Sequence[MadeWorld], seed: int, folder: Path) -> City:
+def city_of(city: City, worlds: Sequence[MadeWorld], seed: int, folder: Path) -> City:
     path = folder / "rules.yaml"
     path.write_text(rules_yaml(worlds[0].rules), encoding="utf-8")
     measure = AreaMeasure.ELLIPSOID if seed % 4 == 1 else AreaMeasure.PLANE
@@ -41,7 +41,7 @@ def _city(city: City, worlds: Sequence[MadeWorld], seed: int, folder: Path) -> C
     )
 
 
-def _site(world: MadeWorld, city: City) -> Footprint:
+def site_of(world: MadeWorld, city: City) -> Footprint:
     shape = shapely.normalize(at_origin(world.placed(world.site)))
     return Footprint(shape, city.working_crs, "none", planned_use=world.use, top_m=world.top_m)
 
@@ -86,13 +86,13 @@ def _lines(report: CheckReport, told: Expected, within: float) -> list[str]:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_check_says_what_the_definitions_say(session: Session, city: City, seed: int, tmp_path: Path):
     worlds = made_worlds(seed, PLACES)
-    city = _city(city, worlds, seed, tmp_path)
+    city = city_of(city, worlds, seed, tmp_path)
     publish_worlds(session, city, worlds, tmp_path, reverse=seed % 2 == 1)
     rules = rule_set_of(city)
     if rules is not None:
         refuse_never_met(rules, layers_on(session, TODAY), on=TODAY)
     snapshot = take_snapshot(session, TODAY)
-    sites = [_site(world, city) for world in worlds]
+    sites = [site_of(world, city) for world in worlds]
     known = overlay_together(
         session, [site.geometry for site in sites], Ground(session, snapshot.layers, city=city)
     )
