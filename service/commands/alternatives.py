@@ -1,6 +1,8 @@
 """`blueprint alternatives FILE FILE …`: several sites for one project side by side."""
 
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +10,7 @@ import typer
 from sqlalchemy.orm import Session
 
 from blueprint.errors import InvalidInputError
+from blueprint.footprint import Footprint
 from coordination.alternatives import RANKING, Alternative, compare_sites, layer_rows, to_json
 from coordination.alternatives_document import ComparisonForm, write_comparison
 from coordination.figures import hectares, percent, square_metres
@@ -77,12 +80,17 @@ def alternatives(
         sites = [
             (
                 file.stem,
-                read_site(
-                    session, edge, file, crs=crs, width_m=width_m, sublayer=sublayer, use=use, top_m=top
+                _read(
+                    partial(read_site, session, edge, file, crs=crs, sublayer=sublayer, use=use, top_m=top),
+                    width_m,
                 ),
             )
             for file, top in zip(files, tops if len(tops) > 1 else tops * len(files), strict=True)
         ]
+        if width_m is not None and all(site.strip is None for _, site in sites):
+            raise InvalidInputError(
+                "a width is given, but the footprint has no line and no point; leave the width out"
+            )
         found = compare_sites(
             session,
             sites,
@@ -107,6 +115,19 @@ def alternatives(
         print_json(to_json(found))
         return
     _print(found)
+
+
+def _read(read: Callable[..., Footprint], width_m: float | None) -> Footprint:
+    """A site with the width where it has lines or points; an area beside them has none."""
+    try:
+        return read(width_m=width_m)
+    except InvalidInputError as error:
+        if width_m is None:
+            raise
+        try:
+            return read(width_m=None)
+        except InvalidInputError:
+            raise error from None
 
 
 def _print(found: tuple[Alternative, ...]) -> None:

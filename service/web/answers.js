@@ -9,13 +9,22 @@ import { chosen, draw, hectares, readJson, verdict } from "./sites.js";
 import { supposing } from "./what_if.js";
 import { askAll, bilingual, element, send } from "./words.js";
 
+// Whether a site has a line or a point, which take the width; areas beside them have none.
+function isThin({ type, features, geometries, geometry }) {
+  const parts = features ?? geometries ?? (geometry ? [geometry] : null);
+  return parts ? parts.some(isThin) : /LineString|Point/u.test(type);
+}
+
 async function compare() {
   const files = [...place("sites").files];
   if (files.length < 2) throw new Error("请选择至少两个红线文件。 Choose two files at least.");
   const [width, top] = [place("width_m").value, place("compared_top").value];
-  const sites = await Promise.all(files.map(async (file) => ({
-    name: file.name.replace(/\.[^.]*$/u, "").slice(0, 60), footprint: await readJson(file), ...(width ? { width_m: Number(width) } : {}), ...(top ? { top_m: Number(top) } : {}),
-  })));
+  const sites = await Promise.all(files.map(async (file) => {
+    const footprint = await readJson(file);
+    return {
+      name: file.name.replace(/\.[^.]*$/u, "").slice(0, 60), footprint, ...(width && isThin(footprint) ? { width_m: Number(width) } : {}), ...(top ? { top_m: Number(top) } : {}),
+    };
+  }));
   const asked = { sites, ...(place("compared_use").value.trim() ? { use: place("compared_use").value.trim() } : {}) };
   const found = await send("POST", "/api/alternatives", asked);
   const shapes = Object.fromEntries(sites.map(({ name, footprint }) => [name, footprint]));

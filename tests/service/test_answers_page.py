@@ -77,6 +77,15 @@ def test_a_planner_compares_sites_finds_one_and_checks_many_on_one_page(
         page.click("#comparison-files button:has-text('XLSX')")
     assert Path(kept.value.path()).read_bytes().startswith(b"PK")
 
+    road = tmp_path / "道路.geojson"
+    line = to_lonlat(at_origin(shapely.LineString([(300, 300), (400, 300)])), city)
+    road.write_text(json.dumps(line.__geo_interface__))
+    page.set_input_files("#sites", [river, far, road])
+    page.fill("#width_m", "12")
+    page.click("#alternatives button[type=submit]")
+    until(page, "document.querySelectorAll('#comparison tbody tr').length === 3")
+    assert "道路" in page.inner_text("#comparison"), "the width is of the road alone"
+
     page.set_input_files("#area", _write(tmp_path / "area.geojson", city, (200, -100, 700, 300)))
     page.fill("#hectares", "0.5")
     page.click("#finder button[type=submit]")

@@ -23,7 +23,7 @@ from blueprint.jobs.worker import Worker
 from service.job_kinds import KINDS
 from service.settings import Settings
 from tests import badfiles
-from tests.badfiles import LON, lonlat_square, polygon
+from tests.badfiles import LAT, LON, lonlat_square, polygon
 from tests.service.conftest import Command, Server, publish_plan, serving
 
 _JSON = {"content-type": "application/json"}
@@ -364,6 +364,13 @@ def test_alternatives_and_assumed_versions_by_command_and_over_http(
         (41.5, "0701"),
     ]
     assert (unlike.status, "2 highest points for 3 sites" in unlike.err) == (2, True)
+    road = tmp_path / "road.geojson"
+    road.write_text(json.dumps({"type": "LineString", "coordinates": [[LON, LAT], [LON + 0.01, LAT]]}))
+    mixed = command("alternatives", footprint, road, "--width-m", "12", "--format", "json")
+    areas = command("alternatives", footprint, other, "--width-m", "12")
+    assert mixed.status == 0, mixed.err
+    assert [a["report"]["footprint"].get("width_m") for a in mixed.json["alternatives"]] == [None, 12]
+    assert (areas.status, "no line and no point" in areas.err) == (2, True)
     assert "PLAN" in shown.out
     assert written.status == 0 and book.read_bytes().startswith(b"PK")
     assert assumed["assumed"] == ["PLAN v1"]
