@@ -1,9 +1,11 @@
 """A search for sites as a job: what is found shows while it runs, stays where it is called off, and another worker goes on with it."""
 
+import json
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,10 +18,12 @@ from blueprint.city import City
 from blueprint.jobs.kinds import JobKind, JobRun
 from blueprint.jobs.worker import Worker
 from blueprint.wall import KEEPER, seeing
+from coordination.found_sites import Search
+from coordination.site_finder import find_sites
 from coordination.site_search_job import SITE_SEARCH
 from service.job_kinds import KINDS
 from tests.made import at_origin, publish, square
-from tests.service.conftest import Server
+from tests.service.conftest import Command, Server
 
 GROUND = shapely.box(0, 0, 16_000, 4_000)
 """Two blocks of eight windows."""
@@ -142,3 +146,25 @@ def test_another_worker_goes_on_where_the_first_was_lost_and_finds_the_same_once
     assert {**job["result"], "sites": None} == {**alone, "sites": None} | {
         "free_m2": pytest.approx(alone["free_m2"])
     }
+
+
+def test_ctrl_c_at_the_console_leaves_what_was_found_and_says_that_it_is_not_all(
+    searched: Server, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def interrupted(*given: Any, tell: Callable[[str, int], None], **more: Any) -> Search:
+        def told(phase: str, done: int) -> None:
+            tell(phase, done)
+            if phase.startswith("search") and done >= 9:
+                raise KeyboardInterrupt
+
+        return find_sites(*given, tell=told, **more)
+
+    monkeypatch.setattr("service.commands.siting.find_sites", interrupted)
+    area, output = tmp_path / "area.geojson", tmp_path / "sites.geojson"
+    area.write_text(json.dumps(shapely.geometry.mapping(at_origin(GROUND))), encoding="utf-8")
+
+    ended = command("find-site", area, "--area-ha", "2", "--crs", "EPSG:4550", "--output", output)
+
+    assert ended.status == 130
+    assert "查找尚未完成" in ended.out and "无冲突 clear" in ended.out
+    assert json.loads(output.read_text(encoding="utf-8"))["features"]
