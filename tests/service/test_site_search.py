@@ -166,5 +166,5 @@ def test_ctrl_c_at_the_console_leaves_what_was_found_and_says_that_it_is_not_all
     ended = command("find-site", area, "--area-ha", "2", "--crs", "EPSG:4550", "--output", output)
 
     assert ended.status == 130
-    assert "查找尚未完成" in ended.out and "无冲突 clear" in ended.out
+    assert "查找尚未完成" in ended.out
     assert json.loads(output.read_text(encoding="utf-8"))["features"]
