@@ -11,6 +11,7 @@ from sqlalchemy import text
 from blueprint.jobs.worker import Worker
 from coordination.plan_audit.window_rows import reached_database
 from service.commands import audit as audit_command
+from service.commands import context
 from service.commands.context import reached_engine
 from service.job_kinds import KINDS
 from tests.badfiles import LON, geojson, lonlat_square, polygon
@@ -26,6 +27,7 @@ def _plan(lon: float) -> bytes:
 def test_an_audit_by_the_command_line_prints_a_ledger_writes_a_file_and_takes_decisions(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr(context.output, "width", 400)  # made with the width of whoever was the first to ask
     for code, lon in LAYERS:
         what = ("--title", code, "--department", "ZRZY", "--geometry", "polygon", "--control", "inform")
         assert command("layer", "define", code, *what).status == 0
