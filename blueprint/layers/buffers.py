@@ -156,10 +156,15 @@ def _missed(zones: np.ndarray, shapes: np.ndarray, reaches_m: np.ndarray) -> np.
         squared = ((points[1:] - points[:-1]) ** 2).sum(axis=1)
         # Tangents are shorter than that, and right where their ends are.
         is_between = (of_ring[1:] == of_ring[:-1]) & (squared > 9 * BEYOND_M * reaches_m[of_point[1:]])
-        points = np.concatenate([points, (points[1:] + points[:-1])[is_between] / 2])
-        of_point = np.concatenate([of_point, of_point[1:][is_between]])
-        off_m = np.abs(shapely.distance(shapes[of_point], shapely.points(points)) - reaches_m[of_point])
-        missed.append(of_point[off_m > np.maximum(_NEAR_M, _NEAR_SHARE * reaches_m[of_point])])
+        places = shapely.points(np.concatenate([points, (points[1:] + points[:-1])[is_between] / 2]))
+        of_place = np.concatenate([of_point, of_point[1:][is_between]])
+        own, reach_m = shapes[of_place], reaches_m[of_place]
+        near_m = np.maximum(_NEAR_M, _NEAR_SHARE * reach_m)
+        # Whether a place is so near a prepared shape answers; how far it is it does not, edge by edge that takes fifteen times as long.
+        is_off = shapely.dwithin(own, places, reach_m - near_m) | ~shapely.dwithin(
+            own, places, reach_m + near_m
+        )
+        missed.append(of_place[is_off])
     shapely.destroy_prepared(shapes[rows])
     return np.unique(np.concatenate(missed))
 
