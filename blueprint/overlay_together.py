@@ -33,6 +33,9 @@ from blueprint.snapshot import LayerOnDay
 LARGEST_M2 = 2_000_000.0
 """Sites whose boxes are larger than this are asked one by one: what lies near many of them would fill the memory."""
 
+_ASKED_M2 = 20_000_000.0
+"""The boxes of the sites that are asked in one statement have about so much together: its answer is one row, of 1 GB at most."""
+
 _SQL = {
     name: prepared(name, statement.text)
     for name, statement in load_statements(Path(__file__).with_suffix(".sql")).items()
@@ -132,12 +135,18 @@ def overlay_together(
 
     Sites whose boxes are larger than `largest_m2` are. `beside` reads what is told of the features while shapes are cut.
     """
-    boxes = shapely.bounds(sites)
-    small = np.flatnonzero((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) <= largest_m2)
     found: list[KnownSite | None] = [None] * len(sites)
-    if ground.can_measure and len(small):
-        shapes = np.asarray(sites)[small]
-        for place, known in zip(small, _overlay(session, shapes, ground, beside), strict=True):
+    if not ground.can_measure:
+        return found
+    boxes = shapely.bounds(sites)
+    boxes_m2 = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    small = np.flatnonzero(boxes_m2 <= largest_m2)
+    statement = np.cumsum(boxes_m2[small]) // _ASKED_M2
+    for number in np.unique(statement):
+        asked = small[statement == number]
+        for place, known in zip(
+            asked, _overlay(session, np.asarray(sites)[asked], ground, beside), strict=True
+        ):
             found[place] = known
     return found
 

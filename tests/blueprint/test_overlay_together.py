@@ -9,6 +9,7 @@ import shapely
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from pyproj import Transformer
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from blueprint.city import AreaMeasure, City
@@ -182,6 +183,26 @@ def test_where_one_layer_covers_a_site_its_ledger_is_that_of_the_statement(
     assert alone.ledger.restricted_m2 == pytest.approx(6000 if worse is Control.PROHIBIT else 6400, rel=1e-3)
     assert alone.ledger.prohibited_m2 == pytest.approx(400 if worse is Control.PROHIBIT else 0, rel=1e-3)
     assert differing(asdict(alone.ledger), asdict(together.ledger), within=1e-5) == []
+
+
+def test_sites_whose_surroundings_would_be_too_much_for_one_answer_are_asked_in_several(
+    session: Session, city: City, monkeypatch: pytest.MonkeyPatch
+):
+    publish(session, city, "AREAS", [shapely.box(0, 0, 60, 60)], tolerance_m2=0)
+    publish(session, city, "NEAR", [shapely.Point(100, 100)], buffer_m=50)
+    layers = take_snapshot(session, LONG_AGO).layers
+    sites = [at_origin(shapely.MultiPolygon([shapely.box(m, m, m + 20, m + 20)])) for m in range(0, 150, 30)]
+    in_one = [_told(each) for each in _together(session, sites, layers, city)]
+    asked = text("SELECT generic_plans + custom_plans FROM pg_prepared_statements WHERE name = 'parts_near'")
+    before = session.scalar(asked)
+
+    monkeypatch.setattr("blueprint.overlay_together._ASKED_M2", 800.0)
+    in_several = [_told(each) for each in _together(session, sites, layers, city)]
+
+    # Sums over arrays of other lengths may differ in their last digits.
+    assert differing({"told": in_one}, {"told": in_several}, within=1e-9) == []
+    assert any(each["overlaps"] for each in in_one)
+    assert session.scalar(asked) == before + 3
 
 
 def test_a_large_site_is_left_to_the_statement(session: Session, city: City):
