@@ -208,7 +208,7 @@ def grounds_of(finding: Finding) -> str:
 def attributes_of(finding: Finding) -> str:
     """What its feature says of itself, as its layer has it; of a raster what its pixels say."""
     said = finding.attributes
-    if "known_share" in said:
+    if finding.feature_id is None and "known_share" in said:
         return raster_words(said)
     return "；".join(f"{name}: {value}" for name, value in said.items() if value not in (None, ""))
 

@@ -118,6 +118,15 @@ def test_a_pdf_says_conclusion_ledger_article_land_and_draft_and_carries_its_rep
     assert carried["digest"] == report.digest
 
 
+def test_a_field_that_is_named_as_what_pixels_say_is_a_field_of_its_feature(session: Session, plane: City):
+    publish(session, plane, "SOIL", [square(50, 0, 100)], attributes=[{"known_share": 0.5, "NAME": "潮土"}])
+    report, footprint = _checked(session, plane)
+
+    page = write_report(session, report, footprint, ReportForm.HTML, city=plane, actor=OPERATOR, name="甲")
+
+    assert "NAME: 潮土；known_share: 0.5" in page.content.decode()
+
+
 def test_a_page_says_what_the_document_says_with_a_map_for_each_conflict_and_carries_its_report(
     session: Session, plane: City
 ):
