@@ -27,14 +27,14 @@ from tests.service.conftest import Server, serving
 SEEDS = range(*map(int, os.environ.get("BLUEPRINT_WORLDS", "1:2").split(":")))
 PLACES = 3
 WITHIN = 1e-4
-"""An outline of 5 ha and more is cut in the process (decisions 0031, 0038)."""
+"""An outline that is checked live is cut in the process (decisions 0031, 0038, 0052)."""
 
 
 @pytest.fixture(params=SEEDS)
 def place(
     request: Any, make_database: Any, city: City, tmp_path: Path
 ) -> Iterator[tuple[Server, list[MadeWorld]]]:
-    """A service with worlds of one kind, whose sites are of less and of more than 5 ha."""
+    """A service with worlds of one kind, whose sites are small and large."""
     live.load()
     worlds = made_worlds(request.param, PLACES, high=600)
     path = tmp_path / "rules.yaml"
