@@ -194,7 +194,7 @@ def _kept_check(session: Session, document: Mapping[str, Any], actor: Actor) -> 
 
 
 def _rules_of(session: Session, document: Mapping[str, Any], city: City) -> tuple[City, RuleSet | None]:
-    """The rules that the report names by their SHA-256, where they are kept; else today's, and a change of them shows."""
+    """The rules that the report names by their SHA-256, where they are kept; else those of its day, and a change of them shows."""
     if "rule_set_sha256" not in document:
         return city, None
     sha256 = document["rule_set_sha256"]

@@ -10,10 +10,11 @@ from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError
 from blueprint.permissions import Act, Actor, require
 from coordination.judging import of_city, rule_set_of
-from coordination.kept_rules import keep_rule_set, rules_for
-from coordination.rule_sets import RuleSet
+from coordination.kept_rules import KeptRuleSet, keep_rule_set, rules_for
+from coordination.rule_file import load_rule_set
+from coordination.rule_sets import Rule, RuleSet
 from coordination.rule_trial import refuse_unfit
-from coordination.rules_in_force import RuleSetInForce, entries, kept_rules, lock_rules, rule_set_on
+from coordination.rules_in_force import RuleSetInForce, as_decided, entries, kept_rules, lock_rules
 
 
 def put_in_force(
@@ -40,7 +41,7 @@ def put_in_force(
             place="starts_on",
         )
     refuse_unfit(session, rule_set, actor=actor, on=starts_on)
-    before = _needed(rule_set_on(session, city, starts_on))
+    before = _needed(as_decided(session, city, starts_on))
     if before.sha256 == rule_set.sha256:
         raise ConflictError("{name} is in force on {day} already", name=rule_set.name, day=starts_on)
     _refuse_other_of_name(session, rule_set, city)
@@ -53,15 +54,16 @@ def put_in_force(
 
 
 def roll_back(session: Session, city: City, *, actor: Actor, now: datetime) -> RuleSetInForce:
-    """Take back the rule set that was put in force last: one that is planned never comes, one in force gives way today to that before it."""
+    """Take back what is planned, the one decided last first: it never comes; where none is, that in force gives way today to that before it."""
     require(actor, Act.PUT_RULES_IN_FORCE)
     lock_rules(session, city)
     today = now.date()
     begun = entries(session)
     if not begun:
         raise ConflictError("no rule set was put in force here; that of the city's profile holds")
-    last = begun[-1]
-    if last.starts_on > today:
+    planned = [entry for entry in begun if entry.starts_on > today]
+    if planned:
+        last = max(planned, key=lambda entry: entry.id)
         _take_back(last, actor, now)
         record(
             session,
@@ -73,12 +75,13 @@ def roll_back(session: Session, city: City, *, actor: Actor, now: datetime) -> R
             after={"taken_back": True},
         )
         return last
+    last = begun[-1]
     # Before its first day: so going back twice goes further back, not to and fro.
     first = next(place for place, entry in enumerate(begun) if entry.sha256 == last.sha256)
     if last.sha256 is None:
         raise ConflictError("the rule set of the city's profile is in force again; there is none before it")
     sha256 = begun[first - 1].sha256 if first else None
-    before = _needed(rule_set_on(session, city, today))
+    before = _needed(as_decided(session, city, today))
     after = _needed(rule_set_of(city)) if sha256 is None else of_city(kept_rules(session, sha256), city)
     _refuse_unseen(session, before, after, actor)
     return _start(session, sha256, after.name, before, starts_on=today, actor=actor, now=now)
@@ -121,11 +124,11 @@ def _needed(rule_set: RuleSet | None) -> RuleSet:
 
 
 def _refuse_other_of_name(session: Session, rule_set: RuleSet, city: City) -> None:
-    """Reports cite code and version: two sets of one name would be told apart by nobody."""
-    of_profile = _needed(rule_set_of(city))
+    """Reports cite code and version, also of files that the profile named before: two sets of one name would be told apart by nobody."""
+    assert city.rules_path is not None
+    of_profile = load_rule_set(city.rules_path)
     others = select(func.count()).where(
-        RuleSetInForce.name == rule_set.name[:200],
-        RuleSetInForce.sha256 != rule_set.sha256,
+        KeptRuleSet.name == rule_set.name[:200], KeptRuleSet.sha256 != rule_set.sha256
     )
     is_profile = of_profile.name == rule_set.name and of_profile.sha256 != rule_set.sha256
     if is_profile or session.scalar(others):
@@ -137,11 +140,12 @@ def _refuse_other_of_name(session: Session, rule_set: RuleSet, city: City) -> No
 
 def _refuse_unseen(session: Session, before: RuleSet, after: RuleSet, actor: Actor) -> None:
     """Refuse to change rules of layers that the actor may not read: they would go without a word."""
-    unseen = [
-        {rule.id: rule for rule in each.rules if rule not in rules_for(session, each, actor=actor)}
-        for each in (before, after)
-    ]
-    if unseen[0] != unseen[1]:
+
+    def unseen(rule_set: RuleSet) -> dict[str, Rule]:
+        seen = {rule.id for rule in rules_for(session, rule_set, actor=actor)}
+        return {rule.id: rule for rule in rule_set.rules if rule.id not in seen}
+
+    if unseen(before) != unseen(after):
         raise ConflictError(
             "rules of layers that you may not read would change; who may read them all puts this rule set in force"
         )

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from blueprint.city import City
 from blueprint.database import Base
 from blueprint.errors import InvalidInputError, NotFoundError
-from coordination.judging import of_city, rule_set_of
+from coordination.judging import of_city
 from coordination.kept_rules import KeptRuleSet
-from coordination.rule_file import parse_rule_set
+from coordination.rule_file import load_rule_set, parse_rule_set
 from coordination.rule_sets import RuleSet
 
 _FRESH_S = 1.0
@@ -70,11 +70,20 @@ _CHANGED = "rules_in_force_changed"
 
 
 def rule_set_on(session: Session, city: City, day: date) -> RuleSet | None:
-    """The rule set that holds on a day; None where the city's profile names none."""
+    """The rule set that holds on a day; None where the city's profile names none.
+
+    InvalidInputError where a rule names a department that the profile does not have.
+    """
+    rule_set = as_decided(session, city, day)
+    return of_city(rule_set, city) if rule_set is not None else None
+
+
+def as_decided(session: Session, city: City, day: date) -> RuleSet | None:
+    """The same, whatever departments it names: where the profile lost one, another rule set can still take its place."""
     if city.rules_path is None:
         return None
     sha256 = next((sha for starts_on, sha in reversed(_starts(session)) if starts_on <= day), None)
-    return of_city(kept_rules(session, sha256), city) if sha256 is not None else rule_set_of(city)
+    return kept_rules(session, sha256) if sha256 is not None else load_rule_set(city.rules_path)
 
 
 def lock_rules(session: Session, city: City) -> None:

@@ -221,7 +221,7 @@ def roll_rules_back(
     response: Response,
     if_match: IfMatch = None,
 ) -> RuleSetOut:
-    """Take back the rule set that was put in force last: a planned one never comes, one in force gives way to that before it from today."""
+    """Take back the rule set that was planned last, which never comes; where none is planned, that in force gives way to the one before it from today."""
     require(actor, Act.PUT_RULES_IN_FORCE)
     lock_rules(session, city)
     refuse_changed(if_match, lambda: _out(session, city, actor, now))

@@ -177,7 +177,7 @@ def bring_into_force(
 
 @app.command("roll-back")
 def take_back() -> None:
-    """回退规则集：取消排期，或恢复前一套 · take back the rule set put in force last: a planned one never comes, else the one before holds from today."""
+    """回退规则集：取消排期，或恢复前一套 · take back the rule set planned last, which never comes; where none is planned, the one before holds again from today."""
     with open_edge() as edge, Session(edge.engine) as session, session.begin():
         entry = roll_back(session, edge.city, actor=local_operator(), now=edge.now())
         said = (

@@ -1,6 +1,7 @@
 // The rules that checks go by: what a changed rule set would turn, putting it in force on a day, and taking it back.
 
 import { act, begin, button, cells, confirmed, fail, mark, place, say, SEVERITY, table, today } from "./coordination.js";
+import { saveFile } from "./files.js";
 import { readLayers } from "./layers.js";
 import { ask, bilingual, CONTROL_WORDS, element, Problem, RELATION_WORDS, send, time, withoutLogin } from "./words.js";
 
@@ -71,8 +72,8 @@ function showHistory(set) {
   ])), ["未曾更换规则集。", "No other rule set was put in force."]);
   place("in-force-acts").replaceChildren();
   if (!rights.includes("put_rules_in_force")) return;
-  place("in-force-acts").append(element("a", { class: "button", href: "/api/rules/file", download: "" }, ...bilingual("下载规则集文件", "Download its file")));
-  const last = set.history.find(({ standing, sha256 }) => standing === "planned" || (standing === "in_force" && sha256 !== null));
+  place("in-force-acts").append(button(["下载规则集文件", "Download its file"], () => saveFile("/api/rules/file")));
+  const last = set.history.find(({ standing }) => standing === "planned") ?? set.history.find(({ standing, sha256 }) => standing === "in_force" && sha256 !== null);
   if (last) place("in-force-acts").append(" ", button(last.standing === "planned" ? ["取消排期", "Take back what is planned"] : ["回退到前一套", "Roll back to the one before"], () => rollBack(last)));
 }
 

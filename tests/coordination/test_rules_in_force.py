@@ -5,11 +5,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from blueprint.city import City
 from blueprint.errors import ConflictError, InvalidInputError
 from coordination.checks import run_check
+from coordination.kept_rules import keep_rule_set
 from coordination.report_verification import verify_report
 from coordination.rule_difference import RuleTurn, compare_rules
 from coordination.rule_file import parse_rule_set
@@ -22,8 +24,8 @@ from tests.coordination.world import COORDINATOR, NOW, TODAY, footprint
 DAY = timedelta(days=1)
 
 
-def _set(version: int, control: str) -> RuleSet:
-    text = f"code: world\nversion: {version}\nrules:\n" + _rule("river", control=control)
+def _set(version: int, control: str, **more: str) -> RuleSet:
+    text = f"code: world\nversion: {version}\nrules:\n" + _rule("river", control=control, **more)
     return parse_rule_set(text.encode(), f"v{version}.yaml")
 
 
@@ -94,6 +96,43 @@ def test_of_two_that_are_planned_for_one_day_the_later_decided_counts(world_sess
     assert _standings(world_session) == [("world v3", Standing.PLANNED), ("world v2", Standing.TAKEN_BACK)]
 
 
+def test_of_several_that_are_planned_the_one_decided_last_is_taken_back_first(
+    world_session: Session, city_: City
+):
+    _start(world_session, city_, SECOND, days=30)
+    _start(world_session, city_, THIRD, days=7)
+
+    taken = [roll_back(world_session, city_, actor=COORDINATOR, now=NOW) for _ in range(2)]
+
+    assert [entry.name for entry in taken] == ["world v3", "world v2"]
+    assert _names(world_session, city_, 30) == ["world v1"]
+
+
+def test_a_rule_set_that_names_a_department_which_the_profile_lost_can_be_replaced(
+    world_session: Session, city_: City
+):
+    _start(world_session, city_, _set(2, "prohibit", department="wlj"))
+    without = replace(city_, departments=tuple(d for d in city_.departments if d.code != "wlj"))
+    with pytest.raises(InvalidInputError, match="names the department wlj"):
+        rule_set_on(world_session, without, TODAY)
+
+    _start(world_session, without, THIRD)
+
+    assert _names(world_session, without, 0) == ["world v3"]
+
+
+def test_who_puts_many_rules_in_force_asks_for_the_layers_a_few_times(world_session: Session, city_: City):
+    rules = tuple(replace(FIRST.rules[0], id=f"R{n}") for n in range(50))
+    many = replace(FIRST, version=2, sha256="2" * 64, rules=rules)
+    asked: list[str] = []
+    connection = world_session.connection()
+    event.listen(connection, "before_cursor_execute", lambda *given: asked.append(given[2]))
+
+    _start(world_session, city_, many)
+
+    assert len(asked) < 20
+
+
 def test_what_would_confuse_reports_or_change_the_past_is_refused(world_session: Session, city_: City):
     with pytest.raises(InvalidInputError, match="choose today or a later day"):
         _start(world_session, city_, SECOND, days=-1)
@@ -101,6 +140,10 @@ def test_what_would_confuse_reports_or_change_the_past_is_refused(world_session:
         _start(world_session, city_, FIRST)
     with pytest.raises(ConflictError, match="give the changed one a new version"):
         _start(world_session, city_, _set(1, "prohibit"))
+    # As a report cites it of a file that the profile named before.
+    keep_rule_set(world_session, _set(2, "restrict"))
+    with pytest.raises(ConflictError, match="give the changed one a new version"):
+        _start(world_session, city_, SECOND)
     with pytest.raises(ConflictError, match="no rule set was put in force here"):
         roll_back(world_session, city_, actor=COORDINATOR, now=NOW)
     with pytest.raises(InvalidInputError, match="names no rule set"):

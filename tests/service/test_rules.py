@@ -239,6 +239,15 @@ def test_a_changed_rule_set_is_compared_put_in_force_and_taken_back_on_its_page(
                 "world v6",
             ]
 
+        for version, day in ((8, "2099-01-30"), (9, "2099-01-07")):
+            planned = {"rules": CHANGED.replace("version: 7", f"version: {version}"), "starts_on": day}
+            assert coordinator.post("/api/rules/in-force", json=planned).status_code == 200
+        go(page, server, "/rules")
+        press(page, "取消排期")
+        until(page, "document.getElementById('message').innerText.includes('已收回')")
+        assert "world v9 已收回" in page.inner_text("#message")
+        assert _stands(server)[:2] == [("world v9", "taken_back"), ("world v8", "planned")]
+
 
 def test_at_the_console_a_rule_set_is_planned_and_taken_back_before_its_day(command: Command, tmp_path: Path):
     changed = tmp_path / "rules.yaml"
