@@ -18,6 +18,7 @@ from blueprint.permissions import Act, Actor, Sensitivity, Thing, require
 from coordination.batch.keeping import MAX_NOTES, asked_layers, keep_batch
 from coordination.batch.run import check_sites
 from coordination.batch.sites import BatchRequest, read_sites
+from coordination.rules_in_force import rule_set_on
 
 
 def put_in_batch(
@@ -52,12 +53,13 @@ def _run(run: JobRun) -> dict[str, Any]:
         run.tell("read", 0)
         file = read_sites(staged_file, request, city=city)
     layers = asked_layers(run.session, actor=run.actor, on=on)
+    rule_set = rule_set_on(run.session, city, on)
 
     def tell(phase: str, done: int) -> None:
         run.tell(f"{phase} of {len(file.sites)}", done)
 
     tell("check", 0)
-    answers = check_sites(edge.engine, file, city=city, actor=run.actor, on=on, tell=tell)
+    answers = check_sites(edge.engine, file, city=city, actor=run.actor, on=on, rule_set=rule_set, tell=tell)
     batch = keep_batch(
         run.session,
         run.arguments["name"],
@@ -67,6 +69,7 @@ def _run(run: JobRun) -> dict[str, Any]:
         actor=run.actor,
         layers=layers,
         on=on,
+        rule_set=rule_set,
         now=edge.now(),
     )
     run.told_layers.update(batch.layers)

@@ -23,7 +23,7 @@ from coordination.batch.files import BatchForm, summary_of, write_batch
 from coordination.batch.models import BatchCheck
 from coordination.batch.run import LayerMet, SiteAnswer
 from coordination.batch.sites import BatchFile, BatchSite
-from coordination.rules_in_force import rule_set_on
+from coordination.rule_sets import RuleSet
 
 KEPT = timedelta(days=31)
 
@@ -45,12 +45,12 @@ def keep_batch(
     actor: Actor,
     layers: Collection[str],
     on: date,
+    rule_set: RuleSet | None,
     now: datetime,
 ) -> BatchCheck:
     """Keep a batch's answers, with the layers that were asked, for its reader alone; those older than a month go."""
     require(actor, Act.KEEP_CHECK)
     session.execute(delete(BatchCheck).where(BatchCheck.made_at < now - KEPT))
-    rule_set = rule_set_on(session, city, on)
     shapes = {site.number: base64.b64encode(site.shape).decode() for site in file.sites}
     content = [asdict(answer) | {"shape": shapes[answer.number]} for answer in answers]
     batch = BatchCheck(

@@ -32,6 +32,7 @@ from blueprint.wall import enter, viewer_of
 from coordination.batch.sites import BatchFile, BatchSite
 from coordination.check_report import CheckReport
 from coordination.checks import asked_of, run_check
+from coordination.rule_sets import RuleSet
 from coordination.rules import Outcome
 
 CHUNK = 50
@@ -95,6 +96,7 @@ class _Setting:
     on: date
     source_crs: str
     operation: str
+    rule_set: RuleSet | None
 
 
 def check_sites(
@@ -104,10 +106,14 @@ def check_sites(
     city: City,
     actor: Actor,
     on: date,
+    rule_set: RuleSet | None = None,
     workers: int | None = None,
     tell: Tell = lambda _phase, _done: None,
 ) -> tuple[SiteAnswer, ...]:
-    """Check every site against the blueprint of a day, in the order of the file; what the actor may not read is not told."""
+    """Check every site against the blueprint of a day, in the order of the file; what the actor may not read is not told.
+
+    `rule_set` is that of the day when the batch began: another may be put in force while it runs.
+    """
     require(actor, Act.CHECK_FOOTPRINT)
     setting = _Setting(
         engine.url.render_as_string(hide_password=False),
@@ -117,6 +123,7 @@ def check_sites(
         on,
         file.source_crs,
         file.operation,
+        rule_set,
     )
     ordered = _near_together(file.sites)
     chunks = [ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK)]
@@ -216,6 +223,7 @@ class _Checker:
             actor=setting.actor,
             on=setting.on,
             snapshot=snapshot,
+            rule_set=setting.rule_set,
             known=known,
         )
 

@@ -65,6 +65,8 @@ def check_batch(
         ):
             read = read_sites(staged_file, request, city=edge.city)
         on_day, actor = day or edge.now().date(), local_operator()
+        with Session(edge.engine) as session:
+            rule_set = rule_set_on(session, edge.city, on_day)
         with console.status(file.name) as shown:
             answers = check_sites(
                 edge.engine,
@@ -72,6 +74,7 @@ def check_batch(
                 city=edge.city,
                 actor=actor,
                 on=on_day,
+                rule_set=rule_set,
                 workers=workers,
                 tell=lambda _phase, done: shown.update(f"{file.name} · {done:,} / {len(read.sites):,}"),
             )
@@ -85,8 +88,6 @@ def check_batch(
                     count=len(read.sites),
                 )
             )
-        with Session(edge.engine) as session:
-            rule_set = rule_set_on(session, edge.city, on_day)
         name = rule_set.name if rule_set is not None else edge.city.rule_set
         if form is not None:
             said = about(on_day, name, actor, (), now=edge.now())

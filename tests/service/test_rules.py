@@ -1,9 +1,11 @@
 """Rule sets by the command line and over HTTP: the sample city's own."""
 
+import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page
@@ -12,8 +14,12 @@ from sqlalchemy.orm import Session
 
 from blueprint.audit.models import AuditEntry
 from blueprint.city import City
+from blueprint.jobs.kinds import JobRun
+from blueprint.jobs.worker import Worker
 from blueprint.permissions import Role
 from blueprint.wall import KEEPER, seeing
+from coordination.batch.job import BATCH_CHECK
+from coordination.batch.models import BatchCheck
 from coordination.kept_rules import KeptRuleSet
 from service.samples import sample_folder
 from service.settings import Settings
@@ -247,6 +253,37 @@ def test_a_changed_rule_set_is_compared_put_in_force_and_taken_back_on_its_page(
         until(page, "document.getElementById('message').innerText.includes('已收回')")
         assert "world v9 已收回" in page.inner_text("#message")
         assert _stands(server)[:2] == [("world v9", "taken_back"), ("world v8", "planned")]
+
+
+def test_a_batch_cites_the_rules_that_its_sites_were_checked_by(
+    make_database: Callable[[], AbstractContextManager[str]],
+    world: City,  # noqa: F811
+    tmp_path: Path,
+):
+    first = tmp_path / "first.yaml"
+    first.write_text(CHANGED.replace("version: 7", "version: 6"), "utf-8")
+    city = replace(world, rules_path=first)
+    with make_database() as database, serving(database, city, Settings()) as server:
+        with seeing(KEEPER), Session(server.edge.engine) as session, session.begin():
+            install_layers(session, city)
+        coordinator = server.client("zrzy")
+        feature = {"type": "Feature", "properties": {}, "geometry": world_square(220, 240, 20, 80)}
+        file = json.dumps({"type": "FeatureCollection", "features": [feature]})
+        asked = coordinator.post(
+            "/api/check-batches", files={"file": ("sites.geojson", file)}, data={"crs": "EPSG:4550"}
+        )
+        assert asked.status_code == 202, asked.text
+
+        def run(run: JobRun) -> dict[str, Any]:
+            def tell(phase: str, done: int) -> None:
+                if phase.startswith("check") and done:
+                    assert coordinator.post("/api/rules/in-force", json={"rules": CHANGED}).status_code == 200
+
+            return BATCH_CHECK.run(replace(run, tell=tell))
+
+        assert Worker(server.edge, [replace(BATCH_CHECK, run=run)]).run_one()
+        with seeing(KEEPER), Session(server.edge.engine) as session:
+            assert session.scalars(select(BatchCheck.rule_set)).all() == ["world v6"]
 
 
 def test_at_the_console_a_rule_set_is_planned_and_taken_back_before_its_day(command: Command, tmp_path: Path):
