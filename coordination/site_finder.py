@@ -19,7 +19,7 @@ from blueprint.layers.coverage import coverage_of_districts
 from blueprint.overlay_together import Ground, overlay_together
 from blueprint.permissions import Act, Actor, require
 from blueprint.sharing.purposes import record_reading
-from blueprint.snapshot import Snapshot, known_to, refuse_before_the_first, take_snapshot
+from blueprint.snapshot import known_to, refuse_before_the_first, take_snapshot
 from coordination.check_report import CheckReport
 from coordination.checks import asked_of, run_check
 from coordination.found_sites import Candidate, FoundSite, Rooms, Search, resumed, soft_share
@@ -110,10 +110,19 @@ def find_sites(
 
     windows = list(_windows(ground, side_m=max(WINDOW_M, widest_m(area_m2))))
     per_window = max(PER_WINDOW, LOOKED_AT // max(1, len(windows)))
+    # Others may be put in force while it is searched.
+    rules = rule_set_on(session, city, on)
     taking = partial(
-        taken_ground, session, readable=readable, city=city, actor=actor, level=level, is_told=False
+        taken_ground,
+        session,
+        readable=readable,
+        city=city,
+        actor=actor,
+        level=level,
+        rule_set=rules,
+        is_told=False,
     )
-    checking = partial(run_check, session, city=city, actor=actor, on=on)
+    checking = partial(run_check, session, city=city, actor=actor, on=on, rule_set=rules)
     choosing = partial(_chosen, area=area, city=city, level=level)
     known: dict[Candidate, CheckReport] = {}
 
@@ -123,7 +132,6 @@ def find_sites(
             known[of] = checking(site, snapshot=readable, is_told=False)
         return known[of]
 
-    rules = rule_set_on(session, city, on)
     versions = [layer.version_id for layer in readable.layers]
     done = resumed(kept, f"{versions} {rules.sha256 if rules is not None else None}")
     blocks = _blocks(windows)
@@ -152,10 +160,9 @@ def find_sites(
                     places.found,
                     free.soft,
                     area,
-                    readable,
                     asked,
+                    check=partial(checking, snapshot=readable, is_told=False),
                     city=city,
-                    actor=actor,
                     level=level,
                 )
             )
@@ -280,11 +287,10 @@ def _weighed(
     places: Sequence[Place],
     soft: shapely.Geometry,
     area: Footprint,
-    readable: Snapshot,
     asked: Ground,
     *,
+    check: Callable[..., CheckReport],
     city: City,
-    actor: Actor,
     level: TrimLevel,
 ) -> Iterator[Candidate]:
     """The places that meet nothing hard, with what else weighs on them, as the layers say that the actor may read.
@@ -298,9 +304,7 @@ def _weighed(
         return
     sites = [shapely.MultiPolygon([place.site]) for place in weighing]
     for place, site, known in zip(weighing, sites, overlay_together(session, sites, asked), strict=True):
-        report = run_check(
-            session, _footprint(site, area, city), city=city, actor=actor, on=readable.day, snapshot=readable, known=known, is_told=False
-        )  # fmt: skip
+        report = check(_footprint(site, area, city), known=known)
         if not any(is_hard(finding, level) for finding in report.findings):
             yield Candidate(place, soft_share(report))
 

@@ -22,7 +22,7 @@ from blueprint.snapshot import Snapshot, take_snapshot
 from coordination.check_report import CheckReport, Finding
 from coordination.checks import run_check
 from coordination.nearest_place import HAIR_M, RINGS, TRIED, least_met, nearest_free
-from coordination.rule_sets import of_ground
+from coordination.rule_sets import RuleSet, of_ground
 from coordination.rules import Severity
 from coordination.rules_in_force import rule_set_on
 from coordination.trim import TrimLevel, is_hard, refuse_failed
@@ -165,6 +165,7 @@ def taken_ground(
     city: City,
     actor: Actor,
     level: TrimLevel,
+    rule_set: RuleSet | None = None,
     is_told: bool = True,
     is_sure: bool = False,
 ) -> TakenGround:
@@ -173,7 +174,9 @@ def taken_ground(
     Thresholds are left out, as they go by what a site is taken of and not by what the ground is; a rule for one relation (within,
     crosses) holds wherever it is harder, and a surface that rises counts where it is lowest on the ground: what is found is checked
     once more, what is kept off may be more than need be. Pixels too ragged to be drawn take all of the ground, or with `is_sure` none.
+    `rule_set` is that of the day, where it is known already.
     """
+    rules = rule_set or rule_set_on(session, city, readable.day)
     layers = tuple(layer._replace(threshold_share=0.0) for layer in readable.layers)
     whole = replace(site, geometry=shapely.MultiPolygon([ground]), notes=(), strip=None)
     report = run_check(
@@ -184,9 +187,7 @@ def taken_ground(
         on=readable.day,
         with_shapes=True,
         snapshot=Snapshot(readable.day, layers),
-        rule_set=of_ground(rule_set)
-        if (rule_set := rule_set_on(session, city, readable.day)) is not None
-        else None,
+        rule_set=of_ground(rules) if rules is not None else None,
         is_told=is_told,
     )
     refuse_failed(report)

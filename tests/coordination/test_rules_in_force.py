@@ -18,6 +18,8 @@ from coordination.rule_file import parse_rule_set
 from coordination.rule_publication import put_in_force, roll_back
 from coordination.rule_sets import RuleSet
 from coordination.rules_in_force import RuleSetInForce, Standing, history, rule_set_on
+from coordination.site_finder import find_sites
+from coordination.trim import TrimLevel
 from tests.coordination.test_rule_sets import _rule
 from tests.coordination.world import COORDINATOR, NOW, TODAY, footprint
 
@@ -175,3 +177,22 @@ def test_rules_are_compared_by_their_ids_wherever_they_stand_in_the_file():
         RuleTurn.ADDED,
         RuleTurn.REMOVED,
     ]
+
+
+def test_a_search_goes_by_the_rules_in_force_when_it_began(world_session: Session, city_: City):
+    def tell(phase: str, _done: int) -> None:
+        if phase == "rank":
+            _start(world_session, city_, SECOND)
+
+    found = find_sites(
+        world_session,
+        footprint(city_, 200, 300, 0, 100),
+        area_m2=2_000,
+        city=city_,
+        actor=COORDINATOR,
+        on=TODAY,
+        level=TrimLevel.PROHIBIT,
+        tell=tell,
+    )
+
+    assert {place.report.rule_set for place in found.sites} == {"world v1"}
