@@ -127,15 +127,17 @@ def _not_looked_at(now: datetime) -> Select[int]:
 def _look_at(session: Session, event_id: int, *, city: City, now: datetime) -> None:
     """Find which open projects a succession of versions touches."""
     event = session.get_one(PublicationEvent, event_id)
-    touched = _touched(session, event, city)
+    touched = _touched(session, event, city, on=now.date())
     values = {"event_id": event.id, "project_ids": touched, "begun_at": now}
     statement = insert(LookedAt).values(values).on_conflict_do_nothing().returning(LookedAt.event_id)
     if session.scalar(statement) is not None and event.act == Succession.EXPIRED:
         tell_of_ended_term(session, event, projects=len(touched), now=now)
 
 
-def _touched(session: Session, event: PublicationEvent, city: City) -> list[int]:
-    """The open projects whose footprint meets what changed; all of them where two rasters have not the same pixels to compare."""
+def _touched(session: Session, event: PublicationEvent, city: City, *, on: date) -> list[int]:
+    """The open projects whose footprint meets what changed, as far as the rules go by which they are checked again; all of them where
+    two rasters have not the same pixels to compare.
+    """
     old, new = (
         session.get(LayerVersion, number) if number is not None else None
         for number in (event.old_version_id, event.new_version_id)
@@ -148,7 +150,7 @@ def _touched(session: Session, event: PublicationEvent, city: City) -> list[int]
     noticed = list(steps(old, new, on=event.starts_on))
     for before, after in noticed:
         compare(session, before, after, city=city)
-        values = noticing(session, before, after, city=city, on=event.starts_on).values()
+        values = noticing(session, before, after, city=city, on=on).values()
         found.update(row.id for row in session.execute(_SQL["touched"], values | {"kind": "project"}))
     if len(noticed) > 1:
         # Whoever was told that the layer is past its term is told what it says now, also where that is nothing.

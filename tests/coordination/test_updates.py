@@ -1,6 +1,7 @@
 """Updates of the blueprint: which open projects are checked again, who is asked, who is released."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,10 +25,13 @@ from coordination.opinion_requests import request_status
 from coordination.opinions import give_opinion
 from coordination.recheck_job import put_in_recheck
 from coordination.responsibility import Why
+from coordination.rule_file import parse_rule_set
+from coordination.rule_publication import put_in_force
 from coordination.update_models import LookedAt, Recheck
 from coordination.updates import recheck_due
 from tests.conftest import OBJECTS
 from tests.coordination.test_rounds import AGREE, answer, consult, register
+from tests.coordination.test_rule_sets import _rule
 from tests.coordination.world import (
     CALENDAR,
     COORDINATOR,
@@ -348,3 +352,21 @@ def test_a_project_that_was_checked_after_a_term_ended_is_not_checked_again_for_
 
     with Session(engine) as session:
         assert project_id not in session.scalars(select(Recheck.project_id)).all()
+
+
+def test_an_update_that_is_followed_up_late_is_noticed_as_far_as_the_rules_go_by_then(
+    engine: Engine, world: City, tmp_path: Path
+) -> None:
+    """The update is no nearer than 100 m to the project; rules that look 200 m far came into force after it."""
+    later = NEXT_DAY + timedelta(days=1)
+    plain = "code: world\nversion: 1\nrules:\n" + _rule("farmland", control="prohibit")
+    far = plain.replace("version: 1", "version: 2") + "    relation: within_distance\n    distance_m: 200\n"
+    path = tmp_path / "rules.yaml"
+    path.write_text(plain, "utf-8")
+    city = replace(world, rules_path=path)
+    update(engine, city, "farmland", (0, 110))
+    with Session(engine) as session, session.begin():
+        rules = parse_rule_set(far.encode(), "far.yaml")
+        put_in_force(session, rules, starts_on=later.date(), city=city, actor=COORDINATOR, now=later)
+
+    assert recheck(engine, city, now=later) == 1
