@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import case, event, func, or_, select, update
+from sqlalchemy import case, event, func, null, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from structlog.contextvars import get_contextvars
@@ -245,6 +245,7 @@ def cancel(session: Session, job: Job, *, actor: Actor, now: datetime, scratch: 
             cancel_asked_by=actor.name,
             state=case((Job.state == JobState.WAITING, JobState.CANCELLED), else_=Job.state),
             finished_at=case((Job.state == JobState.WAITING, now), else_=None),
+            kept=case((Job.state == JobState.WAITING, null()), else_=Job.kept),
         )
         .returning(Job.id)
         .execution_options(synchronize_session=False)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import shapely
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from blueprint.errors import ConflictError, NotPermittedError, UnavailableError
@@ -233,7 +233,10 @@ def test_who_may_not_do_what_a_job_does_neither_puts_it_in_nor_sees_nor_cancels_
 def test_a_job_that_waits_is_cancelled_at_once_and_once(running: Server):
     number = _upload(running, badfiles.good()).json()["id"]
     with Session(running.edge.engine) as session:
-        file = waiting_file(session.get_one(Job, number).arguments["spooled"], scratch=running.edge.scratch)
+        job = session.get_one(Job, number)
+        file = waiting_file(job.arguments["spooled"], scratch=running.edge.scratch)
+        job.kept = {"of": "an attempt that was lost"}
+        session.commit()
     with running.client("ZRZY") as client:
         first = client.post(f"/api/jobs/{number}/cancel")
         second = client.post(f"/api/jobs/{number}/cancel")
@@ -242,6 +245,8 @@ def test_a_job_that_waits_is_cancelled_at_once_and_once(running: Server):
     assert second.status_code == 409
     assert not Worker(running.edge, KINDS).run_one()
     assert not file.exists()
+    with Session(running.edge.engine) as session:
+        assert session.scalar(select(Job.kept).where(Job.id == number)) is None
 
 
 @pytest.mark.usefixtures("with_tables")
