@@ -21,7 +21,7 @@ export async function find(titles) {
   await showPlaces(found, titles);
   const count = found.sites.length;
   if (found.is_finished) say("done", ...bilingual(`找到 ${count} 处。`, `${count} found.`));
-  else say("note", ...bilingual(`查找未完成，已查 ${found.windows_done.toLocaleString("zh-CN")} / ${found.tiles.toLocaleString("zh-CN")} 格；保留已找到的 ${count} 处，未查之处可能有更好的。`, `The search was not finished: the ${count} places found so far stay; better ones may be left where it did not come.`));
+  else say("note", ...bilingual(`查找未完成，已查 ${found.windows_done.toLocaleString("zh-CN")} / ${found.tiles.toLocaleString("zh-CN")} 格；保留已找到的 ${count} 处，未查之处可能有更好的。`, `The search was not finished: the ${count} places found so far stay; better ones may be left where it did not come.`), ...(found.error ? [" ", found.error] : []));
 }
 
 async function showPlaces(found, titles) {
@@ -56,5 +56,5 @@ function withProgress(job, titles) {
       showPlaces({ ...found, method: "仍在查找，以下是目前最好的位置。 Still searching: these are the best places so far." }, titles).catch(fail);
     }
   };
-  return finished(job, told, "选址没有完成。 The search was not finished.", ({ so_far: found }) => found).finally(() => bar.replaceChildren());
+  return finished(job, told, "选址没有完成。 The search was not finished.", ({ so_far: found, error }) => ({ ...found, error })).finally(() => bar.replaceChildren());
 }
