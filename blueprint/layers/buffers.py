@@ -29,8 +29,8 @@ _NEAR_M, _NEAR_SHARE = 0.011, 1e-6
 _AT_ONCE = 1_000
 """Zones whose vertices are held together."""
 
-_SHORT_SHARE = 0.05
-"""Of the width: shapes with an edge that is shorter are looked at."""
+_SHORT_SHARE, _SHORT_SHARE_OF_AREAS = 0.05, 1.0
+"""Of the width: shapes with an edge that is shorter are looked at; areas sooner, as GEOS misses ground in their holes."""
 
 _MOST_PIECES = 2_000
 """Shapes of more vertices have the zone that GEOS draws: by pieces it would take seconds."""
@@ -170,9 +170,10 @@ def _missed(zones: np.ndarray, shapes: np.ndarray, reaches_m: np.ndarray) -> np.
 
 
 def _bending_within(shapes: np.ndarray, reaches_m: np.ndarray) -> np.ndarray:
-    """The rows of lines and areas that may bend often within their width: they have short edges."""
+    """The rows of lines and areas that may bend often within their width, or have holes so small: they have short edges."""
     points, of = shapely.get_coordinates(shapes, return_index=True)
-    is_short = ((points[1:] - points[:-1]) ** 2).sum(axis=1) < (_SHORT_SHARE * reaches_m[of[1:]]) ** 2
+    shares = np.where(shapely.get_dimensions(shapes) == 2, _SHORT_SHARE_OF_AREAS, _SHORT_SHARE)
+    is_short = ((points[1:] - points[:-1]) ** 2).sum(axis=1) < ((shares * reaches_m)[of[1:]]) ** 2
     rows = np.unique(of[1:][is_short & (of[1:] == of[:-1])])
     is_looked_at = (shapely.get_dimensions(shapes[rows]) > 0) & (
         shapely.get_num_coordinates(shapes[rows]) <= _MOST_PIECES

@@ -78,3 +78,16 @@ def test_a_line_that_bends_often_within_its_width_has_no_hole_or_notch_in_its_zo
 
     assert not sum(shapely.get_num_interior_rings(zones))
     assert min(_off_m(line, zone, 1000).min() for line, zone in zip(lines, zones, strict=True)) > -0.012
+
+
+@pytest.mark.parametrize(("seed", "reach_m"), [(8, 40), (16, 20), (29, 20), (48, 40)])
+def test_in_the_holes_of_an_area_a_zone_is_nowhere_short_of_its_width(seed: int, reach_m: float):
+    """GEOS left 20 to 76 cm of these out, where holes are hardly wider than twice the width."""
+    rng = np.random.default_rng(seed)
+    places, radii = shapely.points(rng.uniform(-200, 200, (9, 2))), rng.uniform(5, 60, 9)
+    local = shapely.box(-200, -200, 200, 200) - shapely.union_all(shapely.buffer(places, radii, quad_segs=4))
+    shape = shapely.transform(local, lambda xy: xy + np.array([EAST, NORTH]))
+
+    [zone] = grown([shape], reach_m)
+
+    assert _off_m(shape, zone, reach_m).min() > -0.012
