@@ -33,6 +33,9 @@ from blueprint.snapshot import LayerOnDay
 LARGEST_M2 = 2_000_000.0
 """Sites whose boxes are larger than this are asked one by one: what lies near many of them would fill the memory."""
 
+LONGEST_M = 20_000.0
+"""Longer sites, too: a polynomial of the second degree no longer says how areas scale along them (4·10⁻⁴ m² off at 60 km)."""
+
 _ASKED_M2 = 20_000_000.0
 """The boxes of the sites that are asked in one statement have about so much together: its answer is one row, of 1 GB at most."""
 
@@ -133,14 +136,15 @@ def overlay_together(
 ) -> list[KnownSite | None]:
     """What the layers of a ground say of each site (working CRS, valid); None for one that is to be asked by itself.
 
-    Sites whose boxes are larger than `largest_m2` are. `beside` reads what is told of the features while shapes are cut.
+    Sites whose boxes are larger than `largest_m2`, or longer than `LONGEST_M`, are. `beside` reads what is told of the features while shapes are cut.
     """
     found: list[KnownSite | None] = [None] * len(sites)
     if not ground.can_measure:
         return found
     boxes = shapely.bounds(sites)
-    boxes_m2 = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    small = np.flatnonzero(boxes_m2 <= largest_m2)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    boxes_m2 = sides.prod(axis=1)
+    small = np.flatnonzero((boxes_m2 <= largest_m2) & (sides.max(axis=1) <= LONGEST_M))
     statement = np.cumsum(boxes_m2[small]) // _ASKED_M2
     for number in np.unique(statement):
         asked = small[statement == number]

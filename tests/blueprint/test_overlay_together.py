@@ -18,7 +18,7 @@ from blueprint.jurisdiction import jurisdiction
 from blueprint.layers.models import Control
 from blueprint.outline_walk import APART, AROUND, CROSSED, INSIDE, OPEN, outlined, walk
 from blueprint.overlay import Overlay, Relation, find_overlaps
-from blueprint.overlay_together import LARGEST_M2, Ground, overlay_together
+from blueprint.overlay_together import LARGEST_M2, LONGEST_M, Ground, overlay_together
 from blueprint.snapshot import LayerOnDay, take_snapshot
 from tests.made import LONG_AGO, at_origin, differing, publish
 
@@ -205,15 +205,16 @@ def test_sites_whose_surroundings_would_be_too_much_for_one_answer_are_asked_in_
     assert session.scalar(asked) == before + 3
 
 
-def test_a_large_site_is_left_to_the_statement(session: Session, city: City):
+def test_a_large_or_long_site_is_left_to_the_statement(session: Session, city: City):
     publish(session, city, "AREAS", [shapely.box(0, 0, 10, 10)])
     layers = take_snapshot(session, LONG_AGO).layers
     side = LARGEST_M2**0.5 + 1
-    sites = [at_origin(shapely.MultiPolygon([shapely.box(0, 0, m, m)])) for m in (side - 2, side)]
+    boxes = [(side - 2, side - 2), (side, side), (LONGEST_M - 1, 30), (LONGEST_M + 1, 30)]
+    sites = [at_origin(shapely.MultiPolygon([shapely.box(0, 0, *box)])) for box in boxes]
 
-    small, large = overlay_together(session, sites, Ground(session, layers, city=city))
+    found = overlay_together(session, sites, Ground(session, layers, city=city))
 
-    assert small is not None and large is None
+    assert [known is None for known in found] == [False, True, False, True]
 
 
 def _together(
