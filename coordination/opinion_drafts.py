@@ -40,15 +40,20 @@ def draft_opinion(
     if len(concerns) > _MAX_LINES:
         told.append(f"……其余 {len(concerns) - _MAX_LINES} 处见检测报告")
     lines += [*(f"{line}；" for line in told[:-1]), f"{told[-1]}。"]
-    layers = {concern.layer for concern in concerns}
-    of_layers = [rule for rule in rules if rule["layer"] in layers]
-    if of_layers:
+    if of_layers := _of_their_layers(rules, concerns):
         lines += ["", "按管控规则："]
         lines += [
             f"（{number}）{rule['title']}：{rule['finding']}措施：{rule['remedy']}（依据{'；'.join(rule['basis'])}）"
             for number, rule in enumerate(of_layers, start=1)
         ]
     return "\n".join([*lines, "", _proposal(concerns)])
+
+
+def _of_their_layers(
+    rules: Sequence[Mapping[str, Any]], concerns: Sequence[Concern]
+) -> list[Mapping[str, Any]]:
+    layers = {concern.layer for concern in concerns}
+    return [rule for rule in rules if rule["layer"] in layers]
 
 
 def _line(concern: Concern) -> str:
@@ -90,9 +95,7 @@ def draft_opinion_en(
     ]
     if len(concerns) > _MAX_LINES:
         lines.append(f"… {len(concerns) - _MAX_LINES} more are in the report.")
-    layers = {concern.layer for concern in concerns}
-    of_layers = [rule for rule in rules if rule["layer"] in layers]
-    if of_layers:
+    if of_layers := _of_their_layers(rules, concerns):
         lines.append("By the rules:")
         lines += [
             f"({number}) {rule['title_en']}: {rule['finding_en']} To do: {rule['remedy_en']}"
